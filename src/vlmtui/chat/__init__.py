@@ -1,0 +1,1 @@
+"""The conversation: joins engine and storage, knows no screen."""

@@ -1,0 +1,1 @@
+"""llama.cpp with vision, over the low-level bindings of llama-cpp-python."""

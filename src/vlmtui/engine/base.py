@@ -1,0 +1,292 @@
+"""The engine's language: requests, events, and the protocol every engine speaks.
+
+Frozen tagged structs, so that msgspec validates each frame and a `match` reads a stream. This module
+knows neither how frames travel (`wire`) nor what runs behind them (`backends`).
+
+A request is answered by a stream of events whose last is `Finished` or `Failed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+import msgspec
+
+from vlmtui.messages import Message
+
+# --------------------------------------------------------------------------------------- requests
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Load a model, replacing the one that is loaded. Holds everything a backend may know."""
+
+    model: str
+    """Absolute path of the language model's file."""
+
+    mmproj: str | None = None
+    """Absolute path of the vision tower and projector; None for a text-only model."""
+
+    name: str = ""
+    """What the user calls the model."""
+
+    backend: str = "llamacpp"
+    """Kind of backend, see `engine.registry`."""
+
+    ctx: int = 0
+    """Context size in tokens; 0 takes the model's own, at most `DEFAULT_CTX`."""
+
+    gpu_layers: int = -1
+    """Layers kept on the GPU; -1 means all when llama.cpp was built with one."""
+
+    threads: int = 0
+    """CPU threads; 0 takes the physical cores this process may use."""
+
+    batch: int = 512
+    """Tokens per prefill step; a cancel takes effect between two steps at the latest."""
+
+    template: str | None = None
+    """Name of a built-in chat template or Jinja source, used instead of the file's own."""
+
+    image_cache_bytes: int = 256 * 1024 * 1024
+    """Upper bound of the kept image embeddings, in bytes."""
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How the next token is chosen."""
+
+    temperature: float = 0.2
+    """0 is greedy."""
+
+    top_k: int = 40
+    """0 turns it off."""
+
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    """1.0 turns it off."""
+
+    seed: int | None = None
+    """None draws a fresh one."""
+
+    max_tokens: int = 0
+    """Longest answer in tokens; 0 goes on until the model stops or the context is full."""
+
+    stop: tuple[str, ...] = ()
+    """The answer ends before the first of these strings."""
+
+
+class Generate(msgspec.Struct, frozen=True, tag="generate"):
+    """Answer a conversation, whose last message is the user's."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Stop the running request; it ends with `Finished("cancelled")`."""
+
+
+class Unload(msgspec.Struct, frozen=True, tag="unload"):
+    """Release the model and its memory."""
+
+
+class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
+    """End the engine's process."""
+
+
+Request = Load | Generate | Cancel | Unload | Shutdown
+
+DEFAULT_CTX = 4096
+"""Context when none is asked for: an image of LLaVA-1.6 takes up to 2,880 tokens, and the KV cache of
+a 7B Llama takes 512 KiB a token, so twice this would cost 4 GiB of a small board."""
+
+# ----------------------------------------------------------------------------------------- events
+
+
+class Loading(msgspec.Struct, frozen=True, tag="loading"):
+    """Progress of a load."""
+
+    fraction: float
+    """0 to 1, of the language model and the vision tower together."""
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """What is loaded."""
+
+    name: str
+    path: str
+    architecture: str
+    """`general.architecture` of the file."""
+
+    description: str
+    """llama.cpp's one-line description: architecture, size, quantisation."""
+
+    parameters: int
+    """Weights of the language model, as a count."""
+
+    size_bytes: int
+    """Weights of the language model, in bytes."""
+
+    context_size: int
+    context_trained: int
+    vision: bool
+    template: str
+    """"file" for the file's own chat template, or the name of the built-in one."""
+
+    gpu: bool
+    """llama.cpp was built with a GPU backend and may offload to it."""
+
+    load_s: float
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
+    """A model is ready."""
+
+    info: ModelInfo
+
+
+class Trimmed(msgspec.Struct, frozen=True, tag="trimmed"):
+    """The conversation outgrew the context: its oldest messages are not part of this prompt."""
+
+    dropped: int
+    """Messages left out, the system message not among them."""
+
+    images: int
+    """Pictures in the messages left out."""
+
+
+class Encoding(msgspec.Struct, frozen=True, tag="encoding"):
+    """A picture enters the vision tower."""
+
+    image: int
+    """1-based, among the pictures that this prompt must encode."""
+
+    of: int
+
+
+class Encoded(msgspec.Struct, frozen=True, tag="encoded"):
+    """A picture of the conversation is ready."""
+
+    image: int
+    """0-based index among all pictures of the request's messages."""
+
+    tokens: int
+    seconds: float
+    """Time in the vision tower; 0 when reused."""
+
+    reused: bool
+    """It came from the KV cache or the embedding cache."""
+
+
+class Prefill(msgspec.Struct, frozen=True, tag="prefill"):
+    """Progress of reading the prompt, in tokens."""
+
+    done: int
+    """Tokens of the prompt now in the KV cache, the reused ones included."""
+
+    total: int
+    reused: int
+    """Tokens that were in the KV cache already."""
+
+
+class Delta(msgspec.Struct, frozen=True, tag="delta"):
+    """More of the answer."""
+
+    text: str
+    tokens: int
+    """Tokens generated so far in this answer."""
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """What an answer took. Times in seconds, rates in tokens per second."""
+
+    prompt_tokens: int = 0
+    """All tokens of the prompt: text, images and reused ones."""
+
+    reused_tokens: int = 0
+    image_tokens: int = 0
+    generated_tokens: int = 0
+    encode_s: float = 0.0
+    prefill_s: float = 0.0
+    """Time to read the new part of the prompt, vision tower excluded."""
+
+    time_to_first_token_s: float = 0.0
+    """From the arrival of the request in the engine to the first sampled token."""
+
+    decode_s: float = 0.0
+    prefill_tokens_per_s: float = 0.0
+    decode_tokens_per_s: float = 0.0
+    context_used: int = 0
+    context_size: int = 0
+
+
+FinishReason = Literal["stop", "length", "context", "cancelled", "done"]
+"""stop: the model ended its turn or a stop string came; length: max_tokens; context: the context is
+full; cancelled: by the user; done: a request other than `Generate`."""
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished"):
+    """The request ended well."""
+
+    reason: FinishReason
+    stats: Stats = Stats()
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The request ended with an error."""
+
+    kind: str
+    """Name of a class in `vlmtui.errors`."""
+
+    message: str
+    hint: str = ""
+
+
+Event = (
+    Loading | Loaded | Trimmed | Encoding | Encoded | Prefill | Delta | Finished | Failed
+)
+
+# --------------------------------------------------------------------------------------- protocol
+
+
+class Engine(Protocol):
+    """One engine, one model, one request at a time.
+
+    The iterators block, so they belong in a worker thread. They yield every event up to and with
+    `Finished`, and raise the `EngineError` or `ImageError` that a `Failed` names instead of yielding
+    it. Closing an iterator early cancels its request.
+    """
+
+    def load(self, request: Load) -> Iterator[Event]:
+        """Load a model, starting the engine's process if it does not run.
+
+        Raises:
+            LoadFailed: The model can't be loaded; nothing is loaded now.
+            EngineCrashed: The process died; the next request starts a new one.
+        """
+
+    def generate(self, request: Generate) -> Iterator[Event]:
+        """Answer a conversation. After a crash the last model is loaded again first, and the stream
+        then begins with that load's `Loading` and `Loaded` events.
+
+        Raises:
+            ImageError: A picture of the conversation can't be decoded.
+            ContextOverflow: One message alone is larger than the context.
+            GenerateFailed: llama.cpp refused.
+            EngineCrashed: The process died; the next request starts a new one.
+        """
+
+    def cancel(self) -> None:
+        """Cancel the running request, from any thread. Does nothing when none runs."""
+
+    def close(self) -> None:
+        """End the process; at most a few seconds, with a kill at the end. Safe to call twice."""
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the engine, None while it does not run."""
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """What is loaded."""

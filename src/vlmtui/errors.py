@@ -1,0 +1,128 @@
+"""Everything that can go wrong, as one tree. Each error says what happened, to what, and what to do.
+
+    VlmtuiError
+    ├── InputError                 the user gave something that can't work (exit code 2)
+    │   ├── EmptyPrompt
+    │   ├── ModelNotFound
+    │   └── ImageError
+    │       ├── ImageNotFound
+    │       ├── ImageIsDirectory
+    │       ├── ImageUnreadable
+    │       ├── ImageEmpty
+    │       ├── NotAnImage
+    │       ├── ImageTruncated
+    │       └── ImageTooLarge
+    ├── EngineError                the engine could not do it (exit code 1)
+    │   ├── LoadFailed
+    │   ├── GenerateFailed
+    │   ├── ContextOverflow
+    │   └── EngineCrashed
+    ├── StorageError               a chat could not be read or written (exit code 1)
+    └── SettingsError              a settings file is wrong (exit code 2)
+
+The text of an error is for a person: `str(error)` is what happened, `error.hint` what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class VlmtuiError(Exception):
+    """Base of all errors of vlmtui.
+
+    Attributes:
+        message: What happened, to which file or model; one sentence without a final full stop.
+        hint: What the user can do now; may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(VlmtuiError):
+    """The user gave something that can't work."""
+
+    exit_code = 2
+
+
+class EmptyPrompt(InputError):
+    """Neither text nor a picture was given."""
+
+
+class ModelNotFound(InputError):
+    """No model of that name or path."""
+
+
+class ImageError(InputError):
+    """A picture can't be used."""
+
+
+class ImageNotFound(ImageError):
+    """No file at the path."""
+
+
+class ImageIsDirectory(ImageError):
+    """The path is a directory."""
+
+
+class ImageUnreadable(ImageError):
+    """The file exists and can't be read."""
+
+
+class ImageEmpty(ImageError):
+    """The file has no bytes."""
+
+
+class NotAnImage(ImageError):
+    """The bytes are of no known image format."""
+
+
+class ImageTruncated(ImageError):
+    """The file ends before the picture does, or is damaged."""
+
+
+class ImageTooLarge(ImageError):
+    """More pixels or bytes than we are ready to decode."""
+
+
+class EngineError(VlmtuiError):
+    """The engine could not do what was asked."""
+
+
+class LoadFailed(EngineError):
+    """A model could not be loaded."""
+
+
+class GenerateFailed(EngineError):
+    """An answer could not be generated; the model stays loaded."""
+
+
+class ContextOverflow(EngineError):
+    """A single message is larger than the model's context."""
+
+
+class EngineCrashed(EngineError):
+    """The engine's process died.
+
+    Attributes:
+        phase: What it was doing: "starting", "idle", "load", "encode", "prefill" or "decode".
+        log_tail: The last lines of the engine's log.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, phase: str = "", log_tail: str = "") -> None:
+        super().__init__(message, hint)
+        self.phase = phase
+        self.log_tail = log_tail
+
+
+class StorageError(VlmtuiError):
+    """A chat or a picture could not be read from or written to the data directory."""
+
+
+class SettingsError(VlmtuiError):
+    """A settings file can't be understood."""
+
+    exit_code = 2

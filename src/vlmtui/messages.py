@@ -1,0 +1,82 @@
+"""Conversation values: who said what, with which pictures.
+
+Frozen structs without behaviour, shared by every layer above. They do not know how a message is
+stored, rendered into a prompt, or drawn on a screen.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class Role(str, Enum):
+    """Who speaks, in the words of the chat templates."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class TextPart(msgspec.Struct, frozen=True, tag="text"):
+    """A run of text inside a message."""
+
+    text: str
+
+
+class ImagePart(msgspec.Struct, frozen=True, tag="image"):
+    """A picture inside a message, as a reference to the bytes of its file."""
+
+    path: str
+    """Absolute path of a file that holds the bytes and will stay: the content store's copy in a
+    chat, the user's own file in `vlmtui ask`."""
+
+    sha256: str
+    """Lower-case hex digest of the file's bytes; the picture's identity everywhere."""
+
+    name: str
+    """What the user calls it (the base name of the file it came from), for display only."""
+
+    width: int
+    """Pixels, after EXIF orientation."""
+
+    height: int
+
+
+Part = TextPart | ImagePart
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn of one speaker. Pictures usually come before the text, as templates expect."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """All text parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """The pictures, in order."""
+        return tuple(part for part in self.parts if isinstance(part, ImagePart))
+
+
+def user(text: str, images: tuple[ImagePart, ...] = ()) -> Message:
+    """A user message: pictures first, then the text."""
+    parts: tuple[Part, ...] = images
+    if text:
+        parts += (TextPart(text),)
+    return Message(Role.USER, parts)
+
+
+def assistant(text: str) -> Message:
+    """An assistant message holding just text."""
+    return Message(Role.ASSISTANT, (TextPart(text),))
+
+
+def system(text: str) -> Message:
+    """A system message."""
+    return Message(Role.SYSTEM, (TextPart(text),))

@@ -1,0 +1,1 @@
+"""Chats and pictures on disk."""
