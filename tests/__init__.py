@@ -1,0 +1,1 @@
+"""Tests of vlmtui, laid out as `src/vlmtui` is."""
