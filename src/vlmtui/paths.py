@@ -1,0 +1,93 @@
+"""Where vlmtui keeps its files.
+
+The platform's own places (XDG on Linux), or one directory for everything when `VLMTUI_HOME` is set:
+`$VLMTUI_HOME/{data,config,cache,state}`. Directories come into being when they are first asked for,
+readable by their owner alone, because chats and pictures are private. This module does not know
+what is in the files.
+
+Every function that makes a directory raises `StorageError` when it can't.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from vlmtui.errors import StorageError
+
+HOME_VARIABLE = "VLMTUI_HOME"
+"""Environment variable that puts everything into one directory."""
+
+
+def data_dir() -> Path:
+    """Chats, pictures and installed models: what the user would miss."""
+    return _made("data")
+
+
+def config_dir() -> Path:
+    """What the user writes by hand."""
+    return _made("config")
+
+
+def cache_dir() -> Path:
+    """What can be made or fetched again."""
+    return _made("cache")
+
+
+def state_dir() -> Path:
+    """Logs."""
+    return _made("state")
+
+
+def config_path() -> Path:
+    """The settings file; neither it nor its directory need exist."""
+    return _place("config") / "config.toml"
+
+
+def database_path() -> Path:
+    """The database of chats."""
+    return data_dir() / "chats.db"
+
+
+def images_dir() -> Path:
+    """The content store of pictures; made by the store itself."""
+    return data_dir() / "images"
+
+
+def engine_log_path() -> Path:
+    """What llama.cpp prints."""
+    return state_dir() / "engine.log"
+
+
+def app_log_path() -> Path:
+    """What the application notes about itself."""
+    return state_dir() / "vlmtui.log"
+
+
+def _place(kind: str) -> Path:
+    """The directory of `kind`, absolute, whether or not it exists."""
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        return Path(os.path.abspath(os.path.expanduser(home))) / kind
+    # Imported here because it is not needed when everything lies in one directory.
+    import platformdirs
+
+    dirs = platformdirs.PlatformDirs("vlmtui", appauthor=False)
+    return {
+        "data": dirs.user_data_path,
+        "config": dirs.user_config_path,
+        "cache": dirs.user_cache_path,
+        "state": dirs.user_state_path,
+    }[kind]
+
+
+def _made(kind: str) -> Path:
+    place = _place(kind)
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The {kind} directory {place} can't be made: {error.strerror}",
+            f"Make it writable, or set {HOME_VARIABLE} to a directory that is",
+        ) from error
+    return place

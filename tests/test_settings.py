@@ -1,0 +1,91 @@
+"""Reading the settings file, and refusing one that means nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vlmtui.errors import SettingsError
+from vlmtui.settings import Settings, load_settings
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path))
+    assert load_settings() == Settings()
+    assert Settings().model == "demo"
+
+
+def test_the_users_own_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path))
+    (tmp_path / "config").mkdir()
+    write(tmp_path / "config", 'model = "llava"\ntemperature = 1\nsystem = "Antworte kurz, ä."\n')
+    assert load_settings() == Settings(model="llava", temperature=1.0, system="Antworte kurz, ä.")
+
+
+def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, "\ufeffctx = 8192\n")).ctx == 8192
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('ctx = "many"', "ctx"),
+        ("ctx = -1", "ctx"),
+        ("ctx = 1.5", "ctx"),
+        ("temperature = nan", "temperature"),
+        ("temperature = inf", "temperature"),
+        ("top_p = 1.5", "top_p"),
+        ("repeat_penalty = 0", "repeat_penalty"),
+        ("model = 3", "model"),
+        ("mmproj = 3", "mmproj"),
+        ("[system]", "system"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_file_and_key(tmp_path: Path, line: str, key: str) -> None:
+    file = write(tmp_path, line)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert str(file) in caught.value.message
+    assert f"`{key}`" in caught.value.message
+    assert "default" in caught.value.hint
+
+
+def test_a_misspelt_key_is_refused_with_the_key_that_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="`temprature`") as caught:
+        load_settings(write(tmp_path, "temprature = 0.5"))
+    assert "`temperature`" in caught.value.hint
+
+
+def test_an_unknown_key_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="`zzz`") as caught:
+        load_settings(write(tmp_path, "zzz = 0.5"))
+    assert "gpu_layers" in caught.value.hint
+
+
+def test_what_is_not_toml_is_refused_by_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="line 2"):
+        load_settings(write(tmp_path, "ctx = 1\nmodel = \n"))
+
+
+def test_what_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b'system = "\xff"')
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load_settings(file)
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no settings file .*absent\.toml"):
+        load_settings(tmp_path / "absent.toml")
+
+
+def test_a_directory_in_its_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings(tmp_path)
