@@ -1,0 +1,260 @@
+"""One SQLite file, safely shared by threads and by processes.
+
+Two connections: one writes, one reads, each behind its own lock. In WAL mode a reader never waits
+for a writer, so the screen can read while an answer is being written and flushed. Whatever SQLite
+complains about comes out as a `StorageError` that tells what to do. This module does not know what
+the tables mean; `migrations` makes them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from vlmtui.errors import StorageError
+from vlmtui.storage.migrations import MIGRATIONS
+
+BUSY_SECONDS = 5.0
+"""How long a write waits for another instance. Theirs take milliseconds, so this is a stuck one."""
+
+APPLICATION_ID = 0x564C_4D54
+"""Marks our files in their SQLite header: "VLMT"."""
+
+
+class Database:
+    """An open database, brought to the newest schema.
+
+    All methods may be called from any thread.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the file, making it and its directory if they don't exist.
+
+        Raises:
+            StorageError: It can't be opened or written, is no database, is not ours, or was made by
+                a newer vlmtui.
+        """
+        self.path = Path(path)
+        self._write_lock = threading.RLock()
+        self._read_lock = threading.RLock()
+        _make_private(self.path)
+        self._writer = self._connect()
+        try:
+            with self._translated():
+                self._prepare()
+            self._reader = self._connect()
+        except BaseException:
+            self._writer.close()
+            raise
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it is stored when the block ends, none of it when it raises.
+
+        Inside another `write` of the same thread it becomes a part of that one.
+
+        Args:
+            durable: Survive a power cut too. Costs an fsync, tens of milliseconds on an SD card,
+                so an answer that is rewritten each second goes without until its end: it then
+                survives the death of the process, which leaves the kernel's cache alone.
+
+        Raises:
+            StorageError: The disk is full, the database is locked by another instance, …
+        """
+        with self._write_lock:
+            if self._writer.in_transaction:
+                yield self._writer
+                return
+            with self._translated():
+                # The setting belongs to the connection and can't change inside a transaction.
+                self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._writer.execute("BEGIN IMMEDIATE")
+                with self._ended_by_commit(self._writer):
+                    yield self._writer
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A consistent view of what is committed, however many queries look at it.
+
+        Raises:
+            StorageError: The file is damaged or gone, …
+        """
+        with self._read_lock:
+            if self._reader.in_transaction:
+                yield self._reader
+                return
+            with self._translated():
+                self._reader.execute("BEGIN")
+                with self._ended_by_commit(self._reader):
+                    yield self._reader
+
+    def close(self) -> None:
+        """Close both connections; the database can't be used afterwards. Safe to call twice."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            # Last, so that it is the one to fold the WAL into the file.
+            self._writer.close()
+
+    # ------------------------------------------------------------------ opening
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._translated():
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                connection.row_factory = sqlite3.Row
+                connection.execute("PRAGMA foreign_keys = ON")
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _prepare(self) -> None:
+        """Check that the file is ours, then bring it to WAL mode and to the newest version."""
+        self._check_version()
+        self._enter_wal()
+        for number in range(1, len(MIGRATIONS) + 1):
+            self._migrate(number)
+
+    def _check_version(self) -> None:
+        # Nothing may be written before these checks: the file might be someone else's.
+        owner = _number(self._writer, "PRAGMA application_id")
+        tables = _number(self._writer, "SELECT count(*) FROM sqlite_master")
+        if owner != APPLICATION_ID and tables:
+            raise StorageError(
+                f"{self.path} is a database of another program",
+                "Move it away, or set VLMTUI_HOME to another directory",
+            )
+        version = _number(self._writer, "PRAGMA user_version")
+        if version > len(MIGRATIONS):
+            raise StorageError(
+                f"The chats in {self.path} were written by a newer vlmtui (format {version}; this "
+                f"one knows up to {len(MIGRATIONS)})",
+                "Update vlmtui, or set VLMTUI_HOME to another directory",
+            )
+
+    def _enter_wal(self) -> None:
+        # SQLite does not honour the busy timeout here when another process is doing the same. A
+        # file system without shared memory stays in its old mode, which works too, only slower.
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._writer.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _migrate(self, number: int) -> None:
+        """Do step `number` unless it is done; another instance may be doing the same just now."""
+        if _number(self._writer, "PRAGMA user_version") >= number:
+            return
+        with self.write(durable=True) as connection:
+            if _number(connection, "PRAGMA user_version") >= number:
+                return
+            for statement in MIGRATIONS[number - 1]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+
+    # ------------------------------------------------------------------ transactions and errors
+
+    @contextmanager
+    def _ended_by_commit(self, connection: sqlite3.Connection) -> Iterator[None]:
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            # SQLite has rolled back by itself after some errors, a full disk among them.
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+
+
+def explain(error: sqlite3.Error, path: Path) -> StorageError:
+    """Say in words what SQLite complains about, and what to do.
+
+    It goes by the texts, because Python 3.10 does not tell the error codes.
+    """
+    text = str(error)
+    for sign, what, hint in _COMPLAINTS:
+        if sign in text:
+            return StorageError(what.format(path=path, folder=path.parent), hint)
+    return StorageError(
+        f"The chats in {path} can't be read or written: {text}",
+        "Check the disk, or set VLMTUI_HOME to another directory",
+    )
+
+
+_ELSEWHERE = "Make it writable for you, or set VLMTUI_HOME to a directory that is"
+_COMPLAINTS = (
+    (
+        "full",
+        "There is no space left on the disk for the chats in {path}",
+        "Free some space on that disk",
+    ),
+    (
+        "locked",
+        f"Another program has kept {{path}} locked for {BUSY_SECONDS:.0f} seconds",
+        "End other instances of vlmtui that hang, or a tool that has the file open",
+    ),
+    ("readonly", "The chats in {path} can't be written: it is read-only for you", _ELSEWHERE),
+    ("unable to open", "The chats in {path} can't be opened", _ELSEWHERE),
+    (
+        "not a database",
+        "{path} is not a database",
+        "Move it away, and vlmtui will begin a new one",
+    ),
+    (
+        "malformed",
+        "The chats in {path} are damaged",
+        "Move the file away, and vlmtui will begin a new one; "
+        "`sqlite3 FILE .recover` may save the old chats",
+    ),
+    (
+        "closed database",
+        "The chats in {path} are closed already",
+        "Start vlmtui again",
+    ),
+)
+
+
+def _make_private(path: Path) -> None:
+    """Make the file and its directory, for their owner alone, and see to it that they last."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StorageError(
+            f"The chats in {path} can't be opened: {error.strerror}", _ELSEWHERE
+        ) from error
+
+
+def _number(connection: sqlite3.Connection, query: str) -> int:
+    return int(connection.execute(query).fetchone()[0])

@@ -1,0 +1,150 @@
+"""The content store: picture files kept once each, under the hash of their bytes.
+
+A chat refers to this copy, so it still shows its picture when the user's file has moved or changed.
+Files appear whole or not at all, also when the power is cut. This module does not look into
+pictures: what they are is for `engine.images` to say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from vlmtui.errors import StorageError
+
+_CHUNK = 1 << 20
+
+
+class StoredImage(msgspec.Struct, frozen=True):
+    """A file in the store."""
+
+    path: Path
+    """Absolute."""
+
+    sha256: str
+    """Lower-case hex digest of its bytes."""
+
+
+class ImageStore:
+    """The pictures below one directory. May be used by several threads and processes at once."""
+
+    def __init__(self, directory: str | Path) -> None:
+        """Name the directory; it is made with the first picture."""
+        self._directory = Path(directory).absolute()
+
+    def add(self, path: str | Path, suffix: str | None = None) -> StoredImage:
+        """Copy a file into the store, unless its bytes are there already.
+
+        Args:
+            path: The user's file.
+            suffix: Ending of the stored file, such as ".png"; None takes the file's own.
+
+        Raises:
+            StorageError: The file can't be read or the store can't be written.
+        """
+        source = Path(path)
+        try:
+            file = source.open("rb")
+        except OSError as error:
+            raise StorageError(
+                f"{source} can't be copied into the chat: {error.strerror}", "Attach it again"
+            ) from error
+        with file:
+            return self._keep(file, source.suffix if suffix is None else suffix)
+
+    def add_bytes(self, data: bytes, suffix: str) -> StoredImage:
+        """Put bytes into the store, unless they are there already.
+
+        Raises:
+            StorageError: The store can't be written.
+        """
+        import io
+
+        return self._keep(io.BytesIO(data), suffix)
+
+    def _keep(self, source: BinaryIO, suffix: str) -> StoredImage:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._temporary() as (copy, name):
+                # Hashed as it is copied: the file may be changed by others at any time.
+                sha256 = _copy(source, copy.write)
+                folder = self._directory / sha256[:2]
+                stored = StoredImage(folder / f"{sha256}{_safe(suffix)}", sha256)
+                if not _holds(stored):
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                    _make_folder(folder)
+                    os.replace(name, stored.path)
+                    _sync_folder(folder)
+                return stored
+        except OSError as error:
+            raise _cannot_keep(error, self._directory) from error
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[BinaryIO, str]]:
+        """A new file in the store's file system, readable by its owner; gone unless renamed."""
+        descriptor, name = tempfile.mkstemp(prefix="incoming-", dir=self._directory)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file, name
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+
+
+def _copy(source: BinaryIO, write: Callable[[bytes], object]) -> str:
+    digest = hashlib.sha256()
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        write(chunk)
+    return digest.hexdigest()
+
+
+def _holds(stored: StoredImage) -> bool:
+    """Whether the file is there with the bytes that its name promises."""
+    try:
+        with stored.path.open("rb") as file:
+            return _copy(file, len) == stored.sha256
+    except OSError:
+        return False
+
+
+def _safe(suffix: str) -> str:
+    """An ending that is only letters and digits; the user's file may end in anything."""
+    ending = suffix[1:].lower()
+    return f".{ending}" if ending.isascii() and ending.isalnum() and len(ending) <= 5 else ""
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a directory last; a file's own fsync doesn't."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cannot_keep(error: OSError, directory: Path) -> StorageError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(
+            f"There is no space left on the disk for pictures in {directory}",
+            "Free some space on that disk, and attach the picture again",
+        )
+    return StorageError(
+        f"The picture can't be kept in {directory}: {error.strerror}",
+        "Make the directory writable for you, or set VLMTUI_HOME to one that is",
+    )
