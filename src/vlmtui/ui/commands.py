@@ -1,0 +1,68 @@
+"""Slash commands: which there are, and how a line is read as one. What they do is the screen's."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """A command as the help shows it."""
+
+    name: str
+    arguments: str
+    summary: str
+
+
+SPECS = (
+    Spec("image", "PATH…", "attach pictures to the next message"),
+    Spec("sample", "", "attach one of the sample pictures that come with vlmtui"),
+    Spec("regen", "", "answer the last question again"),
+    Spec("new", "", "begin a new chat"),
+    Spec("help", "", "list the keys and commands"),
+    Spec("quit", "", "leave; everything is saved"),
+)
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A line that was read as a command."""
+
+    name: str
+    argument: str
+    known: bool
+
+
+def parse(text: str) -> Command | None:
+    """Read a message as a command; None where it is just text.
+
+    `/data/cat.png` and ` /new` are text: a command is a slash and one word at the very beginning.
+    """
+    match = re.fullmatch(r"/([A-Za-z][\w-]*)(?:\s+(.*?))?\s*", text, re.DOTALL)
+    if match is None:
+        return None
+    name = match[1].lower()
+    return Command(name, match[2] or "", any(spec.name == name for spec in SPECS))
+
+
+def complete(text: str) -> str | None:
+    """The only command that begins with `text`, or None; with a space where arguments follow."""
+    if not re.fullmatch(r"/[A-Za-z]*", text):
+        return None
+    found = [spec for spec in SPECS if spec.name.startswith(text[1:].lower())]
+    if len(found) != 1:
+        return None
+    return f"/{found[0].name}" + (" " if found[0].arguments else "")
+
+
+def split_paths(argument: str) -> list[str]:
+    """The paths after `/image`: separated by spaces, with quotes or backslashes around odd ones.
+
+    A quote that is never closed runs to the end.
+    """
+    paths = []
+    for match in re.finditer(r""""([^"]*)"?|'([^']*)'|((?:\\.|[^\s\\])+)""", argument):
+        double, single, bare = match.groups()
+        path = double if double is not None else single
+        paths.append(path if path is not None else re.sub(r"\\(.)", r"\1", bare))
+    return [path for path in paths if path]

@@ -1,0 +1,43 @@
+"""Quantities in as few characters as a side pane has room for."""
+
+from __future__ import annotations
+
+
+def size(count: int | None) -> str:
+    """Bytes in decimal units: "312 MB", "4.1 GB". A dash for None."""
+    if count is None:
+        return "–"
+    if count < 1_000_000:
+        return f"{count / 1e3:.0f} kB"
+    if count < 1_000_000_000:
+        return f"{count / 1e6:.0f} MB"
+    return f"{count / 1e9:.1f} GB"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in seconds: "85 ms", "1.29 s", "1 min 12 s". A dash for None."""
+    if value is None:
+        return "–"
+    if value < 0.1:
+        return f"{value * 1000:.0f} ms"
+    if value < 10:
+        return f"{value:.2f} s"
+    if value < 60:
+        return f"{value:.1f} s"
+    return f"{int(value) // 60} min {int(value) % 60} s"
+
+
+def rate(value: float | None) -> str:
+    """Tokens per second: "4.2", "128". A dash for None."""
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def count(value: int) -> str:
+    """A number of things: "812", "4,096", "5M", "7.2B"."""
+    if value < 1_000_000:
+        return f"{value:,}"
+    if value < 1_000_000_000:
+        return f"{value / 1e6:.3g}M"
+    return f"{value / 1e9:.3g}B"
