@@ -1,4 +1,6 @@
-"""Everything that can go wrong, as one tree. Each error says what happened, to what, and what to do.
+"""Everything that can go wrong, as one tree.
+
+Each error says what happened, to what, and what to do.
 
     VlmtuiError
     ├── InputError                 the user gave something that can't work (exit code 2)
@@ -20,7 +22,8 @@
     ├── StorageError               a chat could not be read or written (exit code 1)
     └── SettingsError              a settings file is wrong (exit code 2)
 
-The text of an error is for a person: `str(error)` is what happened, `error.hint` what to do about it.
+The text of an error is for a person: `str(error)` is what happened, `error.hint` what to do about
+it.
 """
 
 from __future__ import annotations
@@ -112,7 +115,9 @@ class EngineCrashed(EngineError):
         log_tail: The last lines of the engine's log.
     """
 
-    def __init__(self, message: str, hint: str = "", *, phase: str = "", log_tail: str = "") -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, phase: str = "", log_tail: str = ""
+    ) -> None:
         super().__init__(message, hint)
         self.phase = phase
         self.log_tail = log_tail

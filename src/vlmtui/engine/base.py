@@ -1,7 +1,7 @@
 """The engine's language: requests, events, and the protocol every engine speaks.
 
-Frozen tagged structs, so that msgspec validates each frame and a `match` reads a stream. This module
-knows neither how frames travel (`wire`) nor what runs behind them (`backends`).
+Frozen tagged structs, so that msgspec validates each frame and a `match` reads a stream. This
+module knows neither how frames travel (`wire`) nor what runs behind them (`backends`).
 
 A request is answered by a stream of events whose last is `Finished` or `Failed`.
 """
@@ -98,8 +98,8 @@ class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
 Request = Load | Generate | Cancel | Unload | Shutdown
 
 DEFAULT_CTX = 4096
-"""Context when none is asked for: an image of LLaVA-1.6 takes up to 2,880 tokens, and the KV cache of
-a 7B Llama takes 512 KiB a token, so twice this would cost 4 GiB of a small board."""
+"""Context when none is asked for: an image of LLaVA-1.6 takes up to 2,880 tokens, and the KV cache
+of a 7B Llama takes 512 KiB a token, so twice this would cost 4 GiB of a small board."""
 
 # ----------------------------------------------------------------------------------------- events
 
@@ -243,9 +243,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     hint: str = ""
 
 
-Event = (
-    Loading | Loaded | Trimmed | Encoding | Encoded | Prefill | Delta | Finished | Failed
-)
+Event = Loading | Loaded | Trimmed | Encoding | Encoded | Prefill | Delta | Finished | Failed
 
 # --------------------------------------------------------------------------------------- protocol
 
@@ -254,8 +252,8 @@ class Engine(Protocol):
     """One engine, one model, one request at a time.
 
     The iterators block, so they belong in a worker thread. They yield every event up to and with
-    `Finished`, and raise the `EngineError` or `ImageError` that a `Failed` names instead of yielding
-    it. Closing an iterator early cancels its request.
+    `Finished`, and raise the `EngineError` or `ImageError` that a `Failed` names instead of
+    yielding it. Closing an iterator early cancels its request.
     """
 
     def load(self, request: Load) -> Iterator[Event]:
@@ -267,8 +265,10 @@ class Engine(Protocol):
         """
 
     def generate(self, request: Generate) -> Iterator[Event]:
-        """Answer a conversation. After a crash the last model is loaded again first, and the stream
-        then begins with that load's `Loading` and `Loaded` events.
+        """Answer a conversation.
+
+        After a crash the last model is loaded again first, and the stream begins with the
+        `Loading` and `Loaded` events of that load.
 
         Raises:
             ImageError: A picture of the conversation can't be decoded.

@@ -11,8 +11,9 @@ import hashlib
 import stat
 import struct
 import warnings
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: 100 megapixels are 300 MB as RGB, on boards that have 8 GB in all."""
+"""Larger pictures are refused: 100 megapixels are 300 MB as RGB, on boards with 8 GB in all."""
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """Larger files are refused before they are read."""
@@ -32,6 +33,14 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 that start other programs."""
 
 _NAMES = "JPEG, PNG, WebP, GIF, BMP and TIFF"
+_EXIF_ERRORS = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    KeyError,
+    struct.error,
+    ZeroDivisionError,
+)
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
 
 
@@ -60,29 +69,35 @@ def inspect(path: str | Path) -> ImageInfo:
     """
     path = Path(path)
     with _open_file(path) as file:
-        digest = hashlib.sha256()
-        size = 0
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-            size += len(chunk)
-        file.seek(0)
+        digest, size = _digest(file)
         with _open_image(file, path) as image:
             width, height = image.size
             if _orientation(image) in (5, 6, 7, 8):  # the four that turn by 90 degrees
                 width, height = height, width
-            return ImageInfo(width, height, image.format or "", digest.hexdigest(), size)
+            return ImageInfo(width, height, image.format or "", digest, size)
 
 
-def decode(path: str | Path) -> Image.Image:
-    """The pixels of a picture as 8-bit RGB: EXIF orientation applied, transparency on white, the
-    first frame of an animation, 16-bit and CMYK converted.
+def decode(path: str | Path, sha256: str | None = None) -> Image.Image:
+    """The pixels of a picture as 8-bit RGB.
+
+    EXIF orientation is applied, transparency put on white, 16-bit and CMYK samples converted; of an
+    animation it is the first frame.
+
+    Args:
+        path: The file.
+        sha256: Digest that the file must still have; None skips the check.
 
     Raises:
         ImageError: One of its subclasses, naming the file and what to do.
     """
     path = Path(path)
-    with _open_file(path) as file, _open_image(file, path) as image:
-        return _pixels(image, path)
+    with _open_file(path) as file:
+        if sha256 is not None and _digest(file)[0] != sha256:
+            raise errors.ImageUnreadable(
+                f"{path} has changed since it was attached", "Attach it again."
+            )
+        with _open_image(file, path) as image:
+            return _pixels(image, path)
 
 
 def thumbnail(path: str | Path, width: int, height: int) -> Image.Image:
@@ -140,6 +155,17 @@ def _open_file(path: Path) -> BinaryIO:
         raise errors.ImageUnreadable(f"{path} can't be read: {reason}", "Check the path.") from None
 
 
+def _digest(file: BinaryIO) -> tuple[str, int]:
+    """SHA-256 and length of a file, which is then at its beginning again."""
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+        size += len(chunk)
+    file.seek(0)
+    return digest.hexdigest(), size
+
+
 def _open_image(file: BinaryIO, path: Path) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
@@ -147,7 +173,7 @@ def _open_image(file: BinaryIO, path: Path) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None
     head = file.read(16)
     file.seek(0)
-    formats = FORMATS
+    formats: tuple[str, ...] = FORMATS
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         formats = (_enable_heif(path, avif=head[8:12] == b"avif"),)
     try:
@@ -176,13 +202,13 @@ def _enable_heif(path: Path, *, avif: bool) -> str:
     if avif:
         return "AVIF"  # Pillow's own
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError:
         raise errors.NotAnImage(
             f"{path} is a HEIC picture, and the reader for those is not installed",
-            "Run: pip install pillow-heif — or save the picture as JPEG.",
+            "Run: pip install pi-heif — or save the picture as JPEG.",
         ) from None
-    pillow_heif.register_heif_opener()
+    pi_heif.register_heif_opener()
     return "HEIF"
 
 
@@ -200,10 +226,8 @@ def _pixels(image: Image.Image, path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            try:
+            with suppress(*_EXIF_ERRORS):  # damaged EXIF: show the picture as it lies
                 image = ImageOps.exif_transpose(image)
-            except (ValueError, TypeError, SyntaxError, KeyError, struct.error, ZeroDivisionError):
-                pass  # damaged EXIF: show the picture as it lies
             return _to_rgb(image)
     except MemoryError:
         raise errors.ImageTooLarge(
@@ -218,9 +242,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
     if image.mode.startswith("I;16") or image.mode == "I":
         # Pillow clips at 255 when it converts these; 16-bit samples are scaled instead
-        return image.convert("I").point(lambda sample: sample * (1 / 257)).convert("L").convert("RGB")
+        return (
+            image.convert("I").point(lambda sample: sample * (1 / 257)).convert("L").convert("RGB")
+        )
     if image.mode == "F":
-        low, high = image.getextrema()
+        low, high = cast("tuple[float, float]", image.getextrema())
         scale = 255.0 / (high - low) if high > low else 1.0
         return image.point(lambda sample: sample * scale - low * scale).convert("L").convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:

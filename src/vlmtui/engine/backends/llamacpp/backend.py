@@ -1,0 +1,206 @@
+"""The llama.cpp backend: answers conversations with the least work.
+
+Joins the parts of this package. The prompt cache: what of a prompt stands in the KV cache is not
+computed again (`cache`), a picture that was encoded before is not encoded again (`vision`), and
+answers stay the tokens that were sampled (`prompt`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from vlmtui.engine.backends.llamacpp import logs
+from vlmtui.engine.backends.llamacpp.answer import AnswerText
+from vlmtui.engine.backends.llamacpp.cache import Aborted, KvCache
+from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
+from vlmtui.engine.backends.llamacpp.prompt import Prompt, PromptBuilder
+from vlmtui.engine.backends.llamacpp.sampling import Sampler
+from vlmtui.engine.backends.llamacpp.turn import TurnReport
+from vlmtui.engine.backends.llamacpp.vision import Vision
+from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
+from vlmtui.engine.backends.llamacpp.window import Window
+from vlmtui.engine.base import (
+    Event,
+    Finished,
+    FinishReason,
+    Generate,
+    Load,
+    Loaded,
+    Loading,
+    Sampling,
+    Trimmed,
+)
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.template import BUILTIN, ChatTemplate
+from vlmtui.errors import GenerateFailed
+from vlmtui.messages import Role
+
+_LOADING_INTERVAL_S = 0.05
+_FALLBACK_TEMPLATE = {"llama": "vicuna_v1"}
+"""Built-in template by architecture, for files without one: LLaVA-1.5's carry none."""
+
+
+class LlamaCppBackend:
+    """One model on llama.cpp. See `registry.Backend`."""
+
+    def __init__(self) -> None:
+        logs.install()
+        self._loaded: _Loaded | None = None
+
+    def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
+        """Load the model; see `registry.Backend`."""
+        emit(Loading(0.0))
+        sent = time.monotonic()
+
+        def progress(done: float) -> None:
+            nonlocal sent
+            now = time.monotonic()
+            if now - sent >= _LOADING_INTERVAL_S:
+                sent = now
+                emit(Loading(done))
+
+        try:
+            model = LoadedModel(request, cancel, progress)
+        except LoadCancelled:
+            return Finished("cancelled")
+        try:
+            self._loaded = _Loaded(request, model, cancel)
+        except BaseException:
+            model.close()
+            raise
+        emit(Loading(1.0))
+        emit(Loaded(model.describe(request, self._loaded.template_name)))
+        return Finished("done")
+
+    def generate(
+        self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
+    ) -> Finished:
+        """Answer; see `registry.Backend`."""
+        if self._loaded is None:
+            raise GenerateFailed("No model is loaded", "Load one first.")
+        if not request.messages or request.messages[-1].role is not Role.USER:
+            raise GenerateFailed("The last message is not the user's", "Ask something.")
+        return self._loaded.answer(request, emit)
+
+    def close(self) -> None:
+        """Free the model."""
+        if self._loaded is not None:
+            self._loaded.close()
+            self._loaded = None
+
+
+class _Loaded:
+    """A loaded model with all that answers need."""
+
+    def __init__(self, request: Load, model: LoadedModel, cancel: CancelFlag) -> None:
+        self._model = model
+        self._cancel = cancel
+        self.template_name, source = _choose_template(request, model)
+        vocabulary = model.vocabulary
+        template = ChatTemplate(
+            source, bos=vocabulary.text_of(vocabulary.bos), eos=vocabulary.text_of(vocabulary.eos)
+        )
+        self._vision = Vision(model, request.image_cache_bytes)
+        self._cache = KvCache(model, self._vision, cancel, request.batch)
+        self._prompts = PromptBuilder(template, vocabulary, self._vision.layout)
+        self._window = Window(self._prompts.build, model.context_size)
+
+    def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
+        """Read the prompt, then decode."""
+        report = TurnReport(emit, request.messages)
+        prompt, dropped = self._window.fit(request.messages, request.sampling.max_tokens)
+        if dropped:
+            emit(Trimmed(dropped, _count_images(request, dropped)))
+        kept = self._cache.keep(prompt.units)
+        report.prompt(prompt, kept, self._vision.is_kept)
+        reason: FinishReason = "cancelled"
+        try:
+            self._cache.prefill(prompt.units, prompt.images, report)
+        except Aborted:
+            pass
+        else:
+            reason = self._decode(prompt, request.sampling, report)
+        return report.finish(reason, self._cache.used, self._model.context_size)
+
+    def close(self) -> None:
+        self._cache.close()
+        self._vision.close()
+        self._model.close()
+
+    def _decode(self, prompt: Prompt, settings: Sampling, report: TurnReport) -> FinishReason:
+        vocabulary = self._model.vocabulary
+        text = AnswerText(settings.stop)
+        said = [unit for unit in prompt.units if isinstance(unit, int)]
+        sampler = Sampler(settings, vocabulary.size, said)
+        tokens: list[int] = []
+        whole = 0  # how many of the tokens make exactly the text given out so far
+        try:
+            while True:
+                token = sampler.sample(self._model.context)
+                if vocabulary.ends_turn(token):
+                    reason: FinishReason = "stop"
+                    break
+                tokens.append(token)
+                report.token(text.feed(vocabulary.piece(token)))
+                if text.whole:
+                    whole = len(tokens)
+                if (end := self._end(text, tokens, settings)) is not None:
+                    reason = end
+                    break
+                try:
+                    self._cache.append(token)
+                except Aborted:
+                    reason = "cancelled"
+                    break
+        finally:
+            sampler.close()
+        report.ending(text.finish())
+        if not text.stopped:  # else the tokens say more than the text
+            if text.whole:
+                whole = len(tokens)
+            self._prompts.remember(prompt, text.text, tokens[:whole])
+        return reason
+
+    def _end(self, text: AnswerText, tokens: list[int], settings: Sampling) -> FinishReason | None:
+        """Why the answer ends after its newest token, None if it goes on."""
+        if text.stopped:
+            return "stop"
+        if len(tokens) == settings.max_tokens:
+            return "length"
+        if self._cache.used >= self._model.context_size:
+            return "context"
+        if self._cancel.is_set:
+            return "cancelled"
+        return None
+
+
+def _choose_template(request: Load, model: LoadedModel) -> tuple[str, str]:
+    """Name and source of the chat template: the one asked for, the file's, or a built-in one."""
+    if request.template is not None:
+        if request.template in BUILTIN:
+            return request.template, BUILTIN[request.template]
+        return "given", request.template
+    own = model.chat_template()
+    if own:
+        return "file", own
+    name = _builtin_for(model.vocabulary, model.metadata("general.architecture") or "", request)
+    return name, BUILTIN[name]
+
+
+def _builtin_for(vocabulary: Vocabulary, architecture: str, request: Load) -> str:
+    """The built-in template for a file without its own, told by its special tokens and name."""
+    special = vocabulary.special_tokens
+    if "<|im_start|>" in special:
+        return "chatml"
+    if "<|start_header_id|>" in special:
+        return "llama-3"
+    if "mistral" in request.model.lower():
+        return "llava-1.6-mistral"
+    return _FALLBACK_TEMPLATE.get(architecture, "chatml")
+
+
+def _count_images(request: Generate, dropped: int) -> int:
+    """Pictures in the messages that were left out."""
+    system = 1 if request.messages[0].role is Role.SYSTEM else 0
+    return sum(len(message.images) for message in request.messages[system : system + dropped])

@@ -1,0 +1,201 @@
+"""The KV cache as a row of units, brought to a new prompt with the least work.
+
+Only this module decodes. Whatever happens in a step (an abort, a failure), afterwards the row and
+the cache of llama.cpp say the same, or both are empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Protocol
+
+from llama_cpp import llama_cpp as cpp
+from llama_cpp import mtmd_cpp as mtmd
+
+from vlmtui.engine.backends.llamacpp.model import LoadedModel
+from vlmtui.engine.backends.llamacpp.units import (
+    ImageUnit,
+    Unit,
+    common_prefix,
+    count_positions,
+    count_tokens,
+)
+from vlmtui.engine.backends.llamacpp.vision import Vision
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.errors import GenerateFailed
+from vlmtui.messages import ImagePart
+
+_ABORTED = 2
+_NO_SLOT = 1
+
+
+class Aborted(Exception):
+    """The cancel flag stopped a decode."""
+
+
+class PrefillReport(Protocol):
+    """Hears how a prefill goes on."""
+
+    def encoding(self, number: int, of: int) -> None:
+        """The `number`-th of `of` pictures enters the vision tower."""
+
+    def encoded(self, sha256: str, seconds: float) -> None:
+        """A picture left the vision tower."""
+
+    def progress(self, done: int) -> None:
+        """So many tokens are in the cache."""
+
+
+class KvCache:
+    """The KV cache of a loaded model, one sequence."""
+
+    def __init__(self, model: LoadedModel, vision: Vision, cancel: CancelFlag, batch: int) -> None:
+        self._model = model
+        self._vision = vision
+        self._cancel = cancel
+        self._batch_size = batch
+        self._batch = cpp.llama_batch_init(batch, 0, 1)
+        for index in range(batch):
+            self._batch.n_seq_id[index] = 1
+            self._batch.seq_id[index][0] = 0
+        self._units: list[Unit] = []
+        self._position = 0
+        self._used = 0
+        after_batch = mtmd.mtmd_helper_post_decode_callback(lambda _view, _data: int(cancel.is_set))
+        self._after_batch = after_batch  # C keeps the pointer during a call
+
+    @property
+    def used(self) -> int:
+        """Cells in use, in tokens."""
+        return self._used
+
+    def keep(self, units: Sequence[Unit]) -> int:
+        """Drop what is not a prefix of the given row.
+
+        At least the last unit of the row goes: its logits are needed, so it is decoded anew.
+
+        Returns:
+            How many units are kept.
+        """
+        shared = min(common_prefix(self._units, units), len(units) - 1)
+        self._cut(shared)
+        return len(self._units)
+
+    def prefill(
+        self, units: Sequence[Unit], images: dict[str, ImagePart], report: PrefillReport
+    ) -> None:
+        """Decode what is missing of a row, whose beginning `keep` has kept.
+
+        Args:
+            units: The whole row.
+            images: The pictures in it, by digest.
+            report: Hears of each picture and each step.
+
+        Raises:
+            Aborted: The flag was set; what was decoded so far stays.
+            ImageError: A picture can't be decoded.
+            GenerateFailed: llama.cpp refused.
+        """
+        missing = units[len(self._units) :]
+        digests = dict.fromkeys(unit.sha256 for unit in missing if isinstance(unit, ImageUnit))
+        to_encode = [digest for digest in digests if not self._vision.is_kept(digest)]
+        left = len(missing)
+        for is_image, group in groupby(missing, key=lambda unit: isinstance(unit, ImageUnit)):
+            run = list(group)
+            left -= len(run)
+            if is_image:
+                for unit in run:
+                    assert isinstance(unit, ImageUnit)
+                    self._encode(images[unit.sha256], to_encode, report)
+                    self._decode_image(unit, images[unit.sha256])
+                    report.progress(self._used)
+            else:
+                for start in range(0, len(run), self._batch_size):
+                    step = run[start : start + self._batch_size]
+                    ends = left == 0 and start + len(step) == len(run)
+                    self._decode_tokens(step, logits=ends)
+                    report.progress(self._used)
+
+    def append(self, token: int) -> None:
+        """Decode one sampled token.
+
+        Raises:
+            Aborted: The flag was set; the token is not in the cache.
+            GenerateFailed: llama.cpp refused.
+        """
+        self._decode_tokens((token,), logits=True)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        cpp.llama_memory_clear(self._model.memory, True)
+        self._units.clear()
+        self._position = self._used = 0
+
+    def close(self) -> None:
+        """Free the batch."""
+        cpp.llama_batch_free(self._batch)
+
+    def _cut(self, count: int) -> None:
+        """Keep the first `count` units."""
+        kept = self._units[:count]
+        position = count_positions(kept)
+        # removes cells of an aborted step as well, so it is called even when no unit goes
+        if count and cpp.llama_memory_seq_rm(self._model.memory, 0, position, -1):
+            self._units = kept
+            self._position = position
+            self._used = count_tokens(kept)
+        else:
+            # recurrent and some sliding-window memories can't go back: then from the beginning
+            self.clear()
+
+    def _encode(self, image: ImagePart, to_encode: list[str], report: PrefillReport) -> None:
+        """Make sure that a picture's embedding is kept."""
+        if self._cancel.is_set:
+            raise Aborted
+        if self._vision.is_kept(image.sha256):
+            return
+        if image.sha256 not in to_encode:  # kept when we began, and pushed out since
+            to_encode.append(image.sha256)
+        report.encoding(to_encode.index(image.sha256) + 1, len(to_encode))
+        report.encoded(image.sha256, self._vision.encode(image))
+
+    def _decode_image(self, unit: ImageUnit, image: ImagePart) -> None:
+        status = self._vision.decode(
+            image, unit, self._position, self._batch_size, self._after_batch
+        )
+        if status != 0:
+            self._fail(status)
+        self._add(unit)
+
+    def _decode_tokens(self, tokens: Sequence[Unit], *, logits: bool) -> None:
+        batch = self._batch
+        for index, token in enumerate(tokens):
+            batch.token[index] = token
+            batch.pos[index] = self._position + index
+            batch.logits[index] = 0
+        batch.logits[len(tokens) - 1] = logits
+        batch.n_tokens = len(tokens)
+        status = cpp.llama_decode(self._model.context, batch)
+        if status != 0:
+            self._fail(status)
+        for token in tokens:
+            self._add(token)
+
+    def _add(self, unit: Unit) -> None:
+        self._units.append(unit)
+        self._position += 1 if isinstance(unit, int) else unit.positions
+        self._used += 1 if isinstance(unit, int) else unit.tokens
+
+    def _fail(self, status: int) -> None:
+        """Bring llama.cpp's cache back to the row, then raise what the status means."""
+        self._cut(len(self._units))
+        if status == _ABORTED or self._cancel.is_set:
+            raise Aborted
+        if status == _NO_SLOT:
+            raise GenerateFailed("The context is full", "Load the model with a larger one: --ctx.")
+        self.clear()
+        raise GenerateFailed(
+            f"llama.cpp failed to decode (status {status})",
+            "Try again; if it comes back, load the model anew.",
+        )

@@ -1,0 +1,47 @@
+"""llama.cpp's log: all of it to stderr, the last complaints kept for error messages."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+
+from llama_cpp import llama_cpp as cpp
+from llama_cpp import mtmd_cpp as mtmd
+
+_DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5  # ggml_log_level
+
+_complaints: deque[str] = deque(maxlen=8)
+
+
+def _log(level: int, text: bytes, _user_data: object) -> None:
+    if level == _DEBUG:
+        return
+    line = text.decode("utf-8", errors="replace")
+    sys.stderr.write(line)
+    sys.stderr.flush()
+    if level in (_WARN, _ERROR) and line.strip():
+        _complaints.append(line.strip())
+
+
+_callback = cpp.llama_log_callback(_log)  # C keeps the pointer, so this object must live
+
+
+def install() -> None:
+    """Catch the logs of llama.cpp, ggml and libmtmd in this process."""
+    cpp.llama_log_set(_callback, None)
+    mtmd.mtmd_log_set(_callback, None)
+    mtmd.mtmd_helper_log_set(_callback, None)
+
+
+def clear() -> None:
+    """Forget the complaints so far."""
+    _complaints.clear()
+
+
+def last_complaint() -> str:
+    """The most telling line since `clear`, without the name of the C function; empty if none."""
+    lines = [line for line in _complaints if "error" in line.lower()] or list(_complaints)
+    if not lines:
+        return ""
+    # the first error is the cause, those after it are its echo on the way up
+    return lines[0].split(": ", 1)[-1]

@@ -1,0 +1,232 @@
+"""A loaded model: the weights, the context with its KV cache, and libmtmd's vision tower.
+
+Owns the C objects and frees them. Loads with progress, and can be cancelled between tensors.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llama_cpp import llama_cpp as cpp
+from llama_cpp import mtmd_cpp as mtmd
+
+from vlmtui.engine.backends.llamacpp import logs
+from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
+from vlmtui.engine.base import DEFAULT_CTX, Load, ModelInfo
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.errors import LoadFailed
+
+ALL_LAYERS = -1
+
+
+class LoadCancelled(Exception):
+    """The user stopped a load."""
+
+
+class LoadedModel:
+    """A model that is ready to decode. `close` gives all memory back."""
+
+    def __init__(
+        self, request: Load, cancel: CancelFlag, progress: Callable[[float], None]
+    ) -> None:
+        """Load.
+
+        Args:
+            request: What to load and how.
+            cancel: Stops the load when set, and later any `llama_decode` of this model.
+            progress: Called with 0 to 1, from this thread, while loading.
+
+        Raises:
+            LoadFailed: With the file, the reason and what to do.
+            LoadCancelled: The flag was set.
+        """
+        started = time.monotonic()
+        self.model: Any = None
+        self.context: Any = None
+        self.vision: Any = None
+        self._cancel = cancel
+        logs.clear()
+        _check_file(request.model, "model")
+        if request.mmproj is not None:
+            _check_file(request.mmproj, "mmproj")
+        sizes = [os.path.getsize(file) for file in (request.model, request.mmproj) if file]
+        share = sizes[0] / sum(sizes)
+        threads = request.threads or physical_cores()
+        try:
+            self._load_weights(request, lambda done: progress(done * share))
+            self._create_context(request, threads)
+            if request.mmproj is not None:
+                self._load_vision(
+                    request, threads, lambda done: progress(share + done * (1 - share))
+                )
+        except BaseException:
+            self.close()
+            raise
+        self.vocabulary = Vocabulary(self.model)
+        self.memory = cpp.llama_get_memory(self.context)
+        self.context_size: int = cpp.llama_n_ctx(self.context)
+        self.embedding_size: int = cpp.llama_model_n_embd_inp(self.model)
+        self._load_s = time.monotonic() - started
+
+    def describe(self, request: Load, template: str) -> ModelInfo:
+        """What was loaded, for the user."""
+        return ModelInfo(
+            name=request.name or Path(request.model).stem,
+            path=request.model,
+            architecture=self.metadata("general.architecture") or "",
+            description=_text(lambda buffer: cpp.llama_model_desc(self.model, buffer, len(buffer))),
+            parameters=cpp.llama_model_n_params(self.model),
+            size_bytes=cpp.llama_model_size(self.model),
+            context_size=self.context_size,
+            context_trained=cpp.llama_model_n_ctx_train(self.model),
+            vision=self.vision is not None,
+            template=template,
+            gpu=bool(cpp.llama_supports_gpu_offload()),
+            load_s=self._load_s,
+        )
+
+    def metadata(self, key: str) -> str | None:
+        """A value of the file's metadata as text, None where it has no such key."""
+        name = key.encode()
+        size = cpp.llama_model_meta_val_str(self.model, name, None, 0)
+        if size < 0:
+            return None
+        buffer = ctypes.create_string_buffer(size + 1)
+        cpp.llama_model_meta_val_str(self.model, name, buffer, len(buffer))
+        return buffer.value.decode("utf-8", errors="replace")
+
+    def chat_template(self) -> str | None:
+        """The file's own chat template, None where it has none."""
+        template = cpp.llama_model_chat_template(self.model, None)
+        return template.decode("utf-8", errors="replace") if template else None
+
+    def close(self) -> None:
+        """Free everything. Safe to call twice."""
+        if self.vision is not None:
+            mtmd.mtmd_free(self.vision)
+            self.vision = None
+        if self.context is not None:
+            cpp.llama_free(self.context)
+            self.context = None
+        if self.model is not None:
+            cpp.llama_model_free(self.model)
+            self.model = None
+
+    def _load_weights(self, request: Load, progress: Callable[[float], None]) -> None:
+        parameters = cpp.llama_model_default_params()
+        offload = cpp.llama_supports_gpu_offload()
+        parameters.n_gpu_layers = request.gpu_layers if offload else 0
+        parameters.progress_callback = cpp.llama_progress_callback(self._watch(progress))
+        self.model = cpp.llama_model_load_from_file(os.fsencode(request.model), parameters)
+        if self.model is None:
+            self._fail(request.model, "the model", _model_hint(logs.last_complaint()))
+
+    def _create_context(self, request: Load, threads: int) -> None:
+        trained = cpp.llama_model_n_ctx_train(self.model)
+        parameters = cpp.llama_context_default_params()
+        parameters.n_ctx = request.ctx or min(trained, DEFAULT_CTX)
+        parameters.n_batch = parameters.n_ubatch = request.batch
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.abort_callback = cpp.ggml_abort_callback(self._cancel.abort_callback)
+        parameters.abort_callback_data = self._cancel.abort_data
+        parameters.no_perf = True
+        self.context = cpp.llama_init_from_model(self.model, parameters)
+        if self.context is None:
+            self._fail(
+                request.model,
+                f"a context of {parameters.n_ctx} tokens for the model",
+                "Probably memory is short: try a smaller context, --ctx 2048.",
+            )
+
+    def _load_vision(self, request: Load, threads: int, progress: Callable[[float], None]) -> None:
+        assert request.mmproj is not None
+        watch = mtmd.mtmd_progress_callback(self._watch(progress))
+        parameters = mtmd.mtmd_context_params_default()
+        parameters.use_gpu = bool(cpp.llama_supports_gpu_offload()) and request.gpu_layers != 0
+        parameters.print_timings = False
+        parameters.n_threads = threads
+        parameters.warmup = False  # it encodes a blank picture, which takes seconds on a CPU
+        parameters.progress_callback = watch
+        self.vision = mtmd.mtmd_init_from_file(os.fsencode(request.mmproj), self.model, parameters)
+        if self.vision is None:
+            self._fail(request.mmproj, "the vision tower", _mmproj_hint(logs.last_complaint()))
+        if not mtmd.mtmd_support_vision(self.vision):
+            raise LoadFailed(
+                f"{request.mmproj} holds no vision tower", "Choose an mmproj file for pictures."
+            )
+
+    def _watch(self, progress: Callable[[float], None]) -> Callable[[float, object], bool]:
+        def report(done: float, _user_data: object) -> bool:
+            progress(done)
+            return not self._cancel.is_set
+
+        return report
+
+    def _fail(self, path: str, what: str, hint: str) -> None:
+        if self._cancel.is_set:
+            raise LoadCancelled
+        reason = logs.last_complaint() or "llama.cpp gave no reason"
+        raise LoadFailed(f"llama.cpp can't load {what} {path}: {reason}", hint)
+
+
+def physical_cores() -> int:
+    """Cores that this process may use, two hyper-threads counted once.
+
+    Decoding is bound by memory, and a second thread on a core makes it slower.
+    """
+    try:
+        allowed = os.sched_getaffinity(0)
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+    cores = set()
+    for cpu in allowed:
+        try:
+            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+            cores.add(siblings.read_text().strip())
+        except OSError:
+            cores.add(str(cpu))
+    return max(1, len(cores))
+
+
+def _check_file(path: str, what: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise LoadFailed(
+            f"The {what} file {path} can't be read: {error.strerror}", "Check the path."
+        ) from None
+    if magic != b"GGUF":
+        found = "it is empty" if not magic else f"it begins with {magic!r}"
+        raise LoadFailed(
+            f"{path} is not a GGUF file: {found}",
+            "Was the download complete? A page saved instead of the file begins with '<!DO'.",
+        )
+
+
+def _model_hint(reason: str) -> str:
+    reason = reason.lower()
+    if "architecture" in reason and "clip" in reason:
+        return "This is an mmproj file: give it to --mmproj, and the language model to --model."
+    if "architecture" in reason:
+        return "This version of llama.cpp does not know the model; update llama-cpp-python."
+    if "out of" in reason or "alloc" in reason:
+        return "Memory is short: close other programs, or take a smaller model."
+    return "The file may be incomplete or damaged; download it again."
+
+
+def _mmproj_hint(reason: str) -> str:
+    if "n_embd" in reason or "mismatch" in reason:
+        return "This mmproj belongs to another model; take the one published beside the model."
+    return "The file may be damaged, or no mmproj at all; take the one published beside the model."
+
+
+def _text(fill: Callable[[Any], int]) -> str:
+    buffer = ctypes.create_string_buffer(256)
+    fill(buffer)
+    return buffer.value.decode("utf-8", errors="replace")

@@ -1,0 +1,182 @@
+"""From messages to the units of a prompt.
+
+Two things make this more than "render, then tokenise". What a person or a model wrote is data: the
+text of a special token in it must not become that token. And an answer must stand in the next
+prompt as the tokens that were sampled, because tokenising its text may give others, from where on
+the KV cache would be lost.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from vlmtui.engine.backends.llamacpp.units import Unit
+from vlmtui.engine.template import ChatTemplate, Turn
+from vlmtui.messages import ImagePart, Message, Role
+
+_GUARDS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
+"""Unicode's noncharacters, never to be exchanged between programs. One of them is put into the
+texts of special tokens that a message contains, and taken out again before tokenising."""
+
+_KEPT_ANSWERS = 64
+
+
+class Tokenizer(Protocol):
+    """What this module needs of a vocabulary; see `vocabulary.Vocabulary`."""
+
+    adds_bos: bool
+    bos: int
+
+    def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
+        """Tokens of a text."""
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """Ids of the special tokens by their text."""
+
+    @property
+    def special_pattern(self) -> re.Pattern[str]:
+        """Matches a special token's text, as one group."""
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """A conversation, ready to be decoded up to where the answer begins."""
+
+    messages: tuple[Message, ...]
+    text: str
+    """As rendered, with guards and picture markers in it."""
+
+    units: list[Unit]
+    images: dict[str, ImagePart]
+    """The pictures in it, by digest."""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    prompt: Prompt
+    text: str
+    tokens: list[int]
+
+
+class PromptBuilder:
+    """Builds prompts for one loaded model, and remembers the answers to them."""
+
+    def __init__(
+        self,
+        template: ChatTemplate,
+        vocabulary: Tokenizer,
+        layout: Callable[[ImagePart], list[Unit]],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            template: Renders the conversation.
+            vocabulary: Tokenises it.
+            layout: Gives the units of a picture.
+        """
+        self._template = template
+        self._vocabulary = vocabulary
+        self._layout = layout
+        self._answers: deque[_Answer] = deque(maxlen=_KEPT_ANSWERS)
+        nonce = secrets.token_hex(8)  # so that no text can name a picture
+        self._marker = f"<__image_{nonce}_{{}}__>"
+        self._markers = re.compile(rf"(?:<__image_{nonce}_([0-9a-f]+)__>)")
+
+    def build(self, messages: tuple[Message, ...]) -> Prompt:
+        """The prompt of a conversation.
+
+        Raises:
+            GenerateFailed: The template refuses it, or the model can't take a picture.
+        """
+        guard = _choose_guard(messages)
+        images = {image.sha256: image for message in messages for image in message.images}
+        text = self._template.render([self._turn(message, guard) for message in messages])
+        answer = self._longest_answer(text, messages, guard)
+        if answer is None:
+            units: list[Unit] = []
+            rest = text
+        else:
+            units = [*answer.prompt.units, *answer.tokens]
+            tail = text[len(answer.prompt.text) :]
+            rest = tail[tail.index(answer.text) + len(answer.text) :]
+        units += self._tokenize(rest, images, guard)
+        if self._vocabulary.adds_bos and units[:1] != [self._vocabulary.bos]:
+            units.insert(0, self._vocabulary.bos)
+        return Prompt(messages, text, units, images)
+
+    def remember(self, prompt: Prompt, text: str, tokens: Sequence[int]) -> None:
+        """Keep an answer as it was sampled.
+
+        Args:
+            prompt: What was answered.
+            text: The answer's text, as the conversation will hold it.
+            tokens: The sampled tokens that make exactly this text, without an end-of-turn token.
+        """
+        if text.strip():
+            self._answers.append(_Answer(prompt, text.strip(), list(tokens)))
+
+    def _turn(self, message: Message, guard: str) -> Turn:
+        markers = tuple(self._marker.format(image.sha256) for image in message.images)
+        return Turn(message.role.value, markers, self._guarded(message.text, guard))
+
+    def _guarded(self, text: str, guard: str) -> str:
+        pattern = self._vocabulary.special_pattern
+        return pattern.sub(lambda match: match[0][:1] + guard + match[0][1:], text)
+
+    def _longest_answer(
+        self, text: str, messages: tuple[Message, ...], guard: str
+    ) -> _Answer | None:
+        """The remembered answer that reaches furthest into this prompt."""
+        best: _Answer | None = None
+        for answer in self._answers:
+            turn = len(answer.prompt.messages)
+            if (
+                turn < len(messages)
+                and (best is None or len(answer.prompt.text) > len(best.prompt.text))
+                and messages[turn].role is Role.ASSISTANT
+                and messages[turn].text.strip() == answer.text
+                # an answer with a special token's text in it would need its guard: not worth it
+                and self._guarded(answer.text, guard) == answer.text
+                and text.startswith(answer.prompt.text)
+                and text[len(answer.prompt.text) :].lstrip().startswith(answer.text)
+            ):
+                best = answer
+        return best
+
+    def _tokenize(self, text: str, images: dict[str, ImagePart], guard: str) -> list[Unit]:
+        units: list[Unit] = []
+        # splitting at a group gives text, digest, text, digest, …, text
+        for index, piece in enumerate(self._markers.split(text)):
+            if index % 2:
+                units += self._layout(images[piece])
+            elif piece:
+                units += self._tokenize_text(piece, guard)
+        return units
+
+    def _tokenize_text(self, text: str, guard: str) -> list[int]:
+        if guard not in text:
+            return self._vocabulary.tokenize(text, parse_special=True)
+        # what llama.cpp does inside: cut at the special tokens, tokenise what lies between; the
+        # guarded ones are not cut at
+        tokens: list[int] = []
+        for index, piece in enumerate(self._vocabulary.special_pattern.split(text)):
+            if index % 2:
+                tokens.append(self._vocabulary.special_tokens[piece])
+            elif piece:
+                plain = piece.replace(guard, "")
+                tokens += self._vocabulary.tokenize(plain, parse_special=False)
+        return tokens
+
+
+def _choose_guard(messages: tuple[Message, ...]) -> str:
+    """A noncharacter that no message contains.
+
+    The same one whenever possible, since the rendered texts of successive prompts are compared.
+    """
+    text = "".join(message.text for message in messages)
+    return next((guard for guard in _GUARDS if guard not in text), _GUARDS[0])

@@ -1,0 +1,145 @@
+"""One answer on its way: tells what happens as events, and takes the times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from vlmtui.engine.backends.llamacpp.prompt import Prompt
+from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_tokens
+from vlmtui.engine.base import (
+    Delta,
+    Encoded,
+    Encoding,
+    Event,
+    Finished,
+    FinishReason,
+    Prefill,
+    Stats,
+)
+from vlmtui.messages import Message
+
+_DELTA_INTERVAL_S = 0.03
+"""Text is sent at most this often: frames cost the decode loop time, and no screen is faster."""
+
+
+class TurnReport:
+    """Turns the steps of one `Generate` into events. Times in seconds, from a monotonic clock."""
+
+    def __init__(self, emit: Callable[[Event], None], messages: tuple[Message, ...]) -> None:
+        """The request has arrived.
+
+        Args:
+            emit: Takes the events.
+            messages: The request's, all of them: pictures are numbered among these.
+        """
+        self._emit = emit
+        self._started = time.monotonic()
+        self._digests = [image.sha256 for message in messages for image in message.images]
+        self._prompt_tokens = self._image_tokens = self._reused = 0
+        self._tokens_of: dict[str, int] = {}
+        self._encode_s = 0.0
+        self._prefill_began = self._first_token = self._last_token = 0.0
+        self._generated = 0
+        self._unsent = ""
+        self._sent = 0.0
+
+    # ------------------------------------------------------------------------------------- prompt
+
+    def prompt(self, prompt: Prompt, kept: int, kept_images: Callable[[str], bool]) -> None:
+        """The prompt is known.
+
+        Args:
+            prompt: What will be in the KV cache.
+            kept: How many of its units are there already.
+            kept_images: Tells of a digest whether the embedding cache has it.
+        """
+        self._prompt_tokens = count_tokens(prompt.units)
+        self._image_tokens = count_image_tokens(prompt.units)
+        self._reused = count_tokens(prompt.units[:kept])
+        for part in {unit for unit in prompt.units if isinstance(unit, ImageUnit)}:
+            self._tokens_of[part.sha256] = self._tokens_of.get(part.sha256, 0) + part.tokens
+        missing = {unit.sha256 for unit in prompt.units[kept:] if isinstance(unit, ImageUnit)}
+        for digest in self._tokens_of:
+            if digest not in missing or kept_images(digest):
+                self._tell_encoded(digest, 0.0, reused=True)
+        self._prefill_began = time.monotonic()
+        self.progress(self._reused)
+
+    def encoding(self, number: int, of: int) -> None:
+        """See `cache.PrefillReport`."""
+        self._emit(Encoding(number, of))
+
+    def encoded(self, sha256: str, seconds: float) -> None:
+        """See `cache.PrefillReport`."""
+        self._encode_s += seconds
+        self._tell_encoded(sha256, seconds, reused=False)
+
+    def progress(self, done: int) -> None:
+        """See `cache.PrefillReport`."""
+        self._emit(Prefill(done, self._prompt_tokens, self._reused))
+
+    def _tell_encoded(self, sha256: str, seconds: float, *, reused: bool) -> None:
+        for index, digest in enumerate(self._digests):
+            if digest == sha256:
+                self._emit(Encoded(index, self._tokens_of[sha256], seconds, reused))
+                seconds, reused = 0.0, True  # the same picture a second time costs nothing
+
+    # ------------------------------------------------------------------------------------- answer
+
+    def token(self, text: str) -> None:
+        """A token was sampled, and this text is certain now."""
+        now = time.monotonic()
+        if not self._generated:
+            self._first_token = now
+        self._last_token = now
+        self._generated += 1
+        self._unsent += text
+        if self._unsent and now - self._sent >= _DELTA_INTERVAL_S:
+            self._send(now)
+
+    def ending(self, text: str) -> None:
+        """The model ended its turn, or was made to; this text was held back."""
+        now = time.monotonic()
+        if not self._first_token:
+            self._first_token = self._last_token = now
+        self._unsent += text
+        if self._unsent:
+            self._send(now)
+
+    def finish(self, reason: FinishReason, used: int, size: int) -> Finished:
+        """The last event, with the figures.
+
+        Args:
+            reason: Why the answer ended.
+            used: Tokens in the KV cache.
+            size: Tokens it has room for.
+        """
+        first = self._first_token or time.monotonic()
+        prefill_s = max(0.0, first - self._prefill_began - self._encode_s)
+        fresh = self._prompt_tokens - self._reused
+        decode_s = self._last_token - self._first_token
+        # the first token comes out of the prefill; decoding makes the others
+        decoded = self._generated - 1
+        return Finished(
+            reason,
+            Stats(
+                prompt_tokens=self._prompt_tokens,
+                reused_tokens=self._reused,
+                image_tokens=self._image_tokens,
+                generated_tokens=self._generated,
+                encode_s=self._encode_s,
+                prefill_s=prefill_s,
+                time_to_first_token_s=first - self._started,
+                decode_s=decode_s,
+                prefill_tokens_per_s=fresh / prefill_s if prefill_s > 0 else 0.0,
+                decode_tokens_per_s=decoded / decode_s if decode_s > 0 and decoded > 0 else 0.0,
+                context_used=used,
+                context_size=size,
+            ),
+        )
+
+    def _send(self, now: float) -> None:
+        self._emit(Delta(self._unsent, self._generated))
+        self._unsent = ""
+        self._sent = now

@@ -1,0 +1,45 @@
+"""A flag that stops a running request, readable from C without Python's lock.
+
+llama.cpp asks its abort callback between the nodes of a compute graph, thousands of times a token.
+A Python function there would take the interpreter's lock each time (measured by others as several
+percent of the decode speed; it also delays the thread that could set the flag). So the callback is
+libc's own `strlen`, and its data a C string: "" is 0, go on; "x" is 1, stop.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+
+class CancelFlag:
+    """Set from one thread, read by another and by llama.cpp."""
+
+    def __init__(self) -> None:
+        self._text = ctypes.create_string_buffer(2)
+
+    def set(self) -> None:
+        """Ask the running request to stop."""
+        self._text[0] = b"x"
+
+    def clear(self) -> None:
+        """Make ready for the next request."""
+        self._text[0] = b"\0"
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._text.value != b""
+
+    @property
+    def abort_callback(self) -> int:
+        """Address of a C function of the type of `ggml_abort_callback`."""
+        function = ctypes.CDLL(None).strlen
+        address = ctypes.cast(function, ctypes.c_void_p).value
+        if address is None:
+            raise OSError("libc has no strlen")  # pragma: no cover
+        return address
+
+    @property
+    def abort_data(self) -> int:
+        """Address to hand to the callback; valid while this object lives."""
+        return ctypes.addressof(self._text)

@@ -1,0 +1,328 @@
+"""The app's end of the engine: starts its process, speaks to it, and notices when it dies.
+
+Implements `engine.base.Engine`. It imports nothing that is heavy; all of llama.cpp lies behind the
+socket. A death of the process becomes an `EngineCrashed` that says in which phase, and the next
+request starts a new process and loads the last model again.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from vlmtui import errors
+from vlmtui.engine.base import (
+    Cancel,
+    Delta,
+    Encoded,
+    Encoding,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Loading,
+    ModelInfo,
+    Prefill,
+    Request,
+    Shutdown,
+    Trimmed,
+    Unload,
+)
+from vlmtui.engine.wire import Channel, Command, Report, WireError
+
+_START = (
+    "import sys; sys.path[:] = [p for p in sys.path if p]; from vlmtui.engine.worker import main"
+)
+"""`python -c` puts the current directory on the path: a file named like a library there must not
+run."""
+
+_EXIT_PATIENCE_S = 3.0
+_LOG_KEEP_BYTES = 1_000_000
+_LOG_TAIL_LINES = 12
+
+
+class EngineClient:
+    """One engine process, started when first needed. See `engine.base.Engine` for the methods."""
+
+    def __init__(self, log_path: Path) -> None:
+        """Prepare; starts nothing.
+
+        Args:
+            log_path: Where the process' output goes; its directory is created.
+        """
+        self._log_path = log_path
+        self._log_start = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel[Report] | None = None
+        self._number = 0
+        self._running: int | None = None
+        self._busy = threading.Lock()
+        self._state = threading.Lock()
+        self._closed = False
+        self._load: Load | None = None
+        self._info: ModelInfo | None = None
+        self._phase = "idle"
+
+    # ------------------------------------------------------------------------------------ requests
+
+    def load(self, request: Load) -> Iterator[Event]:
+        """Load a model; see `Engine.load`."""
+        with self._busy:
+            self._load = request
+            yield from self._load_now(request)
+
+    def generate(self, request: Generate) -> Iterator[Event]:
+        """Answer a conversation; see `Engine.generate`."""
+        with self._busy:
+            if self._load is not None and (not self._alive() or self._info is None):
+                for event in self._load_now(self._load):
+                    if not isinstance(event, Finished):
+                        yield event
+                    elif event.reason == "cancelled":
+                        yield event
+                        return
+            yield from self._request(request, "prefill")
+
+    def unload(self) -> None:
+        """Release the model and its memory; the process stays, and nothing is loaded again."""
+        with self._busy:
+            self._load = None
+            if self._alive():
+                for _ in self._request(Unload(), "idle"):
+                    pass
+            self._info = None
+
+    def cancel(self) -> None:
+        """Cancel the running request; see `Engine.cancel`."""
+        with self._state:
+            if self._running is None or self._channel is None:
+                return
+            # when the process has died, whoever waits for its events finds out
+            with suppress(OSError):
+                self._channel.send(Command(self._running, Cancel()))
+
+    def close(self) -> None:
+        """End the process; see `Engine.close`."""
+        with self._state:
+            self._closed = True
+            channel, process = self._channel, self._process
+            if channel is not None:
+                with suppress(OSError):
+                    channel.send(Command(0, Shutdown()))
+        if process is not None:
+            self._reap(process)
+        if channel is not None:
+            channel.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None while no process runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """What is loaded, None while nothing is."""
+        return self._info if self._alive() else None
+
+    @property
+    def log_path(self) -> Path:
+        """Where the process' output goes."""
+        return self._log_path
+
+    # ------------------------------------------------------------------------------------- streams
+
+    def _load_now(self, request: Load) -> Iterator[Event]:
+        self._info = None
+        for event in self._request(request, "load"):
+            if isinstance(event, Loaded):
+                self._info = event.info
+            yield event
+
+    def _request(self, request: Request, phase: str) -> Iterator[Event]:
+        """Send a request and yield its events; cancels and drains it when closed early."""
+        if not self._alive():
+            self._start()
+        with self._state:
+            if self._closed:
+                raise errors.EngineError("The engine has been closed")
+            channel = self._channel
+            assert channel is not None
+            self._number += 1
+            number = self._running = self._number
+        self._phase = phase
+        ended = False
+        try:
+            try:
+                channel.send(Command(number, request))
+            except OSError:
+                raise self._crashed() from None
+            while not ended:
+                event = self._next(channel, number)
+                self._follow(event)
+                ended = isinstance(event, Finished | Failed)
+                if isinstance(event, Failed):
+                    raise _error_of(event)
+                yield event
+        except GeneratorExit:
+            self.cancel()
+            while not ended and (report := _receive(channel)) is not None:
+                ended = report.number == number and isinstance(report.event, Finished | Failed)
+            raise
+        finally:
+            with self._state:
+                self._running = None
+            self._phase = "idle"
+
+    def _next(self, channel: Channel[Report], number: int) -> Event:
+        while True:
+            report = _receive(channel)
+            if report is None:
+                if self._closed:
+                    return Finished("cancelled")
+                raise self._crashed()
+            if report.number == number:
+                return report.event
+
+    def _follow(self, event: Event) -> None:
+        """Keep track of what the process is doing, for the report of its death."""
+        match event:
+            case Loading():
+                self._phase = "load"
+            case Encoding():
+                self._phase = "encode"
+            case Encoded() | Prefill() | Trimmed():
+                self._phase = "prefill"
+            case Delta():
+                self._phase = "decode"
+
+    # ------------------------------------------------------------------------------------- process
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _start(self) -> None:
+        self._discard()
+        ours, theirs = socket.socketpair()
+        try:
+            with self._open_log() as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", f"{_START}; main({theirs.fileno()})"],
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    # Ctrl+C in the terminal is for the app, which then cancels or closes us
+                    start_new_session=True,
+                )
+        except OSError as error:
+            ours.close()
+            raise errors.EngineCrashed(
+                f"The engine's process can't be started: {error}", phase="starting"
+            ) from None
+        finally:
+            theirs.close()
+        with self._state:
+            self._process = process
+            self._channel = Channel(ours, Report)
+        if self._closed:  # closed while we were starting
+            self.close()
+
+    def _open_log(self) -> BinaryIO:
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        size = self._log_path.stat().st_size if self._log_path.exists() else 0
+        fresh = size > _LOG_KEEP_BYTES
+        self._log_start = 0 if fresh else size
+        return self._log_path.open("wb" if fresh else "ab")
+
+    def _discard(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        if self._process is not None:
+            self._reap(self._process)
+        self._info = None
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> None:
+        try:
+            process.wait(_EXIT_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _crashed(self) -> errors.EngineCrashed:
+        phase = self._phase
+        process = self._process
+        assert process is not None
+        self._reap(process)
+        self._info = None
+        name = self._load.name or Path(self._load.model).name if self._load else "no model"
+        cause, hint = _explain(process.returncode, phase)
+        return errors.EngineCrashed(
+            f"The engine died while {_DOING.get(phase, 'idle')} ({name}): {cause}",
+            f"{hint} The chat is safe; the next message starts the engine again. "
+            f"Its log: {self._log_path}",
+            phase=phase,
+            log_tail=self._log_tail(),
+        )
+
+    def _log_tail(self) -> str:
+        try:
+            with self._log_path.open("rb") as log:
+                log.seek(self._log_start)
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(lines[-_LOG_TAIL_LINES:])
+
+
+_DOING = {
+    "load": "loading the model",
+    "encode": "encoding a picture",
+    "prefill": "reading the prompt",
+    "decode": "answering",
+}
+
+
+def _explain(status: int, phase: str) -> tuple[str, str]:
+    """What the exit status of a dead process means, and what to do."""
+    if status == -signal.SIGKILL:
+        return (
+            "killed by the system, probably because memory ran out",
+            "Try a smaller context (--ctx 2048) or a smaller model.",
+        )
+    if status == -signal.SIGABRT:
+        return "llama.cpp gave up (abort)", (
+            "The model file may not be supported by this version of llama.cpp."
+            if phase == "load"
+            else "Try again; if it comes back, please report it with the log."
+        )
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        return f"ended by {name}", "Try again; if it comes back, please report it with the log."
+    return f"exit status {status}", "Is llama-cpp-python installed correctly? The log says more."
+
+
+def _receive(channel: Channel[Report]) -> Report | None:
+    try:
+        return channel.receive()
+    except WireError:
+        return None  # a process that sends garbage is as good as dead
+
+
+def _error_of(event: Failed) -> errors.VlmtuiError:
+    kind = getattr(errors, event.kind, None)
+    if isinstance(kind, type) and issubclass(kind, errors.VlmtuiError):
+        return kind(event.message, event.hint)
+    return errors.EngineError(event.message, event.hint)

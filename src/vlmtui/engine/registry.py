@@ -1,0 +1,46 @@
+"""From the kind of a backend to the class that implements it, imported when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol
+
+from vlmtui.engine.base import Event, Finished, Generate, Load
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.errors import LoadFailed
+
+_BACKENDS = {"llamacpp": "vlmtui.engine.backends.llamacpp.backend:LlamaCppBackend"}
+
+
+class Backend(Protocol):
+    """What runs a model inside the worker process.
+
+    Its methods emit events as they go, return the last one, and raise `VlmtuiError`s. They check
+    the flag often and return `Finished("cancelled")` when it is set.
+    """
+
+    def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
+        """Load a model. A backend is loaded once in its life."""
+
+    def generate(
+        self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
+    ) -> Finished:
+        """Answer a conversation."""
+
+    def close(self) -> None:
+        """Release all memory."""
+
+
+def create(kind: str) -> Backend:
+    """A new, empty backend.
+
+    Raises:
+        LoadFailed: No such kind.
+    """
+    if kind not in _BACKENDS:
+        known = ", ".join(sorted(_BACKENDS))
+        raise LoadFailed(f"There is no backend {kind!r}", f"Known backends: {known}.")
+    module, name = _BACKENDS[kind].split(":")
+    backend: Backend = getattr(import_module(module), name)()
+    return backend

@@ -1,0 +1,135 @@
+"""The engine's process: the only place where llama.cpp runs.
+
+One thread reads requests from the socket, the main thread works on them one after the other. When
+the socket closes or a `Shutdown` comes, the process ends at once, in the middle of anything: it
+owns nothing but memory. What libraries print goes to the log, which stdout and stderr point to.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from functools import partial
+
+from vlmtui import errors
+from vlmtui.engine import registry
+from vlmtui.engine.base import Cancel, Event, Failed, Finished, Generate, Load, Shutdown
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.wire import Channel, Command, Report, WireError
+
+_OOM_SCORE = 500
+"""Of -1000..1000: when memory runs out the kernel shall take the engine, which can be started
+again, and not the chat or the SSH session."""
+
+
+class Worker:
+    """Serves one client over one channel."""
+
+    def __init__(self, channel: Channel[Command]) -> None:
+        self._channel = channel
+        self._commands: queue.Queue[Command] = queue.Queue()
+        self._backend: registry.Backend | None = None
+        self._cancel = CancelFlag()
+        self._lock = threading.Lock()
+        self._current = -1
+        self._cancelled = -1
+        """Highest request number that was cancelled; numbers only grow."""
+
+    def serve(self) -> None:
+        """Work until the process ends."""
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+        while True:
+            command = self._commands.get()
+            with self._lock:
+                self._current = command.number
+                self._cancel.clear()
+                if self._cancelled >= command.number:
+                    self._cancel.set()
+            emit = partial(self._emit, command.number)
+            emit(self._answer(command, emit))
+
+    def _emit(self, number: int, event: Event) -> None:
+        try:
+            self._channel.send(Report(number, event))
+        except OSError:
+            os._exit(0)  # the client is gone
+
+    def _read(self) -> None:
+        try:
+            while (command := self._channel.receive()) is not None:
+                if isinstance(command.request, Shutdown):
+                    break
+                if isinstance(command.request, Cancel):
+                    with self._lock:
+                        self._cancelled = max(self._cancelled, command.number)
+                        if self._current == command.number:
+                            self._cancel.set()
+                else:
+                    self._commands.put(command)
+        except WireError as error:
+            print(f"vlmtui: the client sent no frame: {error}", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(0)
+
+    def _answer(self, command: Command, emit: Callable[[Event], None]) -> Finished | Failed:
+        """Work on a request; returns its last event."""
+        kind = "LoadFailed" if isinstance(command.request, Load) else "GenerateFailed"
+        try:
+            return self._dispatch(command, emit)
+        except errors.VlmtuiError as error:
+            return Failed(type(error).__name__, error.message, error.hint)
+        except MemoryError:
+            return Failed(
+                kind, "The engine ran out of memory", "Try a smaller context: --ctx 2048."
+            )
+        except Exception as error:
+            # whatever a library throws must reach the user as an event; the log has the details
+            traceback.print_exc()
+            return Failed(
+                kind,
+                f"The engine failed unexpectedly: {type(error).__name__}: {error}",
+                "The engine's log has the details; please report it.",
+            )
+
+    def _dispatch(self, command: Command, emit: Callable[[Event], None]) -> Finished:
+        match command.request:
+            case Load() as request:
+                self._unload()
+                self._backend = registry.create(request.backend)
+                try:
+                    finished = self._backend.load(request, self._cancel, emit)
+                except BaseException:
+                    self._unload()
+                    raise
+                if finished.reason == "cancelled":
+                    self._unload()
+                return finished
+            case Generate() as request:
+                if self._backend is None:
+                    raise errors.GenerateFailed("No model is loaded", "Load one first.")
+                return self._backend.generate(request, self._cancel, emit)
+            case _:
+                self._unload()
+                return Finished("done")
+
+    def _unload(self) -> None:
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
+
+
+def main(descriptor: int) -> None:
+    """Run the worker on an inherited socket; does not return."""
+    faulthandler.enable()
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(_OOM_SCORE))
+    except OSError:
+        pass  # not Linux, or a container that forbids it
+    Worker(Channel(socket.socket(fileno=descriptor), Command)).serve()
