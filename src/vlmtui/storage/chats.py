@@ -124,7 +124,6 @@ class ChatStore:
         stats: dict[str, Any] | None = None,
         error: str | None = None,
         error_kind: str | None = None,
-        model: str | None = None,
     ) -> None:
         """Put down an answer as far as it has come.
 
@@ -135,8 +134,8 @@ class ChatStore:
         with self._database.write(durable=status != "streaming") as connection:
             changed = connection.execute(
                 "UPDATE messages SET text = ?, status = ?, writer = ?, stats = ?, error = ?,"
-                " error_kind = ?, model = coalesce(?, model) WHERE id = ?",
-                (storable(text), status, writer, encoded, error, error_kind, model, message_id),
+                " error_kind = ? WHERE id = ?",
+                (storable(text), status, writer, encoded, error, error_kind, message_id),
             )
             if not changed.rowcount:
                 raise StorageError(
@@ -193,7 +192,7 @@ class ChatStore:
         return [self._stored(row, images[row["id"]]) for row in rows]
 
     def siblings(self, message_id: int) -> list[int]:
-        """Ids of the messages that follow the same message as this one, and its own, oldest first."""
+        """Ids of all messages that follow the same one as this does, its own too, oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT other.id FROM messages AS one JOIN messages AS other"

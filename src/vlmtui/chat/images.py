@@ -1,0 +1,44 @@
+"""Pictures that are attached to a chat: checked first, then kept by content.
+
+This module knows what a chat wants of a picture; reading it is `engine.images`, keeping it is
+`storage.images`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlmtui.engine import images
+from vlmtui.messages import ImagePart
+from vlmtui.storage.images import ImageStore
+
+_SUFFIXES = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "TIFF": ".tiff",
+    "HEIF": ".heic",
+    "AVIF": ".avif",
+}
+"""By content, not by the user's name for it, so that equal bytes are always one file."""
+
+
+def keep(store: ImageStore, path: str | Path) -> ImagePart:
+    """Check a picture file and copy it into the store.
+
+    Args:
+        store: Where to.
+        path: The user's file; `~` is their home.
+
+    Raises:
+        ImageError: It can't be used; one of its subclasses, naming the file and what to do.
+        StorageError: It can't be copied.
+    """
+    source = Path(path).expanduser()
+    info = images.inspect(source)
+    stored = store.add(source, _SUFFIXES.get(info.format, ""))
+    if stored.sha256 != info.sha256:  # it was changed between the look and the copy
+        info = images.inspect(stored.path)
+    return ImagePart(str(stored.path), stored.sha256, source.name, info.width, info.height)
