@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -91,7 +90,8 @@ class ImageStore:
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, str]]:
         """A new file in the store's file system, readable by its owner; gone unless renamed."""
-        descriptor, name = tempfile.mkstemp(prefix="incoming-", dir=self._directory)
+        name = str(self._directory / f"incoming-{os.urandom(16).hex()}")
+        descriptor = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file, name

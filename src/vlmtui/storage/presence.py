@@ -12,7 +12,6 @@ import errno
 import fcntl
 import os
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,7 +69,7 @@ class Presence:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._sweep()
         while True:
-            token = uuid.uuid4().hex
+            token = os.urandom(16).hex()
             path = self._directory / token
             # Close-on-exec: the engine's process must not keep the lock when this one dies.
             file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

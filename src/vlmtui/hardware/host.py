@@ -1,0 +1,54 @@
+"""Main memory and processor, of the machine and of our two processes, from psutil.
+
+psutil is imported when the probe is made, in the probe's own thread: the screen doesn't wait for
+it. This module knows no GPU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vlmtui.hardware.base import Figures
+
+if TYPE_CHECKING:
+    import psutil
+
+
+class HostProbe:
+    """Reads what the operating system counts."""
+
+    def __init__(self) -> None:
+        import psutil
+
+        self._psutil = psutil
+        self._self = psutil.Process()
+        self._engine: psutil.Process | None = None
+        self._cpu_began = False
+
+    def read(self, engine_pid: int | None) -> Figures:
+        """Measure now; the processor's load is known from the second time on."""
+        memory = self._psutil.virtual_memory()
+        figures = Figures(
+            ram_total_bytes=memory.total,
+            ram_available_bytes=memory.available,
+            ui_rss_bytes=self._self.memory_info().rss,
+        )
+        # The load is counted between two calls; what the first one returns means nothing.
+        load = self._psutil.cpu_percent(interval=None)
+        if self._cpu_began:
+            figures["cpu_load"] = load / 100
+        self._cpu_began = True
+        if engine_pid is not None:
+            try:
+                figures["engine_rss_bytes"] = self._process(engine_pid).memory_info().rss
+            except self._psutil.Error:  # it has just ended
+                self._engine = None
+        return figures
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _process(self, pid: int) -> psutil.Process:
+        if self._engine is None or self._engine.pid != pid:
+            self._engine = self._psutil.Process(pid)
+        return self._engine
