@@ -20,6 +20,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from vlmtui.engine.base import (
     Delta,
     Engine,
@@ -137,7 +139,7 @@ class FakeEngine:
         self._lock = threading.Lock()
         self._loaded = False
         self._running = False
-        self._cancelled = False
+        self._cancelled = threading.Event()
         self._gate: Gate | None = None
 
     def script(self, *steps: Step) -> None:
@@ -158,7 +160,7 @@ class FakeEngine:
         self._begin()
         try:
             yield from self._load(request)
-            yield Finished("cancelled" if self._cancelled else "done")
+            yield Finished("cancelled" if self._cancelled.is_set() else "done")
         except GeneratorExit:
             self.abandoned += 1
             raise
@@ -180,7 +182,7 @@ class FakeEngine:
                 finished = isinstance(event, Finished)
                 yield event
             if not finished:
-                yield Finished("cancelled" if self._cancelled else "stop", STATS)
+                yield Finished("cancelled" if self._cancelled.is_set() else "stop", STATS)
         except GeneratorExit:
             self.abandoned += 1
             raise
@@ -193,7 +195,7 @@ class FakeEngine:
             self.cancels += 1
             if not self._running:
                 return
-            self._cancelled = True
+            self._cancelled.set()
             if self._gate is not None:
                 self._gate.open()
 
@@ -220,7 +222,7 @@ class FakeEngine:
             if self._running:
                 raise AssertionError("two requests at a time")
             self._running = True
-            self._cancelled = False
+            self._cancelled.clear()
 
     def _end(self) -> None:
         with self._lock:
@@ -233,28 +235,28 @@ class FakeEngine:
         self._loaded = False
         script = self._load_scripts.popleft() if self._load_scripts else (Loading(0.5),)
         yield from self._play(script)
-        if not self._cancelled:
+        if not self._cancelled.is_set():
             self._loaded = True
             yield Loaded(self._info)
 
     def _play(self, script: tuple[Step, ...]) -> Iterator[Event]:
         for step in script:
-            if self._cancelled:
+            if self._cancelled.is_set():
                 return
             if isinstance(step, Gate):
                 with self._lock:
                     self._gate = step
-                    if self._cancelled:
+                    if self._cancelled.is_set():
                         return
                 step._pass()
             elif isinstance(step, VlmtuiError):
                 if isinstance(step, EngineCrashed):
                     self._loaded = False
                 raise step
-            elif callable(step):
-                step()
-            else:
+            elif isinstance(step, msgspec.Struct):
                 yield step
+            else:
+                step()
 
 
 def _yes() -> tuple[Step, ...]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from vlmtui.hardware.base import Figures, Probe, Snapshot
 from vlmtui.hardware.host import HostProbe
@@ -53,7 +54,7 @@ class Monitor:
     def start(self) -> None:
         """Begin. A monitor is started once."""
         for number, probe in enumerate(self._probes):
-            self._spawn(lambda number=number, probe=probe: self._measure(number, probe))
+            self._spawn(partial(self._measure, number, probe))
         self._spawn(self._report)
 
     def stop(self) -> None:

@@ -87,7 +87,7 @@ class Drafts:
         return draft
 
     def _choose(self, connection: sqlite3.Connection, chat_id: int | None) -> sqlite3.Row | None:
-        rows = connection.execute(
+        rows: list[sqlite3.Row] = connection.execute(
             "SELECT * FROM drafts WHERE chat_id IS ? ORDER BY updated DESC, id DESC", (chat_id,)
         ).fetchall()
         for row in rows:
