@@ -1,0 +1,208 @@
+"""The conversation: loads the model, asks turn by turn, and hands what comes to the output."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from vlmtui import paths
+from vlmtui.ask.output import JsonOutput, Output, Progress, StdoutClosed, TextOutput
+from vlmtui.ask.question import Pictures, Question
+from vlmtui.ask.turn import Turn
+from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
+from vlmtui.engine.client import EngineClient
+from vlmtui.errors import StorageError
+from vlmtui.messages import ImagePart, Message, assistant, system, user
+from vlmtui.models.library import resolve
+from vlmtui.settings import Settings, load_settings
+
+_CANCEL_PATIENCE_S = 3.0
+"""A cancel takes effect within one prefill batch; a board that needs longer is not waited for."""
+
+
+def answer(question: Question, engine: Engine | None = None) -> bool:
+    """Answer a question on standard output.
+
+    Args:
+        question: What is asked, of which model.
+        engine: Answers instead of an engine process of our own; it is closed at the end.
+
+    Returns:
+        Whether it was answered; False when it was interrupted.
+
+    Raises:
+        InputError: The question, a picture or the model can't be used.
+        EngineError: The engine failed.
+        SettingsError: The settings file is wrong.
+    """
+    settings = load_settings()
+    texts = question.texts()
+    load = _load(question, settings)
+    progress = Progress(wanted=not question.plain)
+    output: Output
+    if question.as_json:
+        output = JsonOutput(load.name, array=bool(question.then))
+    else:
+        output = TextOutput(progress)
+    with ExitStack() as cleanup:
+        cleanup.callback(progress.clear)
+        pictures = cleanup.enter_context(Pictures())
+        parts = tuple(pictures.part(path) for path in question.images)
+        if engine is None:
+            engine = EngineClient(_engine_log(cleanup))
+        cleanup.callback(engine.close)
+        conversation = _Conversation(engine, output, progress, question, parts)
+        try:
+            return conversation.run(load, texts, question.sampling(settings), settings)
+        except StdoutClosed:
+            # whoever read has enough: not a failure
+            return True
+
+
+class _Conversation:
+    """Turns of one conversation, one after the other."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        output: Output,
+        progress: Progress,
+        question: Question,
+        pictures: tuple[ImagePart, ...],
+    ) -> None:
+        self._engine = engine
+        self._output = output
+        self._progress = progress
+        self._question = question
+        self._pictures = pictures
+        self._load_s = 0.0
+
+    def run(
+        self, load: Load, texts: tuple[str, ...], sampling: Sampling, settings: Settings
+    ) -> bool:
+        try:
+            self._load_model(load)
+        except KeyboardInterrupt:
+            return False
+        preset = settings.system if self._question.system is None else self._question.system
+        messages: list[Message] = [system(preset)] if preset.strip() else []
+        before: Turn | None = None
+        for text in texts:
+            messages.append(user(text, self._pictures if before is None else ()))
+            turn = Turn(self._pictures, self._question.images, before, load_s=self._load_s)
+            interrupted = self._ask(Generate(tuple(messages), sampling), turn)
+            self._output.end(turn)
+            if interrupted:
+                self._output.close()
+                return False
+            messages.append(assistant(turn.text))
+            before = turn
+            self._load_s = 0.0
+        self._output.close()
+        return True
+
+    def _load_model(self, load: Load) -> None:
+        stream = _EventStream(self._engine.load(load))
+        try:
+            for event in stream:
+                self._progress.event(event)
+        except KeyboardInterrupt:
+            self._engine.cancel()
+            for _ in stream.rest():
+                pass
+            raise
+        if self._engine.info is not None:
+            self._load_s = self._engine.info.load_s
+
+    def _ask(self, request: Generate, turn: Turn) -> bool:
+        """One turn; True when it was interrupted."""
+        stream = _EventStream(self._engine.generate(request))
+        try:
+            for event in stream:
+                self._take(event, turn)
+        except KeyboardInterrupt:
+            self._engine.cancel()
+            for event in stream.rest():
+                self._take(event, turn)
+            return True
+        except BaseException:
+            # the terminal's line is whole again before anybody writes an error
+            self._output.abandon()
+            raise
+        return False
+
+    def _take(self, event: Event, turn: Turn) -> None:
+        self._progress.event(event)
+        if delta := turn.take(event):
+            self._output.delta(delta)
+
+
+class _EventStream:
+    """A blocking stream of events, read in a thread so that Ctrl+C is felt at once.
+
+    The engine's iterators block in a read; an exception that strikes there would leave the
+    conversation with its process half-way through a frame.
+    """
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._queue: SimpleQueue[Event | BaseException | None] = SimpleQueue()
+        threading.Thread(target=self._read, args=(events,), daemon=True).start()
+
+    def _read(self, events: Iterator[Event]) -> None:
+        try:
+            for event in events:
+                self._queue.put(event)
+        except BaseException as error:  # raised again where the events are taken
+            self._queue.put(error)
+        else:
+            self._queue.put(None)
+
+    def __iter__(self) -> Iterator[Event]:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def rest(self) -> Iterator[Event]:
+        """What still comes of a cancelled request, errors aside and not for long."""
+        deadline = time.monotonic() + _CANCEL_PATIENCE_S
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                item = self._queue.get(timeout=left)
+            except Empty:
+                return
+            if item is None or isinstance(item, BaseException):
+                return
+            yield item
+
+
+def _load(question: Question, settings: Settings) -> Load:
+    """Which model, and how."""
+    own = question.model is None
+    mmproj = settings.mmproj if own and question.mmproj is None else question.mmproj
+    model = resolve(settings.model if question.model is None else question.model, mmproj)
+    return Load(
+        model=str(model.path),
+        mmproj=None if model.mmproj is None else str(model.mmproj),
+        name=model.name,
+        ctx=settings.ctx if question.ctx is None else question.ctx,
+        gpu_layers=settings.gpu_layers,
+        threads=settings.threads,
+    )
+
+
+def _engine_log(cleanup: ExitStack) -> Path:
+    """The engine's log; a temporary one where the home directory can't be written to."""
+    try:
+        return paths.engine_log_path()
+    except StorageError:
+        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-log-"))
+        if sys.stderr is not None and sys.stderr.isatty():
+            print("vlmtui: no place for a log in the home directory", file=sys.stderr)
+        return Path(folder, "engine.log")

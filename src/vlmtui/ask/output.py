@@ -1,0 +1,235 @@
+"""Where the answer goes: text or JSON on standard output, progress and figures on standard error.
+
+Standard error is written only when it is a terminal, and progress is erased before anything else
+appears. A terminal is never sent control characters that the model wrote; a file or a pipe gets the
+answer as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from contextlib import suppress
+from typing import Any, Protocol, TextIO
+
+from vlmtui.ask.question import readable
+from vlmtui.ask.turn import Turn
+from vlmtui.engine.base import (
+    Delta,
+    Encoding,
+    Event,
+    Finished,
+    Loaded,
+    Loading,
+    Prefill,
+    Stats,
+    Trimmed,
+)
+from vlmtui.errors import VlmtuiError
+from vlmtui.ui.printable import ProseStream
+
+_ERASE_LINE = "\r\x1b[K"
+_REFRESH_S = 0.1
+_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
+"""What JSON leaves as it is and a terminal or a line-wise reader acts on."""
+
+
+class StdoutClosed(Exception):
+    """The reader of standard output has gone."""
+
+
+class Output(Protocol):
+    """Receives answers as they come."""
+
+    def delta(self, text: str) -> None:
+        """More of the current answer."""
+
+    def end(self, turn: Turn) -> None:
+        """The current answer is whole, or was cut off."""
+
+    def abandon(self) -> None:
+        """The current answer failed."""
+
+    def close(self) -> None:
+        """No more answers come."""
+
+
+class TextOutput:
+    """The answers as text, flushed at each token, with an empty line between two turns."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._terminal = sys.stdout is not None and sys.stdout.isatty()
+        self._safe = ProseStream() if self._terminal else None
+        self._turns = 0
+        self._last = "\n"
+
+    def delta(self, text: str) -> None:
+        """Write at once."""
+        if self._safe is not None:
+            text = self._safe.feed(text)
+        if not text:
+            return
+        if self._terminal:
+            self._progress.rest()
+        if self._turns and not self._last:
+            text = "\n" + text
+        _write(text)
+        self._last = text[-1]
+
+    def end(self, turn: Turn) -> None:
+        """End the line, and say what the turn took."""
+        self._end_line()
+        self._turns += 1
+        self._last = ""
+        self._progress.figures(turn.stats)
+
+    def abandon(self) -> None:
+        """End the line of what was written so far."""
+        with suppress(StdoutClosed, VlmtuiError):
+            self._end_line()
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+    def _end_line(self) -> None:
+        if self._last not in ("", "\n"):
+            _write("\n")
+            self._last = "\n"
+
+
+class JsonOutput:
+    """One object, or an array of one object a turn, written at the end."""
+
+    def __init__(self, model: str, *, array: bool) -> None:
+        self._model = model
+        self._array = array
+        self._turns: list[dict[str, Any]] = []
+
+    def delta(self, text: str) -> None:
+        """Wait for the end of the turn."""
+
+    def end(self, turn: Turn) -> None:
+        """Keep the turn."""
+        figures = turn.figures(readable(self._model))
+        for image in figures["images"]:
+            image["path"] = readable(image["path"])
+        self._turns.append(figures)
+
+    def abandon(self) -> None:
+        """A failure prints no JSON."""
+
+    def close(self) -> None:
+        """Write."""
+        content = self._turns if self._array else self._turns[0]
+        encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+        text = json.dumps(content, ensure_ascii=encoding != "utf8", indent=2)
+        _write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+
+
+class Progress:
+    """One line on standard error that says what the engine is doing, and is erased again."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._stream: TextIO | None = None
+        if wanted and terminal and os.environ.get("TERM") != "dumb":
+            self._stream = sys.stderr
+        self._shown = False
+        self._resting = False
+        self._next = 0.0
+
+    def event(self, event: Event) -> None:
+        """Show what an event tells."""
+        match event:
+            case Loading(fraction=fraction):
+                self._show(f"loading the model, {fraction:.0%}")
+            case Encoding(image=image, of=of):
+                self._show(f"encoding image {image}/{of}" if of > 1 else "encoding the image", True)
+            case Prefill(done=done, total=total) if total:
+                self._show(f"reading the prompt, {done / total:.0%}")
+            case Delta(tokens=tokens):
+                self._show(f"answering, {tokens} tokens")
+            case Trimmed(dropped=dropped):
+                self._tell(f"The oldest {dropped} messages no longer fit into the context.")
+            case Loaded() | Finished():
+                self.clear()
+                self._resting = False
+
+    def rest(self) -> None:
+        """Erase the line and keep quiet until the turn ends: the answer is on the screen."""
+        self.clear()
+        self._resting = True
+
+    def figures(self, stats: Stats) -> None:
+        """Say in a line that stays what a turn took."""
+        if not stats.generated_tokens:
+            return
+        self._tell(
+            f"{stats.generated_tokens} tokens, {stats.decode_tokens_per_s:.1f} tokens/s; "
+            f"first after {stats.time_to_first_token_s:.2f} s; "
+            f"context {stats.context_used} of {stats.context_size}"
+        )
+
+    def clear(self) -> None:
+        """Erase the line."""
+        if self._shown:
+            self._shown = False
+            self._write(_ERASE_LINE)
+
+    def _show(self, text: str, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if self._resting or (now < self._next and not at_once):
+            return
+        self._next = now + _REFRESH_S
+        self._shown = self._stream is not None
+        self._write(f"{_ERASE_LINE}{text}")
+
+    def _tell(self, text: str) -> None:
+        self.clear()
+        self._write(f"\x1b[2m{text}\x1b[22m\n")
+
+    def _write(self, text: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:  # the terminal has gone; the answer may still be wanted
+            self._stream = None
+
+
+def _write(text: str) -> None:
+    """Write to standard output and see that it arrives.
+
+    Raises:
+        StdoutClosed: The reader has gone.
+        VlmtuiError: It can't be written to, for example because a disk is full.
+    """
+    if sys.stdout is None:
+        raise VlmtuiError("Standard output is closed", "Give the command somewhere to write to.")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        raise StdoutClosed from None
+    except OSError as error:
+        _forget_stdout()
+        raise VlmtuiError(
+            f"The answer can't be written to standard output: {error.strerror}",
+            "Is the disk full?",
+        ) from error
+
+
+def _forget_stdout() -> None:
+    """Let what Python still holds for standard output go nowhere, or it fails again at the exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,185 @@
+"""What is asked: the options of the command, and the prompt and pictures they stand for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import msgspec
+
+from vlmtui.engine import images
+from vlmtui.engine.base import Sampling
+from vlmtui.errors import EmptyPrompt, ImageEmpty, ImageError, ImageTooLarge, InputError
+from vlmtui.messages import ImagePart
+from vlmtui.settings import Settings
+
+STDIN = "-"
+"""Stands for standard input, as a prompt or as the path of a picture."""
+
+MAX_PROMPT_BYTES = 16 * 1024 * 1024
+"""More can't be meant: it is a thousand times the context of most models."""
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """The command line of `vlmtui ask`. None takes what the settings say."""
+
+    prompt: str
+    images: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+    """Follow-ups in the same conversation."""
+
+    model: str | None = None
+    mmproj: str | None = None
+    system: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    seed: int | None = None
+    ctx: int | None = None
+    as_json: bool = False
+    plain: bool = False
+    """Nothing but the answer, on a terminal too."""
+
+    def sampling(self, settings: Settings) -> Sampling:
+        """The settings' sampling, with what was asked for instead."""
+        return Sampling(
+            temperature=_first(self.temperature, settings.temperature),
+            top_k=_first(self.top_k, settings.top_k),
+            top_p=_first(self.top_p, settings.top_p),
+            min_p=_first(self.min_p, settings.min_p),
+            repeat_penalty=settings.repeat_penalty,
+            seed=self.seed,
+            max_tokens=_first(self.max_tokens, settings.max_tokens),
+        )
+
+    def texts(self) -> tuple[str, ...]:
+        """What the user says in each turn, the prompt read from standard input if need be.
+
+        Raises:
+            EmptyPrompt: A turn would be empty.
+            InputError: Standard input can't be read.
+        """
+        prompt = _read_prompt() if self.prompt == STDIN else readable(self.prompt)
+        if not prompt.strip() and not self.images:
+            raise EmptyPrompt("The prompt is empty", "Ask something, or attach an image.")
+        follow_ups = tuple(readable(text) for text in self.then)
+        if not all(text.strip() for text in follow_ups):
+            raise EmptyPrompt("A follow-up is empty", "Give --then a text.")
+        return (prompt, *follow_ups)
+
+
+class Pictures:
+    """Turns paths into message parts.
+
+    What came without a usable path lies in a temporary directory until the context ends.
+    """
+
+    def __init__(self) -> None:
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Pictures:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._directory is not None:
+            self._directory.cleanup()
+
+    def part(self, path: str) -> ImagePart:
+        """A picture as part of a message.
+
+        Args:
+            path: As the user gave it; "-" reads standard input.
+
+        Raises:
+            ImageError: It can't be used; the error names the file and what to do.
+        """
+        if path == STDIN:
+            return self._inspected(self._copy_of_stdin(), name=STDIN)
+        file = Path(os.path.abspath(os.path.expanduser(path)))
+        if readable(str(file)) != str(file):
+            # the name is no text, and can't travel to the engine in a message
+            images.inspect(file)
+            link = self._place(f"picture{len(os.listdir(self._folder()))}")
+            link.symlink_to(file)
+            return self._inspected(link, name=readable(path))
+        return self._inspected(file, name=path)
+
+    def _inspected(self, file: Path, name: str) -> ImagePart:
+        try:
+            info = images.inspect(file)
+        except ImageError as error:
+            if name != STDIN:
+                raise
+            message = error.message.replace(str(file), "The picture on standard input")
+            raise type(error)(message, "Pipe a whole picture file into the command.") from None
+        return ImagePart(str(file), info.sha256, name, info.width, info.height)
+
+    def _copy_of_stdin(self) -> Path:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise InputError(
+                "There is no picture on standard input",
+                "Pipe one into the command: vlmtui ask --image - … < picture.png",
+            )
+        file = self._place("stdin")
+        size = 0
+        with file.open("wb") as copy:
+            while chunk := sys.stdin.buffer.read(1 << 20):
+                size += len(chunk)
+                if size > images.MAX_FILE_BYTES:
+                    raise ImageTooLarge(
+                        "The picture on standard input is larger than "
+                        f"{images.MAX_FILE_BYTES / 1e6:.0f} MB",
+                        "Save it smaller, for example as JPEG.",
+                    )
+                copy.write(chunk)
+        if not size:
+            raise ImageEmpty(
+                "The picture on standard input is empty (0 bytes)",
+                "Did the command before the pipe fail?",
+            )
+        return file
+
+    def _folder(self) -> str:
+        if self._directory is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
+        return self._directory.name
+
+    def _place(self, name: str) -> Path:
+        return Path(self._folder(), name)
+
+
+def readable(text: str) -> str:
+    """An argument as text: bytes that are not UTF-8 become U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _read_prompt() -> str:
+    if sys.stdin is None:
+        raise InputError("Standard input is closed", "Pipe the prompt into the command.")
+    if sys.stdin.isatty() and sys.stderr is not None:
+        print("Type the prompt; Ctrl+D on a new line ends it.", file=sys.stderr)
+    content = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
+    if len(content) > MAX_PROMPT_BYTES:
+        raise InputError(
+            f"The prompt on standard input is larger than {MAX_PROMPT_BYTES >> 20} MiB",
+            "Ask about a part of it.",
+        )
+    return content.decode("utf-8-sig", "replace").rstrip("\r\n")
+
+
+def _first(asked: _Number | None, default: _Number) -> _Number:
+    return default if asked is None else asked
