@@ -69,16 +69,15 @@ class Database:
         Raises:
             StorageError: The disk is full, the database is locked by another instance, …
         """
-        with self._write_lock:
+        with self._write_lock, self._translated():
             if self._writer.in_transaction:
                 yield self._writer
                 return
-            with self._translated():
-                # The setting belongs to the connection and can't change inside a transaction.
-                self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._writer.execute("BEGIN IMMEDIATE")
-                with self._ended_by_commit(self._writer):
-                    yield self._writer
+            # The setting belongs to the connection and can't change inside a transaction.
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._writer.execute("BEGIN IMMEDIATE")
+            with _ended_by_commit(self._writer):
+                yield self._writer
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -87,14 +86,13 @@ class Database:
         Raises:
             StorageError: The file is damaged or gone, …
         """
-        with self._read_lock:
+        with self._read_lock, self._translated():
             if self._reader.in_transaction:
                 yield self._reader
                 return
-            with self._translated():
-                self._reader.execute("BEGIN")
-                with self._ended_by_commit(self._reader):
-                    yield self._reader
+            self._reader.execute("BEGIN")
+            with _ended_by_commit(self._reader):
+                yield self._reader
 
     def close(self) -> None:
         """Close both connections; the database can't be used afterwards. Safe to call twice."""
@@ -167,26 +165,25 @@ class Database:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {number}")
 
-    # ------------------------------------------------------------------ transactions and errors
-
-    @contextmanager
-    def _ended_by_commit(self, connection: sqlite3.Connection) -> Iterator[None]:
-        try:
-            yield
-            connection.execute("COMMIT")
-        except BaseException:
-            # SQLite has rolled back by itself after some errors, a full disk among them.
-            if connection.in_transaction:
-                with suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-            raise
-
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+
+
+@contextmanager
+def _ended_by_commit(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some errors, a full disk among them.
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise
 
 
 def explain(error: sqlite3.Error, path: Path) -> StorageError:

@@ -1,0 +1,131 @@
+"""The content store: each picture once, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import child
+from vlmtui.errors import StorageError
+from vlmtui.storage.images import ImageStore
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageStore:
+    return ImageStore(tmp_path / "store")
+
+
+def files(tmp_path: Path) -> list[Path]:
+    return [each for each in (tmp_path / "store").rglob("*") if each.is_file()]
+
+
+def write(path: Path, content: bytes = b"picture") -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_a_picture_lies_under_the_hash_of_its_bytes(images: ImageStore, tmp_path: Path) -> None:
+    stored = images.add(write(tmp_path / "Holiday.PNG"))
+    sha256 = hashlib.sha256(b"picture").hexdigest()
+    assert stored.sha256 == sha256
+    assert stored.path == tmp_path / "store" / sha256[:2] / f"{sha256}.png"
+    assert stored.path.read_bytes() == b"picture"
+    assert stat.S_IMODE(stored.path.stat().st_mode) == 0o600
+
+
+def test_equal_pictures_are_kept_once(images: ImageStore, tmp_path: Path) -> None:
+    one = images.add(write(tmp_path / "one.png"))
+    inode = one.path.stat().st_ino
+    assert images.add(write(tmp_path / "two.png")) == one
+    assert images.add_bytes(b"picture", ".png") == one
+    assert files(tmp_path) == [one.path]
+    assert one.path.stat().st_ino == inode
+
+
+def test_the_copy_stays_when_the_file_is_gone(images: ImageStore, tmp_path: Path) -> None:
+    source = write(tmp_path / "a.png")
+    stored = images.add(source)
+    source.unlink()
+    assert stored.path.read_bytes() == b"picture"
+
+
+@pytest.mark.parametrize("damage", [b"", b"pict", b"PICTURE"])
+def test_a_damaged_copy_is_replaced(images: ImageStore, tmp_path: Path, damage: bytes) -> None:
+    source = write(tmp_path / "a.png")
+    images.add(source).path.write_bytes(damage)
+    assert images.add(source).path.read_bytes() == b"picture"
+    assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["a", "a.", "a.p/../../x", "a.p\udce9g", "a.longer", "a. g"])
+def test_a_strange_ending_is_left_out(images: ImageStore, name: str) -> None:
+    stored = images.add_bytes(b"picture", Path(name).suffix)
+    assert stored.path.name == stored.sha256
+
+
+def test_a_file_that_cannot_be_read_is_an_error(images: ImageStore, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"absent\.png"):
+        images.add(tmp_path / "absent.png")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_store_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "store")
+    with pytest.raises(StorageError, match="can't be kept") as caught:
+        ImageStore(tmp_path / "store").add_bytes(b"picture", ".png")
+    assert "VLMTUI_HOME" in caught.value.hint
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 64 KiB, where mounting is allowed."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("needs the right to mount a file system")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_rubbish(tiny_disk: Path) -> None:
+    images = ImageStore(tiny_disk / "store")
+    with pytest.raises(StorageError, match="no space left") as caught:
+        images.add_bytes(b"x" * 1_000_000, ".png")
+    assert "Free some space" in caught.value.hint
+    assert not [each for each in tiny_disk.rglob("*") if each.is_file()]
+    assert images.add_bytes(b"small", ".png").path.read_bytes() == b"small"
+
+
+HALF = """
+import io, sys
+from vlmtui.storage.images import ImageStore
+class Endless(io.RawIOBase):
+    def read(self, size=-1):
+        print("copying", flush=True)
+        sys.stdin.readline()
+        return b"half"
+ImageStore(sys.argv[1])._keep(Endless(), ".png")
+"""
+
+
+def test_a_process_killed_while_it_copies_leaves_no_half_picture(
+    images: ImageStore, tmp_path: Path
+) -> None:
+    with child(HALF, tmp_path / "store") as process:
+        process.read()
+        process.tell("go on")
+        process.read()
+        process.kill()
+    stored = images.add_bytes(b"half", ".png")
+    assert stored.path.read_bytes() == b"half"
+    assert list((tmp_path / "store").glob("*/*")) == [stored.path]
