@@ -110,6 +110,11 @@ def idle(figures: Figures) -> Figures:
     return msgspec.structs.replace(figures, phase=phase, fraction=None)
 
 
+def stopping(figures: Figures) -> Figures:
+    """The user wants the answer to end."""
+    return msgspec.structs.replace(figures, phase=Phase.STOPPING, fraction=None)
+
+
 def fold(figures: Figures, event: object, now: float) -> Figures:
     """The figures after an event that arrived at `now`. Events without figures change nothing."""
     replace = msgspec.structs.replace

@@ -75,11 +75,12 @@ class Flow:
         """
         self._tail += text
         layout = _Layout(highlight=False)
-        *done, last = _tree(self._tail) or [None]
+        tree = _tree(self._tail)
         first = self._settled
         del self.lines[first:]
-        if last is None:
+        if not tree:
             return first
+        done, last = tree[:-1], tree[-1]
         rest = last
         if done:
             self._add(layout.blocks(done, self.width), continues=self._in_list)

@@ -77,7 +77,7 @@ def half_blocks(image: Image, columns: int, rows: int) -> Pixels:
 
     size = (columns, 2 * rows)
     smaller = size[0] <= image.width and size[1] <= image.height
-    scaled = image.resize(size, Resampling.LANCZOS if smaller else Resampling.NEAREST)
+    scaled = image.resize(size, Resampling.HAMMING if smaller else Resampling.NEAREST)
     segments = HalfcellRenderer().render(scaled, None)
     # neighbours of one colour become one run: a drawn scene is sent in a fraction of the bytes
     return Pixels.from_segments(Segment.simplify(segments))

@@ -69,6 +69,9 @@ class Composer(TextArea):
             super().__init__()
             self.text = text
 
+    class BackspacedAtStart(Message):
+        """Backspace was pressed where there is nothing before the cursor."""
+
     class CompletionWanted(Message):
         """Tab was pressed."""
 
@@ -87,6 +90,10 @@ class Composer(TextArea):
             placeholder="Ask about a picture, @path attaches one",
             show_line_numbers=False,
         )
+
+    def on_mount(self) -> None:
+        """Name the keys in the border, as far as there is room."""
+        self.border_subtitle = "Enter send · Ctrl+J new line · Esc stop · F1 help"
 
     @property
     def cursor_index(self) -> int:
@@ -122,6 +129,13 @@ class Composer(TextArea):
     def action_complete(self) -> None:
         """Complete the path at the cursor."""
         self.post_message(self.CompletionWanted())
+
+    def action_delete_left(self) -> None:
+        """Delete to the left, or tell that there is nothing."""
+        if self.cursor_location == (0, 0) and self.selection.is_empty:
+            self.post_message(self.BackspacedAtStart())
+        else:
+            super().action_delete_left()
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up, in the list of completions when one is open."""

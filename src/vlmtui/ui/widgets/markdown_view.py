@@ -1,7 +1,7 @@
 """A markdown text, drawn line by line: complete, or growing while it streams.
 
-One widget for the whole text: a widget for each paragraph and list item, as Textual's own has, costs
-more for every line that is already there.
+One widget for the whole text: with a widget for each paragraph and list item, as Textual's own has,
+every line that is already there costs something at each addition.
 """
 
 from __future__ import annotations

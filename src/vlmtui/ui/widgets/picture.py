@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from rich_pixels import Pixels
 
 
+_MOST_ROWS = 24
+
+
 class Picture(Widget):
     """Shows `part`, or nothing. Its size follows the picture's aspect ratio inside `max_rows`."""
 
@@ -33,8 +36,10 @@ class Picture(Widget):
     """
 
     part: reactive[ImagePart | None] = reactive[ImagePart | None](None, layout=True)
-    max_rows: reactive[int] = reactive(14, layout=True)
-    _image: reactive[Image | None] = reactive[Image | None](None)
+    max_rows: reactive[int] = reactive(0, layout=True)
+    """Rows it may take; 0 for a share of the terminal."""
+
+    _image: reactive[Image | None] = reactive["Image | None"](None)
     _failure: reactive[str] = reactive("")
 
     class Decoded(Message):
@@ -47,7 +52,7 @@ class Picture(Widget):
             self.failure = failure
 
     def __init__(
-        self, part: ImagePart | None = None, *, max_rows: int = 14, id: str | None = None
+        self, part: ImagePart | None = None, *, max_rows: int = 0, id: str | None = None
     ) -> None:
         super().__init__(id=id)
         self._drawn: tuple[Image, Size, Pixels] | None = None
@@ -83,16 +88,17 @@ class Picture(Widget):
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """Columns that the picture takes in its container."""
-        return self._cells(container.width)[0]
+        return self._cells(container.width, viewport)[0]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Rows that the picture takes at this width."""
-        return self._cells(width)[1]
+        return self._cells(width, viewport)[1]
 
-    def _cells(self, columns: int) -> tuple[int, int]:
+    def _cells(self, columns: int, viewport: Size) -> tuple[int, int]:
         if self.part is None:
             return (0, 0)
-        return pictures.fit(self.part.width, self.part.height, columns, self.max_rows)
+        rows = self.max_rows or min(max(viewport.height * 2 // 5, 4), _MOST_ROWS)
+        return pictures.fit(self.part.width, self.part.height, columns, rows)
 
     def render(self) -> RenderableType | Content:
         """The picture, a word while it is being read, or why there is none."""

@@ -1,0 +1,165 @@
+"""The Textual application: themes, the chat screen, hardware figures, leaving without a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from vlmtui.chat.session import ChatSession
+from vlmtui.hardware.base import Snapshot
+from vlmtui.ui import printable, themes
+from vlmtui.ui.screens.chat import ChatScreen
+from vlmtui.ui.themes import LoadedThemes
+
+CLOSE_SECONDS = 10.0
+"""Longest time that leaving waits for the engine; then the process ends and takes it along."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class MonitorLike(Protocol):
+    """Something that takes snapshots of the hardware until it is stopped."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
+
+
+class VlmtuiApp(App[int]):
+    """The chat client. Returns the exit code of the process."""
+
+    TITLE = "vlmtui"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
+        Binding("ctrl+c", "explain_quit", show=False, system=True),
+    ]
+
+    class SnapshotTaken(Message):
+        """The hardware was looked at."""
+
+        def __init__(self, snapshot: Snapshot) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+
+    def __init__(
+        self,
+        session: ChatSession,
+        *,
+        monitor: MonitorFactory | None = None,
+        loaded_themes: LoadedThemes | None = None,
+        theme: str = themes.DEFAULT,
+        model: str = "",
+        log: Path | None = None,
+        samples: Sequence[Path] = (),
+    ) -> None:
+        """Make the application; nothing is loaded before it is on the screen.
+
+        Args:
+            session: The conversation.
+            monitor: Makes what watches the hardware; None shows no hardware figures.
+            loaded_themes: The themes and what was wrong with others; None reads the shipped ones.
+            theme: Name of the theme to use.
+            model: What the user calls the model.
+            log: Where the engine writes its log.
+            samples: Pictures to offer for a first try.
+        """
+        super().__init__()
+        self._make_monitor = monitor
+        self._monitor: MonitorLike | None = None
+        self._leaving = False
+        self._themes = loaded_themes if loaded_themes is not None else themes.load_themes()
+        for loaded in self._themes.themes:
+            self.register_theme(loaded)
+        self._unknown_theme = theme not in self.available_themes
+        self.theme = themes.DEFAULT if self._unknown_theme else theme
+        self._wanted_theme = theme
+        self._chat = ChatScreen(session, model=model, log=log, samples=tuple(samples))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables, for themes that don't have them."""
+        return {
+            "text-dim": "ansi_bright_black",
+            "user-bar": "ansi_magenta",
+            "answer-bar": "ansi_cyan",
+        }
+
+    def on_mount(self) -> None:
+        """Open the chat; watch the hardware once it is painted."""
+        self.push_screen(self._chat)
+        self._catch_signals()
+        self.call_after_refresh(self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        for failure in self._themes.failures:
+            reason = printable.line(f"{failure.path}: {failure.reason}")
+            self.notify(reason, title="A theme can't be used", severity="warning", markup=False)
+        if self._unknown_theme:
+            names = ", ".join(sorted(theme.name for theme in self._themes.themes))
+            self.notify(
+                f"There is no theme {printable.line(self._wanted_theme)!r}. There are: {names}",
+                severity="warning",
+                markup=False,
+            )
+        if self._make_monitor is not None:
+            self._monitor = self._make_monitor(self._post_snapshot)
+            self._monitor.start()
+
+    def _post_snapshot(self, snapshot: Snapshot) -> None:
+        self.post_message(self.SnapshotTaken(snapshot))
+
+    def on_vlmtui_app_snapshot_taken(self, event: SnapshotTaken) -> None:
+        """Hand the figures down."""
+        self._chat.snapshot = event.snapshot
+
+    # ------------------------------------------------------------------ leaving
+
+    async def action_quit(self) -> None:
+        """Save everything, end the engine, leave."""
+        await self._leave(0)
+
+    async def _leave(self, code: int) -> None:
+        if self._leaving:
+            return
+        self._leaving = True
+        if self._monitor is not None:
+            self._monitor.stop()
+        worker = self._chat.leave()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(worker.wait(), CLOSE_SECONDS)
+        self.exit(code)
+
+    def _catch_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # only there Python lets signals be caught
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        self.call_next(self._leave, 128 + number)
+
+    def on_unmount(self) -> None:
+        """Give the signals back."""
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def action_explain_quit(self) -> None:
+        """Ctrl+C with nothing selected: nothing is lost, and the way out is named."""
+        self._chat.prompt.say("Ctrl+Q quits", "Ctrl+C copies what is selected")

@@ -1,0 +1,406 @@
+"""The chat: transcript, prompt, side pane, and what happens when something is typed or arrives."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.worker import Worker
+
+from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
+from vlmtui.chat.session import ChatSession
+from vlmtui.engine.base import Delta, Trimmed
+from vlmtui.errors import EngineCrashed, VlmtuiError
+from vlmtui.hardware.base import Snapshot
+from vlmtui.messages import ImagePart
+from vlmtui.ui import commands
+from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping
+from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
+from vlmtui.ui.screens.help import HelpScreen
+from vlmtui.ui.widgets.answer import Answer
+from vlmtui.ui.widgets.prompt import Prompt
+from vlmtui.ui.widgets.side_pane import SidePane
+from vlmtui.ui.widgets.status_strip import StatusStrip
+from vlmtui.ui.widgets.transcript import Transcript
+
+REDRAW_SECONDS = 0.1
+"""Least time between two updates of a streaming answer."""
+
+_COST_SHARE = 8
+"""A redraw that took long is followed by a pause this many times as long, so that drawing never
+takes more than about a ninth of a core however long the answer is."""
+
+_DRAFT_SECONDS = 0.5
+
+
+class ChatScreen(ChatWork):
+    """The screen that vlmtui opens."""
+
+    DEFAULT_CSS = """
+    ChatScreen {
+        & #body {
+            height: 1fr;
+        }
+        & #main {
+            width: 1fr;
+            height: 1fr;
+        }
+        & StatusStrip {
+            display: none;
+        }
+        &.-narrow SidePane {
+            display: none;
+        }
+        &.-narrow StatusStrip {
+            display: block;
+        }
+        &.-huge SidePane {
+            width: 48;
+        }
+    }
+    """
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it as it is
+        (0, "-narrow"),
+        (100, "-wide"),
+        (150, "-huge"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop the answer", id="chat.stop"),
+        Binding("f1", "help", "Help", id="chat.help"),
+        Binding("pageup", "scroll_page(-1)", "Page up", id="chat.pageup", priority=True),
+        Binding("pagedown", "scroll_page(1)", "Page down", id="chat.pagedown", priority=True),
+        Binding("ctrl+home", "scroll_to(0)", "To the start", id="chat.start", priority=True),
+        Binding("ctrl+end", "scroll_to(1)", "To the end", id="chat.end", priority=True),
+    ]
+
+    figures: reactive[Figures] = reactive(Figures())
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
+    images: reactive[tuple[ImagePart, ...]] = reactive[tuple[ImagePart, ...]](())
+    """Attached to the next message."""
+
+    image: reactive[ImagePart | None] = reactive[ImagePart | None](None)
+    """What the side pane shows: attached last, or else shown last in the chat."""
+
+    sample: reactive[Path | None] = reactive[Path | None](None)
+
+    def __init__(
+        self,
+        session: ChatSession,
+        *,
+        model: str = "",
+        log: Path | None = None,
+        samples: tuple[Path, ...] = (),
+    ) -> None:
+        """Make the screen.
+
+        Args:
+            session: The conversation.
+            model: What the user calls the model that will be loaded.
+            log: Where the engine writes its log.
+            samples: Pictures to offer for a first try.
+        """
+        super().__init__(session)
+        self._log_path = log
+        self._samples = samples
+        self._answer: Answer | None = None
+        self._unsent: tuple[str, tuple[ImagePart, ...]] | None = None
+        self._turn = False
+        self._again = False
+        self._last_in_chat: ImagePart | None = None
+        self._not_before = 0.0
+        self._draft_timer: Timer | None = None
+        self.set_reactive(ChatScreen.figures, Figures(phase=Phase.LOADING, model=model))
+        self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
+
+    def compose(self) -> ComposeResult:
+        """The chat on the left, the side pane on the right or a strip below."""
+        with Horizontal(id="body"):
+            with Vertical(id="main"):
+                yield Transcript().data_bind(ChatScreen.figures, ChatScreen.sample)
+                yield Prompt().data_bind(ChatScreen.images)
+            yield SidePane().data_bind(ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot)
+        yield StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot)
+
+    def on_mount(self) -> None:
+        """Paint first, then read the chat and load the model."""
+        self.prompt.focus_composer()
+        self.restore()
+        self.call_after_refresh(self.load_model)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The lower part."""
+        return self.query_one(Prompt)
+
+    @property
+    def transcript(self) -> Transcript:
+        """The upper part."""
+        return self.query_one(Transcript)
+
+    # ------------------------------------------------------------------ the chat on disk
+
+    async def on_chat_work_restored(self, event: ChatWork.Restored) -> None:
+        """Show the chat, and what was in the composer unless something is there already."""
+        await self.transcript.show(event.thread)
+        pictures = [image for stored in event.thread for image in stored.message.images]
+        self._last_in_chat = pictures[-1] if pictures else None
+        if not self.prompt.text and not self.images:
+            self.prompt.text = event.draft.text
+            self.images = event.draft.images
+        self._choose_image()
+
+    async def on_chat_work_restore_failed(self, event: ChatWork.RestoreFailed) -> None:
+        """Begin anew, and say why."""
+        await self._tell(event.error)
+
+    def on_prompt_edited(self, event: Prompt.Edited) -> None:
+        """Keep the text a moment after the last change."""
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        self._draft_timer = self.set_timer(
+            _DRAFT_SECONDS, lambda: self.keep_draft(self.prompt.text, self.images)
+        )
+
+    # ------------------------------------------------------------------ pictures
+
+    def on_chat_work_attached(self, event: ChatWork.Attached) -> None:
+        """Add pictures to the next message."""
+        self.images = (*self.images, *event.images)
+        self._choose_image()
+        self.keep_draft(self.prompt.text, self.images)
+
+    def on_chat_work_attach_failed(self, event: ChatWork.AttachFailed) -> None:
+        """Tell it in place; the text stays."""
+        if event.sending:
+            self._settle()
+        self.prompt.say(event.error.message, event.error.hint, error=True)
+
+    def on_prompt_image_removed(self, event: Prompt.ImageRemoved) -> None:
+        """Take a picture away again."""
+        self.images = (*self.images[: event.index], *self.images[event.index + 1 :])
+        self._choose_image()
+        self.keep_draft(self.prompt.text, self.images)
+
+    def on_prompt_path_chosen(self, event: Prompt.PathChosen) -> None:
+        """A completed path becomes a picture at once."""
+        self.prompt.cut(event.start, event.end)
+        self.attach((event.path,))
+
+    def _choose_image(self) -> None:
+        self.image = self.images[-1] if self.images else self._last_in_chat
+
+    # ------------------------------------------------------------------ asking
+
+    async def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        """Do a command, or send a message."""
+        command = commands.parse(event.text)
+        if command is not None:
+            await self._run_command(command)
+        elif self._turn:
+            self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
+        elif not event.text.strip() and not self.images:
+            self.prompt.say("Type a question, or attach a picture with @path")
+        else:
+            self._begin_turn()
+            self.prepare(event.text, self.images)
+
+    def on_chat_work_prepared(self, event: ChatWork.Prepared) -> None:
+        """Send; the text is kept until it is safely on disk."""
+        self._unsent = (event.typed, event.images)
+        # what was typed or attached in the meantime stays
+        self.prompt.text = self.prompt.text.removeprefix(event.typed)
+        self.images = tuple(image for image in self.images if image not in event.images)
+        self.ask(event.text, event.images)
+
+    def _begin_turn(self) -> None:
+        self._turn = True
+        self.figures = begin(self.figures, time.monotonic())
+
+    def _settle(self) -> None:
+        """No turn is going on any more."""
+        self._turn = False
+        self._again = False
+        self._answer = None
+        if self.figures.phase is not Phase.LOADING:
+            self.figures = idle(self.figures)
+
+    async def _run_command(self, command: commands.Command) -> None:
+        if not command.known:
+            self.prompt.say(
+                f"There is no command /{command.name}",
+                "F1 lists them; a space before the slash makes it text",
+                error=True,
+            )
+            return
+        if self._turn and command.name in ("regen", "new"):
+            self.prompt.say("An answer is on its way", "Esc stops it")
+            return
+        if command.name == "image" and not command.argument:
+            self.prompt.say("/image needs a path", "For example: /image ~/photo.jpg", error=True)
+            return
+        self.prompt.text = ""
+        match command.name:
+            case "image":
+                self.attach(commands.split_paths(command.argument))
+            case "sample":
+                self._attach_sample()
+            case "regen":
+                self._again = True
+                self._begin_turn()
+                self.answer_again()
+            case "new":
+                self._session.open(None)
+                self.images = ()
+                self.restore()
+            case "help":
+                self.action_help()
+            case "quit":
+                await self.run_action("app.quit")
+
+    def _attach_sample(self) -> None:
+        if not self._samples:
+            self.prompt.say("There are no sample pictures here")
+            return
+        attached = {image.name for image in self.images}
+        fresh = [path for path in self._samples if path.name not in attached]
+        self.attach([str((fresh or list(self._samples))[0])])
+
+    # ------------------------------------------------------------------ what arrives
+
+    def on_chat_work_arrived(self) -> None:
+        """Take the inbox now, or when the last redraw is long enough ago."""
+        wait = self._not_before - time.monotonic()
+        if wait > 0:
+            self.set_timer(wait, self._take_inbox)
+        else:
+            self.call_next(self._take_inbox)
+
+    async def _take_inbox(self) -> None:
+        began = time.monotonic()
+        figures = self.figures
+        words: list[str] = []
+        for item, when in self._inbox.take():
+            figures = fold(figures, item, when)
+            if isinstance(item, Delta):
+                words.append(item.text)
+                continue
+            self._write(words)
+            self.figures = figures
+            await self._react(item)
+            figures = self.figures
+        self._write(words)
+        self.figures = figures
+        now = time.monotonic()
+        self._not_before = max(began + REDRAW_SECONDS, now + _COST_SHARE * (now - began))
+
+    def _write(self, words: list[str]) -> None:
+        if words and self._answer is not None:
+            self._answer.append("".join(words))
+        words.clear()
+
+    async def _react(self, item: object) -> None:
+        match item:
+            case UserSaved(stored=stored):
+                self._unsent = None
+                pictures = stored.message.images
+                self._last_in_chat = pictures[-1] if pictures else self._last_in_chat
+                self._choose_image()
+                await self.transcript.ask(stored)
+            case AnswerStarted(stored=stored):
+                if self._again:
+                    await self.transcript.drop_last_answer()
+                self._answer = await self.transcript.begin_answer(stored.model or "")
+            case AnswerSaved(stored=stored) if self._answer is not None:
+                self._answer.finish(stored.message.text, stored.status, stored.stats)
+            case Trimmed(dropped=dropped, images=images):
+                await self._tell_trimmed(dropped, images)
+            case StorageWarning(message=message, hint=hint):
+                await self.transcript.tell(message, hint, error=False)
+            case TurnFailed(error=error):
+                await self._turn_failed(error)
+            case TurnEnded():
+                self._settle()
+            case LoadFailed(error=error):
+                await self._tell(error)
+            case LoadEnded() if not self._turn:
+                self.figures = idle(self.figures)
+
+    async def _tell_trimmed(self, dropped: int, images: int) -> None:
+        pictures = f", with {images} picture{'s' if images > 1 else ''}" if images else ""
+        await self.transcript.tell(
+            f"The context is full: the {dropped} oldest messages{pictures} are no longer seen "
+            "by the model",
+            "They stay in the chat; /new begins another one",
+            error=False,
+        )
+
+    async def _turn_failed(self, error: VlmtuiError) -> None:
+        if self._unsent is not None:  # it never reached the disk: give it back
+            text, images = self._unsent
+            self._unsent = None
+            if not self.prompt.text and not self.images:
+                self.prompt.text, self.images = text, images
+            self.prompt.say(error.message, error.hint, error=True)
+            return
+        if self._answer is not None:
+            if self._answer.text:
+                self._answer.finish(self._answer.text, "failed", None)
+            else:
+                await self._answer.remove()
+        if self._again:
+            await self.transcript.show(self._session.transcript())
+        await self._tell(error)
+
+    async def _tell(self, error: VlmtuiError) -> None:
+        details = ""
+        if isinstance(error, EngineCrashed):
+            details = f"It was busy with: {error.phase}" if error.phase else ""
+            if self._log_path is not None:
+                details += f"\nIts log: {self._log_path}"
+        await self.transcript.tell(error.message, error.hint, details.strip(), error=True)
+
+    def leave(self) -> Worker[None]:
+        """Save the composer, stop what runs, end the engine; done when the worker is."""
+        if self._turn:
+            self.figures = stopping(self.figures)
+        return self.close_session(self.prompt.text, self.images)
+
+    # ------------------------------------------------------------------ keys
+
+    def action_stop(self) -> None:
+        """Close the list of completions, or else stop the answer."""
+        if self.prompt.close_list():
+            return
+        self.prompt.say()
+        if self._turn:
+            self.figures = stopping(self.figures)
+            self._session.cancel()
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.app.push_screen(HelpScreen())
+
+    def action_scroll_page(self, direction: int) -> None:
+        """Scroll the transcript by a page."""
+        if direction < 0:
+            self.transcript.scroll_page_up(animate=False)
+        else:
+            self.transcript.scroll_page_down(animate=False)
+
+    def action_scroll_to(self, end: int) -> None:
+        """Go to the start or the end of the transcript."""
+        if end:
+            self.transcript.scroll_end(animate=False)
+        else:
+            self.transcript.scroll_home(animate=False)
+
+    @on(Transcript.Typed)
+    def _typed_elsewhere(self, event: Transcript.Typed) -> None:
+        self.prompt.focus_composer(event.character)

@@ -1,0 +1,172 @@
+"""The threads of the chat screen: everything that may take longer than a frame.
+
+They run on the session, and tell what came of it by posting messages and by filling the inbox; they
+touch no widget. What is then shown is decided in `chat`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from textual import work
+from textual.message import Message
+from textual.screen import Screen
+
+from vlmtui.chat.session import ChatSession
+from vlmtui.engine.base import Finished
+from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.messages import ImagePart
+from vlmtui.storage.records import Draft, StoredMessage
+from vlmtui.ui import mentions
+from vlmtui.ui.inbox import Inbox
+
+
+class TurnFailed(msgspec.Struct, frozen=True):
+    """A turn ended with an error."""
+
+    error: VlmtuiError
+
+
+class TurnEnded(msgspec.Struct, frozen=True):
+    """A turn is over; the last thing it leaves in the inbox."""
+
+
+class LoadFailed(msgspec.Struct, frozen=True):
+    """The model could not be loaded."""
+
+    error: VlmtuiError
+
+
+class LoadEnded(msgspec.Struct, frozen=True):
+    """The load at the beginning is over."""
+
+
+class ChatWork(Screen[None]):
+    """A screen with a session behind it."""
+
+    class Arrived(Message):
+        """Something is in the inbox."""
+
+    class Attached(Message):
+        """Pictures were checked and copied."""
+
+        def __init__(self, images: Sequence[ImagePart]) -> None:
+            super().__init__()
+            self.images = tuple(images)
+
+    class Prepared(Message):
+        """A text can be sent: its mentions have become pictures."""
+
+        def __init__(self, typed: str, text: str, images: Sequence[ImagePart]) -> None:
+            super().__init__()
+            self.typed = typed
+            self.text = text
+            self.images = tuple(images)
+
+    class AttachFailed(Message):
+        """A picture can't be attached; those named before it were."""
+
+        def __init__(self, error: VlmtuiError, *, sending: bool) -> None:
+            super().__init__()
+            self.error = error
+            self.sending = sending
+
+    class Restored(Message):
+        """What is on disk: the conversation, and what was in the composer."""
+
+        def __init__(self, thread: Sequence[StoredMessage], draft: Draft) -> None:
+            super().__init__()
+            self.thread = thread
+            self.draft = draft
+
+    class RestoreFailed(Message):
+        """The conversation can't be read."""
+
+        def __init__(self, error: StorageError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, session: ChatSession) -> None:
+        super().__init__()
+        self._session = session
+        self._inbox = Inbox(lambda: self.post_message(self.Arrived()))
+
+    @work(thread=True, exclusive=True, group="load", exit_on_error=False)
+    def load_model(self) -> None:
+        """Load the model ahead of the first question."""
+        try:
+            for event in self._session.load():
+                if not isinstance(event, Finished):  # it would look like the end of a turn
+                    self._inbox.put(event)
+        except VlmtuiError as error:
+            self._inbox.put(LoadFailed(error))
+        self._inbox.put(LoadEnded())
+
+    @work(thread=True, exclusive=True, group="turn", exit_on_error=False)
+    def ask(self, text: str, images: tuple[ImagePart, ...]) -> None:
+        """Send a question."""
+        self._follow(self._session.send(text, images))
+
+    @work(thread=True, exclusive=True, group="turn", exit_on_error=False)
+    def answer_again(self) -> None:
+        """Answer the last question again."""
+        self._follow(self._session.regenerate())
+
+    def _follow(self, events: Iterator[object]) -> None:
+        try:
+            for event in events:
+                self._inbox.put(event)
+        except VlmtuiError as error:
+            self._inbox.put(TurnFailed(error))
+        self._inbox.put(TurnEnded())
+
+    @work(thread=True, exclusive=True, group="attach", exit_on_error=False)
+    def attach(self, paths: Sequence[str]) -> None:
+        """Check pictures and copy them."""
+        images: list[ImagePart] = []
+        try:
+            for path in paths:
+                images.append(self._session.attach(Path(path)))
+        except VlmtuiError as error:
+            self.post_message(self.AttachFailed(error, sending=False))
+        if images:
+            self.post_message(self.Attached(images))
+
+    @work(thread=True, exclusive=True, group="attach", exit_on_error=False)
+    def prepare(self, typed: str, images: tuple[ImagePart, ...]) -> None:
+        """Turn the mentions of a text into pictures."""
+        draft = mentions.take_out(typed)
+        try:
+            new = [self._session.attach(Path(path)) for path in draft.paths]
+        except VlmtuiError as error:
+            self.post_message(self.AttachFailed(error, sending=True))
+        else:
+            self.post_message(self.Prepared(typed, draft.text, [*images, *new]))
+
+    @work(thread=True, exclusive=True, group="restore", exit_on_error=False)
+    def restore(self) -> None:
+        """Read what is on disk."""
+        try:
+            thread, draft = self._session.transcript(), self._session.draft()
+        except StorageError as error:
+            self.post_message(self.RestoreFailed(error))
+        else:
+            self.post_message(self.Restored(thread, draft))
+
+    @work(thread=True, exclusive=True, group="draft", exit_on_error=False)
+    def keep_draft(self, text: str, images: tuple[ImagePart, ...]) -> None:
+        """Keep what is in the composer."""
+        try:
+            self._session.save_draft(text, images)
+        except StorageError:
+            return  # the next change tries again, and sending tells
+
+    @work(thread=True, exclusive=True, group="close", exit_on_error=False)
+    def close_session(self, text: str, images: tuple[ImagePart, ...]) -> None:
+        """Save what is in the composer, stop what runs, and end the engine."""
+        with suppress(StorageError):
+            self._session.save_draft(text, images)
+        self._session.close()

@@ -1,0 +1,98 @@
+"""What the model said: markdown that may still be growing, and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from vlmtui.ui import printable, units
+from vlmtui.ui.widgets.markdown_view import MarkdownView
+
+_ENDINGS = {
+    "cancelled": "stopped",
+    "failed": "failed",
+    "interrupted": "interrupted",
+    "streaming": "being written elsewhere",
+}
+_REASONS = {"length": "longest answer reached", "context": "context full"}
+
+
+class Answer(Vertical):
+    """An answer."""
+
+    DEFAULT_CSS = """
+    Answer {
+        height: auto;
+        margin: 0 0 1 0;
+        padding: 0 1;
+        border-left: outer $answer-bar;
+
+        & > .speaker {
+            color: $answer-bar;
+            text-style: bold;
+        }
+        & > .footer {
+            color: $text-dim;
+            display: none;
+        }
+        & > .footer.shown {
+            display: block;
+        }
+    }
+    """
+
+    def __init__(self, model: str, text: str = "") -> None:
+        super().__init__()
+        self._model = model
+        self._stream = printable.ProseStream()
+        self._view = MarkdownView(printable.prose(text))
+        self._footer = Static(classes="footer")
+
+    def compose(self) -> ComposeResult:
+        """Name, text, figures."""
+        yield Static(Content(printable.line(self._model or "model", 60)), classes="speaker")
+        yield self._view
+        yield self._footer
+
+    @property
+    def text(self) -> str:
+        """What it shows, as markdown."""
+        return self._view.source
+
+    def append(self, text: str) -> None:
+        """Add what has arrived."""
+        self._view.append(self._stream.feed(text))
+
+    def finish(self, text: str, status: str, stats: Mapping[str, Any] | None) -> None:
+        """Show the whole text in its final form, how it ended, and what it took."""
+        self._view.update(printable.prose(text))
+        self.describe(status, stats)
+
+    def describe(self, status: str, stats: Mapping[str, Any] | None) -> None:
+        """Tell how the answer ended and what it took."""
+        parts = []
+        if status in _ENDINGS:
+            parts.append(Content.styled(f"■ {_ENDINGS[status]}", "$warning"))
+        parts.extend(Content(part) for part in _costs(stats or {}))
+        self._footer.update(Content(" · ").join(parts))
+        self._footer.set_class(bool(parts), "shown")
+
+
+def _costs(stats: Mapping[str, Any]) -> list[str]:
+    parts = []
+    if generated := stats.get("generated_tokens"):
+        parts.append(f"{units.count(generated)} token" + ("s" if generated != 1 else ""))
+    if rate := stats.get("decode_tokens_per_s"):
+        parts.append(f"{units.rate(rate)} tok/s")
+    if first := stats.get("time_to_first_token_s"):
+        parts.append(f"first token {units.seconds(first)}")
+    if reused := stats.get("reused_tokens"):
+        parts.append(f"{units.count(reused)} reused")
+    if reason := _REASONS.get(stats.get("finish_reason", "")):
+        parts.append(reason)
+    return parts

@@ -1,0 +1,87 @@
+"""What the path at the cursor could become: a short list above the composer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+
+from vlmtui.ui import printable
+from vlmtui.ui.completion import Candidate
+
+
+class Completions(OptionList, can_focus=False):
+    """A list to choose from; hidden when empty. The composer keeps the focus."""
+
+    DEFAULT_CSS = """
+    Completions {
+        height: auto;
+        max-height: 6;
+        margin: 0 1;
+        padding: 0 1;
+        border: none;
+        background: $surface;
+        scrollbar-size-vertical: 1;
+        display: none;
+
+        &.filled {
+            display: block;
+        }
+        & > .option-list--option-highlighted {
+            background: $primary;
+            color: $background;
+        }
+    }
+    """
+
+    class Chosen(Message):
+        """A candidate was clicked."""
+
+        def __init__(self, candidate: Candidate) -> None:
+            super().__init__()
+            self.candidate = candidate
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._candidates: Sequence[Candidate] = ()
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """What is offered."""
+        return self._candidates
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The highlighted one."""
+        return None if self.highlighted is None else self._candidates[self.highlighted]
+
+    def offer(self, candidates: Sequence[Candidate]) -> None:
+        """Show other candidates, none of them highlighted."""
+        if list(candidates) != list(self._candidates):
+            self._candidates = candidates
+            self.clear_options()
+            self.add_options([_row(candidate) for candidate in candidates])
+        self.highlighted = None
+        self.set_class(bool(candidates), "filled")
+
+    def step(self, by: int) -> None:
+        """Highlight the next one, or the previous one."""
+        count = len(self._candidates)
+        if not count:
+            return
+        if self.highlighted is None:
+            self.highlighted = 0 if by > 0 else count - 1
+        else:
+            self.highlighted = (self.highlighted + by) % count
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A click chooses."""
+        event.stop()
+        self.post_message(self.Chosen(self._candidates[event.option_index]))
+
+
+def _row(candidate: Candidate) -> Content:
+    name = printable.line(candidate.name, 60)
+    return Content.styled(name, "$secondary") if candidate.directory else Content(name)

@@ -1,0 +1,110 @@
+"""Live figures: what the engine is doing, how fast, and what it takes."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from vlmtui.hardware.base import Snapshot
+from vlmtui.ui import printable, units
+from vlmtui.ui.figures import Figures, Phase
+from vlmtui.ui.widgets.meter import meter
+
+STYLES = {
+    Phase.ABSENT: "$error",
+    Phase.LOADING: "$warning",
+    Phase.READY: "$success",
+    Phase.SENDING: "$secondary",
+    Phase.ENCODING: "$secondary",
+    Phase.PREFILL: "$primary",
+    Phase.DECODING: "$accent",
+    Phase.STOPPING: "$warning",
+}
+"""The colour of each phase, here and in the status strip."""
+
+_LABEL = 13
+
+
+class FiguresPanel(Widget):
+    """A table of figures; those that aren't known are dashes."""
+
+    DEFAULT_CSS = """
+    FiguresPanel {
+        height: auto;
+    }
+    """
+
+    figures: reactive[Figures] = reactive(Figures(), layout=True)
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, layout=True)
+
+    def render(self) -> Content:
+        """One figure a line."""
+        figures = self.figures
+        width = max(self.content_size.width, 10)
+        style = STYLES[figures.phase]
+        lines = [
+            Content.styled(printable.line(figures.model, width) or "no model", "bold"),
+            Content.assemble(("● ", style), (figures.label(), f"bold {style}")),
+            _bar(figures, width, style),
+            _row("speed", _speed(figures)),
+            _row("first token", units.seconds(figures.first_token)),
+            _row(
+                "generated", f"{units.count(figures.generated)} tok" if figures.generated else "–"
+            ),
+            _row("prompt", _prompt(figures)),
+            Content(""),
+            _row("context", _context(figures)),
+            meter(_share(figures.context_used, figures.context_size), width, "$primary"),
+            *_memory(self.snapshot, width),
+        ]
+        return Content("\n").join(lines)
+
+
+def _row(label: str, value: str) -> Content:
+    return Content.assemble((f"{label:<{_LABEL}}", "$text-dim"), (value, ""))
+
+
+def _bar(figures: Figures, width: int, style: str) -> Content:
+    if figures.fraction is None:
+        return Content.styled("─" * width, "$border-blurred")
+    return meter(figures.fraction, width, style)
+
+
+def _speed(figures: Figures) -> str:
+    if figures.tokens_per_s is None:
+        return "–"
+    return f"{units.rate(figures.tokens_per_s)} tok/s"
+
+
+def _prompt(figures: Figures) -> str:
+    if not figures.prompt:
+        return "–"
+    reused = f", {units.count(figures.reused)} reused" if figures.reused else ""
+    return f"{units.count(figures.prompt)} tok{reused}"
+
+
+def _context(figures: Figures) -> str:
+    if not figures.context_size:
+        return "–"
+    return f"{units.count(figures.context_used)} / {units.count(figures.context_size)}"
+
+
+def _share(part: int | None, whole: int | None) -> float:
+    return part / whole if part is not None and whole else 0.0
+
+
+def _memory(snapshot: Snapshot | None, width: int) -> list[Content]:
+    if snapshot is None:
+        return [_row("engine", "–")]
+    lines = [_row("engine", units.size(snapshot.engine_rss_bytes))]
+    if snapshot.engine_gpu_bytes is not None:
+        lines.append(_row("engine GPU", units.size(snapshot.engine_gpu_bytes)))
+    if snapshot.gpu_used_bytes is not None and snapshot.gpu_total_bytes is not None:
+        held = f"{units.size(snapshot.gpu_used_bytes)} / {units.size(snapshot.gpu_total_bytes)}"
+        lines.append(_row("GPU", held))
+    total, free = snapshot.ram_total_bytes, snapshot.ram_available_bytes
+    if total is not None and free is not None:
+        lines.append(_row("memory", f"{units.size(total - free)} / {units.size(total)}"))
+        lines.append(meter(_share(total - free, total), width, "$secondary"))
+    return lines

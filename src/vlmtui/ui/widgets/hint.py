@@ -1,0 +1,39 @@
+"""A line above the composer that answers the last thing the user did."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from vlmtui.ui import printable
+
+
+class Hint(Static):
+    """Hidden until there is something to say."""
+
+    DEFAULT_CSS = """
+    Hint {
+        height: auto;
+        max-height: 4;
+        margin: 0 1;
+        padding: 0 1;
+        color: $text-dim;
+        display: none;
+
+        &.shown {
+            display: block;
+        }
+        &.error {
+            color: $error;
+        }
+    }
+    """
+
+    def say(self, message: str, advice: str = "", *, error: bool = False) -> None:
+        """Show something; nothing hides the line."""
+        parts = [Content(printable.line(message))]
+        if advice:
+            parts.append(Content.styled(printable.line(advice), "$text-dim"))
+        self.update(Content(" – ").join(parts) if error else Content(". ").join(parts))
+        self.set_class(bool(message), "shown")
+        self.set_class(error, "error")

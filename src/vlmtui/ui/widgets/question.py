@@ -1,0 +1,83 @@
+"""What the user said, with the pictures above it."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from vlmtui.messages import ImagePart, Message
+from vlmtui.ui import printable
+from vlmtui.ui.widgets.picture import Picture
+
+CAPTION = 40
+"""Longest name beneath a picture, in characters."""
+
+
+class Question(Vertical):
+    """A message of the user."""
+
+    DEFAULT_CSS = """
+    Question {
+        height: auto;
+        margin: 0 0 1 0;
+        padding: 0 1;
+        border-left: outer $user-bar;
+
+        & > .speaker {
+            color: $user-bar;
+            text-style: bold;
+        }
+        & > .pictures {
+            height: auto;
+            margin: 0 0 1 0;
+        }
+        & .figure {
+            width: auto;
+            max-width: 1fr;
+            height: auto;
+            margin: 0 2 0 0;
+        }
+        & .caption {
+            width: auto;
+            color: $text-dim;
+        }
+        & > .text {
+            height: auto;
+        }
+    }
+    """
+
+    def __init__(self, message: Message) -> None:
+        super().__init__()
+        self._message = message
+
+    def compose(self) -> ComposeResult:
+        """Name, pictures, text."""
+        yield Static(Content("you"), classes="speaker")
+        images = self._message.images
+        if images:
+            with Horizontal(classes="pictures"):
+                for image in images:
+                    yield Figure(image)
+        if text := self._message.text:
+            yield Static(Content(printable.prose(text)), classes="text")
+
+
+class Figure(Vertical):
+    """A picture and its name."""
+
+    def __init__(self, image: ImagePart) -> None:
+        super().__init__(classes="figure")
+        self._image = image
+
+    def compose(self) -> ComposeResult:
+        """Picture above, caption below."""
+        yield Picture(self._image)
+        yield Static(Content(caption(self._image)), classes="caption")
+
+
+def caption(image: ImagePart) -> str:
+    """Name and size of a picture on one line."""
+    return f"{printable.line(image.name, CAPTION)}  {image.width}×{image.height}"
