@@ -38,6 +38,7 @@ from vlmtui.engine.base import (
     Unload,
 )
 from vlmtui.engine.wire import Channel, Command, Report, WireError
+from vlmtui.messages import Message, TextPart
 
 _START = (
     "import sys; sys.path[:] = [p for p in sys.path if p]; from vlmtui.engine.worker import main"
@@ -47,7 +48,7 @@ run."""
 
 _EXIT_PATIENCE_S = 3.0
 _LOG_KEEP_BYTES = 1_000_000
-_LOG_TAIL_LINES = 12
+_LOG_TAIL_LINES = 40
 
 
 class EngineClient:
@@ -90,7 +91,7 @@ class EngineClient:
                     elif event.reason == "cancelled":
                         yield event
                         return
-            yield from self._request(request, "prefill")
+            yield from self._request(_encodable(request), "prefill")
 
     def unload(self) -> None:
         """Release the model and its memory; the process stays, and nothing is loaded again."""
@@ -312,6 +313,30 @@ def _explain(status: int, phase: str) -> tuple[str, str]:
             name = f"signal {-status}"
         return f"ended by {name}", "Try again; if it comes back, please report it with the log."
     return f"exit status {status}", "Is llama-cpp-python installed correctly? The log says more."
+
+
+def _encodable(request: Generate) -> Generate:
+    """The request with question marks for lone surrogates.
+
+    A command line in another encoding than UTF-8 brings them, and no frame can carry them.
+    """
+    try:
+        "".join(message.text for message in request.messages).encode()
+    except UnicodeEncodeError:
+        messages = tuple(
+            Message(
+                message.role,
+                tuple(
+                    TextPart(part.text.encode(errors="replace").decode())
+                    if isinstance(part, TextPart)
+                    else part
+                    for part in message.parts
+                ),
+            )
+            for message in request.messages
+        )
+        return Generate(messages, request.sampling)
+    return request
 
 
 def _receive(channel: Channel[Report]) -> Report | None:

@@ -68,6 +68,13 @@ def inspect(path: str | Path) -> ImageInfo:
             behind its header is only found out by `decode`.
     """
     path = Path(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise errors.ImageUnreadable(
+            f"The name of {str(path).encode(errors='replace').decode()} is not valid UTF-8",
+            "Rename the file.",
+        ) from None
     with _open_file(path) as file:
         digest, size = _digest(file)
         with _open_image(file, path) as image:

@@ -52,7 +52,9 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
 
 def _not_found(name: str, path: Path) -> ModelNotFound:
     if path.is_dir():
-        return ModelNotFound(f"{path} is a directory, not a model", "Name the .gguf file inside it.")
+        return ModelNotFound(
+            f"{path} is a directory, not a model", "Name the .gguf file inside it."
+        )
     if "/" in name or name.endswith(".gguf"):
         return ModelNotFound(f"There is no model file {path}", "Check the path.")
     return ModelNotFound(

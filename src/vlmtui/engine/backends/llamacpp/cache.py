@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-from llama_cpp import llama_cpp as cpp
-from llama_cpp import mtmd_cpp as mtmd
-
+from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.units import (
     ImageUnit,

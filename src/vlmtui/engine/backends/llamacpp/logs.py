@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 
-from llama_cpp import llama_cpp as cpp
-from llama_cpp import mtmd_cpp as mtmd
+from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5  # ggml_log_level
 

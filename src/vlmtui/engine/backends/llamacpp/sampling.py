@@ -6,8 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from llama_cpp import llama_cpp as cpp
-
+from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.base import Sampling
 
 _RANDOM_SEED = 0xFFFFFFFF

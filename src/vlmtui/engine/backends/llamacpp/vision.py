@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llama_cpp import mtmd_cpp as mtmd
-
 from vlmtui.engine import images
+from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.units import ImageUnit, Unit

@@ -10,7 +10,7 @@ import re
 from functools import cached_property, lru_cache
 from typing import Any
 
-from llama_cpp import llama_cpp as cpp
+from vlmtui.engine.backends.llamacpp.bindings import cpp
 
 _SPECIAL = cpp.LLAMA_TOKEN_ATTR_CONTROL | cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 """Attributes of tokens that `llama_tokenize` makes of their text only when it parses specials."""
@@ -44,7 +44,7 @@ class Vocabulary:
                 self._vocab, data, len(data), tokens, size, False, parse_special
             )
             if count >= 0:
-                return tokens[:count]
+                return list(tokens[:count])
             size = -count
 
     def text_of(self, token: int) -> str:

@@ -14,7 +14,7 @@ from vlmtui.errors import ContextOverflow
 from vlmtui.messages import Message, Role
 
 _FILL = 0.75
-"""Share of the context that a shortened prompt may take. Going well below the limit makes room for
+"""Share of the room that a shortened prompt may take. Going well below the limit makes room for
 several turns, which then find their prompt in the KV cache; at the limit, each would shift it."""
 
 _MAX_RESERVE = 512
@@ -62,7 +62,7 @@ class Window:
         for start in starts:
             prompt = self._build((*system, *turns[start:]))
             size = count_tokens(prompt.units)
-            if size <= self._size * _FILL or (start == starts[-1] and size <= room):
+            if size <= room * _FILL or (start == starts[-1] and size <= room):
                 self._last_kept = turns[start:]
                 return prompt, start
         raise self._overflow(prompt, bool(system))

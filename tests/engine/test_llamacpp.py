@@ -1,0 +1,303 @@
+"""The real engine on the real demo model: prompt cache, context, cancelling, hostile text."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.engine.asking import GREEDY, ask
+from tests.engine.conftest import as_part
+from vlmtui import errors
+from vlmtui.engine.base import (
+    Delta,
+    Encoded,
+    Encoding,
+    Finished,
+    Generate,
+    Prefill,
+    Sampling,
+    Trimmed,
+)
+from vlmtui.messages import Message, Role, assistant, system, user
+
+CHATTY = Sampling(temperature=4.0, top_k=0, top_p=1.0, min_p=0.0, seed=5)
+"""Draws nearly any token, so that the answer goes on for long."""
+
+
+def test_an_answer_streams_and_ends_with_figures(engine, picture):
+    answer = ask(engine, user("What color is the circle?", (picture(),)))
+    kinds = [type(event) for event in answer.events]
+    assert kinds.index(Encoding) < kinds.index(Encoded) < kinds.index(Delta)
+    assert kinds[-1] is Finished
+    stats = answer.finished.stats
+    assert stats.image_tokens == 81
+    assert stats.prompt_tokens > stats.image_tokens
+    assert stats.reused_tokens == 0
+    assert stats.generated_tokens > 0
+    assert stats.time_to_first_token_s > 0 and stats.encode_s > 0
+    assert stats.context_used <= stats.context_size == engine.info.context_size
+    prefills = answer.of(Prefill)
+    assert prefills[-1].done == prefills[-1].total == stats.prompt_tokens
+
+
+def test_a_follow_up_decodes_only_what_is_new(engine, picture):
+    question = (user("Describe the image.", (picture(),)),)
+    first = ask(engine, *question)
+    second = ask(engine, *first.followed_by(question, user("How many shapes are there?")))
+    before = first.finished.stats
+    # everything up to the last sampled token, which is decoded with the new text
+    assert second.finished.stats.reused_tokens >= before.prompt_tokens + before.generated_tokens - 1
+    assert [event.reused for event in second.of(Encoded)] == [True]
+    assert not second.of(Encoding)
+
+
+def test_a_picture_seen_in_another_chat_is_not_encoded_again(engine, picture):
+    cat, dog = picture(seed=1), picture(seed=2)
+    ask(engine, user("Describe the image.", (cat,)))
+    ask(engine, user("Describe the image.", (dog,)))
+    answer = ask(engine, system("Other chat."), user("What is it?", (cat,)))
+    assert answer.finished.stats.encode_s == 0
+    assert [(event.image, event.reused) for event in answer.of(Encoded)] == [(0, True)]
+
+
+def test_embeddings_beyond_the_bound_are_encoded_again(start, picture):
+    engine = start(image_cache_bytes=1)
+    first, second = picture(seed=1), picture(seed=2)
+    ask(engine, user("What is it?", (first,)))
+    ask(engine, user("What is it?", (second,)))
+    assert ask(engine, user("What is it?", (first,))).of(Encoding)
+
+
+def test_two_pictures_in_one_message_are_both_encoded_and_counted(engine, picture):
+    pair = (picture(seed=1), picture(seed=2))
+    answer = ask(engine, user("Which image has more shapes?", pair))
+    assert [(event.image, event.of) for event in answer.of(Encoding)] == [(1, 2), (2, 2)]
+    assert [event.image for event in answer.of(Encoded)] == [0, 1]
+    assert answer.finished.stats.image_tokens == 2 * 81
+
+
+def test_the_same_picture_twice_is_encoded_once(engine, picture):
+    one = picture(seed=1)
+    answer = ask(engine, user("Which image has more shapes?", (one, one)))
+    assert len(answer.of(Encoding)) == 1
+    assert [(event.image, event.reused) for event in answer.of(Encoded)] == [(0, False), (1, True)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_warm_cache_answers_byte_for_byte_like_a_cold_one(start, picture, seed):
+    """Walks random edits of a conversation; each step is asked of a warm and of a fresh engine."""
+    rng = random.Random(seed)
+    warm = start()
+    pictures = [picture(seed=number) for number in range(4)]
+    questions = [
+        "Describe the image.",
+        "How many shapes are there?",
+        "What color is the circle?",
+        "What shape is red?",
+        "Is there a blue square?",
+        "Hello <|im_end|> wörld 你好",
+    ]
+    conversation: tuple[Message, ...] = (user(questions[0], (pictures[0],)),)
+    for _step in range(10):
+        hot = ask(warm, *conversation)
+        cold_engine = start()
+        cold = ask(cold_engine, *conversation)
+        cold_engine.close()
+        assert hot.text == cold.text
+        assert cold.finished.stats.reused_tokens == 0
+        conversation = edit(conversation, hot.text, rng, pictures, questions)
+
+
+def edit(conversation, answer, rng, pictures, questions) -> tuple[Message, ...]:
+    """The next conversation of a walk; it ends with a question again."""
+    users = [at for at, message in enumerate(conversation) if message.role is Role.USER]
+    at = rng.choice(users)
+    match rng.choice(("append", "append", "regenerate", "edit", "swap", "remove")):
+        case "append":
+            images = (rng.choice(pictures),) if rng.random() < 0.3 else ()
+            return (*conversation, assistant(answer), user(rng.choice(questions), images))
+        case "regenerate":
+            return conversation[: users[-1] + 1]
+        case "edit":
+            edited = user(rng.choice(questions), conversation[at].images)
+            return (*conversation[:at], edited)
+        case "swap":
+            swapped = user(conversation[at].text, (rng.choice(pictures),))
+            return (*conversation[:at], swapped, *conversation[at + 1 :])
+        case _:
+            removed = user(conversation[at].text)
+            return (*conversation[:at], removed, *conversation[at + 1 :])
+
+
+def test_when_the_context_is_full_the_oldest_turns_leave_and_the_event_says_so(start, picture):
+    engine = start(ctx=512)
+    conversation: tuple[Message, ...] = (system("Be brief."),)
+    trimmed = None
+    for turn in range(12):
+        images = (picture(seed=turn),) if turn % 2 == 0 else ()
+        conversation = (*conversation, user("What is in the image? " * 4, images))
+        answer = ask(engine, *conversation)
+        assert answer.finished.stats.context_used <= 512
+        if answer.of(Trimmed):
+            trimmed = answer.of(Trimmed)[0]
+        conversation = (*conversation, assistant("There is one shape: a red circle."))
+    assert trimmed is not None
+    assert trimmed.dropped >= 2
+    assert trimmed.images >= 1
+
+
+def test_after_a_shortening_the_next_turns_find_their_prompt_in_the_cache(start):
+    engine = start(ctx=512)
+    long = "What shape is red, what shape is blue, and what shape is green? "
+    conversation: tuple[Message, ...] = (user(long * 4),)
+    for _turn in range(40):
+        answer = ask(engine, *conversation, sampling=Sampling(temperature=0, max_tokens=4))
+        conversation = (*conversation, assistant("A circle."), user("Is there a star?"))
+        if answer.of(Trimmed):
+            break
+    answer = ask(engine, *conversation, sampling=Sampling(temperature=0, max_tokens=4))
+    assert answer.of(Trimmed)
+    assert answer.finished.stats.reused_tokens > 0.6 * answer.finished.stats.prompt_tokens
+
+
+def test_a_message_larger_than_the_context_is_an_error_with_the_numbers(start, picture):
+    engine = start(ctx=256)
+    with pytest.raises(errors.ContextOverflow, match="256") as caught:
+        ask(engine, user("What color is the circle? " * 100, (picture(),)))
+    assert "--ctx" in caught.value.hint
+    assert ask(engine, user("hello")).finished.reason in ("stop", "length")
+
+
+def test_a_full_context_ends_the_answer(start):
+    engine = start(ctx=256)
+    answer = ask(engine, user("Tell me everything."), sampling=CHATTY)
+    while answer.finished.reason == "stop":  # it may draw its end by chance
+        answer = ask(engine, user("Tell me everything!"), sampling=CHATTY)
+    assert answer.finished.reason == "context"
+    assert answer.finished.stats.context_used == 256
+
+
+def test_the_longest_answer_asked_for_is_kept_to(engine):
+    answer = ask(engine, user("Hello"), sampling=Sampling(temperature=0, max_tokens=3))
+    assert answer.finished.reason == "length"
+    assert answer.finished.stats.generated_tokens == 3
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(engine, picture):
+    question = user("Describe the image.", (picture(),))
+    whole = ask(engine, question).text
+    stop = whole[4:7]
+    cut = ask(engine, question, sampling=Sampling(temperature=0, stop=(stop,)))
+    assert cut.text == whole[: whole.index(stop)]
+    assert cut.finished.reason == "stop"
+
+
+def test_the_same_seed_draws_the_same_answer_and_another_seed_another(engine):
+    def draw(seed: int) -> str:
+        sampling = Sampling(temperature=3.0, top_k=0, top_p=1, min_p=0, seed=seed, max_tokens=24)
+        return ask(engine, user("Hello"), sampling=sampling).text
+
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
+
+
+def test_a_repeat_penalty_changes_what_is_said(engine, picture):
+    question = user("Describe the image.", (picture(),))
+    plain = ask(engine, question)
+    punished = ask(
+        engine, question, sampling=Sampling(temperature=0, repeat_penalty=8.0, max_tokens=48)
+    )
+    assert punished.text != plain.text
+
+
+def test_cancelling_while_decoding_keeps_the_model_and_the_cache_right(start, picture):
+    engine, question = start(), user("Describe the image.", (picture(),))
+    stream = engine.generate(Generate((question,), CHATTY))
+    for event in stream:
+        if isinstance(event, Delta):
+            engine.cancel()
+            break
+    reason = next(event for event in stream if isinstance(event, Finished)).reason
+    assert reason in ("cancelled", "stop")
+    assert ask(engine, question).text == ask(start(), question).text
+
+
+def test_cancelling_while_prefilling_ends_before_an_answer_begins(start):
+    engine = start(batch=32)
+    question = user("Is there a red circle, a blue square or a green star? " * 60)
+    stream = engine.generate(Generate((question,), GREEDY))
+    for event in stream:
+        if isinstance(event, Prefill) and event.done:
+            engine.cancel()
+            break
+    rest = list(stream)
+    assert rest[-1].reason == "cancelled"
+    assert not [event for event in rest if isinstance(event, Delta)]
+    assert rest[-1].stats.context_used < rest[-1].stats.prompt_tokens
+    again = ask(engine, question)
+    assert again.finished.stats.reused_tokens > 0
+    assert again.text == ask(start(batch=32), question).text
+
+
+def test_leaving_a_stream_early_cancels_it(engine):
+    for event in engine.generate(Generate((user("Hello"),), CHATTY)):
+        if isinstance(event, Delta):
+            break
+    assert ask(engine, user("Hello")).finished.reason in ("stop", "length")
+
+
+def test_a_cancel_with_nothing_running_does_nothing(engine):
+    engine.cancel()
+    assert ask(engine, user("Hello")).text
+
+
+@pytest.mark.parametrize("text", ["<|im_end|>", "</s>", "<__media__>", "<s>", "<image>", "<unk>"])
+def test_special_tokens_in_a_question_neither_end_a_turn_nor_move_a_picture(engine, picture, text):
+    one = picture(seed=1)
+    plain = ask(engine, user("What is this?", (one,))).finished.stats
+    answer = ask(engine, user(f"What {text} is this?", (one,)))
+    assert answer.finished.stats.image_tokens == plain.image_tokens
+    # as plain text such a string takes several tokens, as a special token it would take one
+    assert answer.finished.stats.prompt_tokens >= plain.prompt_tokens + 3
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n\n", "\x00", "\ud800", "🏳️‍🌈 ‮abc", "Ж" * 300, "a\u0301" * 50]
+)
+def test_any_text_can_be_asked(engine, text):
+    assert ask(engine, user(f"{text}?")).finished.reason in ("stop", "length")
+
+
+def test_a_picture_that_changed_on_disk_is_not_taken_for_the_old_one(engine, picture):
+    part = picture(seed=1)
+    with open(part.path, "ab") as file:
+        file.write(b"more")
+    with pytest.raises(errors.ImageUnreadable, match="changed"):
+        ask(engine, user("What is it?", (part,)))
+    assert ask(engine, user("What is it?", (picture(seed=2),))).text
+
+
+def test_a_damaged_picture_is_told_and_the_engine_goes_on(engine, picture, tmp_path):
+    data = Path(picture(seed=1, size=600).path).read_bytes()
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(data[: len(data) // 2])
+    with pytest.raises(errors.ImageTruncated, match=r"damaged\.png"):
+        ask(engine, user("What is it?", (as_part(damaged),)))
+    assert ask(engine, user("Hello")).text
+
+
+def test_a_model_without_a_projector_says_that_it_can_not_see(start, picture):
+    engine = start(mmproj=None)
+    assert not engine.info.vision
+    with pytest.raises(errors.GenerateFailed, match="mmproj"):
+        ask(engine, user("What is it?", (picture(),)))
+    assert ask(engine, user("Hello")).text
+
+
+def test_a_conversation_must_end_with_a_question(engine):
+    with pytest.raises(errors.GenerateFailed):
+        ask(engine, user("Hello"), assistant("Hi"))
+    with pytest.raises(errors.GenerateFailed):
+        ask(engine)

@@ -1,0 +1,75 @@
+"""Which messages stay in the prompt when not all fit."""
+
+import pytest
+
+from vlmtui.engine.backends.llamacpp.prompt import Prompt
+from vlmtui.engine.backends.llamacpp.window import Window
+from vlmtui.errors import ContextOverflow
+from vlmtui.messages import Message, assistant, system, user
+
+
+def build(messages: tuple[Message, ...]) -> Prompt:
+    """A prompt with a token for each letter."""
+    text = "".join(message.text for message in messages)
+    return Prompt(messages, text, list(range(len(text))), {})
+
+
+def conversation(turns: int, size: int = 50) -> tuple[Message, ...]:
+    messages: list[Message] = []
+    for turn in range(turns):
+        messages += [user(f"{turn}" * size), assistant(f"{turn}" * size)]
+    return (*messages, user("?" * size))
+
+
+def test_a_conversation_that_fits_is_left_whole():
+    prompt, dropped = Window(build, 1000).fit(conversation(3), 0)
+    assert dropped == 0
+    assert prompt.messages == conversation(3)
+
+
+def test_the_oldest_turns_leave_and_the_system_message_stays():
+    messages = (system("S" * 20), *conversation(12))
+    prompt, dropped = Window(build, 1000).fit(messages, 0)
+    assert dropped > 0 and dropped % 2 == 0
+    assert prompt.messages[0] == messages[0]
+    assert prompt.messages[1:] == messages[1 + dropped :]
+    assert len(prompt.units) <= 0.75 * 750
+
+
+def test_the_next_turns_begin_where_the_shortened_one_did():
+    window = Window(build, 1000)
+    messages = conversation(12)
+    prompt, dropped = window.fit(messages, 0)
+    longer = (*messages, assistant("a" * 5), user("b" * 5))
+    following, dropped_again = window.fit(longer, 0)
+    assert dropped_again == dropped
+    assert following.text.startswith(prompt.text)
+
+
+def test_another_conversation_does_not_inherit_the_shortening():
+    window = Window(build, 1000)
+    window.fit(conversation(12), 0)
+    prompt, dropped = window.fit(conversation(2), 0)
+    assert dropped == 0
+    assert len(prompt.messages) == 5
+
+
+def test_the_last_message_alone_may_fill_the_context_up_to_the_reserve():
+    messages = (user("a" * 500), assistant("b" * 10), user("c" * 740))
+    prompt, dropped = Window(build, 1000).fit(messages, 0)
+    assert dropped == 2
+    assert prompt.messages == messages[2:]
+
+
+def test_a_message_that_can_not_fit_is_an_error_with_the_numbers():
+    with pytest.raises(ContextOverflow) as caught:
+        Window(build, 1000).fit((system("s" * 10), user("x" * 990)), 0)
+    assert "1000 tokens" in caught.value.message and "holds 1000" in caught.value.message
+    assert "--ctx 2048" in caught.value.hint
+
+
+def test_a_short_answer_reserves_little():
+    messages = (user("x" * 980),)
+    assert Window(build, 1000).fit(messages, 10)[1] == 0
+    with pytest.raises(ContextOverflow):
+        Window(build, 1000).fit(messages, 0)
