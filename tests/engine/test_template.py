@@ -78,7 +78,11 @@ def test_a_template_without_a_place_for_a_system_message_gets_it_in_the_first_qu
 
 
 def test_blocks_are_trimmed_as_hugging_face_does():
-    source = "{% for m in messages %}\n    {% if true %}\n{{ m.content }}\n    {% endif %}\n{% endfor %}\n"
+    source = (
+        "{% for m in messages %}\n"
+        "    {% if true %}\n{{ m.content }}\n    {% endif %}\n"
+        "{% endfor %}\n"
+    )
     assert ChatTemplate(source, bos="", eos="").render([Turn("user", (), "x")]) == "x\n"
 
 

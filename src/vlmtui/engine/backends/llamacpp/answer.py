@@ -41,6 +41,8 @@ class AnswerText:
         self._held += self._decoder.decode(piece)
         if not self._shown:
             self._held = self._held.lstrip()  # tokenizers put a space before the first word
+        if not self._stop:
+            return self._give(len(self._held))
         first = min(
             (at for string in self._stop if (at := self._held.find(string)) >= 0), default=-1
         )
@@ -61,7 +63,7 @@ class AnswerText:
 
     def _beginning_of_stop(self) -> int:
         """Length of the longest end of the held text that a stop string begins with."""
-        longest = max((len(string) for string in self._stop), default=1) - 1
+        longest = max(map(len, self._stop)) - 1
         for length in range(min(longest, len(self._held)), 0, -1):
             if any(string.startswith(self._held[-length:]) for string in self._stop):
                 return length

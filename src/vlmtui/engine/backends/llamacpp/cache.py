@@ -54,6 +54,9 @@ class KvCache:
         self._cancel = cancel
         self._batch_size = batch
         self._batch = cpp.llama_batch_init(batch, 0, 1)
+        # reading a pointer out of a ctypes struct makes a new object each time
+        self._tokens, self._positions = self._batch.token, self._batch.pos
+        self._logits = self._batch.logits
         for index in range(batch):
             self._batch.n_seq_id[index] = 1
             self._batch.seq_id[index][0] = 0
@@ -167,14 +170,13 @@ class KvCache:
         self._add(unit)
 
     def _decode_tokens(self, tokens: Sequence[Unit], *, logits: bool) -> None:
-        batch = self._batch
         for index, token in enumerate(tokens):
-            batch.token[index] = token
-            batch.pos[index] = self._position + index
-            batch.logits[index] = 0
-        batch.logits[len(tokens) - 1] = logits
-        batch.n_tokens = len(tokens)
-        status = cpp.llama_decode(self._model.context, batch)
+            self._tokens[index] = token
+            self._positions[index] = self._position + index
+            self._logits[index] = 0
+        self._logits[len(tokens) - 1] = logits
+        self._batch.n_tokens = len(tokens)
+        status = cpp.llama_decode(self._model.context, self._batch)
         if status != 0:
             self._fail(status)
         for token in tokens:
