@@ -1,0 +1,85 @@
+"""From a model's name to its files."""
+
+from pathlib import Path
+
+import pytest
+
+from vlmtui.errors import ModelNotFound
+from vlmtui.models.library import resolve
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_bytes(b"GGUF")
+
+
+def test_the_demo_model_is_always_there():
+    model = resolve("demo")
+    assert model.name == "demo"
+    assert model.path.is_file() and model.mmproj is not None and model.mmproj.is_file()
+
+
+def test_a_path_names_a_model_and_its_projector_lies_beside_it(tmp_path):
+    touch(tmp_path, "llava-v1.5-7b-Q4_K_M.gguf", "mmproj-model-f16.gguf")
+    model = resolve(str(tmp_path / "llava-v1.5-7b-Q4_K_M.gguf"))
+    assert model.name == "llava-v1.5-7b-Q4_K_M"
+    assert model.mmproj == tmp_path / "mmproj-model-f16.gguf"
+
+
+def test_a_relative_path_and_a_home_path_become_absolute(tmp_path, monkeypatch):
+    touch(tmp_path, "m.gguf")
+    monkeypatch.chdir(tmp_path)
+    assert resolve("m.gguf").path == tmp_path / "m.gguf"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert resolve("~/m.gguf").path == tmp_path / "m.gguf"
+
+
+def test_a_model_without_a_projector_is_a_text_model(tmp_path):
+    touch(tmp_path, "qwen.gguf", "other.gguf")
+    assert resolve(str(tmp_path / "qwen.gguf")).mmproj is None
+
+
+def test_of_several_projectors_the_one_with_the_models_name_is_taken(tmp_path):
+    touch(
+        tmp_path,
+        "llava-v1.5-7b-Q4_K_M.gguf",
+        "llava-v1.5-7b-mmproj-model-f16.gguf",
+        "qwen2-vl-mmproj-f16.gguf",
+    )
+    model = resolve(str(tmp_path / "llava-v1.5-7b-Q4_K_M.gguf"))
+    assert model.mmproj == tmp_path / "llava-v1.5-7b-mmproj-model-f16.gguf"
+
+
+def test_when_the_projector_can_not_be_told_the_user_is_asked(tmp_path):
+    touch(tmp_path, "ggml-model-Q4_K_M.gguf", "mmproj-a.gguf", "mmproj-b.gguf")
+    with pytest.raises(ModelNotFound, match=r"mmproj-a\.gguf, mmproj-b\.gguf") as caught:
+        resolve(str(tmp_path / "ggml-model-Q4_K_M.gguf"))
+    assert "--mmproj" in caught.value.hint
+
+
+def test_a_named_projector_is_taken(tmp_path):
+    touch(tmp_path, "m.gguf", "mmproj-a.gguf", "mmproj-b.gguf")
+    model = resolve(str(tmp_path / "m.gguf"), str(tmp_path / "mmproj-b.gguf"))
+    assert model.mmproj == tmp_path / "mmproj-b.gguf"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("llava", "no model named 'llava'"),
+        ("missing.gguf", r"no model file .*missing\.gguf"),
+        ("/nowhere/model", "no model file /nowhere/model"),
+        ("/", "directory"),
+    ],
+)
+def test_what_is_not_there_is_told(name, said):
+    with pytest.raises(ModelNotFound, match=said) as caught:
+        resolve(name)
+    assert caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_projector_is_told(tmp_path):
+    touch(tmp_path, "m.gguf")
+    with pytest.raises(ModelNotFound, match=r"mmproj file .*x\.gguf"):
+        resolve(str(tmp_path / "m.gguf"), "x.gguf")
