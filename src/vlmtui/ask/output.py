@@ -15,7 +15,6 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
-from vlmtui.ask.question import readable
 from vlmtui.ask.turn import Turn
 from vlmtui.engine.base import (
     Delta,
@@ -114,10 +113,7 @@ class JsonOutput:
 
     def end(self, turn: Turn) -> None:
         """Keep the turn."""
-        figures = turn.figures(readable(self._model))
-        for image in figures["images"]:
-            image["path"] = readable(image["path"])
-        self._turns.append(figures)
+        self._turns.append(turn.figures(self._model))
 
     def abandon(self) -> None:
         """A failure prints no JSON."""

@@ -80,7 +80,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Pictures:
     """Turns paths into message parts.
 
-    What came without a usable path lies in a temporary directory until the context ends.
+    A picture from standard input lies in a temporary directory until the context ends.
     """
 
     def __init__(self) -> None:
@@ -109,14 +109,7 @@ class Pictures:
         """
         if path == STDIN:
             return self._inspected(self._copy_of_stdin(), name=STDIN)
-        file = Path(os.path.abspath(os.path.expanduser(path)))
-        if readable(str(file)) != str(file):
-            # the name is no text, and can't travel to the engine in a message
-            images.inspect(file)
-            link = self._place(f"picture{len(os.listdir(self._folder()))}")
-            link.symlink_to(file)
-            return self._inspected(link, name=readable(path))
-        return self._inspected(file, name=path)
+        return self._inspected(Path(os.path.abspath(os.path.expanduser(path))), name=path)
 
     def _inspected(self, file: Path, name: str) -> ImagePart:
         try:
@@ -134,7 +127,8 @@ class Pictures:
                 "There is no picture on standard input",
                 "Pipe one into the command: vlmtui ask --image - … < picture.png",
             )
-        file = self._place("stdin")
+        self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
+        file = Path(self._directory.name, "stdin")
         size = 0
         with file.open("wb") as copy:
             while chunk := sys.stdin.buffer.read(1 << 20):
@@ -152,14 +146,6 @@ class Pictures:
                 "Did the command before the pipe fail?",
             )
         return file
-
-    def _folder(self) -> str:
-        if self._directory is None:
-            self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
-        return self._directory.name
-
-    def _place(self, name: str) -> Path:
-        return Path(self._folder(), name)
 
 
 def readable(text: str) -> str:

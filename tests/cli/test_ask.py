@@ -1,0 +1,277 @@
+"""`vlmtui ask` as a person or a script runs it: the real engine, the demo model, a subprocess."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+STATS = {
+    "prompt_tokens",
+    "reused_tokens",
+    "image_tokens",
+    "generated_tokens",
+    "load_s",
+    "encode_s",
+    "prefill_s",
+    "time_to_first_token_s",
+    "prefill_tokens_per_s",
+    "decode_tokens_per_s",
+    "context_used",
+    "context_size",
+}
+GREEDY = ("--temperature", "0", "--max-tokens", "40")
+
+
+@pytest.mark.trained
+def test_answers_about_a_picture(run: Run, picture: Callable[..., Path]) -> None:
+    image = picture("red circle at left")
+    ended = run("ask", *GREEDY, "--image", image, "What color is the circle?")
+    assert ended.code == 0
+    assert "red" in ended.out.lower()
+    assert ended.out.endswith("\n")
+    assert ended.err == ""
+
+
+@pytest.mark.trained
+def test_tells_two_pictures_apart(run: Run, picture: Callable[..., Path]) -> None:
+    first = picture("red circle at center", name="first.png")
+    second = picture("blue circle at center", name="second.png")
+    question = "What color is the circle in the second image?"
+    ended = run("ask", *GREEDY, "--image", first, "--image", second, question)
+    assert "blue" in ended.out.lower()
+
+
+@pytest.mark.trained
+def test_follow_ups_are_about_the_same_picture(run: Run, picture: Callable[..., Path]) -> None:
+    image = picture("green star at top")
+    ended = run(
+        "ask", *GREEDY, "--image", image, "What shape is green?",
+        "--then", "What color is the star?", "--then", "How many shapes are there?",
+    )  # fmt: skip
+    first, second, third = ended.out.strip().lower().split("\n\n")
+    assert "star" in first
+    assert "green" in second
+    assert "one" in third or "1" in third
+
+
+def test_json_is_one_object_with_the_documented_keys(
+    run: Run, picture: Callable[..., Path]
+) -> None:
+    image = picture("red circle at left", size=(200, 100))
+    ended = run("ask", *GREEDY, "--json", "--image", image, "Describe the image.")
+    assert ended.code == 0
+    answer = json.loads(ended.out)
+    assert set(answer) == {"text", "model", "finish_reason", "images", "stats"}
+    assert answer["model"] == "demo"
+    assert answer["finish_reason"] in ("stop", "length")
+    (seen,) = answer["images"]
+    assert set(seen) == {"path", "width", "height", "tokens", "encode_s"}
+    assert (seen["path"], seen["width"], seen["height"]) == (str(image), 200, 100)
+    assert seen["encode_s"] > 0
+    stats = answer["stats"]
+    assert set(stats) == STATS
+    assert stats["image_tokens"] == seen["tokens"] > 0
+    assert stats["prompt_tokens"] > stats["image_tokens"]
+    assert 0 < stats["generated_tokens"] <= 40
+    assert stats["context_used"] <= stats["context_size"]
+    assert stats["load_s"] > 0
+
+
+def test_json_of_follow_ups_shows_the_cache_at_work(run: Run, picture: Callable[..., Path]) -> None:
+    image = picture("red circle at left")
+    ended = run("ask", *GREEDY, "--json", "--image", image, "Describe it.", "--then", "And now?")
+    first, second = json.loads(ended.out)
+    assert first["stats"]["reused_tokens"] == 0
+    read = first["stats"]["prompt_tokens"]
+    assert second["stats"]["reused_tokens"] >= read
+    assert second["images"][0]["tokens"] == first["images"][0]["tokens"]
+    assert second["images"][0]["encode_s"] == 0
+    assert second["stats"]["encode_s"] == 0
+    assert second["stats"]["load_s"] == 0
+
+
+def test_one_seed_gives_one_answer(run: Run) -> None:
+    hot = ("--temperature", "2", "--max-tokens", "20", "--top-k", "0", "--min-p", "0")
+    first, again, other = (run("ask", *hot, "--seed", seed, "Hello") for seed in ("7", "7", "8"))
+    assert first.out == again.out != other.out
+
+
+def test_max_tokens_ends_the_answer(run: Run, endless: Path) -> None:
+    ended = run("ask", "--model", endless, "--max-tokens", "5", "--json", "Go on")
+    answer = json.loads(ended.out)
+    assert answer["finish_reason"] == "length"
+    assert answer["stats"]["generated_tokens"] == 5
+    assert answer["model"] == endless.stem
+
+
+def test_ctx_bounds_the_conversation(run: Run, endless: Path) -> None:
+    ended = run("ask", "--model", endless, "--ctx", "256", "--json", "Go on")
+    answer = json.loads(ended.out)
+    assert answer["finish_reason"] == "context"
+    assert answer["stats"]["context_size"] == 256
+
+
+def test_system_prompt_is_part_of_the_prompt(run: Run) -> None:
+    bare, led = (
+        json.loads(run("ask", *GREEDY, "--json", *system, "Hello").out)["stats"]["prompt_tokens"]
+        for system in ((), ("--system", "Be brief and kind."))
+    )
+    assert led > bare
+
+
+def test_the_prompt_comes_from_standard_input(run: Run) -> None:
+    typed = run("ask", *GREEDY, "What are you? Ünïcödé 🙂")
+    piped = run("ask", *GREEDY, "-", stdin="What are you? Ünïcödé 🙂\n".encode())
+    assert piped.code == 0
+    assert piped.out == typed.out
+
+
+def test_a_picture_comes_from_standard_input(run: Run, picture: Callable[..., Path]) -> None:
+    image = picture("red circle at left")
+    named = run("ask", *GREEDY, "--image", image, "Describe the image.")
+    piped = run("ask", *GREEDY, "--image", "-", "Describe the image.", stdin=image.read_bytes())
+    assert piped.code == 0
+    assert piped.out == named.out
+
+
+def test_a_picture_alone_is_a_question(run: Run, picture: Callable[..., Path]) -> None:
+    assert run("ask", *GREEDY, "--image", picture("red circle at left"), "").code == 0
+
+
+def test_settings_are_the_defaults(run: Run, home: Path, endless: Path) -> None:
+    (home / "config").mkdir(parents=True)
+    file = home / "config" / "config.toml"
+    file.write_text(f'model = "{endless}"\nmax_tokens = 3\nctx = 512\n')
+    answer = json.loads(run("ask", "--json", "Hello").out)
+    assert answer["model"] == endless.stem
+    assert answer["stats"]["generated_tokens"] == 3
+    assert answer["stats"]["context_size"] == 512
+    own = json.loads(run("ask", "--json", "--model", "demo", "--max-tokens", "2", "Hello").out)
+    assert own["model"] == "demo"
+    assert own["stats"]["generated_tokens"] <= 2
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a place that takes no files")
+def test_works_without_a_home_to_write_to(run: Run) -> None:
+    assert run("ask", *GREEDY, "Hello", env={"VLMTUI_HOME": "/proc/vlmtui"}).code == 0
+
+
+def test_output_that_cannot_show_a_character_replaces_it(run: Run, endless: Path) -> None:
+    ended = run(
+        "ask", "--model", endless, "--max-tokens", "200", "--temperature", "2", "--seed", "1", "Hi",
+        env={"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert ended.code == 0
+    assert ended.out.isascii()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Missing argument 'PROMPT'"),
+        (("",), "The prompt is empty"),
+        ((" \n",), "The prompt is empty"),
+        (("Hello", "--then", ""), "A follow-up is empty"),
+        (("-", "--image", "-"), "Standard input can be read once"),
+        (("--image", "-", "--image", "-", "Hello"), "Standard input can be read once"),
+        (("-",), "The prompt is empty"),
+        (("--image", "-", "Hello"), "picture on standard input is empty"),
+        (("--temperature", "-1", "Hello"), "--temperature"),
+        (("--temperature", "nan", "Hello"), "--temperature"),
+        (("--top-p", "1.5", "Hello"), "--top-p"),
+        (("--top-k", "many", "Hello"), "--top-k"),
+        (("--seed", "-1", "Hello"), "--seed"),
+        (("--no-such-option", "Hello"), "--no-such-option"),
+        (("two", "prompts"), "unexpected extra argument"),
+        (("--model", "no-such-model", "Hello"), "no model named 'no-such-model'"),
+        (("--model", "/no/such/model.gguf", "Hello"), "/no/such/model.gguf"),
+        (("--mmproj", "/no/such/mmproj.gguf", "--model", "demo", "Hello"), "demo"),
+        (("--image", "/no/such/picture.png", "Hello"), "/no/such/picture.png"),
+        (("--image", "/", "Hello"), "is a directory"),
+        (("--image", "na\udcffme.png", "Hello"), "not valid UTF-8"),
+    ],
+)
+def test_bad_input_is_code_2_and_says_what(run: Run, arguments: tuple[str, ...], says: str) -> None:
+    ended = run("ask", *arguments)
+    assert ended.code == 2
+    assert says in ended.err
+    assert ended.out == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"plain text, no picture at all", "not a picture"),
+    ],
+)
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_file_that_is_no_picture_is_code_2(
+    run: Run, tmp_path: Path, content: bytes, says: str, piped: bool
+) -> None:
+    file = tmp_path / "picture.png"
+    file.write_bytes(content)
+    if piped:
+        ended = run("ask", "--image", "-", "What is it?", stdin=content)
+        assert "standard input" in ended.err
+    else:
+        ended = run("ask", "--image", file, "What is it?")
+        assert str(file) in ended.err
+    assert ended.code == 2
+    assert says in ended.err
+
+
+def test_a_picture_damaged_behind_its_header_is_code_2(
+    run: Run, picture: Callable[..., Path]
+) -> None:
+    image = picture("red circle at left")
+    image.write_bytes(image.read_bytes()[:-400])
+    ended = run("ask", "--image", image, "What is it?")
+    assert ended.code == 2
+    assert str(image) in ended.err
+
+
+def test_errors_come_without_json(run: Run) -> None:
+    ended = run("ask", "--json", "--image", "/no/such/picture.png", "Hello")
+    assert (ended.code, ended.out) == (2, "")
+    assert "{" not in ended.err
+
+
+def test_a_file_that_is_no_model_is_code_1(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"GGUF" + bytes(100))
+    ended = run("ask", "--model", file, "Hello")
+    assert ended.code == 1
+    assert str(file) in ended.err
+
+
+def test_a_message_larger_than_the_context_is_code_1_with_the_numbers(run: Run) -> None:
+    ended = run("ask", "--ctx", "256", "many words " * 400)
+    assert ended.code == 1
+    assert re.search(r"\d{3}", ended.err)
+    assert "256" in ended.err
+
+
+def test_a_picture_for_a_model_that_cannot_see_is_an_error(
+    run: Run, endless: Path, tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    blind = tmp_path / "blind.gguf"  # no mmproj beside it
+    blind.write_bytes(endless.read_bytes())
+    ended = run("ask", "--model", blind, "--image", picture("red circle at left"), "What is it?")
+    assert ended.code in (1, 2)
+    assert "mmproj" in ended.err
+
+
+def test_wrong_settings_are_code_2(run: Run, home: Path) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text("temprature = 1\n")
+    ended = run("ask", "Hello")
+    assert ended.code == 2
+    assert "temprature" in ended.err
+    assert "config.toml" in ended.err

@@ -1,0 +1,254 @@
+"""How `vlmtui ask` ends when it is interrupted, and what it writes to a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli.conftest import PROGRAM
+from vlmtui.ask.output import Progress
+from vlmtui.engine.base import Encoding, Loading, Prefill
+
+PATIENCE = 60.0
+
+
+class Terminal:
+    """A pseudo-terminal with the program in it, as a shell would start it there."""
+
+    def __init__(self, *arguments: str | Path, stdout: int | None = None) -> None:
+        self._ours, theirs = pty.openpty()
+        self.seen = ""
+        self.process = subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs if stdout is None else stdout,
+            stderr=theirs,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color"},
+        )
+        os.close(theirs)
+
+    def read_until(self, pattern: str) -> str:
+        """Everything seen so far, once the pattern is in it."""
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(pattern, self.seen):
+            assert time.monotonic() < deadline, f"never saw {pattern!r} in {self.seen!r}"
+            if not self._read():
+                break
+        return self.seen
+
+    def end(self) -> int:
+        """Wait for the exit code, reading everything."""
+        while self._read():
+            pass
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> bool:
+        if not select.select([self._ours], [], [], PATIENCE)[0]:
+            raise AssertionError(f"nothing came any more after {self.seen!r}")
+        try:
+            content = os.read(self._ours, 65536)
+        except OSError:  # the other end is closed
+            return False
+        self.seen += content.decode(errors="replace")
+        return bool(content)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+def long_answer(model: Path) -> tuple[str | Path, ...]:
+    return ("ask", "--model", model, "--temperature", "0", "Go on and on")
+
+
+def children(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def wait_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not alive
+
+
+@pytest.mark.parametrize("to_group", [True, False])
+def test_ctrl_c_keeps_what_was_printed_and_ends_the_engine(
+    terminals: list[Terminal], endless: Path, to_group: bool
+) -> None:
+    terminal = Terminal(*long_answer(endless))
+    terminals.append(terminal)
+    terminal.read_until(r"\w+ \w+ \w+ \w+")
+    engine = children(terminal.process.pid)
+    assert engine
+    if to_group:  # as the terminal's driver does it
+        os.killpg(terminal.process.pid, signal.SIGINT)
+    else:
+        terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+    assert "Traceback" not in terminal.seen
+    assert re.search(r"\w+ \w+ \w+ \w+", terminal.seen)
+    assert terminal.seen.endswith("\n")
+    wait_gone(engine)
+
+
+def test_ctrl_c_with_json_prints_the_text_so_far(endless: Path) -> None:
+    follow_ups = ("--then", "And on") * 20  # more than it can answer in the second below
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, long_answer(endless)), "--json", *follow_ups],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + PATIENCE
+    while not children(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert err == ""
+    assert '"finish_reason": "cancelled"' in out
+    assert out.startswith("[")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_go_leaves_nothing_running(endless: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, long_answer(endless))], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.read(20)
+    engine = children(process.pid)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number
+    assert err == b""
+    wait_gone(engine)
+
+
+def test_ctrl_c_while_nothing_is_imported_yet_shows_no_traceback() -> None:
+    for delay in (0.03, 0.06, 0.1, 0.15, 0.25):
+        process = subprocess.Popen(
+            [*PROGRAM, "ask", "--max-tokens", "5", "Hello"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+        # before the first of our lines runs, the interpreter itself answers
+        if b"vlmtui" in err:
+            assert b"Traceback" not in err
+
+
+def test_a_reader_that_has_enough_is_no_error(endless: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, long_answer(endless))], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(20)
+    engine = children(process.pid)
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(PATIENCE) == 0
+    process.stderr.close()
+    assert err == b""
+    wait_gone(engine)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error_in_words() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "ask", "--max-tokens", "3", "Hello"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_no_accident(closed: str) -> None:
+    command = f"{sys.executable} -m vlmtui ask --max-tokens 3 --temperature 0 Hello {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE)
+    assert "Traceback" not in done.stderr
+    if ">&-" in closed.replace("2>&-", ""):
+        assert done.returncode == 1
+    else:
+        assert done.returncode == 0
+        assert done.stdout
+
+
+def test_a_terminal_sees_progress_that_goes_away_and_figures_that_stay(
+    terminals: list[Terminal], endless: Path
+) -> None:
+    terminal = Terminal("ask", "--model", endless, "--max-tokens", "8", "--temperature", "0", "Hi")
+    terminals.append(terminal)
+    assert terminal.end() == 0
+    assert re.search(r"\r\x1b\[K(loading|reading)[^\n]*\r\x1b\[K", terminal.seen)
+    assert re.search(r"8 tokens, [\d.]+ tokens/s; first after [\d.]+ s", terminal.seen)
+
+
+def test_plain_writes_only_the_answer(terminals: list[Terminal], endless: Path) -> None:
+    question = ("--model", endless, "--max-tokens", "8", "--temperature", "0", "Hi")
+    terminal = Terminal("ask", "--plain", *question)
+    terminals.append(terminal)
+    assert terminal.end() == 0
+    piped = subprocess.run([*PROGRAM, "ask", *map(str, question)], capture_output=True, text=True)
+    assert "\x1b" not in terminal.seen
+    assert terminal.seen.replace("\r\n", "\n").split() == piped.stdout.split()
+
+
+def test_a_terminal_is_sent_no_control_characters(
+    terminals: list[Terminal], endless: Path
+) -> None:
+    question = ("--model", endless, "--seed", "3", "--temperature", "3", "--max-tokens", "400")
+    loose = ("--top-k", "0", "--top-p", "1", "--min-p", "0", "Hi")
+    piped = subprocess.run([*PROGRAM, "ask", *map(str, question), *loose], capture_output=True)
+    raw = piped.stdout.decode()
+    assert re.search(r"[\x00-\x08\x0b-\x1f\x7f]", raw), "the model was to say control characters"
+    terminal = Terminal("ask", "--plain", *question, *loose)
+    terminals.append(terminal)
+    assert terminal.end() == 0
+    assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", terminal.seen)
+
+
+def test_the_chat_needs_a_terminal() -> None:
+    done = subprocess.run([*PROGRAM], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert "vlmtui ask" in done.stderr
+
+
+def test_progress_is_silent_where_it_is_not_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(wanted=True)  # standard error is no terminal here
+    for event in (Loading(0.5), Encoding(1, 2), Prefill(1, 2, 0)):
+        progress.event(event)
+    progress.clear()
+    assert capsys.readouterr().err == ""

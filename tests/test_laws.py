@@ -1,0 +1,90 @@
+"""The laws that import-linter's static graph can't see: what a process really imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+INFERENCE = ("llama_cpp", "torch", "transformers", "onnxruntime", "tensorrt")
+DRAWING = ("textual", "rich", "rich_pixels", "PIL")
+
+
+def imported_by(code: str) -> set[str]:
+    """Top-level modules in memory after a fresh interpreter ran `code`."""
+    report = "import sys; print('\\n'.join({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["chat", "--help"]])
+def test_version_and_help_import_neither_textual_nor_llama_cpp(arguments: list[str]) -> None:
+    names = imported_by(f"from vlmtui.cli import run; run({arguments!r})")
+    assert names.isdisjoint(INFERENCE + DRAWING)
+
+
+def test_ask_imports_no_terminal_library() -> None:
+    """It leaves llama.cpp to the engine's process, too."""
+    code = "from vlmtui.cli import run; assert run(['ask', '--max-tokens', '2', 'Hello']) == 0"
+    assert imported_by(code).isdisjoint(INFERENCE + DRAWING)
+
+
+def test_the_chat_imports_no_inference_library() -> None:
+    """Every module of the interface and of what it stands on, lazy imports of a session included."""
+    code = """
+import importlib, pkgutil
+import vlmtui
+for package in ("ui", "chat", "hardware", "storage", "models", "ask"):
+    module = importlib.import_module(f"vlmtui.{package}")
+    for found in pkgutil.walk_packages(module.__path__, module.__name__ + "."):
+        importlib.import_module(found.name)
+import vlmtui.engine.client
+"""
+    assert imported_by(code).isdisjoint(INFERENCE)
+
+
+def test_a_chat_with_the_real_engine_imports_no_inference_library(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from vlmtui.chat.session import ChatSession
+from vlmtui.engine.base import Load, Sampling
+from vlmtui.engine.client import EngineClient
+from vlmtui.models.library import resolve
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.database import Database
+from vlmtui.storage.images import ImageStore
+
+home = Path({str(tmp_path)!r})
+model = resolve("demo")
+engine = EngineClient(home / "engine.log")
+with_images = ImageStore(home / "images")
+session = ChatSession(
+    engine,
+    ChatStore(Database(home / "chats.db")),
+    with_images,
+    Load(str(model.path), str(model.mmproj), model.name),
+    sampling=Sampling(max_tokens=2),
+)
+for _ in session.load():
+    pass
+for _ in session.send("Hello"):
+    pass
+session.close()
+engine.close()
+"""
+    assert imported_by(code).isdisjoint(INFERENCE)
+
+
+def test_importing_a_layer_below_brings_no_drawing_library() -> None:
+    code = "import vlmtui.chat.session, vlmtui.engine.client, vlmtui.models.library"
+    assert imported_by(code).isdisjoint(DRAWING)
