@@ -18,6 +18,7 @@ from vlmtui.chat.session import ChatSession
 from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import printable, themes
 from vlmtui.ui.screens.chat import ChatScreen
+from vlmtui.ui.terminal import TerminalDriver
 from vlmtui.ui.themes import LoadedThemes
 
 CLOSE_SECONDS = 10.0
@@ -78,7 +79,7 @@ class VlmtuiApp(App[int]):
             log: Where the engine writes its log.
             samples: Pictures to offer for a first try.
         """
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
         self._leaving = False

@@ -17,7 +17,7 @@ class Spec(msgspec.Struct, frozen=True):
 
 SPECS = (
     Spec("image", "PATH…", "attach pictures to the next message"),
-    Spec("sample", "", "attach one of the sample pictures that come with vlmtui"),
+    Spec("sample", "", "attach one of the sample pictures"),
     Spec("regen", "", "answer the last question again"),
     Spec("new", "", "begin a new chat"),
     Spec("help", "", "list the keys and commands"),

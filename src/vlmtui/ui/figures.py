@@ -25,7 +25,7 @@ from vlmtui.engine.base import (
 class Phase(str, Enum):
     """What the engine is busy with, in words for the screen."""
 
-    ABSENT = "no model"
+    ABSENT = "not loaded"
     LOADING = "loading"
     READY = "ready"
     SENDING = "sending"
@@ -108,6 +108,11 @@ def idle(figures: Figures) -> Figures:
     """Nothing runs any more, however it ended."""
     phase = Phase.ABSENT if figures.info is None else Phase.READY
     return msgspec.structs.replace(figures, phase=phase, fraction=None)
+
+
+def unloaded(figures: Figures) -> Figures:
+    """The engine's process is gone, and the model with it."""
+    return msgspec.structs.replace(figures, info=None)
 
 
 def stopping(figures: Figures) -> Figures:

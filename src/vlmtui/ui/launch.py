@@ -43,7 +43,7 @@ def launch(
         InputError: There is no terminal, or no such model.
         StorageError: The chats can't be opened.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise InputError("The chat needs a terminal", "Use `vlmtui ask` in scripts and pipes.")
     load = load_request(settings, model, mmproj)
     engine = EngineClient(paths.engine_log_path())

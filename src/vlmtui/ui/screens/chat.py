@@ -21,7 +21,7 @@ from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
 from vlmtui.ui import commands
-from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping
+from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
 from vlmtui.ui.screens.help import HelpScreen
 from vlmtui.ui.widgets.answer import Answer
@@ -202,7 +202,7 @@ class ChatScreen(ChatWork):
         """Do a command, or send a message."""
         command = commands.parse(event.text)
         if command is not None:
-            await self._run_command(command)
+            await self._run_command(command, event.text)
         elif self._turn:
             self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
         elif not event.text.strip() and not self.images:
@@ -215,7 +215,7 @@ class ChatScreen(ChatWork):
         """Send; the text is kept until it is safely on disk."""
         self._unsent = (event.typed, event.images)
         # what was typed or attached in the meantime stays
-        self.prompt.text = self.prompt.text.removeprefix(event.typed)
+        self.prompt.take(event.typed)
         self.images = tuple(image for image in self.images if image not in event.images)
         self.ask(event.text, event.images)
 
@@ -231,7 +231,7 @@ class ChatScreen(ChatWork):
         if self.figures.phase is not Phase.LOADING:
             self.figures = idle(self.figures)
 
-    async def _run_command(self, command: commands.Command) -> None:
+    async def _run_command(self, command: commands.Command, typed: str) -> None:
         if not command.known:
             self.prompt.say(
                 f"There is no command /{command.name}",
@@ -245,7 +245,7 @@ class ChatScreen(ChatWork):
         if command.name == "image" and not command.argument:
             self.prompt.say("/image needs a path", "For example: /image ~/photo.jpg", error=True)
             return
-        self.prompt.text = ""
+        self.prompt.take(typed)
         match command.name:
             case "image":
                 self.attach(commands.split_paths(command.argument))
@@ -361,8 +361,9 @@ class ChatScreen(ChatWork):
     async def _tell(self, error: VlmtuiError) -> None:
         details = ""
         if isinstance(error, EngineCrashed):
+            self.figures = unloaded(self.figures)
             details = f"It was busy with: {error.phase}" if error.phase else ""
-            if self._log_path is not None:
+            if self._log_path is not None and str(self._log_path) not in error.hint:
                 details += f"\nIts log: {self._log_path}"
         await self.transcript.tell(error.message, error.hint, details.strip(), error=True)
 

@@ -20,14 +20,14 @@ KEYS = (
     ("Tab", "complete a path or a command"),
     ("Backspace", "at the start of the text: remove the last picture"),
     ("PgUp, PgDn", "scroll; Ctrl+Home and Ctrl+End: to the ends"),
-    ("Ctrl+C", "copy what is selected with the mouse or Shift"),
+    ("Ctrl+C", "copy what is selected (mouse, Shift+arrows)"),
     ("Ctrl+Z, Ctrl+Y", "undo, redo"),
     ("F1", "this help"),
     ("Ctrl+Q", "quit; everything is saved"),
 )
 
 PICTURES = (
-    ("@path", 'anywhere in a message; @~/x.png, @my\\ pic.png, @"my pic.png"'),
+    ("@path", 'anywhere in a message; also @"my pic.png"'),
     ("\\@", "a plain @"),
 )
 

@@ -22,6 +22,10 @@ from vlmtui.ui import printable
 ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))  # type: ignore[attr-defined]
 
 
+_IN_ORDER = frozenset(("submit", "new_line", "complete"))
+"""Actions whose outcome depends on the keys before and after theirs."""
+
+
 class Composer(TextArea):
     """A text field that grows with its text."""
 
@@ -48,15 +52,9 @@ class Composer(TextArea):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", id="composer.send", priority=True),
-        Binding(
-            "ctrl+j,alt+enter,shift+enter",
-            "new_line",
-            "New line",
-            id="composer.newline",
-            priority=True,
-        ),
-        Binding("tab", "complete", "Complete a path", id="composer.complete", priority=True),
+        Binding("enter", "submit", "Send", id="composer.send"),
+        Binding("ctrl+j,alt+enter,shift+enter", "new_line", "New line", id="composer.newline"),
+        Binding("tab", "complete", "Complete a path", id="composer.complete"),
     ]
 
     choosing = var(False)
@@ -117,6 +115,16 @@ class Composer(TextArea):
             index -= length + 1
             row += 1
         return (row, index)
+
+    async def _on_key(self, event: events.Key) -> None:
+        # Textual looks bindings up in the app: with priority before the keys still on their
+        # way here, otherwise after them. Typed fast, Enter would send a text that lacks its end, or
+        # has the beginning of the next one.
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if binding.action in _IN_ORDER:
+                event.prevent_default()
+                event.stop()
+                await self.run_action(binding.action)
 
     def action_submit(self) -> None:
         """Send what is written."""

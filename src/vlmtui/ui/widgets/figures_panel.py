@@ -35,8 +35,13 @@ class FiguresPanel(Widget):
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures(), layout=True)
-    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, layout=True)
+    figures: reactive[Figures] = reactive(Figures())
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
+
+    def watch_snapshot(self, before: Snapshot | None, after: Snapshot | None) -> None:
+        """Make room where figures appear; a new layout each second would redraw the screen."""
+        if len(_memory(before, 1)) != len(_memory(after, 1)):
+            self.refresh(layout=True)
 
     def render(self) -> Content:
         """One figure a line."""

@@ -100,6 +100,10 @@ class Prompt(Vertical):
         if typed:
             composer.insert(typed)
 
+    def take(self, text: str) -> None:
+        """Take what was submitted out of the composer; what was typed since stays."""
+        self.text = self.text.removeprefix(text)
+
     def cut(self, start: int, end: int) -> None:
         """Take a part out of the text, given by indices, and the space before it."""
         if self.text[start - 1 : start] == " " and not self.text[end:].strip():
@@ -127,7 +131,7 @@ class Prompt(Vertical):
         self.say()
         self.post_message(self.Edited(composer.text))
         fragment = self._fragment()
-        if fragment is None:
+        if fragment is None or (not fragment.path and not self._after_at(fragment)):
             self.close_list()
         else:
             self._look_up(fragment, tab=False)
@@ -222,11 +226,13 @@ class Prompt(Vertical):
         self.close_list()
         if not whole:
             return
-        at = self.query_one(Composer).text[fragment.start - 1 : fragment.start] == "@"
-        if at:
+        if self._after_at(fragment):
             self.post_message(self.PathChosen(candidate.path, fragment.start - 1, end))
         else:
             self.query_one(Composer).insert(" ")
+
+    def _after_at(self, fragment: Fragment) -> bool:
+        return self.text[fragment.start - 1 : fragment.start] == "@"
 
     def _write(self, fragment: Fragment, path: str, *, whole: bool) -> int:
         written = completion.spell(path, fragment.quote, whole=whole)
