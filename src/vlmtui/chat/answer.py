@@ -25,10 +25,9 @@ INTERVAL = 1.0
 class LiveAnswer:
     """The stored row of one answer and the words that came for it. May be used from any thread."""
 
-    def __init__(self, store: ChatStore, stored: StoredMessage, interval: float = INTERVAL) -> None:
+    def __init__(self, store: ChatStore, stored: StoredMessage) -> None:
         self._store = store
         self._row = stored
-        self._interval = interval
         self._words: list[str] = []
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()
@@ -36,8 +35,7 @@ class LiveAnswer:
         self._warning: StorageError | None = None
         self._warned = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="vlmtui-answer", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="vlmtui-answer", daemon=True).start()
 
     @property
     def stored(self) -> StoredMessage:
@@ -105,7 +103,7 @@ class LiveAnswer:
         return self._row
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
+        while not self._stop.wait(INTERVAL):
             self._write()
             if self.ended and self.on_disk:
                 return

@@ -30,6 +30,9 @@ from vlmtui.storage.records import Chat, Draft, StoredMessage
 CLOSE_SECONDS = 5.0
 """How long `ChatSession.close` waits for a running turn to end by itself."""
 
+Turn = Generator[ChatEvent, None, None]
+"""The events of a turn, as they happen."""
+
 
 class ChatSession:
     """A conversation that goes on, and the next one after `open`.
@@ -70,7 +73,7 @@ class ChatSession:
         self._changed = threading.Condition()
         self._in_turn = False
         self._engine_taken = False
-        self._waits_for_engine = False
+        self._turn_has_engine = False
         self._cancelled = False
         self._loaded = False
         self._answers: list[LiveAnswer] = []
@@ -95,12 +98,7 @@ class ChatSession:
         Raises:
             StorageError: It can't be read.
         """
-        chat, leaf = self._chat, self._leaf
-        if chat is None or leaf is None:
-            return []
-        thread = self._store.thread(chat.id, leaf)
-        live = {answer.stored.id: answer.stored for answer in self._answers}  # ahead of the disk
-        return [live.get(stored.id, stored) for stored in thread]
+        return self._thread(self._leaf)
 
     def open(self, chat: Chat | None) -> None:
         """Go on with another chat, or with None begin a new one.
@@ -154,15 +152,12 @@ class ChatSession:
             self._changed.wait_for(lambda: not self._engine_taken)
             self._engine_taken = True
         try:
-            if not self._is_loaded():
-                for event in self._engine.load(self._load):
-                    self._loaded = self._loaded or isinstance(event, Loaded)
-                    yield event
+            yield from self._loading()
         finally:
             self._release_engine()
 
-    def send(self, text: str, images: Sequence[ImagePart] = ()) -> Iterator[ChatEvent]:
-        """Ask a question.
+    def send(self, text: str, images: Sequence[ImagePart] = ()) -> Turn:
+        """Ask a question. Closing the iterator cancels the turn.
 
         Yields:
             `UserSaved`, `AnswerStarted`, the engine's events (first those of a load, where the
@@ -177,9 +172,7 @@ class ChatSession:
         with self._turn():
             yield from self._ask(self._leaf, text, images)
 
-    def edit(
-        self, message_id: int, text: str, images: Sequence[ImagePart] = ()
-    ) -> Iterator[ChatEvent]:
+    def edit(self, message_id: int, text: str, images: Sequence[ImagePart] = ()) -> Turn:
         """Ask a question of the transcript in other words; the old branch stays in the store.
 
         Yields and raises what `send` does.
@@ -190,10 +183,10 @@ class ChatSession:
                 raise ValueError(f"message {message_id} is no question of this transcript")
             yield from self._ask(old.parent_id, text, images)
 
-    def regenerate(self) -> Iterator[ChatEvent]:
+    def regenerate(self) -> Turn:
         """Answer the last question again; the earlier answers stay in the store.
 
-        When nothing comes of it, the earlier answer is shown again.
+        When nothing comes of it, `transcript` has the earlier answer again.
 
         Yields:
             What `send` does, without `UserSaved`.
@@ -205,10 +198,11 @@ class ChatSession:
             ImageError: A picture can't be decoded.
         """
         with self._turn():
-            questions = [m for m in self.transcript() if m.message.role is Role.USER]
+            thread = self.transcript()
+            questions = [m for m in thread if m.message.role is Role.USER]
             if not questions:
                 raise EmptyPrompt("There is no question to answer again", "Ask one first")
-            before = self.transcript()[-1]
+            before = thread[-1]
             try:
                 yield from self._reply(questions[-1].id)
             finally:
@@ -219,8 +213,8 @@ class ChatSession:
         with self._changed:
             self._cancelled = self._in_turn
             self._changed.notify_all()
-            if self._waits_for_engine:
-                return  # the turn gives up its place; the load is not its own
+            if self._in_turn and not self._turn_has_engine:
+                return  # what the engine may be doing is a load that is not the turn's
         self._engine.cancel()
 
     def close(self) -> None:
@@ -240,12 +234,11 @@ class ChatSession:
             if self._in_turn:
                 raise RuntimeError("a turn is going on")
             self._in_turn = True
-            self._cancelled = False
         try:
             yield
         finally:
             with self._changed:
-                self._in_turn = False
+                self._in_turn = self._cancelled = False
                 self._changed.notify_all()
 
     def _ask(
@@ -274,9 +267,8 @@ class ChatSession:
         """Answer a stored question; whatever happens, the answer is brought to an end."""
         assert self._chat is not None
         self._answers = [answer for answer in self._answers if not answer.on_disk]
-        row = self._store.add(
-            self._chat.id, question_id, assistant(""), self._model_name(), "streaming"
-        )
+        model = self._load.name or Path(self._load.model).stem
+        row = self._store.add(self._chat.id, question_id, assistant(""), model, "streaming")
         self._leaf = row.id
         answer = LiveAnswer(self._store, row)
         self._answers.append(answer)
@@ -293,18 +285,18 @@ class ChatSession:
         except BaseException as error:
             answer.end("failed", error=str(error), error_kind=type(error).__name__)
             raise
-        answer.end("cancelled")  # unless it has come to its end, which cancelling alone prevents
+        answer.end("cancelled")  # unless it has an end: only a cancelled turn has none
         yield from _warnings(answer)
         yield AnswerSaved(answer.stored, answer.on_disk)
 
     def _answered(self, question_id: int, answer: LiveAnswer) -> Iterator[ChatEvent]:
         """Have the engine answer: its events, put down in the answer."""
-        assert self._chat is not None
-        yield from self._loaded_first()
+        with closing(self._loading()) as loading:
+            # A load's `Finished` would be taken for the answer's.
+            yield from (event for event in loading if not isinstance(event, Finished))
         if self._cancelled:
             return
-        messages = prompt(self._store.thread(self._chat.id, question_id), self._system)
-        request = Generate(messages, self._sampling)
+        request = Generate(prompt(self._thread(question_id), self._system), self._sampling)
         with closing(self._obeying_cancel(self._engine.generate(request))) as events:
             for event in events:
                 if isinstance(event, Delta):
@@ -314,15 +306,15 @@ class ChatSession:
                 yield event
                 yield from _warnings(answer)
 
-    def _loaded_first(self) -> Iterator[Event]:
-        """The events of a load, if one is needed; its `Finished` is not the answer's."""
-        if self._is_loaded():
+    def _loading(self) -> Generator[Event, None, None]:
+        """The events of a load, if one is needed."""
+        info = self._engine.info
+        if info is not None and (self._loaded or info.path == self._load.model):
             return
         with closing(self._obeying_cancel(self._engine.load(self._load))) as events:
             for event in events:
                 self._loaded = self._loaded or isinstance(event, Loaded)
-                if not isinstance(event, Finished):
-                    yield event
+                yield event
 
     def _obeying_cancel(self, events: Iterator[Event]) -> Generator[Event, None, None]:
         """The events; a cancel that came before the engine had begun is repeated to it."""
@@ -337,6 +329,14 @@ class ChatSession:
             if isinstance(events, Generator):
                 events.close()  # at once, not when the garbage collector comes by
 
+    def _thread(self, leaf_id: int | None) -> list[StoredMessage]:
+        """The branch to `leaf_id`, with what is only in memory yet."""
+        if self._chat is None or leaf_id is None:
+            return []
+        stored = self._store.thread(self._chat.id, leaf_id)
+        live = {answer.stored.id: answer.stored for answer in self._answers}
+        return [live.get(message.id, message) for message in stored]
+
     def _fall_back(self, before: StoredMessage) -> None:
         """Show the answer from before when the new one came to nothing."""
         new = next((a.stored for a in self._answers if a.stored.id == self._leaf), None)
@@ -349,27 +349,18 @@ class ChatSession:
 
     # ------------------------------------------------------------------ the engine, one at a time
 
-    def _is_loaded(self) -> bool:
-        info = self._engine.info
-        return info is not None and (self._loaded or info.path == self._load.model)
-
-    def _model_name(self) -> str:
-        return self._load.name or Path(self._load.model).stem
-
     def _take_engine(self) -> bool:
         """Wait for a running `load`. False when the turn was cancelled meanwhile."""
         with self._changed:
-            self._waits_for_engine = True
             self._changed.wait_for(lambda: self._cancelled or not self._engine_taken)
-            self._waits_for_engine = False
             if self._cancelled:
                 return False
-            self._engine_taken = True
+            self._engine_taken = self._turn_has_engine = True
             return True
 
     def _release_engine(self) -> None:
         with self._changed:
-            self._engine_taken = False
+            self._engine_taken = self._turn_has_engine = False
             self._changed.notify_all()
 
 
