@@ -40,7 +40,7 @@ def test_ask_imports_no_terminal_library() -> None:
 
 
 def test_the_chat_imports_no_inference_library() -> None:
-    """Every module of the interface and of what it stands on, lazy imports of a session included."""
+    """Every module of the interface, and of what it stands on."""
     code = """
 import importlib, pkgutil
 import vlmtui
