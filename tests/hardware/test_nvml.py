@@ -1,0 +1,166 @@
+"""GPU figures, asked of an object that behaves as the module `pynvml` does on real machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from vlmtui.hardware import nvml as module
+from vlmtui.hardware.base import Figures
+from vlmtui.hardware.nvml import NvmlProbe
+
+GIB = 1024**3
+ENGINE = 4711
+
+
+class NVMLError(Exception):
+    """The base of everything that the bindings raise."""
+
+
+@dataclass
+class Memory:
+    total: int
+    used: int
+
+
+@dataclass
+class Utilization:
+    gpu: int
+
+
+@dataclass
+class Process:
+    pid: int
+    usedGpuMemory: int | None  # noqa: N815 - NVML's name
+
+
+@dataclass
+class Gpu:
+    """A GPU; what is None is refused with an error."""
+
+    name: str | bytes | None = "NVIDIA H100 80GB HBM3"
+    memory: Memory | None = field(default_factory=lambda: Memory(80 * GIB, 10 * GIB))
+    utilization: Utilization | None = field(default_factory=lambda: Utilization(42))
+    processes: list[Process] | None = field(default_factory=list)
+
+
+class FakeNvml:
+    """The functions of `pynvml` that are used; a handle is the GPU itself."""
+
+    NVMLError = NVMLError
+
+    def __init__(self, *gpus: Gpu, broken: bool = False) -> None:
+        self.gpus = gpus
+        self.broken = broken
+        self.opened = 0
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        if self.broken:
+            raise NVMLError("Driver Not Loaded")
+        self.opened += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.opened -= 1
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> Gpu:  # noqa: N802
+        return self.gpus[index]
+
+    def nvmlDeviceGetName(self, gpu: Gpu) -> Any:  # noqa: N802
+        return told(gpu.name)
+
+    def nvmlDeviceGetMemoryInfo(self, gpu: Gpu) -> Any:  # noqa: N802
+        return told(gpu.memory)
+
+    def nvmlDeviceGetUtilizationRates(self, gpu: Gpu) -> Any:  # noqa: N802
+        return told(gpu.utilization)
+
+    def nvmlDeviceGetComputeRunningProcesses(self, gpu: Gpu) -> Any:  # noqa: N802
+        return told(gpu.processes)
+
+
+def told(what: object) -> object:
+    if what is None:
+        raise NVMLError("Not Supported")
+    return what
+
+
+def read(*gpus: Gpu, pid: int | None = ENGINE) -> Figures:
+    return NvmlProbe(FakeNvml(*gpus)).read(pid)
+
+
+def test_a_desktop_gpu_tells_everything() -> None:
+    gpu = Gpu(processes=[Process(1, GIB), Process(ENGINE, 5 * GIB)])
+    assert read(gpu) == Figures(
+        engine_gpu_bytes=5 * GIB,
+        gpu_used_bytes=10 * GIB,
+        gpu_total_bytes=80 * GIB,
+        gpu_load=0.42,
+    )
+
+
+def test_an_engine_that_holds_nothing_or_does_not_run_has_no_figure() -> None:
+    gpu = Gpu(processes=[Process(1, GIB)])
+    assert "engine_gpu_bytes" not in read(gpu)
+    assert "engine_gpu_bytes" not in read(gpu, pid=None)
+
+
+def test_a_driver_that_may_not_tell_a_process_share_gives_no_figure() -> None:
+    assert "engine_gpu_bytes" not in read(Gpu(processes=[Process(ENGINE, None)]))
+
+
+def test_several_gpus_are_summed_and_the_busiest_counts() -> None:
+    figures = read(Gpu(), Gpu(utilization=Utilization(90)))
+    assert figures == Figures(gpu_used_bytes=20 * GIB, gpu_total_bytes=160 * GIB, gpu_load=0.9)
+
+
+def test_of_several_gpus_only_those_that_the_engine_is_on_count() -> None:
+    other = Gpu(utilization=Utilization(99), processes=[Process(1, 70 * GIB)])
+    figures = read(other, Gpu(processes=[Process(ENGINE, GIB)]))
+    assert figures["gpu_total_bytes"] == 80 * GIB
+    assert figures["gpu_load"] == 0.42
+
+
+@pytest.mark.parametrize("name", ["Orin (nvgpu)", b"Orin (nvgpu)"])
+def test_the_stub_of_a_jetson_gives_no_figures(name: str | bytes) -> None:
+    assert read(Gpu(name=name)) == Figures()
+
+
+def test_a_thor_has_load_and_a_process_share_but_no_memory_in_use() -> None:
+    thor = Gpu("NVIDIA Thor", memory=None, processes=[Process(ENGINE, 3 * GIB)])
+    assert read(thor) == Figures(engine_gpu_bytes=3 * GIB, gpu_load=0.42)
+
+
+def test_a_gpu_that_refuses_every_question_gives_no_figures() -> None:
+    assert read(Gpu(memory=None, utilization=None, processes=None)) == Figures()
+    assert read(Gpu(name=None)) == Figures()
+    assert read() == Figures()
+
+
+def test_a_driver_that_does_not_answer_gives_no_figures() -> None:
+    probe = NvmlProbe(FakeNvml(Gpu(), broken=True))
+    assert probe.read(ENGINE) == Figures()
+    probe.close()
+
+
+def test_closing_lets_go_of_the_driver() -> None:
+    nvml = FakeNvml(Gpu())
+    probe = NvmlProbe(nvml)
+    probe.close()
+    probe.close()
+    assert nvml.opened == 0
+    assert probe.read(ENGINE) == Figures()
+
+
+def test_without_the_drivers_library_nothing_is_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_LIBRARY", "libno-such-library.so.1")
+    assert module.load_nvml() is None
+    probe = NvmlProbe()
+    assert probe.read(ENGINE) == Figures()
+    probe.close()
