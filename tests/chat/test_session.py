@@ -568,6 +568,8 @@ def test_a_path_may_begin_with_the_home_directory(
     monkeypatch.setenv("HOME", str(tmp_path))
     picture(tmp_path / "a.png")
     assert session.attach("~/a.png").name == "a.png"
+    with pytest.raises(ImageNotFound):
+        session.attach("~nobody-of-that-name/a.png")
 
 
 def test_what_is_no_picture_is_not_kept(session: ChatSession, path: Path, tmp_path: Path) -> None:

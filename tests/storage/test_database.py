@@ -100,6 +100,13 @@ def test_a_damaged_database_says_so(path: Path) -> None:
     assert "recover" in caught.value.hint
 
 
+def test_a_sqlite_that_is_too_old_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
+    with pytest.raises(StorageError, match="too old") as caught:
+        Database(path)
+    assert "3.37" in caught.value.hint
+
+
 def test_a_directory_in_its_place_is_an_error(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StorageError, match="can't be opened") as caught:
@@ -296,13 +303,26 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
+def fill(ballast: Path) -> None:
+    with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_opening_on_a_full_disk_says_that_it_is_full(tiny_disk: Path) -> None:
+    Database(tiny_disk / "old.db").close()
+    fill(tiny_disk / "ballast")
+    for name in ("old.db", "new.db"):
+        with pytest.raises(StorageError, match=f"{name}.*full|no space.*{name}") as caught:
+            Database(tiny_disk / name)
+        assert "Free some space" in caught.value.hint
+
+
 def test_a_disk_that_is_really_full_is_an_error_until_it_is_not(tiny_disk: Path) -> None:
     with closing(Database(tiny_disk / "chats.db")) as database:
         insert(database, "before")
         ballast = tiny_disk / "ballast"
-        with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
-            while True:
-                file.write(b"x" * 4096)
+        fill(ballast)
         with pytest.raises(StorageError, match="no space left"):
             insert(database, "much " * 20_000)
         ballast.unlink()

@@ -6,6 +6,7 @@ This module knows what a chat wants of a picture; reading it is `engine.images`,
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vlmtui.engine import images
@@ -36,7 +37,7 @@ def keep(store: ImageStore, path: str | Path) -> ImagePart:
         ImageError: It can't be used; one of its subclasses, naming the file and what to do.
         StorageError: It can't be copied.
     """
-    source = Path(path).expanduser()
+    source = Path(os.path.expanduser(path))  # Path.expanduser raises for an unknown user
     info = images.inspect(source)
     stored = store.add(source, _SUFFIXES.get(info.format, ""))
     if stored.sha256 != info.sha256:  # it was changed between the look and the copy

@@ -22,6 +22,9 @@ from vlmtui.storage.migrations import MIGRATIONS
 BUSY_SECONDS = 5.0
 """How long a write waits for another instance. Theirs take milliseconds, so this is a stuck one."""
 
+OLDEST_SQLITE = (3, 37)
+"""The first with STRICT tables; Ubuntu 22.04, and so JetPack 6, has 3.37.2."""
+
 APPLICATION_ID = 0x564C_4D54
 """Marks our files in their SQLite header: "VLMT"."""
 
@@ -118,6 +121,11 @@ class Database:
 
     def _prepare(self) -> None:
         """Check that the file is ours, then bring it to WAL mode and to the newest version."""
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise StorageError(
+                f"SQLite {sqlite3.sqlite_version} is too old to keep chats",
+                f"Use a Python with SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer",
+            )
         self._check_version()
         self._enter_wal()
         for number in range(1, len(MIGRATIONS) + 1):
@@ -207,6 +215,11 @@ _COMPLAINTS = (
         "full",
         "There is no space left on the disk for the chats in {path}",
         "Free some space on that disk",
+    ),
+    (
+        "disk I/O error",  # so a full disk is called when there is no space for the -shm file
+        "The disk refuses the chats in {path}: it may be full or failing",
+        "Free some space on that disk, or set VLMTUI_HOME to a directory on another one",
     ),
     (
         "locked",
