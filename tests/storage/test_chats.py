@@ -129,6 +129,15 @@ def test_the_chat_that_got_a_message_last_comes_first(store: ChatStore) -> None:
     assert [chat.id for chat in store.recent(limit=1)] == [one.id]
 
 
+def test_a_clock_that_is_set_back_does_not_change_what_came_last(
+    store: ChatStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yesterday, _ = store.start("yesterday", user("q"))
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    today, _ = store.start("after a boot without a battery", user("q"))
+    assert [chat.id for chat in store.recent()] == [today.id, yesterday.id]
+
+
 def test_a_chat_without_messages_is_not_listed(store: ChatStore) -> None:
     chat = store.create("empty")
     assert store.recent() == []

@@ -18,7 +18,6 @@ _CHATS = (
                 REFERENCES messages (id) ON DELETE SET NULL
     ) STRICT
     """,
-    "CREATE INDEX chats_by_time ON chats (updated)",
     "CREATE INDEX chats_by_leaf ON chats (leaf_id)",
     # Answers are siblings under their question, and edited questions are siblings under the answer
     # before them, so nothing is ever overwritten.
