@@ -248,6 +248,12 @@ def test_leaving_a_stream_early_cancels_it(engine):
     assert ask(engine, user("Hello")).finished.reason in ("stop", "length")
 
 
+def test_a_reader_that_stops_at_the_last_event_does_not_block_the_next_request(engine):
+    stream = engine.generate(Generate((user("Hello"),), GREEDY))
+    next(event for event in stream if isinstance(event, Finished))
+    assert ask(engine, user("Hello")).text
+
+
 def test_a_cancel_with_nothing_running_does_nothing(engine):
     engine.cancel()
     assert ask(engine, user("Hello")).text

@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,21 +77,11 @@ class EngineClient:
 
     def load(self, request: Load) -> Iterator[Event]:
         """Load a model; see `Engine.load`."""
-        with self._busy:
-            self._load = request
-            yield from self._load_now(request)
+        return self._in_turn(self._load_given(request))
 
     def generate(self, request: Generate) -> Iterator[Event]:
         """Answer a conversation; see `Engine.generate`."""
-        with self._busy:
-            if self._load is not None and (not self._alive() or self._info is None):
-                for event in self._load_now(self._load):
-                    if not isinstance(event, Finished):
-                        yield event
-                    elif event.reason == "cancelled":
-                        yield event
-                        return
-            yield from self._request(_encodable(request), "prefill")
+        return self._in_turn(self._load_and_generate(request))
 
     def unload(self) -> None:
         """Release the model and its memory; the process stays, and nothing is loaded again."""
@@ -142,14 +132,44 @@ class EngineClient:
 
     # ------------------------------------------------------------------------------------- streams
 
-    def _load_now(self, request: Load) -> Iterator[Event]:
+    def _in_turn(self, stream: Generator[Event, None, None]) -> Iterator[Event]:
+        """Run a stream when no other runs.
+
+        The engine is free again before the last event is given out: a reader that stops there,
+        without asking for more, must not block the next request.
+        """
+        last: Event | None = None
+        with self._busy, closing(stream):
+            for event in stream:
+                if isinstance(event, Finished):
+                    last = event
+                else:
+                    yield event
+        if last is not None:
+            yield last
+
+    def _load_given(self, request: Load) -> Generator[Event, None, None]:
+        self._load = request
+        yield from self._load_now(request)
+
+    def _load_and_generate(self, request: Generate) -> Generator[Event, None, None]:
+        if self._load is not None and (not self._alive() or self._info is None):
+            for event in self._load_now(self._load):
+                if not isinstance(event, Finished):
+                    yield event
+                elif event.reason == "cancelled":
+                    yield event
+                    return
+        yield from self._request(_encodable(request), "prefill")
+
+    def _load_now(self, request: Load) -> Generator[Event, None, None]:
         self._info = None
         for event in self._request(request, "load"):
             if isinstance(event, Loaded):
                 self._info = event.info
             yield event
 
-    def _request(self, request: Request, phase: str) -> Iterator[Event]:
+    def _request(self, request: Request, phase: str) -> Generator[Event, None, None]:
         """Send a request and yield its events; cancels and drains it when closed early."""
         if not self._alive():
             self._start()
