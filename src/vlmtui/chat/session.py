@@ -71,6 +71,7 @@ class ChatSession:
         self._sampling = sampling
         self._system = system
         self._changed = threading.Condition()
+        self._composing = threading.Lock()
         self._in_turn = False
         self._engine_taken = False
         self._turn_has_engine = False
@@ -129,7 +130,8 @@ class ChatSession:
         Raises:
             StorageError: It can't be written.
         """
-        self._store.drafts.save(self._chat.id if self._chat else None, text, images)
+        with self._composing:
+            self._store.drafts.save(self._chat.id if self._chat else None, text, images)
 
     def draft(self) -> Draft:
         """What was in the composer of this chat and wasn't sent.
@@ -165,7 +167,8 @@ class ChatSession:
 
         Raises:
             EmptyPrompt: Neither text nor picture.
-            StorageError: The question can't be saved; it wasn't sent.
+            StorageError: Before `UserSaved`: the question can't be saved and wasn't sent. After it:
+                no answer can be begun; `regenerate` tries again.
             EngineError: The engine failed; what it said so far is saved.
             ImageError: A picture can't be decoded.
         """
@@ -251,16 +254,18 @@ class ChatSession:
         yield from self._reply(stored.id)
 
     def _save_question(self, parent_id: int | None, message: Message) -> StoredMessage:
-        if self._chat is None:
-            chat, stored = self._store.start(title_of(message), message)
-            drafts_of = None
-        else:
-            chat, drafts_of = self._chat, self._chat.id
-            stored = self._store.add(chat.id, parent_id, message)
-        self._chat, self._leaf = chat, stored.id
-        # The question is safe; at worst its draft turns up once more.
-        with suppress(StorageError):
-            self._store.drafts.save(drafts_of, "")
+        # A draft that is saved at the same time must not outlive its question: it would lie with
+        # the chats to come, where nothing clears it.
+        with self._composing:
+            drafts_of = self._chat.id if self._chat else None
+            if self._chat is None:
+                self._chat, stored = self._store.start(title_of(message), message)
+            else:
+                stored = self._store.add(self._chat.id, parent_id, message)
+            self._leaf = stored.id
+            # The question is safe; at worst its draft turns up once more.
+            with suppress(StorageError):
+                self._store.drafts.save(drafts_of, "")
         return stored
 
     def _reply(self, question_id: int) -> Iterator[ChatEvent]:
