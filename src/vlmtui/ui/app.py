@@ -8,18 +8,22 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from vlmtui.chat.session import ChatSession
+from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import printable, themes
 from vlmtui.ui.screens.chat import ChatScreen
+from vlmtui.ui.screens.chat_work import ChatWork
 from vlmtui.ui.terminal import TerminalDriver
 from vlmtui.ui.themes import LoadedThemes
+
+if TYPE_CHECKING:
+    from vlmtui.ui.screens.chat_work import OpenSession
 
 CLOSE_SECONDS = 10.0
 """Longest time that leaving waits for the engine; then the process ends and takes it along."""
@@ -41,7 +45,11 @@ MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
 
 
 class VlmtuiApp(App[int]):
-    """The chat client. Returns the exit code of the process."""
+    """The chat client. Returns the exit code of the process.
+
+    Attributes:
+        failure: Why there could be no chat, or None.
+    """
 
     TITLE = "vlmtui"
     ENABLE_COMMAND_PALETTE = False
@@ -59,7 +67,7 @@ class VlmtuiApp(App[int]):
 
     def __init__(
         self,
-        session: ChatSession,
+        open_session: OpenSession,
         *,
         monitor: MonitorFactory | None = None,
         loaded_themes: LoadedThemes | None = None,
@@ -71,7 +79,7 @@ class VlmtuiApp(App[int]):
         """Make the application; nothing is loaded before it is on the screen.
 
         Args:
-            session: The conversation.
+            open_session: Opens the conversation; called in a thread, after the first paint.
             monitor: Makes what watches the hardware; None shows no hardware figures.
             loaded_themes: The themes and what was wrong with others; None reads the shipped ones.
             theme: Name of the theme to use.
@@ -80,6 +88,7 @@ class VlmtuiApp(App[int]):
             samples: Pictures to offer for a first try.
         """
         super().__init__(driver_class=TerminalDriver)
+        self.failure: VlmtuiError | None = None
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
         self._leaving = False
@@ -89,7 +98,7 @@ class VlmtuiApp(App[int]):
         self._unknown_theme = theme not in self.available_themes
         self.theme = themes.DEFAULT if self._unknown_theme else theme
         self._wanted_theme = theme
-        self._chat = ChatScreen(session, model=model, log=log, samples=tuple(samples))
+        self._chat = ChatScreen(open_session, model=model, log=log, samples=tuple(samples))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that don't have them."""
@@ -99,9 +108,13 @@ class VlmtuiApp(App[int]):
             "answer-bar": "ansi_cyan",
         }
 
+    def get_default_screen(self) -> ChatScreen:
+        """The chat, and not a blank screen that would be painted before it."""
+        self._chat.expect_width(self.size.width)
+        return self._chat
+
     def on_mount(self) -> None:
-        """Open the chat; watch the hardware once it is painted."""
-        self.push_screen(self._chat)
+        """Watch the hardware once the chat is painted."""
         self._catch_signals()
         self.call_after_refresh(self._after_first_paint)
 
@@ -126,6 +139,11 @@ class VlmtuiApp(App[int]):
     def on_vlmtui_app_snapshot_taken(self, event: SnapshotTaken) -> None:
         """Hand the figures down."""
         self._chat.snapshot = event.snapshot
+
+    def on_chat_work_open_failed(self, event: ChatWork.OpenFailed) -> None:
+        """Leave; whoever runs the application tells why."""
+        self.failure = event.error
+        self.exit(event.error.exit_code)
 
     # ------------------------------------------------------------------ leaving
 

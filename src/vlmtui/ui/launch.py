@@ -1,24 +1,29 @@
-"""Putting the application together from the settings, and running it."""
+"""Putting the application together from the settings, and running it.
+
+What stands behind the screen (the database, the engine's client) is imported and opened in a thread
+while the screen is already there.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlmtui import paths
-from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Load, Sampling
-from vlmtui.engine.client import EngineClient
 from vlmtui.errors import InputError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.models import library
 from vlmtui.settings import Settings
-from vlmtui.storage.chats import ChatStore
-from vlmtui.storage.database import Database
-from vlmtui.storage.images import ImageStore
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
 from vlmtui.ui.themes import load_themes
+
+if TYPE_CHECKING:
+    from vlmtui.chat.session import ChatSession
+    from vlmtui.engine.client import EngineClient
+    from vlmtui.storage.database import Database
 
 
 def launch(
@@ -45,27 +50,68 @@ def launch(
     """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise InputError("The chat needs a terminal", "Use `vlmtui ask` in scripts and pipes.")
-    load = load_request(settings, model, mmproj)
-    engine = EngineClient(paths.engine_log_path())
-    database = Database(paths.database_path())
+    backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     try:
-        store = ChatStore(database)
-        session = ChatSession(
-            engine,
+        app = make_app(backstage, settings)
+        code = app.run()
+        if app.failure is not None:
+            raise app.failure
+        return code or app.return_code or 0
+    finally:
+        backstage.close()
+
+
+class Backstage:
+    """What stands behind the screen.
+
+    Attributes:
+        load: What the engine is asked to load.
+    """
+
+    def __init__(self, settings: Settings, load: Load, continue_last: bool) -> None:
+        self.load = load
+        self._settings = settings
+        self._continue_last = continue_last
+        self._engine: EngineClient | None = None
+        self._database: Database | None = None
+        self._session: ChatSession | None = None
+
+    def open(self) -> ChatSession:
+        """Open the chats and begin a session.
+
+        Raises:
+            StorageError: The chats can't be opened.
+        """
+        from vlmtui.chat.session import ChatSession
+        from vlmtui.engine.client import EngineClient
+        from vlmtui.storage.chats import ChatStore
+        from vlmtui.storage.database import Database
+        from vlmtui.storage.images import ImageStore
+
+        self._database = Database(paths.database_path())
+        store = ChatStore(self._database)
+        self._engine = EngineClient(paths.engine_log_path())
+        self._session = ChatSession(
+            self._engine,
             store,
             ImageStore(paths.images_dir()),
-            load,
-            sampling=sampling(settings),
-            system=settings.system,
-            chat=store.latest() if continue_last else None,
+            self.load,
+            sampling=sampling(self._settings),
+            system=self._settings.system,
+            chat=store.latest() if self._continue_last else None,
         )
-        try:
-            app = make_app(session, settings, load, lambda: engine.pid)
-            return app.run() or app.return_code or 0
-        finally:
-            session.close()
-    finally:
-        database.close()
+        return self._session
+
+    def pid(self) -> int | None:
+        """Process id of the engine while it runs."""
+        return self._engine.pid if self._engine is not None else None
+
+    def close(self) -> None:
+        """Close what was opened. Safe to call twice."""
+        if self._session is not None:
+            self._session.close()
+        if self._database is not None:
+            self._database.close()
 
 
 def load_request(settings: Settings, model: str | None, mmproj: str | None) -> Load:
@@ -99,31 +145,27 @@ def sampling(settings: Settings) -> Sampling:
     )
 
 
-def make_app(
-    session: ChatSession, settings: Settings, load: Load, pid: Callable[[], int | None]
-) -> VlmtuiApp:
-    """The application on a session.
+def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
+    """The application before what stands behind it.
 
     Args:
-        session: The conversation.
+        backstage: Opened by the application once it is on the screen.
         settings: The user's settings.
-        load: What will be loaded.
-        pid: Tells the process id of the engine, for the figures of its memory.
     """
 
     def monitor(on_snapshot: Callable[[Snapshot], None]) -> MonitorLike:
         from vlmtui.hardware.monitor import Monitor  # psutil: not needed for the first paint
 
-        return Monitor(pid, on_snapshot)
+        return Monitor(backstage.pid, on_snapshot)
 
     return VlmtuiApp(
-        session,
+        backstage.open,
         monitor=monitor,
         loaded_themes=load_themes(paths.config_dir() / "themes"),
         theme=settings.theme,
-        model=load.name,
+        model=backstage.load.name,
         log=paths.engine_log_path(),
-        samples=_samples() if load.name == library.DEMO else (),
+        samples=_samples() if backstage.load.name == library.DEMO else (),
     )
 
 

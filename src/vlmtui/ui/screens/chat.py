@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +15,6 @@ from textual.timer import Timer
 from textual.worker import Worker
 
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
-from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Delta, Trimmed
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.hardware.base import Snapshot
@@ -23,12 +22,12 @@ from vlmtui.messages import ImagePart
 from vlmtui.ui import commands
 from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
-from vlmtui.ui.screens.help import HelpScreen
 from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.prompt import Prompt
-from vlmtui.ui.widgets.side_pane import SidePane
-from vlmtui.ui.widgets.status_strip import StatusStrip
 from vlmtui.ui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from vlmtui.ui.screens.chat_work import OpenSession
 
 REDRAW_SECONDS = 0.1
 """Least time between two updates of a streaming answer."""
@@ -92,7 +91,7 @@ class ChatScreen(ChatWork):
 
     def __init__(
         self,
-        session: ChatSession,
+        open_session: OpenSession,
         *,
         model: str = "",
         log: Path | None = None,
@@ -101,12 +100,12 @@ class ChatScreen(ChatWork):
         """Make the screen.
 
         Args:
-            session: The conversation.
+            open_session: Opens the conversation; called in a thread, after the first paint.
             model: What the user calls the model that will be loaded.
             log: Where the engine writes its log.
             samples: Pictures to offer for a first try.
         """
-        super().__init__(session)
+        super().__init__(open_session)
         self._log_path = log
         self._samples = samples
         self._answer: Answer | None = None
@@ -119,20 +118,34 @@ class ChatScreen(ChatWork):
         self.set_reactive(ChatScreen.figures, Figures(phase=Phase.LOADING, model=model))
         self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
 
+    def expect_width(self, columns: int) -> None:
+        """Take the classes of this width at once; Textual would style everything a second time."""
+        classes = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if columns >= least]
+        self.add_class(classes[-1])
+
     def compose(self) -> ComposeResult:
-        """The chat on the left, the side pane on the right or a strip below."""
-        with Horizontal(id="body"):
-            with Vertical(id="main"):
-                yield Transcript().data_bind(ChatScreen.figures, ChatScreen.sample)
-                yield Prompt().data_bind(ChatScreen.images)
-            yield SidePane().data_bind(ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot)
-        yield StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot)
+        """What the first paint needs; `_furnish` adds the rest."""
+        with Horizontal(id="body"), Vertical(id="main"):
+            yield Transcript().data_bind(ChatScreen.figures, ChatScreen.sample)
+            yield Prompt().data_bind(ChatScreen.images)
 
     def on_mount(self) -> None:
-        """Paint first, then read the chat and load the model."""
+        """Paint first, then do everything else."""
         self.prompt.focus_composer()
+        self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        """Read the chat, load the model, show the side pane on the right or a strip below."""
+        from vlmtui.ui.widgets.side_pane import SidePane
+        from vlmtui.ui.widgets.status_strip import StatusStrip
+
+        self.open_session()
         self.restore()
-        self.call_after_refresh(self.load_model)
+        self.load_model()
+        strip = StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot)
+        pane = SidePane().data_bind(ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot)
+        await self.mount(strip)
+        await self.query_one("#body").mount(pane)
 
     @property
     def prompt(self) -> Prompt:
@@ -256,9 +269,8 @@ class ChatScreen(ChatWork):
                 self._begin_turn()
                 self.answer_again()
             case "new":
-                self._session.open(None)
                 self.images = ()
-                self.restore()
+                self.restore(new=True)
             case "help":
                 self.action_help()
             case "quit":
@@ -355,7 +367,7 @@ class ChatScreen(ChatWork):
             else:
                 await self._answer.remove()
         if self._again:
-            await self.transcript.show(self._session.transcript())
+            self.restore()
         await self._tell(error)
 
     async def _tell(self, error: VlmtuiError) -> None:
@@ -382,10 +394,12 @@ class ChatScreen(ChatWork):
         self.prompt.say()
         if self._turn:
             self.figures = stopping(self.figures)
-            self._session.cancel()
+            self.cancel_turn()
 
     def action_help(self) -> None:
         """Show the keys."""
+        from vlmtui.ui.screens.help import HelpScreen
+
         self.app.push_screen(HelpScreen())
 
     def action_scroll_page(self, direction: int) -> None:

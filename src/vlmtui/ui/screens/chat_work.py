@@ -6,22 +6,28 @@ touch no widget. What is then shown is decided in `chat`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from textual import work
 from textual.message import Message
 from textual.screen import Screen
 
-from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Draft, StoredMessage
 from vlmtui.ui import mentions
 from vlmtui.ui.inbox import Inbox
+
+if TYPE_CHECKING:
+    from vlmtui.chat.session import ChatSession
+
+    OpenSession = Callable[[], ChatSession]
 
 
 class TurnFailed(msgspec.Struct, frozen=True):
@@ -45,7 +51,11 @@ class LoadEnded(msgspec.Struct, frozen=True):
 
 
 class ChatWork(Screen[None]):
-    """A screen with a session behind it."""
+    """A screen with a session behind it.
+
+    The session is opened by the first worker, since what it stands on takes longer to import than
+    the screen takes to be painted; the others wait for it.
+    """
 
     class Arrived(Message):
         """Something is in the inbox."""
@@ -82,6 +92,13 @@ class ChatWork(Screen[None]):
             self.thread = thread
             self.draft = draft
 
+    class OpenFailed(Message):
+        """There is no session, so there is nothing to stay for."""
+
+        def __init__(self, error: VlmtuiError) -> None:
+            super().__init__()
+            self.error = error
+
     class RestoreFailed(Message):
         """The conversation can't be read."""
 
@@ -89,10 +106,27 @@ class ChatWork(Screen[None]):
             super().__init__()
             self.error = error
 
-    def __init__(self, session: ChatSession) -> None:
+    def __init__(self, open_session: OpenSession) -> None:
         super().__init__()
-        self._session = session
+        self._open_session = open_session
+        self._opened: Future[ChatSession] = Future()
         self._inbox = Inbox(lambda: self.post_message(self.Arrived()))
+
+    @property
+    def _session(self) -> ChatSession:
+        """The session, waited for; the screen itself asks only when a turn has begun."""
+        return self._opened.result()
+
+    @work(thread=True, exclusive=True, group="open", exit_on_error=False)
+    def open_session(self) -> None:
+        """Open the session."""
+        try:
+            self._opened.set_result(self._open_session())
+        except BaseException as error:
+            self._opened.set_exception(error)
+            if not isinstance(error, VlmtuiError):
+                raise
+            self.post_message(self.OpenFailed(error))
 
     @work(thread=True, exclusive=True, group="load", exit_on_error=False)
     def load_model(self) -> None:
@@ -114,6 +148,11 @@ class ChatWork(Screen[None]):
     def answer_again(self) -> None:
         """Answer the last question again."""
         self._follow(self._session.regenerate())
+
+    @work(thread=True, exclusive=True, group="cancel", exit_on_error=False)
+    def cancel_turn(self) -> None:
+        """Stop the turn."""
+        self._session.cancel()
 
     def _follow(self, events: Iterator[object]) -> None:
         try:
@@ -147,9 +186,11 @@ class ChatWork(Screen[None]):
             self.post_message(self.Prepared(typed, draft.text, [*images, *new]))
 
     @work(thread=True, exclusive=True, group="restore", exit_on_error=False)
-    def restore(self) -> None:
-        """Read what is on disk."""
+    def restore(self, new: bool = False) -> None:
+        """Read what is on disk, of a new chat if `new`."""
         try:
+            if new:
+                self._session.open(None)
             thread, draft = self._session.transcript(), self._session.draft()
         except StorageError as error:
             self.post_message(self.RestoreFailed(error))
@@ -167,6 +208,10 @@ class ChatWork(Screen[None]):
     @work(thread=True, exclusive=True, group="close", exit_on_error=False)
     def close_session(self, text: str, images: tuple[ImagePart, ...]) -> None:
         """Save what is in the composer, stop what runs, and end the engine."""
+        try:
+            session = self._session
+        except VlmtuiError:
+            return
         with suppress(StorageError):
-            self._session.save_draft(text, images)
-        self._session.close()
+            session.save_draft(text, images)
+        session.close()

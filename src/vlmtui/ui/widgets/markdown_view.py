@@ -6,6 +6,8 @@ every line that is already there costs something at each addition.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -14,7 +16,8 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from vlmtui.ui.markdown import Flow, render
+if TYPE_CHECKING:
+    from vlmtui.ui.markdown import Flow
 
 
 class MarkdownView(Widget):
@@ -81,9 +84,13 @@ class MarkdownView(Widget):
         elif self._flow is not None:
             self._start_flow()
         else:
+            from vlmtui.ui.markdown import render  # a parser that the first paint does without
+
             self._lines = render(self._source, width)
 
     def _start_flow(self) -> None:
+        from vlmtui.ui.markdown import Flow
+
         self._flow = Flow(self._width)
         self._flow.feed(self._source)
         self._lines = self._flow.lines

@@ -75,27 +75,35 @@ class Prompt(Vertical):
             self.candidates = candidates
             self.tab = tab
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._completions = Completions()
+        self._hint = Hint()
+        self._composer = Composer()
+
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
-        yield Attachments().data_bind(Prompt.images)
-        yield Completions()
-        yield Hint()
-        yield Composer()
+        """The composer; the rest is hidden at first, and can wait until the first paint is over."""
+        yield self._composer
+        self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        attachments = Attachments().data_bind(Prompt.images)
+        await self.mount(attachments, self._completions, self._hint, before=self._composer)
 
     # ------------------------------------------------------------------ for the screen
 
     @property
     def text(self) -> str:
         """What is in the composer."""
-        return self.query_one(Composer).text
+        return self._composer.text
 
     @text.setter
     def text(self, text: str) -> None:
-        self.query_one(Composer).put(text)
+        self._composer.put(text)
 
     def focus_composer(self, typed: str = "") -> None:
         """Go on typing, with a character that was typed elsewhere."""
-        composer = self.query_one(Composer)
+        composer = self._composer
         composer.focus()
         if typed:
             composer.insert(typed)
@@ -108,18 +116,17 @@ class Prompt(Vertical):
         """Take a part out of the text, given by indices, and the space before it."""
         if self.text[start - 1 : start] == " " and not self.text[end:].strip():
             start -= 1
-        self.query_one(Composer).put_between(start, end, "")
+        self._composer.put_between(start, end, "")
 
     def say(self, message: str = "", advice: str = "", *, error: bool = False) -> None:
         """Tell something in place; nothing takes it away."""
-        self.query_one(Hint).say(message, advice, error=error)
+        self._hint.say(message, advice, error=error)
 
     def close_list(self) -> bool:
         """Close the list of completions; False when there was none."""
-        completions = self.query_one(Completions)
-        was_open = bool(completions.candidates)
-        completions.offer(())
-        self.query_one(Composer).choosing = False
+        was_open = bool(self._completions.candidates)
+        self._completions.offer(())
+        self._composer.choosing = False
         return was_open
 
     # ------------------------------------------------------------------ typing
@@ -127,9 +134,8 @@ class Prompt(Vertical):
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        composer = self.query_one(Composer)
         self.say()
-        self.post_message(self.Edited(composer.text))
+        self.post_message(self.Edited(self.text))
         fragment = self._fragment()
         if fragment is None or (not fragment.path and not self._after_at(fragment)):
             self.close_list()
@@ -139,7 +145,7 @@ class Prompt(Vertical):
     @on(Composer.Submitted)
     def _enter(self, event: Composer.Submitted) -> None:
         event.stop()
-        chosen = self.query_one(Completions).chosen
+        chosen = self._completions.chosen
         fragment = self._fragment()
         if chosen is not None and fragment is not None:
             self._take(chosen, fragment)
@@ -164,7 +170,7 @@ class Prompt(Vertical):
     @on(Composer.CompletionWanted)
     def _tab(self, event: Composer.CompletionWanted) -> None:
         event.stop()
-        composer = self.query_one(Composer)
+        composer = self._composer
         command = commands.complete(composer.text)
         fragment = self._fragment()
         if command is not None:
@@ -177,7 +183,7 @@ class Prompt(Vertical):
     @on(Composer.Choosing)
     def _choose(self, event: Composer.Choosing) -> None:
         event.stop()
-        self.query_one(Completions).step(event.step)
+        self._completions.step(event.step)
 
     @on(Completions.Chosen)
     def _clicked(self, event: Completions.Chosen) -> None:
@@ -196,14 +202,14 @@ class Prompt(Vertical):
         event.stop()
         if event.fragment != self._fragment():
             return  # typed on since
-        completions = self.query_one(Completions)
+        completions = self._completions
         if event.tab and completions.chosen is not None:
             completions.step(1)
             return
         if event.tab and self._extend(event.fragment, event.candidates):
             return
         completions.offer(event.candidates)
-        self.query_one(Composer).choosing = bool(event.candidates)
+        self._composer.choosing = bool(event.candidates)
         if event.tab and event.candidates:
             completions.step(1)
         elif event.tab:
@@ -229,16 +235,16 @@ class Prompt(Vertical):
         if self._after_at(fragment):
             self.post_message(self.PathChosen(candidate.path, fragment.start - 1, end))
         else:
-            self.query_one(Composer).insert(" ")
+            self._composer.insert(" ")
 
     def _after_at(self, fragment: Fragment) -> bool:
         return self.text[fragment.start - 1 : fragment.start] == "@"
 
     def _write(self, fragment: Fragment, path: str, *, whole: bool) -> int:
         written = completion.spell(path, fragment.quote, whole=whole)
-        self.query_one(Composer).put_between(fragment.start, fragment.end, written)
+        self._composer.put_between(fragment.start, fragment.end, written)
         return fragment.start + len(written)
 
     def _fragment(self) -> Fragment | None:
-        composer = self.query_one(Composer)
+        composer = self._composer
         return completion.fragment(composer.text, composer.cursor_index)
