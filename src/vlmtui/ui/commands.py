@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
+
+from vlmtui.ui.completion import spell
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -66,3 +69,8 @@ def split_paths(argument: str) -> list[str]:
         path = double if double is not None else single
         paths.append(path if path is not None else re.sub(r"\\(.)", r"\1", bare))
     return [path for path in paths if path]
+
+
+def image_line(paths: Sequence[str]) -> str:
+    """The command that attaches these pictures; the reverse of `split_paths`."""
+    return " ".join(("/image", *(spell(path, "", whole=True) for path in paths)))

@@ -193,6 +193,8 @@ class ChatScreen(ChatWork):
         """Tell it in place; the text stays."""
         if event.sending:
             self._settle()
+        elif not self.prompt.text:
+            self.prompt.text = commands.image_line(event.left)
         self.prompt.say(event.error.message, event.error.hint, error=True)
 
     def on_prompt_image_removed(self, event: Prompt.ImageRemoved) -> None:

@@ -79,10 +79,13 @@ class ChatWork(Screen[None]):
     class AttachFailed(Message):
         """A picture can't be attached; those named before it were."""
 
-        def __init__(self, error: VlmtuiError, *, sending: bool) -> None:
+        def __init__(
+            self, error: VlmtuiError, *, sending: bool = False, left: Sequence[str] = ()
+        ) -> None:
             super().__init__()
             self.error = error
             self.sending = sending
+            self.left = left
 
     class Restored(Message):
         """What is on disk: the conversation, and what was in the composer."""
@@ -170,7 +173,7 @@ class ChatWork(Screen[None]):
             for path in paths:
                 images.append(self._session.attach(Path(path)))
         except VlmtuiError as error:
-            self.post_message(self.AttachFailed(error, sending=False))
+            self.post_message(self.AttachFailed(error, left=paths[len(images) :]))
         if images:
             self.post_message(self.Attached(images))
 

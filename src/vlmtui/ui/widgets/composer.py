@@ -22,10 +22,6 @@ from vlmtui.ui import printable
 ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))  # type: ignore[attr-defined]
 
 
-_IN_ORDER = frozenset(("submit", "new_line", "complete"))
-"""Actions whose outcome depends on the keys before and after theirs."""
-
-
 class Composer(TextArea):
     """A text field that grows with its text."""
 
@@ -99,10 +95,11 @@ class Composer(TextArea):
         row, column = self.cursor_location
         return sum(len(self.document.get_line(i)) + 1 for i in range(row)) + column
 
-    def put(self, text: str) -> None:
-        """Replace everything, with the cursor at the end; can be undone."""
+    def put(self, text: str) -> str:
+        """Replace everything, with the cursor at the end; can be undone. Returns what is there."""
         self.replace(printable.prose(text), (0, 0), self.document.end)
         self.move_cursor(self.document.end)
+        return self.text
 
     def put_between(self, start: int, end: int, text: str) -> None:
         """Replace a part, given by indices into `text`, with the cursor behind it."""
@@ -117,14 +114,14 @@ class Composer(TextArea):
         return (row, index)
 
     async def _on_key(self, event: events.Key) -> None:
-        # Textual looks bindings up in the app: with priority before the keys still on their
-        # way here, otherwise after them. Typed fast, Enter would send a text that lacks its end, or
-        # has the beginning of the next one.
+        # Textual looks bindings up in the app, behind the characters that are already on their way
+        # here. Typed fast, Enter would send the beginning of the next message, and Backspace would
+        # delete the wrong character.
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
-            if binding.action in _IN_ORDER:
+            if await self.app.run_action(binding.action, self):
                 event.prevent_default()
                 event.stop()
-                await self.run_action(binding.action)
+                return
 
     def action_submit(self) -> None:
         """Send what is written."""

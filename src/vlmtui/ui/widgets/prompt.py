@@ -80,6 +80,7 @@ class Prompt(Vertical):
         self._completions = Completions()
         self._hint = Hint()
         self._composer = Composer()
+        self._put: str | None = None
 
     def compose(self) -> ComposeResult:
         """The composer; the rest is hidden at first, and can wait until the first paint is over."""
@@ -99,7 +100,7 @@ class Prompt(Vertical):
 
     @text.setter
     def text(self, text: str) -> None:
-        self._composer.put(text)
+        self._put = self._composer.put(text)
 
     def focus_composer(self, typed: str = "") -> None:
         """Go on typing, with a character that was typed elsewhere."""
@@ -134,8 +135,12 @@ class Prompt(Vertical):
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        self.say()
         self.post_message(self.Edited(self.text))
+        put, self._put = self._put, None
+        if put == self.text:
+            self.close_list()  # nobody typed it: nothing to complete, and the hint still holds
+            return
+        self.say()
         fragment = self._fragment()
         if fragment is None or (not fragment.path and not self._after_at(fragment)):
             self.close_list()
