@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -12,6 +13,9 @@ def main() -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.
     """
+    # imports make many objects that all stay; looking for garbage among them took a fifth of the
+    # time to the first paint. Whoever runs for long turns it on again.
+    gc.disable()
     try:
         _occupy_standard_streams()
         from vlmtui.cli import run

@@ -157,8 +157,11 @@ def ask(prompt: str, images: tuple[str, ...], **options: Any) -> int:
     """
     if [prompt, *images].count("-") > 1:
         raise click.UsageError("Standard input can be read once: for the prompt or for one image.")
+    import gc
+
     from vlmtui.ask import Question, answer
 
+    gc.enable()  # off since `__main__`
     with _ended_by_signals():
         answered = answer(Question(prompt=prompt, images=images, **options))
     return 0 if answered else INTERRUPTED

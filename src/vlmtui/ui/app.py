@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -119,6 +120,8 @@ class VlmtuiApp(App[int]):
         self.call_after_refresh(self._after_first_paint)
 
     def _after_first_paint(self) -> None:
+        gc.freeze()  # what was imported stays
+        gc.enable()  # off since `__main__`
         for failure in self._themes.failures:
             reason = printable.line(f"{failure.path}: {failure.reason}")
             self.notify(reason, title="A theme can't be used", severity="warning", markup=False)
