@@ -19,7 +19,7 @@ import click
 from click_default_group import DefaultGroup
 
 from vlmtui import __version__
-from vlmtui.errors import EngineCrashed, InputError, VlmtuiError
+from vlmtui.errors import EngineCrashed, VlmtuiError
 
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells have it: 128 + SIGINT."""
@@ -96,9 +96,6 @@ def vlmtui() -> None:
 @click.option("--continue", "-c", "continue_last", is_flag=True, help="Open the last chat.")
 def chat(model: str | None, mmproj: str | None, continue_last: bool) -> int:
     """Open the chat in this terminal."""
-    for stream in (sys.stdin, sys.stdout):
-        if stream is None or not stream.isatty():
-            raise InputError("The chat needs a terminal", "In scripts, use `vlmtui ask`.")
     from vlmtui.settings import load_settings
     from vlmtui.ui.launch import launch
 

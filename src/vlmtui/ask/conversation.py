@@ -19,7 +19,6 @@ from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import StorageError
 from vlmtui.messages import ImagePart, Message, assistant, system, user
-from vlmtui.models.library import resolve
 from vlmtui.settings import Settings, load_settings
 
 _CANCEL_PATIENCE_S = 3.0
@@ -43,7 +42,7 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
     """
     settings = load_settings()
     texts = question.texts()
-    load = _load(question, settings)
+    load = question.load(settings)
     progress = Progress(wanted=not question.plain)
     output: Output
     if question.as_json:
@@ -59,7 +58,7 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
         cleanup.callback(engine.close)
         conversation = _Conversation(engine, output, progress, question, parts)
         try:
-            return conversation.run(load, texts, question.sampling(settings), settings)
+            return conversation.run(load, texts, question.chosen(settings), settings)
         except StdoutClosed:
             # whoever read has enough: not a failure
             return True
@@ -180,21 +179,6 @@ class _EventStream:
             if item is None or isinstance(item, BaseException):
                 return
             yield item
-
-
-def _load(question: Question, settings: Settings) -> Load:
-    """Which model, and how."""
-    own = question.model is None
-    mmproj = settings.mmproj if own and question.mmproj is None else question.mmproj
-    model = resolve(settings.model if question.model is None else question.model, mmproj)
-    return Load(
-        model=str(model.path),
-        mmproj=None if model.mmproj is None else str(model.mmproj),
-        name=model.name,
-        ctx=settings.ctx if question.ctx is None else question.ctx,
-        gpu_layers=settings.gpu_layers,
-        threads=settings.threads,
-    )
 
 
 def _engine_log(cleanup: ExitStack) -> Path:

@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
 import msgspec
 
+from vlmtui.chat.requests import load_request, sampling
 from vlmtui.engine import images
-from vlmtui.engine.base import Sampling
+from vlmtui.engine.base import Load, Sampling
 from vlmtui.errors import EmptyPrompt, ImageEmpty, ImageError, ImageTooLarge, InputError
 from vlmtui.messages import ImagePart
 from vlmtui.settings import Settings
@@ -22,9 +22,6 @@ STDIN = "-"
 
 MAX_PROMPT_BYTES = 16 * 1024 * 1024
 """More can't be meant: it is a thousand times the context of most models."""
-
-
-_Number = TypeVar("_Number", int, float)
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,17 +46,20 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     plain: bool = False
     """Nothing but the answer, on a terminal too."""
 
-    def sampling(self, settings: Settings) -> Sampling:
+    def load(self, settings: Settings) -> Load:
+        """Which model to load, and how.
+
+        Raises:
+            ModelNotFound: There is no such model.
+        """
+        load = load_request(settings, self.model, self.mmproj)
+        return load if self.ctx is None else msgspec.structs.replace(load, ctx=self.ctx)
+
+    def chosen(self, settings: Settings) -> Sampling:
         """The settings' sampling, with what was asked for instead."""
-        return Sampling(
-            temperature=_first(self.temperature, settings.temperature),
-            top_k=_first(self.top_k, settings.top_k),
-            top_p=_first(self.top_p, settings.top_p),
-            min_p=_first(self.min_p, settings.min_p),
-            repeat_penalty=settings.repeat_penalty,
-            seed=self.seed,
-            max_tokens=_first(self.max_tokens, settings.max_tokens),
-        )
+        names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return msgspec.structs.replace(sampling(settings), **given)
 
     def texts(self) -> tuple[str, ...]:
         """What the user says in each turn, the prompt read from standard input if need be.
@@ -165,7 +165,3 @@ def _read_prompt() -> str:
             "Ask about a part of it.",
         )
     return content.decode("utf-8-sig", "replace").rstrip("\r\n")
-
-
-def _first(asked: _Number | None, default: _Number) -> _Number:
-    return default if asked is None else asked

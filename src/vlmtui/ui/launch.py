@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import paths
-from vlmtui.engine.base import Load, Sampling
+from vlmtui.chat.requests import load_request, sampling
+from vlmtui.engine.base import Load
 from vlmtui.errors import InputError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.models import library
@@ -48,7 +49,8 @@ def launch(
         InputError: There is no terminal, or no such model.
         StorageError: The chats can't be opened.
     """
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not all(stream is not None and stream.isatty() for stream in streams):
         raise InputError("The chat needs a terminal", "Use `vlmtui ask` in scripts and pipes.")
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     try:
@@ -112,37 +114,6 @@ class Backstage:
             self._session.close()
         if self._database is not None:
             self._database.close()
-
-
-def load_request(settings: Settings, model: str | None, mmproj: str | None) -> Load:
-    """What the engine is asked to load.
-
-    Raises:
-        ModelNotFound: There is no such model.
-    """
-    if model is None:
-        model, mmproj = settings.model, mmproj or settings.mmproj
-    installed = library.resolve(model, mmproj)
-    return Load(
-        model=str(installed.path),
-        mmproj=str(installed.mmproj) if installed.mmproj is not None else None,
-        name=installed.name,
-        ctx=settings.ctx,
-        gpu_layers=settings.gpu_layers,
-        threads=settings.threads,
-    )
-
-
-def sampling(settings: Settings) -> Sampling:
-    """How the settings want the next token chosen."""
-    return Sampling(
-        temperature=settings.temperature,
-        top_k=settings.top_k,
-        top_p=settings.top_p,
-        min_p=settings.min_p,
-        repeat_penalty=settings.repeat_penalty,
-        max_tokens=settings.max_tokens,
-    )
 
 
 def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:

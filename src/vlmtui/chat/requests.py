@@ -1,0 +1,43 @@
+"""From the settings to what an engine is asked: which model to load, and how to choose tokens."""
+
+from __future__ import annotations
+
+from vlmtui.engine.base import Load, Sampling
+from vlmtui.models import library
+from vlmtui.settings import Settings
+
+
+def load_request(settings: Settings, model: str | None = None, mmproj: str | None = None) -> Load:
+    """What the engine is asked to load.
+
+    Args:
+        settings: The user's settings.
+        model: Name or path of a model, instead of the one in the settings.
+        mmproj: Path of its projector.
+
+    Raises:
+        ModelNotFound: There is no such model.
+    """
+    if model is None:
+        model, mmproj = settings.model, mmproj or settings.mmproj
+    installed = library.resolve(model, mmproj)
+    return Load(
+        model=str(installed.path),
+        mmproj=str(installed.mmproj) if installed.mmproj is not None else None,
+        name=installed.name,
+        ctx=settings.ctx,
+        gpu_layers=settings.gpu_layers,
+        threads=settings.threads,
+    )
+
+
+def sampling(settings: Settings) -> Sampling:
+    """How the settings want the next token chosen."""
+    return Sampling(
+        temperature=settings.temperature,
+        top_k=settings.top_k,
+        top_p=settings.top_p,
+        min_p=settings.min_p,
+        repeat_penalty=settings.repeat_penalty,
+        max_tokens=settings.max_tokens,
+    )
