@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -22,21 +21,22 @@ def main() -> int:
     parser.add_argument("--tower-steps", type=int, default=900)
     parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--processes", type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument("--processes", type=int, default=2)
     a = parser.parse_args()
     work = a.work.absolute()
     export = (a.export or work / "gguf").absolute()
     work.mkdir(parents=True, exist_ok=True)
     common = ["--seed", str(a.seed), "--processes", str(a.processes)]
     pool = str(work / "pool")
+    files = ["--model", str(export / "demo-q8_0.gguf")]
+    files += ["--mmproj", str(export / "demo-mmproj-f16.gguf")]
     # each step has a process of its own, so that the memory of one is gone before the next
     steps = [
         ["pool", pool, "--shards", str(a.shards), *common],
         ["tokenizer", str(work / "tokenizer"), "--seed", str(a.seed)],
         ["train_tower", pool, str(work), "--steps", str(a.tower_steps), *common],
         ["train", pool, str(work), str(export), "--steps", str(a.steps), *common],
-        ["evaluate", "--model", str(export / "demo-q8_0.gguf")]
-        + ["--mmproj", str(export / "demo-mmproj-f16.gguf"), "--json", str(work / "exam.json")],
+        ["evaluate", *files, "--json", str(work / "exam.json")],
     ]
     for module, *arguments in steps:
         done = work / f"{module}.done"

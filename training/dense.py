@@ -14,6 +14,9 @@ from torch import Tensor
 from training.pool import Shard
 from training.render import GRID
 
+UNKNOWN = -100
+"""Label of what has no right answer; torch's cross entropy leaves it out."""
+
 Labels = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -23,8 +26,9 @@ def dense_labels(shard: Shard, rows: np.ndarray) -> Labels:
     Returns:
         Kind (0 is background), colour, cell, log of the size (NaN off the shapes) and whether the
         patch is the middle one of its shape, each [B, GRID * GRID], and the number of shapes minus
-        one, [B].
+        one, or ``UNKNOWN`` for a picture without a scene, [B].
     """
+    known = shard.shapes[rows][:, 0, 0] >= 0
     objects = shard.objects[rows].reshape(len(rows), -1).astype(np.int64)
     shapes = shard.shapes[rows]
     table = np.zeros((len(rows), 5, 4), np.float32)
@@ -48,7 +52,7 @@ def dense_labels(shard: Shard, rows: np.ndarray) -> Labels:
         torch.from_numpy(shard.cells[rows].reshape(len(rows), -1).astype(np.int64)),
         torch.from_numpy(size),
         torch.from_numpy(middle.clip(0, 1)),
-        torch.from_numpy((shapes[..., 0] >= 0).sum(1) - 1),
+        torch.from_numpy(np.where(known, (shapes[..., 0] >= 0).sum(1) - 1, UNKNOWN)),
     )
 
 

@@ -17,9 +17,12 @@ import numpy as np
 from training.paint import render
 from training.render import GRID, PATCH, SIDE, letterbox
 from training.scenes import COLORS, KINDS, Scene, Shape, random_scene
+from training.strangers import stranger
 
 SHARD = 5000
 """Scenes in one shard (about 310 MB)."""
+STRANGERS = 0.025
+"""Share of pictures that show no scene at all."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def cell_labels(size: tuple[int, int]) -> np.ndarray:
     return np.where(inside, row[:, None] * 3 + column[None] + 1, 0).astype(np.uint8)
 
 
-def make_shard(seed: int, number: int, folder: Path, count: int = SHARD) -> Path:
+def make_shard(
+    seed: int, number: int, folder: Path, count: int = SHARD, strangers: float = STRANGERS
+) -> Path:
     """Draw one shard and write it; a shard that is there already is left alone."""
     path = folder / f"{number:03d}"
     if (path / "shapes.npy").exists():
@@ -75,8 +80,11 @@ def make_shard(seed: int, number: int, folder: Path, count: int = SHARD) -> Path
     cells = np.zeros((count, GRID, GRID), np.uint8)
     shapes = np.full((count, 4, 4), -1, np.float32)
     for i in range(count):
-        scene = random_scene(rng)
-        image, objects[i] = render(scene, rng)
+        if rng.random() < strangers:
+            scene, image = Scene(()), stranger(rng)
+        else:
+            scene = random_scene(rng)
+            image, objects[i] = render(scene, rng)
         images[i] = np.asarray(letterbox(image))
         cells[i] = cell_labels(image.size)
         for j, s in enumerate(scene.shapes):
