@@ -103,11 +103,7 @@ class VlmtuiApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that don't have them."""
-        return {
-            "text-dim": "ansi_bright_black",
-            "user-bar": "ansi_magenta",
-            "answer-bar": "ansi_cyan",
-        }
+        return themes.VARIABLES
 
     def get_default_screen(self) -> ChatScreen:
         """The chat, and not a blank screen that would be painted before it."""

@@ -64,7 +64,7 @@ def split_paths(argument: str) -> list[str]:
     A quote that is never closed runs to the end.
     """
     paths = []
-    for match in re.finditer(r""""([^"]*)"?|'([^']*)'|((?:\\.|[^\s\\])+)""", argument):
+    for match in re.finditer(r""""([^"]*)"?|'([^']*)'?|((?:\\.|[^\s\\])+)""", argument):
         double, single, bare = match.groups()
         path = double if double is not None else single
         paths.append(path if path is not None else re.sub(r"\\(.)", r"\1", bare))

@@ -24,7 +24,7 @@ from vlmtui.ui.themes import load_themes
 if TYPE_CHECKING:
     from vlmtui.chat.session import ChatSession
     from vlmtui.engine.client import EngineClient
-    from vlmtui.storage.database import Database
+    from vlmtui.storage.chats import ChatStore
 
 
 def launch(
@@ -75,7 +75,7 @@ class Backstage:
         self._settings = settings
         self._continue_last = continue_last
         self._engine: EngineClient | None = None
-        self._database: Database | None = None
+        self._store: ChatStore | None = None
         self._session: ChatSession | None = None
 
     def open(self) -> ChatSession:
@@ -90,8 +90,7 @@ class Backstage:
         from vlmtui.storage.database import Database
         from vlmtui.storage.images import ImageStore
 
-        self._database = Database(paths.database_path())
-        store = ChatStore(self._database)
+        store = self._store = ChatStore(Database(paths.database_path()))
         self._engine = EngineClient(paths.engine_log_path())
         self._session = ChatSession(
             self._engine,
@@ -112,8 +111,8 @@ class Backstage:
         """Close what was opened. Safe to call twice."""
         if self._session is not None:
             self._session.close()
-        if self._database is not None:
-            self._database.close()
+        if self._store is not None:
+            self._store.close()
 
 
 def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:

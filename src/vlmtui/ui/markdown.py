@@ -46,7 +46,10 @@ def render(source: str, width: int, *, highlight: bool = True) -> list[Content]:
     Returns:
         One `Content` a line, none wider than `width`.
     """
-    return _Layout(highlight).blocks(_tree(source), max(width, 1))
+    lines = _Layout(highlight).blocks(_tree(source), max(width, 1))
+    if not lines and source.strip():  # nested deeper than the parser goes
+        return Content(source).wrap(max(width, 1))
+    return lines
 
 
 def _tree(source: str) -> list[SyntaxTreeNode]:

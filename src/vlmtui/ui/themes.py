@@ -15,6 +15,13 @@ from textual.theme import Theme
 
 DEFAULT = "vlmtui-dark"
 
+VARIABLES = {
+    "text-dim": "ansi_bright_black",
+    "user-bar": "ansi_magenta",
+    "answer-bar": "ansi_cyan",
+}
+"""Our own CSS variables, for themes that don't set them."""
+
 
 class Colors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Textual's base colours; those left out are derived from the others."""

@@ -19,6 +19,7 @@ from vlmtui.engine.base import Delta, Trimmed
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
+from vlmtui.storage.records import Draft
 from vlmtui.ui import commands
 from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
@@ -112,6 +113,7 @@ class ChatScreen(ChatWork):
         self._unsent: tuple[str, tuple[ImagePart, ...]] | None = None
         self._turn = False
         self._again = False
+        self._left = False
         self._last_in_chat: ImagePart | None = None
         self._not_before = 0.0
         self._draft_timer: Timer | None = None
@@ -140,7 +142,7 @@ class ChatScreen(ChatWork):
         from vlmtui.ui.widgets.status_strip import StatusStrip
 
         self.open_session()
-        self.restore()
+        self.restore(draft=True)
         self.load_model()
         strip = StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot)
         pane = SidePane().data_bind(ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot)
@@ -164,14 +166,20 @@ class ChatScreen(ChatWork):
         await self.transcript.show(event.thread)
         pictures = [image for stored in event.thread for image in stored.message.images]
         self._last_in_chat = pictures[-1] if pictures else None
-        if not self.prompt.text and not self.images:
+        if event.draft != Draft() and not self.prompt.text and not self.images:
             self.prompt.text = event.draft.text
             self.images = event.draft.images
         self._choose_image()
+        if event.error is not None:
+            await self._tell(event.error)
 
     async def on_chat_work_restore_failed(self, event: ChatWork.RestoreFailed) -> None:
         """Begin anew, and say why."""
         await self._tell(event.error)
+
+    def on_chat_work_open_failed(self) -> None:
+        """Show nothing more; the application leaves."""
+        self._left = True
 
     def on_prompt_edited(self, event: Prompt.Edited) -> None:
         """Keep the text a moment after the last change."""
@@ -297,6 +305,8 @@ class ChatScreen(ChatWork):
             self.call_next(self._take_inbox)
 
     async def _take_inbox(self) -> None:
+        if self._left:
+            return  # what still comes is on disk, and the widgets are going
         began = time.monotonic()
         figures = self.figures
         words: list[str] = []
@@ -368,11 +378,14 @@ class ChatScreen(ChatWork):
                 self._answer.finish(self._answer.text, "failed", None)
             else:
                 await self._answer.remove()
-        if self._again:
-            self.restore()
-        await self._tell(error)
+        if self._again:  # the earlier answer may be back
+            self.restore(error=error)
+        else:
+            await self._tell(error)
 
     async def _tell(self, error: VlmtuiError) -> None:
+        if self._left:
+            return
         details = ""
         if isinstance(error, EngineCrashed):
             self.figures = unloaded(self.figures)
@@ -383,6 +396,7 @@ class ChatScreen(ChatWork):
 
     def leave(self) -> Worker[None]:
         """Save the composer, stop what runs, end the engine; done when the worker is."""
+        self._left = True
         if self._turn:
             self.figures = stopping(self.figures)
         return self.close_session(self.prompt.text, self.images)

