@@ -1,0 +1,37 @@
+"""Every benchmark runs, and prints figures with a ratio. What the ratio is, tests don't judge."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("followup", "--model", "small", "--threads", "1"),
+        ("decode", "--model", "small"),
+        ("startup",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_prints_figures_as_json(command: tuple[str, ...]) -> None:
+    name, *arguments = command
+    file = ROOT / "bench" / f"{name}.py"
+    done = subprocess.run(
+        [sys.executable, str(file), *arguments, "--repeats", "1", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["ratio"] > 0
+    assert figures["repeats"] == 1
