@@ -144,6 +144,18 @@ def test_a_picture_alone_is_a_question(run: Run, picture: Callable[..., Path]) -
     assert run("ask", *GREEDY, "--image", picture("red circle at left"), "").code == 0
 
 
+def test_arguments_need_not_be_utf_8(run: Run, tmp_path: Path, endless: Path) -> None:
+    assert run("ask", *GREEDY, "--system", "a\udcff", "Hello\udcff").code == 0
+    odd = tmp_path / "na\udcffme.gguf"
+    odd.symlink_to(endless)
+    assert run("ask", "--model", odd, "--max-tokens", "1", "Hello").code == 0  # a link is followed
+    odd.unlink()
+    odd.write_bytes(endless.read_bytes())
+    ended = run("ask", "--model", odd, "Hello")
+    assert ended.code == 2
+    assert "not valid UTF-8" in ended.err
+
+
 def test_settings_are_the_defaults(run: Run, home: Path, endless: Path) -> None:
     (home / "config").mkdir(parents=True)
     file = home / "config" / "config.toml"

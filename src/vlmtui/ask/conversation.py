@@ -89,7 +89,7 @@ class _Conversation:
             self._load_model(load)
         except KeyboardInterrupt:
             return False
-        preset = settings.system if self._question.system is None else self._question.system
+        preset = self._question.preset(settings)
         messages: list[Message] = [system(preset)] if preset.strip() else []
         before: Turn | None = None
         for text in texts:

@@ -61,6 +61,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return msgspec.structs.replace(sampling(settings), **given)
 
+    def preset(self, settings: Settings) -> str:
+        """The system prompt; empty for none."""
+        return settings.system if self.system is None else readable(self.system)
+
     def texts(self) -> tuple[str, ...]:
         """What the user says in each turn, the prompt read from standard input if need be.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vlmtui.engine.base import Load, Sampling
+from vlmtui.errors import InputError
 from vlmtui.models import library
 from vlmtui.settings import Settings
 
@@ -16,11 +17,14 @@ def load_request(settings: Settings, model: str | None = None, mmproj: str | Non
         mmproj: Path of its projector.
 
     Raises:
-        ModelNotFound: There is no such model.
+        InputError: There is no such model, or its path is no text.
     """
     if model is None:
         model, mmproj = settings.model, mmproj or settings.mmproj
     installed = library.resolve(model, mmproj)
+    for path in (installed.path, installed.mmproj):
+        if path is not None and not _is_text(str(path)):
+            raise InputError(f"The name of {path} is not valid UTF-8", "Rename the file.")
     return Load(
         model=str(installed.path),
         mmproj=str(installed.mmproj) if installed.mmproj is not None else None,
@@ -41,3 +45,8 @@ def sampling(settings: Settings) -> Sampling:
         repeat_penalty=settings.repeat_penalty,
         max_tokens=settings.max_tokens,
     )
+
+
+def _is_text(path: str) -> bool:
+    """Whether the path can travel to the engine; bytes that are no UTF-8 are lone surrogates."""
+    return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
