@@ -184,7 +184,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _complain(error: VlmtuiError) -> None:
     """Say on standard error what happened and what to do."""
-    from vlmtui.ui.printable import prose
+    from vlmtui.printable import prose
 
     lines = [f"vlmtui: {error.message}"]
     if error.hint:

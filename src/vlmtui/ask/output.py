@@ -28,7 +28,7 @@ from vlmtui.engine.base import (
     Trimmed,
 )
 from vlmtui.errors import VlmtuiError
-from vlmtui.ui.printable import ProseStream
+from vlmtui.printable import ProseStream
 
 _ERASE_LINE = "\r\x1b[K"
 _REFRESH_S = 0.1

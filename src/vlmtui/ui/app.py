@@ -15,9 +15,10 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
-from vlmtui.ui import printable, themes
+from vlmtui.ui import themes
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.screens.chat_work import ChatWork
 from vlmtui.ui.terminal import TerminalDriver

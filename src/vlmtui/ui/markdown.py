@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 from textual.content import Content
 
-from vlmtui.ui import printable
+from vlmtui import printable
 from vlmtui.ui.markdown_table import table_lines
 
 BULLETS = "•◦▪"

@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from vlmtui.ui import printable, units
+from vlmtui import printable
+from vlmtui.ui import units
 from vlmtui.ui.widgets.markdown_view import MarkdownView
 
 _ENDINGS = {

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from vlmtui import printable
 from vlmtui.messages import ImagePart
-from vlmtui.ui import printable
 
 
 class Chip(Widget, can_focus=True):

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 
-from vlmtui.ui import printable
+from vlmtui import printable
 from vlmtui.ui.completion import Candidate
 
 

@@ -6,8 +6,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from vlmtui import printable
 from vlmtui.hardware.base import Snapshot
-from vlmtui.ui import printable, units
+from vlmtui.ui import units
 from vlmtui.ui.figures import Figures, Phase
 from vlmtui.ui.widgets.meter import meter
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from vlmtui.ui import printable
+from vlmtui import printable
 
 
 class Hint(Static):

@@ -12,9 +12,10 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from vlmtui import printable
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart
-from vlmtui.ui import pictures, printable
+from vlmtui.ui import pictures
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,8 +7,8 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from vlmtui import printable
 from vlmtui.messages import ImagePart, Message
-from vlmtui.ui import printable
 from vlmtui.ui.widgets.picture import Picture
 
 CAPTION = 40

@@ -8,7 +8,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from vlmtui.ui import completion, printable, units
+from vlmtui import printable
+from vlmtui.ui import completion, units
 from vlmtui.ui.figures import Figures, Phase
 
 LOGO = ("╻ ╻╻  ┏┳┓╺┳╸╻ ╻╻", "┃┏┛┃  ┃┃┃ ┃ ┃ ┃┃", "┗┛ ┗━╸╹ ╹ ╹ ┗━┛╹")

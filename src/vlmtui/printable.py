@@ -1,8 +1,8 @@
 """Foreign text made safe to print: no control characters, no reordering, nothing undisplayable.
 
-Everything that was not written in this package passes through here before a widget sees it: model
-output, file names, chat titles, error texts, pasted text. Markup is not the concern of this module:
-widgets show text as `Content`, which is never parsed as markup.
+Everything that was not written in this package passes through here before a widget or a terminal
+sees it: model output, file names, chat titles, error texts, pasted text. Markup is not the concern
+of this module: widgets show text as `Content`, which is never parsed as markup.
 """
 
 from __future__ import annotations

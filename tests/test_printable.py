@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.ui.printable import ProseStream, line, prose
+from vlmtui.printable import ProseStream, line, prose
 
 
 def test_an_escape_sequence_becomes_visible_text() -> None:
