@@ -247,6 +247,9 @@ def test_a_picture_damaged_behind_its_header_is_code_2(
     ended = run("ask", "--image", image, "What is it?")
     assert ended.code == 2
     assert str(image) in ended.err
+    piped = run("ask", "--image", "-", "What is it?", stdin=image.read_bytes())
+    assert piped.code == 2
+    assert "The picture on standard input is damaged" in piped.err
 
 
 def test_errors_come_without_json(run: Run) -> None:

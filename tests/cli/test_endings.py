@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -112,24 +113,20 @@ def test_ctrl_c_keeps_what_was_printed_and_ends_the_engine(
     wait_gone(engine)
 
 
-def test_ctrl_c_with_json_prints_the_text_so_far(endless: Path) -> None:
-    follow_ups = ("--then", "And on") * 20  # more than it can answer in the second below
-    process = subprocess.Popen(
-        [*PROGRAM, *map(str, long_answer(endless)), "--json", *follow_ups],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + PATIENCE
-    while not children(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
-    assert err == ""
-    assert '"finish_reason": "cancelled"' in out
-    assert out.startswith("[")
+def test_ctrl_c_with_json_prints_the_text_so_far(
+    terminals: list[Terminal], endless: Path, tmp_path: Path
+) -> None:
+    follow_ups = ("--then", "And on") * 20  # more than it can answer before the key is pressed
+    file = tmp_path / "answer.json"
+    with file.open("wb") as out:
+        terminal = Terminal(*long_answer(endless), "--json", *follow_ups, stdout=out.fileno())
+    terminals.append(terminal)
+    terminal.read_until(r"answering, \d+ tokens")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+    turns = json.loads(file.read_text())
+    assert turns[-1]["finish_reason"] == "cancelled"
+    assert turns[0]["text"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import threading
 import time
@@ -15,11 +14,11 @@ from vlmtui import paths
 from vlmtui.ask.output import JsonOutput, Output, Progress, StdoutClosed, TextOutput
 from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import Turn
-from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
+from vlmtui.engine.base import Engine, Event, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
-from vlmtui.errors import StorageError
-from vlmtui.messages import ImagePart, Message, assistant, system, user
-from vlmtui.settings import Settings, load_settings
+from vlmtui.errors import ImageError, StorageError
+from vlmtui.messages import Message, assistant, system, user
+from vlmtui.settings import load_settings
 
 _CANCEL_PATIENCE_S = 3.0
 """A cancel takes effect within one prefill batch; a board that needs longer is not waited for."""
@@ -52,13 +51,18 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
     with ExitStack() as cleanup:
         cleanup.callback(progress.clear)
         pictures = cleanup.enter_context(Pictures())
-        parts = tuple(pictures.part(path) for path in question.images)
         if engine is None:
             engine = EngineClient(_engine_log(cleanup))
         cleanup.callback(engine.close)
-        conversation = _Conversation(engine, output, progress, question, parts)
+        conversation = _Conversation(engine, output, progress)
         try:
-            return conversation.run(load, texts, question.chosen(settings), settings)
+            first = user(texts[0], tuple(pictures.part(path) for path in question.images))
+            asked = (first, *(user(text) for text in texts[1:]))
+            return conversation.load(load) and conversation.ask(
+                question.system_prompt(settings), asked, question.sampling(settings)
+            )
+        except ImageError as error:
+            raise pictures.as_named(error) from None
         except StdoutClosed:
             # whoever read has enough: not a failure
             return True
@@ -67,60 +71,52 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
 class _Conversation:
     """Turns of one conversation, one after the other."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        output: Output,
-        progress: Progress,
-        question: Question,
-        pictures: tuple[ImagePart, ...],
-    ) -> None:
+    def __init__(self, engine: Engine, output: Output, progress: Progress) -> None:
         self._engine = engine
         self._output = output
         self._progress = progress
-        self._question = question
-        self._pictures = pictures
         self._load_s = 0.0
 
-    def run(
-        self, load: Load, texts: tuple[str, ...], sampling: Sampling, settings: Settings
-    ) -> bool:
-        try:
-            self._load_model(load)
-        except KeyboardInterrupt:
-            return False
-        preset = self._question.preset(settings)
-        messages: list[Message] = [system(preset)] if preset.strip() else []
-        before: Turn | None = None
-        for text in texts:
-            messages.append(user(text, self._pictures if before is None else ()))
-            turn = Turn(self._pictures, self._question.images, before, load_s=self._load_s)
-            interrupted = self._ask(Generate(tuple(messages), sampling), turn)
-            self._output.end(turn)
-            if interrupted:
-                self._output.close()
-                return False
-            messages.append(assistant(turn.text))
-            before = turn
-            self._load_s = 0.0
-        self._output.close()
-        return True
-
-    def _load_model(self, load: Load) -> None:
-        stream = _EventStream(self._engine.load(load))
+    def load(self, request: Load) -> bool:
+        """Load the model; False when that was interrupted."""
+        stream = _EventStream(self._engine.load(request))
         try:
             for event in stream:
                 self._progress.event(event)
+                if isinstance(event, Loaded):
+                    self._load_s = event.info.load_s
         except KeyboardInterrupt:
             self._engine.cancel()
             for _ in stream.rest():
                 pass
-            raise
-        if self._engine.info is not None:
-            self._load_s = self._engine.info.load_s
+            return False
+        return True
 
-    def _ask(self, request: Generate, turn: Turn) -> bool:
-        """One turn; True when it was interrupted."""
+    def ask(self, preset: str, asked: tuple[Message, ...], sampling: Sampling) -> bool:
+        """Ask turn by turn; False when that was interrupted.
+
+        Args:
+            preset: System prompt; empty for none.
+            asked: The user's messages.
+            sampling: Of every answer.
+        """
+        messages = [system(preset)] if preset.strip() else []
+        turn: Turn | None = None
+        for message in asked:
+            messages.append(message)
+            pictures = tuple(image for earlier in messages for image in earlier.images)
+            turn = Turn(pictures, before=turn, load_s=self._load_s)
+            self._load_s = 0.0
+            whole = self._answer(Generate(tuple(messages), sampling), turn)
+            self._output.end(turn)
+            if not whole:
+                break
+            messages.append(assistant(turn.text))
+        self._output.close()
+        return whole
+
+    def _answer(self, request: Generate, turn: Turn) -> bool:
+        """One turn; False when it was interrupted."""
         stream = _EventStream(self._engine.generate(request))
         try:
             for event in stream:
@@ -129,12 +125,12 @@ class _Conversation:
             self._engine.cancel()
             for event in stream.rest():
                 self._take(event, turn)
-            return True
+            return False
         except BaseException:
             # the terminal's line is whole again before anybody writes an error
             self._output.abandon()
             raise
-        return False
+        return True
 
     def _take(self, event: Event, turn: Turn) -> None:
         self._progress.event(event)
@@ -187,6 +183,4 @@ def _engine_log(cleanup: ExitStack) -> Path:
         return paths.engine_log_path()
     except StorageError:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-log-"))
-        if sys.stderr is not None and sys.stderr.isatty():
-            print("vlmtui: no place for a log in the home directory", file=sys.stderr)
         return Path(folder, "engine.log")

@@ -10,15 +10,24 @@ from types import TracebackType
 
 import msgspec
 
-from vlmtui.chat.requests import load_request, sampling
+from vlmtui.chat import requests
 from vlmtui.engine import images
 from vlmtui.engine.base import Load, Sampling
-from vlmtui.errors import EmptyPrompt, ImageEmpty, ImageError, ImageTooLarge, InputError
+from vlmtui.errors import (
+    EmptyPrompt,
+    ImageEmpty,
+    ImageError,
+    ImageTooLarge,
+    InputError,
+    StorageError,
+)
 from vlmtui.messages import ImagePart
 from vlmtui.settings import Settings
 
 STDIN = "-"
 """Stands for standard input, as a prompt or as the path of a picture."""
+
+_COPY = "stdin"
 
 MAX_PROMPT_BYTES = 16 * 1024 * 1024
 """More can't be meant: it is a thousand times the context of most models."""
@@ -52,16 +61,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ModelNotFound: There is no such model.
         """
-        load = load_request(settings, self.model, self.mmproj)
+        load = requests.load_request(settings, self.model, self.mmproj)
         return load if self.ctx is None else msgspec.structs.replace(load, ctx=self.ctx)
 
-    def chosen(self, settings: Settings) -> Sampling:
+    def sampling(self, settings: Settings) -> Sampling:
         """The settings' sampling, with what was asked for instead."""
         names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return msgspec.structs.replace(sampling(settings), **given)
+        return msgspec.structs.replace(requests.sampling(settings), **given)
 
-    def preset(self, settings: Settings) -> str:
+    def system_prompt(self, settings: Settings) -> str:
         """The system prompt; empty for none."""
         return settings.system if self.system is None else readable(self.system)
 
@@ -112,18 +121,19 @@ class Pictures:
             ImageError: It can't be used; the error names the file and what to do.
         """
         if path == STDIN:
-            return self._inspected(self._copy_of_stdin(), name=STDIN)
-        return self._inspected(Path(os.path.abspath(os.path.expanduser(path))), name=path)
+            file = self._copy_of_stdin()
+        else:
+            file = Path(os.path.abspath(os.path.expanduser(path)))
+        info = images.inspect(file)
+        return ImagePart(str(file), info.sha256, path, info.width, info.height)
 
-    def _inspected(self, file: Path, name: str) -> ImagePart:
-        try:
-            info = images.inspect(file)
-        except ImageError as error:
-            if name != STDIN:
-                raise
-            message = error.message.replace(str(file), "The picture on standard input")
-            raise type(error)(message, "Pipe a whole picture file into the command.") from None
-        return ImagePart(str(file), info.sha256, name, info.width, info.height)
+    def as_named(self, error: ImageError) -> ImageError:
+        """The error, with our copy of a picture called what it is a copy of."""
+        if self._directory is None or self._directory.name not in error.message:
+            return error
+        copy = str(Path(self._directory.name, _COPY))
+        message = error.message.replace(copy, "The picture on standard input")
+        return type(error)(message, "Pipe a whole picture file into the command.")
 
     def _copy_of_stdin(self) -> Path:
         if sys.stdin is None or sys.stdin.isatty():
@@ -131,24 +141,27 @@ class Pictures:
                 "There is no picture on standard input",
                 "Pipe one into the command: vlmtui ask --image - … < picture.png",
             )
-        self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
-        file = Path(self._directory.name, "stdin")
-        size = 0
-        with file.open("wb") as copy:
-            while chunk := sys.stdin.buffer.read(1 << 20):
-                size += len(chunk)
-                if size > images.MAX_FILE_BYTES:
-                    raise ImageTooLarge(
-                        "The picture on standard input is larger than "
-                        f"{images.MAX_FILE_BYTES / 1e6:.0f} MB",
-                        "Save it smaller, for example as JPEG.",
-                    )
-                copy.write(chunk)
-        if not size:
+        content = sys.stdin.buffer.read(images.MAX_FILE_BYTES + 1)
+        if not content:
             raise ImageEmpty(
                 "The picture on standard input is empty (0 bytes)",
                 "Did the command before the pipe fail?",
             )
+        if len(content) > images.MAX_FILE_BYTES:
+            limit = f"{images.MAX_FILE_BYTES / 1e6:.0f} MB"
+            raise ImageTooLarge(
+                f"The picture on standard input is larger than {limit}",
+                "Save it smaller, for example as JPEG.",
+            )
+        try:
+            self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
+            file = Path(self._directory.name, _COPY)
+            file.write_bytes(content)
+        except OSError as error:
+            raise StorageError(
+                f"The picture on standard input can't be kept for a moment: {error.strerror}",
+                "Make room for temporary files, or name another place for them in TMPDIR.",
+            ) from error
         return file
 
 

@@ -12,22 +12,16 @@ class Turn:
     """What a turn came to so far."""
 
     def __init__(
-        self,
-        pictures: tuple[ImagePart, ...],
-        names: tuple[str, ...],
-        before: Turn | None,
-        load_s: float,
+        self, pictures: tuple[ImagePart, ...], *, before: Turn | None, load_s: float
     ) -> None:
         """Begin.
 
         Args:
             pictures: All pictures of the conversation.
-            names: How the user named each of them.
             before: The turn before this one.
             load_s: Seconds the model took to load for this turn, 0 when it was loaded.
         """
         self._pictures = pictures
-        self._names = names
         self._tokens: dict[int, int] = {} if before is None else before._tokens.copy()
         self._encode_s: dict[int, float] = {}
         self._first_picture = 0
@@ -73,7 +67,7 @@ class Turn:
             "finish_reason": self.reason,
             "images": [
                 {
-                    "path": self._names[index],
+                    "path": picture.name,
                     "width": picture.width,
                     "height": picture.height,
                     "tokens": self._tokens.get(index, 0),
