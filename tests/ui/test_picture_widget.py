@@ -3,8 +3,9 @@ from __future__ import annotations
 from textual.app import ComposeResult
 
 from tests.ui.conftest import Stage, WidgetHost, shown, until
-from vlmtui.messages import ImagePart
+from vlmtui.messages import ImagePart, user
 from vlmtui.ui.widgets.picture import Picture
+from vlmtui.ui.widgets.question import Question
 
 
 class Host(WidgetHost):
@@ -33,3 +34,19 @@ async def test_a_picture_that_is_gone_says_so(stage: Stage) -> None:
     async with Host(part).run_test(size=(60, 20)) as pilot:
         await until(pilot, lambda: "There is no file" in shown(pilot))
         assert "/nowhere/[red]x.png" in shown(pilot)
+
+
+async def test_several_pictures_share_the_width(stage: Stage) -> None:
+    session = stage.session()
+    parts = [session.attach(stage.picture(f"{n}.png", (400 + n, 100))) for n in range(3)]
+
+    class Asked(WidgetHost):
+        def compose(self) -> ComposeResult:
+            yield Question(user("Which?", tuple(parts)))
+
+    async with Asked().run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: "▄" in shown(pilot))
+        regions = [picture.region for picture in pilot.app.query(Picture)]
+        assert all(20 <= region.width <= 33 for region in regions)
+        assert len({region.y for region in regions}) == 1
+        assert max(region.right for region in regions) <= 100

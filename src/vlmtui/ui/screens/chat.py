@@ -39,6 +39,13 @@ takes more than about a ninth of a core however long the answer is."""
 
 _DRAFT_SECONDS = 0.5
 
+_DOING = {
+    "load": "loading the model",
+    "encode": "encoding a picture",
+    "prefill": "reading the prompt",
+    "decode": "answering",
+}
+
 
 class ChatScreen(ChatWork):
     """The screen that vlmtui opens."""
@@ -389,7 +396,7 @@ class ChatScreen(ChatWork):
         details = ""
         if isinstance(error, EngineCrashed):
             self.figures = unloaded(self.figures)
-            details = f"It was busy with: {error.phase}" if error.phase else ""
+            details = f"It was {_DOING.get(error.phase, error.phase)}" if error.phase else ""
             if self._log_path is not None and str(self._log_path) not in error.hint:
                 details += f"\nIts log: {self._log_path}"
         await self.transcript.tell(error.message, error.hint, details.strip(), error=True)

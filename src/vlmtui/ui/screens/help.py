@@ -16,20 +16,16 @@ from vlmtui.ui import commands
 KEYS = (
     ("Enter", "send"),
     ("Ctrl+J, Alt+Enter", "new line"),
-    ("Esc", "stop the answer; what is there stays"),
+    ("Esc", "stop the answer; its text stays"),
     ("Tab", "complete a path or a command"),
     ("Backspace", "at the start of the text: remove the last picture"),
     ("PgUp, PgDn", "scroll; Ctrl+Home and Ctrl+End: to the ends"),
     ("Ctrl+C", "copy what is selected (mouse, Shift+arrows)"),
     ("Ctrl+Z, Ctrl+Y", "undo, redo"),
-    ("F1", "this help"),
     ("Ctrl+Q", "quit; everything is saved"),
 )
 
-PICTURES = (
-    ("@path", 'anywhere in a message; also @"my pic.png"'),
-    ("\\@", "a plain @"),
-)
+PICTURES = (("@path", 'anywhere in a message; also @"my pic.png"; \\@ is a plain @'),)
 
 _KEY_WIDTH = 19
 
@@ -53,6 +49,7 @@ class HelpScreen(ModalScreen[None]):
             border-title-style: bold;
             border-subtitle-color: $text-dim;
             background: $surface;
+            scrollbar-size-vertical: 1;
         }
         & Static {
             height: auto;

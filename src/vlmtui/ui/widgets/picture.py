@@ -89,7 +89,8 @@ class Picture(Widget):
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """Columns that the picture takes in its container."""
-        return self._cells(container.width, viewport)[0]
+        # a container that asks what its content would like to have passes no width
+        return self._cells(container.width or viewport.width, viewport)[0]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Rows that the picture takes at this width."""

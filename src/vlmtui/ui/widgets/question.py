@@ -35,7 +35,6 @@ class Question(Vertical):
         }
         & .figure {
             width: auto;
-            max-width: 1fr;
             height: auto;
             margin: 0 2 0 0;
         }
@@ -60,7 +59,9 @@ class Question(Vertical):
         if images:
             with Horizontal(classes="pictures"):
                 for image in images:
-                    yield Figure(image)
+                    figure = Figure(image)
+                    figure.styles.max_width = f"{100 // len(images)}%"
+                    yield figure
         if text := self._message.text:
             yield Static(Content(printable.prose(text)), classes="text")
 
