@@ -144,6 +144,21 @@ def test_a_signal_to_go_leaves_nothing_running(endless: Path, number: signal.Sig
     wait_gone(engine)
 
 
+def test_a_killed_engine_is_an_error_that_says_so(endless: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, long_answer(endless))], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    begun = process.stdout.read(20)
+    for child in children(process.pid):
+        child.kill()
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert (begun + out).endswith(b"\n")
+    assert b"engine" in err
+    assert b"Traceback" not in err
+
+
 def test_ctrl_c_while_nothing_is_imported_yet_shows_no_traceback() -> None:
     for delay in (0.03, 0.06, 0.1, 0.15, 0.25):
         process = subprocess.Popen(
