@@ -25,7 +25,7 @@ KEYS = (
     ("Ctrl+Q", "quit; everything is saved"),
 )
 
-PICTURES = (("@path", 'anywhere in a message; also @"my pic.png"; \\@ is a plain @'),)
+PICTURES = (("@path", 'in a message; also @"my pic.png"; \\@ is a plain @'),)
 
 _KEY_WIDTH = 19
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from textual.content import Content
 
-_EIGHTHS = " ▏▎▍▌▋▊▉"
-
 
 def meter(fraction: float, width: int, style: str) -> Content:
-    """Draw a bar.
+    """Draw a bar. The empty part is a thinner line, so that it is told apart without colours.
 
     Args:
         fraction: 0 to 1; more or less is cut off.
         width: Cells.
         style: Of the filled part.
     """
-    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
-    full, part = divmod(eighths, 8)
-    bar = "█" * full + (_EIGHTHS[part] if part else "")
-    return Content.assemble((bar.ljust(width), f"{style} on $panel"))
+    halves = round(max(0.0, min(1.0, fraction)) * width * 2)
+    if fraction > 0:
+        halves = max(halves, 1)
+    full, half = divmod(halves, 2)
+    bar = "━" * full + "╸" * half
+    return Content.assemble((bar, style), ("─" * (width - len(bar)), "$border-blurred"))
