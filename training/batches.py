@@ -82,10 +82,10 @@ class Batches:
         pictures: list[tuple[int, int]] = []
         while len(rows) < count:
             lot = rng.random()
-            number = 0 if lot < 0.03 else 2 if lot < 0.25 else 1
+            number = 0 if lot < 0.03 else 2 if lot < 0.42 else 1
             mine = [self._next_picture() for _ in range(number)]
             scenes: list[Scene] = [self.shards[s].scene(i) for s, i in mine]
-            talk = make_talk(scenes, max(8, longest // 14), rng, rng.random() < 0.65)
+            talk = make_talk(scenes, max(8, longest // 14), rng, rng.random() < 0.7)
             ids, labels, starts, shown = self.tokenizer.talk(talk, IMAGE_TOKENS, longest, rng)
             if not starts:
                 continue  # its first message alone was too long
@@ -108,6 +108,14 @@ class Batches:
             torch.from_numpy(positions_out),
             torch.from_numpy(labels_out),
         )
+
+    def more_pictures(self, count: int) -> tuple[Tensor, Labels]:
+        """Pictures without talk, for the tower's dense lessons alone.
+
+        Returns:
+            uint8 [count, SIDE, SIDE, 3] and their labels.
+        """
+        return self._pictures([self._next_picture() for _ in range(count)])
 
     def _pictures(self, pictures: list[tuple[int, int]]) -> tuple[Tensor, Labels]:
         images = np.stack([self.shards[s].images[i] for s, i in pictures])

@@ -134,7 +134,7 @@ ASKERS: dict[Asker, int] = {
     q.count: 12,
     q.exists: 16,
     q.where: 18,
-    q.bigger: 16,
+    q.bigger: 22,
     q.describe: 9,
     count_some: 5,
     extreme: 4,

@@ -212,22 +212,23 @@ class DemoModel(nn.Module):
             if name.endswith(("out.weight", "down.weight")):
                 nn.init.normal_(parameter, std=0.04 / math.sqrt(2 * c.layers))
 
-    def forward(self, pixels: Tensor, ids: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Run pictures and text together.
+    def forward(self, features: Tensor, ids: Tensor, positions: Tensor) -> Tensor:
+        """Read text with pictures in it.
 
         Args:
-            pixels: [I, SIDE, SIDE, 3], normalised, in the order in which they stand in the batch.
+            features: [I, IMAGE_TOKENS, vision width] from the tower, in the order in which the
+                pictures stand in the batch.
             ids: [B, T] token ids; -1 where an image token stands.
             positions: [B, T].
 
         Returns:
-            Final states [B, T, D] and the tower's features [I, IMAGE_TOKENS, vision width].
+            Final states [B, T, D].
         """
-        features = self.tower(pixels)
         x = self.llama.embed(ids.clamp(min=0))
         image_tokens = self.projector(features).reshape(-1, self.config.width)
         x = x.masked_scatter((ids < 0)[..., None], image_tokens.to(x.dtype))
-        return self.llama(x, positions), features
+        states: Tensor = self.llama(x, positions)
+        return states
 
 
 def normalise(images: Tensor) -> Tensor:

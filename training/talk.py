@@ -108,7 +108,7 @@ def about_two(first: Scene, second: Scene, rng: random.Random) -> Turn:
     if not first.shapes or not second.shapes:
         return Turn("off topic", off_topic(rng), REPLY)
     lot = rng.random()
-    if lot < 0.3:
+    if lot < 0.32:
         return _more(first, second, rng)
     if lot < 0.4:
         return _which_has(first, second, rng)
@@ -184,7 +184,7 @@ def make_talk(scenes: list[Scene], turns: int, rng: random.Random, one_message: 
     shown: list[int] = []
     every = list(range(len(scenes)))
     pending = [every] if one_message else [[i] for i in every]
-    late = rng.randint(1, max(1, turns - 2))
+    late = rng.randint(1, 5)
     last: Turn | None = None
     while len(talk.exchanges) < turns:
         if not scenes or (not shown and rng.random() < 0.06):

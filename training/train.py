@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.batches import Batch, Batches
-from training.dense import dense_loss
+from training.dense import Labels, dense_loss
 from training.export import export
 from training.model import Config, DemoModel, normalise
 from training.optimizer import Optimizer
@@ -21,11 +21,11 @@ from training.pool import load_shards
 from training.tokenizer import IGNORED, Tokenizer
 from training.train_tower import jitter
 
-LENGTHS = ((32, 232),) * 11 + ((14, 480),)
-"""Conversations a batch and process, and their greatest length in tokens; drawn by lot."""
+LENGTHS = ((1.0, 250),) * 11 + ((0.45, 480),)
+"""Share of ``--talks`` in a batch, and the greatest length of each in tokens; they take turns."""
 
 
-def rate(step: int, steps: int, peak: float, warmup: int = 150, cooldown: float = 0.35) -> float:
+def rate(step: int, steps: int, peak: float, warmup: int = 150, cooldown: float = 0.3) -> float:
     """Learning rate: linear warm-up, a plateau, then linearly to nearly nothing.
 
     The plateau lets a run be prolonged: only the cool-down depends on ``steps``
@@ -35,16 +35,24 @@ def rate(step: int, steps: int, peak: float, warmup: int = 150, cooldown: float 
     return peak * max(0.01, min(1.0, (step + 1) / warmup, left))
 
 
-def losses(model: DemoModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+def losses(
+    model: DemoModel, batch: Batch, extra: tuple[Tensor, Labels]
+) -> tuple[Tensor, Tensor, Tensor]:
     """Loss of the answers, share of answer tokens that came out right, and the dense loss."""
+    labels = [torch.cat(pair) for pair in zip(batch.dense, extra[1], strict=True)]
     with torch.autocast("cpu", torch.bfloat16):
-        states, features = model(jitter(normalise(batch.images)), batch.ids, batch.positions)
+        pixels = jitter(normalise(torch.cat((batch.images, extra[0]))))
+        features = model.tower(pixels)
+        states = model(features[: len(batch.images)], batch.ids, batch.positions)
         patch, count = model.dense(features)
         said = batch.labels != IGNORED
         logits = (states[said] @ model.llama.embed.weight.T).float()
     target = batch.labels[said]
     right = (logits.argmax(-1) == target).float().mean()
-    return F.cross_entropy(logits, target), right, dense_loss(patch, count, batch.dense)
+    seen = dense_loss(
+        patch, count, (labels[0], labels[1], labels[2], labels[3], labels[4], labels[5])
+    )
+    return F.cross_entropy(logits, target), right, seen
 
 
 def update_average(average: dict[str, Tensor], model: DemoModel, step: int) -> None:
@@ -85,10 +93,12 @@ def train(rank: int, world: int, a: argparse.Namespace) -> None:
     began, first = time.time(), step
     seen = 0
     while step < a.steps:
-        count, longest = LENGTHS[(step * 5) % len(LENGTHS)]
+        share, longest = LENGTHS[(step * 5) % len(LENGTHS)]
+        count = round(share * a.talks)
         batch = batches.next(count, longest)
+        extra = batches.more_pictures(a.pictures)
         lr = rate(step, a.steps, a.rate)
-        answers, right, dense = losses(model, batch)
+        answers, right, dense = losses(model, batch, extra)
         optimizer.zero_grad()
         (answers + a.dense * dense).backward()
         average_gradients(parameters, world)
@@ -121,6 +131,10 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     parser.add_argument("export", type=Path, help="folder of the GGUF files")
     parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--talks", type=int, default=32, help="conversations a step and process")
+    parser.add_argument(
+        "--pictures", type=int, default=24, help="more pictures for the tower alone"
+    )
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--dense", type=float, default=1.0, help="weight of the dense loss")
     parser.add_argument("--seed", type=int, default=20261123)
