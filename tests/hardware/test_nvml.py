@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from vlmtui.hardware import nvml as module
 from vlmtui.hardware.base import Figures
 from vlmtui.hardware.nvml import NvmlProbe
+from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
 
 GIB = 1024**3
 ENGINE = 4711
@@ -90,7 +92,7 @@ def told(what: object) -> object:
 
 
 def read(*gpus: Gpu, pid: int | None = ENGINE) -> Figures:
-    return NvmlProbe(FakeNvml(*gpus)).read(pid)
+    return NvmlProbe(FakeNvml(*gpus)).read(pid, Figures())
 
 
 def test_a_desktop_gpu_tells_everything() -> None:
@@ -143,7 +145,7 @@ def test_a_gpu_that_refuses_every_question_gives_no_figures() -> None:
 
 def test_a_driver_that_does_not_answer_gives_no_figures() -> None:
     probe = NvmlProbe(FakeNvml(Gpu(), broken=True))
-    assert probe.read(ENGINE) == Figures()
+    assert probe.read(ENGINE, Figures()) == Figures()
     probe.close()
 
 
@@ -153,7 +155,16 @@ def test_closing_lets_go_of_the_driver() -> None:
     probe.close()
     probe.close()
     assert nvml.opened == 0
-    assert probe.read(ENGINE) == Figures()
+    assert probe.read(ENGINE, Figures()) == Figures()
+
+
+def test_a_driver_that_was_exchanged_raises_so_that_a_new_probe_is_made() -> None:
+    gpu = Gpu()
+    probe = NvmlProbe(FakeNvml(gpu))
+    assert probe.read(ENGINE, Figures())["gpu_load"] == 0.42
+    gpu.memory = gpu.utilization = gpu.processes = None
+    with pytest.raises(NVMLError):
+        probe.read(ENGINE, Figures())
 
 
 def test_without_the_drivers_library_nothing_is_imported(
@@ -161,6 +172,27 @@ def test_without_the_drivers_library_nothing_is_imported(
 ) -> None:
     monkeypatch.setattr(module, "_LIBRARY", "libno-such-library.so.1")
     assert module.load_nvml() is None
-    probe = NvmlProbe()
-    assert probe.read(ENGINE) == Figures()
-    probe.close()
+    assert module.find() is None
+
+
+@pytest.mark.parametrize(
+    "nvml", [FakeNvml(), FakeNvml(Gpu("Orin (nvgpu)")), FakeNvml(Gpu(), broken=True)]
+)
+def test_a_driver_without_a_usable_gpu_is_no_source(
+    monkeypatch: pytest.MonkeyPatch, nvml: FakeNvml
+) -> None:
+    monkeypatch.setattr(module, "load_nvml", lambda: nvml)
+    assert module.find() is None
+    assert nvml.opened == 0
+
+
+def test_a_gpu_is_a_source_unless_the_files_of_another_machine_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "load_nvml", lambda: FakeNvml(Gpu()))
+    monkeypatch.delenv(SYSROOT_VARIABLE, raising=False)
+    probe = module.find()
+    assert probe is not None
+    assert probe.read(None, Figures())["gpu_load"] == 0.42
+    monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path))
+    assert module.find() is None

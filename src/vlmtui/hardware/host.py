@@ -25,7 +25,7 @@ class HostProbe:
         self._engine: psutil.Process | None = None
         self._cpu_began = False
 
-    def read(self, engine_pid: int | None) -> Figures:
+    def read(self, engine_pid: int | None, known: Figures) -> Figures:
         """Measure now; the processor's load is known from the second time on."""
         memory = self._psutil.virtual_memory()
         figures = Figures(
@@ -33,10 +33,12 @@ class HostProbe:
             ram_available_bytes=memory.available,
             ui_rss_bytes=self._self.memory_info().rss,
         )
-        # The load is counted between two calls; what the first one returns means nothing.
+        # Loads are counted between two calls; what the first ones return means nothing.
         load = self._psutil.cpu_percent(interval=None)
+        cores = self._psutil.cpu_percent(interval=None, percpu=True)
         if self._cpu_began:
             figures["cpu_load"] = load / 100
+            figures["cpu_core_loads"] = tuple(core / 100 for core in cores)
         self._cpu_began = True
         if engine_pid is not None:
             try:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from vlmtui.hardware.base import Figures
+from vlmtui.hardware.sysroot import Sysroot
 
 _LIBRARY = "libnvidia-ml.so.1"
 _STUB = "(nvgpu)"
@@ -31,48 +32,67 @@ def load_nvml() -> Any | None:
     return pynvml
 
 
+def find() -> NvmlProbe | None:
+    """The probe, where the driver's library is and has a GPU that it can tell of."""
+    nvml = load_nvml() if Sysroot().real else None  # a copy of another machine's files has no GPU
+    if nvml is None:
+        return None
+    probe = NvmlProbe(nvml)
+    if probe.gpus:
+        return probe
+    probe.close()
+    return None
+
+
 class NvmlProbe:
     """Reads the GPUs that the engine is on, or all of them while it is on none."""
 
-    def __init__(self, nvml: Any | None = None) -> None:
-        """Open NVML; where that fails the probe has no figures.
+    def __init__(self, nvml: Any) -> None:
+        """Open NVML; where that fails the probe has no GPUs and no figures.
 
         Args:
-            nvml: The bindings, the module `pynvml`; None looks for them.
+            nvml: The bindings, the module `pynvml`.
         """
-        self._nvml = load_nvml() if nvml is None else nvml
-        self._gpus: list[Any] = []
-        if self._nvml is None:
-            return
+        self._nvml: Any | None = nvml
+        self._answered = False
+        self._error: Exception | None = None
+        self.gpus: list[Any] = []
         try:
-            self._nvml.nvmlInit()
-        except self._nvml.NVMLError:
+            nvml.nvmlInit()
+        except nvml.NVMLError:
             self._nvml = None
             return
-        with suppress(self._nvml.NVMLError):
-            for index in range(self._nvml.nvmlDeviceGetCount()):
-                gpu = self._nvml.nvmlDeviceGetHandleByIndex(index)
+        with suppress(nvml.NVMLError):
+            for index in range(nvml.nvmlDeviceGetCount()):
+                gpu = nvml.nvmlDeviceGetHandleByIndex(index)
                 if not self._is_stub(gpu):
-                    self._gpus.append(gpu)
+                    self.gpus.append(gpu)
 
-    def read(self, engine_pid: int | None) -> Figures:
-        """Measure now."""
+    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+        """Measure now.
+
+        Raises:
+            NVMLError: No question is answered any more, as when the driver was exchanged.
+        """
         figures = Figures()
         if self._nvml is None:
             return figures
-        held = [self._held_by(gpu, engine_pid) for gpu in self._gpus]
-        gpus = [gpu for gpu, used in zip(self._gpus, held, strict=True) if used] or self._gpus
+        held = [self._held_by(gpu, engine_pid) for gpu in self.gpus]
+        gpus = [gpu for gpu, used in zip(self.gpus, held, strict=True) if used] or self.gpus
         if any(held):
             figures["engine_gpu_bytes"] = sum(used or 0 for used in held)
         memory = [self._ask(self._nvml.nvmlDeviceGetMemoryInfo, gpu) for gpu in gpus]
-        known = [info for info in memory if info is not None and info.total]
-        if known:
-            figures["gpu_used_bytes"] = sum(info.used for info in known)
-            figures["gpu_total_bytes"] = sum(info.total for info in known)
+        whole = [info for info in memory if info is not None and info.total]
+        if whole:
+            figures["gpu_used_bytes"] = sum(info.used for info in whole)
+            figures["gpu_total_bytes"] = sum(info.total for info in whole)
         loads = [self._ask(self._nvml.nvmlDeviceGetUtilizationRates, gpu) for gpu in gpus]
         busy = [rates.gpu / 100 for rates in loads if rates is not None]
         if busy:
             figures["gpu_load"] = max(busy)
+        if self._answered and not figures and self._error is not None:
+            raise self._error
+        self._answered = self._answered or bool(figures)
         return figures
 
     def close(self) -> None:
@@ -103,5 +123,6 @@ class NvmlProbe:
         assert self._nvml is not None
         try:
             return question(gpu)
-        except self._nvml.NVMLError:
+        except self._nvml.NVMLError as error:
+            self._error = error
             return None

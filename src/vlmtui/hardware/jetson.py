@@ -1,0 +1,283 @@
+"""A Jetson's figures from /proc and /sys: Orin, Xavier, Thor, and the older boards' GPU.
+
+Needs neither root nor any program; only the engine's share of GPU memory is in a file that is
+root's alone. Where things lie is looked up once a minute, so a driver that comes late is found.
+Thor's GPU load is not here but in NVML. This module starts no processes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from os.path import exists  # False, too, for what may not be looked at
+from pathlib import Path
+
+from vlmtui.hardware import sysroot
+from vlmtui.hardware.base import Figures, Rail, Temperature
+from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
+from vlmtui.hardware.sysroot import Sysroot
+
+_CHIPS = frozenset({"ga10b", "gv11b", "gp10b", "gb10b"})
+"""GPUs of Orin, Xavier, TX2 and Thor, as the device tree names them."""
+
+_GPU_NAMES = _CHIPS | {"gpu"}
+_GPU_CLOCK = "gpu-gpc"
+"""Begins the name of Thor's clock domain, which has no entry in the device tree."""
+
+_OLDER_GPUS = ("/sys/devices/platform/gpu.0", "/sys/devices/gpu.0")
+_CLIENTS = "/sys/kernel/debug/nvmap/iovmm/clients"
+
+_LOOK_AGAIN_S = 60.0
+_SMOOTHING_S = 2.0
+"""Time constant of the GPU's load: the file tells of a few milliseconds, and one token's kernels
+with the gaps between them make it jump from 0 to 99 %."""
+
+_MEMORY = re.compile(r"^(MemTotal|MemAvailable|NvMapMemUsed):\s+([0-9]{1,15}) kB", re.MULTILINE)
+_RELEASE = re.compile(r"R([0-9]+)\b.*?REVISION:\s*([0-9]+(?:\.[0-9]+)*)")
+_MODE = re.compile(r"pmode:0*([0-9]{1,6})")
+_MODE_NAME = re.compile(r"POWER_MODEL\s+ID=([0-9]{1,6})\s+NAME=([\w.+-]{1,40})")
+_CLIENT = re.compile(r"\s([0-9]{1,10})\s+([0-9]{1,15})K$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """The files of one measured rail; power is either told or volts times amperes."""
+
+    name: str
+    millivolts: Path
+    milliamperes: Path
+    microwatts: Path
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where this board keeps its figures."""
+
+    board: str | None
+    l4t: str | None
+    load: Path | None
+    clock: Path | None
+    zones: tuple[tuple[str, Path], ...]
+    channels: tuple[_Channel, ...]
+    modes: dict[str, str] = field(default_factory=dict)
+
+
+def find() -> JetsonProbe | None:
+    """The probe, on a Jetson."""
+    root = Sysroot()
+    return JetsonProbe(root) if is_jetson(root) else None
+
+
+def is_jetson(root: Sysroot) -> bool:
+    """Whether this is one, also in a container, which sees only a part of the files."""
+    if "nvidia,tegra" in (root.text("/proc/device-tree/compatible") or ""):
+        return True
+    if "Jetson" in (root.text("/proc/device-tree/model") or ""):
+        return True
+    if exists(root.path("/etc/nv_tegra_release")):
+        return True
+    devices = root.glob("/sys/class/devfreq/*")
+    return any(_device_name(device) in _CHIPS for device in devices) or any(
+        exists(root.path(gpu)) for gpu in _OLDER_GPUS
+    )
+
+
+class JetsonProbe:
+    """Reads what the board's kernel tells everyone."""
+
+    def __init__(self, root: Sysroot, clock: Callable[[], float] = time.monotonic) -> None:
+        """Look where things lie.
+
+        Args:
+            root: Where to read.
+            clock: Seconds from any point.
+        """
+        self._root = root
+        self._clock = clock
+        self._load: float | None = None
+        self._load_read = 0.0
+        self._looked = clock()
+        self._layout = _look(root)
+
+    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+        """Measure now; a file that can't be read costs its own figure only."""
+        now = self._clock()
+        if now - self._looked >= _LOOK_AGAIN_S:
+            self._looked = now
+            self._layout = _look(self._root)
+        layout = self._layout
+        figures = Figures(shared_memory=True)
+        if layout.board is not None:
+            figures["board_name"] = layout.board
+        if layout.l4t is not None:
+            figures["l4t"] = layout.l4t
+        self._add_gpu(figures, now)
+        self._add_memory(figures, engine_pid)
+        if temperatures := _temperatures(layout.zones):
+            figures["temperatures"] = temperatures
+        if rails := _rails(layout.channels):
+            figures["power_rails"] = rails
+            if (watts := total_watts(rails)) is not None:
+                figures["power_w"] = watts
+        if (mode := self._power_mode()) is not None:
+            figures["power_mode"] = mode
+        return figures
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _add_gpu(self, figures: Figures, now: float) -> None:
+        if (load := self._smooth_load(now)) is not None:
+            figures["gpu_load"] = load
+        if (clock := self._layout.clock) is not None:
+            if (hertz := _positive(clock / "cur_freq")) is not None:
+                figures["gpu_clock_hz"] = hertz
+            if (hertz := _positive(clock / "max_freq")) is not None:
+                figures["gpu_clock_max_hz"] = hertz
+
+    def _smooth_load(self, now: float) -> float | None:
+        """The load, each new value weighing more the longer the last one is ago."""
+        path = self._layout.load
+        tenths = sysroot.number(path) if path is not None else None
+        if tenths is None or not 0 <= tenths <= 1000:
+            self._load = None
+            return None
+        load = tenths / 1000
+        if self._load is not None:
+            weight = 1 - math.exp((self._load_read - now) / _SMOOTHING_S)
+            load = self._load + weight * (load - self._load)
+        self._load, self._load_read = load, now
+        return load
+
+    def _add_memory(self, figures: Figures, engine_pid: int | None) -> None:
+        found = dict(_MEMORY.findall(self._root.text("/proc/meminfo") or ""))
+        if "MemTotal" in found and "MemAvailable" in found:
+            figures["ram_total_bytes"] = int(found["MemTotal"]) * 1024
+            figures["ram_available_bytes"] = int(found["MemAvailable"]) * 1024
+        if "NvMapMemUsed" in found:
+            figures["gpu_used_bytes"] = int(found["NvMapMemUsed"]) * 1024
+        if engine_pid is None:
+            return
+        clients = _CLIENT.findall(self._root.text(_CLIENTS) or "")
+        if held := sum(int(kib) for pid, kib in clients if int(pid) == engine_pid):
+            figures["engine_gpu_bytes"] = held * 1024
+
+    def _power_mode(self) -> str | None:
+        mode = _MODE.search(self._root.text("/var/lib/nvpmodel/status") or "")
+        return self._layout.modes.get(mode[1], f"mode {mode[1]}") if mode else None
+
+
+def _look(root: Sysroot) -> _Layout:
+    release = _RELEASE.search(root.text("/etc/nv_tegra_release") or "")
+    load, clock = _find_gpu(root)
+    return _Layout(
+        board=_printable(root.text("/proc/device-tree/model")),
+        l4t=f"{release[1]}.{release[2]}" if release else None,
+        load=load,
+        clock=clock,
+        zones=_find_zones(root),
+        channels=_find_channels(root),
+        modes={
+            str(int(number)): name
+            for number, name in _MODE_NAME.findall(root.text("/etc/nvpmodel.conf") or "")
+        },
+    )
+
+
+def _find_gpu(root: Sysroot) -> tuple[Path | None, Path | None]:
+    """The file with the GPU's load, and the directory with its clock; None for what isn't there."""
+    load = clock = None
+    for device in root.glob("/sys/class/devfreq/*"):
+        if _device_name(device) in _GPU_NAMES or device.name.startswith(_GPU_CLOCK):
+            if load is None and exists(device / "device/load"):
+                load = device / "device/load"
+                clock = device
+            elif clock is None and exists(device / "cur_freq"):
+                clock = device
+    for gpu in _OLDER_GPUS:
+        if load is None and exists(root.path(gpu) / "load"):
+            load = root.path(gpu) / "load"
+        for device in (root.path(gpu), *root.glob(f"{gpu}/devfreq/*")):
+            if clock is None and exists(device / "cur_freq"):
+                clock = device
+    return load, clock
+
+
+def _device_name(device: Path) -> str:
+    """A device's name; containers hide the device tree, but the directory is named for it."""
+    return sysroot.text(device / "device/of_node/name") or device.name.rpartition(".")[2]
+
+
+def _find_zones(root: Sysroot) -> tuple[tuple[str, Path], ...]:
+    zones = []
+    for zone in sorted(root.glob("/sys/class/thermal/thermal_zone*"), key=_trailing_number):
+        name = _printable(sysroot.text(zone / "type"))
+        if name is not None:
+            zones.append((place(name), zone / "temp"))
+    return tuple(zones)
+
+
+def _trailing_number(path: Path) -> int:
+    """So that zone 10 comes after zone 9."""
+    digits = re.search(r"[0-9]{1,9}$", path.name)
+    return int(digits[0]) if digits else -1
+
+
+def _find_channels(root: Sysroot) -> tuple[_Channel, ...]:
+    """The rails of all power monitors: INA3221 with three channels, on Thor also one INA238.
+
+    A channel without a current isn't one: the INA3221 has a label too for the sum of its shunt
+    voltages. Files and units are those of the kernel's hwmon interface.
+    """
+    channels = []
+    for monitor in root.glob("/sys/bus/i2c/devices/*/hwmon/hwmon*"):
+        named = [(str(number), monitor / f"in{number}_label") for number in range(10)]
+        for number, label in (*named, ("1", monitor / "label")):
+            name = _printable(sysroot.text(label))
+            amperes = monitor / f"curr{number}_input"
+            if name is not None and name != UNCONNECTED and exists(amperes):
+                watts = monitor / f"power{number}_input"
+                channels.append(_Channel(name, monitor / f"in{number}_input", amperes, watts))
+    return tuple(channels)
+
+
+def _temperatures(zones: tuple[tuple[str, Path], ...]) -> tuple[Temperature, ...]:
+    read = ((name, sysroot.number(path)) for name, path in zones)
+    return tuple(
+        Temperature(name, value / 1000)
+        for name, value in read
+        if value is not None and plausible(value / 1000)
+    )
+
+
+def _rails(channels: tuple[_Channel, ...]) -> tuple[Rail, ...]:
+    return tuple(
+        Rail(channel.name, watts) for channel in channels if (watts := _watts(channel)) is not None
+    )
+
+
+def _watts(channel: _Channel) -> float | None:
+    """Power now. Slightly below zero is a sensor's offset at rest, and told as it is."""
+    microwatts = sysroot.number(channel.microwatts)
+    if microwatts is not None:
+        return microwatts / 1e6
+    millivolts = sysroot.number(channel.millivolts)
+    milliamperes = sysroot.number(channel.milliamperes)
+    if millivolts is None or milliamperes is None:
+        return None
+    return millivolts * milliamperes / 1e6
+
+
+def _positive(path: Path) -> int | None:
+    value = sysroot.number(path)
+    return value if value is not None and value > 0 else None
+
+
+def _printable(name: str | None) -> str | None:
+    """A name from a file as one line of characters that can be shown, at most 80; or None."""
+    if name is None:
+        return None
+    return "".join(filter(str.isprintable, name)).strip()[:80] or None

@@ -1,0 +1,71 @@
+"""The files in which a board tells its figures, at their places or below a copy of them.
+
+`VLMTUI_SYSROOT` names a directory that stands for `/`: what any board would show can then be seen
+anywhere. This is the only module that reads the variable. It does not know what the files mean.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+SYSROOT_VARIABLE = "VLMTUI_SYSROOT"
+"""Environment variable that makes the probes read below another directory than `/`."""
+
+_MOST_BYTES = 65536
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+class Sysroot:
+    """Reads small files; whatever can't be read or isn't there is None."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        """Prepare; reads nothing.
+
+        Args:
+            root: What stands for `/`; None asks the environment.
+        """
+        self._root = Path(os.environ.get(SYSROOT_VARIABLE) or "/") if root is None else root
+
+    @property
+    def real(self) -> bool:
+        """The files tell of this very machine."""
+        return self._root == Path("/")
+
+    def path(self, path: str) -> Path:
+        """Where an absolute `path` lies."""
+        return self._root / path.lstrip("/")
+
+    def glob(self, pattern: str) -> list[Path]:
+        """What there is of an absolute pattern, in order."""
+        try:
+            return sorted(self._root.glob(pattern.lstrip("/")))
+        except OSError:
+            return []
+
+    def text(self, path: str) -> str | None:
+        """Content of the file at an absolute `path`; see `text`."""
+        return text(self.path(path))
+
+
+def text(path: Path) -> str | None:
+    """Content of a small file without zero bytes and space at its ends; None if it has none."""
+    try:
+        # not blocking: nobody may be at the other end of a FIFO
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        content = os.read(descriptor, _MOST_BYTES)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return content.decode(errors="replace").strip("\0 \t\r\n") or None
+
+
+def number(path: Path) -> int | None:
+    """The whole number in a file; None where there is anything else."""
+    found = text(path)
+    return int(found) if found is not None and _NUMBER.fullmatch(found) else None

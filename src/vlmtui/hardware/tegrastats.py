@@ -1,0 +1,307 @@
+"""NVIDIA's own `tegrastats`: what its lines say, and a probe that runs it where it must.
+
+The lines differ between boards and releases, so each field is looked for by itself; what isn't
+understood is skipped, and no line can raise. The program is started only while a figure is missing
+that it may have: it is a process more on a small board.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple, cast
+
+import msgspec
+
+from vlmtui.hardware.base import Figures, Rail, Temperature
+from vlmtui.hardware.child import LineChild
+from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
+from vlmtui.hardware.sysroot import Sysroot
+
+PROGRAM = "/usr/bin/tegrastats"
+
+WANTED = frozenset({"gpu_load", "power_w"})
+"""Figures that are worth running the program for."""
+
+MISSING_S = 3.0
+"""How long one must be missing first: other probes need a moment to begin, and may stumble."""
+
+SILENT_S = 10.0
+"""Seconds after which a program that says nothing useful is given up. It prints once in one."""
+
+_FRESH_S = 3.0
+_MOST_LINES = 8
+"""So many of the newest lines are looked at, whatever pours out of the program."""
+
+_MIB = 1024 * 1024
+_UNITS = {"K": 1024, "M": _MIB, "G": 1024 * _MIB}
+_LONGEST_LINE = 16384
+
+
+class RailPower(NamedTuple):
+    """One rail, in watts; a field that the line doesn't have is None."""
+
+    name: str
+    now: float
+    average: float | None = None
+    maximum: float | None = None
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """All that one line says. Sizes in bytes, loads from 0 to 1, clocks in hertz."""
+
+    ram_used_bytes: int | None = None
+    ram_total_bytes: int | None = None
+    swap_used_bytes: int | None = None
+    swap_total_bytes: int | None = None
+
+    core_loads: tuple[float | None, ...] = ()
+    """One for each core; None for a core that is off."""
+
+    core_clocks_hz: tuple[int | None, ...] = ()
+    """As long as `core_loads`."""
+
+    emc_load: float | None = None
+    """Share of the memory's bandwidth in use; only root is told."""
+
+    emc_clock_hz: int | None = None
+    gpu_load: float | None = None
+    """Of the busiest, where there are several."""
+
+    gpu_clocks_hz: tuple[int, ...] = ()
+    """One for each part of the GPU that has its own clock."""
+
+    temperatures: tuple[Temperature, ...] = ()
+    rails: tuple[RailPower, ...] = ()
+
+    def figures(self) -> Figures:
+        """What of it a snapshot has room for."""
+        figures = Figures()
+        if self.ram_used_bytes is not None and self.ram_total_bytes is not None:
+            figures["ram_total_bytes"] = self.ram_total_bytes
+            figures["ram_available_bytes"] = max(self.ram_total_bytes - self.ram_used_bytes, 0)
+        if self.core_loads:
+            figures["cpu_core_loads"] = self.core_loads
+        if self.gpu_load is not None:
+            figures["gpu_load"] = self.gpu_load
+        if clock := max(self.gpu_clocks_hz, default=0):
+            figures["gpu_clock_hz"] = clock
+        if self.temperatures:
+            figures["temperatures"] = self.temperatures
+        if rails := tuple(Rail(rail.name, rail.now) for rail in self.rails):
+            figures["power_rails"] = rails
+            if (watts := total_watts(rails)) is not None:
+                figures["power_w"] = watts
+        return figures
+
+
+# ------------------------------------------------------------------------------------ the grammar
+
+_START = r"(?<!\S)"
+_PERCENT = r"([0-9]{1,3})%"
+_RAM = re.compile(_START + r"RAM\s+([0-9]{1,9})/([0-9]{1,9})\s?([kMG])B", re.IGNORECASE)
+_SWAP = re.compile(_START + r"SWAP\s+([0-9]{1,9})/([0-9]{1,9})\s?([kMG])B", re.IGNORECASE)
+_CPU = re.compile(_START + r"CPU\s+\[([^\[\]]{1,4000})\](?:@([0-9]{1,6}))?", re.IGNORECASE)
+_CORE = re.compile(_PERCENT + r"(?:@([0-9]{1,6}))?")
+_EMC = re.compile(_START + rf"EMC(?:_FREQ)?\s+(?:{_PERCENT})?(?:@([0-9]{{1,6}}))?")
+_GPU = re.compile(
+    _START + rf"GR3D[0-9]?(?:_FREQ)?\s+(?:{_PERCENT})?(?:@(\[[0-9,\s]{{1,400}}\]|[0-9]{{1,6}}))?"
+)
+_DEGREES = r"(-?[0-9]{1,4}(?:\.[0-9]{1,6})?)"
+_TEMPERATURE = re.compile(
+    _START + rf"([A-Z][\w.-]{{0,40}})@{_DEGREES}(?:C(?:/{_DEGREES}C?)?|/{_DEGREES}C)(?![\w.])",
+    re.IGNORECASE | re.ASCII,
+)
+_RAIL_NAME = re.compile(r"[A-Za-z][\w.+-]{0,40}", re.ASCII)
+_SURELY_RAIL = re.compile(r"(VDD|VIN|POM)", re.IGNORECASE)
+"""Begins the name of a rail. A number without unit or slash after any other name may be a clock."""
+
+_POWER = re.compile(
+    r"(-?[0-9]{1,9})(mW)?(?:/(-?[0-9]{1,9})(?:mW)?)?(?:/(-?[0-9]{1,9})(?:mW)?)?", re.IGNORECASE
+)
+
+
+def parse(line: str) -> Reading:
+    """What a line says; never raises.
+
+    Args:
+        line: Anything; only its first 16 KiB count.
+
+    Returns:
+        The fields that were understood, all others empty.
+    """
+    line = line[:_LONGEST_LINE]
+    ram_used, ram_total = _sizes(_RAM, line)
+    swap_used, swap_total = _sizes(_SWAP, line)
+    loads, clocks = _cores(line)
+    emc = _EMC.search(line)
+    gpu_load, gpu_clocks = _gpus(line)
+    return Reading(
+        ram_used_bytes=ram_used,
+        ram_total_bytes=ram_total,
+        swap_used_bytes=swap_used,
+        swap_total_bytes=swap_total,
+        core_loads=loads,
+        core_clocks_hz=clocks,
+        emc_load=_share(emc[1]) if emc else None,
+        emc_clock_hz=_hertz(emc[2]) if emc else None,
+        gpu_load=gpu_load,
+        gpu_clocks_hz=gpu_clocks,
+        temperatures=_temperatures(line),
+        rails=_rails(line),
+    )
+
+
+def _sizes(field: re.Pattern[str], line: str) -> tuple[int, int] | tuple[None, None]:
+    found = field.search(line)
+    if found is None:
+        return None, None
+    unit = _UNITS[found[3].upper()]
+    return int(found[1]) * unit, int(found[2]) * unit
+
+
+def _cores(line: str) -> tuple[tuple[float | None, ...], tuple[int | None, ...]]:
+    """Loads and clocks; the cores have a clock each, or one together."""
+    found = _CPU.search(line)
+    if found is None:
+        return (), ()
+    cores = [_CORE.fullmatch(core.strip()) for core in found[1].split(",")]
+    loads = tuple(_share(core[1]) if core else None for core in cores)
+    return loads, tuple(_hertz(core[2] or found[2]) if core else None for core in cores)
+
+
+def _gpus(line: str) -> tuple[float | None, tuple[int, ...]]:
+    loads, clocks = [], []
+    for found in _GPU.finditer(line):
+        if (load := _share(found[1])) is not None:
+            loads.append(load)
+        each = re.findall(r"[0-9]+", found[2] or "")
+        clocks += [int(clock) * 1_000_000 for clock in each if len(clock) <= 6]
+    return max(loads, default=None), tuple(clocks)
+
+
+def _temperatures(line: str) -> tuple[Temperature, ...]:
+    found = ((place(each[1]), float(each[2])) for each in _TEMPERATURE.finditer(line))
+    return tuple(Temperature(name, celsius) for name, celsius in found if plausible(celsius))
+
+
+def _rails(line: str) -> tuple[RailPower, ...]:
+    rails = []
+    for name, value in pairwise(line.split()):
+        power = _POWER.fullmatch(value)
+        if power is None or name == UNCONNECTED or not _RAIL_NAME.fullmatch(name):
+            continue
+        if power[2] or power[3] or _SURELY_RAIL.match(name):
+            now, average, maximum = (_watts(power[number]) for number in (1, 3, 4))
+            assert now is not None
+            rails.append(RailPower(name, now, average, maximum))
+    return tuple(rails)
+
+
+def _share(percent: str | None) -> float | None:
+    return int(percent) / 100 if percent is not None and int(percent) <= 100 else None
+
+
+def _hertz(megahertz: str | None) -> int | None:
+    return int(megahertz) * 1_000_000 if megahertz is not None else None
+
+
+def _watts(milliwatts: str | None) -> float | None:
+    return int(milliwatts) / 1000 if milliwatts is not None else None
+
+
+# -------------------------------------------------------------------------------------- the probe
+
+
+class TegrastatsFailed(Exception):
+    """The program ended, or says nothing."""
+
+
+def find() -> TegrastatsProbe | None:
+    """The probe, where the program is installed."""
+    root = Sysroot()
+    program = str(root.path(PROGRAM))
+    if not os.access(program, os.X_OK) or os.path.isdir(program):
+        other = shutil.which("tegrastats") if root.real else None
+        if other is None:
+            return None
+        program = os.path.abspath(other)
+    return TegrastatsProbe(program)
+
+
+class TegrastatsProbe:
+    """Runs the program while others lack what it may have, and gives what they lack."""
+
+    def __init__(self, program: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Prepare; starts nothing.
+
+        Args:
+            program: Absolute path.
+            clock: Seconds from any point.
+        """
+        self._program = program
+        self._clock = clock
+        self._child: LineChild | None = None
+        self._missing: frozenset[str] = frozenset()
+        self._missing_since = 0.0
+        self._useless: frozenset[str] = frozenset()
+        self._heard = 0.0
+        self._useful = 0.0
+        self._figures = Figures()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the program while it runs."""
+        return self._child.pid if self._child is not None else None
+
+    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+        """What the newest line says of what isn't `known`.
+
+        Raises:
+            TegrastatsFailed: The program ended, or says nothing.
+            OSError: It can't be started.
+        """
+        now = self._clock()
+        missing = WANTED - known.keys()
+        if missing != self._missing:
+            self._missing, self._missing_since = missing, now
+        if not missing or missing <= self._useless:
+            self.close()
+            return Figures()
+        if self._child is None:
+            if now - self._missing_since < MISSING_S:
+                return Figures()
+            self._child = LineChild([self._program, "--interval", "1000"])
+            self._heard = self._useful = now
+        self._listen(self._child, now)
+        if now - self._useful > SILENT_S:  # it speaks, but of other things
+            self._useless |= missing
+            self.close()
+        if now - self._heard > _FRESH_S:
+            return Figures()
+        new = {name: value for name, value in self._figures.items() if name not in known}
+        return cast(Figures, new)
+
+    def close(self) -> None:
+        """End the program."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        self._figures = Figures()
+
+    def _listen(self, child: LineChild, now: float) -> None:
+        for line in reversed(child.lines()[-_MOST_LINES:]):
+            if figures := parse(line).figures():
+                self._figures, self._heard = figures, now
+                if self._missing & figures.keys():
+                    self._useful = now
+                return
+        status = child.ended()
+        if status is not None:
+            raise TegrastatsFailed(f"it ended with status {status}")
+        if now - self._heard > SILENT_S:
+            raise TegrastatsFailed("it says nothing")
