@@ -308,8 +308,14 @@ def test_another_arm_board_is_not_a_jetson(tmp_path: Path) -> None:
 def test_a_machine_without_any_of_it_is_not_a_jetson(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path))
     assert jetson.find() is None
+
+
+def test_a_root_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(NotADirectoryError, match=SYSROOT_VARIABLE):
+        jetson.find()
 
 
 def test_without_the_variable_the_machines_own_files_are_read(

@@ -12,13 +12,13 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from os.path import exists  # False, too, for what may not be looked at
+from os.path import exists, isdir  # false, too, for what may not be looked at
 from pathlib import Path
 
 from vlmtui.hardware import sysroot
 from vlmtui.hardware.base import Figures, Rail, Temperature
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
-from vlmtui.hardware.sysroot import Sysroot
+from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
 
 _CHIPS = frozenset({"ga10b", "gv11b", "gp10b", "gb10b"})
 """GPUs of Orin, Xavier, TX2 and Thor, as the device tree names them."""
@@ -66,8 +66,14 @@ class _Layout:
 
 
 def find() -> JetsonProbe | None:
-    """The probe, on a Jetson."""
+    """The probe, on a Jetson.
+
+    Raises:
+        NotADirectoryError: The directory that should stand for `/` isn't there.
+    """
     root = Sysroot()
+    if not isdir(root.path("/")):
+        raise NotADirectoryError(f"{SYSROOT_VARIABLE} names no directory")
     return JetsonProbe(root) if is_jetson(root) else None
 
 
