@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from textual.app import App
 from textual.pilot import Pilot
 
-from tests.fakes import LOAD, PATIENCE, FakeEngine
+from tests.fakes import LOAD, FakeEngine
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Load
 from vlmtui.hardware.base import Snapshot
@@ -21,6 +21,9 @@ from vlmtui.storage.images import ImageStore
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.themes import VARIABLES, LoadedThemes, load_themes
+
+PATIENCE = 120.0
+"""Seconds to wait for what should be there at once: the machine may be busy with something else."""
 
 SNAPSHOT = Snapshot(
     time=0.0,
