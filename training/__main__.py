@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--export", type=Path, help="folder of the GGUF files; default WORK/gguf")
     parser.add_argument("--shards", type=int, default=24, help="of 5000 scenes each")
     parser.add_argument("--tower-steps", type=int, default=900)
-    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--processes", type=int, default=2)
     a = parser.parse_args()

@@ -25,7 +25,7 @@ LENGTHS = ((1.0, 250),) * 11 + ((0.45, 480),)
 """Share of ``--talks`` in a batch, and the greatest length of each in tokens; they take turns."""
 
 
-def rate(step: int, steps: int, peak: float, warmup: int = 150, cooldown: float = 0.3) -> float:
+def rate(step: int, steps: int, peak: float, warmup: int = 150, cooldown: float = 0.28) -> float:
     """Learning rate: linear warm-up, a plateau, then linearly to nearly nothing.
 
     The plateau lets a run be prolonged: only the cool-down depends on ``steps``
@@ -130,10 +130,10 @@ if __name__ == "__main__":
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("export", type=Path, help="folder of the GGUF files")
-    parser.add_argument("--steps", type=int, default=1600)
-    parser.add_argument("--talks", type=int, default=32, help="conversations a step and process")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--talks", type=int, default=20, help="conversations a step and process")
     parser.add_argument(
-        "--pictures", type=int, default=24, help="more pictures for the tower alone"
+        "--pictures", type=int, default=48, help="more pictures for the tower alone"
     )
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--dense", type=float, default=1.0, help="weight of the dense loss")

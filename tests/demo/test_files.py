@@ -97,6 +97,6 @@ def test_the_chat_template_takes_pictures_text_and_a_system_message(vocabulary: 
         Turn("user", (), "Why?"),
     ]
     assert template.render(turns) == (
-        "<|system|>Be brief.</s><|user|><1><2>Which image has more shapes?</s>"
+        "<|system|>Be brief.</s><|user|><1>\n<2>Which image has more shapes?</s>"
         "<|assistant|>The first image has more shapes.</s><|user|>Why?</s><|assistant|>"
     )
