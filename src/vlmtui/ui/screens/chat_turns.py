@@ -1,0 +1,214 @@
+"""A turn on the chat screen: it begins, its events arrive, it ends well or not.
+
+The widgets are those of `chat`; the threads behind it are those of `chat_work`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.reactive import reactive
+from textual.worker import Worker
+
+from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
+from vlmtui.engine.base import Delta, Trimmed
+from vlmtui.errors import EngineCrashed, VlmtuiError
+from vlmtui.hardware.base import Snapshot
+from vlmtui.messages import ImagePart
+from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
+from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
+from vlmtui.ui.widgets.answer import Answer
+from vlmtui.ui.widgets.prompt import Prompt
+from vlmtui.ui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from vlmtui.ui.screens.chat_work import OpenSession
+
+REDRAW_SECONDS = 0.1
+"""Least time between two updates of a streaming answer."""
+
+_COST_SHARE = 8
+"""A redraw that took long is followed by a pause this many times as long, so that drawing never
+takes more than about a ninth of a core however long the answer is."""
+
+_DOING = {
+    "load": "loading the model",
+    "encode": "encoding a picture",
+    "prefill": "reading the prompt",
+    "decode": "answering",
+}
+
+
+class ChatTurns(ChatWork):
+    """A screen with a transcript and a prompt, on which turns happen."""
+
+    figures: reactive[Figures] = reactive(Figures())
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
+    images: reactive[tuple[ImagePart, ...]] = reactive[tuple[ImagePart, ...]](())
+    """Attached to the next message."""
+
+    image: reactive[ImagePart | None] = reactive[ImagePart | None](None)
+    """What the side pane shows: attached last, or else shown last in the chat."""
+
+    def __init__(self, open_session: OpenSession, *, model: str, log: Path | None) -> None:
+        """Make the screen.
+
+        Args:
+            open_session: Opens the conversation; called in a thread, after the first paint.
+            model: What the user calls the model that will be loaded.
+            log: Where the engine writes its log.
+        """
+        super().__init__(open_session)
+        self._log_path = log
+        self._answer: Answer | None = None
+        self._unsent: tuple[str, tuple[ImagePart, ...]] | None = None
+        self._turn = False
+        self._again = False
+        self._left = False
+        self._last_in_chat: ImagePart | None = None
+        self._not_before = 0.0
+        self.set_reactive(ChatTurns.figures, Figures(phase=Phase.LOADING, model=model))
+
+    @property
+    def prompt(self) -> Prompt:
+        """The lower part."""
+        return self.query_one(Prompt)
+
+    @property
+    def transcript(self) -> Transcript:
+        """The upper part."""
+        return self.query_one(Transcript)
+
+    def _choose_image(self) -> None:
+        self.image = self.images[-1] if self.images else self._last_in_chat
+
+    # ------------------------------------------------------------------ asking
+
+    def on_chat_work_prepared(self, event: ChatWork.Prepared) -> None:
+        """Send; the text is kept until it is safely on disk."""
+        self._unsent = (event.typed, event.images)
+        # what was typed or attached in the meantime stays
+        self.prompt.take(event.typed)
+        self.images = tuple(image for image in self.images if image not in event.images)
+        self.ask(event.text, event.images)
+
+    def _begin_turn(self) -> None:
+        self._turn = True
+        self.figures = begin(self.figures, time.monotonic())
+
+    def _settle(self) -> None:
+        """No turn is going on any more."""
+        self._turn = False
+        self._again = False
+        self._answer = None
+        if self.figures.phase is not Phase.LOADING:
+            self.figures = idle(self.figures)
+
+    # ------------------------------------------------------------------ what arrives
+
+    def on_chat_work_arrived(self) -> None:
+        """Take the inbox now, or when the last redraw is long enough ago."""
+        wait = self._not_before - time.monotonic()
+        if wait > 0:
+            self.set_timer(wait, self._take_inbox)
+        else:
+            self.call_next(self._take_inbox)
+
+    async def _take_inbox(self) -> None:
+        if self._left:
+            return  # what still comes is on disk, and the widgets are going
+        began = time.monotonic()
+        figures = self.figures
+        words: list[str] = []
+        for item, when in self._inbox.take():
+            figures = fold(figures, item, when)
+            if isinstance(item, Delta):
+                words.append(item.text)
+                continue
+            self._write(words)
+            self.figures = figures
+            await self._react(item)
+            figures = self.figures
+        self._write(words)
+        self.figures = figures
+        now = time.monotonic()
+        self._not_before = max(began + REDRAW_SECONDS, now + _COST_SHARE * (now - began))
+
+    def _write(self, words: list[str]) -> None:
+        if words and self._answer is not None:
+            self._answer.append("".join(words))
+        words.clear()
+
+    async def _react(self, item: object) -> None:
+        match item:
+            case UserSaved(stored=stored):
+                self._unsent = None
+                pictures = stored.message.images
+                self._last_in_chat = pictures[-1] if pictures else self._last_in_chat
+                self._choose_image()
+                await self.transcript.ask(stored)
+            case AnswerStarted(stored=stored):
+                if self._again:
+                    await self.transcript.drop_last_answer()
+                self._answer = await self.transcript.begin_answer(stored.model or "")
+            case AnswerSaved(stored=stored) if self._answer is not None:
+                self._answer.finish(stored.message.text, stored.status, stored.stats)
+            case Trimmed(dropped=dropped, images=images):
+                await self._tell_trimmed(dropped, images)
+            case StorageWarning(message=message, hint=hint):
+                await self.transcript.tell(message, hint, error=False)
+            case TurnFailed(error=error):
+                await self._turn_failed(error)
+            case TurnEnded():
+                self._settle()
+            case LoadFailed(error=error):
+                await self._tell(error)
+            case LoadEnded() if not self._turn:
+                self.figures = idle(self.figures)
+
+    async def _tell_trimmed(self, dropped: int, images: int) -> None:
+        pictures = f", with {images} picture{'s' if images > 1 else ''}" if images else ""
+        await self.transcript.tell(
+            f"The context is full: the {dropped} oldest messages{pictures} are no longer seen "
+            "by the model",
+            "They stay in the chat; /new begins another one",
+            error=False,
+        )
+
+    async def _turn_failed(self, error: VlmtuiError) -> None:
+        if self._unsent is not None:  # it never reached the disk: give it back
+            text, images = self._unsent
+            self._unsent = None
+            if not self.prompt.text and not self.images:
+                self.prompt.text, self.images = text, images
+            self.prompt.say(error.message, error.hint, error=True)
+            return
+        if self._answer is not None:
+            if self._answer.text:
+                self._answer.finish(self._answer.text, "failed", None)
+            else:
+                await self._answer.remove()
+        if self._again:  # the earlier answer may be back
+            self.restore(error=error)
+        else:
+            await self._tell(error)
+
+    async def _tell(self, error: VlmtuiError) -> None:
+        if self._left:
+            return
+        details = ""
+        if isinstance(error, EngineCrashed):
+            self.figures = unloaded(self.figures)
+            details = f"It was {_DOING.get(error.phase, error.phase)}" if error.phase else ""
+            if self._log_path is not None and str(self._log_path) not in error.hint:
+                details += f"\nIts log: {self._log_path}"
+        await self.transcript.tell(error.message, error.hint, details.strip(), error=True)
+
+    def leave(self) -> Worker[None]:
+        """Save the composer, stop what runs, end the engine; done when the worker is."""
+        self._left = True
+        if self._turn:
+            self.figures = stopping(self.figures)
+        return self.close_session(self.prompt.text, self.images)
