@@ -82,10 +82,10 @@ class Batches:
         pictures: list[tuple[int, int]] = []
         while len(rows) < count:
             lot = rng.random()
-            number = 0 if lot < 0.03 else 2 if lot < 0.42 else 1
+            number = 0 if lot < 0.03 else 2 if lot < 0.55 else 1
             mine = [self._next_picture() for _ in range(number)]
             scenes: list[Scene] = [self.shards[s].scene(i) for s, i in mine]
-            talk = make_talk(scenes, max(8, longest // 14), rng, rng.random() < 0.7)
+            talk = make_talk(scenes, max(8, longest // 14), rng, rng.random() < 0.75)
             ids, labels, starts, shown = self.tokenizer.talk(talk, IMAGE_TOKENS, longest, rng)
             if not starts:
                 continue  # its first message alone was too long

@@ -175,8 +175,8 @@ class Llama(nn.Module):
         self.blocks = nn.ModuleList(Block(c) for _ in range(c.layers))
         self.norm = nn.RMSNorm(c.width, eps=c.eps)
 
-    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        """Embeddings [B, T, D] at positions [B, T] -> normalised states [B, T, D]."""
+    def forward(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings [B, T, D] at positions [B, T] -> states after layer 2 and at the end."""
         half = self.config.width // self.config.heads // 2
         exponent = torch.arange(half, device=x.device, dtype=torch.float32) / half
         angles = positions[:, None, :, None].float() * self.config.rope_base**-exponent
@@ -185,10 +185,12 @@ class Llama(nn.Module):
             cos, sin = cos.bfloat16(), sin.bfloat16()
         t = x.shape[1]
         mask = torch.full((t, t), -math.inf, device=x.device, dtype=cos.dtype).triu(1)
-        for block in self.blocks:
+        early = x
+        for number, block in enumerate(self.blocks, 1):
             x = block(x, cos, sin, mask)
-        states: Tensor = self.norm(x)
-        return states
+            if number == 2:
+                early = x
+        return early, self.norm(x)
 
 
 class DemoModel(nn.Module):
@@ -201,6 +203,7 @@ class DemoModel(nn.Module):
         self.dense = Dense(c)
         self.projector = Projector(c)
         self.llama = Llama(c)
+        self.order = nn.Linear(c.width, 2)
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(
@@ -212,7 +215,7 @@ class DemoModel(nn.Module):
             if name.endswith(("out.weight", "down.weight")):
                 nn.init.normal_(parameter, std=0.04 / math.sqrt(2 * c.layers))
 
-    def forward(self, features: Tensor, ids: Tensor, positions: Tensor) -> Tensor:
+    def forward(self, features: Tensor, ids: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Read text with pictures in it.
 
         Args:
@@ -222,13 +225,14 @@ class DemoModel(nn.Module):
             positions: [B, T].
 
         Returns:
-            Final states [B, T, D].
+            Final states [B, T, D]; and for training, at each of the image tokens, the scores of
+            being in the conversation's first and second picture [I * IMAGE_TOKENS, 2].
         """
         x = self.llama.embed(ids.clamp(min=0))
         image_tokens = self.projector(features).reshape(-1, self.config.width)
         x = x.masked_scatter((ids < 0)[..., None], image_tokens.to(x.dtype))
-        states: Tensor = self.llama(x, positions)
-        return states
+        early, states = self.llama(x, positions)
+        return states, self.order(early[ids < 0])
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -108,26 +108,41 @@ def about_two(first: Scene, second: Scene, rng: random.Random) -> Turn:
     if not first.shapes or not second.shapes:
         return Turn("off topic", off_topic(rng), REPLY)
     lot = rng.random()
-    if lot < 0.32:
+    if lot < 0.25:
         return _more(first, second, rng)
-    if lot < 0.4:
+    if lot < 0.32:
         return _which_has(first, second, rng)
-    if lot < 0.44:
+    if lot < 0.36:
         one = q.describe_answer(first, "The first image has")
         two = q.describe_answer(second, "The second image has")
         return Turn("two images", rng.choice(wordings.DESCRIBE_BOTH), f"{one} {two}")
-    if lot < 0.48:
+    if lot < 0.39:
         total = len(first.shapes) + len(second.shapes)
         answer = f"There are {total} shapes in total."
         return Turn("two images", rng.choice(wordings.TOTAL), answer)
     index = rng.randrange(2)
-    return _about_that((first, second)[index], rng.choice((_FIRST, _SECOND)[index]), rng)
+    picture = rng.choice((_FIRST, _SECOND)[index])
+    return _about_that((first, second)[index], (second, first)[index], picture, rng)
 
 
-def _about_that(scene: Scene, picture: str, rng: random.Random) -> Turn:
+def _tempting(scene: Scene, other: Scene, rng: random.Random) -> Turn:
+    """A question about one picture that names what is in the other."""
+    one = rng.choice(other.shapes)
+    return rng.choice(
+        (
+            q.exists(scene, rng, rng.choice((one.name, one.name, one.kind, f"{one.color} shape"))),
+            q.color(scene, rng, one.kind),
+            q.shape(scene, rng, one.color),
+            q.where(scene, rng, rng.choice((one.name, one.kind))),
+            q.count(scene, rng),
+        )
+    )
+
+
+def _about_that(scene: Scene, other: Scene, picture: str, rng: random.Random) -> Turn:
     """Any question, with the picture that is meant."""
     while True:
-        turn = ask(scene, rng)
+        turn = _tempting(scene, other, rng) if rng.random() < 0.5 else ask(scene, rng)
         question = turn.question
         if turn.topic == "describe":
             opening = rng.choice(
