@@ -142,7 +142,8 @@ class Monitor:
         with self._lock:
             watched.figures = Figures()
             watched.asked = None
-            watched.failure = str(error) or type(error).__name__
+            # the first of a row of failures says most, and is told once
+            watched.failure = watched.failure or str(error) or type(error).__name__
 
     def _engine_pid(self) -> int | None:
         try:

@@ -93,6 +93,7 @@ class VlmtuiApp(App[int]):
         self.failure: VlmtuiError | None = None
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
+        self._noted: set[str] = set()
         self._leaving = False
         self._themes = loaded_themes if loaded_themes is not None else themes.load_themes()
         for loaded in self._themes.themes:
@@ -137,8 +138,12 @@ class VlmtuiApp(App[int]):
         self.post_message(self.SnapshotTaken(snapshot))
 
     def on_vlmtui_app_snapshot_taken(self, event: SnapshotTaken) -> None:
-        """Hand the figures down."""
+        """Hand the figures down; say once what can't be measured any more."""
         self._chat.snapshot = event.snapshot
+        for note in event.snapshot.notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self.notify(printable.line(note), severity="warning", markup=False)
 
     def on_chat_work_open_failed(self, event: ChatWork.OpenFailed) -> None:
         """Leave; whoever runs the application tells why."""

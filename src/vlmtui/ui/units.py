@@ -34,6 +34,21 @@ def rate(value: float | None) -> str:
     return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
+def percent(share: float) -> str:
+    """A share of 1: "63 %"."""
+    return f"{share * 100:.0f} %"
+
+
+def watts(value: float) -> str:
+    """Power: "12.5 W", "128 W"."""
+    return f"{value:.1f} W" if abs(value) < 99.95 else f"{value:.0f} W"
+
+
+def celsius(value: float) -> str:
+    """A temperature: "53 °C"."""
+    return f"{value:.0f} °C"
+
+
 def count(value: int) -> str:
     """A number of things: "812", "4,096", "5M", "7.2B"."""
     if value < 1_000_000:

@@ -25,6 +25,12 @@ STYLES = {
 """The colour of each phase, here and in the status strip."""
 
 _LABEL = 13
+_ENGINE_ROWS = 10
+
+
+def rows(snapshot: Snapshot | None) -> int:
+    """Lines that the panel takes with these figures."""
+    return _ENGINE_ROWS + len(_machine(snapshot, 1))
 
 
 class FiguresPanel(Widget):
@@ -41,7 +47,7 @@ class FiguresPanel(Widget):
 
     def watch_snapshot(self, before: Snapshot | None, after: Snapshot | None) -> None:
         """Make room where figures appear; a new layout each second would redraw the screen."""
-        if len(_memory(before, 1)) != len(_memory(after, 1)):
+        if rows(before) != rows(after):
             self.refresh(layout=True)
 
     def render(self) -> Content:
@@ -62,7 +68,7 @@ class FiguresPanel(Widget):
             Content(""),
             _row("context", _context(figures)),
             meter(_share(figures.context_used, figures.context_size), width, "$primary"),
-            *_memory(self.snapshot, width),
+            *_machine(self.snapshot, width),
         ]
         return Content("\n").join(lines)
 
@@ -100,17 +106,35 @@ def _share(part: int | None, whole: int | None) -> float:
     return part / whole if part is not None and whole else 0.0
 
 
-def _memory(snapshot: Snapshot | None, width: int) -> list[Content]:
+def _machine(snapshot: Snapshot | None, width: int) -> list[Content]:
+    """What the hardware says; a figure that it doesn't give has no line."""
     if snapshot is None:
         return [_row("engine", "–")]
     lines = [_row("engine", units.size(snapshot.engine_rss_bytes))]
     if snapshot.engine_gpu_bytes is not None:
         lines.append(_row("engine GPU", units.size(snapshot.engine_gpu_bytes)))
-    if snapshot.gpu_used_bytes is not None and snapshot.gpu_total_bytes is not None:
-        held = f"{units.size(snapshot.gpu_used_bytes)} / {units.size(snapshot.gpu_total_bytes)}"
-        lines.append(_row("GPU", held))
+    if gpu := _gpu(snapshot):
+        lines.append(_row("GPU", gpu))
+    if snapshot.power_w is not None:
+        lines.append(_row("power", units.watts(snapshot.power_w)))
+    used, whole = snapshot.gpu_used_bytes, snapshot.gpu_total_bytes
+    if used is not None and whole is not None:
+        lines.append(_row("GPU memory", f"{units.size(used)} / {units.size(whole)}"))
     total, free = snapshot.ram_total_bytes, snapshot.ram_available_bytes
     if total is not None and free is not None:
         lines.append(_row("memory", f"{units.size(total - free)} / {units.size(total)}"))
+        if snapshot.shared_memory and used is not None:
+            lines.append(_row("  of it GPU", units.size(used)))
         lines.append(meter(_share(total - free, total), width, "$secondary"))
     return lines
+
+
+def _gpu(snapshot: Snapshot) -> str:
+    """Load and temperature, of the hottest place if there are several."""
+    parts = []
+    if snapshot.gpu_load is not None:
+        parts.append(units.percent(snapshot.gpu_load))
+    hot = [celsius for name, celsius in snapshot.temperatures if name.lower().startswith("gpu")]
+    if hot:
+        parts.append(units.celsius(max(hot)))
+    return " · ".join(parts)

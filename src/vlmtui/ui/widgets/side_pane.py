@@ -12,12 +12,15 @@ from textual.widgets import Static
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
 from vlmtui.ui.figures import Figures
-from vlmtui.ui.widgets.figures_panel import FiguresPanel
+from vlmtui.ui.widgets.figures_panel import FiguresPanel, rows
 from vlmtui.ui.widgets.picture import Picture
 from vlmtui.ui.widgets.question import caption
 
-_FIGURE_ROWS = 16
-"""Rows that the figures take; the picture gets what is left."""
+_LEAST_FIGURE_ROWS = 13
+"""Those of a machine without a GPU: the picture needn't shrink when the first figures come."""
+
+_OTHER_ROWS = 7
+"""Space around and between, and the caption."""
 
 
 class SidePane(Vertical):
@@ -61,6 +64,15 @@ class SidePane(Vertical):
         for static in self.query("#preview-caption").results(Static):
             static.update(Content(text))
 
+    def watch_snapshot(self) -> None:
+        """More figures leave less for the picture."""
+        self._fit_picture(self.size.height)
+
     def on_resize(self, event: events.Resize) -> None:
         """Give the picture the rows that the figures leave."""
-        self.query_one(Picture).max_rows = max(event.size.height - _FIGURE_ROWS - 4, 1)
+        self._fit_picture(event.size.height)
+
+    def _fit_picture(self, height: int) -> None:
+        figures = max(rows(self.snapshot), _LEAST_FIGURE_ROWS)
+        for picture in self.query(Picture):
+            picture.max_rows = max(height - figures - _OTHER_ROWS, 1)

@@ -47,13 +47,20 @@ def _parts(figures: Figures, snapshot: Snapshot | None) -> list[str]:
     if snapshot is not None:
         if snapshot.engine_rss_bytes is not None:
             parts.append(units.size(snapshot.engine_rss_bytes))
-        gpu = snapshot.engine_gpu_bytes or snapshot.gpu_used_bytes
-        if gpu is not None:
-            parts.append(f"GPU {units.size(gpu)}")
+        if gpu := _gpu(snapshot):
+            parts.append(f"GPU {gpu}")
     if figures.context_size:
         parts.append(f"ctx {units.count(figures.context_used)}/{units.count(figures.context_size)}")
     if figures.first_token is not None:
         parts.append(f"first {units.seconds(figures.first_token)}")
+    if snapshot is not None and snapshot.power_w is not None:
+        parts.append(units.watts(snapshot.power_w))
     if figures.model:
         parts.append(printable.line(figures.model, 24))
     return parts
+
+
+def _gpu(snapshot: Snapshot) -> str:
+    memory = snapshot.engine_gpu_bytes or snapshot.gpu_used_bytes
+    load = units.percent(snapshot.gpu_load) if snapshot.gpu_load is not None else ""
+    return f"{load} {units.size(memory) if memory is not None else ''}".strip()

@@ -1,0 +1,170 @@
+"""What the hardware says, in the side pane and in the strip: only what there is."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from textual.app import ComposeResult
+from textual.pilot import Pilot
+
+from tests.ui.conftest import SNAPSHOT, Stage, WidgetHost, ready, say, shown, until
+from vlmtui.hardware.base import Snapshot, Temperature
+from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.figures import Figures, Phase
+from vlmtui.ui.widgets.figures_panel import FiguresPanel, rows
+from vlmtui.ui.widgets.picture import Picture
+from vlmtui.ui.widgets.status_strip import StatusStrip
+
+ORIN = replace(
+    SNAPSHOT,
+    gpu_load=0.63,
+    gpu_used_bytes=3_355_443_200,
+    power_w=12.479,
+    temperatures=(Temperature("cpu", 61.0), Temperature("gpu", 53.343)),
+    shared_memory=True,
+)
+DESKTOP = replace(
+    SNAPSHOT,
+    engine_gpu_bytes=5_000_000_000,
+    gpu_used_bytes=10_000_000_000,
+    gpu_total_bytes=80_000_000_000,
+    gpu_load=0.42,
+)
+
+
+class PanelHost(WidgetHost):
+    """The panel alone, as wide as in the pane."""
+
+    CSS = "FiguresPanel { width: 34; }"
+
+    def __init__(self, snapshot: Snapshot | None) -> None:
+        super().__init__()
+        self.panel = FiguresPanel()
+        self.panel.snapshot = snapshot
+
+    def compose(self) -> ComposeResult:
+        yield self.panel
+
+
+async def panel_lines(snapshot: Snapshot | None) -> list[str]:
+    """The panel's lines about the machine."""
+    app = PanelHost(snapshot)
+    async with app.run_test(size=(40, 30)) as pilot:
+        await pilot.pause()
+        assert app.panel.size.height == rows(snapshot)
+        return shown(pilot).split("\n")[10 : rows(snapshot)]
+
+
+def labels(lines: list[str]) -> list[str]:
+    return [line[:13].strip() for line in lines if line[0].isalpha()]
+
+
+async def test_a_board_shows_load_temperature_power_and_the_gpus_part_of_the_memory() -> None:
+    lines = await panel_lines(ORIN)
+    assert lines[:-1] == [
+        "engine       312 MB",
+        "GPU          63 % · 53 °C",
+        "power        12.5 W",
+        "memory       3.0 GB / 8.0 GB",
+        "  of it GPU  3.4 GB",
+    ]
+
+
+async def test_a_gpu_with_its_own_memory_shows_how_full_that_is() -> None:
+    lines = await panel_lines(DESKTOP)
+    assert lines[:-1] == [
+        "engine       312 MB",
+        "engine GPU   5.0 GB",
+        "GPU          42 %",
+        "GPU memory   10.0 GB / 80.0 GB",
+        "memory       3.0 GB / 8.0 GB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        (None, ["engine"]),
+        (Snapshot(0.0), ["engine"]),
+        (SNAPSHOT, ["engine", "memory"]),
+        (replace(SNAPSHOT, shared_memory=True), ["engine", "memory"]),
+        (replace(SNAPSHOT, gpu_used_bytes=1), ["engine", "memory"]),
+        (replace(SNAPSHOT, gpu_load=0.0), ["engine", "GPU", "memory"]),
+        (replace(SNAPSHOT, power_w=0.0), ["engine", "power", "memory"]),
+        (replace(SNAPSHOT, temperatures=(Temperature("cpu", 50.0),)), ["engine", "memory"]),
+        (replace(SNAPSHOT, temperatures=(Temperature("GPU", 50.0),)), ["engine", "GPU", "memory"]),
+    ],
+)
+async def test_a_figure_that_is_not_there_has_no_line(
+    snapshot: Snapshot | None, expected: list[str]
+) -> None:
+    assert labels(await panel_lines(snapshot)) == expected
+
+
+async def test_lines_come_and_go_with_their_figures() -> None:
+    app = PanelHost(SNAPSHOT)
+    async with app.run_test(size=(40, 30)) as pilot:
+        app.panel.snapshot = ORIN
+        await until(pilot, lambda: app.panel.size.height == rows(ORIN))
+        assert "63 % · 53 °C" in shown(pilot)
+        app.panel.snapshot = replace(ORIN, gpu_load=0.07)
+        await until(pilot, lambda: "7 % · 53 °C" in shown(pilot))
+        app.panel.snapshot = SNAPSHOT
+        await until(pilot, lambda: app.panel.size.height == rows(SNAPSHOT))
+        assert "°C" not in shown(pilot)
+
+
+@pytest.mark.parametrize("size", [(120, 34), (160, 48), (100, 24)])
+async def test_the_side_pane_shows_a_board_whole_and_the_picture_what_is_left(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    stage.picture("scene.png", (96, 96))
+    async with stage.app().run_test(size=size) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "/image scene.png")
+        await until(pilot, lambda: screen.image is not None)
+        screen.snapshot = replace(ORIN, engine_gpu_bytes=2_000_000_000)
+        await until(pilot, lambda: "12.5 W" in shown(pilot))
+        panel = screen.query_one("SidePane FiguresPanel")
+        picture = screen.query_one("SidePane Picture", Picture)
+        assert panel.region.bottom <= size[1]
+        assert picture.region.bottom < panel.region.y
+        text = shown(pilot)
+        for line in ("63 % · 53 °C", "3.0 GB / 8.0 GB", "3.4 GB", "engine GPU   2.0 GB"):
+            assert line in text
+
+
+async def test_the_strip_of_a_narrow_terminal_has_load_memory_and_power(stage: Stage) -> None:
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        screen.snapshot = ORIN
+        await until(pilot, lambda: "GPU 63 % 3.4 GB" in shown(pilot))
+        assert "12.5 W" in shown(pilot)
+
+
+async def test_the_strip_leaves_out_what_it_has_no_room_for() -> None:
+    class StripHost(WidgetHost):
+        def compose(self) -> ComposeResult:
+            strip = StatusStrip()
+            strip.figures = Figures(phase=Phase.READY, model="fake", context_size=4096)
+            strip.snapshot = ORIN
+            yield strip
+
+    async with StripHost().run_test(size=(40, 5)) as pilot:
+        await pilot.pause()
+        assert shown(pilot).split("\n")[0] == " ● ready · 312 MB · GPU 63 % 3.4 GB"
+
+
+async def test_a_source_that_fails_is_told_once(stage: Stage) -> None:
+    note = "NVML gives no figures: it doesn't answer. They come back when it does."
+    failing = replace(SNAPSHOT, notes=(note,))
+    async with stage.app().run_test(size=(120, 34), notifications=True) as pilot:
+        await ready(pilot)
+        for snapshot in (failing, failing, SNAPSHOT, failing):
+            post(pilot, snapshot)
+        await until(pilot, lambda: "NVML gives no figures" in shown(pilot))
+        assert [each.message for each in pilot.app._notifications] == [note]
+
+
+def post(pilot: Pilot[int], snapshot: Snapshot) -> None:
+    pilot.app.post_message(VlmtuiApp.SnapshotTaken(snapshot))
