@@ -17,7 +17,8 @@ from typing import Protocol
 import msgspec
 
 from vlmtui.engine.backends.llamacpp.units import Unit
-from vlmtui.engine.template import ChatTemplate, Turn
+from vlmtui.engine.template import BUILTIN, ChatTemplate, Turn
+from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, Role
 
 _GUARDS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
@@ -107,6 +108,12 @@ class PromptBuilder:
         units += self._tokenize(rest, images, guard)
         if self._vocabulary.adds_bos and units[:1] != [self._vocabulary.bos]:
             units.insert(0, self._vocabulary.bos)
+        if not units or not isinstance(units[-1], int):
+            # llama.cpp would be asked for logits that nobody computed, and dies of it
+            raise GenerateFailed(
+                "The chat template ends the prompt without a token to answer to",
+                "Choose a built-in template: " + ", ".join(BUILTIN) + ".",
+            )
         return Prompt(messages, text, units, images)
 
     def remember(self, prompt: Prompt, text: str, tokens: Sequence[int]) -> None:
