@@ -43,7 +43,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     """CPU threads; 0 takes the physical cores this process may use, and one for a tiny model."""
 
     batch: int = 512
-    """Tokens per prefill step; a cancel takes effect between two steps at the latest."""
+    """Tokens per prefill step; a cancel takes effect between two steps at the latest. Pictures that
+    a model must read at once (Gemma's) may make it larger."""
 
     template: str | None = None
     """Name of a built-in chat template or Jinja source, used instead of the file's own."""

@@ -11,6 +11,10 @@ from __future__ import annotations
 import ctypes
 
 
+class Aborted(Exception):
+    """The flag stopped what was going on."""
+
+
 class CancelFlag:
     """Set from one thread, read by another and by llama.cpp."""
 

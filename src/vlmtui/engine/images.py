@@ -127,6 +127,13 @@ def thumbnail(path: str | Path, width: int, height: int) -> Image.Image:
     return small
 
 
+def resize(image: Image.Image, width: int, height: int) -> Image.Image:
+    """A picture's pixels in another size."""
+    from PIL import Image
+
+    return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
 def _open_file(path: Path) -> BinaryIO:
     try:
         status = path.stat()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from vlmtui.engine.backends.llamacpp import logs
 from vlmtui.engine.backends.llamacpp.answer import AnswerText
-from vlmtui.engine.backends.llamacpp.cache import Aborted, KvCache
+from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
@@ -31,7 +31,7 @@ from vlmtui.engine.base import (
     Sampling,
     Trimmed,
 )
-from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.template import BUILTIN, ChatTemplate
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Role

@@ -20,16 +20,12 @@ from vlmtui.engine.backends.llamacpp.units import (
     count_tokens,
 )
 from vlmtui.engine.backends.llamacpp.vision import Vision
-from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart
 
 _ABORTED = 2
 _NO_SLOT = 1
-
-
-class Aborted(Exception):
-    """The cancel flag stopped a decode."""
 
 
 class PrefillReport(Protocol):
@@ -163,7 +159,7 @@ class KvCache:
 
     def _decode_image(self, unit: ImageUnit, image: ImagePart) -> None:
         status = self._vision.decode(
-            image, unit, self._position, self._batch_size, self._after_batch
+            image, unit, self._position, self._model.picture_step, self._after_batch
         )
         if status != 0:
             self._fail(status)

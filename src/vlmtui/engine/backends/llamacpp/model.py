@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vlmtui.engine.backends.llamacpp import logs
+from vlmtui.engine.backends.llamacpp import chunks, logs
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
 from vlmtui.engine.base import DEFAULT_CTX, Load, ModelInfo
@@ -49,7 +49,7 @@ class LoadedModel:
         self.model: Any = None
         self.context: Any = None
         self.vision: Any = None
-        self._cancel = cancel
+        self.cancel = cancel
         logs.clear()
         _check_file(request.model, "model")
         if request.mmproj is not None:
@@ -59,17 +59,23 @@ class LoadedModel:
         threads = request.threads or (1 if sum(sizes) < _SMALL_MODEL_BYTES else physical_cores())
         try:
             self._load_weights(request, lambda done: progress(done * share))
-            self._create_context(request, threads)
             if request.mmproj is not None:
                 self._load_vision(
                     request, threads, lambda done: progress(share + done * (1 - share))
                 )
+            self._create_context(request, threads)
         except BaseException:
             self.close()
             raise
         self.vocabulary = Vocabulary(self.model)
         self.memory = cpp.llama_get_memory(self.context)
         self.context_size: int = cpp.llama_n_ctx(self.context)
+        self.picture_step: int = cpp.llama_n_ubatch(self.context)
+        """Tokens of a picture that are read in one step."""
+
+        self.part_limit = self.picture_step if self._looks_both_ways() else self.context_size
+        """Tokens at most that a part of a picture should have."""
+
         self.embedding_size: int = cpp.llama_model_n_embd_inp(self.model)
         self._load_s = time.monotonic() - started
 
@@ -130,10 +136,13 @@ class LoadedModel:
         trained = cpp.llama_model_n_ctx_train(self.model)
         parameters = cpp.llama_context_default_params()
         parameters.n_ctx = request.ctx or min(trained, DEFAULT_CTX)
-        parameters.n_batch = parameters.n_ubatch = request.batch
+        step = max(request.batch, self._whole_part())
+        parameters.n_batch = parameters.n_ubatch = step
+        # with only the sliding window kept, the cache could not go back to an earlier turn
+        parameters.swa_full = True
         parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.abort_callback = cpp.ggml_abort_callback(self._cancel.abort_callback)
-        parameters.abort_callback_data = self._cancel.abort_data
+        parameters.abort_callback = cpp.ggml_abort_callback(self.cancel.abort_callback)
+        parameters.abort_callback_data = self.cancel.abort_data
         parameters.no_perf = True
         self.context = cpp.llama_init_from_model(self.model, parameters)
         if self.context is None:
@@ -160,15 +169,32 @@ class LoadedModel:
                 f"{request.mmproj} holds no vision tower", "Choose an mmproj file for pictures."
             )
 
+    def _looks_both_ways(self) -> bool:
+        """Whether the tokens of a picture's part see those behind them too: Gemma 3 and 4."""
+        return self.vision is not None and mtmd.mtmd_decode_use_non_causal(self.vision, None)
+
+    def _whole_part(self) -> int:
+        """Tokens that must be read in one step, 0 where any number will do.
+
+        Cut into two steps, the first half of such a part would not see the second; llama.cpp reads
+        on without a word. Gemma 4 makes up to 1,120 tokens of a picture.
+        """
+        if not self._looks_both_ways():
+            return 0
+        try:
+            return chunks.largest_part(self.vision)
+        except chunks.Refused:
+            return 0  # pictures will be refused
+
     def _watch(self, progress: Callable[[float], None]) -> Callable[[float, object], bool]:
         def report(done: float, _user_data: object) -> bool:
             progress(done)
-            return not self._cancel.is_set
+            return not self.cancel.is_set
 
         return report
 
     def _fail(self, path: str, what: str, hint: str) -> None:
-        if self._cancel.is_set:
+        if self.cancel.is_set:
             raise LoadCancelled
         reason = logs.last_complaint() or "llama.cpp gave no reason"
         raise LoadFailed(f"llama.cpp can't load {what} {path}: {reason}", hint)

@@ -2,12 +2,14 @@
 
 libmtmd cuts a picture into parts as its model wants it (LLaVA-1.6 and MiniCPM-V make slices), with
 text tokens between them. The layout is known from width and height alone, so a picture that is in
-the KV cache or among the kept embeddings is not even decoded.
+the KV cache or among the kept embeddings is not even decoded. A picture that would fill the context
+is made smaller: Qwen-VL takes a token for each 28x28 pixels, 4096 for a phone's photo.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -15,14 +17,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from vlmtui.engine import images
+from vlmtui.engine.backends.llamacpp import chunks
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.units import ImageUnit, Unit
+from vlmtui.engine.cancellation import Aborted
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart
 
 _KEPT_LAYOUTS = 256
+
+_LARGEST_SHARE = 0.75
+"""Share of the context that one picture may take; LLaVA-1.6's 2,880 tokens still fit into 4096."""
+
+_MAX_SHRINKS = 12
 
 
 class Vision:
@@ -37,7 +46,7 @@ class Vision:
         """What a picture takes in a prompt: its parts, and the text tokens around and between them.
 
         Raises:
-            GenerateFailed: The model sees no pictures, or libmtmd can't cut this one.
+            GenerateFailed: The model sees no pictures, or can't take this one.
         """
         return self._layout(image).units
 
@@ -52,15 +61,20 @@ class Vision:
             Seconds in the tower, decoding the file and libmtmd's resizing included.
 
         Raises:
+            Aborted: The flag was set between two parts.
             ImageError: The picture can't be decoded, or has changed.
             GenerateFailed: The tower failed.
         """
         started = time.monotonic()
+        size = self._layout(image).size
         pixels = images.decode(image.path, image.sha256)
-        size, data = pixels.size, pixels.tobytes()
+        if pixels.size != size:
+            pixels = images.resize(pixels, *size)
+        data = pixels.tobytes()
         del pixels
-        with self._cut(image, size, data) as chunks:
-            parts = [self._encode_chunk(image, chunk) for chunk in chunks if _is_image(chunk)]
+        with self._cut(image, size, data) as cut:
+            pictures = filter(chunks.is_image, cut)
+            parts = [self._encode_chunk(image, chunk) for chunk in pictures]
         self._cache.put(image.sha256, parts)
         return time.monotonic() - started
 
@@ -107,46 +121,57 @@ class Vision:
         if image in self._layouts:
             self._layouts.move_to_end(image)
             return self._layouts[image]
-        with self._cut(image, (image.width, image.height), None) as chunks:
-            layout = self._layouts[image] = _Layout(image, chunks)
+        size = self._fitting_size(image)
+        with self._cut(image, size) as cut:
+            layout = self._layouts[image] = _Layout(image, size, cut)
         while len(self._layouts) > _KEPT_LAYOUTS:
             self._layouts.popitem(last=False)[1].close()
         return layout
 
+    def _fitting_size(self, image: ImagePart) -> tuple[int, int]:
+        """Width and height in which a picture leaves room in the context; its own if none does."""
+        room = int(self._model.context_size * _LARGEST_SHARE)
+        width, height = image.width, image.height
+        for _ in range(_MAX_SHRINKS):
+            with self._cut(image, (width, height)) as cut:
+                total = sum(map(chunks.count_tokens, cut))
+                largest = max(map(chunks.count_tokens, cut))
+            if total <= room and largest <= self._model.part_limit:
+                return width, height
+            # a model that cuts slices goes in steps, so not too far at once
+            scale = min(0.9, max(0.5, math.sqrt(room / total)))
+            width, height = max(1, int(width * scale)), max(1, int(height * scale))
+        return image.width, image.height
+
     @contextmanager
     def _cut(
-        self, image: ImagePart, size: tuple[int, int], data: bytes | None
+        self, image: ImagePart, size: tuple[int, int], data: bytes | None = None
     ) -> Iterator[list[Any]]:
-        """The chunks of a picture, valid inside the `with`; without data, only their layout."""
+        """See `chunks.cut`; the errors are told to the user."""
         if self._model.vision is None:
             raise GenerateFailed(
                 "This model can't see pictures: it was loaded without an mmproj file",
                 "Give the model's mmproj file with --mmproj, or remove the picture.",
             )
-        bitmap = mtmd.mtmd_bitmap_init(*size, _as_bytes(data))
-        chunks = mtmd.mtmd_input_chunks_init()
         try:
-            part = mtmd.mtmd_input_part(None, bitmap)
-            parts = (ctypes.POINTER(mtmd.mtmd_input_part) * 1)(ctypes.pointer(part))
-            status = mtmd.mtmd_tokenize_from_parts(self._model.vision, chunks, parts, 1, False)
-            if status != 0:
-                raise GenerateFailed(
-                    f"The model can't take {image.name} ({size[0]}x{size[1]} pixels)",
-                    "Try it in another size.",
-                )
-            count = mtmd.mtmd_input_chunks_size(chunks)
-            yield [mtmd.mtmd_input_chunks_get(chunks, index) for index in range(count)]
-        finally:
-            mtmd.mtmd_input_chunks_free(chunks)
-            mtmd.mtmd_bitmap_free(bitmap)
+            with chunks.cut(self._model.vision, size, data) as cut:
+                yield cut
+        except chunks.Refused:
+            raise GenerateFailed(
+                f"The model can't take the picture {image.name} "
+                f"({image.width}x{image.height} pixels)",
+                "Try it in another size.",
+            ) from None
 
     def _encode_chunk(self, image: ImagePart, chunk: Any) -> Embedding:
+        if self._model.cancel.is_set:
+            raise Aborted
         if mtmd.mtmd_encode_chunk(self._model.vision, chunk) != 0:
             raise GenerateFailed(
                 f"The vision tower failed on {image.name}",
                 "Memory may be short: try a smaller model or context.",
             )
-        count = self._model.embedding_size * mtmd.mtmd_input_chunk_get_n_tokens(chunk)
+        count = self._model.embedding_size * chunks.count_tokens(chunk)
         embedding: Embedding = (ctypes.c_float * count)()
         ctypes.memmove(
             embedding, mtmd.mtmd_get_output_embd(self._model.vision), ctypes.sizeof(embedding)
@@ -160,16 +185,19 @@ class _Layout:
     Holds for each of its parts a chunk without pixels, which libmtmd reads the positions from.
     """
 
-    def __init__(self, image: ImagePart, chunks: list[Any]) -> None:
+    def __init__(self, image: ImagePart, size: tuple[int, int], cut: list[Any]) -> None:
+        self.size = size
+        """Width and height that the picture is brought to before libmtmd cuts it, in pixels."""
+
         self.units: list[Unit] = []
         self.chunks: list[Any] = []
-        for chunk in chunks:
-            if _is_image(chunk):
+        for chunk in cut:
+            if chunks.is_image(chunk):
                 self.units.append(
                     ImageUnit(
                         image.sha256,
                         len(self.chunks),
-                        mtmd.mtmd_input_chunk_get_n_tokens(chunk),
+                        chunks.count_tokens(chunk),
                         mtmd.mtmd_input_chunk_get_n_pos(chunk),
                     )
                 )
@@ -183,13 +211,3 @@ class _Layout:
         for chunk in self.chunks:
             mtmd.mtmd_input_chunk_free(chunk)
         self.chunks.clear()
-
-
-def _is_image(chunk: Any) -> bool:
-    return bool(mtmd.mtmd_input_chunk_get_type(chunk) == mtmd.MTMD_INPUT_CHUNK_TYPE_IMAGE)
-
-
-def _as_bytes(data: bytes | None) -> Any:
-    if data is None:
-        return None
-    return ctypes.cast(ctypes.c_char_p(data), ctypes.POINTER(ctypes.c_uint8))
