@@ -30,7 +30,7 @@ from vlmtui.engine.base import (
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import user
 
-ENDLESS = Sampling(temperature=4.0, top_k=0, top_p=1.0, min_p=0.0, seed=1)
+ENDLESS = Sampling(temperature=50.0, top_k=0, top_p=1.0, min_p=0.0, seed=1)
 
 
 def kill_at(engine: EngineClient, request: Generate, kind: type, how: int = signal.SIGKILL) -> None:

@@ -22,14 +22,14 @@ def conversation(turns: int, size: int = 50) -> tuple[Message, ...]:
 
 
 def test_a_conversation_that_fits_is_left_whole():
-    prompt, dropped = Window(build, 1000).fit(conversation(3), 0)
+    prompt, dropped = Window(build, 1000, 4096).fit(conversation(3), 0)
     assert dropped == 0
     assert prompt.messages == conversation(3)
 
 
 def test_the_oldest_turns_leave_and_the_system_message_stays():
     messages = (system("S" * 20), *conversation(12))
-    prompt, dropped = Window(build, 1000).fit(messages, 0)
+    prompt, dropped = Window(build, 1000, 4096).fit(messages, 0)
     assert dropped > 0 and dropped % 2 == 0
     assert prompt.messages[0] == messages[0]
     assert prompt.messages[1:] == messages[1 + dropped :]
@@ -37,7 +37,7 @@ def test_the_oldest_turns_leave_and_the_system_message_stays():
 
 
 def test_the_next_turns_begin_where_the_shortened_one_did():
-    window = Window(build, 1000)
+    window = Window(build, 1000, 4096)
     messages = conversation(12)
     prompt, dropped = window.fit(messages, 0)
     longer = (*messages, assistant("a" * 5), user("b" * 5))
@@ -47,7 +47,7 @@ def test_the_next_turns_begin_where_the_shortened_one_did():
 
 
 def test_another_conversation_does_not_inherit_the_shortening():
-    window = Window(build, 1000)
+    window = Window(build, 1000, 4096)
     window.fit(conversation(12), 0)
     prompt, dropped = window.fit(conversation(2), 0)
     assert dropped == 0
@@ -56,20 +56,27 @@ def test_another_conversation_does_not_inherit_the_shortening():
 
 def test_the_last_message_alone_may_fill_the_context_up_to_the_reserve():
     messages = (user("a" * 500), assistant("b" * 10), user("c" * 740))
-    prompt, dropped = Window(build, 1000).fit(messages, 0)
+    prompt, dropped = Window(build, 1000, 4096).fit(messages, 0)
     assert dropped == 2
     assert prompt.messages == messages[2:]
 
 
 def test_a_message_that_can_not_fit_is_an_error_with_the_numbers():
     with pytest.raises(ContextOverflow) as caught:
-        Window(build, 1000).fit((system("s" * 10), user("x" * 990)), 0)
+        Window(build, 1000, 4096).fit((system("s" * 10), user("x" * 990)), 0)
     assert "1000 tokens" in caught.value.message and "holds 1000" in caught.value.message
     assert "--ctx 2048" in caught.value.hint
 
 
+def test_no_context_larger_than_the_model_was_trained_for_is_advised():
+    with pytest.raises(ContextOverflow) as caught:
+        Window(build, 1000, 1000).fit((user("x" * 990),), 0)
+    assert "--ctx" not in caught.value.hint
+    assert "trained for 1000" in caught.value.hint
+
+
 def test_a_short_answer_reserves_little():
     messages = (user("x" * 980),)
-    assert Window(build, 1000).fit(messages, 10)[1] == 0
+    assert Window(build, 1000, 4096).fit(messages, 10)[1] == 0
     with pytest.raises(ContextOverflow):
-        Window(build, 1000).fit(messages, 0)
+        Window(build, 1000, 4096).fit(messages, 0)

@@ -79,6 +79,11 @@ def test_what_is_not_there_is_told(name, said):
     assert caught.value.exit_code == 2
 
 
+def test_the_demo_model_takes_another_projector_when_one_is_named(tmp_path):
+    touch(tmp_path, "mmproj.gguf")
+    assert resolve("demo", str(tmp_path / "mmproj.gguf")).mmproj == tmp_path / "mmproj.gguf"
+
+
 def test_a_missing_projector_is_told(tmp_path):
     touch(tmp_path, "m.gguf")
     with pytest.raises(ModelNotFound, match=r"mmproj file .*x\.gguf"):

@@ -7,6 +7,7 @@ request starts a new process and loads the last model again.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -242,6 +243,8 @@ class EngineClient:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    # a debugger's backtrace would push the failed assertion out of the log's tail
+                    env={**os.environ, "GGML_NO_BACKTRACE": "1"},
                     # Ctrl+C in the terminal is for the app, which then cancels or closes us
                     start_new_session=True,
                 )

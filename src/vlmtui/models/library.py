@@ -40,14 +40,15 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
     Raises:
         ModelNotFound: No such model, or the projector can't be told.
     """
-    if name == DEMO and mmproj is None:
-        return InstalledModel(DEMO, demo.model_path(), demo.mmproj_path())
+    if name == DEMO:
+        projector = demo.mmproj_path() if mmproj is None else _named_projector(mmproj)
+        return InstalledModel(DEMO, demo.model_path(), projector)
     path = Path(name).expanduser()
     if not path.is_file():
         raise _not_found(name, path)
     path = path.resolve()
-    projector = _named_projector(mmproj) if mmproj is not None else _projector_beside(path)
-    return InstalledModel(path.stem, path, projector)
+    beside = _projector_beside(path) if mmproj is None else _named_projector(mmproj)
+    return InstalledModel(path.stem, path, beside)
 
 
 def _not_found(name: str, path: Path) -> ModelNotFound:

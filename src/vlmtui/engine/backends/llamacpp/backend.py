@@ -104,7 +104,7 @@ class _Loaded:
         self._vision = Vision(model, request.image_cache_bytes)
         self._cache = KvCache(model, self._vision, cancel, request.batch)
         self._prompts = PromptBuilder(template, vocabulary, self._vision.layout)
-        self._window = Window(self._prompts.build, model.context_size)
+        self._window = Window(self._prompts.build, model.context_size, model.context_trained)
 
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
         """Read the prompt, then decode."""

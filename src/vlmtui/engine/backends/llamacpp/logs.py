@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import deque
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5  # ggml_log_level
+
+_TELLING = re.compile("error|fail|unable|out of memory", re.IGNORECASE)
 
 _complaints: deque[str] = deque(maxlen=8)
 
@@ -39,7 +42,7 @@ def clear() -> None:
 
 def last_complaint() -> str:
     """The most telling line since `clear`, without the name of the C function; empty if none."""
-    lines = [line for line in _complaints if "error" in line.lower()] or list(_complaints)
+    lines = [line for line in _complaints if _TELLING.search(line)] or list(_complaints)
     if not lines:
         return ""
     # the first error is the cause, those after it are its echo on the way up

@@ -19,6 +19,9 @@ from vlmtui.engine.base import DEFAULT_CTX, Load, ModelInfo
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed
 
+_LEAST_CONTEXT = 256
+"""Tokens; llama.cpp rounds up to a multiple of this, and a context of 1 made it abort."""
+
 _SMALL_MODEL_BYTES = 64 * 1024 * 1024
 """Below this one thread is fastest: handing out the work of a matrix costs more than doing it. With
 two threads on two busy cores the demo model ran at a fifth of its speed."""
@@ -70,6 +73,7 @@ class LoadedModel:
         self.vocabulary = Vocabulary(self.model)
         self.memory = cpp.llama_get_memory(self.context)
         self.context_size: int = cpp.llama_n_ctx(self.context)
+        self.context_trained: int = cpp.llama_model_n_ctx_train(self.model)
         self.picture_step: int = cpp.llama_n_ubatch(self.context)
         """Tokens of a picture that are read in one step."""
 
@@ -89,7 +93,7 @@ class LoadedModel:
             parameters=cpp.llama_model_n_params(self.model),
             size_bytes=cpp.llama_model_size(self.model),
             context_size=self.context_size,
-            context_trained=cpp.llama_model_n_ctx_train(self.model),
+            context_trained=self.context_trained,
             vision=self.vision is not None,
             template=template,
             gpu=bool(cpp.llama_supports_gpu_offload()),
@@ -130,12 +134,12 @@ class LoadedModel:
         parameters.progress_callback = cpp.llama_progress_callback(self._watch(progress))
         self.model = cpp.llama_model_load_from_file(os.fsencode(request.model), parameters)
         if self.model is None:
-            self._fail(request.model, "the model", _model_hint(logs.last_complaint()))
+            self._fail(request.model, "load the model", _model_hint(logs.last_complaint()))
 
     def _create_context(self, request: Load, threads: int) -> None:
         trained = cpp.llama_model_n_ctx_train(self.model)
         parameters = cpp.llama_context_default_params()
-        parameters.n_ctx = request.ctx or min(trained, DEFAULT_CTX)
+        parameters.n_ctx = max(request.ctx or min(trained, DEFAULT_CTX), _LEAST_CONTEXT)
         step = max(request.batch, self._whole_part())
         parameters.n_batch = parameters.n_ubatch = step
         # with only the sliding window kept, the cache could not go back to an earlier turn
@@ -148,7 +152,7 @@ class LoadedModel:
         if self.context is None:
             self._fail(
                 request.model,
-                f"a context of {parameters.n_ctx} tokens for the model",
+                f"make a context of {parameters.n_ctx} tokens for",
                 "Probably memory is short: try a smaller context, --ctx 2048.",
             )
 
@@ -163,7 +167,7 @@ class LoadedModel:
         parameters.progress_callback = watch
         self.vision = mtmd.mtmd_init_from_file(os.fsencode(request.mmproj), self.model, parameters)
         if self.vision is None:
-            self._fail(request.mmproj, "the vision tower", _mmproj_hint(logs.last_complaint()))
+            self._fail(request.mmproj, "load the vision tower", _mmproj_hint(logs.last_complaint()))
         if not mtmd.mtmd_support_vision(self.vision):
             raise LoadFailed(
                 f"{request.mmproj} holds no vision tower", "Choose an mmproj file for pictures."
@@ -197,7 +201,7 @@ class LoadedModel:
         if self.cancel.is_set:
             raise LoadCancelled
         reason = logs.last_complaint() or "llama.cpp gave no reason"
-        raise LoadFailed(f"llama.cpp can't load {what} {path}: {reason}", hint)
+        raise LoadFailed(f"llama.cpp can't {what} {path}: {reason}", hint)
 
 
 def physical_cores() -> int:

@@ -27,9 +27,22 @@ class Window:
     Remembers where the last one began, so that the prompt of the next turn has the same beginning.
     """
 
-    def __init__(self, build: Callable[[tuple[Message, ...]], Prompt], context_size: int) -> None:
+    def __init__(
+        self,
+        build: Callable[[tuple[Message, ...]], Prompt],
+        context_size: int,
+        context_trained: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            build: Makes the prompt of a conversation.
+            context_size: Tokens that the context holds.
+            context_trained: Tokens that the model can make sense of.
+        """
         self._build = build
         self._size = context_size
+        self._trained = context_trained
         self._last_kept: tuple[Message, ...] = ()
 
     def fit(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[Prompt, int]:
@@ -85,8 +98,14 @@ class Window:
         what = "This message and the system message take" if system else "This message takes"
         return ContextOverflow(
             f"{what} {size} tokens{of}; the context holds {self._size}, and the answer needs room",
-            f"Shorten it, or load the model with a larger context: --ctx {_next_size(size)}.",
+            self._remedy(size),
         )
+
+    def _remedy(self, needed: int) -> str:
+        larger = _next_size(needed)
+        if larger <= self._trained:
+            return f"Shorten it, or load the model with a larger context: --ctx {larger}."
+        return f"Shorten it: the model was trained for {self._trained} tokens and no more."
 
 
 def _next_size(tokens: int) -> int:
