@@ -291,6 +291,11 @@ def test_a_photo_is_made_smaller_rather_than_fill_the_context(bench, paint):
     load(bench.warm, msgspec.structs.replace(bench.load, ctx=256))
     answer = bench.ask(user("What is it?", (photo,)))
     assert 0 < answer.finished.stats.image_tokens <= 192
+    (encoded,) = answer.of(Encoded)
+    if bench.name in ("qwen2.5-vl", "qwen3-vl", "lfm2-vl"):  # a token for so many pixels
+        assert encoded.scaled_to < (photo.width, photo.height)
+    else:  # these bring every picture to sizes of their own
+        assert encoded.scaled_to is None
     assert not bench.ask(user("What is it?", (photo,)), assistant("It."), user("Why?")).of(Encoding)
 
 

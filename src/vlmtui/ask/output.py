@@ -18,6 +18,7 @@ from typing import Any, Protocol, TextIO
 from vlmtui.ask.turn import Turn
 from vlmtui.engine.base import (
     Delta,
+    Encoded,
     Encoding,
     Event,
     Finished,
@@ -151,6 +152,11 @@ class Progress:
                 self._show(f"answering, {tokens} tokens")
             case Trimmed(dropped=dropped):
                 self._tell(f"The oldest {dropped} messages no longer fit into the context.")
+            case Encoded(reused=False, scaled_to=(width, height)):
+                self._tell(
+                    f"A picture was scaled down to {width}x{height}: in full it would fill the "
+                    "context."
+                )
             case Loaded() | Finished():
                 self.clear()
                 self._resting = False

@@ -1,7 +1,7 @@
 """The bundled demo model and pictures to try it on.
 
-The model is a pair of GGUF files like any other: a llama and an mmproj, which ``training/`` made. This module
-knows where the files lie and nothing about loading them.
+The model is a pair of GGUF files like any other: a llama and an mmproj, which ``training/`` made.
+This module knows where the files lie and nothing about loading them.
 """
 
 from __future__ import annotations

@@ -179,6 +179,10 @@ class Encoded(msgspec.Struct, frozen=True, tag="encoded"):
     reused: bool
     """It came from the KV cache or the embedding cache."""
 
+    scaled_to: tuple[int, int] | None = None
+    """Width and height that it was scaled down to, because in full it would fill the context; None
+    where the model got the whole picture."""
+
 
 class Prefill(msgspec.Struct, frozen=True, tag="prefill"):
     """Progress of reading the prompt, in tokens."""

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.worker import Worker
 
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
-from vlmtui.engine.base import Delta, Trimmed
+from vlmtui.engine.base import Delta, Encoded, Trimmed
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
@@ -157,6 +157,13 @@ class ChatTurns(ChatWork):
                 self._answer.finish(stored.message.text, stored.status, stored.stats)
             case Trimmed(dropped=dropped, images=images):
                 await self._tell_trimmed(dropped, images)
+            case Encoded(reused=False, scaled_to=(width, height)):
+                await self.transcript.tell(
+                    f"The model gets a picture scaled down to {width}×{height} pixels: in full it "
+                    "would fill the context",
+                    "A larger ctx in the settings gives it more pixels",
+                    error=False,
+                )
             case StorageWarning(message=message, hint=hint):
                 await self.transcript.tell(message, hint, error=False)
             case TurnFailed(error=error):

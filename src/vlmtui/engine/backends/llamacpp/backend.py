@@ -113,7 +113,7 @@ class _Loaded:
         if dropped:
             emit(Trimmed(dropped, _count_images(request, dropped)))
         kept = self._cache.keep(prompt.units)
-        report.prompt(prompt, kept, self._vision.is_kept)
+        report.prompt(prompt, kept, self._vision)
         reason: FinishReason = "cancelled"
         try:
             self._cache.prefill(prompt.units, prompt.images, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from vlmtui.engine.backends.llamacpp.prompt import Prompt
 from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_tokens
@@ -17,10 +18,20 @@ from vlmtui.engine.base import (
     Prefill,
     Stats,
 )
-from vlmtui.messages import Message
+from vlmtui.messages import ImagePart, Message
 
 _DELTA_INTERVAL_S = 0.03
 """Text is sent at most this often: frames cost the decode loop time, and no screen is faster."""
+
+
+class PictureState(Protocol):
+    """What this module needs to know of pictures; see `vision.Vision`."""
+
+    def is_kept(self, sha256: str) -> bool:
+        """Whether the picture's embeddings are kept."""
+
+    def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
+        """Width and height that it is scaled down to; None where it is taken whole."""
 
 
 class TurnReport:
@@ -38,6 +49,7 @@ class TurnReport:
         self._digests = [image.sha256 for message in messages for image in message.images]
         self._prompt_tokens = self._image_tokens = self._reused = 0
         self._tokens_of: dict[str, int] = {}
+        self._scaled: dict[str, tuple[int, int] | None] = {}
         self._encode_s = 0.0
         self._prefill_began = self._first_token = self._last_token = 0.0
         self._generated = 0
@@ -46,22 +58,23 @@ class TurnReport:
 
     # ------------------------------------------------------------------------------------- prompt
 
-    def prompt(self, prompt: Prompt, kept: int, kept_images: Callable[[str], bool]) -> None:
+    def prompt(self, prompt: Prompt, kept: int, vision: PictureState) -> None:
         """The prompt is known.
 
         Args:
             prompt: What will be in the KV cache.
             kept: How many of its units are there already.
-            kept_images: Tells of a digest whether the embedding cache has it.
+            vision: Knows the pictures.
         """
         self._prompt_tokens = count_tokens(prompt.units)
         self._image_tokens = count_image_tokens(prompt.units)
         self._reused = count_tokens(prompt.units[:kept])
+        self._scaled = {digest: vision.scaled_to(image) for digest, image in prompt.images.items()}
         for part in {unit for unit in prompt.units if isinstance(unit, ImageUnit)}:
             self._tokens_of[part.sha256] = self._tokens_of.get(part.sha256, 0) + part.tokens
         missing = {unit.sha256 for unit in prompt.units[kept:] if isinstance(unit, ImageUnit)}
         for digest in self._tokens_of:
-            if digest not in missing or kept_images(digest):
+            if digest not in missing or vision.is_kept(digest):
                 self._tell_encoded(digest, 0.0, reused=True)
         self._prefill_began = time.monotonic()
         self.progress(self._reused)
@@ -82,7 +95,8 @@ class TurnReport:
     def _tell_encoded(self, sha256: str, seconds: float, *, reused: bool) -> None:
         for index, digest in enumerate(self._digests):
             if digest == sha256:
-                self._emit(Encoded(index, self._tokens_of[sha256], seconds, reused))
+                tokens, scaled = self._tokens_of[sha256], self._scaled[sha256]
+                self._emit(Encoded(index, tokens, seconds, reused, scaled))
                 seconds, reused = 0.0, True  # the same picture a second time costs nothing
 
     # ------------------------------------------------------------------------------------- answer

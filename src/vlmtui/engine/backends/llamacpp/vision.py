@@ -54,6 +54,11 @@ class Vision:
         """Whether the picture's embeddings are kept."""
         return sha256 in self._cache
 
+    def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
+        """Width and height that a picture is scaled down to; None where it is taken whole."""
+        size = self._layout(image).size
+        return None if size == (image.width, image.height) else size
+
     def encode(self, image: ImagePart) -> float:
         """Run the vision tower over a picture and keep its embeddings.
 
