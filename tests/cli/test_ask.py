@@ -203,7 +203,7 @@ def test_output_that_cannot_show_a_character_replaces_it(run: Run, endless: Path
         (("two", "prompts"), "unexpected extra argument"),
         (("--model", "no-such-model", "Hello"), "no model named 'no-such-model'"),
         (("--model", "/no/such/model.gguf", "Hello"), "/no/such/model.gguf"),
-        (("--mmproj", "/no/such/mmproj.gguf", "--model", "demo", "Hello"), "demo"),
+        (("--mmproj", "/no/such/mmproj.gguf", "Hello"), "no mmproj file /no/such/mmproj.gguf"),
         (("--image", "/no/such/picture.png", "Hello"), "/no/such/picture.png"),
         (("--image", "/", "Hello"), "is a directory"),
         (("--image", "na\udcffme.png", "Hello"), "not valid UTF-8"),
