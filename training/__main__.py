@@ -19,7 +19,8 @@ def main() -> int:
     parser.add_argument("--export", type=Path, help="folder of the GGUF files; default WORK/gguf")
     parser.add_argument("--shards", type=int, default=24, help="of 5000 scenes each")
     parser.add_argument("--tower-steps", type=int, default=900)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--questions", type=int, default=1000, help="of each paper of the exam")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--processes", type=int, default=2)
     a = parser.parse_args()
@@ -36,7 +37,7 @@ def main() -> int:
         ["tokenizer", str(work / "tokenizer"), "--seed", str(a.seed)],
         ["train_tower", pool, str(work), "--steps", str(a.tower_steps), *common],
         ["train", pool, str(work), str(export), "--steps", str(a.steps), *common],
-        ["evaluate", *files, "--json", str(work / "exam.json")],
+        ["evaluate", *files, "--questions", str(a.questions), "--json", str(work / "exam.json")],
     ]
     for module, *arguments in steps:
         done = work / f"{module}.done"

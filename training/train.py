@@ -135,7 +135,7 @@ if __name__ == "__main__":
     parser.add_argument("pool", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("export", type=Path, help="folder of the GGUF files")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--talks", type=int, default=20, help="conversations a step and process")
     parser.add_argument(
         "--pictures", type=int, default=48, help="more pictures for the tower alone"
