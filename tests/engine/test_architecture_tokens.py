@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.engine import zoo
 from tests.engine.conftest import as_part
+from tests.engine.libmtmd import rows_of_mtmd
 from tests.engine.zoo import pictures
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
@@ -52,31 +52,6 @@ def template_of(model: LoadedModel) -> ChatTemplate:
     source = model.chat_template() or BUILTIN["llava-1.6-mistral"]
     words = model.vocabulary
     return ChatTemplate(source, bos=words.text_of(words.bos), eos=words.text_of(words.eos))
-
-
-def rows_of_mtmd(model: LoadedModel, text: str, images: list[ImagePart]) -> list[object]:
-    """What libmtmd makes of a rendered prompt: tokens, and (tokens, positions) of picture parts."""
-    data = text.encode()
-    given = mtmd.mtmd_input_text(data, len(data), True, True)
-    bitmaps = [mtmd.mtmd_bitmap_init(image.width, image.height, None) for image in images]
-    array = (mtmd.mtmd_bitmap_p_ctypes * len(bitmaps))(*bitmaps)
-    chunks = mtmd.mtmd_input_chunks_init()
-    status = mtmd.mtmd_tokenize(model.vision, chunks, ctypes.byref(given), array, len(bitmaps))
-    assert status == 0
-    rows: list[object] = []
-    for index in range(mtmd.mtmd_input_chunks_size(chunks)):
-        chunk = mtmd.mtmd_input_chunks_get(chunks, index)
-        if mtmd.mtmd_input_chunk_get_type(chunk) == mtmd.MTMD_INPUT_CHUNK_TYPE_TEXT:
-            count = ctypes.c_size_t(0)
-            tokens = mtmd.mtmd_input_chunk_get_tokens_text(chunk, ctypes.byref(count))
-            rows += tokens[: count.value]
-        else:
-            size = mtmd.mtmd_input_chunk_get_n_tokens(chunk)
-            rows.append((size, mtmd.mtmd_input_chunk_get_n_pos(chunk)))
-    mtmd.mtmd_input_chunks_free(chunks)
-    for bitmap in bitmaps:
-        mtmd.mtmd_bitmap_free(bitmap)
-    return rows
 
 
 def test_our_prompt_is_the_one_that_libmtmd_would_make(model, vision, shapes):
