@@ -238,9 +238,7 @@ def test_plain_writes_only_the_answer(terminals: list[Terminal], endless: Path) 
     assert terminal.seen.replace("\r\n", "\n").split() == piped.stdout.split()
 
 
-def test_a_terminal_is_sent_no_control_characters(
-    terminals: list[Terminal], endless: Path
-) -> None:
+def test_a_terminal_is_sent_no_control_characters(terminals: list[Terminal], endless: Path) -> None:
     question = ("--model", endless, "--seed", "3", "--temperature", "3", "--max-tokens", "400")
     loose = ("--top-k", "0", "--top-p", "1", "--min-p", "0", "Hi")
     piped = subprocess.run([*PROGRAM, "ask", *map(str, question), *loose], capture_output=True)
