@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.ui.commands import complete, image_line, parse, split_paths
+from vlmtui.ui.commands import complete, find, image_line, parse, split_paths
 
 
 def test_a_slash_and_a_word_is_a_command() -> None:
     command = parse("/image a.png b.png ")
     assert command is not None
-    assert (command.name, command.argument, command.known) == ("image", "a.png b.png", True)
+    assert (command.name, command.argument) == ("image", "a.png b.png")
 
 
 def test_an_unknown_command_is_told_from_text() -> None:
     command = parse("/foo")
     assert command is not None
-    assert not command.known
+    assert find(command.name) is None
 
 
 @pytest.mark.parametrize("text", ["/data/cat.png what?", " /new", "a /new", "//", "/1", ""])

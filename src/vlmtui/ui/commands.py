@@ -11,18 +11,33 @@ from vlmtui.ui.completion import spell
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """A command as the help shows it."""
+    """A command as the help shows it. What it does is a method `command_<name>` of the screen."""
 
     name: str
     arguments: str
     summary: str
+    idle: bool = False
+    """It can't be done while an answer is on its way."""
+
+    example: str = ""
+    """An argument for it; given where it can't be done without one."""
+
+    @property
+    def article_and_argument(self) -> str:
+        """What is missing, for a sentence: `a path`."""
+        noun = self.arguments.split()[0].strip("[]….").lower()
+        return f"{'an' if noun[:1] in 'aeio' else 'a'} {noun}"
 
 
 SPECS = (
-    Spec("image", "PATH…", "attach pictures to the next message"),
+    # pictures
+    Spec("image", "PATH…", "attach pictures to the next message", example="~/photo.jpg"),
     Spec("sample", "", "attach one of the sample pictures"),
-    Spec("regen", "", "answer the last question again"),
-    Spec("new", "", "begin a new chat"),
+    # messages
+    Spec("regen", "", "answer the last question again", idle=True),
+    # chats
+    Spec("new", "", "begin a new chat", idle=True),
+    # the application
     Spec("help", "", "list the keys and commands"),
     Spec("quit", "", "leave; everything is saved"),
 )
@@ -33,7 +48,6 @@ class Command(msgspec.Struct, frozen=True):
 
     name: str
     argument: str
-    known: bool
 
 
 def parse(text: str) -> Command | None:
@@ -44,8 +58,12 @@ def parse(text: str) -> Command | None:
     match = re.fullmatch(r"/([A-Za-z][\w-]*)(?:\s+(.*?))?\s*", text, re.DOTALL)
     if match is None:
         return None
-    name = match[1].lower()
-    return Command(name, match[2] or "", any(spec.name == name for spec in SPECS))
+    return Command(match[1].lower(), match[2] or "")
+
+
+def find(name: str) -> Spec | None:
+    """The command of this name."""
+    return next((spec for spec in SPECS if spec.name == name), None)
 
 
 def complete(text: str) -> str | None:

@@ -1,22 +1,26 @@
-"""The chat screen: transcript, prompt, side pane, and what happens when something is typed."""
+"""The chat screen: its panes, and what happens when something is typed.
+
+What can be done on it is in a module each: `chat_pictures`, `chat_messages`, `chat_list`. A slash
+command `/name` is a method `command_name` of one of them, which gets the rest of the line.
+"""
 
 from __future__ import annotations
 
+from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.timer import Timer
 
-from vlmtui.storage.records import Draft
 from vlmtui.ui import commands
 from vlmtui.ui.figures import stopping
-from vlmtui.ui.screens.chat_turns import ChatTurns
-from vlmtui.ui.screens.chat_work import ChatWork
+from vlmtui.ui.screens.chat_list import ChatList
+from vlmtui.ui.screens.chat_messages import ChatMessages
+from vlmtui.ui.screens.chat_pictures import ChatPictures
 from vlmtui.ui.widgets.prompt import Prompt
 from vlmtui.ui.widgets.transcript import Transcript
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 _DRAFT_SECONDS = 0.5
 
 
-class ChatScreen(ChatTurns):
+class ChatScreen(ChatPictures, ChatMessages, ChatList):
     """The screen that vlmtui opens."""
 
     DEFAULT_CSS = """
@@ -60,10 +64,6 @@ class ChatScreen(ChatTurns):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop the answer", id="chat.stop"),
         Binding("f1", "help", "Help", id="chat.help"),
-        Binding("pageup", "scroll_page(-1)", "Page up", id="chat.pageup", priority=True),
-        Binding("pagedown", "scroll_page(1)", "Page down", id="chat.pagedown", priority=True),
-        Binding("ctrl+home", "scroll_to(0)", "To the start", id="chat.start", priority=True),
-        Binding("ctrl+end", "scroll_to(1)", "To the end", id="chat.end", priority=True),
     ]
 
     sample: reactive[Path | None] = reactive[Path | None](None)
@@ -118,24 +118,6 @@ class ChatScreen(ChatTurns):
         await self.mount(strip)
         await self.query_one("#body").mount(pane)
 
-    # ------------------------------------------------------------------ the chat on disk
-
-    async def on_chat_work_restored(self, event: ChatWork.Restored) -> None:
-        """Show the chat, and what was in the composer unless something is there already."""
-        await self.transcript.show(event.thread)
-        pictures = [image for stored in event.thread for image in stored.message.images]
-        self._last_in_chat = pictures[-1] if pictures else None
-        if event.draft != Draft() and not self.prompt.text and not self.images:
-            self.prompt.text = event.draft.text
-            self.images = event.draft.images
-        self._choose_image()
-        if event.error is not None:
-            await self._tell(event.error)
-
-    async def on_chat_work_restore_failed(self, event: ChatWork.RestoreFailed) -> None:
-        """Begin anew, and say why."""
-        await self._tell(event.error)
-
     def on_chat_work_open_failed(self) -> None:
         """Show nothing more; the application leaves."""
         self._left = True
@@ -147,33 +129,6 @@ class ChatScreen(ChatTurns):
         self._draft_timer = self.set_timer(
             _DRAFT_SECONDS, lambda: self.keep_draft(self.prompt.text, self.images)
         )
-
-    # ------------------------------------------------------------------ pictures
-
-    def on_chat_work_attached(self, event: ChatWork.Attached) -> None:
-        """Add pictures to the next message."""
-        self.images = (*self.images, *event.images)
-        self._choose_image()
-        self.keep_draft(self.prompt.text, self.images)
-
-    def on_chat_work_attach_failed(self, event: ChatWork.AttachFailed) -> None:
-        """Tell it in place; the text stays."""
-        if event.sending:
-            self._settle()
-        elif not self.prompt.text:
-            self.prompt.text = commands.image_line(event.left)
-        self.prompt.say(event.error.message, event.error.hint, error=True)
-
-    def on_prompt_image_removed(self, event: Prompt.ImageRemoved) -> None:
-        """Take a picture away again."""
-        self.images = (*self.images[: event.index], *self.images[event.index + 1 :])
-        self._choose_image()
-        self.keep_draft(self.prompt.text, self.images)
-
-    def on_prompt_path_chosen(self, event: Prompt.PathChosen) -> None:
-        """A completed path becomes a picture at once."""
-        self.prompt.cut(event.start, event.end)
-        self.attach((event.path,))
 
     # ------------------------------------------------------------------ asking
 
@@ -191,44 +146,26 @@ class ChatScreen(ChatTurns):
             self.prepare(event.text, self.images)
 
     async def _run_command(self, command: commands.Command, typed: str) -> None:
-        if not command.known:
+        spec = commands.find(command.name)
+        if spec is None:
             self.prompt.say(
                 f"There is no command /{command.name}",
                 "F1 lists them; a space before the slash makes it text",
                 error=True,
             )
-            return
-        if self._turn and command.name in ("regen", "new"):
+        elif spec.idle and self._turn:
             self.prompt.say("An answer is on its way", "Esc stops it")
-            return
-        if command.name == "image" and not command.argument:
-            self.prompt.say("/image needs a path", "For example: /image ~/photo.jpg", error=True)
-            return
-        self.prompt.take(typed)
-        match command.name:
-            case "image":
-                self.attach(commands.split_paths(command.argument))
-            case "sample":
-                self._attach_sample()
-            case "regen":
-                self._again = True
-                self._begin_turn()
-                self.answer_again()
-            case "new":
-                self.images = ()
-                self.restore(new=True)
-            case "help":
-                self.action_help()
-            case "quit":
-                await self.run_action("app.quit")
-
-    def _attach_sample(self) -> None:
-        if not self._samples:
-            self.prompt.say("There are no sample pictures here")
-            return
-        attached = {image.name for image in self.images}
-        fresh = [path for path in self._samples if path.name not in attached]
-        self.attach([str((fresh or list(self._samples))[0])])
+        elif spec.example and not command.argument:
+            self.prompt.say(
+                f"/{spec.name} needs {spec.article_and_argument}",
+                f"For example: /{spec.name} {spec.example}",
+                error=True,
+            )
+        else:
+            self.prompt.take(typed)
+            done = getattr(self, f"command_{spec.name}")(command.argument)
+            if isawaitable(done):
+                await done
 
     # ------------------------------------------------------------------ keys
 
@@ -247,20 +184,10 @@ class ChatScreen(ChatTurns):
 
         self.app.push_screen(HelpScreen())
 
-    def action_scroll_page(self, direction: int) -> None:
-        """Scroll the transcript by a page."""
-        if direction < 0:
-            self.transcript.scroll_page_up(animate=False)
-        else:
-            self.transcript.scroll_page_down(animate=False)
+    def command_help(self, _: str) -> None:
+        """Show the keys and commands."""
+        self.action_help()
 
-    def action_scroll_to(self, end: int) -> None:
-        """Go to the start or the end of the transcript."""
-        if end:
-            self.transcript.scroll_end(animate=False)
-        else:
-            self.transcript.scroll_home(animate=False)
-
-    @on(Transcript.Typed)
-    def _typed_elsewhere(self, event: Transcript.Typed) -> None:
-        self.prompt.focus_composer(event.character)
+    async def command_quit(self, _: str) -> None:
+        """Leave."""
+        await self.run_action("app.quit")

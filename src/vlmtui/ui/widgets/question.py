@@ -8,11 +8,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable
-from vlmtui.messages import ImagePart, Message
-from vlmtui.ui.widgets.picture import Picture
-
-CAPTION = 40
-"""Longest name beneath a picture, in characters."""
+from vlmtui.messages import Message
+from vlmtui.ui.widgets.figure import Figure
 
 
 class Question(Vertical):
@@ -32,15 +29,6 @@ class Question(Vertical):
         & > .pictures {
             height: auto;
             margin: 0 0 1 0;
-        }
-        & .figure {
-            width: auto;
-            height: auto;
-            margin: 0 2 0 0;
-        }
-        & .caption {
-            width: auto;
-            color: $text-dim;
         }
         & > .text {
             height: auto;
@@ -64,21 +52,3 @@ class Question(Vertical):
                     yield figure
         if text := self._message.text:
             yield Static(Content(printable.prose(text)), classes="text")
-
-
-class Figure(Vertical):
-    """A picture and its name."""
-
-    def __init__(self, image: ImagePart) -> None:
-        super().__init__(classes="figure")
-        self._image = image
-
-    def compose(self) -> ComposeResult:
-        """Picture above, caption below."""
-        yield Picture(self._image)
-        yield Static(Content(caption(self._image)), classes="caption")
-
-
-def caption(image: ImagePart) -> str:
-    """Name and size of a picture on one line."""
-    return f"{printable.line(image.name, CAPTION)}  {image.width}×{image.height}"

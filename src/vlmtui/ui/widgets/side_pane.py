@@ -12,9 +12,9 @@ from textual.widgets import Static
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
 from vlmtui.ui.figures import Figures
+from vlmtui.ui.widgets.figure import caption
 from vlmtui.ui.widgets.figures_panel import FiguresPanel, rows
 from vlmtui.ui.widgets.picture import Picture
-from vlmtui.ui.widgets.question import caption
 
 _LEAST_FIGURE_ROWS = 13
 """Those of a machine without a GPU: the picture needn't shrink when the first figures come."""

@@ -1,0 +1,72 @@
+"""`vlmtui ask`: one question, answered on standard output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vlmtui.cli.endings import INTERRUPTED, ended_by_signals
+from vlmtui.cli.options import Finite, mmproj_option, model_option
+
+
+@click.command()
+@model_option
+@mmproj_option
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="PATH",
+    help="A picture to ask about; `-` reads it from standard input. Repeatable.",
+)
+@click.option("--system", metavar="TEXT", help="System prompt.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Longest answer in tokens; 0 for no limit.",
+)
+@click.option("--temperature", type=Finite(min=0), metavar="T", help="0 is greedy.")
+@click.option("--top-p", type=Finite(0, 1), metavar="P", help="Nucleus sampling; 1 turns it off.")
+@click.option("--top-k", type=click.IntRange(min=0), metavar="K", help="0 turns it off.")
+@click.option("--min-p", type=Finite(0, 1), metavar="P", help="0 turns it off.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Makes the answer repeatable."
+)
+@click.option(
+    "--ctx",
+    type=click.IntRange(0, 2**24),
+    metavar="N",
+    help="Context size in tokens; 0 takes the model's own, at most 4096.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print text and figures as one object.")
+@click.option("--plain", is_flag=True, help="Nothing but the answer, on a terminal too.")
+@click.option(
+    "--then",
+    multiple=True,
+    metavar="TEXT",
+    help="A follow-up in the same conversation; with --json, one object a turn. Repeatable.",
+)
+@click.argument("prompt")
+def ask(prompt: str, images: tuple[str, ...], **options: Any) -> int:
+    r"""Answer PROMPT on standard output; `-` reads it from standard input.
+
+    \b
+    Examples:
+      vlmtui ask --image photo.jpg "What is in this picture?"
+      vlmtui ask --image a.png --image b.png "What differs?" --then "Which is brighter?"
+      curl -s URL | vlmtui ask --image - --json "Describe the image."
+
+    Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 130 interrupted.
+    """
+    if [prompt, *images].count("-") > 1:
+        raise click.UsageError("Standard input can be read once: for the prompt or for one image.")
+    import gc
+
+    from vlmtui.ask import Question, answer
+
+    gc.enable()  # off since `__main__`
+    with ended_by_signals():
+        answered = answer(Question(prompt=prompt, images=images, **options))
+    return 0 if answered else INTERRUPTED

@@ -1,0 +1,31 @@
+"""Options and types of arguments that several commands share."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+
+class Finite(click.FloatRange):
+    """A range of floats that keeps out "nan", which passes every comparison, and "inf"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number in the range."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number to work with", param, ctx)
+        return number
+
+
+model_option = click.option(
+    "--model",
+    metavar="NAME|PATH.gguf",
+    help="The model: a name, or the path of a GGUF file. Default: the bundled one, `demo`.",
+)
+mmproj_option = click.option(
+    "--mmproj",
+    metavar="PATH",
+    help="The model's vision tower and projector. Default: the mmproj file beside the model.",
+)

@@ -1,0 +1,54 @@
+"""Pictures on the chat screen: attached, removed, looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlmtui.ui import commands
+from vlmtui.ui.screens.chat_turns import ChatTurns
+from vlmtui.ui.screens.chat_work import ChatWork
+from vlmtui.ui.widgets.prompt import Prompt
+
+
+class ChatPictures(ChatTurns):
+    """What can be done with pictures."""
+
+    _samples: tuple[Path, ...] = ()
+
+    def on_chat_work_attached(self, event: ChatWork.Attached) -> None:
+        """Add pictures to the next message."""
+        self.images = (*self.images, *event.images)
+        self._choose_image()
+        self.keep_draft(self.prompt.text, self.images)
+
+    def on_chat_work_attach_failed(self, event: ChatWork.AttachFailed) -> None:
+        """Tell it in place; the text stays."""
+        if event.sending:
+            self._settle()
+        elif not self.prompt.text:
+            self.prompt.text = commands.image_line(event.left)
+        self.prompt.say(event.error.message, event.error.hint, error=True)
+
+    def on_prompt_image_removed(self, event: Prompt.ImageRemoved) -> None:
+        """Take a picture away again."""
+        self.images = (*self.images[: event.index], *self.images[event.index + 1 :])
+        self._choose_image()
+        self.keep_draft(self.prompt.text, self.images)
+
+    def on_prompt_path_chosen(self, event: Prompt.PathChosen) -> None:
+        """A completed path becomes a picture at once."""
+        self.prompt.cut(event.start, event.end)
+        self.attach((event.path,))
+
+    def command_image(self, argument: str) -> None:
+        """Attach pictures."""
+        self.attach(commands.split_paths(argument))
+
+    def command_sample(self, _: str) -> None:
+        """Attach a sample picture that isn't attached yet."""
+        if not self._samples:
+            self.prompt.say("There are no sample pictures here")
+            return
+        attached = {image.name for image in self.images}
+        fresh = [path for path in self._samples if path.name not in attached]
+        self.attach([str((fresh or list(self._samples))[0])])
