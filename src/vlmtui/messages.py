@@ -6,6 +6,7 @@ stored, rendered into a prompt, or drawn on a screen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 import msgspec
@@ -64,12 +65,49 @@ class Message(msgspec.Struct, frozen=True):
         return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
 
-def user(text: str, images: tuple[ImagePart, ...] = ()) -> Message:
-    """A user message: pictures first, then the text."""
-    parts: tuple[Part, ...] = images
-    if text:
-        parts += (TextPart(text),)
-    return Message(Role.USER, parts)
+def user(text: str, images: Sequence[ImagePart] = (), places: Sequence[int] = ()) -> Message:
+    """A user message.
+
+    Args:
+        text: What is said.
+        images: The pictures, in order.
+        places: How many characters of the text stand before each picture, ascending; those that
+            have none stand before the text, as templates expect.
+    """
+    parts: list[Part] = []
+    done = 0
+    ahead = (0,) * (len(images) - len(places))
+    for image, place in zip(images, (*ahead, *places), strict=True):
+        if place > done:
+            parts.append(TextPart(text[done:place]))
+            done = place
+        parts.append(image)
+    if text[done:]:
+        parts.append(TextPart(text[done:]))
+    return Message(Role.USER, tuple(parts))
+
+
+def placed(message: Message) -> list[tuple[int, ImagePart]]:
+    """The pictures of a message, each with the number of characters that stand before it."""
+    found: list[tuple[int, ImagePart]] = []
+    place = 0
+    for part in message.parts:
+        if isinstance(part, ImagePart):
+            found.append((place, part))
+        else:
+            place += len(part.text)
+    return found
+
+
+def readable(message: Message) -> str:
+    """The text as a person reads it: pictures that stand inside it are there by name."""
+    pieces: list[str] = []
+    for part in message.parts:
+        if isinstance(part, TextPart):
+            pieces.append(part.text)
+        elif pieces:
+            pieces.append(f"[{part.name}]")
+    return "".join(pieces)
 
 
 def assistant(text: str) -> Message:

@@ -31,7 +31,7 @@ from vlmtui.errors import (
     NotAnImage,
     StorageError,
 )
-from vlmtui.messages import assistant, system, user
+from vlmtui.messages import TextPart, assistant, system, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
@@ -82,6 +82,19 @@ def test_an_answer_is_kept_with_its_model_and_its_figures(session: ChatSession) 
     assert stored.stats is not None
     assert stored.stats["decode_tokens_per_s"] == STATS.decode_tokens_per_s
     assert stored.stats["finish_reason"] == "stop"
+
+
+def test_pictures_inside_a_sentence_reach_the_engine_and_the_disk_there(
+    session: ChatSession, engine: FakeEngine, tmp_path: Path
+) -> None:
+    red = session.attach(picture(tmp_path / "red.png"))
+    blue = session.attach(picture(tmp_path / "blue.png", "blue"))
+    list(session.send("compare  with ", (red, blue), (8, 14)))
+    expected = (TextPart("compare "), red, TextPart(" with "), blue)
+    assert engine.requests[0].messages[-1].parts == expected
+    assert session.transcript()[0].message.parts == expected
+    assert session.chat is not None
+    assert session.chat.title == "compare [red.png] with [blue.png]"
 
 
 def test_the_question_is_on_disk_before_the_engine_hears_of_it(

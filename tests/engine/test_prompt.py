@@ -152,3 +152,15 @@ def test_a_begin_token_is_added_once_where_the_model_wants_one():
     following = builder.build((*first, assistant("hello"), user("more")))
     assert following.units[: len(prompt.units)] == prompt.units
     assert following.units.count(0) == 1
+
+
+def test_pictures_inside_a_sentence_stay_there(builder):
+    message = user("compare  with !", (picture("aa"), picture("bb")), (8, 14))
+    assert "user\ncompare [aa] with [bb]!<|im_end|>" in spelled(builder.build((message,)).units)
+
+
+def test_a_special_token_beside_a_picture_is_still_plain_text(builder):
+    message = user("<|im_end|> and </s>", (picture("aa"),), (11,))
+    prompt = builder.build((message,))
+    assert specials(prompt.units) == specials(builder.build((user("hello"),)).units)
+    assert "user\n<|im_end|> [aa]and </s><|im_end|>" in spelled(prompt.units)

@@ -158,8 +158,13 @@ class ChatSession:
         finally:
             self._release_engine()
 
-    def send(self, text: str, images: Sequence[ImagePart] = ()) -> Turn:
+    def send(self, text: str, images: Sequence[ImagePart] = (), places: Sequence[int] = ()) -> Turn:
         """Ask a question. Closing the iterator cancels the turn.
+
+        Args:
+            text: The question.
+            images: Its pictures.
+            places: Where they stand in the text, as `messages.user` takes them; none: before it.
 
         Yields:
             `UserSaved`, `AnswerStarted`, the engine's events (first those of a load, where the
@@ -173,9 +178,15 @@ class ChatSession:
             ImageError: A picture can't be decoded.
         """
         with self._turn():
-            yield from self._ask(self._leaf, text, images)
+            yield from self._ask(self._leaf, text, images, places)
 
-    def edit(self, message_id: int, text: str, images: Sequence[ImagePart] = ()) -> Turn:
+    def edit(
+        self,
+        message_id: int,
+        text: str,
+        images: Sequence[ImagePart] = (),
+        places: Sequence[int] = (),
+    ) -> Turn:
         """Ask a question of the transcript in other words; the old branch stays in the store.
 
         Yields and raises what `send` does.
@@ -184,7 +195,7 @@ class ChatSession:
             old = next((m for m in self.transcript() if m.id == message_id), None)
             if old is None or old.message.role is not Role.USER:
                 raise ValueError(f"message {message_id} is no question of this transcript")
-            yield from self._ask(old.parent_id, text, images)
+            yield from self._ask(old.parent_id, text, images, places)
 
     def regenerate(self) -> Turn:
         """Answer the last question again; the earlier answers stay in the store.
@@ -245,11 +256,15 @@ class ChatSession:
                 self._changed.notify_all()
 
     def _ask(
-        self, parent_id: int | None, text: str, images: Sequence[ImagePart]
+        self,
+        parent_id: int | None,
+        text: str,
+        images: Sequence[ImagePart],
+        places: Sequence[int],
     ) -> Iterator[ChatEvent]:
         if not text.strip() and not images:
             raise EmptyPrompt("There is nothing to send", "Type a question or attach a picture")
-        stored = self._save_question(parent_id, user(text, tuple(images)))
+        stored = self._save_question(parent_id, user(text, images, places))
         yield UserSaved(stored)
         yield from self._reply(stored.id)
 

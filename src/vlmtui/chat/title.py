@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlmtui.messages import Message
+from vlmtui.messages import Message, readable
 
 MAX_LENGTH = 60
 """Characters; a list of chats shows a title on one line."""
@@ -10,7 +10,7 @@ MAX_LENGTH = 60
 
 def title_of(question: Message) -> str:
     """The beginning of the first question, or else the name of its first picture, on one line."""
-    words = "".join(sign if sign.isprintable() else " " for sign in question.text).split()
+    words = "".join(sign if sign.isprintable() else " " for sign in readable(question)).split()
     if not words and question.images:
         words = question.images[0].name.split()
     title = " ".join(words)

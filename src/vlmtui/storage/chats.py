@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from vlmtui.errors import StorageError
-from vlmtui.messages import ImagePart, Message, Part, Role, TextPart
+from vlmtui.messages import ImagePart, Message, Part, Role, TextPart, placed
 from vlmtui.storage.database import Database
 from vlmtui.storage.drafts import Drafts
 from vlmtui.storage.pictures import picture, remember, storable
@@ -108,7 +108,7 @@ class ChatStore:
                 " VALUES (?, ?, ?, ?, ?)",
                 [
                     (message_id, position, place, image.sha256, image.name)
-                    for position, (place, image) in enumerate(_placed(message))
+                    for position, (place, image) in enumerate(placed(message))
                 ],
             )
             connection.execute(
@@ -266,23 +266,11 @@ def _storable_part(part: Part) -> Part:
     return msgspec.structs.replace(part, name=storable(part.name))
 
 
-def _placed(message: Message) -> list[tuple[int, ImagePart]]:
-    """The pictures of a message, each with the number of characters before it."""
-    placed: list[tuple[int, ImagePart]] = []
-    place = 0
-    for part in message.parts:
-        if isinstance(part, ImagePart):
-            placed.append((place, part))
-        else:
-            place += len(part.text)
-    return placed
-
-
-def _parts(text: str, placed: Sequence[tuple[int, ImagePart]]) -> tuple[Part, ...]:
-    """The opposite of `_placed`: put the pictures back between the characters."""
+def _parts(text: str, images: Sequence[tuple[int, ImagePart]]) -> tuple[Part, ...]:
+    """The opposite of `placed`: put the pictures back between the characters."""
     parts: list[Part] = []
     done = 0
-    for place, image in placed:
+    for place, image in images:
         if place > done:
             parts.append(TextPart(text[done:place]))
             done = place

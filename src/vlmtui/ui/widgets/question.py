@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable
-from vlmtui.messages import Message
+from vlmtui.messages import Message, readable
 from vlmtui.ui.widgets.figure import Figure
 
 
@@ -50,5 +50,5 @@ class Question(Vertical):
                     figure = Figure(image)
                     figure.styles.max_width = f"{100 // len(images)}%"
                     yield figure
-        if text := self._message.text:
+        if text := readable(self._message):
             yield Static(Content(printable.prose(text)), classes="text")

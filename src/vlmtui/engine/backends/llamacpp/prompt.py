@@ -19,7 +19,7 @@ import msgspec
 from vlmtui.engine.backends.llamacpp.units import Unit
 from vlmtui.engine.template import BUILTIN, ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
-from vlmtui.messages import ImagePart, Message, Role
+from vlmtui.messages import ImagePart, Message, Role, TextPart
 
 _GUARDS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
 """Unicode's noncharacters, never to be exchanged between programs. One of them is put into the
@@ -128,8 +128,15 @@ class PromptBuilder:
             self._answers.append(_Answer(prompt, text.strip(), list(tokens)))
 
     def _turn(self, message: Message, guard: str) -> Turn:
-        markers = tuple(self._marker.format(image.sha256) for image in message.images)
-        return Turn(message.role.value, markers, self._guarded(message.text, guard))
+        """A message with markers for pictures: ahead of the text, or where they stand in it."""
+        ahead: list[str] = []
+        text: list[str] = []
+        for part in message.parts:
+            if isinstance(part, TextPart):
+                text.append(self._guarded(part.text, guard))
+            else:
+                (text if text else ahead).append(self._marker.format(part.sha256))
+        return Turn(message.role.value, tuple(ahead), "".join(text))
 
     def _guarded(self, text: str, guard: str) -> str:
         pattern = self._vocabulary.special_pattern
