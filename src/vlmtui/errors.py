@@ -6,6 +6,7 @@ Each error says what happened, to what, and what to do.
     ├── InputError                 the user gave something that can't work (exit code 2)
     │   ├── EmptyPrompt
     │   ├── ModelNotFound
+    │   ├── ArchiveError           a chat can't be exported there, a file can't be imported
     │   └── ImageError
     │       ├── ImageNotFound
     │       ├── ImageIsDirectory
@@ -57,6 +58,10 @@ class EmptyPrompt(InputError):
 
 class ModelNotFound(InputError):
     """No model of that name or path."""
+
+
+class ArchiveError(InputError):
+    """A chat can't be exported to that place, or a file is no chat that can be imported."""
 
 
 class ImageError(InputError):

@@ -176,7 +176,7 @@ def test_a_first_message_that_fails_leaves_no_chat(store: ChatStore, path: Path)
 
 
 def found(store: ChatStore, text: str) -> list[str]:
-    return sorted(hit.excerpt for hit in store.search(text))
+    return sorted(hit.excerpt for hit in store.listing.search(text))
 
 
 def test_words_are_found_by_their_beginnings_without_case_or_accents(store: ChatStore) -> None:
@@ -216,7 +216,7 @@ def test_words_are_found_by_their_beginnings_without_case_or_accents(store: Chat
 )
 def test_no_text_is_a_wrong_search(store: ChatStore, typed: str) -> None:
     store.start("t", user("a circle"))
-    store.search(typed)
+    store.listing.search(typed)
 
 
 def test_signs_around_a_word_do_not_hide_it(store: ChatStore) -> None:
@@ -229,7 +229,7 @@ def test_a_search_knows_what_an_answer_says_now(store: ChatStore) -> None:
     chat, question = store.start("t", user("q"))
     answer = store.add(chat.id, question.id, assistant(""), "demo", "streaming")
     store.update_text(answer.id, "a triangle", "streaming")
-    (hit,) = store.search("triangle")
+    (hit,) = store.listing.search("triangle")
     assert (hit.chat.id, hit.message_id, hit.excerpt) == (chat.id, answer.id, "a triangle")
     store.update_text(answer.id, "a star", "complete")
     assert found(store, "triangle") == []

@@ -240,11 +240,11 @@ def test_a_later_step_is_done_to_an_older_database(
 ) -> None:
     with closing(Database(path)) as database:
         insert(database, "kept")
-    step = ("ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",)
+    step = ("ALTER TABLE chats ADD COLUMN colour INTEGER NOT NULL DEFAULT 0",)
     monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, step))
     for _ in range(2):  # and done only once
         with closing(Database(path)) as database, database.read() as connection:
-            assert connection.execute("SELECT pinned FROM chats").fetchone()["pinned"] == 0
+            assert connection.execute("SELECT colour FROM chats").fetchone()["colour"] == 0
 
 
 OPEN = """

@@ -7,23 +7,23 @@ module knows nothing of engines or screens; what an answer took comes and goes a
 
 from __future__ import annotations
 
-import re
-import sqlite3
 import time
-from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from vlmtui.errors import StorageError
-from vlmtui.messages import ImagePart, Message, Part, Role, TextPart, placed
+from vlmtui.messages import Message
+from vlmtui.storage import rows
 from vlmtui.storage.database import Database
 from vlmtui.storage.drafts import Drafts
-from vlmtui.storage.pictures import picture, remember, storable
+from vlmtui.storage.listing import Listing
+from vlmtui.storage.pictures import storable
 from vlmtui.storage.presence import Presence
-from vlmtui.storage.records import Chat, Found, Status, StoredMessage
+from vlmtui.storage.records import Chat, Status, StoredMessage
+from vlmtui.storage.trash import Trash, bring_back, no_chat
+from vlmtui.storage.trees import Trees
 
 _BRANCH = """
     WITH RECURSIVE branch (id, parent_id, depth) AS (
@@ -33,8 +33,13 @@ _BRANCH = """
         UNION ALL
         SELECT messages.id, messages.parent_id, depth + 1
         FROM branch JOIN messages ON messages.id = branch.parent_id
+    ), places (id, sibling, siblings) AS (
+        SELECT id, row_number() OVER (PARTITION BY parent_id ORDER BY id),
+            count(*) OVER (PARTITION BY parent_id)
+        FROM messages WHERE chat_id = :chat AND deleted IS NULL
     )
-    SELECT messages.* FROM branch JOIN messages USING (id) ORDER BY depth DESC
+    SELECT messages.*, coalesce(sibling, 1) AS sibling, coalesce(siblings, 1) AS siblings
+    FROM branch JOIN messages USING (id) LEFT JOIN places USING (id) ORDER BY depth DESC
 """
 
 
@@ -45,6 +50,9 @@ class ChatStore:
 
     Attributes:
         drafts: What stands in composers.
+        listing: Many chats at once, and search.
+        trash: Deleting and undoing it.
+        trees: Chats with all their branches.
     """
 
     def __init__(self, database: Database) -> None:
@@ -52,6 +60,9 @@ class ChatStore:
         self._root = Path(database.path).absolute().parent
         self._presence = Presence(self._root / "instances")
         self.drafts = Drafts(database, self._presence)
+        self.listing = Listing(database)
+        self.trash = Trash(database)
+        self.trees = Trees(database, self._presence)
 
     def close(self) -> None:
         """Close the database too. Safe to call twice."""
@@ -68,7 +79,7 @@ class ChatStore:
                 "INSERT INTO chats (title, created, updated) VALUES (?, ?, ?) RETURNING *",
                 (storable(title), now, now),
             ).fetchone()
-            return _chat(row)
+            return rows.chat(row)
 
     def start(self, title: str, message: Message) -> tuple[Chat, StoredMessage]:
         """Make a chat with its first message, both or neither, safe from a power cut."""
@@ -88,10 +99,10 @@ class ChatStore:
         """Add a message after `parent_id`; it becomes the end of the chat's shown branch.
 
         A complete message is safe from a power cut when this returns. One that is streaming is
-        taken for interrupted as soon as this process is gone.
+        taken for interrupted as soon as this process is gone. What it follows comes back if another
+        instance has deleted it.
         """
-        parts = tuple(_storable_part(part) for part in message.parts)
-        message = msgspec.structs.replace(message, parts=parts)
+        message = rows.storable_message(message)
         now = time.time()
         writer = self._presence.token if status == "streaming" else None
         with self._database.write(durable=status != "streaming") as connection:
@@ -102,19 +113,19 @@ class ChatStore:
                 (chat_id, parent_id, message.role.value, message.text, status, writer, now, model),
             ).lastrowid
             assert message_id is not None
-            remember(connection, self._root, message.images)
-            connection.executemany(
-                "INSERT INTO message_images (message_id, position, place, sha256, name)"
-                " VALUES (?, ?, ?, ?, ?)",
-                [
-                    (message_id, position, place, image.sha256, image.name)
-                    for position, (place, image) in enumerate(placed(message))
-                ],
-            )
+            rows.put_images(connection, message_id, message, self._root)
+            bring_back(connection, chat_id, parent_id)
             connection.execute(
                 "UPDATE chats SET leaf_id = ?, updated = ? WHERE id = ?", (message_id, now, chat_id)
             )
-        return StoredMessage(message_id, parent_id, message, status, now, model)
+            places = connection.execute(
+                "SELECT count(*) FROM messages"
+                " WHERE chat_id = ? AND parent_id IS ? AND deleted IS NULL",
+                (chat_id, parent_id),
+            ).fetchone()[0]
+        return StoredMessage(
+            message_id, parent_id, message, status, now, model, sibling=places, siblings=places
+        )
 
     def update_text(
         self,
@@ -145,10 +156,29 @@ class ChatStore:
 
     def rename(self, chat_id: int, title: str) -> None:
         """Give a chat another title."""
+        self._change(chat_id, "title = ?", storable(title))
+
+    def pin(self, chat_id: int, pinned: bool) -> None:
+        """Put a chat above the others in lists, or back among them."""
+        self._change(chat_id, "pinned = ?", pinned)
+
+    def configure(self, chat: Chat) -> None:
+        """Keep the system prompt, the sampling and the model that stand in `chat`."""
+        self._change(
+            chat.id,
+            "system = ?, sampling = ?, model = ?",
+            None if chat.system is None else storable(chat.system),
+            None if chat.sampling is None else msgspec.json.encode(chat.sampling).decode(),
+            None if chat.model is None else storable(chat.model),
+        )
+
+    def _change(self, chat_id: int, columns: str, *values: object) -> None:
         with self._database.write() as connection:
-            connection.execute(
-                "UPDATE chats SET title = ? WHERE id = ?", (storable(title), chat_id)
+            changed = connection.execute(
+                f"UPDATE chats SET {columns} WHERE id = ?", (*values, chat_id)
             )
+            if not changed.rowcount:
+                raise no_chat(chat_id, self._database)
 
     def set_leaf(self, chat_id: int, message_id: int) -> None:
         """Show the branch that ends with this message."""
@@ -162,119 +192,44 @@ class ChatStore:
         with self._database.read() as connection:
             row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
         if row is None:
-            raise StorageError(
-                f"There is no chat {chat_id} in {self._database.path}", "It may have been deleted"
-            )
-        return _chat(row)
+            raise no_chat(chat_id, self._database)
+        return rows.chat(row)
 
     def latest(self) -> Chat | None:
         """The chat that got a message last."""
         return next(iter(self.recent(1)), None)
 
     def recent(self, limit: int = 100) -> list[Chat]:
-        """Chats that have messages, the one that got a message last first."""
-        # By ids, not by times: a Jetson without a battery wakes up in 1970.
+        """Chats that have had messages, the one that got a message last first."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT chats.* FROM chats JOIN messages ON messages.chat_id = chats.id"
-                " GROUP BY chats.id ORDER BY max(messages.id) DESC LIMIT ?",
+            found = connection.execute(
+                "SELECT * FROM chats WHERE deleted IS NULL AND last_id IS NOT NULL"
+                " ORDER BY last_id DESC LIMIT ?",
                 (limit,),
             ).fetchall()
-        return [_chat(row) for row in rows]
+        return [rows.chat(row) for row in found]
 
     def thread(self, chat_id: int, leaf_id: int | None = None) -> list[StoredMessage]:
         """A branch from the first message to `leaf_id`, or to the chat's own leaf.
 
-        An answer that a dead process left streaming is shown as interrupted.
+        An answer that a dead process left streaming is shown as interrupted. A deleted message is
+        part of its branch for those who name its leaf: they may have it on their screen.
         """
         with self._database.read() as connection:
-            rows = connection.execute(_BRANCH, {"chat": chat_id, "leaf": leaf_id}).fetchall()
-            images = self._images(connection, chat_id)
-        return [self._stored(row, images[row["id"]]) for row in rows]
+            found = connection.execute(_BRANCH, {"chat": chat_id, "leaf": leaf_id}).fetchall()
+            images = rows.images_of(connection, chat_id, self._root)
+        return [rows.stored(row, images[row["id"]], self._presence) for row in found]
 
     def siblings(self, message_id: int) -> list[int]:
-        """Ids of all messages that follow the same one as this does, its own too, oldest first."""
+        """Ids of all messages that follow the same one as this does, its own too, oldest first.
+
+        Deleted ones are left out.
+        """
         with self._database.read() as connection:
-            rows = connection.execute(
+            found = connection.execute(
                 "SELECT other.id FROM messages AS one JOIN messages AS other"
                 " ON other.chat_id = one.chat_id AND other.parent_id IS one.parent_id"
-                " WHERE one.id = ? ORDER BY other.id",
+                " WHERE one.id = ? AND other.deleted IS NULL ORDER BY other.id",
                 (message_id,),
             ).fetchall()
-        return [row["id"] for row in rows]
-
-    def search(self, text: str, limit: int = 50) -> list[Found]:
-        """Messages that have words beginning with each of the words in `text`, best first.
-
-        Case and accents don't matter. Signs that mean something to FTS5 are just signs here.
-        """
-        words = [word for word in text.split() if re.search(r"\w", word)]
-        if not words:
-            return []
-        query = " ".join('"' + storable(word).replace('"', '""') + '"*' for word in words)
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT chats.*, messages.id AS message_id,"
-                " snippet(messages_fts, 0, '', '', '…', 16) AS excerpt"
-                " FROM messages_fts JOIN messages ON messages.id = messages_fts.rowid"
-                " JOIN chats ON chats.id = messages.chat_id"
-                " WHERE messages_fts MATCH ? ORDER BY rank, messages.id DESC LIMIT ?",
-                (query.replace("\0", ""), limit),
-            ).fetchall()
-        return [
-            Found(_chat(row), row["message_id"], " ".join(row["excerpt"].split())) for row in rows
-        ]
-
-    def _images(
-        self, connection: sqlite3.Connection, chat_id: int
-    ) -> defaultdict[int, list[tuple[int, ImagePart]]]:
-        """The pictures of a chat by message, each with the number of characters before it."""
-        found: defaultdict[int, list[tuple[int, ImagePart]]] = defaultdict(list)
-        for row in connection.execute(
-            "SELECT message_images.*, images.* FROM message_images"
-            " JOIN images USING (sha256) JOIN messages ON messages.id = message_id"
-            " WHERE chat_id = ? ORDER BY message_id, position",
-            (chat_id,),
-        ):
-            found[row["message_id"]].append((row["place"], picture(row, self._root)))
-        return found
-
-    def _stored(self, row: sqlite3.Row, images: Sequence[tuple[int, ImagePart]]) -> StoredMessage:
-        status: Status = row["status"]
-        if status == "streaming" and not self._presence.is_alive(row["writer"]):
-            status = "interrupted"
-        return StoredMessage(
-            id=row["id"],
-            parent_id=row["parent_id"],
-            message=Message(Role(row["role"]), _parts(row["text"], images)),
-            status=status,
-            created=row["created"],
-            model=row["model"],
-            error=row["error"],
-            stats=None if row["stats"] is None else msgspec.json.decode(row["stats"]),
-            error_kind=row["error_kind"],
-        )
-
-
-def _chat(row: sqlite3.Row) -> Chat:
-    return Chat(row["id"], row["title"], row["created"], row["updated"], row["leaf_id"])
-
-
-def _storable_part(part: Part) -> Part:
-    if isinstance(part, TextPart):
-        return TextPart(storable(part.text))
-    return msgspec.structs.replace(part, name=storable(part.name))
-
-
-def _parts(text: str, images: Sequence[tuple[int, ImagePart]]) -> tuple[Part, ...]:
-    """The opposite of `placed`: put the pictures back between the characters."""
-    parts: list[Part] = []
-    done = 0
-    for place, image in images:
-        if place > done:
-            parts.append(TextPart(text[done:place]))
-            done = place
-        parts.append(image)
-    if done < len(text):
-        parts.append(TextPart(text[done:]))
-    return tuple(parts)
+        return [row["id"] for row in found]

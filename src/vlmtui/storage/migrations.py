@@ -100,5 +100,64 @@ _FULL_TEXT = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS + _FULL_TEXT,)
+_ARCHIVE = (
+    "ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE chats ADD COLUMN deleted REAL",  # when; NULL while it isn't
+    "ALTER TABLE chats ADD COLUMN system TEXT",  # NULL: as the settings say; and the next two
+    "ALTER TABLE chats ADD COLUMN sampling TEXT",  # JSON
+    "ALTER TABLE chats ADD COLUMN model TEXT",
+    # Its newest message, so that a list of many chats needs no look at their messages. Age goes by
+    # ids and not by times: a Jetson without a battery wakes up in 1970.
+    "ALTER TABLE chats ADD COLUMN last_id INTEGER",
+    "UPDATE chats SET last_id = (SELECT max(id) FROM messages WHERE chat_id = chats.id)",
+    """
+    CREATE TRIGGER chats_newest AFTER INSERT ON messages BEGIN
+        UPDATE chats SET last_id = new.id WHERE id = new.chat_id;
+    END
+    """,
+    """
+    CREATE INDEX chats_by_age ON chats (pinned, last_id)
+    WHERE deleted IS NULL AND last_id IS NOT NULL
+    """,
+    # A deleted message takes along what follows it. All of them name the one that was deleted, so
+    # that undoing brings back just these.
+    "ALTER TABLE messages ADD COLUMN deleted REAL",
+    "ALTER TABLE messages ADD COLUMN deleted_with INTEGER",
+    """
+    CREATE INDEX messages_by_deletion ON messages (deleted_with)
+    WHERE deleted_with IS NOT NULL
+    """,
+    # One index for the messages of a chat and for siblings, which at the start of a chat have no
+    # parent in common but NULL.
+    "CREATE INDEX messages_by_place ON messages (chat_id, parent_id)",
+    "DROP INDEX messages_by_chat",
+)
+
+_TITLES = (
+    """
+    CREATE VIRTUAL TABLE chats_fts USING fts5 (
+        title, content = 'chats', content_rowid = 'id',
+        tokenize = 'unicode61 remove_diacritics 2'
+    )
+    """,
+    "INSERT INTO chats_fts (chats_fts) VALUES ('rebuild')",
+    """
+    CREATE TRIGGER chats_fts_insert AFTER INSERT ON chats BEGIN
+        INSERT INTO chats_fts (rowid, title) VALUES (new.id, new.title);
+    END
+    """,
+    """
+    CREATE TRIGGER chats_fts_delete AFTER DELETE ON chats BEGIN
+        INSERT INTO chats_fts (chats_fts, rowid, title) VALUES ('delete', old.id, old.title);
+    END
+    """,
+    """
+    CREATE TRIGGER chats_fts_update AFTER UPDATE OF title ON chats BEGIN
+        INSERT INTO chats_fts (chats_fts, rowid, title) VALUES ('delete', old.id, old.title);
+        INSERT INTO chats_fts (rowid, title) VALUES (new.id, new.title);
+    END
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS + _FULL_TEXT, _ARCHIVE + _TITLES)
 """Statements of each step, in order."""

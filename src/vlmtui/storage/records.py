@@ -28,6 +28,35 @@ class Chat(msgspec.Struct, frozen=True):
     leaf_id: int | None
     """Last message of the branch that was shown last; None without messages."""
 
+    pinned: bool = False
+    """Stands above the others in lists."""
+
+    system: str | None = None
+    """Its own system prompt, "" for none; None for the one of the settings."""
+
+    sampling: dict[str, Any] | None = None
+    """Its own sampling: fields of the engine's `Sampling`; None for that of the settings."""
+
+    model: str | None = None
+    """Who is to answer, as the user calls it; None for the model of the settings."""
+
+    deleted: float | None = None
+    """When it was deleted, in seconds since 1970; None while it isn't."""
+
+
+class ChatRow(msgspec.Struct, frozen=True):
+    """A chat as a list shows it."""
+
+    chat: Chat
+    messages: int
+    """How many there are, on all branches."""
+
+    images: int
+    """How many pictures are in them."""
+
+    preview: str
+    """The beginning of the last message of the shown branch that has text, on one line."""
+
 
 class StoredMessage(msgspec.Struct, frozen=True):
     """A message and what became of it."""
@@ -53,14 +82,28 @@ class StoredMessage(msgspec.Struct, frozen=True):
     error_kind: str | None = None
     """Name of the error's class in `vlmtui.errors`."""
 
+    sibling: int = 1
+    """Its place among the messages that follow the same one, oldest first, from 1."""
+
+    siblings: int = 1
+    """How many these are, itself too."""
+
 
 class Found(msgspec.Struct, frozen=True):
-    """A message that a search found."""
+    """A message that a search found, or a chat by its title."""
 
     chat: Chat
     message_id: int
+    """Where to go. For a title, the message with which the chat opens."""
+
     excerpt: str
-    """The words around the first hit, on one line."""
+    """The words around the first hit, on one line; or the title."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where in the excerpt the hits are: first character, and the one after the last."""
+
+    in_title: bool = False
+    """Whether the excerpt is the chat's title."""
 
 
 class Draft(msgspec.Struct, frozen=True):

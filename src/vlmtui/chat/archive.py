@@ -1,0 +1,121 @@
+"""The chats of a user as a whole: listed, searched, put in order, copied, thrown away.
+
+What goes on inside a conversation is `chat.session`. An archive changes only what is on disk: a
+session that has the same chat open goes on with the chat that a method here returns.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from vlmtui.chat.title import MAX_LENGTH
+from vlmtui.errors import ArchiveError
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.images import ImageStore
+from vlmtui.storage.records import Chat, ChatRow, Found
+
+LONGEST_TITLE = 200
+"""Characters of a title that a user gives; a list shows fewer."""
+
+
+class Archive:
+    """The chats of one store. Every method blocks, and may be called from any thread.
+
+    All raise `StorageError` when the disk refuses or what they name isn't there.
+    """
+
+    def __init__(self, store: ChatStore, images: ImageStore) -> None:
+        """Join the parts; nothing is read yet.
+
+        Args:
+            store: Stays open.
+            images: The files of the store's pictures.
+        """
+        self._store = store
+        self._images = images
+
+    # ------------------------------------------------------------------ looking
+
+    def rows(self, limit: int = 200, offset: int = 0, title_like: str = "") -> list[ChatRow]:
+        """A page of the list of chats: pinned ones first, then the one that got a message last.
+
+        Args:
+            limit: How many at most.
+            offset: How many to leave out at the beginning.
+            title_like: Only chats whose title has this in it; case and accents don't matter.
+        """
+        return self._store.listing.rows(limit, offset, title_like)
+
+    def search(self, text: str, limit: int = 50) -> list[Found]:
+        """Messages and titles with words that begin with each of the words in `text`."""
+        return self._store.listing.search(text, limit)
+
+    def get(self, chat_id: int) -> Chat:
+        """A chat by its number, also one that is deleted and can be restored."""
+        return self._store.get(chat_id)
+
+    def deleted(self) -> list[Chat]:
+        """The chats that can be restored, the one that was deleted last first."""
+        return self._store.trash.chats()
+
+    # ------------------------------------------------------------------ putting in order
+
+    def rename(self, chat_id: int, title: str) -> None:
+        """Give a chat another title; what is no single line becomes one.
+
+        Raises:
+            ArchiveError: There is no letter in it.
+        """
+        words = "".join(sign if sign.isprintable() else " " for sign in title).split()
+        if not words:
+            raise ArchiveError("A chat needs a title", "Give it a few words")
+        self._store.rename(chat_id, " ".join(words)[:LONGEST_TITLE])
+
+    def pin(self, chat_id: int, pinned: bool) -> None:
+        """Put a chat above the others, or back among them."""
+        self._store.pin(chat_id, pinned)
+
+    def duplicate(self, chat_id: int, *, branch_only: bool = False) -> Chat:
+        """Copy a chat, which then goes its own way.
+
+        Args:
+            chat_id: The chat.
+            branch_only: Leave out what isn't on the branch that is shown.
+        """
+        store = self._store
+        chat = store.get(chat_id)
+        messages = store.thread(chat_id) if branch_only else store.trees.read(chat_id)
+        ending = " (copy)"
+        title = chat.title.removesuffix(ending)[: max(MAX_LENGTH, len(chat.title)) - len(ending)]
+        copy = msgspec.structs.replace(
+            chat, title=title + ending, created=time.time(), pinned=False, deleted=None
+        )
+        return store.trees.add(copy, messages)
+
+    # ------------------------------------------------------------------ throwing away
+
+    def delete(self, chat_id: int) -> None:
+        """Take a chat out of lists and searches. For 30 days `restore` brings it back."""
+        self._store.trash.delete(chat_id)
+
+    def restore(self, chat_id: int) -> None:
+        """Undo `delete`."""
+        self._store.trash.restore(chat_id)
+
+    def delete_message(self, message_id: int) -> Chat:
+        """Hide a message and what follows it on all branches.
+
+        Returns:
+            The chat, with the branch to show now.
+        """
+        return self._store.trash.delete_message(message_id)
+
+    def restore_message(self, message_id: int) -> Chat:
+        """Undo `delete_message`.
+
+        Returns:
+            The chat, with the branch to show now.
+        """
+        return self._store.trash.restore_message(message_id)

@@ -1,0 +1,118 @@
+"""Rows of the database as values, and the texts of messages with their pictures taken out.
+
+A message is stored as its text and, beside it, its pictures with the number of characters that
+stand before each.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from vlmtui.messages import ImagePart, Message, Part, Role, TextPart, placed
+from vlmtui.storage.pictures import picture, remember, storable
+from vlmtui.storage.presence import Presence
+from vlmtui.storage.records import Chat, Status, StoredMessage
+
+Placed = tuple[int, ImagePart]
+"""A picture and the number of characters before it."""
+
+
+def chat(row: sqlite3.Row) -> Chat:
+    """The chat of a row that has the columns of `chats`."""
+    return Chat(
+        id=row["id"],
+        title=row["title"],
+        created=row["created"],
+        updated=row["updated"],
+        leaf_id=row["leaf_id"],
+        pinned=bool(row["pinned"]),
+        system=row["system"],
+        sampling=None if row["sampling"] is None else msgspec.json.decode(row["sampling"]),
+        model=row["model"],
+        deleted=row["deleted"],
+    )
+
+
+def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> StoredMessage:
+    """The message of a row that has the columns of `messages`, `sibling` and `siblings`.
+
+    An answer that a dead process left streaming is interrupted.
+    """
+    status: Status = row["status"]
+    if status == "streaming" and not presence.is_alive(row["writer"]):
+        status = "interrupted"
+    return StoredMessage(
+        id=row["id"],
+        parent_id=row["parent_id"],
+        message=Message(Role(row["role"]), _parts(row["text"], images)),
+        status=status,
+        created=row["created"],
+        model=row["model"],
+        error=row["error"],
+        stats=None if row["stats"] is None else msgspec.json.decode(row["stats"]),
+        error_kind=row["error_kind"],
+        sibling=row["sibling"],
+        siblings=row["siblings"],
+    )
+
+
+def images_of(
+    connection: sqlite3.Connection, chat_id: int, root: Path
+) -> defaultdict[int, list[Placed]]:
+    """The pictures of a chat by message."""
+    found: defaultdict[int, list[Placed]] = defaultdict(list)
+    for row in connection.execute(
+        "SELECT message_images.*, images.* FROM messages"
+        " JOIN message_images ON message_id = messages.id JOIN images USING (sha256)"
+        " WHERE chat_id = ? ORDER BY message_id, position",
+        (chat_id,),
+    ):
+        found[row["message_id"]].append((row["place"], picture(row, root)))
+    return found
+
+
+def put_images(
+    connection: sqlite3.Connection, message_id: int, message: Message, root: Path
+) -> None:
+    """Store which pictures a message has, and where."""
+    remember(connection, root, message.images)
+    connection.executemany(
+        "INSERT INTO message_images (message_id, position, place, sha256, name)"
+        " VALUES (?, ?, ?, ?, ?)",
+        [
+            (message_id, position, place, image.sha256, image.name)
+            for position, (place, image) in enumerate(placed(message))
+        ],
+    )
+
+
+def storable_message(message: Message) -> Message:
+    """The message as it will come back from the database."""
+    return msgspec.structs.replace(
+        message, parts=tuple(_storable_part(part) for part in message.parts)
+    )
+
+
+def _storable_part(part: Part) -> Part:
+    if isinstance(part, TextPart):
+        return TextPart(storable(part.text))
+    return msgspec.structs.replace(part, name=storable(part.name))
+
+
+def _parts(text: str, images: Sequence[Placed]) -> tuple[Part, ...]:
+    """The opposite of `placed`: put the pictures back between the characters."""
+    parts: list[Part] = []
+    done = 0
+    for place, image in images:
+        if place > done:
+            parts.append(TextPart(text[done:place]))
+            done = place
+        parts.append(image)
+    if done < len(text):
+        parts.append(TextPart(text[done:]))
+    return tuple(parts)

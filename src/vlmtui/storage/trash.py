@@ -1,0 +1,204 @@
+"""Chats and messages that are deleted and can come back.
+
+Deleting hides: a chat, or a message with all that follows it on every branch. What is visible
+always has visible messages before it, so going on from a deleted message brings back the way to it.
+After `KEEP_DAYS` a deleted chat goes for good. This module removes rows; the files of pictures that
+nothing shows any more are handed to the content store.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import msgspec
+
+from vlmtui.errors import StorageError
+from vlmtui.storage import rows
+from vlmtui.storage.database import Database
+from vlmtui.storage.records import Chat
+
+KEEP_DAYS = 30
+"""How long a deleted chat can be restored."""
+
+_BELOW = """
+    WITH RECURSIVE below (id) AS (
+        SELECT id FROM messages WHERE id = :message
+        UNION ALL
+        SELECT messages.id FROM below JOIN messages ON messages.parent_id = below.id
+    )
+"""
+
+
+class Trash:
+    """What is deleted in one database. All methods may be called from any thread.
+
+    Every method raises `StorageError` when the database can't be read or written, or when what it
+    names isn't there.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def delete(self, chat_id: int) -> None:
+        """Take a chat out of lists and searches. Nothing happens to one that is deleted already."""
+        with self._database.write() as connection:
+            self._chat(connection, chat_id)
+            connection.execute(
+                "UPDATE chats SET deleted = ? WHERE id = ? AND deleted IS NULL",
+                (_now(connection), chat_id),
+            )
+
+    def restore(self, chat_id: int) -> None:
+        """Bring a chat back as it was."""
+        with self._database.write() as connection:
+            self._chat(connection, chat_id)
+            connection.execute("UPDATE chats SET deleted = NULL WHERE id = ?", (chat_id,))
+
+    def chats(self) -> list[Chat]:
+        """The deleted chats, the one that was deleted last first."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                "SELECT * FROM chats WHERE deleted IS NOT NULL ORDER BY deleted DESC, id DESC"
+            ).fetchall()
+        return [rows.chat(row) for row in found]
+
+    def delete_message(self, message_id: int) -> Chat:
+        """Hide a message and all that follows it.
+
+        Where it was on the shown branch, another answer or wording in its place is shown now, the
+        nearest older one first, or else the branch ends before it.
+
+        Returns:
+            The chat, with the branch to show.
+        """
+        with self._database.write() as connection:
+            row = self._message(connection, message_id)
+            connection.execute(
+                f"{_BELOW} UPDATE messages SET deleted = :now, deleted_with = :message"
+                " WHERE deleted IS NULL AND id IN below",
+                {"message": message_id, "now": _now(connection)},
+            )
+            chat = self._chat(connection, row["chat_id"])
+            if not self._is_hidden(connection, chat.leaf_id):
+                return chat
+            neighbour = connection.execute(
+                "SELECT id FROM messages WHERE chat_id = ? AND parent_id IS ? AND deleted IS NULL"
+                " ORDER BY id > ?, abs(id - ?) LIMIT 1",
+                (row["chat_id"], row["parent_id"], message_id, message_id),
+            ).fetchone()
+            leaf = row["parent_id"] if neighbour is None else _leaf_below(connection, neighbour[0])
+            return _shown(connection, chat, leaf)
+
+    def restore_message(self, message_id: int) -> Chat:
+        """Undo `delete_message`: bring back just what it hid, and show it.
+
+        Returns:
+            The chat, with the branch to show.
+        """
+        with self._database.write() as connection:
+            row = self._message(connection, message_id)
+            parent = connection.execute(
+                "SELECT deleted, deleted_with FROM messages WHERE id = ?", (row["parent_id"],)
+            ).fetchone()
+            # What it follows may have been deleted after it, and then takes it along.
+            connection.execute(
+                "UPDATE messages SET deleted = ?, deleted_with = ? WHERE deleted_with = ?",
+                (*(parent or (None, None)), message_id),
+            )
+            chat = self._chat(connection, row["chat_id"])
+            if self._is_hidden(connection, message_id):
+                return chat
+            return _shown(connection, chat, _leaf_below(connection, message_id))
+
+    def leaf_below(self, message_id: int) -> int:
+        """The newest message that follows this one, however far; itself if none does."""
+        with self._database.read() as connection:
+            self._message(connection, message_id)
+            return _leaf_below(connection, message_id)
+
+    def purge(self) -> int:
+        """Remove for good the chats that were deleted more than `KEEP_DAYS` ago.
+
+        The newest chat stays whatever it is: its number would be given to the next one, which an
+        instance that has it open would take for it.
+
+        Returns:
+            How many they were.
+        """
+        with self._database.write() as connection:
+            gone = connection.execute(
+                "DELETE FROM chats WHERE deleted < ? AND id < (SELECT max(id) FROM chats)",
+                (time.time() - KEEP_DAYS * 86_400,),
+            )
+            return gone.rowcount
+
+    def _chat(self, connection: sqlite3.Connection, chat_id: int) -> Chat:
+        row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
+        if row is None:
+            raise no_chat(chat_id, self._database)
+        return rows.chat(row)
+
+    def _message(self, connection: sqlite3.Connection, message_id: int) -> sqlite3.Row:
+        row: sqlite3.Row | None = connection.execute(
+            "SELECT chat_id, parent_id FROM messages WHERE id = ?", (message_id,)
+        ).fetchone()
+        if row is None:
+            raise StorageError(
+                f"There is no message {message_id} in {self._database.path}",
+                "Its chat may have been deleted for good",
+            )
+        return row
+
+    def _is_hidden(self, connection: sqlite3.Connection, message_id: int | None) -> bool:
+        found = connection.execute(
+            "SELECT 1 FROM messages WHERE id = ? AND deleted IS NOT NULL", (message_id,)
+        )
+        return found.fetchone() is not None
+
+
+def no_chat(chat_id: int, database: Database) -> StorageError:
+    """What to say of a chat that isn't there."""
+    return StorageError(
+        f"There is no chat {chat_id} in {database.path}", "It may have been deleted for good"
+    )
+
+
+def bring_back(connection: sqlite3.Connection, chat_id: int, message_id: int | None) -> None:
+    """Make a message, the way to it and its chat visible, because somebody goes on from it."""
+    connection.execute(
+        "UPDATE chats SET deleted = NULL WHERE id = ? AND deleted IS NOT NULL", (chat_id,)
+    )
+    connection.execute(
+        "WITH RECURSIVE way (id, parent_id) AS ("
+        " SELECT id, parent_id FROM messages WHERE id = ? AND deleted IS NOT NULL"
+        " UNION ALL"
+        " SELECT messages.id, messages.parent_id FROM way"
+        " JOIN messages ON messages.id = way.parent_id WHERE messages.deleted IS NOT NULL"
+        ") UPDATE messages SET deleted = NULL, deleted_with = NULL"
+        " WHERE id IN (SELECT id FROM way)",
+        (message_id,),
+    )
+
+
+def _leaf_below(connection: sqlite3.Connection, message_id: int) -> int:
+    # Ids grow along every branch, so the greatest one ends a branch.
+    row = connection.execute(
+        f"{_BELOW} SELECT max(id) FROM messages WHERE id IN below AND deleted IS NULL",
+        {"message": message_id},
+    ).fetchone()
+    return message_id if row[0] is None else int(row[0])
+
+
+def _shown(connection: sqlite3.Connection, chat: Chat, leaf_id: int | None) -> Chat:
+    connection.execute("UPDATE chats SET leaf_id = ? WHERE id = ?", (leaf_id, chat.id))
+    return msgspec.structs.replace(chat, leaf_id=leaf_id)
+
+
+def _now(connection: sqlite3.Connection) -> float:
+    """The time, but never earlier than what is there.
+
+    Deleted by a clock that isn't set yet, a chat would seem to be long gone as soon as it is.
+    """
+    newest = connection.execute("SELECT max(updated) FROM chats").fetchone()[0]
+    return max(time.time(), newest or 0.0)

@@ -1,0 +1,113 @@
+"""Whole chats: all their branches read at once, and put into the database as new chats."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from vlmtui.storage import rows
+from vlmtui.storage.database import Database
+from vlmtui.storage.pictures import storable
+from vlmtui.storage.presence import Presence
+from vlmtui.storage.records import Chat, StoredMessage
+
+_TREE = """
+    SELECT messages.*,
+        row_number() OVER (PARTITION BY parent_id ORDER BY id) AS sibling,
+        count(*) OVER (PARTITION BY parent_id) AS siblings
+    FROM messages WHERE chat_id = ? AND deleted IS NULL ORDER BY id
+"""
+
+
+class Trees:
+    """The chats of one database as trees. All methods may be called from any thread."""
+
+    def __init__(self, database: Database, presence: Presence) -> None:
+        self._database = database
+        self._presence = presence
+        self._root = Path(database.path).absolute().parent
+
+    def read(self, chat_id: int) -> list[StoredMessage]:
+        """All messages that aren't deleted, each after the one it follows.
+
+        Raises:
+            StorageError: They can't be read.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(_TREE, (chat_id,)).fetchall()
+            images = rows.images_of(connection, chat_id, self._root)
+        return [rows.stored(row, images[row["id"]], self._presence) for row in found]
+
+    def add(self, chat: Chat, messages: Sequence[StoredMessage]) -> Chat:
+        """Put a whole chat into the database as a new one, all of it or nothing.
+
+        Args:
+            chat: What it is to be. Its id is not used; its leaf is one of `messages`.
+            messages: Each after the one it follows. They get new ids. One that is streaming is
+                interrupted, as nobody writes it any more.
+
+        Returns:
+            The chat as it is now.
+
+        Raises:
+            StorageError: It can't be written.
+        """
+        new_ids: dict[int | None, int | None] = {None: None}
+        with self._database.write(durable=True) as connection:
+            chat_id = self._add_chat(connection, chat)
+            for message in messages:
+                parent_id = new_ids[message.parent_id]
+                new_ids[message.id] = self._add_message(connection, chat_id, parent_id, message)
+            leaf_id = new_ids[chat.leaf_id]
+            connection.execute("UPDATE chats SET leaf_id = ? WHERE id = ?", (leaf_id, chat_id))
+            row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
+            return rows.chat(row)
+
+    def _add_chat(self, connection: sqlite3.Connection, chat: Chat) -> int | None:
+        sampling = None if chat.sampling is None else msgspec.json.encode(chat.sampling).decode()
+        return connection.execute(
+            "INSERT INTO chats (title, created, updated, pinned, system, sampling, model)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                storable(chat.title),
+                chat.created,
+                chat.updated or time.time(),
+                chat.pinned,
+                None if chat.system is None else storable(chat.system),
+                sampling,
+                None if chat.model is None else storable(chat.model),
+            ),
+        ).lastrowid
+
+    def _add_message(
+        self,
+        connection: sqlite3.Connection,
+        chat_id: int | None,
+        parent_id: int | None,
+        stored: StoredMessage,
+    ) -> int | None:
+        message = rows.storable_message(stored.message)
+        message_id = connection.execute(
+            "INSERT INTO messages"
+            " (chat_id, parent_id, role, text, status, created, model, error, error_kind, stats)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                chat_id,
+                parent_id,
+                message.role.value,
+                message.text,
+                "interrupted" if stored.status == "streaming" else stored.status,
+                stored.created,
+                stored.model,
+                stored.error,
+                stored.error_kind,
+                None if stored.stats is None else msgspec.json.encode(stored.stats).decode(),
+            ),
+        ).lastrowid
+        assert message_id is not None
+        rows.put_images(connection, message_id, message, self._root)
+        return message_id
