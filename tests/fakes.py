@@ -124,6 +124,7 @@ class FakeEngine:
         requests: Every `Generate` received.
         cancels: How often `cancel` was called.
         abandoned: How many iterators were closed before their end.
+        unloads: How often `unload` was called.
         closed: Whether `close` was called.
     """
 
@@ -132,6 +133,7 @@ class FakeEngine:
         self.requests: list[Generate] = []
         self.cancels = 0
         self.abandoned = 0
+        self.unloads = 0
         self.closed = False
         self._info = info
         self._load_scripts: deque[tuple[Step, ...]] = deque()
@@ -199,8 +201,16 @@ class FakeEngine:
             if self._gate is not None:
                 self._gate.open()
 
-    def close(self) -> None:
+    def unload(self) -> None:
         """Forget the model."""
+        with self._lock:
+            if self._running:
+                raise AssertionError("unloaded while a request runs")
+        self.unloads += 1
+        self._loaded = False
+
+    def close(self) -> None:
+        """Forget the model, and end what runs."""
         self.cancel()
         self.closed = True
         self._loaded = False
@@ -237,6 +247,7 @@ class FakeEngine:
         yield from self._play(script)
         if not self._cancelled.is_set():
             self._loaded = True
+            self._info = msgspec.structs.replace(self._info, name=request.name, path=request.model)
             yield Loaded(self._info)
 
     def _play(self, script: tuple[Step, ...]) -> Iterator[Event]:

@@ -6,8 +6,10 @@ Each error says what happened, to what, and what to do.
     ├── InputError                 the user gave something that can't work (exit code 2)
     │   ├── EmptyPrompt
     │   ├── ModelNotFound
-    │   ├── BadModelFile
     │   ├── ArchiveError           a chat can't be exported there, a file can't be imported
+    │   ├── MessageNotFound
+    │   ├── NothingToContinue
+    │   ├── TurnRunning
     │   └── ImageError
     │       ├── ImageNotFound
     │       ├── ImageIsDirectory
@@ -18,10 +20,10 @@ Each error says what happened, to what, and what to do.
     │       └── ImageTooLarge
     ├── EngineError                the engine could not do it (exit code 1)
     │   ├── LoadFailed
+    │   ├── SwitchFailed
     │   ├── GenerateFailed
     │   ├── ContextOverflow
     │   └── EngineCrashed
-    ├── FetchFailed                a file could not be fetched over the network (exit code 1)
     ├── StorageError               a chat could not be read or written (exit code 1)
     └── SettingsError              a settings file is wrong (exit code 2)
 
@@ -66,8 +68,16 @@ class ArchiveError(InputError):
     """A chat can't be exported to that place, or a file is no chat that can be imported."""
 
 
-class BadModelFile(InputError):
-    """A model's file is damaged, no model, or does not go with the other file."""
+class MessageNotFound(InputError):
+    """A message of a chat that isn't there, or isn't of the kind that was meant."""
+
+
+class NothingToContinue(InputError):
+    """The last answer is whole, or there is none."""
+
+
+class TurnRunning(InputError):
+    """Something that has to wait until the running answer has ended."""
 
 
 class ImageError(InputError):
@@ -110,6 +120,23 @@ class LoadFailed(EngineError):
     """A model could not be loaded."""
 
 
+class SwitchFailed(EngineError):
+    """A model could not be exchanged for another.
+
+    Attributes:
+        model: What the user calls the one that could not be loaded.
+        back: Whether the model from before is loaded again. Where it isn't, the next question
+            loads it.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, model: str = "", back: bool = False
+    ) -> None:
+        super().__init__(message, hint)
+        self.model = model
+        self.back = back
+
+
 class GenerateFailed(EngineError):
     """An answer could not be generated; the model stays loaded."""
 
@@ -132,10 +159,6 @@ class EngineCrashed(EngineError):
         super().__init__(message, hint)
         self.phase = phase
         self.log_tail = log_tail
-
-
-class FetchFailed(VlmtuiError):
-    """A file on another machine could not be reached or read."""
 
 
 class StorageError(VlmtuiError):

@@ -30,6 +30,7 @@ from vlmtui.errors import (
     LoadFailed,
     NotAnImage,
     StorageError,
+    TurnRunning,
 )
 from vlmtui.messages import TextPart, assistant, system, user
 from vlmtui.storage.chats import ChatStore
@@ -138,7 +139,7 @@ def test_one_turn_at_a_time(session: ChatSession) -> None:
     turn = session.send("one")
     next(turn)
     assert session.busy
-    with pytest.raises(RuntimeError):
+    with pytest.raises(TurnRunning):
         next(session.send("two"))
     list(turn)
     assert [text for text, _ in transcript(session)] == ["one", "Yes."]
@@ -535,7 +536,7 @@ def test_another_chat_can_be_opened_between_turns(session: ChatSession, store: C
     assert [text for text, _ in transcript(session)] == ["one", "Yes."]
     turn = session.send("three")
     next(turn)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(TurnRunning):
         session.open(None)
     turn.close()
 

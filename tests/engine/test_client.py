@@ -159,13 +159,15 @@ def test_a_process_that_ignores_everything_is_killed_at_the_close(engine):
     assert not process.is_running()
 
 
-def test_unloading_gives_the_memory_back_and_keeps_the_process(engine):
-    pid = engine.pid
+def test_unloading_ends_the_process_with_all_its_memory_and_loads_nothing_again(engine):
+    process = psutil.Process(engine.pid)
     engine.unload()
-    assert engine.pid == pid
-    assert engine.info is None
+    assert not process.is_running()
+    assert engine.pid is None and engine.info is None
     with pytest.raises(errors.GenerateFailed, match="No model"):
         ask(engine, user("Hello"))
+    list(engine.load(demo_load()))
+    assert ask(engine, user("Hello")).text
 
 
 def test_a_file_in_the_current_directory_does_not_pose_as_a_library(tmp_path, monkeypatch):

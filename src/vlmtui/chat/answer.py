@@ -9,6 +9,7 @@ on in memory. This module does not know where the words come from.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -25,13 +26,31 @@ INTERVAL = 1.0
 class LiveAnswer:
     """The stored row of one answer and the words that came for it. May be used from any thread."""
 
-    def __init__(self, store: ChatStore, stored: StoredMessage) -> None:
+    def __init__(
+        self,
+        store: ChatStore,
+        stored: StoredMessage,
+        before: StoredMessage | None = None,
+        *,
+        before_on_disk: bool = True,
+    ) -> None:
+        """Begin to write.
+
+        Args:
+            store: Where to.
+            stored: The row, with the text to add to.
+            before: The row as it was, of an answer that goes on. When nothing is added to it, it is
+                this again in the end.
+            before_on_disk: Whether the disk has all of that.
+        """
         self._store = store
         self._row = stored
+        self._before = before
         self._words: list[str] = []
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()
-        self._written: StoredMessage = stored
+        self._written = (before or stored) if before_on_disk else None
+        self._retired = False
         self._warning: StorageError | None = None
         self._warned = False
         self._stop = threading.Event()
@@ -61,6 +80,25 @@ class LiveAnswer:
             if self._row.status == "streaming":
                 self._words.append(text)
 
+    def retire(self) -> bool:
+        """Write no more, since another goes on with the row; whether the disk has all of it."""
+        with self._write_lock:
+            self._retired = True
+            self._stop.set()
+        return self.on_disk
+
+    def name_model(self, model: str) -> None:
+        """Note who answers, where that is another than thought at first."""
+        with self._lock:
+            self._row = msgspec.structs.replace(self._row, model=model)
+
+    def annotate(self, extra: Mapping[str, Any]) -> None:
+        """Add to the figures of an answer that has ended, and write it."""
+        with self._lock:
+            stats = {**(self._row.stats or {}), **extra}
+            self._row = msgspec.structs.replace(self._row, stats=stats)
+        self._write()
+
     def take_warning(self) -> StorageError | None:
         """Why the disk refused, the first time this is asked after it did; then never again."""
         with self._lock:
@@ -77,13 +115,22 @@ class LiveAnswer:
     ) -> StoredMessage:
         """Put the answer into its final form and write it. Only the first call counts.
 
-        When the disk refuses, `on_disk` is False and the writing goes on in the background.
+        Without figures it keeps those it had. When the disk refuses, `on_disk` is False and the
+        writing goes on in the background.
         """
         with self._lock:
             if self._row.status == "streaming":
-                self._row = msgspec.structs.replace(
-                    self._current(), status=status, stats=stats, error=error, error_kind=error_kind
-                )
+                row = self._current()
+                if self._before and status != "complete" and row.message == self._before.message:
+                    self._row = self._before
+                else:
+                    self._row = msgspec.structs.replace(
+                        row,
+                        status=status,
+                        stats=stats or row.stats,
+                        error=error,
+                        error_kind=error_kind,
+                    )
         self._write()
         if self.on_disk:
             self._stop.set()
@@ -112,11 +159,17 @@ class LiveAnswer:
         with self._write_lock:  # so that an older text never overwrites a newer one
             with self._lock:
                 row = self._current()
-                if row == self._written:
+                if self._retired or row == self._written:
                     return
             try:
                 self._store.update_text(
-                    row.id, row.message.text, row.status, row.stats, row.error, row.error_kind
+                    row.id,
+                    row.message.text,
+                    row.status,
+                    row.stats,
+                    row.error,
+                    row.error_kind,
+                    row.model,
                 )
             except StorageError as error:
                 with self._lock:

@@ -15,7 +15,7 @@ class UserSaved(msgspec.Struct, frozen=True):
 
 
 class AnswerStarted(msgspec.Struct, frozen=True):
-    """There is an answer, still empty."""
+    """An answer begins, still empty; or one goes on, and holds what it had."""
 
     stored: StoredMessage
 
@@ -35,4 +35,14 @@ class StorageWarning(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-ChatEvent = UserSaved | AnswerStarted | AnswerSaved | StorageWarning | Event
+class GoingBack(msgspec.Struct, frozen=True):
+    """A switch came to nothing: the model from before is loaded again."""
+
+    model: str
+    """What the user calls it."""
+
+    error: str = ""
+    """Why the new one can't be loaded; empty when the switch was cancelled."""
+
+
+ChatEvent = UserSaved | AnswerStarted | AnswerSaved | StorageWarning | GoingBack | Event

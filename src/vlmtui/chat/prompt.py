@@ -13,13 +13,16 @@ always do. The rules:
 - Questions that then follow one another were cancelled or interrupted before the first word. They
   become one: the pictures of all of them, then their texts; a repeated one counts once.
 
-This module knows neither the store nor the engine.
+This module talks to neither the store nor the engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
+from vlmtui.engine.base import Sampling
 from vlmtui.messages import ImagePart, Message, Role, system, user
 from vlmtui.storage.records import StoredMessage
 
@@ -32,6 +35,14 @@ def prompt(thread: Sequence[StoredMessage], system_prompt: str = "") -> tuple[Me
     told: list[Message] = [system(system_prompt)] if system_prompt.strip() else []
     told.extend(_turns(thread))
     return tuple(told)
+
+
+def resumed(sampling: Sampling, stopped: StoredMessage) -> Sampling:
+    """The sampling for the rest of an answer: one that was stopped keeps its greatest length."""
+    said = (stopped.stats or {}).get("generated_tokens", 0)
+    if stopped.status == "complete" or not 0 < said < sampling.max_tokens:
+        return sampling
+    return msgspec.structs.replace(sampling, max_tokens=sampling.max_tokens - said)
 
 
 def _turns(thread: Sequence[StoredMessage]) -> list[Message]:

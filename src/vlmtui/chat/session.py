@@ -1,27 +1,33 @@
 """One conversation between a person, an engine and the disk: the only place where they meet.
 
 A turn is an iterator of events. The question is on disk before the engine hears of it, the answer
-is never more than a second ahead of the disk, and whatever ends a turn (the model, the user, a
-crash, a full disk, an iterator that is dropped) the words that came are kept. This module knows no
-screen: what it tells, it tells in events and errors.
+is never more than a second ahead of the disk, and whatever ends a turn the words that came are
+kept. This module says what can be done with a conversation, and knows no screen: what it tells, it
+tells in events and errors. Who waits for whom is in `floor`, the model in `loading`, the answer in
+`replies`, the tree of messages in `branches`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from vlmtui.chat.answer import LiveAnswer
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, ChatEvent, StorageWarning, UserSaved
+from vlmtui.chat.branches import Branches
+from vlmtui.chat.events import ChatEvent, UserSaved
+from vlmtui.chat.floor import Floor, Task
 from vlmtui.chat.images import keep
-from vlmtui.chat.prompt import prompt
+from vlmtui.chat.loading import CurrentModel
+from vlmtui.chat.preferences import Preferences
+from vlmtui.chat.prompt import prompt, resumed
+from vlmtui.chat.replies import Replies
 from vlmtui.chat.title import title_of
-from vlmtui.engine.base import Delta, Engine, Event, Finished, Generate, Load, Loaded, Sampling
-from vlmtui.errors import EmptyPrompt, StorageError
+from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
+from vlmtui.errors import EmptyPrompt, MessageNotFound, NothingToContinue, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
@@ -37,9 +43,10 @@ Turn = Generator[ChatEvent, None, None]
 class ChatSession:
     """A conversation that goes on, and the next one after `open`.
 
-    `load`, `send`, `edit` and `regenerate` block, so they are iterated in a worker thread; one turn
-    at a time. A turn that begins while `load` runs saves its question and waits. Everything else
-    may be called from any thread, the screen's too.
+    `load`, `switch` and the turns (`send`, `edit`, `regenerate`, `continue_answer`) block, so they
+    are iterated in a worker thread; one turn at a time. A turn that begins during a load or a
+    switch saves its question and waits. What reads or writes the disk raises `StorageError` when it
+    can't. Everything may be called from any thread.
     """
 
     def __init__(
@@ -52,7 +59,6 @@ class ChatSession:
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
         system: str = "",
         chat: Chat | None = None,
-        warning: StorageError | None = None,
     ) -> None:
         """Join the parts; nothing is loaded, read or written yet.
 
@@ -61,60 +67,62 @@ class ChatSession:
             store: Stays open.
             images: Where attached pictures are kept.
             load: The model that answers.
-            sampling: How it answers.
-            system: System prompt; empty for none.
+            sampling: How it answers, where a chat has nothing else.
+            system: System prompt, where a chat has no other; empty for none.
             chat: The chat to go on with; None begins one with the first question.
-            warning: What the user must know of the store before they trust it with anything.
         """
-        self.warning = warning
         self._engine = engine
         self._store = store
         self._images = images
-        self._load = load
-        self._sampling = sampling
-        self._system = system
-        self._changed = threading.Condition()
         self._composing = threading.Lock()
-        self._in_turn = False
-        self._engine_taken = False
-        self._turn_has_engine = False
-        self._cancelled = False
-        self._loaded = False
-        self._answers: list[LiveAnswer] = []
-        self._chat = chat
-        self._leaf = chat.leaf_id if chat else None
+        self._keeping = threading.Lock()
+        self._floor = Floor(engine.cancel)
+        self._model = CurrentModel(engine, self._floor, load)
+        self._replies = Replies(engine, store, self._floor, self._model)
+        self._branches = Branches(store, self._replies.live, chat)
+        self._preferences = Preferences(system, sampling)
+        self._preferences.take(chat)
 
     # ------------------------------------------------------------------ what there is
 
     @property
     def chat(self) -> Chat | None:
         """The chat; None before the first question of a new one is on disk."""
-        return self._chat
+        return self._branches.chat
 
     @property
     def busy(self) -> bool:
         """Whether a turn is going on."""
-        return self._in_turn
+        return self._floor.in_turn
+
+    @property
+    def load_request(self) -> Load:
+        """The model that answers: what is, or will be, loaded."""
+        return self._model.request
+
+    @property
+    def system(self) -> str:
+        """The system prompt of this chat; empty for none."""
+        return self._preferences.system
+
+    @property
+    def sampling(self) -> Sampling:
+        """How this chat's answers are drawn."""
+        return self._preferences.sampling
 
     def transcript(self) -> list[StoredMessage]:
-        """The branch that is shown, first message first, a running answer as far as it has come.
-
-        Raises:
-            StorageError: It can't be read.
-        """
-        return self._thread(self._leaf)
+        """The branch that is shown, first message first, a running answer as far as it has come."""
+        return self._branches.shown()
 
     def open(self, chat: Chat | None) -> None:
-        """Go on with another chat, or with None begin a new one.
+        """Go on with another chat, or with None begin a new one; the model stays.
 
         Raises:
-            RuntimeError: A turn is going on; cancel it first.
+            TurnRunning: Cancel it first.
         """
-        with self._changed:
-            if self._in_turn:
-                raise RuntimeError("a turn is going on")
-            self._chat = chat
-            self._leaf = chat.leaf_id if chat else None
+        with self._floor.between_turns():
+            self._branches.open(chat)
+            self._preferences.take(chat)
 
     # ------------------------------------------------------------------ composing
 
@@ -128,23 +136,15 @@ class ChatSession:
         return keep(self._images, path)
 
     def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
-        """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it.
-
-        Raises:
-            StorageError: It can't be written.
-        """
+        """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""
         with self._composing:
-            self._store.drafts.save(self._chat.id if self._chat else None, text, images)
+            self._store.drafts.save(self.chat.id if self.chat else None, text, images)
 
     def draft(self) -> Draft:
-        """What was in the composer of this chat and wasn't sent.
+        """What was in the composer of this chat and wasn't sent."""
+        return self._store.drafts.find(self.chat.id if self.chat else None)
 
-        Raises:
-            StorageError: It can't be read.
-        """
-        return self._store.drafts.find(self._chat.id if self._chat else None)
-
-    # ------------------------------------------------------------------ turns
+    # ------------------------------------------------------------------ model and settings
 
     def load(self) -> Iterator[Event]:
         """Load the model ahead of the first question; nothing happens when it is loaded.
@@ -153,13 +153,48 @@ class ChatSession:
             LoadFailed: The model can't be loaded.
             EngineCrashed: The engine's process died.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: not self._engine_taken)
-            self._engine_taken = True
-        try:
-            yield from self._loading()
-        finally:
-            self._release_engine()
+        yield from self._model.load()
+
+    def switch(self, load: Load) -> Iterator[ChatEvent]:
+        """Answer with another model from now on; nothing happens when it is the loaded one.
+
+        The old model's memory is free before the new one is read. A running `load` or `switch` is
+        stopped for this one. When it fails, and when it is cancelled, the old model comes back.
+
+        Yields:
+            The events of the load; after a failure or a cancel `GoingBack` and the events of
+            loading the old model; in the end `Finished`, with "cancelled" when it was.
+
+        Raises:
+            TurnRunning: Cancel it first.
+            SwitchFailed: The new model can't be loaded; `back` says whether the old one is.
+        """
+        yield from self._model.switch(load)
+        self._remember_model()
+
+    def configure(
+        self,
+        *,
+        system: str | msgspec.UnsetType | None = msgspec.UNSET,
+        sampling: Mapping[str, Any] | Sampling | msgspec.UnsetType | None = msgspec.UNSET,
+    ) -> None:
+        """Give this chat its own system prompt or sampling, from the next answer on.
+
+        Args:
+            system: Empty for none at all; None for that of the settings.
+            sampling: All of it or some of its fields; None for that of the settings.
+
+        Raises:
+            InputError: There is no such sampling.
+            StorageError: It can't be kept; it is in force until vlmtui ends.
+        """
+        if not isinstance(sampling, msgspec.UnsetType):
+            self._preferences.choose_sampling(sampling)
+        if not isinstance(system, msgspec.UnsetType):
+            self._preferences.own_system = system
+        self._keep_preferences()
+
+    # ------------------------------------------------------------------ turns
 
     def send(self, text: str, images: Sequence[ImagePart] = (), places: Sequence[int] = ()) -> Turn:
         """Ask a question. Closing the iterator cancels the turn.
@@ -174,14 +209,15 @@ class ChatSession:
             model isn't loaded), at most one `StorageWarning`, and `AnswerSaved`.
 
         Raises:
+            TurnRunning: Another turn is going on.
             EmptyPrompt: Neither text nor picture.
             StorageError: Before `UserSaved`: the question can't be saved and wasn't sent. After it:
                 no answer can be begun; `regenerate` tries again.
             EngineError: The engine failed; what it said so far is saved.
             ImageError: A picture can't be decoded.
         """
-        with self._turn():
-            yield from self._ask(self._leaf, text, images, places)
+        with self._floor.turn() as task:
+            yield from self._ask(task, self._branches.leaf, user(text, images, places))
 
     def edit(
         self,
@@ -190,210 +226,188 @@ class ChatSession:
         images: Sequence[ImagePart] = (),
         places: Sequence[int] = (),
     ) -> Turn:
-        """Ask a question of the transcript in other words; the old branch stays in the store.
+        """Ask a question of this chat in other words; the old branch stays, see `select`.
 
         Yields and raises what `send` does.
+
+        Raises:
+            MessageNotFound: There is no such question.
         """
-        with self._turn():
-            old = next((m for m in self.transcript() if m.id == message_id), None)
-            if old is None or old.message.role is not Role.USER:
-                raise ValueError(f"message {message_id} is no question of this transcript")
-            yield from self._ask(old.parent_id, text, images, places)
+        with self._floor.turn() as task:
+            self._branches.leave()
+            old = self._branches.find(message_id)
+            if old.message.role is not Role.USER:
+                raise MessageNotFound("That message is no question", "Only questions can be edited")
+            yield from self._ask(task, old.parent_id, user(text, images, places))
 
-    def regenerate(self) -> Turn:
-        """Answer the last question again; the earlier answers stay in the store.
+    def regenerate(self, message_id: int | None = None) -> Turn:
+        """Answer a question again, with the model that is loaded now; the earlier answers stay.
 
-        When nothing comes of it, `transcript` has the earlier answer again.
+        When nothing comes of it, `transcript` has the earlier branch again.
 
-        Yields:
-            What `send` does, without `UserSaved`.
+        Args:
+            message_id: An answer of this chat, or its question; None for the last question.
+
+        Yields and raises what `send` does, without `UserSaved`.
 
         Raises:
             EmptyPrompt: There is no question yet.
-            StorageError: The answer can't be begun.
-            EngineError: The engine failed; what it said so far is saved.
-            ImageError: A picture can't be decoded.
+            MessageNotFound: There is no such message.
         """
-        with self._turn():
-            thread = self.transcript()
-            questions = [m for m in thread if m.message.role is Role.USER]
-            if not questions:
-                raise EmptyPrompt("There is no question to answer again", "Ask one first")
-            before = thread[-1]
+        with self._floor.turn() as task:
+            before = self._branches.leave()
+            question = self._question(before, message_id)
             try:
-                yield from self._reply(questions[-1].id)
+                yield from self._reply(task, question.id)
             finally:
-                self._fall_back(before)
+                self._branches.fall_back(before, question.id)
+
+    def continue_answer(self) -> Turn:
+        """Go on with the last answer where it was stopped, interrupted or cut off, in its place.
+
+        Whatever comes of it, the answer never has fewer words than before.
+
+        Yields and raises what `send` does, without `UserSaved`; `AnswerStarted` has the words that
+        are there.
+
+        Raises:
+            NothingToContinue: The last answer is whole, or there is none.
+        """
+        with self._floor.turn() as task:
+            thread = self._branches.shown()
+            before = _unfinished(thread)
+            row = msgspec.structs.replace(before, status="streaming", error=None, error_kind=None)
+
+            def request() -> Generate:
+                told = prompt(thread[:-1], self.system)
+                said = before.message.text
+                if said.strip():
+                    told = (*told, assistant(said))
+                return Generate(told, resumed(self.sampling, before))
+
+            yield from self._replies.run(task, row, request, before)
 
     def cancel(self) -> None:
         """Stop the running turn, or else the running load; what the answer has so far is kept."""
-        with self._changed:
-            self._cancelled = self._in_turn
-            self._changed.notify_all()
-            if self._in_turn and not self._turn_has_engine:
-                return  # what the engine may be doing is a load that is not the turn's
-        self._engine.cancel()
+        self._floor.cancel()
 
     def close(self) -> None:
         """Cancel what runs, save it, and close the engine. Safe to call twice."""
-        self.cancel()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._in_turn, CLOSE_SECONDS)
-        for answer in self._answers:
-            answer.close()
+        self._floor.close(CLOSE_SECONDS)
+        self._replies.close()
         self._engine.close()
+
+    # ------------------------------------------------------------------ branches and figures
+
+    def select(self, message_id: int) -> list[StoredMessage]:
+        """Show the branch of a message, now and when the chat is opened again; returns it.
+
+        Of several, the one that was shown last, or else the newest.
+
+        Raises:
+            TurnRunning: Cancel it first.
+            MessageNotFound: This chat has no such message.
+        """
+        with self._floor.turn():
+            return self._branches.select(message_id)
+
+    def neighbour(self, message_id: int, step: int) -> int | None:
+        """The sibling of a message that many places further (-1: the one before), if there is."""
+        return self._branches.neighbour(message_id, step)
+
+    def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:
+        """Add figures to those of an answer that has ended.
+
+        Args:
+            message_id: The answer.
+            extra: What JSON can hold; goes beside, or in the place of, what `stats` has.
+        """
+        if not self._replies.annotate(message_id, extra):
+            self._store.annotate(message_id, extra)
 
     # ------------------------------------------------------------------ steps of a turn
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with self._changed:
-            if self._in_turn:
-                raise RuntimeError("a turn is going on")
-            self._in_turn = True
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._in_turn = self._cancelled = False
-                self._changed.notify_all()
-
-    def _ask(
-        self,
-        parent_id: int | None,
-        text: str,
-        images: Sequence[ImagePart],
-        places: Sequence[int],
-    ) -> Iterator[ChatEvent]:
-        if not text.strip() and not images:
+    def _ask(self, task: Task, parent_id: int | None, question: Message) -> Iterator[ChatEvent]:
+        if not question.text.strip() and not question.images:
             raise EmptyPrompt("There is nothing to send", "Type a question or attach a picture")
-        stored = self._save_question(parent_id, user(text, images, places))
+        stored = self._save_question(parent_id, question)
         yield UserSaved(stored)
-        yield from self._reply(stored.id)
+        yield from self._reply(task, stored.id)
 
     def _save_question(self, parent_id: int | None, message: Message) -> StoredMessage:
         # A draft that is saved at the same time must not outlive its question: it would lie with
         # the chats to come, where nothing clears it.
         with self._composing:
-            drafts_of = self._chat.id if self._chat else None
-            if self._chat is None:
-                self._chat, stored = self._store.start(title_of(message), message)
+            drafts_of = self.chat.id if self.chat else None
+            if self.chat is None:
+                self._branches.chat, stored = self._store.start(title_of(message), message)
             else:
-                stored = self._store.add(self._chat.id, parent_id, message)
-            self._leaf = stored.id
+                stored = self._store.add(self.chat.id, parent_id, message)
+            self._branches.leaf = stored.id
             # The question is safe; at worst its draft turns up once more.
             with suppress(StorageError):
                 self._store.drafts.save(drafts_of, "")
         return stored
 
-    def _reply(self, question_id: int) -> Iterator[ChatEvent]:
-        """Answer a stored question; whatever happens, the answer is brought to an end."""
-        assert self._chat is not None
-        self._answers = [answer for answer in self._answers if not answer.on_disk]
-        model = self._load.name or Path(self._load.model).stem
-        row = self._store.add(self._chat.id, question_id, assistant(""), model, "streaming")
-        self._leaf = row.id
-        answer = LiveAnswer(self._store, row)
-        self._answers.append(answer)
-        try:
-            yield AnswerStarted(row)
-            if self._take_engine():
-                try:
-                    yield from self._answered(question_id, answer)
-                finally:
-                    self._release_engine()
-        except GeneratorExit:
-            answer.end("cancelled")
-            raise
-        except BaseException as error:
-            answer.end("failed", error=str(error), error_kind=type(error).__name__)
-            raise
-        answer.end("cancelled")  # unless it has an end: only a cancelled turn has none
-        yield from _warnings(answer)
-        yield AnswerSaved(answer.stored, answer.on_disk)
+    def _reply(self, task: Task, question_id: int) -> Iterator[ChatEvent]:
+        """Answer a stored question in a new row."""
+        assert self.chat is not None
+        name = self._model.name
+        row = self._store.add(self.chat.id, question_id, assistant(""), name, "streaming")
+        self._branches.leaf = row.id
+        self._remember_model()
 
-    def _answered(self, question_id: int, answer: LiveAnswer) -> Iterator[ChatEvent]:
-        """Have the engine answer: its events, put down in the answer."""
-        with closing(self._loading()) as loading:
-            # A load's `Finished` would be taken for the answer's.
-            yield from (event for event in loading if not isinstance(event, Finished))
-        if self._cancelled:
-            return
-        request = Generate(prompt(self._thread(question_id), self._system), self._sampling)
-        with closing(self._obeying_cancel(self._engine.generate(request))) as events:
-            for event in events:
-                if isinstance(event, Delta):
-                    answer.append(event.text)
-                elif isinstance(event, Finished):
-                    _end(answer, event)
-                yield event
-                yield from _warnings(answer)
+        def request() -> Generate:
+            told = prompt(self._branches.to(question_id), self.system)
+            return Generate(told, self.sampling)
 
-    def _loading(self) -> Generator[Event, None, None]:
-        """The events of a load, if one is needed."""
-        info = self._engine.info
-        if info is not None and (self._loaded or info.path == self._load.model):
-            return
-        with closing(self._obeying_cancel(self._engine.load(self._load))) as events:
-            for event in events:
-                self._loaded = self._loaded or isinstance(event, Loaded)
-                yield event
+        yield from self._replies.run(task, row, request)
 
-    def _obeying_cancel(self, events: Iterator[Event]) -> Generator[Event, None, None]:
-        """The events; a cancel that came before the engine had begun is repeated to it."""
-        repeated = False
-        try:
-            for event in events:
-                if self._cancelled and not repeated:
-                    repeated = True
-                    self._engine.cancel()
-                yield event
-        finally:
-            if isinstance(events, Generator):
-                events.close()  # at once, not when the garbage collector comes by
+    def _question(self, thread: Sequence[StoredMessage], message_id: int | None) -> StoredMessage:
+        """The question that is meant by an answer's id, its own, or none."""
+        if message_id is not None:
+            thread = self._branches.to(message_id)
+            if not thread:
+                raise MessageNotFound("That answer isn't there any more", "Choose another one")
+        questions = [stored for stored in thread if stored.message.role is Role.USER]
+        if not questions:
+            raise EmptyPrompt("There is no question to answer again", "Ask one first")
+        return questions[-1]
 
-    def _thread(self, leaf_id: int | None) -> list[StoredMessage]:
-        """The branch to `leaf_id`, with what is only in memory yet."""
-        if self._chat is None or leaf_id is None:
-            return []
-        stored = self._store.thread(self._chat.id, leaf_id)
-        live = {answer.stored.id: answer.stored for answer in self._answers}
-        return [live.get(message.id, message) for message in stored]
+    # ------------------------------------------------------------------ what a chat has of its own
 
-    def _fall_back(self, before: StoredMessage) -> None:
-        """Show the answer from before when the new one came to nothing."""
-        new = next((a.stored for a in self._answers if a.stored.id == self._leaf), None)
-        if new is None or new.status == "complete" or new.message.text:
-            return
-        if before.message.role is Role.ASSISTANT and before.message.text and self._chat:
-            self._leaf = before.id
-            with suppress(StorageError):
-                self._store.set_leaf(self._chat.id, before.id)
+    def _keep_preferences(self, model: str | None = None) -> None:
+        with self._keeping:
+            if self.chat is None:
+                return  # it will be done with the first question
+            chat = msgspec.structs.replace(
+                self.chat,
+                system=self._preferences.own_system,
+                sampling=self._preferences.own_sampling,
+                model=model or self.chat.model,
+            )
+            if chat != self.chat:
+                self._store.configure(chat)
+                self._branches.chat = chat
 
-    # ------------------------------------------------------------------ the engine, one at a time
-
-    def _take_engine(self) -> bool:
-        """Wait for a running `load`. False when the turn was cancelled meanwhile."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._cancelled or not self._engine_taken)
-            if self._cancelled:
-                return False
-            self._engine_taken = self._turn_has_engine = True
-            return True
-
-    def _release_engine(self) -> None:
-        with self._changed:
-            self._engine_taken = self._turn_has_engine = False
-            self._changed.notify_all()
+    def _remember_model(self) -> None:
+        """Note with the chat who answers it; the answers say so too, so that it may be missing."""
+        with suppress(StorageError):
+            self._keep_preferences(self._model.name)
 
 
-def _end(answer: LiveAnswer, event: Finished) -> None:
-    answer.end(
-        "cancelled" if event.reason == "cancelled" else "complete",
-        stats={**msgspec.structs.asdict(event.stats), "finish_reason": event.reason},
-    )
-
-
-def _warnings(answer: LiveAnswer) -> Iterator[StorageWarning]:
-    if warning := answer.take_warning():
-        yield StorageWarning(warning.message, warning.hint)
+def _unfinished(thread: Sequence[StoredMessage]) -> StoredMessage:
+    """The last answer of a branch, if there is more to say."""
+    if not thread or thread[-1].message.role is not Role.ASSISTANT:
+        raise NothingToContinue("There is no answer to go on with", "Ask a question")
+    last = thread[-1]
+    if last.status == "streaming":
+        raise NothingToContinue(
+            "That answer is being written by another window", "Wait for its end"
+        )
+    reason = (last.stats or {}).get("finish_reason")
+    if last.status == "complete" and reason not in ("length", "context"):
+        raise NothingToContinue(
+            "The last answer is whole", "Ask for more, or have the question answered again"
+        )
+    return last

@@ -78,7 +78,11 @@ class Sampling(msgspec.Struct, frozen=True):
 
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
-    """Answer a conversation, whose last message is the user's."""
+    """Answer a conversation.
+
+    Its last message is the user's; or it is the assistant's, a part of an answer, and then what
+    follows that part is generated, from its last character on.
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
@@ -88,15 +92,11 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """Stop the running request; it ends with `Finished("cancelled")`."""
 
 
-class Unload(msgspec.Struct, frozen=True, tag="unload"):
-    """Release the model and its memory."""
-
-
 class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
     """End the engine's process."""
 
 
-Request = Load | Generate | Cancel | Unload | Shutdown
+Request = Load | Generate | Cancel | Shutdown
 
 DEFAULT_CTX = 4096
 """Context when none is asked for: an image of LLaVA-1.6 takes up to 2,880 tokens, and the KV cache
@@ -281,6 +281,9 @@ class Engine(Protocol):
             GenerateFailed: llama.cpp refused.
             EngineCrashed: The process died; the next request starts a new one.
         """
+
+    def unload(self) -> None:
+        """Give back all memory of the model: the process ends. Only when no request runs."""
 
     def cancel(self) -> None:
         """Cancel the running request, from any thread. Does nothing when none runs."""

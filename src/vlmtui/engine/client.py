@@ -36,7 +36,6 @@ from vlmtui.engine.base import (
     Request,
     Shutdown,
     Trimmed,
-    Unload,
 )
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 from vlmtui.messages import Message, TextPart
@@ -85,13 +84,13 @@ class EngineClient:
         return self._in_turn(self._load_and_generate(request))
 
     def unload(self) -> None:
-        """Release the model and its memory; the process stays, and nothing is loaded again."""
+        """Give back all memory of the model; see `Engine.unload`."""
         with self._busy:
-            self._load = None
-            if self._alive():
-                for _ in self._request(Unload(), "idle"):
-                    pass
-            self._info = None
+            self._load = self._info = None
+            with self._state:
+                channel, process = self._channel, self._process
+                self._channel = self._process = None
+            self._end(channel, process)
 
     def cancel(self) -> None:
         """Cancel the running request; see `Engine.cancel`."""
@@ -107,13 +106,7 @@ class EngineClient:
         with self._state:
             self._closed = True
             channel, process = self._channel, self._process
-            if channel is not None:
-                with suppress(OSError):
-                    channel.send(Command(0, Shutdown()))
-        if process is not None:
-            self._reap(process)
-        if channel is not None:
-            channel.close()
+        self._end(channel, process)
 
     @property
     def pid(self) -> int | None:
@@ -262,14 +255,22 @@ class EngineClient:
             self.close()
 
     def _open_log(self) -> BinaryIO:
-        try:
-            self._log_path.parent.mkdir(parents=True, exist_ok=True)
-            size = self._log_path.stat().st_size if self._log_path.exists() else 0
-            fresh = size > _LOG_KEEP_BYTES
-            self._log_start = 0 if fresh else size
-            return self._log_path.open("wb" if fresh else "ab")
-        except OSError:  # a full or read-only disk: answers are worth more than their log
-            return open(os.devnull, "wb")
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        size = self._log_path.stat().st_size if self._log_path.exists() else 0
+        fresh = size > _LOG_KEEP_BYTES
+        self._log_start = 0 if fresh else size
+        return self._log_path.open("wb" if fresh else "ab")
+
+    def _end(
+        self, channel: Channel[Report] | None, process: subprocess.Popen[bytes] | None
+    ) -> None:
+        if channel is not None:
+            with suppress(OSError):
+                channel.send(Command(0, Shutdown()))
+        if process is not None:
+            self._reap(process)
+        if channel is not None:
+            channel.close()
 
     def _discard(self) -> None:
         if self._channel is not None:

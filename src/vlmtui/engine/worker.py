@@ -114,9 +114,8 @@ class Worker:
                 if self._backend is None:
                     raise errors.GenerateFailed("No model is loaded", "Load one first.")
                 return self._backend.generate(request, self._cancel, emit)
-            case _:
-                self._unload()
-                return Finished("done")
+            case _:  # the reading thread keeps the others to itself
+                raise TypeError(f"{command.request} is no work")
 
     def _unload(self) -> None:
         if self._backend is not None:

@@ -8,6 +8,7 @@ module knows nothing of engines or screens; what an answer took comes and goes a
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,13 @@ _BRANCH = """
         UNION ALL
         SELECT messages.id, messages.parent_id, depth + 1
         FROM branch JOIN messages ON messages.id = branch.parent_id
+    ), places (id, sibling, siblings) AS (
+        SELECT id, row_number() OVER (PARTITION BY parent_id ORDER BY id),
+            count(*) OVER (PARTITION BY parent_id)
+        FROM messages WHERE chat_id = :chat AND deleted IS NULL
     )
-    SELECT messages.*, (
-            SELECT count(*) FROM messages AS other
-            WHERE other.chat_id = messages.chat_id AND other.parent_id IS messages.parent_id
-                AND other.deleted IS NULL AND other.id <= messages.id
-        ) AS sibling, (
-            SELECT count(*) FROM messages AS other
-            WHERE other.chat_id = messages.chat_id AND other.parent_id IS messages.parent_id
-                AND other.deleted IS NULL
-        ) AS siblings
-    FROM branch JOIN messages USING (id) ORDER BY depth DESC
+    SELECT messages.*, coalesce(sibling, 1) AS sibling, coalesce(siblings, 1) AS siblings
+    FROM branch JOIN messages USING (id) LEFT JOIN places USING (id) ORDER BY depth DESC
 """
 
 
@@ -139,8 +136,9 @@ class ChatStore:
         stats: dict[str, Any] | None = None,
         error: str | None = None,
         error_kind: str | None = None,
+        model: str | None = None,
     ) -> None:
-        """Put down an answer as far as it has come.
+        """Put down an answer as far as it has come; without a model, whose it is stays.
 
         Unless it is still streaming, it is safe from a power cut when this returns.
         """
@@ -149,14 +147,31 @@ class ChatStore:
         with self._database.write(durable=status != "streaming") as connection:
             changed = connection.execute(
                 "UPDATE messages SET text = ?, status = ?, writer = ?, stats = ?, error = ?,"
-                " error_kind = ? WHERE id = ?",
-                (storable(text), status, writer, encoded, error, error_kind, message_id),
+                " error_kind = ?, model = coalesce(?, model) WHERE id = ?",
+                (storable(text), status, writer, encoded, error, error_kind, model, message_id),
             )
             if not changed.rowcount:
                 raise StorageError(
                     f"The answer can't be saved: its chat in {self._database.path} was deleted",
                     "Copy what you need of it, and go on in a new chat",
                 )
+
+    def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:
+        """Add to the figures of an answer that is whole."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                "SELECT stats FROM messages WHERE id = ?", (message_id,)
+            ).fetchone()
+            if row is None:
+                raise StorageError(
+                    f"There is no message {message_id} in {self._database.path}",
+                    "Its chat may have been deleted for good",
+                )
+            stats = {**msgspec.json.decode(row["stats"] or "{}"), **extra}
+            connection.execute(
+                "UPDATE messages SET stats = ? WHERE id = ?",
+                (msgspec.json.encode(stats).decode(), message_id),
+            )
 
     def rename(self, chat_id: int, title: str) -> None:
         """Give a chat another title."""

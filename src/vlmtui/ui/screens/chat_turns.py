@@ -155,7 +155,6 @@ class ChatTurns(ChatWork):
                 self._answer = await self.transcript.begin_answer(stored.model or "")
             case AnswerSaved(stored=stored) if self._answer is not None:
                 self._answer.finish(stored.message.text, stored.status, stored.stats)
-                self.transcript.price(stored.stats)
             case Trimmed(dropped=dropped, images=images):
                 await self._tell_trimmed(dropped, images)
             case Encoded(reused=False, scaled_to=(width, height)):

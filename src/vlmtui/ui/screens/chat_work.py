@@ -91,17 +91,12 @@ class ChatWork(Screen[None]):
         """What is on disk: the conversation, and at the start what was in the composer."""
 
         def __init__(
-            self,
-            thread: Sequence[StoredMessage],
-            draft: Draft,
-            error: VlmtuiError | None,
-            warning: StorageError | None = None,
+            self, thread: Sequence[StoredMessage], draft: Draft, error: VlmtuiError | None
         ) -> None:
             super().__init__()
             self.thread = thread
             self.draft = draft
             self.error = error
-            self.warning = warning
 
     class OpenFailed(Message):
         """There is no session, so there is nothing to stay for."""
@@ -205,7 +200,7 @@ class ChatWork(Screen[None]):
 
         Args:
             new: Begin a new chat.
-            draft: Read what was in the composer, too, and what is to be told at the start.
+            draft: Read what was in the composer, too.
             error: Why it is read again; told afterwards.
         """
         try:
@@ -216,8 +211,7 @@ class ChatWork(Screen[None]):
         except StorageError as problem:
             self.post_message(self.RestoreFailed(problem))
         else:
-            warning = self._session.warning if draft else None
-            self.post_message(self.Restored(thread, kept, error, warning))
+            self.post_message(self.Restored(thread, kept, error))
 
     @work(thread=True, exclusive=True, group="draft", exit_on_error=False)
     def keep_draft(self, text: str, images: tuple[ImagePart, ...]) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable
 from vlmtui.messages import Message, readable
-from vlmtui.ui.costs import Cost
-from vlmtui.ui.widgets.gallery import Gallery
+from vlmtui.ui.widgets.figure import Figure
 
 
 class Question(Vertical):
@@ -29,7 +26,8 @@ class Question(Vertical):
             color: $user-bar;
             text-style: bold;
         }
-        & > Gallery {
+        & > .pictures {
+            height: auto;
             margin: 0 0 1 0;
         }
         & > .text {
@@ -38,15 +36,19 @@ class Question(Vertical):
     }
     """
 
-    def __init__(self, message: Message, costs: Mapping[str, Cost] | None = None) -> None:
+    def __init__(self, message: Message) -> None:
         super().__init__()
         self._message = message
-        self._costs = costs
 
     def compose(self) -> ComposeResult:
         """Name, pictures, text."""
         yield Static(Content("you"), classes="speaker")
-        if images := self._message.images:
-            yield Gallery(images, self._costs)
+        images = self._message.images
+        if images:
+            with Horizontal(classes="pictures"):
+                for image in images:
+                    figure = Figure(image)
+                    figure.styles.max_width = f"{100 // len(images)}%"
+                    yield figure
         if text := readable(self._message):
             yield Static(Content(printable.prose(text)), classes="text")

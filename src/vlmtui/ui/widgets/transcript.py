@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,10 +14,8 @@ from textual.widget import Widget
 
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.costs import Cost, costs, thread_costs
 from vlmtui.ui.figures import Figures
 from vlmtui.ui.widgets.answer import Answer
-from vlmtui.ui.widgets.figure import Figure
 from vlmtui.ui.widgets.notice import Notice
 from vlmtui.ui.widgets.question import Question
 from vlmtui.ui.widgets.welcome import Welcome
@@ -47,7 +44,6 @@ class Transcript(VerticalScroll):
         super().__init__()
         # at least as high as the pane: an anchored container scrolls shorter content out of place
         self._column = Vertical(id="conversation")
-        self._costs: dict[str, Cost] = {}
 
     class Typed(Message):
         """A character was typed while the transcript had the focus."""
@@ -67,11 +63,9 @@ class Transcript(VerticalScroll):
 
     async def show(self, thread: Iterable[StoredMessage]) -> None:
         """Show another conversation; an empty one shows the welcome."""
-        thread = list(thread)
-        self._costs = thread_costs(stored.stats for stored in thread)
         widgets: list[Widget] = []
         for stored in thread:
-            widgets.extend(_widgets(stored, self._costs))
+            widgets.extend(_widgets(stored))
         with self.app.batch_update():
             await self._column.remove_children("Question, Answer, Notice")
             self.query_one(Welcome).display = not widgets
@@ -81,7 +75,7 @@ class Transcript(VerticalScroll):
     async def ask(self, stored: StoredMessage) -> None:
         """Add a question, and go to the end to see what comes."""
         self.query_one(Welcome).display = False
-        await self._column.mount(Question(stored.message, self._costs))
+        await self._column.mount(Question(stored.message))
         self.anchor()
 
     async def begin_answer(self, model: str) -> Answer:
@@ -89,12 +83,6 @@ class Transcript(VerticalScroll):
         answer = Answer(model)
         await self._column.mount(answer)
         return answer
-
-    def price(self, stats: Mapping[str, Any] | None) -> None:
-        """Write beneath the pictures what they cost in the turn that has these stats."""
-        self._costs = costs(stats, self._costs)
-        for figure in self.query(Figure):
-            figure.cost = self._costs.get(figure.image.sha256)
 
     async def tell(self, message: str, hint: str = "", details: str = "", *, error: bool) -> None:
         """Add a notice."""
@@ -117,9 +105,9 @@ class Transcript(VerticalScroll):
             self.post_message(self.Typed(event.character))
 
 
-def _widgets(stored: StoredMessage, costs: Mapping[str, Cost]) -> list[Widget]:
+def _widgets(stored: StoredMessage) -> list[Widget]:
     if stored.message.role is Role.USER:
-        return [Question(stored.message, costs)]
+        return [Question(stored.message)]
     if stored.message.role is not Role.ASSISTANT:
         return []
     answer = Answer(stored.model or "", stored.message.text)

@@ -1,0 +1,136 @@
+"""Which branch of a chat is shown, and how to get to another.
+
+A chat is a tree: an answer given again and a question in other words are siblings, and all of them
+stay. This module moves about in it; it writes no message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import msgspec
+
+from vlmtui.errors import MessageNotFound, StorageError
+from vlmtui.messages import Role
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.records import Chat, StoredMessage
+
+_LIVE = ("message", "status", "model", "error", "stats", "error_kind")
+"""Fields of an answer that may be ahead of the disk; the others change only there."""
+
+
+class Branches:
+    """One chat's tree, and the next one's after `open`.
+
+    Every method that reads or writes raises `StorageError` when it can't.
+    """
+
+    def __init__(
+        self, store: ChatStore, live: Callable[[], Mapping[int, StoredMessage]], chat: Chat | None
+    ) -> None:
+        """Begin where a chat was left.
+
+        Args:
+            store: Holds it.
+            live: The answers that may be ahead of the disk, by id.
+            chat: None for one that begins with its first question.
+        """
+        self._store = store
+        self._live = live
+        self._left_at: dict[int, int] = {}
+        self.chat = chat
+        self.leaf = chat.leaf_id if chat else None
+
+    def open(self, chat: Chat | None) -> None:
+        """Go to another chat, or with None to a new one."""
+        self._left_at.clear()
+        self.chat = chat
+        self.leaf = chat.leaf_id if chat else None
+
+    def shown(self) -> list[StoredMessage]:
+        """The shown branch, first message first."""
+        return self.to(self.leaf)
+
+    def to(self, message_id: int | None) -> list[StoredMessage]:
+        """The way from the first message to this one, with what is only in memory yet."""
+        if self.chat is None or message_id is None:
+            return []
+        live = self._live()
+        thread = self._store.thread(self.chat.id, message_id)
+        return [_up_to_date(stored, live.get(stored.id)) for stored in thread]
+
+    def find(self, message_id: int) -> StoredMessage:
+        """A message of this chat, on whatever branch.
+
+        Raises:
+            MessageNotFound: There is none of this id.
+        """
+        way = self.to(message_id)
+        if not way:
+            raise MessageNotFound(
+                "That message isn't there any more", "Another window may have deleted its chat"
+            )
+        return way[-1]
+
+    def leave(self) -> list[StoredMessage]:
+        """The shown branch, which is remembered for coming back to it."""
+        thread = self.shown()
+        if thread:
+            self._left_at.update({stored.id: thread[-1].id for stored in thread})
+        return thread
+
+    def select(self, message_id: int) -> list[StoredMessage]:
+        """Show a branch with this message: the one shown last, or else the newest.
+
+        Raises:
+            MessageNotFound: There is none of this id.
+        """
+        thread = self.leave()
+        if not any(stored.id == message_id for stored in thread):
+            self.find(message_id)
+            thread = self.to(self._left_at.get(message_id))
+            if not any(stored.id == message_id for stored in thread):
+                thread = self.to(self._store.trash.leaf_below(message_id))
+            self.show(thread[-1].id)
+        return thread
+
+    def show(self, leaf_id: int) -> None:
+        """Show the branch that ends here, now and when the chat is opened again."""
+        assert self.chat is not None
+        self._store.set_leaf(self.chat.id, leaf_id)
+        self.leaf = leaf_id
+
+    def neighbour(self, message_id: int, step: int) -> int | None:
+        """The sibling so many places further, None beyond the first and the last."""
+        siblings = self._store.siblings(message_id)
+        if message_id not in siblings:
+            return None
+        place = siblings.index(message_id) + step
+        return siblings[place] if 0 <= place < len(siblings) else None
+
+    def fall_back(self, before: list[StoredMessage], question_id: int) -> None:
+        """Show an earlier branch again when the new answer to a question came to nothing.
+
+        Args:
+            before: The branch as it was shown.
+            question_id: What was answered anew.
+        """
+        new = self._live().get(self.leaf or -1)
+        if new is None or new.status == "complete" or new.message.text:
+            return
+        if any(
+            stored.parent_id == question_id
+            and stored.message.role is Role.ASSISTANT
+            and stored.message.text
+            for stored in before
+        ):
+            self.leaf = before[-1].id
+            with suppress(StorageError):
+                self.show(before[-1].id)
+
+
+def _up_to_date(stored: StoredMessage, live: StoredMessage | None) -> StoredMessage:
+    if live is None:
+        return stored
+    return msgspec.structs.replace(stored, **{name: getattr(live, name) for name in _LIVE})

@@ -1,0 +1,161 @@
+"""Who may speak: one turn at a time, and one task at a time on the engine.
+
+A turn, a load and a switch of models come from different threads. Each is a `Task`; this module
+lets them wait for one another, and carries a cancel to the one it is meant for. It knows the engine
+only as something that can be cancelled.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from vlmtui.errors import TurnRunning
+
+
+class Task:
+    """Something that wants the engine: a turn, a load or a switch."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        """The user has cancelled it, or something more urgent has."""
+
+        self.superseded = False
+        """A newer switch wants the engine: there is no need to clean up after this one."""
+
+        self.done = False
+
+
+class Floor:
+    """The order of tasks. May be used from any thread."""
+
+    def __init__(self, cancel_engine: Callable[[], None]) -> None:
+        """Begin with nobody speaking.
+
+        Args:
+            cancel_engine: Cancels what the engine does; returns at once.
+        """
+        self._cancel_engine = cancel_engine
+        self._changed = threading.Condition()
+        self._turn: Task | None = None
+        self._holder: Task | None = None
+        self._closed = False
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether a turn is going on."""
+        return self._turn is not None
+
+    @contextmanager
+    def turn(self) -> Iterator[Task]:
+        """A turn, from its question to the end of its answer.
+
+        Raises:
+            TurnRunning: Another one is going on.
+        """
+        with self._changed:
+            self._require_silence()
+            task = self._turn = Task()
+        try:
+            yield task
+        finally:
+            with self._changed:
+                self._turn = None
+                self._changed.notify_all()
+
+    @contextmanager
+    def between_turns(self) -> Iterator[None]:
+        """A moment in which no turn can begin; nothing may block in it.
+
+        Raises:
+            TurnRunning: A turn is going on.
+        """
+        with self._changed:
+            self._require_silence()
+            yield
+
+    @contextmanager
+    def engine(self, task: Task) -> Iterator[bool]:
+        """Wait for the engine and have it. False when the task was stopped meanwhile."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: task.stopped or self._closed or self._holder in (None, task)
+            )
+            taken = not task.stopped and not self._closed
+            if taken:
+                self._holder = task
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._release(task)
+
+    @contextmanager
+    def engine_next(self, task: Task) -> Iterator[bool]:
+        """Have the engine before all others: a load or a switch that has it is stopped.
+
+        Yields:
+            Whether something was stopped.
+
+        Raises:
+            TurnRunning: A turn is going on.
+        """
+        with self._changed:
+            self._require_silence()
+            before, self._holder = self._holder, task
+            if before is not None:
+                before.stopped = before.superseded = True
+                self._cancel_engine()
+                self._changed.wait_for(lambda: before.done or self._closed)
+        try:
+            yield before is not None
+        finally:
+            self._release(task)
+
+    def renew(self, task: Task) -> bool:
+        """Let a stopped task clean up, which can be cancelled in its turn.
+
+        Returns:
+            Whether it may.
+        """
+        with self._changed:
+            if task.superseded or self._closed:
+                return False
+            task.stopped = False
+            return True
+
+    def cancel(self) -> None:
+        """Stop the turn, or else the load or switch that has the engine."""
+        with self._changed:
+            task = self._turn or self._holder
+            if task is None:
+                return
+            task.stopped = True
+            if self._holder is task:
+                self._cancel_engine()
+            self._changed.notify_all()
+
+    def close(self, patience: float) -> None:
+        """Stop everything, and wait for its end for at most `patience` seconds."""
+        with self._changed:
+            self._closed = True
+            for task in (self._turn, self._holder):
+                if task is not None:
+                    task.stopped = True
+            self._cancel_engine()
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._turn is None and self._holder is None, timeout=patience
+            )
+
+    def _require_silence(self) -> None:
+        if self._turn is not None:
+            raise TurnRunning("An answer is being written", "Wait for its end, or stop it first")
+
+    def _release(self, task: Task) -> None:
+        with self._changed:
+            task.done = True
+            if self._holder is task:
+                self._holder = None
+            self._changed.notify_all()

@@ -1,0 +1,139 @@
+"""The model behind a conversation: loaded when it is needed, and exchanged for another.
+
+A switch gives all memory of the old model back before the new one is read, since on a small board
+both rarely fit, and brings the old one back when the new one can't be loaded. This module knows
+neither chats nor the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from vlmtui.chat.events import GoingBack
+from vlmtui.chat.floor import Floor, Task
+from vlmtui.engine.base import Engine, Event, Finished, Load, Loaded
+from vlmtui.errors import SwitchFailed, VlmtuiError
+
+
+class CurrentModel:
+    """Which model answers. One task at a time has the engine, see `floor`."""
+
+    def __init__(self, engine: Engine, floor: Floor, load: Load) -> None:
+        """Loads nothing yet.
+
+        Args:
+            engine: Runs the model.
+            floor: Says whose turn it is on the engine.
+            load: The model to begin with.
+        """
+        self._engine = engine
+        self._floor = floor
+        self._request = load
+        self._ready: Load | None = None
+
+    @property
+    def request(self) -> Load:
+        """What the engine is, or will be, asked to load."""
+        return self._request
+
+    @property
+    def name(self) -> str:
+        """What the user calls the model."""
+        return name_of(self._request)
+
+    def load(self) -> Generator[Event, None, None]:
+        """Load it ahead of the first question; nothing happens when it is loaded."""
+        task = Task()
+        with self._floor.engine(task) as taken:
+            if taken and not self._is_loaded(self._request):
+                loaded = yield from self._load(self._request, task)
+                yield Finished("done" if loaded else "cancelled")
+
+    def ensure(self, task: Task) -> Generator[Event, None, None]:
+        """The events of a load, without `Finished`, if one is needed by who has the engine."""
+        if not self._is_loaded(self._request):
+            yield from self._load(self._request, task)
+
+    def switch(self, load: Load) -> Generator[Event | GoingBack, None, None]:
+        """Exchange the model for another; see `ChatSession.switch`."""
+        task = Task()
+        with self._floor.engine_next(task) as interrupted:
+            old = self._request
+            if self._is_loaded(load):
+                return
+            had_old = interrupted or self._is_loaded(old)
+            failure: VlmtuiError | None = None
+            loaded = False
+            try:
+                if not task.stopped:
+                    loaded = yield from self._load(load, task, afresh=True)
+            except VlmtuiError as error:
+                failure = error
+            if not loaded or failure:
+                self._request = old
+                yield from self._go_back(old, load, task, failure, needed=had_old)
+            yield Finished("done" if loaded else "cancelled")
+
+    def _go_back(
+        self, old: Load, new: Load, task: Task, failure: VlmtuiError | None, *, needed: bool
+    ) -> Generator[Event | GoingBack, None, None]:
+        """Load the old model again where it was loaded, and raise what the switch came to."""
+        name = name_of(new)
+        back = False
+        if needed and self._floor.renew(task):
+            yield GoingBack(name_of(old), failure.message if failure else "")
+            try:
+                back = yield from self._load(old, task, afresh=True)
+            except VlmtuiError as error:
+                first = f"{failure.message}. " if failure else ""
+                raise SwitchFailed(
+                    f"{first}{name_of(old)} can't be loaded again either: {error.message}",
+                    error.hint,
+                    model=name,
+                ) from error
+        if failure:
+            raise SwitchFailed(failure.message, failure.hint, model=name, back=back) from failure
+
+    def _load(
+        self, request: Load, task: Task, *, afresh: bool = False
+    ) -> Generator[Event, None, bool]:
+        """The events of a load, without `Finished`; returns whether the model is loaded."""
+        self._ready = None
+        if afresh:
+            self._engine.unload()
+        with closing(obeying(task, self._engine, self._engine.load(request))) as events:
+            for event in events:
+                if isinstance(event, Loaded):
+                    self._request = self._ready = request
+                if not isinstance(event, Finished):
+                    yield event
+        return self._ready is not None
+
+    def _is_loaded(self, request: Load) -> bool:
+        info = self._engine.info
+        if info is None:
+            return False
+        if self._ready is None:  # it was loaded before the engine came here
+            return info.path == request.model
+        return self._ready == request
+
+
+def obeying(task: Task, engine: Engine, events: Iterator[Event]) -> Generator[Event, None, None]:
+    """The events; a stop that came before the engine had begun is repeated to it."""
+    repeated = False
+    try:
+        for event in events:
+            if task.stopped and not repeated:
+                repeated = True
+                engine.cancel()
+            yield event
+    finally:
+        if isinstance(events, Generator):
+            events.close()  # at once, not when the garbage collector comes by
+
+
+def name_of(load: Load) -> str:
+    """What the user calls a model."""
+    return load.name or Path(load.model).stem
