@@ -43,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     theme: str = "vlmtui-dark"
     """Name of the colour theme."""
 
+    keys: dict[str, str] = {}
+    """Other keys for what is on a key, by the id of the binding: `"chat.stop" = "ctrl+g, escape"`.
+    `vlmtui keys` lists the ids."""
+
     temperature: Annotated[float, Meta(ge=0)] = 0.2
     """0 always takes the likeliest token; higher is more varied."""
 

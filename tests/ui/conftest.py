@@ -76,6 +76,7 @@ class Stage:
         samples: tuple[Path, ...] = (),
         themes: LoadedThemes | None = None,
         theme: str = "vlmtui-dark",
+        keys: dict[str, str] | None = None,
     ) -> VlmtuiApp:
         for session in self.sessions:
             session.close()  # the last application has ended, and its engine with it
@@ -86,6 +87,8 @@ class Stage:
             model="fake",
             log=Path("/state/engine.log"),
             samples=samples,
+            keys=keys,
+            config=Path("/config/config.toml"),
         )
 
     def picture(self, name: str = "scene.png", size: tuple[int, int] = (96, 64)) -> Path:

@@ -17,6 +17,7 @@ from click_default_group import DefaultGroup
 from vlmtui import __version__
 from vlmtui.cli.ask import ask
 from vlmtui.cli.endings import INTERRUPTED
+from vlmtui.cli.keys import keys
 from vlmtui.cli.options import mmproj_option, model_option
 from vlmtui.errors import EngineCrashed, VlmtuiError
 
@@ -77,6 +78,7 @@ def chat(model: str | None, mmproj: str | None, continue_last: bool) -> int:
 
 
 vlmtui.add_command(ask)
+vlmtui.add_command(keys)
 
 
 # ------------------------------------------------------------------------------------------ endings

@@ -7,11 +7,10 @@ import contextlib
 import gc
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -19,6 +18,7 @@ from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import themes
+from vlmtui.ui.app_keys import AppKeys
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.screens.chat_work import ChatWork
 from vlmtui.ui.terminal import TerminalDriver
@@ -46,7 +46,7 @@ class MonitorLike(Protocol):
 MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
 
 
-class VlmtuiApp(App[int]):
+class VlmtuiApp(AppKeys):
     """The chat client. Returns the exit code of the process.
 
     Attributes:
@@ -57,7 +57,12 @@ class VlmtuiApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
-        Binding("ctrl+c", "explain_quit", show=False, system=True),
+        Binding(
+            *("ctrl+c", "explain_quit", "Say how to quit"),
+            id="app.explain_quit",
+            show=False,
+            system=True,
+        ),
     ]
 
     class SnapshotTaken(Message):
@@ -77,6 +82,8 @@ class VlmtuiApp(App[int]):
         model: str = "",
         log: Path | None = None,
         samples: Sequence[Path] = (),
+        keys: Mapping[str, str] | None = None,
+        config: Path | None = None,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -88,8 +95,11 @@ class VlmtuiApp(App[int]):
             model: What the user calls the model.
             log: Where the engine writes its log.
             samples: Pictures to offer for a first try.
+            keys: Keys by the ids of bindings, instead of the default ones.
+            config: The settings file, for complaints about it.
         """
         super().__init__(driver_class=TerminalDriver)
+        self.take_keys(keys or {}, config)
         self.failure: VlmtuiError | None = None
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
@@ -120,6 +130,7 @@ class VlmtuiApp(App[int]):
     def _after_first_paint(self) -> None:
         gc.freeze()  # what was imported stays
         gc.enable()  # off since `__main__`
+        self.check_keys()
         for failure in self._themes.failures:
             reason = printable.line(f"{failure.path}: {failure.reason}")
             self.notify(reason, title="A theme can't be used", severity="warning", markup=False)

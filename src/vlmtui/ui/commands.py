@@ -19,6 +19,9 @@ class Spec(msgspec.Struct, frozen=True):
     idle: bool = False
     """It can't be done while an answer is on its way."""
 
+    binding: str = ""
+    """Id of the key binding that does the same."""
+
     example: str = ""
     """An argument for it; given where it can't be done without one."""
 
@@ -38,8 +41,9 @@ SPECS = (
     # chats
     Spec("new", "", "begin a new chat", idle=True),
     # the application
-    Spec("help", "", "list the keys and commands"),
-    Spec("quit", "", "leave; everything is saved"),
+    Spec("help", "", "list the keys and commands", binding="app.help"),
+    Spec("keys", "", "list what can be put on other keys, and how"),
+    Spec("quit", "", "leave; everything is saved", binding="app.quit"),
 )
 
 

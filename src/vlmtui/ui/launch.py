@@ -136,6 +136,8 @@ def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
         model=backstage.load.name,
         log=paths.engine_log_path(),
         samples=_samples() if backstage.load.name == library.DEMO else (),
+        keys=settings.keys,
+        config=paths.config_path(),
     )
 
 

@@ -63,7 +63,6 @@ class ChatScreen(ChatPictures, ChatMessages, ChatList):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop the answer", id="chat.stop"),
-        Binding("f1", "help", "Help", id="chat.help"),
     ]
 
     sample: reactive[Path | None] = reactive[Path | None](None)
@@ -162,7 +161,8 @@ class ChatScreen(ChatPictures, ChatMessages, ChatList):
                 error=True,
             )
         else:
-            self.prompt.take(typed)
+            if typed:
+                self.prompt.take(typed)
             done = getattr(self, f"command_{spec.name}")(command.argument)
             if isawaitable(done):
                 await done
@@ -178,15 +178,23 @@ class ChatScreen(ChatPictures, ChatMessages, ChatList):
             self.figures = stopping(self.figures)
             self.cancel_turn()
 
-    def action_help(self) -> None:
-        """Show the keys."""
-        from vlmtui.ui.screens.help import HelpScreen
+    async def do_command(self, name: str) -> None:
+        """Do a command that was chosen from a list; one with arguments is put into the composer."""
+        spec = commands.find(name)
+        if spec is not None and spec.arguments:
+            if self.prompt.text:
+                self.prompt.say("Ctrl+Z brings back what was here")
+            self.prompt.text = f"/{spec.name} "
+        else:
+            await self._run_command(commands.Command(name, ""), "")
 
-        self.app.push_screen(HelpScreen())
-
-    def command_help(self, _: str) -> None:
+    async def command_help(self, _: str) -> None:
         """Show the keys and commands."""
-        self.action_help()
+        await self.run_action("app.help")
+
+    async def command_keys(self, _: str) -> None:
+        """Show the ids of the bindings."""
+        await self.run_action("app.keys")
 
     async def command_quit(self, _: str) -> None:
         """Leave."""

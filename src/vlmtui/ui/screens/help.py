@@ -1,54 +1,80 @@
-"""The keys and commands, on one screen over the chat."""
+"""The keys of the screen below, as they are now, and the commands; over that screen."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
+import msgspec
+from rich.cells import cell_len
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from vlmtui.ui import commands
+from vlmtui.ui import commands, fuzzy, keymap
+from vlmtui.ui.bindings import Entry
 
-KEYS = (
-    ("Enter", "send"),
-    ("Ctrl+J, Alt+Enter", "new line"),
-    ("Esc", "stop the answer; its text stays"),
-    ("Tab", "complete a path or a command"),
-    ("Backspace", "at the start of the text: remove the last picture"),
-    ("PgUp, PgDn", "scroll; Ctrl+Home and Ctrl+End: to the ends"),
-    ("Ctrl+C", "copy what is selected (mouse, Shift+arrows)"),
-    ("Ctrl+Z, Ctrl+Y", "undo, redo"),
-    ("Ctrl+Q", "quit; everything is saved"),
-)
 
-PICTURES = (("@path", 'in a message; also @"my pic.png"; \\@ is a plain @'),)
+class Row(msgspec.Struct, frozen=True):
+    """A line of the help."""
 
-_KEY_WIDTH = 19
+    heading: str
+    keys: str
+    does: str
+
+
+PICTURES = (Row("Pictures", "@path", 'in a message; also @"my pic.png"; \\@ is a plain @'),)
+
+
+def key_rows(entries: Sequence[Entry]) -> list[Row]:
+    """The lines about keys."""
+    return [Row(entry.heading, keymap.shown(entry.keys), entry.description) for entry in entries]
+
+
+def command_rows(specs: Sequence[commands.Spec]) -> list[Row]:
+    """The lines about commands."""
+    return [
+        Row("Commands", f"/{spec.name} {spec.arguments}".rstrip(), spec.summary) for spec in specs
+    ]
 
 
 class HelpScreen(ModalScreen[None]):
-    """Lists keys; any of Esc, F1, Enter and q closes it."""
+    """Lists what it is given; what is typed narrows it."""
 
     DEFAULT_CSS = """
     HelpScreen {
         align: center middle;
         background: $background 60%;
 
-        & > VerticalScroll {
-            width: 78;
+        & > #help {
+            width: 86;
             max-width: 100%;
             height: auto;
             max-height: 100%;
-            padding: 0 2;
+            padding: 0 1;
             border: round $border;
             border-title-color: $primary;
             border-title-style: bold;
             border-subtitle-color: $text-dim;
             background: $surface;
+        }
+        & Input, & Input:focus {
+            dock: top;
+            height: 1;
+            border: none;
+            padding: 0;
+            background: $surface;
+            background-tint: transparent;
+        }
+        & VerticalScroll {
+            height: auto;
+            max-height: 100%;
             scrollbar-size-vertical: 1;
         }
         & Static {
@@ -57,29 +83,74 @@ class HelpScreen(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f1,q,enter", "dismiss", "Close", id="help.close")
+        Binding("escape,enter", "close", "Close", id="help.close", priority=True),
+        Binding("up", "scroll('up')", "Scroll up", id="help.up"),
+        Binding("down", "scroll('down')", "Scroll down", id="help.down"),
+        Binding("pageup", "scroll('page_up')", "Page up", id="help.pageup"),
+        Binding("pagedown", "scroll('page_down')", "Page down", id="help.pagedown"),
+        Binding("ctrl+home", "scroll('home')", "To the start", id="help.start"),
+        Binding("ctrl+end", "scroll('end')", "To the end", id="help.end"),
     ]
 
+    def __init__(self, rows: Sequence[Row]) -> None:
+        super().__init__()
+        self._rows = tuple(rows)
+        self._width = 80
+
     def compose(self) -> ComposeResult:
-        """One scrollable text."""
-        with VerticalScroll() as panel:
-            panel.border_title = "vlmtui"
-            panel.border_subtitle = "Esc closes"
-            yield Static(_text())
+        """A line to search in, and one scrollable text."""
+        with Vertical(id="help") as panel:
+            panel.border_title = "Help"
+            panel.border_subtitle = Content("↑↓ PgUp PgDn scroll · Esc closes")
+            yield Input(placeholder="Type to search")
+            with VerticalScroll(can_focus=False):
+                yield Static()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap the lines to the new width."""
+        self._width = min(event.size.width, 86) - 5  # border, padding, scrollbar
+        self._show()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._show()
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def _show(self) -> None:
+        query = self.query_one(Input).value
+        rows = [row for row in self._rows if fuzzy.match(query, f"{row.keys} {row.does}")]
+        rows = rows or [Row("Nothing by that name", "", "")]
+        self.query_one(Static).update(_text(rows, self._width))
+
+    def action_scroll(self, how: str) -> None:
+        """Scroll the list."""
+        getattr(self.query_one(VerticalScroll), f"scroll_{how}")(animate=False)
+
+    def action_close(self) -> None:
+        """Go back."""
+        self.dismiss(None)
 
 
-def _text() -> Content:
-    lines = [_heading("Keys"), *(_row(*row) for row in KEYS)]
-    lines += [Content(""), _heading("Pictures"), *(_row(*row) for row in PICTURES)]
-    lines += [Content(""), _heading("Commands")]
-    for spec in commands.SPECS:
-        lines.append(_row(f"/{spec.name} {spec.arguments}".rstrip(), spec.summary))
+def _text(rows: Sequence[Row], width: int) -> Content:
+    lines: list[Content] = []
+    heading = ""
+    keys_width = min(max(cell_len(row.keys) for row in rows) + 2, width * 2 // 5)
+    for row in rows:
+        if row.heading != heading:
+            heading = row.heading
+            lines += [Content("")] * bool(lines)
+            lines.append(Content.styled(heading, "bold $primary"))
+        if row.keys:
+            lines.extend(_lines(row, keys_width, width))
     return Content("\n").join(lines)
 
 
-def _heading(text: str) -> Content:
-    return Content.styled(text, "bold $primary")
-
-
-def _row(key: str, what: str) -> Content:
-    return Content.assemble((f"{key:<{_KEY_WIDTH}}", "$accent"), (what, ""))
+def _lines(row: Row, keys_width: int, width: int) -> list[Content]:
+    """Keys on the left, what they do on the right, each wrapped in its column."""
+    keys = textwrap.wrap(row.keys, keys_width - 2)
+    does = textwrap.wrap(row.does, max(width - keys_width, 10)) or [""]
+    return [
+        Content.styled(left, "$accent") + Content(" " * (keys_width - cell_len(left)) + right)
+        for left, right in zip_longest(keys, does, fillvalue="")
+    ]

@@ -5,24 +5,37 @@ Knows paths only as text: it says what is being typed and takes what should stan
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.keys import Keys
 from textual.message import Message
 from textual.reactive import var
 from textual.widgets import TextArea
 
 from vlmtui import printable
+from vlmtui.ui import keymap
 
 # Terminals send Alt+Enter as escape and return, which Textual reads as plain Enter: a half-written
 # message would be sent. Ctrl+J, the other key for a new line, is what it means here.
 ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))  # type: ignore[attr-defined]
 
 
-class Composer(TextArea):
+def _editing() -> list[BindingType]:
+    """The text field's own keys, with ids by which the settings can change them."""
+    bindings: list[BindingType] = []
+    for binding in TextArea.BINDINGS:
+        assert isinstance(binding, Binding)
+        action = binding.action.replace("(True)", "_select")
+        bindings.append(replace(binding, id=f"edit.{action}"))
+    return bindings
+
+
+class Composer(TextArea, inherit_bindings=False):
     """A text field that grows with its text."""
 
     DEFAULT_CSS = """
@@ -51,6 +64,7 @@ class Composer(TextArea):
         Binding("enter", "submit", "Send", id="composer.send"),
         Binding("ctrl+j,alt+enter,shift+enter", "new_line", "New line", id="composer.newline"),
         Binding("tab", "complete", "Complete a path", id="composer.complete"),
+        *_editing(),
     ]
 
     choosing = var(False)
@@ -87,7 +101,13 @@ class Composer(TextArea):
 
     def on_mount(self) -> None:
         """Name the keys in the border, as far as there is room."""
-        self.border_subtitle = "Enter send · Ctrl+J new line · Esc stop · F1 help"
+        keys = {
+            "send": keymap.keys_of(self.app, "composer.send", "enter"),
+            "new line": keymap.keys_of(self.app, "composer.newline", "ctrl+j"),
+            "stop": keymap.keys_of(self.app, "chat.stop", "escape"),
+            "help": keymap.keys_of(self.app, "app.help", "f1"),
+        }
+        self.border_subtitle = Content(" · ".join(f"{key} {does}" for does, key in keys.items()))
 
     @property
     def cursor_index(self) -> int:
@@ -117,7 +137,7 @@ class Composer(TextArea):
         # Textual looks bindings up in the app, behind the characters that are already on their way
         # here. Typed fast, Enter would send the beginning of the next message, and Backspace would
         # delete the wrong character.
-        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+        for binding in keymap.bound(self).get(event.key, ()):
             if await self.app.run_action(binding.action, self):
                 event.prevent_default()
                 event.stop()

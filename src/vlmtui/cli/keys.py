@@ -1,0 +1,52 @@
+"""`vlmtui keys`: what is on which key, as it stands in the settings file."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def keys(as_json: bool) -> None:
+    """List all keys, ready to be pasted into the settings file.
+
+    Keys of the settings file that can't be used are told on standard error.
+    """
+    from vlmtui import paths
+    from vlmtui.settings import load_settings
+    from vlmtui.ui import bindings, keymap
+
+    wanted, problems = keymap.parse(load_settings().keys)
+    usable, more = bindings.check(wanted)
+    entries = bindings.every_binding()
+    if as_json:
+        import json
+
+        rows = [
+            {
+                "id": entry.id,
+                "keys": usable.get(entry.id, entry.keys).split(","),
+                "default": entry.keys.split(","),
+                "does": entry.description,
+            }
+            for entry in entries
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"# Paste what you change into {paths.config_path()}")
+        click.echo("[keys]")
+        heading = ""
+        for entry in entries:
+            if entry.heading != heading:
+                heading = entry.heading
+                click.echo(f"\n# {heading}")
+            now = usable.get(entry.id, entry.keys)
+            was = f" (default: {_spaced(entry.keys)})" if now != entry.keys else ""
+            line = f'"{entry.id}" = "{_spaced(now)}"'
+            click.echo(f"{line:<48} # {entry.description.lower()}{was}")
+    for problem in [*problems, *more]:
+        click.echo(f"{paths.config_path()}: {problem}", err=True)
+
+
+def _spaced(keys: str) -> str:
+    return ", ".join(keys.split(","))

@@ -1,0 +1,176 @@
+"""Keys as people write them in the settings, and as they are shown: `ctrl+j` and `Ctrl+J`.
+
+A binding's id stands for what it does, the settings' `[keys]` table says which keys do it. This
+module reads that table; which bindings there are is known in `bindings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+from textual.keys import REPLACED_KEYS, Keys, _character_to_key, format_key, key_to_character
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.binding import Binding
+    from textual.dom import DOMNode
+
+_MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
+_NAMED = {key.value for key in Keys if "+" not in key.value and not key.value.startswith("<")}
+_ALIASES = {
+    "esc": "escape",
+    "return": "enter",
+    "pgup": "pageup",
+    "pgdn": "pagedown",
+    "pgdown": "pagedown",
+    "del": "delete",
+    "ins": "insert",
+}
+_SENT_AS = {
+    "ctrl+i": "Tab",
+    "ctrl+m": "Enter",
+    "ctrl+left_square_bracket": "Escape",
+}
+"""Keys that no terminal tells from another one."""
+
+_SHOWN = {
+    "escape": "Esc",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "delete": "Del",
+    "insert": "Ins",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+    "minus": "-",
+}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A line of the `[keys]` table that can't be followed."""
+
+    binding: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"[keys] {self.binding}: {self.message}. {self.hint}"
+
+
+def parse(table: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
+    """Read the table as far as it can be read without knowing the bindings.
+
+    Returns:
+        The keys of each binding in Textual's spelling, and what can't be followed.
+    """
+    keymap: dict[str, str] = {}
+    problems = []
+    for binding, text in table.items():
+        keys: list[str] = []
+        problem = None
+        for word in _words(text):
+            key = canonical(word)
+            if key is None:
+                problem = Problem(
+                    binding, f"there is no key {word!r}", "For example: ctrl+k, alt+up, f5, pageup"
+                )
+                break
+            if key in _SENT_AS:
+                problem = Problem(
+                    binding, f"terminals send {key} as {_SENT_AS[key]}", "Choose another key"
+                )
+                break
+            keys.append(key)
+        else:
+            if not keys:
+                problem = Problem(binding, "no key is named", "Delete the line for the default")
+            elif all(_needs_more_than_a_terminal(key) for key in keys):
+                problem = Problem(
+                    binding,
+                    "most terminals send Shift+Enter as Enter",
+                    "Name another key as well",
+                )
+        if problem is None:
+            keymap[binding] = ",".join(dict.fromkeys(keys))
+        else:
+            problems.append(problem)
+    return keymap, problems
+
+
+def _words(text: str) -> list[str]:
+    """Split at commas; a comma that stands alone is the key itself."""
+    if text.strip() == ",":
+        return ["comma"]
+    return [word for word in (part.strip() for part in text.split(",")) if word]
+
+
+def _needs_more_than_a_terminal(key: str) -> bool:
+    *modifiers, name = key.split("+")
+    return name == "enter" and "shift" in modifiers
+
+
+def canonical(word: str) -> str | None:
+    """A key as Textual spells it, or None where there is no such key."""
+    *modifiers, name = [part.strip() for part in word.replace("++", "+plus").split("+")]
+    modifiers = sorted({modifier.lower() for modifier in modifiers})
+    if not set(modifiers) <= set(_MODIFIERS):
+        return None
+    if len(name) == 1:
+        if modifiers == ["shift"] and name.isalpha():
+            modifiers, name = [], name.upper()
+        name = _character_to_key(name.lower() if modifiers else name)
+    else:
+        name = name.lower()
+        name = _ALIASES.get(name, name)
+        if name not in _NAMED and _character(name) is None:
+            return None
+    return "+".join([*modifiers, name])
+
+
+def types_itself(key: str) -> bool:
+    """Whether the key is a character, which a text field takes."""
+    character = _character(key)
+    return character is not None and character.isprintable()
+
+
+def _character(key: str) -> str | None:
+    return key_to_character(REPLACED_KEYS.get(key, key))
+
+
+# ------------------------------------------------------------------------------------------ shown
+
+
+def shown(keys: str) -> str:
+    """Keys as the interface names them: `Ctrl+J, Alt+Enter`."""
+    return ", ".join(_shown(key.strip()) for key in keys.split(","))
+
+
+def _shown(key: str) -> str:
+    *modifiers, name = key.split("+")
+    if name in _SHOWN:
+        name = _SHOWN[name]
+    elif len(name) == 1:
+        name = name.upper() if modifiers else name
+    elif name in _NAMED:
+        name = name.capitalize()
+    else:
+        name = format_key(name)
+    return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
+
+
+def keys_of(app: App[object], binding: str, default: str) -> str:
+    """The first key of a binding as the interface names it, the user's own if there is one."""
+    return _shown(app._keymap.get(binding, default).partition(",")[0])
+
+
+def bound(node: DOMNode) -> Mapping[str, list[Binding]]:
+    """The bindings of a widget, a screen or the application by key, with the user's own keys."""
+    bindings = node._bindings
+    keymap = node.app._keymap
+    if keymap:
+        bindings = bindings.copy()
+        bindings.apply_keymap(keymap)
+    return bindings.key_to_bindings

@@ -1,0 +1,144 @@
+"""Keys, help and palette in the whole application."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes import answer
+from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
+from vlmtui.ui.screens.help import HelpScreen
+from vlmtui.ui.screens.palette import PaletteScreen
+
+SIZE = (120, 36)
+
+
+async def test_the_users_keys_send_and_begin_a_line(stage: Stage) -> None:
+    stage.engine.script(*answer("Fine."))
+    app = stage.app(keys={"composer.send": "ctrl+j", "composer.newline": "enter"})
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "one")
+        await pilot.press("enter")
+        await type_text(pilot, "two")
+        assert screen.prompt.text == "one\ntwo"
+        assert "Ctrl+J send" in shown(pilot)
+        await pilot.press("ctrl+j")
+        await until(pilot, lambda: stage.engine.requests)
+        await answered(pilot)
+    assert stage.engine.requests[0].messages[-1].text == "one\ntwo"
+
+
+async def test_an_editing_key_can_be_changed(stage: Stage) -> None:
+    async with stage.app(keys={"edit.undo": "f8"}).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "one")
+        await pilot.press("ctrl+z")
+        assert screen.prompt.text == "one"
+        await pilot.press("f8")
+        assert screen.prompt.text != "one"
+
+
+async def test_a_key_that_can_not_be_used_is_told_with_file_and_advice(stage: Stage) -> None:
+    app = stage.app(keys={"chat.stpo": "f5", "chat.stop": "ctrl+i", "app.quit": "f10"})
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        await until(pilot, lambda: "chat.stop?" in shown(pilot))
+        text = " ".join(shown(pilot).split())
+        assert "config.toml" in text
+        assert "as Tab" in text
+        assert dict(app._keymap) == {"app.quit": "f10"}
+
+
+async def test_help_lists_the_keys_as_they_are_and_finds_them(stage: Stage) -> None:
+    async with stage.app(keys={"chat.stop": "ctrl+g"}).run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: "Ctrl+G" in shown(pilot))
+        assert "Stop the answer" in shown(pilot)
+        await type_text(pilot, "quit")
+        await until(pilot, lambda: "Stop the answer" not in shown(pilot))
+        assert "Ctrl+Q" in shown(pilot)
+        assert "/quit" in shown(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen))
+
+
+async def test_help_scrolls_on_the_smallest_screen(stage: Stage) -> None:
+    async with stage.app().run_test(size=(60, 15)) as pilot:
+        await ready(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: "Esc closes" in shown(pilot))
+        assert "Redo" not in shown(pilot)
+        await pilot.press("ctrl+end")
+        await until(pilot, lambda: "Redo" in shown(pilot))
+
+
+async def test_help_over_a_list_shows_the_keys_of_the_list(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PaletteScreen))
+        await pilot.press("f1")
+        await until(pilot, lambda: "Help" in shown(pilot))
+        assert "/regen" not in shown(pilot).partition("Type to search")[2].partition("Esc")[0]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PaletteScreen))
+
+
+async def test_the_palette_does_what_is_chosen(stage: Stage) -> None:
+    stage.engine.script(*answer("Once."), *answer("Twice."))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        stage.engine.script(*answer("Once."))
+        await say(pilot, "go")
+        await answered(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Ctrl+Q" in shown(pilot))  # its key beside it
+        await type_text(pilot, "new")
+        await pilot.press("enter")
+        await until(pilot, lambda: not pilot.app.screen.query("Question"))
+
+
+async def test_the_palette_puts_a_command_with_arguments_into_the_composer(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PaletteScreen))
+        await type_text(pilot, "image")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.prompt.text == "/image ")
+        await type_text(pilot, "x")
+        assert screen.prompt.text == "/image x"
+
+
+async def test_the_palette_runs_actions_of_the_screen(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PaletteScreen))
+        await type_text(pilot, "help")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+
+
+@pytest.mark.parametrize("size", [(60, 15), (160, 48)])
+async def test_the_palette_closes_without_doing_anything(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    async with stage.app().run_test(size=size) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "kept")
+        await pilot.press("ctrl+p")
+        await type_text(pilot, "no such thing")
+        await until(pilot, lambda: "Nothing by that name" in shown(pilot))
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert screen.prompt.text == "kept"
+
+
+async def test_the_ids_are_listed_where_they_are_needed(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "/keys")
+        await until(pilot, lambda: "chat.stop" in shown(pilot))
+        assert "config.toml" in shown(pilot)
