@@ -150,11 +150,9 @@ class ChatTurns(ChatWork):
                 self._choose_image()
                 await self.transcript.ask(stored)
             case AnswerStarted(stored=stored):
-                if self._again:
-                    await self.transcript.drop_last_answer()
-                self._answer = await self.transcript.begin_answer(stored.model or "")
-            case AnswerSaved(stored=stored) if self._answer is not None:
-                self._answer.finish(stored.message.text, stored.status, stored.stats)
+                self._answer = await self.transcript.begin_answer(stored)
+            case AnswerSaved(stored=stored):
+                await self.transcript.end_answer(stored)
             case Trimmed(dropped=dropped, images=images):
                 await self._tell_trimmed(dropped, images)
             case Encoded(reused=False, scaled_to=(width, height)):
@@ -193,10 +191,7 @@ class ChatTurns(ChatWork):
             self.prompt.say(error.message, error.hint, error=True)
             return
         if self._answer is not None:
-            if self._answer.text:
-                self._answer.finish(self._answer.text, "failed", None)
-            else:
-                await self._answer.remove()
+            await self.transcript.fail_answer(self._answer)
         if self._again:  # the earlier answer may be back
             self.restore(error=error)
         else:
