@@ -62,3 +62,18 @@ def test_the_earliest_of_several_stop_strings_counts():
 def test_an_empty_stop_string_stops_nothing():
     answer = AnswerText(("",))
     assert answer.feed(b"text") == "text"
+
+
+def test_an_answer_that_goes_on_keeps_its_first_space():
+    answer = AnswerText(begun=True)
+    assert feed_all(answer, b" red", b" circle") == [" red", " circle"]
+
+
+def test_whitespace_that_is_there_already_is_not_given_out_twice():
+    answer = AnswerText(begun=True, unsaid=" \n")
+    assert feed_all(answer, b" ", b"\n", b"\n", b" red") == ["", "", "\n", " red"]
+
+
+def test_whitespace_that_the_model_does_not_say_again_takes_nothing_else_away():
+    answer = AnswerText(begun=True, unsaid=" \n")
+    assert feed_all(answer, b"red", b" \ncircle") == ["red", " \ncircle"]

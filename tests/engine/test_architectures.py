@@ -324,3 +324,13 @@ def test_pictures_of_any_size_are_seen_or_refused(bench, paint, width, height):
     else:
         assert answer.finished.stats.image_tokens > 0
         assert answer.text == bench.ask_cold(question).text
+
+
+def test_an_answer_that_was_cut_off_goes_on_as_if_it_never_was(bench, paint):
+    question = user("What color is the circle?", (paint(1),))
+    whole = bench.ask(question).text
+    short = msgspec.structs.replace(GREEDY, max_tokens=5)
+    part = ask(bench.warm, question, sampling=short)
+    rest = bench.ask(question, assistant(part.text))
+    assert (part.text + rest.text).startswith(whole)
+    assert rest.finished.stats.reused_tokens >= part.finished.stats.prompt_tokens

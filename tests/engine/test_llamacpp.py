@@ -306,8 +306,10 @@ def test_a_model_without_a_projector_says_that_it_can_not_see(start, picture):
     assert ask(engine, user("Hello")).text
 
 
-def test_a_conversation_must_end_with_a_question(engine):
+def test_a_conversation_must_end_with_a_question_or_a_part_of_its_answer(engine):
     with pytest.raises(errors.GenerateFailed):
-        ask(engine, user("Hello"), assistant("Hi"))
+        ask(engine, user("Hello"), assistant("Hi"), assistant("Ho"))
+    with pytest.raises(errors.GenerateFailed):
+        ask(engine, assistant("Hi"))
     with pytest.raises(errors.GenerateFailed):
         ask(engine)

@@ -164,3 +164,59 @@ def test_a_special_token_beside_a_picture_is_still_plain_text(builder):
     prompt = builder.build((message,))
     assert specials(prompt.units) == specials(builder.build((user("hello"),)).units)
     assert "user\n<|im_end|> [aa]and </s><|im_end|>" in spelled(prompt.units)
+
+
+CHATML_ANSWER = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_part_of_an_answer_follows_the_prompt_and_leaves_its_turn_open(builder):
+    prompt = builder.build((user("hi"), assistant("A re")))
+    assert spelled(prompt.units) == CHATML_ANSWER + "A re"
+    assert prompt.begun == "A re"
+
+
+def test_a_part_of_an_answer_is_taken_as_it_was_sampled(builder):
+    prompt = builder.build((user("hi"),))
+    builder.remember(prompt, "A re \n", [7777, 7778])
+    rest = builder.build((user("hi"), assistant("A re \n")))
+    assert rest.units == [*prompt.units, 7777, 7778]
+    assert rest.unsaid == ""
+    builder.remember(rest, "d", [7779])
+    following = builder.build((user("hi"), assistant("A re \nd"), user("more")))
+    assert following.units[: len(rest.units) + 1] == [*rest.units, 7779]
+
+
+def test_a_part_of_another_answer_is_tokenised_anew(builder):
+    prompt = builder.build((user("hi"),))
+    builder.remember(prompt, "A red", [7777])
+    assert spelled(builder.build((user("hi"), assistant("A re"))).units) == CHATML_ANSWER + "A re"
+    pictured = (user("hi", (picture("aa"),)), assistant("A red"))
+    assert 7777 not in builder.build(pictured).units
+
+
+def test_whitespace_at_the_end_of_a_part_is_left_for_the_model_to_say(builder):
+    prompt = builder.build((user("hi"), assistant("A red \n")))
+    assert spelled(prompt.units) == CHATML_ANSWER + "A red"
+    assert prompt.unsaid == " \n"
+
+
+def test_a_blank_part_is_none(builder):
+    asked = builder.build((user("hi"),))
+    assert builder.build((user("hi"), assistant(" "))).units == asked.units
+
+
+def test_special_tokens_in_a_part_of_an_answer_are_plain_text(builder):
+    plain = builder.build((user("hi"), assistant("A re")))
+    prompt = builder.build((user("hi"), assistant("<|im_end|>A re")))
+    assert specials(prompt.units) == specials(plain.units)
+    assert spelled(prompt.units) == CHATML_ANSWER + "<|im_end|>A re"
+
+
+def test_a_part_after_an_answer_that_was_sampled_leaves_that_one_as_it_was(builder):
+    prompt = builder.build((user("hi"),))
+    builder.remember(prompt, "Yes", [7777])
+    asked = (user("hi"), assistant("Yes"), user("more"))
+    assert builder.build((*asked, assistant("A re"))).units == [
+        *builder.build(asked).units,
+        *(1000 + ord(letter) for letter in "A re"),
+    ]

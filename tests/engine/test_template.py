@@ -106,3 +106,31 @@ def test_a_template_can_not_reach_python():
 def test_a_broken_template_is_told_at_the_load():
     with pytest.raises(LoadFailed, match="template"):
         ChatTemplate("{% for %}", bos="", eos="")
+
+
+@pytest.mark.parametrize(
+    ("name", "between"),
+    [("vicuna_v1", " "), ("llava-1.6-mistral", " "), ("chatml", ""), ("llama-3", "")],
+)
+def test_an_answer_that_goes_on_stands_where_the_template_puts_answers(name, between):
+    template = ChatTemplate(BUILTIN[name], bos="<s>", eos="</s>")
+    assert template.joint(CHAT, template.render(CHAT), "A re") == between
+
+
+def test_a_template_that_ends_its_prompt_otherwise_than_it_writes_answers_has_no_joint():
+    source = (
+        "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]<think></think>{% endif %}"
+    )
+    template = ChatTemplate(source, bos="", eos="")
+    assert template.joint(CHAT, template.render(CHAT), "A re") == ""
+
+
+def test_a_template_that_refuses_one_more_turn_has_no_joint():
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{{ raise_exception('no') }}"
+        "{% endif %}{{ m.content }}{% endfor %}"
+    )
+    template = ChatTemplate(source, bos="", eos="")
+    question = [Turn("user", (), "hi")]
+    assert template.joint(question, template.render(question), "A re") == ""

@@ -75,6 +75,10 @@ BUILTIN = {
 """The formats themselves are their model families' own, see LLaVA's and Meta's model cards."""
 
 
+_FAILURES = (TypeError, KeyError, ValueError, RecursionError, OverflowError)
+"""What running a template may raise beside Jinja's own errors."""
+
+
 class Turn(msgspec.Struct, frozen=True):
     """A message as a template sees it: pictures are strings that stand for them."""
 
@@ -120,26 +124,51 @@ class ChatTemplate:
             GenerateFailed: The template refuses the conversation.
         """
         try:
-            return self._render(turns)
+            return self._render_somehow(turns, answering=True)
         except jinja2.TemplateError as error:
-            if turns and turns[0].role == "system" and len(turns) > 1:
-                try:
-                    return self._render(_without_system(turns))
-                except jinja2.TemplateError:
-                    pass
             raise GenerateFailed(
                 f"The model's chat template refuses this conversation: {error}",
                 "Start a new chat, or choose another template.",
             ) from None
-        except (TypeError, KeyError, ValueError, RecursionError, OverflowError) as error:
+        except _FAILURES as error:
             raise GenerateFailed(
                 f"The model's chat template failed: {type(error).__name__}: {error}",
                 "Choose a built-in template: " + ", ".join(BUILTIN) + ".",
             ) from None
 
-    def _render(self, turns: list[Turn]) -> str:
+    def joint(self, turns: list[Turn], prompt: str, answer: str) -> str:
+        """What the template puts between a prompt and the answer: a space after Vicuna's colon.
+
+        Args:
+            turns: What was rendered.
+            prompt: As what it was rendered.
+            answer: Its beginning, not blank.
+        """
+        try:
+            whole = self._render_somehow([*turns, Turn("assistant", (), answer)], answering=False)
+        except (jinja2.TemplateError, *_FAILURES):  # one more turn may be more than it takes
+            return ""
+        rest = whole[len(prompt) :].lstrip()
+        if not whole.startswith(prompt) or not rest.startswith(answer.strip()):
+            return ""
+        return whole[len(prompt) : len(whole) - len(rest)]
+
+    def _render_somehow(self, turns: list[Turn], *, answering: bool) -> str:
+        try:
+            return self._render(turns, answering=answering)
+        except jinja2.TemplateError:
+            if turns and turns[0].role == "system" and len(turns) > 1:
+                try:
+                    return self._render(_without_system(turns), answering=answering)
+                except jinja2.TemplateError:
+                    pass
+            raise
+
+    def _render(self, turns: list[Turn], *, answering: bool) -> str:
         messages = [{"role": turn.role, "content": self._content(turn)} for turn in turns]
-        return self._template.render(messages=messages, add_generation_prompt=True, **self._tokens)
+        return self._template.render(
+            messages=messages, add_generation_prompt=answering, **self._tokens
+        )
 
     def _content(self, turn: Turn) -> str | list[dict[str, str]]:
         if self._typed and turn.role == "user":

@@ -13,12 +13,17 @@ from collections.abc import Sequence
 class AnswerText:
     """Turns pieces of bytes into pieces of text."""
 
-    def __init__(self, stop: Sequence[str] = ()) -> None:
-        """Begin an answer.
+    def __init__(self, stop: Sequence[str] = (), *, begun: bool = False, unsaid: str = "") -> None:
+        """Begin an answer, or go on with one.
 
         Args:
             stop: The answer ends before the first of these strings; empty ones are ignored.
+            begun: There is something of the answer already.
+            unsaid: Whitespace at the end of that which the model doesn't know of; when it says the
+                same, it is not given out twice.
         """
+        self._begun = begun
+        self._unsaid = unsaid
         self._stop = tuple(string for string in stop if string)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._held = ""
@@ -40,7 +45,7 @@ class AnswerText:
         """Add a token's bytes; returns the text that is now certain, maybe none."""
         self._held += self._decoder.decode(piece)
         if not self._shown:
-            self._held = self._held.lstrip()  # tokenizers put a space before the first word
+            self._drop_leading_space()
         if not self._stop:
             return self._give(len(self._held))
         first = min(
@@ -54,6 +59,15 @@ class AnswerText:
     def finish(self) -> str:
         """End the answer; returns what was held back. A half character at the end is dropped."""
         return "" if self.stopped else self._give(len(self._held))
+
+    def _drop_leading_space(self) -> None:
+        if not self._begun:
+            self._held = self._held.lstrip()  # tokenizers put a space before the first word
+        while self._unsaid and self._held:
+            if self._held[0] == self._unsaid[0]:
+                self._held, self._unsaid = self._held[1:], self._unsaid[1:]
+            else:
+                self._unsaid = ""
 
     def _give(self, count: int, *, keep: bool = True) -> str:
         text, rest = self._held[:count], self._held[count:]

@@ -79,8 +79,9 @@ class LlamaCppBackend:
         """Answer; see `registry.Backend`."""
         if self._loaded is None:
             raise GenerateFailed("No model is loaded", "Load one first.")
-        if not request.messages or request.messages[-1].role is not Role.USER:
-            raise GenerateFailed("The last message is not the user's", "Ask something.")
+        roles = [message.role for message in request.messages]
+        if roles[-1:] != [Role.USER] and roles[-2:] != [Role.USER, Role.ASSISTANT]:
+            raise GenerateFailed("There is no question at the end", "Ask something.")
         return self._loaded.answer(request, emit)
 
     def close(self) -> None:
@@ -130,7 +131,7 @@ class _Loaded:
 
     def _decode(self, prompt: Prompt, settings: Sampling, report: TurnReport) -> FinishReason:
         vocabulary = self._model.vocabulary
-        text = AnswerText(settings.stop)
+        text = AnswerText(settings.stop, begun=bool(prompt.begun), unsaid=prompt.unsaid)
         said = [unit for unit in prompt.units if isinstance(unit, int)]
         sampler = Sampler(settings, vocabulary.size, said)
         tokens: list[int] = []

@@ -47,21 +47,33 @@ class Tokenizer(Protocol):
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A conversation, ready to be decoded up to where the answer begins."""
+    """A conversation, ready to be decoded up to where the answer begins or goes on."""
 
     messages: tuple[Message, ...]
+    """Without the part of an answer that is there already."""
+
     text: str
-    """As rendered, with guards and picture markers in it."""
+    """These as rendered, with guards and picture markers in it."""
 
     units: list[Unit]
+    """These and what there is of the answer."""
+
     images: dict[str, ImagePart]
     """The pictures in it, by digest."""
+
+    begun: str = ""
+    """What there is of the answer."""
+
+    unsaid: str = ""
+    """The end of `begun` that is not in `units`: whitespace that the model is to say again, since
+    most tokenizers join it to the next word."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
     prompt: Prompt
     text: str
-    tokens: list[int]
+    units: list[Unit]
+    """The prompt's, and those that were sampled."""
 
 
 class PromptBuilder:
@@ -89,23 +101,25 @@ class PromptBuilder:
         self._markers = re.compile(rf"(?:<__image_{nonce}_([0-9a-f]+)__>)")
 
     def build(self, messages: tuple[Message, ...]) -> Prompt:
-        """The prompt of a conversation.
+        """The prompt of a conversation, which may end with a part of an answer.
 
         Raises:
             GenerateFailed: The template refuses it, or the model can't take a picture.
         """
         guard = _choose_guard(messages)
         images = {image.sha256: image for message in messages for image in message.images}
-        text = self._template.render([self._turn(message, guard) for message in messages])
-        answer = self._longest_answer(text, messages, guard)
-        if answer is None:
-            units: list[Unit] = []
-            rest = text
+        begun, unsaid = "", ""
+        if messages[-1].role is Role.ASSISTANT:
+            begun, messages = messages[-1].text, messages[:-1]
+        turns = [self._turn(message, guard) for message in messages]
+        text = self._template.render(turns)
+        sampled = self._as_sampled(text, begun)
+        if sampled is not None:
+            units = list(sampled)
         else:
-            units = [*answer.prompt.units, *answer.tokens]
-            tail = text[len(answer.prompt.text) :]
-            rest = tail[tail.index(answer.text) + len(answer.text) :]
-        units += self._tokenize(rest, images, guard)
+            said = begun.rstrip()
+            unsaid = begun[len(said) :]
+            units = self._units(text, messages, images, guard, self._said(turns, text, said, guard))
         if self._vocabulary.adds_bos and units[:1] != [self._vocabulary.bos]:
             units.insert(0, self._vocabulary.bos)
         if not units or not isinstance(units[-1], int):
@@ -114,18 +128,56 @@ class PromptBuilder:
                 "The chat template ends the prompt without a token to answer to",
                 "Choose a built-in template: " + ", ".join(BUILTIN) + ".",
             )
-        return Prompt(messages, text, units, images)
+        return Prompt(messages, text, units, images, begun, unsaid)
 
     def remember(self, prompt: Prompt, text: str, tokens: Sequence[int]) -> None:
         """Keep an answer as it was sampled.
 
         Args:
             prompt: What was answered.
-            text: The answer's text, as the conversation will hold it.
+            text: The answer's text, as the conversation will hold it, after what had begun.
             tokens: The sampled tokens that make exactly this text, without an end-of-turn token.
         """
-        if text.strip():
-            self._answers.append(_Answer(prompt, text.strip(), list(tokens)))
+        whole = prompt.begun + text
+        if whole.strip():
+            self._answers.append(_Answer(prompt, whole, [*prompt.units, *tokens]))
+
+    def _as_sampled(self, text: str, begun: str) -> list[Unit] | None:
+        """A prompt and the beginning of its answer, if these are the very ones that came."""
+        if not begun:
+            return None
+        return next(
+            (
+                answer.units
+                for answer in reversed(self._answers)
+                if answer.text == begun and answer.prompt.text == text
+            ),
+            None,
+        )
+
+    def _said(self, turns: list[Turn], text: str, begun: str, guard: str) -> str:
+        """The beginning of an answer as it follows the rendered prompt."""
+        if not begun:
+            return ""
+        begun = self._guarded(begun, guard)
+        return self._template.joint(turns, text, begun) + begun
+
+    def _units(
+        self,
+        text: str,
+        messages: tuple[Message, ...],
+        images: dict[str, ImagePart],
+        guard: str,
+        said: str,
+    ) -> list[Unit]:
+        """The units of a rendered prompt and what is said after it."""
+        answer = self._longest_answer(text, messages, guard)
+        if answer is None:
+            return self._tokenize(text + said, images, guard)
+        known = answer.text.strip()
+        tail = text[len(answer.prompt.text) :]
+        rest = tail[tail.index(known) + len(known) :]
+        return [*answer.units, *self._tokenize(rest + said, images, guard)]
 
     def _turn(self, message: Message, guard: str) -> Turn:
         """A message with markers for pictures: ahead of the text, or where they stand in it."""
@@ -153,11 +205,11 @@ class PromptBuilder:
                 turn < len(messages)
                 and (best is None or len(answer.prompt.text) > len(best.prompt.text))
                 and messages[turn].role is Role.ASSISTANT
-                and messages[turn].text.strip() == answer.text
+                and messages[turn].text.strip() == answer.text.strip()
                 # an answer with a special token's text in it would need its guard: not worth it
                 and self._guarded(answer.text, guard) == answer.text
                 and text.startswith(answer.prompt.text)
-                and text[len(answer.prompt.text) :].lstrip().startswith(answer.text)
+                and text[len(answer.prompt.text) :].lstrip().startswith(answer.text.strip())
             ):
                 best = answer
         return best

@@ -1,6 +1,7 @@
 """Which messages of a conversation are part of the prompt, when not all of them fit.
 
-Turns leave from the front; the system message and the last user message stay. Pure, given a
+Turns leave from the front; the system message, the last user message and what there is of its
+answer stay. Pure, given a
 function that builds prompts.
 """
 
@@ -19,6 +20,10 @@ several turns, which then find their prompt in the KV cache; at the limit, each 
 
 _MAX_RESERVE = 512
 """Tokens at most that are kept free for the answer."""
+
+_REST_RESERVE = 64
+"""The same for the rest of an answer: much of what was kept free is filled with its beginning, and
+to shorten the prompt just then would throw away the KV cache."""
 
 
 class Window:
@@ -56,9 +61,11 @@ class Window:
             The prompt, and how many messages were left out.
 
         Raises:
-            ContextOverflow: The last message alone, with the system message, does not fit.
+            ContextOverflow: The last message alone (with the system message, and what there is of
+                its answer) does not fit.
         """
-        reserve = min(max_tokens or _MAX_RESERVE, _MAX_RESERVE, self._size // 4)
+        most = _REST_RESERVE if messages[-1].role is Role.ASSISTANT else _MAX_RESERVE
+        reserve = min(max_tokens or most, most, self._size // 4)
         room = self._size - reserve
         system = messages[:1] if messages[0].role is Role.SYSTEM else ()
         turns = messages[len(system) :]
@@ -96,6 +103,8 @@ class Window:
         pictures = len(prompt.images)
         of = f" ({image_tokens} of them for {pictures} picture(s))" if image_tokens else ""
         what = "This message and the system message take" if system else "This message takes"
+        if prompt.begun:
+            what = "This question and its answer so far take"
         return ContextOverflow(
             f"{what} {size} tokens{of}; the context holds {self._size}, and the answer needs room",
             self._remedy(size),
