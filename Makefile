@@ -25,9 +25,11 @@ run: .venv/.ready-core ## Open the chat
 test: .venv/.ready-dev ## Run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/.ready-dev ## Check style and the import contracts
+lint: .venv/.ready-dev ## Check style, the import contracts, scripts and Dockerfiles
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-cache
+	@[ ! -x $(BIN)/shellcheck ] || $(BIN)/shellcheck scripts/[!_]* docker/*.sh .ci/run
+	@[ ! -x $(BIN)/hadolint ] || $(BIN)/hadolint docker/Dockerfile*
 
 types: .venv/.ready-dev ## Check types
 	@$(BIN)/mypy

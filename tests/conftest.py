@@ -1,10 +1,13 @@
-"""What every test needs: a home of its own."""
+"""What every test needs: a home of its own. And a disk that can be filled, for those that ask."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.disks import small_disk
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +16,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "home"
     monkeypatch.setenv("VLMTUI_HOME", str(path))
     return path
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of one megabyte, where mounting is allowed."""
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        yield disk

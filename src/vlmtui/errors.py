@@ -6,6 +6,7 @@ Each error says what happened, to what, and what to do.
     ├── InputError                 the user gave something that can't work (exit code 2)
     │   ├── EmptyPrompt
     │   ├── ModelNotFound
+    │   ├── BadModelFile
     │   ├── ArchiveError           a chat can't be exported there, a file can't be imported
     │   ├── MessageNotFound
     │   ├── NothingToContinue
@@ -24,6 +25,7 @@ Each error says what happened, to what, and what to do.
     │   ├── GenerateFailed
     │   ├── ContextOverflow
     │   └── EngineCrashed
+    ├── FetchFailed                a file could not be fetched over the network (exit code 1)
     ├── StorageError               a chat could not be read or written (exit code 1)
     └── SettingsError              a settings file is wrong (exit code 2)
 
@@ -78,6 +80,10 @@ class NothingToContinue(InputError):
 
 class TurnRunning(InputError):
     """Something that has to wait until the running answer has ended."""
+
+
+class BadModelFile(InputError):
+    """A model's file is damaged, no model, or does not go with the other file."""
 
 
 class ImageError(InputError):
@@ -159,6 +165,10 @@ class EngineCrashed(EngineError):
         super().__init__(message, hint)
         self.phase = phase
         self.log_tail = log_tail
+
+
+class FetchFailed(VlmtuiError):
+    """A file on another machine could not be reached or read."""
 
 
 class StorageError(VlmtuiError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import fill
 from tests.processes import child, unprivileged
 from vlmtui.errors import StorageError
 from vlmtui.storage import database as module
@@ -285,28 +285,6 @@ def test_a_full_disk_is_an_error_and_the_next_write_works_when_there_is_space(
         connection.execute("PRAGMA max_page_count = 1000000")
     insert(database, "much " * 10_000)
     assert len(titles(database)) == 2
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of one megabyte, where mounting is allowed."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("needs the right to mount a file system")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-def fill(ballast: Path) -> None:
-    with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
 
 
 def test_opening_on_a_full_disk_says_that_it_is_full(tiny_disk: Path) -> None:

@@ -59,6 +59,7 @@ class ChatSession:
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
         system: str = "",
         chat: Chat | None = None,
+        warning: StorageError | None = None,
     ) -> None:
         """Join the parts; nothing is loaded, read or written yet.
 
@@ -70,7 +71,9 @@ class ChatSession:
             sampling: How it answers, where a chat has nothing else.
             system: System prompt, where a chat has no other; empty for none.
             chat: The chat to go on with; None begins one with the first question.
+            warning: What the user must know of the store before they trust it with anything.
         """
+        self.warning = warning
         self._engine = engine
         self._store = store
         self._images = images

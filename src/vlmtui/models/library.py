@@ -1,7 +1,7 @@
 """From what a user calls a model to the files that make it up.
 
-Knows the bundled demo model and GGUF files by path. It opens no model file: whether one can be
-loaded is for the engine to say.
+Knows the bundled demo model and GGUF files by path. Of a file it reads the first bytes, to say what
+it is when it is no GGUF file; whether it can be loaded is for others to say.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 
 from vlmtui import demo
 from vlmtui.errors import ModelNotFound
+from vlmtui.models import gguf
 
 DEMO = "demo"
 """The name of the model that comes with vlmtui."""
@@ -39,6 +40,7 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
 
     Raises:
         ModelNotFound: No such model, or the projector can't be told.
+        BadModelFile: A file of it is no GGUF file.
     """
     if name == DEMO:
         projector = demo.mmproj_path() if mmproj is None else _named_projector(mmproj)
@@ -47,6 +49,7 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
     if not path.is_file():
         raise _not_found(name, path)
     path = path.resolve()
+    gguf.sniff(path)
     beside = _projector_beside(path) if mmproj is None else _named_projector(mmproj)
     return InstalledModel(path.stem, path, beside)
 
@@ -68,7 +71,9 @@ def _named_projector(mmproj: str) -> Path:
     path = Path(mmproj).expanduser()
     if not path.is_file():
         raise ModelNotFound(f"There is no mmproj file {path}", "Check the path given to --mmproj.")
-    return path.resolve()
+    path = path.resolve()
+    gguf.sniff(path)
+    return path
 
 
 def _projector_beside(model: Path) -> Path | None:

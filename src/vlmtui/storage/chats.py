@@ -34,13 +34,17 @@ _BRANCH = """
         UNION ALL
         SELECT messages.id, messages.parent_id, depth + 1
         FROM branch JOIN messages ON messages.id = branch.parent_id
-    ), places (id, sibling, siblings) AS (
-        SELECT id, row_number() OVER (PARTITION BY parent_id ORDER BY id),
-            count(*) OVER (PARTITION BY parent_id)
-        FROM messages WHERE chat_id = :chat AND deleted IS NULL
     )
-    SELECT messages.*, coalesce(sibling, 1) AS sibling, coalesce(siblings, 1) AS siblings
-    FROM branch JOIN messages USING (id) LEFT JOIN places USING (id) ORDER BY depth DESC
+    SELECT messages.*, (
+            SELECT count(*) FROM messages AS other
+            WHERE other.chat_id = messages.chat_id AND other.parent_id IS messages.parent_id
+                AND other.deleted IS NULL AND other.id <= messages.id
+        ) AS sibling, (
+            SELECT count(*) FROM messages AS other
+            WHERE other.chat_id = messages.chat_id AND other.parent_id IS messages.parent_id
+                AND other.deleted IS NULL
+        ) AS siblings
+    FROM branch JOIN messages USING (id) ORDER BY depth DESC
 """
 
 

@@ -38,8 +38,13 @@ class Database:
         path: The file.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, in_memory: bool = False) -> None:
         """Open the file, making it and its directory if they don't exist.
+
+        Args:
+            path: The file.
+            in_memory: Make no file: what is written is gone when the database is closed. The path
+                tells only where other files of it would lie.
 
         Raises:
             StorageError: It can't be opened or written, is no database, is not ours, or was made by
@@ -47,13 +52,16 @@ class Database:
         """
         self.path = Path(path)
         self._write_lock = threading.RLock()
-        self._read_lock = threading.RLock()
-        _make_private(self.path)
+        self._read_lock = self._write_lock if in_memory else threading.RLock()
+        self._target = ":memory:" if in_memory else str(self.path)
+        if not in_memory:
+            _make_private(self.path)
         self._writer = self._connect()
         try:
             with self._translated():
                 self._prepare()
-            self._reader = self._connect()
+            # A second connection to memory would be to another database.
+            self._reader = self._writer if in_memory else self._connect()
         except BaseException:
             self._writer.close()
             raise
@@ -109,7 +117,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         with self._translated():
             connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                self._target, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             try:
                 connection.row_factory = sqlite3.Row

@@ -120,6 +120,8 @@ class Listing:
 
 def _folded(text: str) -> str:
     """The text without what makes no difference."""
+    if text.isascii():
+        return text.lower()
     letters = unicodedata.normalize("NFKD", storable(text).casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 

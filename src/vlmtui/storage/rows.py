@@ -56,8 +56,8 @@ def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> St
         error=row["error"],
         stats=None if row["stats"] is None else msgspec.json.decode(row["stats"]),
         error_kind=row["error_kind"],
-        sibling=row["sibling"],
-        siblings=row["siblings"],
+        sibling=max(1, row["sibling"]),  # a deleted one counts for itself
+        siblings=max(1, row["siblings"]),
     )
 
 

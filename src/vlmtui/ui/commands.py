@@ -36,6 +36,7 @@ SPECS = (
     # pictures
     Spec("image", "PATH…", "attach pictures to the next message", example="~/photo.jpg"),
     Spec("sample", "", "attach one of the sample pictures"),
+    Spec("view", "", "show the pictures of the chat full screen (F3)"),
     # messages
     Spec("regen", "", "answer the last question again", idle=True),
     # chats

@@ -6,6 +6,7 @@ while the screen is already there.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from vlmtui import paths
 from vlmtui.chat.requests import load_request, sampling
 from vlmtui.engine.base import Load
-from vlmtui.errors import InputError
+from vlmtui.errors import InputError, StorageError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.models import library
 from vlmtui.settings import Settings
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from vlmtui.chat.session import ChatSession
     from vlmtui.engine.client import EngineClient
     from vlmtui.storage.chats import ChatStore
+    from vlmtui.storage.images import ImageStore
+    from vlmtui.storage.unsaved import Unsaved
 
 
 def launch(
@@ -47,7 +50,7 @@ def launch(
 
     Raises:
         InputError: There is no terminal, or no such model.
-        StorageError: The chats can't be opened.
+        StorageError: There is no place for chats, not even for one that isn't saved.
     """
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream is not None and stream.isatty() for stream in streams):
@@ -77,31 +80,44 @@ class Backstage:
         self._engine: EngineClient | None = None
         self._store: ChatStore | None = None
         self._session: ChatSession | None = None
+        self._unsaved: Unsaved | None = None
 
     def open(self) -> ChatSession:
-        """Open the chats and begin a session.
+        """Open the chats and begin a session; when they can't be opened, one that isn't saved.
 
         Raises:
-            StorageError: The chats can't be opened.
+            StorageError: There is no place even for a session that isn't saved.
         """
         from vlmtui.chat.session import ChatSession
         from vlmtui.engine.client import EngineClient
-        from vlmtui.storage.chats import ChatStore
-        from vlmtui.storage.database import Database
-        from vlmtui.storage.images import ImageStore
 
-        store = self._store = ChatStore(Database(paths.database_path()))
-        self._engine = EngineClient(paths.engine_log_path())
+        store, images, warning = self._open_store()
+        self._store = store
+        self._engine = EngineClient(engine_log())
         self._session = ChatSession(
             self._engine,
             store,
-            ImageStore(paths.images_dir()),
+            images,
             self.load,
             sampling=sampling(self._settings),
             system=self._settings.system,
             chat=store.latest() if self._continue_last else None,
+            warning=warning,
         )
         return self._session
+
+    def _open_store(self) -> tuple[ChatStore, ImageStore, StorageError | None]:
+        from vlmtui.storage.chats import ChatStore
+        from vlmtui.storage.database import Database
+        from vlmtui.storage.images import ImageStore
+        from vlmtui.storage.unsaved import Unsaved
+
+        try:
+            store = ChatStore(Database(paths.database_path()))
+            return store, ImageStore(paths.images_dir()), None
+        except StorageError as error:
+            self._unsaved = Unsaved(error)
+            return self._unsaved.store, self._unsaved.images, self._unsaved.warning
 
     def pid(self) -> int | None:
         """Process id of the engine while it runs."""
@@ -113,6 +129,16 @@ class Backstage:
             self._session.close()
         if self._store is not None:
             self._store.close()
+        if self._unsaved is not None:
+            self._unsaved.close()
+
+
+def engine_log() -> Path:
+    """Where the engine's output goes; nowhere when there is no place for it."""
+    try:
+        return paths.engine_log_path()
+    except StorageError:
+        return Path(os.devnull)
 
 
 def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
@@ -131,10 +157,10 @@ def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
     return VlmtuiApp(
         backstage.open,
         monitor=monitor,
-        loaded_themes=load_themes(paths.config_dir() / "themes"),
+        loaded_themes=load_themes(paths.config_path().parent / "themes"),
         theme=settings.theme,
         model=backstage.load.name,
-        log=paths.engine_log_path(),
+        log=engine_log(),
         samples=_samples() if backstage.load.name == library.DEMO else (),
         keys=settings.keys,
         config=paths.config_path(),

@@ -1,7 +1,8 @@
 """The chat screen: its panes, and what happens when something is typed.
 
-What can be done on it is in a module each: `chat_pictures`, `chat_messages`, `chat_list`. A slash
-command `/name` is a method `command_name` of one of them, which gets the rest of the line.
+What can be done on it is in a module each: `chat_pictures`, `chat_figures`, `chat_messages`,
+`chat_list`. A slash command `/name` is a method `command_name` of one of them, which gets the rest
+of the line.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from textual.timer import Timer
 
 from vlmtui.ui import commands
 from vlmtui.ui.figures import stopping
+from vlmtui.ui.screens.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat_list import ChatList
 from vlmtui.ui.screens.chat_messages import ChatMessages
 from vlmtui.ui.screens.chat_pictures import ChatPictures
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _DRAFT_SECONDS = 0.5
 
 
-class ChatScreen(ChatPictures, ChatMessages, ChatList):
+class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
     """The screen that vlmtui opens."""
 
     DEFAULT_CSS = """

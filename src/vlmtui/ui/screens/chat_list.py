@@ -19,6 +19,8 @@ class ChatList(ChatTurns):
             self.prompt.text = event.draft.text
             self.images = event.draft.images
         self._choose_image()
+        if event.warning is not None:
+            await self.transcript.tell(event.warning.message, event.warning.hint, error=True)
         if event.error is not None:
             await self._tell(event.error)
 

@@ -153,6 +153,7 @@ class ChatTurns(ChatWork):
                 self._answer = await self.transcript.begin_answer(stored)
             case AnswerSaved(stored=stored):
                 await self.transcript.end_answer(stored)
+                self.transcript.price(stored.stats)
             case Trimmed(dropped=dropped, images=images):
                 await self._tell_trimmed(dropped, images)
             case Encoded(reused=False, scaled_to=(width, height)):

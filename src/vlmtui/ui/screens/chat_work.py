@@ -91,12 +91,17 @@ class ChatWork(Screen[None]):
         """What is on disk: the conversation, and at the start what was in the composer."""
 
         def __init__(
-            self, thread: Sequence[StoredMessage], draft: Draft, error: VlmtuiError | None
+            self,
+            thread: Sequence[StoredMessage],
+            draft: Draft,
+            error: VlmtuiError | None,
+            warning: StorageError | None = None,
         ) -> None:
             super().__init__()
             self.thread = thread
             self.draft = draft
             self.error = error
+            self.warning = warning
 
     class OpenFailed(Message):
         """There is no session, so there is nothing to stay for."""
@@ -200,7 +205,7 @@ class ChatWork(Screen[None]):
 
         Args:
             new: Begin a new chat.
-            draft: Read what was in the composer, too.
+            draft: Read what was in the composer, too, and what is to be told at the start.
             error: Why it is read again; told afterwards.
         """
         try:
@@ -211,7 +216,8 @@ class ChatWork(Screen[None]):
         except StorageError as problem:
             self.post_message(self.RestoreFailed(problem))
         else:
-            self.post_message(self.Restored(thread, kept, error))
+            warning = self._session.warning if draft else None
+            self.post_message(self.Restored(thread, kept, error, warning))
 
     @work(thread=True, exclusive=True, group="draft", exit_on_error=False)
     def keep_draft(self, text: str, images: tuple[ImagePart, ...]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable
 from vlmtui.messages import Message, readable
-from vlmtui.ui.widgets.figure import Figure
+from vlmtui.ui.costs import Cost
+from vlmtui.ui.widgets.gallery import Gallery
 
 
 class Question(Vertical):
@@ -26,8 +29,7 @@ class Question(Vertical):
             color: $user-bar;
             text-style: bold;
         }
-        & > .pictures {
-            height: auto;
+        & > Gallery {
             margin: 0 0 1 0;
         }
         & > .text {
@@ -36,19 +38,15 @@ class Question(Vertical):
     }
     """
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, costs: Mapping[str, Cost] | None = None) -> None:
         super().__init__()
         self._message = message
+        self._costs = costs
 
     def compose(self) -> ComposeResult:
         """Name, pictures, text."""
         yield Static(Content("you"), classes="speaker")
-        images = self._message.images
-        if images:
-            with Horizontal(classes="pictures"):
-                for image in images:
-                    figure = Figure(image)
-                    figure.styles.max_width = f"{100 // len(images)}%"
-                    yield figure
+        if images := self._message.images:
+            yield Gallery(images, self._costs)
         if text := readable(self._message):
             yield Static(Content(printable.prose(text)), classes="text")

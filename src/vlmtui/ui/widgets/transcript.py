@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from textual import events, on
@@ -15,9 +16,11 @@ from textual.reactive import reactive
 
 from vlmtui.messages import Role, assistant
 from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.costs import Cost, costs, thread_costs
 from vlmtui.ui.figures import Figures
 from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.column import Column, Entry
+from vlmtui.ui.widgets.figure import Figure
 from vlmtui.ui.widgets.news import News
 from vlmtui.ui.widgets.notice import Notice
 from vlmtui.ui.widgets.question import Question
@@ -37,14 +40,15 @@ class MessageEntry(Entry):
         stored: The message; while it is being written, as it was when that began.
     """
 
-    def __init__(self, stored: StoredMessage) -> None:
+    def __init__(self, stored: StoredMessage, costs: Mapping[str, Cost]) -> None:
         super().__init__(self._build, self._rows)
         self.stored = stored
+        self._costs = costs
 
     def _build(self) -> Question | Answer:
         stored = self.stored
         if stored.message.role is Role.USER:
-            return Question(stored.message)
+            return Question(stored.message, self._costs)
         answer = Answer(stored.model or "", stored.message.text)
         answer.describe(stored.status, stored.stats)
         return answer
@@ -83,6 +87,7 @@ class Transcript(Column):
     def __init__(self) -> None:
         super().__init__()
         self._news = News()
+        self._costs: dict[str, Cost] = {}
 
     def compose(self) -> ComposeResult:
         """The welcome, shown while there is nothing else."""
@@ -98,6 +103,9 @@ class Transcript(Column):
         Messages that were shown before keep their widgets. What was told before there was any
         message stays.
         """
+        thread = list(thread)
+        self._costs.clear()
+        self._costs.update(thread_costs(stored.stats for stored in thread))
         before = {entry.stored.id: entry for entry in self.messages()}
         told = [] if before else self.entries
         entries: list[Entry] = []
@@ -105,7 +113,7 @@ class Transcript(Column):
             if stored.message.role is Role.SYSTEM:
                 continue
             known = before.get(stored.id)
-            entries.append(known if known and known.stored == stored else MessageEntry(stored))
+            entries.append(known if known and known.stored == stored else self._entry(stored))
             if stored.status == "failed":
                 entries.append(_notice(stored.error or "The answer failed", error=True))
         entries.extend(told)
@@ -118,14 +126,14 @@ class Transcript(Column):
         self.query_one(Welcome).display = False
         await self._branch(stored)
         self.follow()
-        await self.add(MessageEntry(stored))
+        await self.add(self._entry(stored))
 
     async def begin_answer(self, stored: StoredMessage) -> Answer:
         """Add an answer that will grow, or go on with the one that is there."""
         entry = self.entry(stored.id)
         if entry is None:
             await self._branch(stored)
-            entry = MessageEntry(stored)
+            entry = self._entry(stored)
             entry.pinned = True
             await self.add(entry)
         else:
@@ -157,6 +165,15 @@ class Transcript(Column):
             )
         else:
             await self.put(other for other in self.entries if other is not entry)
+
+    def price(self, stats: Mapping[str, Any] | None) -> None:
+        """Write beneath the pictures what they cost in the turn that has these stats."""
+        self._costs.update(costs(stats, self._costs))
+        for figure in self.query(Figure):
+            figure.cost = self._costs.get(figure.image.sha256)
+
+    def _entry(self, stored: StoredMessage) -> MessageEntry:
+        return MessageEntry(stored, self._costs)
 
     async def tell(self, message: str, hint: str = "", details: str = "", *, error: bool) -> None:
         """Add a notice."""
