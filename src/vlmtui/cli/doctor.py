@@ -1,0 +1,40 @@
+"""`vlmtui doctor`: what this machine has and what is missing."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
+@click.option(
+    "--bundle",
+    metavar="FILE.zip",
+    help="Also write a ZIP file for a report: findings, logs, settings; no chats, no secrets.",
+)
+def doctor(as_json: bool, bundle: str | None) -> int:
+    r"""Look at this machine: what vlmtui needs, what is there, what to do.
+
+    \b
+    Looks at the board and its system, CUDA and how llama.cpp was built, memory and disk, the
+    terminal, and vlmtui's own files. Changes nothing.
+
+    Exit codes: 0 all that is needed is there, 1 something can't work, 2 usage.
+    """
+    from pathlib import Path
+
+    from vlmtui import doctor as examination
+
+    findings = examination.examine()
+    if as_json:
+        print(examination.as_json(findings))
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(examination.as_text(findings, colour=colour))
+    if bundle is not None:
+        written = examination.write_bundle(findings, Path(bundle))
+        print(f"Written: {written}", file=sys.stderr)
+    return 1 if any(finding.status == "fail" for finding in findings) else 0

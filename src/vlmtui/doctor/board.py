@@ -1,0 +1,115 @@
+"""The board, its system software, and who tells of its figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from contextlib import suppress
+
+from vlmtui.doctor.finding import Finding
+from vlmtui.hardware import jetson
+from vlmtui.hardware.base import Figures
+from vlmtui.hardware.monitor import SOURCES
+from vlmtui.hardware.sysroot import Sysroot
+
+TOPIC = "machine"
+
+_JETPACKS = (("32.", "4"), ("34.", "5"), ("35.", "5"), ("36.", "6"), ("38.", "7"), ("39.", "7"))
+
+
+def findings() -> list[Finding]:
+    """Board, system, processor, power mode, sources of figures."""
+    root = Sysroot()
+    figures = _jetson_figures(root)
+    found = [
+        Finding(TOPIC, "board", "ok" if figures else "info", _board(root, figures)),
+        Finding(TOPIC, "system", "ok", f"{_system(root)}, kernel {platform.release()}"),
+        Finding(TOPIC, "processor", "ok", _processor(root)),
+    ]
+    if figures is not None:
+        found.append(_jetpack(figures.get("l4t")))
+        found.append(_power_mode(figures.get("power_mode")))
+    found.append(_sources())
+    return found
+
+
+def _jetson_figures(root: Sysroot) -> Figures | None:
+    if not jetson.is_jetson(root):
+        return None
+    probe = jetson.JetsonProbe(root)
+    try:
+        return probe.read(None, Figures())
+    finally:
+        probe.close()
+
+
+def _board(root: Sysroot, figures: Figures | None) -> str:
+    if figures is not None:
+        return figures.get("board_name", "a Jetson that doesn't tell its name")
+    names = [root.text(f"/sys/class/dmi/id/{part}") for part in ("sys_vendor", "product_name")]
+    model = root.text("/proc/device-tree/model")  # a Raspberry Pi
+    return model or " ".join(name for name in names if name) or "unknown"
+
+
+def _system(root: Sysroot) -> str:
+    names = re.search(r'^PRETTY_NAME="?(.*?)"?$', root.text("/etc/os-release") or "", re.MULTILINE)
+    return names[1] if names else platform.system()
+
+
+def _processor(root: Sysroot) -> str:
+    name = re.search(r"^model name\s*:\s*(.+)$", root.text("/proc/cpuinfo") or "", re.MULTILINE)
+    usable = len(os.sched_getaffinity(0))
+    return f"{name[1] if name else platform.machine()}, {usable} of {os.cpu_count()} cores usable"
+
+
+def _jetpack(l4t: str | None) -> Finding:
+    if l4t is None:
+        return Finding(
+            TOPIC,
+            "JetPack",
+            "info",
+            "unknown",
+            "In a container, mount /etc/nv_tegra_release: docker/run.sh does",
+        )
+    jetpack = next((number for start, number in _JETPACKS if l4t.startswith(start)), None)
+    value = f"L4T {l4t}" + (f", JetPack {jetpack}" if jetpack else "")
+    if jetpack in ("4", "5"):
+        return Finding(
+            TOPIC, "JetPack", "warn", value, "JetPack 6 or 7 has a newer Python and CUDA"
+        )
+    return Finding(TOPIC, "JetPack", "ok", value)
+
+
+def _power_mode(mode: str | None) -> Finding:
+    if mode is None:
+        return Finding(TOPIC, "power mode", "info", "unknown", "`sudo nvpmodel -q` tells it")
+    if mode.upper().startswith("MAXN"):
+        return Finding(TOPIC, "power mode", "ok", mode)
+    advice = "A faster mode may be allowed: `sudo nvpmodel -q --verbose`, then `sudo nvpmodel -m N`"
+    return Finding(TOPIC, "power mode", "info", mode, advice)
+
+
+def _sources() -> Finding:
+    """Which probes this machine has; each is made and asked once."""
+    names, broken = [], []
+    for source in SOURCES:
+        try:
+            probe = source.find()
+            if probe is None:
+                continue
+            with suppress(Exception):
+                probe.close()
+            names.append(source.name)
+        except Exception as error:
+            broken.append(f"{source.name} ({error})")
+    value = ", ".join(names) or "none"
+    if broken:
+        return Finding(
+            TOPIC,
+            "live figures",
+            "warn",
+            f"{value}; not working: {', '.join(broken)}",
+            "The figures of the next best source are shown instead",
+        )
+    return Finding(TOPIC, "live figures", "ok", value)

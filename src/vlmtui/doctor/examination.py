@@ -1,0 +1,37 @@
+"""All looks, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vlmtui.doctor import board, llama, memory, software, store, terminal
+from vlmtui.doctor.finding import Finding
+
+LOOKS: tuple[Callable[[], Sequence[Finding]], ...] = (
+    board.findings,
+    software.findings,
+    llama.findings,
+    memory.findings,
+    terminal.findings,
+    store.findings,
+)
+
+
+def examine() -> list[Finding]:
+    """Take every look; takes a second or two, most of it to load llama.cpp in a process."""
+    found: list[Finding] = []
+    for look in LOOKS:
+        try:
+            found.extend(look())
+        except Exception as error:  # what is broken is just what people ask a doctor about
+            topic = look.__module__.rpartition(".")[2]
+            found.append(
+                Finding(
+                    topic,
+                    "look",
+                    "fail",
+                    f"this look failed: {type(error).__name__}: {error}",
+                    "Please report it, with the bundle that `vlmtui doctor --bundle` writes",
+                )
+            )
+    return found

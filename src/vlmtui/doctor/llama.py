@@ -1,0 +1,167 @@
+"""How llama-cpp-python was built, asked in a process of its own: loading CUDA may fail or hang."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import msgspec
+
+from vlmtui.doctor.finding import Finding
+from vlmtui.doctor.software import nvcc_version
+from vlmtui.hardware import jetson
+from vlmtui.hardware.sysroot import Sysroot
+
+TOPIC = "llama.cpp"
+PATIENCE_S = 60.0
+"""The first start of CUDA on a slow board takes seconds."""
+
+# The current directory must not be searched: a file there may be named like a library.
+_QUESTION = """
+import sys
+sys.path[:] = [p for p in sys.path if p]
+import json
+import llama_cpp
+from llama_cpp import llama_cpp as low
+told = {
+    "version": llama_cpp.__version__,
+    "gpu": bool(low.llama_supports_gpu_offload()),
+    "system": low.llama_print_system_info().decode(errors="replace"),
+}
+try:
+    from llama_cpp import mtmd_cpp
+    told["vision"] = mtmd_cpp.mtmd_default_marker().decode()
+except Exception as error:
+    told["vision_error"] = str(error)
+sys.__stdout__.write("\\n" + json.dumps(told) + "\\n")
+"""
+
+_ARCHITECTURES = (("tegra264", 110), ("tegra234", 87), ("tegra194", 72), ("tegra186", 62))
+"""CUDA architecture of each chip. Thor's was 101 before CUDA 13."""
+
+
+class _Build(msgspec.Struct):
+    """What llama.cpp tells about itself."""
+
+    version: str
+    gpu: bool
+    system: str
+    vision: str = ""
+    vision_error: str = ""
+
+
+def findings() -> list[Finding]:
+    """Whether it loads, whether it sees pictures, whether it uses the GPU that is there."""
+    build = _ask()
+    if isinstance(build, str):
+        return [
+            Finding(TOPIC, "llama-cpp-python", "fail", build, f"Reinstall it: {reinstall()}"),
+        ]
+    return [
+        Finding(TOPIC, "llama-cpp-python", "ok", build.version),
+        _vision(build),
+        _gpu(build, Sysroot()),
+        Finding(TOPIC, "processor", "ok", _features(build.system)),
+    ]
+
+
+def reinstall(cuda_architecture: int | str | None = None) -> str:
+    """The command that builds llama-cpp-python again."""
+    options = ""
+    if cuda_architecture is not None:
+        options = (
+            f'CMAKE_ARGS="-DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES={cuda_architecture}"'
+            " PATH=/usr/local/cuda/bin:$PATH "
+        )
+    return (
+        f"{options}{sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir"
+        " --no-binary llama-cpp-python llama-cpp-python"
+    )
+
+
+def cuda_architecture(root: Sysroot) -> int | str | None:
+    """What CUDA must compile for on this machine; "native" where the compiler can find out itself.
+
+    None without an NVIDIA GPU.
+    """
+    compatible = root.text("/proc/device-tree/compatible") or ""
+    for chip, number in _ARCHITECTURES:
+        if chip in compatible:
+            version = nvcc_version(root)
+            return 101 if number == 110 and version and int(version.split(".")[0]) < 13 else number
+    if jetson.is_jetson(root) or root.text("/proc/driver/nvidia/version"):
+        return "native"
+    return None
+
+
+def _ask() -> _Build | str:
+    """What the library tells, or a sentence that says why it can't."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _QUESTION],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE_S,
+            check=False,
+            env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        )
+    except subprocess.TimeoutExpired:
+        return f"it didn't load within {PATIENCE_S:.0f} seconds"
+    except OSError as error:
+        return f"it can't be asked: {error.strerror}"
+    lines = done.stdout.strip().splitlines()
+    if done.returncode == 0 and lines:
+        try:
+            return msgspec.json.decode(lines[-1], type=_Build)
+        except msgspec.DecodeError:
+            pass
+    complaint = done.stderr.strip().splitlines()
+    return f"it doesn't load: {complaint[-1] if complaint else f'exit status {done.returncode}'}"
+
+
+def _vision(build: _Build) -> Finding:
+    if build.vision:
+        return Finding(TOPIC, "libmtmd (vision)", "ok", "present")
+    return Finding(
+        TOPIC,
+        "libmtmd (vision)",
+        "fail",
+        f"missing: {build.vision_error}",
+        f"It was built with LLAVA_BUILD=OFF. Reinstall it: {reinstall()}",
+    )
+
+
+def _gpu(build: _Build, root: Sysroot) -> Finding:
+    wanted = cuda_architecture(root)
+    # the system information names what CUDA code was compiled for: "CUDA : ARCHS = 870 | ..."
+    archs = re.search(r"ARCHS\s*=\s*([0-9,]+)", build.system)
+    if build.gpu:
+        built = [int(number) // 10 for number in archs[1].split(",") if number] if archs else []
+        value = "used" + (f", built for {', '.join(map(str, built))}" if built else "")
+        if built and isinstance(wanted, int) and wanted not in built:
+            return Finding(
+                TOPIC,
+                "GPU",
+                "warn",
+                f"{value}, but this GPU is {wanted}",
+                f"Build it for this GPU: {reinstall(wanted)}",
+            )
+        return Finding(TOPIC, "GPU", "ok", value)
+    if wanted is None:
+        return Finding(TOPIC, "GPU", "info", "none: models run on the processor")
+    return Finding(
+        TOPIC,
+        "GPU",
+        "warn",
+        "not used: llama-cpp-python was built without CUDA",
+        f"Build it with CUDA: {reinstall(wanted)}",
+    )
+
+
+def _features(system: str) -> str:
+    """The instructions that are used, from "CPU : AVX2 = 1 | FMA = 1 | ..."."""
+    names = re.findall(r"(\w+) = 1\b", system)
+    return ", ".join(names) or "unknown"

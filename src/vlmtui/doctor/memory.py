@@ -1,0 +1,107 @@
+"""Memory, swap and disk."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from vlmtui import paths
+from vlmtui.doctor.finding import Finding
+from vlmtui.errors import StorageError
+from vlmtui.hardware import jetson
+from vlmtui.hardware.sysroot import Sysroot
+
+TOPIC = "memory and disk"
+GIB = 1024**3
+
+_TIGHT_MEMORY = 3 * GIB
+"""Below this no 4-bit model with more than about 2 billion weights fits, with its buffers."""
+
+_SMALL_BOARD = 9 * GIB
+_TIGHT_DISK = 8 * GIB
+"""A 7B model in 4 bits with its mmproj is 4.7 to 5.7 GB."""
+
+
+def findings() -> list[Finding]:
+    """What is free."""
+    root = Sysroot()
+    memory = dict(re.findall(r"^(\w+):\s+([0-9]+) kB", root.text("/proc/meminfo") or "", re.M))
+    sizes = {name: int(kib) * 1024 for name, kib in memory.items()}
+    found = []
+    if "MemTotal" in sizes and "MemAvailable" in sizes:
+        found.append(_free(sizes["MemAvailable"], sizes["MemTotal"]))
+        found += _swap(root, sizes)
+    found.append(_disk())
+    return found
+
+
+def _free(available: int, total: int) -> Finding:
+    value = f"{_gib(available)} available of {_gib(total)}"
+    if available < _TIGHT_MEMORY:
+        return Finding(
+            TOPIC,
+            "memory",
+            "warn",
+            value,
+            "Only small models fit (`vlmtui models`). Ending the desktop frees about 0.8 GB:"
+            " `sudo systemctl set-default multi-user.target`",
+        )
+    return Finding(TOPIC, "memory", "ok", value)
+
+
+def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
+    swap = sizes.get("SwapTotal", 0)
+    zram = "zram" in (root.text("/proc/swaps") or "")
+    board = jetson.is_jetson(root)
+    value = f"{_gib(swap)}{', zram' if zram else ''}" if swap else "none"
+    if board and zram:
+        return [
+            Finding(
+                TOPIC,
+                "swap",
+                "warn",
+                value,
+                "zram takes memory from the model: `sudo systemctl disable nvzramconfig`, and a"
+                " swap file on an SSD instead (docs/jetson.md)",
+            )
+        ]
+    if not swap and sizes["MemTotal"] < _SMALL_BOARD:
+        return [
+            Finding(
+                TOPIC,
+                "swap",
+                "warn",
+                value,
+                "With little memory, a swap file saves the system when a model is too large"
+                " (docs/jetson.md)",
+            )
+        ]
+    return [Finding(TOPIC, "swap", "ok" if swap else "info", value)]
+
+
+def _disk() -> Finding:
+    try:
+        place = paths.data_dir()
+    except StorageError as error:
+        return Finding(TOPIC, "disk", "fail", error.message, error.hint)
+    free = shutil.disk_usage(place).free
+    value = f"{_gib(free)} free in {_shown(place)}"
+    if free < _TIGHT_DISK:
+        return Finding(
+            TOPIC,
+            "disk",
+            "warn",
+            value,
+            "A 7B model takes about 5 GB. HF_HOME puts models on another disk",
+        )
+    return Finding(TOPIC, "disk", "ok", value)
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f} GiB"
+
+
+def _shown(place: Path) -> str:
+    home = str(Path.home())
+    return str(place).replace(home, "~", 1) if str(place).startswith(home + "/") else str(place)

@@ -1,0 +1,99 @@
+"""Python and what is installed in it, CUDA, TensorRT, and programs that vlmtui can use."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from vlmtui import __version__
+from vlmtui.doctor.finding import Finding
+from vlmtui.hardware.sysroot import Sysroot
+
+TOPIC = "software"
+
+_LIBRARIES = ("textual", "pillow", "huggingface_hub", "msgspec")
+_EXTRAS = {"openai": "hosted models", "onnxruntime": "ONNX vision towers"}
+
+
+def findings() -> list[Finding]:
+    """Versions, and what can be added."""
+    root = Sysroot()
+    found = [
+        Finding(TOPIC, "vlmtui", "ok", f"{__version__} in {Path(__file__).parents[1]}"),
+        Finding(TOPIC, "Python", "ok", f"{platform.python_version()}, {sys.executable}"),
+        Finding(TOPIC, "libraries", "ok", _versions(_LIBRARIES)),
+        _cuda(root),
+        _tensorrt(root),
+    ]
+    for name, use in _EXTRAS.items():
+        version = _version(name)
+        value = version or f"not installed; only for {use}"
+        found.append(Finding(TOPIC, name, "ok" if version else "info", value))
+    ffmpeg = shutil.which("ffmpeg")
+    value = ffmpeg or "not installed; only for videos"
+    found.append(Finding(TOPIC, "ffmpeg", "ok" if ffmpeg else "info", value))
+    return found
+
+
+def nvcc_version(root: Sysroot) -> str | None:
+    """Version of CUDA's compiler, "12.6"; None without one."""
+    for path in ("/usr/local/cuda/bin/nvcc", "/usr/bin/nvcc"):
+        place = root.path(path)
+        if not place.exists():
+            continue
+        try:
+            told = subprocess.run(
+                [str(place), "--version"], capture_output=True, text=True, timeout=10, check=False
+            ).stdout
+        except (OSError, subprocess.SubprocessError):
+            return None
+        release = re.search(r"release ([0-9]+\.[0-9]+)", told)
+        return release[1] if release else None
+    return None
+
+
+def _cuda(root: Sysroot) -> Finding:
+    compiler = nvcc_version(root)
+    driver = re.search(r"Module\s+(?:for \S+\s+)?([0-9.]+)", _driver(root))
+    parts = [f"compiler {compiler}"] if compiler else []
+    parts += [f"driver {driver[1]}"] if driver else []
+    if not parts:
+        return Finding(TOPIC, "CUDA", "info", "none: models run on the processor")
+    return Finding(TOPIC, "CUDA", "ok", ", ".join(parts))
+
+
+def _driver(root: Sysroot) -> str:
+    return root.text("/proc/driver/nvidia/version") or ""
+
+
+def _tensorrt(root: Sysroot) -> Finding:
+    version = _version("tensorrt")
+    if version:
+        return Finding(TOPIC, "TensorRT", "ok", version)
+    for pattern in ("/usr/lib/*-linux-gnu/libnvinfer.so.*.*", "/usr/local/lib/libnvinfer.so.*.*"):
+        if libraries := root.glob(pattern):
+            version = libraries[-1].name.removeprefix("libnvinfer.so.")
+            return Finding(
+                TOPIC,
+                "TensorRT",
+                "info",
+                f"{version}, but not visible to this Python",
+                "Only for TensorRT vision towers: make the environment with --system-site-packages",
+            )
+    return Finding(TOPIC, "TensorRT", "info", "not installed; only for TensorRT vision towers")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _versions(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} {_version(name) or 'missing'}" for name in names)

@@ -1,0 +1,91 @@
+"""The terminal that the chat would be drawn on."""
+
+from __future__ import annotations
+
+import locale
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+
+from vlmtui.doctor.finding import Finding
+
+TOPIC = "terminal"
+
+_LEAST = (60, 15)
+_COMFORT = (80, 24)
+
+
+def findings() -> list[Finding]:
+    """Size, colours, pictures, what stands in between, encoding."""
+    if not sys.stdout.isatty() and not sys.stderr.isatty():
+        return [Finding(TOPIC, "terminal", "info", "none here"), _encoding()]
+    return [_size(), _colours(os.environ), _between(os.environ), _encoding()]
+
+
+def _size() -> Finding:
+    size = tuple(shutil.get_terminal_size())
+    value = f"{size[0]} columns, {size[1]} rows, TERM={os.environ.get('TERM', '')}"
+    if size[0] < _LEAST[0] or size[1] < _LEAST[1]:
+        return Finding(TOPIC, "size", "warn", value, "The chat needs 60 by 15, better 80 by 24")
+    comfortable = size[0] >= _COMFORT[0] and size[1] >= _COMFORT[1]
+    return Finding(TOPIC, "size", "ok" if comfortable else "info", value)
+
+
+def _colours(environ: Mapping[str, str]) -> Finding:
+    term = environ.get("TERM", "")
+    if environ.get("NO_COLOR"):
+        return Finding(TOPIC, "colours", "info", "none, as NO_COLOR asks")
+    if term in ("", "dumb"):
+        return Finding(
+            TOPIC,
+            "colours",
+            "warn",
+            f"TERM={term or '(not set)'}",
+            "The full-screen chat can't be drawn here: `vlmtui --plain`, or `vlmtui ask`",
+        )
+    if environ.get("COLORTERM") in ("truecolor", "24bit"):
+        return Finding(TOPIC, "colours", "ok", "16 million")
+    if "256" in term:
+        return Finding(
+            TOPIC,
+            "colours",
+            "info",
+            "256",
+            "If the terminal can do more: `export COLORTERM=truecolor` makes pictures finer",
+        )
+    return Finding(
+        TOPIC,
+        "colours",
+        "warn",
+        f"few, as TERM={term} says",
+        "`export TERM=xterm-256color COLORTERM=truecolor`, if the terminal can do it",
+    )
+
+
+def _between(environ: Mapping[str, str]) -> Finding:
+    parts = []
+    if environ.get("TMUX"):
+        parts.append("tmux")
+    elif environ.get("STY") or environ.get("TERM", "").startswith("screen"):
+        parts.append("screen")
+    if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
+        parts.append("SSH")
+    if "SSH" in parts and not {"tmux", "screen"} & set(parts):
+        return Finding(
+            TOPIC,
+            "in between",
+            "info",
+            "SSH without tmux",
+            "In tmux the chat goes on when the line drops; without it, `vlmtui --continue` does",
+        )
+    return Finding(TOPIC, "in between", "ok", " inside ".join(parts) or "nothing")
+
+
+def _encoding() -> Finding:
+    encoding = (locale.getpreferredencoding(False) or "").upper()
+    language = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG", "")
+    value = f"{encoding or 'unknown'}, LANG={language or '(not set)'}"
+    if "UTF" in encoding:
+        return Finding(TOPIC, "encoding", "ok", value)
+    return Finding(TOPIC, "encoding", "warn", value, "`export LANG=C.UTF-8`")

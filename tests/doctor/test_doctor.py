@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.hardware.boards import BOARDS, Board
+from vlmtui import doctor
+from vlmtui.cli import run
+from vlmtui.doctor import board, bundle, examination, llama, memory, software, store, terminal
+from vlmtui.doctor.finding import Finding
+from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def of(findings: Iterable[Finding], name: str) -> Finding:
+    return next(finding for finding in findings if finding.name == name)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
+    (tmp_path / "root").mkdir()
+    monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path / "root"))
+    return Board(tmp_path / "root")
+
+
+def jetson(root: Board, chip: str) -> None:
+    root.write("/proc/device-tree/compatible", f"nvidia,p3768\0nvidia,{chip}\0".encode())
+
+
+# ------------------------------------------------------------------------------- the whole command
+
+
+def test_the_command_reports_this_machine_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    report = capsys.readouterr().out
+    for heading in ("machine", "software", "llama.cpp", "memory and disk", "terminal", "files"):
+        assert f"\n{heading}\n" in f"\n{report}"
+    assert "libmtmd (vision)" in report
+    assert "\x1b" not in report
+
+
+def test_the_json_has_every_finding_and_the_worst_status(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] in ("ok", "warn")
+    found = {finding["name"]: finding for finding in told["findings"]}
+    assert found["llama-cpp-python"]["status"] == "ok"
+    assert found["Python"]["value"].startswith(".".join(map(str, sys.version_info[:3])))
+
+
+def test_what_cant_work_makes_the_exit_code_one(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text("model = 3\n")
+    assert run(["doctor"]) == 1
+    assert "✗ settings file" in capsys.readouterr().out
+
+
+def test_a_look_that_fails_is_a_finding_and_the_others_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> list[Finding]:
+        raise ZeroDivisionError("no luck")
+
+    broken.__module__ = "vlmtui.doctor.broken"
+    monkeypatch.setattr(examination, "LOOKS", (broken, software.findings))
+    found = doctor.examine()
+    assert (found[0].topic, found[0].status) == ("broken", "fail")
+    assert "no luck" in found[0].value
+    assert of(found, "vlmtui").status == "ok"
+
+
+def test_what_a_board_tells_of_itself_is_shown_as_text() -> None:
+    report = doctor.as_text([Finding("machine", "board", "ok", "evil\x1b]0;name\x07\nboard")])
+    assert "\x1b" not in report
+    assert "\x07" not in report
+
+
+# ------------------------------------------------------------------------------- boards
+
+
+@pytest.mark.parametrize(
+    ("name", "l4t"), [("orin-nano", "JetPack 6"), ("thor", "JetPack 7"), ("agx-orin", "JetPack")]
+)
+def test_a_board_is_named_with_its_jetpack(root: Board, name: str, l4t: str) -> None:
+    BOARDS[name](root.root)
+    found = board.findings()
+    assert "Jetson" in of(found, "board").value
+    assert l4t in of(found, "JetPack").value
+    assert "Jetson" in of(found, "live figures").value
+
+
+def test_a_slow_power_mode_comes_with_the_command_that_changes_it(root: Board) -> None:
+    BOARDS["orin-nano"](root.root)
+    root.write("/var/lib/nvpmodel/status", "pmode:0000")
+    mode = of(board.findings(), "power mode")
+    assert mode.value == "15W"
+    assert "nvpmodel" in mode.advice
+
+
+def test_a_board_whose_every_file_is_broken_gives_findings_and_no_failure(root: Board) -> None:
+    BOARDS["broken"](root.root)
+    assert of(board.findings(), "board").value
+    assert memory.findings()
+    assert software.findings()
+
+
+def test_a_machine_that_is_no_jetson_has_no_jetpack(root: Board) -> None:
+    assert not [finding for finding in board.findings() if finding.name == "JetPack"]
+
+
+# ------------------------------------------------------------------------------- llama.cpp
+
+
+def build(monkeypatch: pytest.MonkeyPatch, output: str, code: int = 0, error: str = "") -> None:
+    """llama.cpp's process prints this."""
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, code, output, error)
+
+    monkeypatch.setattr(llama.subprocess, "run", run)
+
+
+CPU = '{"version": "0.3.36", "gpu": false, "system": "CPU : NEON = 1 | ", "vision": "<__media__>"}'
+CUDA = (
+    '{"version": "0.3.36", "gpu": true, "vision": "<__media__>",'
+    ' "system": "CUDA : ARCHS = 720,870 | CPU : NEON = 1 | "}'
+)
+
+
+def test_this_machines_llama_cpp_loads_and_sees_pictures() -> None:
+    found = llama.findings()
+    assert of(found, "libmtmd (vision)").status == "ok"
+    assert of(found, "llama-cpp-python").value.startswith("0.3")
+
+
+def test_a_board_without_cuda_in_llama_cpp_gets_the_exact_command(
+    root: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jetson(root, "tegra234")
+    build(monkeypatch, CPU)
+    gpu = of(llama.findings(), "GPU")
+    assert gpu.status == "warn"
+    assert "-DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES=87" in gpu.advice
+    assert sys.executable in gpu.advice
+
+
+def test_cuda_for_another_gpu_is_noticed(root: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    jetson(root, "tegra264")
+    build(monkeypatch, CUDA)
+    gpu = of(llama.findings(), "GPU")
+    assert gpu.status == "warn"
+    assert "built for 72, 87, but this GPU is 110" in gpu.value
+
+
+def test_cuda_for_this_gpu_is_fine(root: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    jetson(root, "tegra234")
+    build(monkeypatch, CUDA)
+    assert of(llama.findings(), "GPU").status == "ok"
+
+
+def test_a_pc_with_a_gpu_lets_the_compiler_find_its_architecture(root: Board) -> None:
+    root.write("/proc/driver/nvidia/version", "NVRM version: NVIDIA Kernel Module  550.90.07")
+    assert llama.cuda_architecture(llama.Sysroot()) == "native"
+
+
+def test_a_build_without_vision_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    build(
+        monkeypatch,
+        '{"version": "0.3.36", "gpu": false, "system": "", "vision_error": "no libmtmd.so"}',
+    )
+    vision = of(llama.findings(), "libmtmd (vision)")
+    assert vision.status == "fail"
+    assert "no libmtmd.so" in vision.value
+    assert "--no-binary llama-cpp-python" in vision.advice
+
+
+@pytest.mark.parametrize(("output", "code"), [("", 1), ("garbage", 0), ("", -11)])
+def test_a_llama_cpp_that_doesnt_load_fails_with_its_last_words(
+    monkeypatch: pytest.MonkeyPatch, output: str, code: int
+) -> None:
+    build(monkeypatch, output, code, "Traceback\nOSError: libcudart.so.12: cannot open\n")
+    found = llama.findings()
+    assert found[0].status == "fail"
+    assert "libcudart.so.12" in found[0].value
+
+
+def test_a_llama_cpp_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama, "_QUESTION", "import time; time.sleep(600)")
+    monkeypatch.setattr(llama, "PATIENCE_S", 0.2)
+    assert "didn't load within" in llama.findings()[0].value
+
+
+# ------------------------------------------------------------------------------- memory, terminal
+
+
+def test_zram_on_a_board_is_advised_against(root: Board) -> None:
+    jetson(root, "tegra234")
+    root.write("/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 6000000 kB\nSwapTotal: 400 kB")
+    root.write("/proc/swaps", "Filename Type\n/dev/zram0 partition")
+    swap = of(memory.findings(), "swap")
+    assert swap.status == "warn"
+    assert "nvzramconfig" in swap.advice
+
+
+def test_little_memory_is_a_warning(root: Board) -> None:
+    root.write("/proc/meminfo", "MemTotal: 4000000 kB\nMemAvailable: 900000 kB")
+    found = memory.findings()
+    assert of(found, "memory").status == "warn"
+    assert of(found, "swap").status == "warn"
+
+
+def test_a_dumb_terminal_is_told_of_the_plain_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "--plain" in of(terminal.findings(), "colours").advice
+
+
+def test_tmux_inside_ssh_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.2 1 10.0.0.1 22")
+    assert of(terminal.findings(), "in between").value == "tmux inside SSH"
+
+
+# ------------------------------------------------------------------------------- files
+
+
+def test_a_damaged_database_is_found(home: Path) -> None:
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "chats.db").write_bytes(b"SQLite format 3\0" + b"garbage" * 200)
+    database = of(store.findings(), "database")
+    assert database.status == "fail"
+    assert "chats.db" in database.value
+
+
+def test_a_newer_database_is_told_from_a_damaged_one(home: Path) -> None:
+    (home / "data").mkdir(parents=True)
+    with sqlite3.connect(home / "data" / "chats.db") as database:
+        database.execute("CREATE TABLE chats (id INTEGER)")
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+    assert "newer vlmtui" in of(store.findings(), "database").value
+
+
+def test_looking_at_the_database_doesnt_change_it(home: Path) -> None:
+    (home / "data").mkdir(parents=True)
+    path = home / "data" / "chats.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE chats (id INTEGER)")
+    database.close()
+    before = path.read_bytes()
+    assert of(store.findings(), "database").value.startswith("0 chats")
+    assert path.read_bytes() == before
+
+
+# ------------------------------------------------------------------------------- the bundle
+
+
+def test_the_bundle_has_findings_logs_and_settings_but_no_chats_and_no_secrets(
+    home: Path, tmp_path: Path
+) -> None:
+    for directory in ("data", "state", "config"):
+        (home / directory).mkdir(parents=True)
+    (home / "data" / "chats.db").write_bytes(b"what the user said")
+    (home / "state" / "engine.log").write_text(
+        "loading\nAuthorization: Bearer abcdef0123456789\nHF_TOKEN=hf_abcdefghijklmnop\n"
+        "fetching https://me:secret@example.org/model\n"
+    )
+    (home / "config" / "config.toml").write_text('api_key = "sk-1234567890abcdef"\n')
+    target = tmp_path / "report.zip"
+    assert run(["doctor", "--bundle", str(target)]) in (0, 1)
+    with zipfile.ZipFile(target) as bundled:
+        names = set(bundled.namelist())
+        content = "\n".join(bundled.read(name).decode() for name in names)
+    assert names == {"doctor.txt", "doctor.json", "engine.log", "config.toml"}
+    assert "loading" in content
+    for secret in ("abcdef0123456789", "hf_abc", "me:secret", "sk-123", "what the user said"):
+        assert secret not in content
+
+
+def test_a_bundle_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "report.zip"
+    target.write_text("mine")
+    assert run(["doctor", "--bundle", str(target)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert target.read_text() == "mine"
+
+
+def test_names_of_user_and_machine_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "_user", lambda: "somebody")
+    monkeypatch.setattr(bundle.socket, "gethostname", lambda: "jetson-lab")
+    cleaned = bundle.without_secrets("somebody@jetson-lab:/srv/somebody/x")
+    assert cleaned == "(user)@(host):/srv/(user)/x"
