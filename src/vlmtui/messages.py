@@ -100,13 +100,16 @@ def placed(message: Message) -> list[tuple[int, ImagePart]]:
 
 
 def readable(message: Message) -> str:
-    """The text as a person reads it: pictures that stand inside it are there by name."""
+    """The text as a person reads it: where pictures stand inside it, all are there by name."""
+    inside = any(place for place, _ in placed(message))
     pieces: list[str] = []
     for part in message.parts:
         if isinstance(part, TextPart):
             pieces.append(part.text)
-        elif pieces:
+        elif inside:
             pieces.append(f"[{part.name}]")
+            if len(pieces) == 1:
+                pieces.append(" ")
     return "".join(pieces)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.fakes import INFO, STATS, Gate, answer, crash
@@ -9,7 +11,6 @@ from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.figures import Phase
 from vlmtui.ui.widgets.answer import Answer
-from vlmtui.ui.widgets.attachments import Chip
 from vlmtui.ui.widgets.question import Question
 
 SIZE = (120, 36)
@@ -67,7 +68,7 @@ async def test_a_path_in_the_text_attaches_a_picture(stage: Stage) -> None:
     assert [image.name for image in request.messages[-1].images] == ["a scene.png"]
 
 
-async def test_tab_completes_a_path_and_it_becomes_a_chip(stage: Stage) -> None:
+async def test_tab_completes_a_path_and_it_becomes_a_picture_in_its_place(stage: Stage) -> None:
     stage.picture("my pictures/a scene.png")
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
@@ -78,8 +79,8 @@ async def test_tab_completes_a_path_and_it_becomes_a_chip(stage: Stage) -> None:
         await until(pilot, lambda: screen.prompt.text == "What is it? @my\\ pictures/")
         await pilot.press("tab")
         await until(pilot, lambda: screen.images)
-        assert screen.prompt.text == "What is it?"
-        await until(pilot, lambda: "▣ a scene.png 96×64 ✕" in shown(pilot))
+        assert screen.prompt.text == "What is it? [image: a scene.png 96x64] "
+        await until(pilot, lambda: "[image: a scene.png 96x64]" in shown(pilot))
 
 
 async def test_a_completion_is_chosen_with_arrows_and_enter(stage: Stage) -> None:
@@ -112,12 +113,12 @@ async def test_pictures_are_attached_by_command_and_removed_again(stage: Stage) 
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image a.png 'b c.png'")
-        await until(pilot, lambda: len(screen.query(Chip)) == 2)
-        assert screen.prompt.text == ""
-        await pilot.press("backspace")
-        await until(pilot, lambda: len(screen.query(Chip)) == 1)
+        await until(pilot, lambda: len(screen.images) == 2)
+        assert screen.prompt.text == "[image: a.png 96x64] [image: b c.png 64x96] "
+        await pilot.press("backspace", "backspace")
         assert [image.name for image in screen.images] == ["a.png"]
-        await pilot.press("shift+tab", "delete")
+        await until(pilot, lambda: screen.image == screen.images[0])
+        await pilot.press("home", "delete")
         await until(pilot, lambda: not screen.images)
         assert screen.image is None
 
@@ -253,10 +254,11 @@ async def test_a_malicious_file_name_is_only_a_name(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image [red]\x1b[31m.png")
-        await until(pilot, lambda: screen.prompt.query(Chip) or "There is no file" in shown(pilot))
+        await until(pilot, lambda: screen.images or "No picture fits" in shown(pilot))
         assert all(c.isprintable() for c in shown(pilot).replace("\n", ""))
+        screen.prompt.text = ""
         screen.attach(["[red]\x1b[31m.png"])
-        await until(pilot, lambda: "▣ [red]␛[31m.png" in shown(pilot))
+        await until(pilot, lambda: "[image: [red]␛[31m.png 96x64]" in shown(pilot))
 
 
 async def test_wide_characters_stand_where_they_should(stage: Stage) -> None:
@@ -323,7 +325,7 @@ async def test_what_was_in_the_composer_survives_a_restart(stage: Stage) -> None
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: screen.prompt.text)
-        assert screen.prompt.text == "half a\nthought"
+        assert screen.prompt.text == "[image: scene.png 96x64] half a\nthought"
         assert [image.name for image in screen.images] == ["scene.png"]
 
 
@@ -536,3 +538,87 @@ async def test_the_welcome_names_the_model(stage: Stage) -> None:
         await ready(pilot)
         await until(pilot, lambda: INFO.description in shown(pilot))
         assert screen_of(pilot).figures.phase is Phase.READY
+
+
+async def test_pictures_named_in_a_sentence_are_sent_and_shown_in_their_places(
+    stage: Stage,
+) -> None:
+    stage.picture("a.png")
+    stage.picture("b.png", size=(64, 64))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "compare @a.png")
+        await pilot.press("tab")
+        await until(pilot, lambda: screen.images)
+        await type_text(pilot, "with @b.png please")
+        await pilot.press("enter")
+        await answered(pilot)
+        assert "compare [a.png] with [b.png] please" in shown(pilot)
+        assert screen.prompt.text == ""
+    parts = stage.engine.requests[0].messages[-1].parts
+    assert [getattr(part, "text", None) or part.name for part in parts] == [
+        "compare ",
+        "a.png",
+        " with ",
+        "b.png",
+        " please",
+    ]
+
+
+async def test_a_pattern_attaches_all_that_it_fits(stage: Stage) -> None:
+    for name in ("one.png", "two.png", "other.jpg"):
+        stage.picture(f"shots/{name}")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "@shots/*.png")
+        await until(pilot, lambda: "all 2 pictures" in shown(pilot))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: len(screen.images) == 2)
+        assert screen.prompt.text == "[image: one.png 96x64] [image: two.png 96x64] "
+        screen.prompt.text = ""
+        await say(pilot, "/image shots/*")
+        await until(pilot, lambda: len(screen.images) == 3)
+
+
+async def test_newest_is_the_picture_that_was_changed_last(stage: Stage) -> None:
+    for seconds, name in enumerate(("old.png", "new.png", "older.png")):
+        os.utime(stage.picture(name), (1e9 - seconds % 2, 2e9 if name == "new.png" else seconds))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "What is in @newest?")
+        await answered(pilot)
+        assert "What is in new.png?" in shown(pilot)
+    assert [image.name for image in stage.engine.requests[0].messages[-1].images] == ["new.png"]
+
+
+async def test_commands_are_offered_while_a_slash_is_typed(stage: Stage) -> None:
+    stage.engine.script(*answer("First."))
+    stage.engine.script(*answer("Second."))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "go")
+        await answered(pilot)
+        await type_text(pilot, "/")
+        await until(pilot, lambda: "attach pictures to the next message" in shown(pilot))
+        await type_text(pilot, "im")
+        await until(pilot, lambda: len(screen.prompt._completions.candidates) == 1)
+        await pilot.press("tab")
+        assert screen.prompt.text == "/image "
+        screen.prompt.text = ""
+        await type_text(pilot, "/reg")
+        await until(pilot, lambda: len(screen.prompt._completions.candidates) == 1)
+        await pilot.press("enter")  # takes no argument: done at once
+        await until(pilot, lambda: "Second." in shown(pilot))
+
+
+async def test_a_command_can_be_typed_behind_a_picture(stage: Stage) -> None:
+    stage.picture("a.png")
+    stage.picture("b.png")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "/image a.png")
+        await until(pilot, lambda: screen.images)
+        await type_text(pilot, "/image b.png")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(screen.images) == 2)
+        assert screen.prompt.text == "[image: a.png 96x64] [image: b.png 96x64] "

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.ui.commands import complete, find, image_line, parse, split_paths
+from vlmtui.ui.commands import SPECS, beginning_with, find, image_line, parse, split_paths
 
 
 def test_a_slash_and_a_word_is_a_command() -> None:
@@ -22,11 +22,10 @@ def test_text_with_a_slash_is_text(text: str) -> None:
     assert parse(text) is None
 
 
-def test_the_beginning_of_a_command_is_completed_when_it_is_clear() -> None:
-    assert complete("/im") == "/image "
-    assert complete("/q") == "/quit"
-    assert complete("/") is None
-    assert complete("hello") is None
+def test_commands_are_found_by_their_beginning() -> None:
+    assert [spec.name for spec in beginning_with("/IM")] == ["image"]
+    assert beginning_with("/") == list(SPECS)
+    assert beginning_with("/xyz") == []
 
 
 @pytest.mark.parametrize(

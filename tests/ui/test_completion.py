@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from vlmtui.ui.completion import candidates, common, fragment, spell
+from vlmtui.ui.completion import Fragment, Kind, candidates, common, fragment, spell
 
 
 @pytest.fixture
@@ -69,7 +70,9 @@ def test_the_path_at_the_cursor_is_recognised(text: str, path: str, quote: str) 
     assert (found.path, found.quote) == (path, quote)
 
 
-@pytest.mark.parametrize("text", ["me@ca", "just text", "/help ca", "@a.png and", "say /image ca"])
+@pytest.mark.parametrize(
+    "text", ["me@ca", "just text", "@a.png and", "say /image ca", "/image a\nca"]
+)
 def test_elsewhere_nothing_is_completed(text: str) -> None:
     assert fragment(text, len(text)) is None
 
@@ -83,3 +86,30 @@ def test_a_completed_path_reads_back_as_itself(path: str, quote: str) -> None:
         return  # a quote of the other kind inside quotes ends the fragment; the mention still reads
     assert found is not None
     assert found.path == path
+
+
+def test_a_command_is_recognised_behind_pictures() -> None:
+    lead = "[image: a.png 1x1] "
+    found = fragment(lead + "/ima", len(lead) + 4, len(lead))
+    assert found == Fragment(Kind.COMMAND, len(lead), len(lead) + 4, "/ima")
+    found = fragment(lead + "/image ca", len(lead) + 9, len(lead))
+    assert found is not None and (found.kind, found.path) == (Kind.PATH, "ca")
+    found = fragment("/theme dark", 11)
+    assert found == Fragment(Kind.ARGUMENT, 7, 11, "dark", command="theme")
+
+
+def test_a_pattern_offers_all_that_it_fits_and_each(folder: Path) -> None:
+    (folder / "dog.png").touch()
+    rows = candidates("*.png")
+    assert [(row.path, row.note) for row in rows] == [
+        ("*.png", "all 2 pictures"),
+        ("cat.png", ""),
+        ("dog.png", ""),
+    ]
+    assert spell("my shots/*.png", "", whole=True) == "my\\ shots/*.png"
+
+
+def test_newest_is_offered_with_the_name_of_the_picture(folder: Path) -> None:
+    os.utime(folder / "cat.png", (2e9, 2e9))
+    assert [(row.path, row.note) for row in candidates("new")] == [("newest", "cat.png")]
+    assert [row.note for row in candidates("newest:3")] == ["cat.png and 2 more"]

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from textual.app import ComposeResult
 from textual.events import Paste
+from textual.pilot import Pilot
 
-from tests.ui.conftest import WidgetHost
+from tests.ui.conftest import WidgetHost, until
+from vlmtui.messages import ImagePart
 from vlmtui.ui.widgets.composer import Composer
 
 
@@ -11,12 +14,16 @@ class Host(WidgetHost):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[str] = []
+        self.refused: list[int] = []
 
     def compose(self) -> ComposeResult:
         yield Composer()
 
     def on_composer_submitted(self, event: Composer.Submitted) -> None:
         self.sent.append(event.text)
+
+    def on_composer_paste_refused(self, event: Composer.PasteRefused) -> None:
+        self.refused.append(event.characters)
 
 
 async def test_enter_sends_and_the_text_stays_until_it_is_taken() -> None:
@@ -81,3 +88,101 @@ async def test_wide_characters_are_edited_whole() -> None:
         await pilot.press("backspace", "語")
         assert composer.text == "日語"
         assert composer.cursor_index == 2
+
+
+A = ImagePart("/pictures/aa", "aa", "a.png", 64, 64)
+B = ImagePart("/pictures/bb", "bb", "b.png", 64, 64)
+TOKEN = "[image: a.png 64x64]"
+
+
+async def with_tokens(pilot: Pilot[int]) -> Composer:
+    """compare [a] with [b]"""
+    composer = pilot.app.query_one(Composer)
+    a, b = composer.tokens.of_image(A), composer.tokens.of_image(B)
+    composer.put(f"compare {a} with {b}")
+    await pilot.pause()
+    return composer
+
+
+async def test_the_cursor_passes_over_a_token() -> None:
+    async with Host().run_test() as pilot:
+        composer = await with_tokens(pilot)
+        await pilot.press("left")
+        assert composer.cursor_index == len(f"compare {TOKEN} with ")
+        await pilot.press("right")
+        assert composer.cursor_index == len(composer.text)
+        await pilot.press("home", *["right"] * 8)
+        assert composer.cursor_index == 8
+        await pilot.press("right")
+        assert composer.cursor_index == 8 + len(TOKEN)
+        await pilot.press("left", "x")
+        assert composer.text.startswith(f"compare x{TOKEN}")
+
+
+async def test_a_token_is_deleted_as_one_and_comes_back_with_undo() -> None:
+    async with Host().run_test() as pilot:
+        composer = await with_tokens(pilot)
+        whole = composer.text
+        await pilot.press("backspace")
+        assert composer.text == f"compare {TOKEN} with "
+        assert composer.tokens.images(composer.text) == (A,)
+        await pilot.press("home", *["right"] * 8, "delete")
+        assert composer.text == "compare  with "
+        await pilot.press("ctrl+z", "ctrl+z")
+        assert composer.text == whole
+        assert composer.tokens.images(composer.text) == (A, B)
+
+
+@pytest.mark.parametrize("key", ["ctrl+w", "alt+delete"])
+async def test_deleting_a_word_deletes_a_whole_token(key: str) -> None:
+    async with Host().run_test() as pilot:
+        composer = await with_tokens(pilot)
+        await pilot.press("home", *["right"] * (9 if key == "ctrl+w" else 8), key)
+        assert composer.text == "compare  with [image: b.png 64x64]"
+
+
+async def test_a_click_inside_a_token_lands_beside_it() -> None:
+    async with Host().run_test() as pilot:
+        composer = await with_tokens(pilot)
+        await pilot.click(Composer, offset=(2 + 8 + 4, 1))
+        assert composer.cursor_index == 8
+
+
+async def test_tokens_look_unlike_text() -> None:
+    async with Host().run_test() as pilot:
+        composer = await with_tokens(pilot)
+        spans = composer.get_line(0).spans
+        assert [(span.start, span.end) for span in spans] == [(8, 28), (34, 54)]
+
+
+async def test_a_long_text_is_pasted_as_one_token() -> None:
+    async with Host().run_test() as pilot:
+        composer = pilot.app.query_one(Composer)
+        composer.post_message(Paste("line\x1b[31m\n" * 10_000))
+        await pilot.pause()
+        assert composer.text == "[text: 120 kB, 10,001 lines]"
+        assert composer.tokens.unfold(composer.text) == "line␛[31m\n" * 10_000
+        await pilot.press("backspace")
+        assert composer.text == ""
+
+
+async def test_a_text_that_no_model_could_read_is_refused() -> None:
+    async with Host().run_test() as pilot:
+        composer = pilot.app.query_one(Composer)
+        composer.post_message(Paste("x" * 10_000_000))
+        await until(pilot, lambda: pilot.app.refused)
+        assert pilot.app.refused == [10_000_000]
+        assert composer.text == ""
+
+
+async def test_a_pasted_path_that_became_a_picture_is_text_again_after_undo() -> None:
+    async with Host().run_test() as pilot:
+        composer = pilot.app.query_one(Composer)
+        composer.put("see ")
+        composer.post_message(Paste("/tmp/a.png"))
+        await until(pilot, lambda: composer.text == "see /tmp/a.png")
+        await pilot.press("!", "left")
+        assert composer.put_instead("/tmp/a.png", composer.tokens.of_image(A))
+        assert composer.text == f"see {TOKEN}!"
+        await pilot.press("ctrl+z")
+        assert composer.text == "see /tmp/a.png!"

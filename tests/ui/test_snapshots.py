@@ -82,7 +82,7 @@ def test_an_error_stands_in_the_transcript(stage: Stage, snap_compare: Any) -> N
     assert snap_compare(stage.app(), terminal_size=NARROW, run_before=scene)
 
 
-def test_completions_and_chips_stand_above_the_composer(stage: Stage, snap_compare: Any) -> None:
+def test_completions_stand_above_a_composer_with_a_picture(stage: Stage, snap_compare: Any) -> None:
     for name in ("scene 1.png", "scene 2.png", "scenes/one.png", "first.png"):
         stage.picture(name)
 

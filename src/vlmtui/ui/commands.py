@@ -25,11 +25,23 @@ class Spec(msgspec.Struct, frozen=True):
     example: str = ""
     """An argument for it; given where it can't be done without one."""
 
+    choices: bool = False
+    """The screen knows what its argument can be: a method `choices_<name>`, called in a thread,
+    gives `Choice`s."""
+
     @property
     def article_and_argument(self) -> str:
         """What is missing, for a sentence: `a path`."""
         noun = self.arguments.split()[0].strip("[]….").lower()
         return f"{'an' if noun[:1] in 'aeio' else 'a'} {noun}"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Something that a command's argument can be."""
+
+    value: str
+    note: str = ""
+    """What stands beside it in a list."""
 
 
 SPECS = (
@@ -71,14 +83,9 @@ def find(name: str) -> Spec | None:
     return next((spec for spec in SPECS if spec.name == name), None)
 
 
-def complete(text: str) -> str | None:
-    """The only command that begins with `text`, or None; with a space where arguments follow."""
-    if not re.fullmatch(r"/[A-Za-z]*", text):
-        return None
-    found = [spec for spec in SPECS if spec.name.startswith(text[1:].lower())]
-    if len(found) != 1:
-        return None
-    return f"/{found[0].name}" + (" " if found[0].arguments else "")
+def beginning_with(text: str) -> list[Spec]:
+    """The commands that begin like this, slash included."""
+    return [spec for spec in SPECS if f"/{spec.name}".startswith(text.lower())]
 
 
 def split_paths(argument: str) -> list[str]:

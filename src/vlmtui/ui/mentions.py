@@ -1,6 +1,7 @@
 r"""`@path` in what a user types: where it stands, which file it means, what the text is without it.
 
     What is in @photo.jpg?      @"my pictures/cat.png" what is it?      @my\ pictures/cat.png
+    @newest      @shots/*.jpg      @https://example.org/cat.jpg
 
 An `@` starts a mention at the beginning of a word. It is taken for a path when such a file exists
 or when it is written like one; `@property` in pasted code stays text, and `\@` is always a plain
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
+
+from vlmtui.messages import ImagePart
 
 PICTURE_SUFFIXES = frozenset(
     (
@@ -33,6 +36,7 @@ _MENTION = re.compile(
 )
 _ESCAPED_AT = re.compile(r"(?:^|(?<=[\s(\[{]))\\@", re.MULTILINE)
 _ENDS_SENTENCE = re.compile(r"(?:^|[.?!:;…\n])\s*\Z")
+_NEWEST = re.compile(r"newest(:\d{1,3})?")
 _PUNCTUATION = ".,;:!?)]}\"'…"
 
 
@@ -49,12 +53,22 @@ class Mention(msgspec.Struct, frozen=True):
     quoted: bool
 
 
+class Token(msgspec.Struct, frozen=True):
+    """A part of a text that stands for something else, between two indices."""
+
+    start: int
+    end: int
+    thing: ImagePart | str
+    """A picture, or a text that is too long to be shown."""
+
+
 class Draft(msgspec.Struct, frozen=True):
-    """A text whose mentions have been taken out."""
+    """A text and the pictures that have been taken out of it."""
 
     text: str
-    paths: tuple[str, ...]
-    """In the order in which they stood, `~` expanded."""
+    images: tuple[ImagePart, ...] = ()
+    places: tuple[int, ...] = ()
+    """How many characters of the text stand before each picture; ascending."""
 
 
 def find(text: str) -> list[Mention]:
@@ -73,41 +87,89 @@ def unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def take_out(text: str, exists: Callable[[str], bool] = os.path.exists) -> Draft:
-    """Separate the pictures that a text mentions from the text.
-
-    A mention in the middle of a sentence leaves the file's name behind, so that the sentence still
-    reads; one that stands by itself leaves nothing.
+def pictures(
+    text: str, tokens: Sequence[Token] = (), exists: Callable[[str], bool] = os.path.exists
+) -> list[Mention]:
+    """The mentions of a text that mean pictures, without the punctuation after them.
 
     Args:
         text: What the user typed.
+        tokens: The tokens in it; what they cover mentions nothing.
         exists: Tells whether there is something at a path.
     """
-    kept: list[str] = []
-    paths: list[str] = []
-    position = 0
+    found = []
     for mention in find(text):
         path, end = _resolve(mention, exists)
-        if path is None:
+        if path is not None and not any(t.start < end and mention.start < t.end for t in tokens):
+            found.append(Mention(mention.start, end, path, mention.quoted))
+    return found
+
+
+def take_out(text: str, tokens: Sequence[Token]) -> Draft:
+    """Separate a text from the pictures that stand in it.
+
+    Of several pictures, one in the middle of a sentence stays there ("compare A with B"). A single
+    one goes before the text, as templates expect, and leaves its name behind in a sentence. One
+    that stands by itself, before or after the text, goes before it and leaves nothing.
+
+    Args:
+        text: What the user typed.
+        tokens: The pictures and long texts in it.
+    """
+    tokens = sorted(tokens, key=lambda token: token.start)
+    several = sum(isinstance(token.thing, ImagePart) for token in tokens) > 1
+    kept = ""
+    images: list[ImagePart] = []
+    places: list[int] = []
+    position = 0
+    for index, token in enumerate(tokens):
+        kept += _ESCAPED_AT.sub("@", text[position : token.start])
+        position = token.end
+        if isinstance(token.thing, str):
+            kept += token.thing
             continue
-        paths.append(os.path.expanduser(path))
-        kept.append(text[position : mention.start])
-        rest = text[end:]
-        before = "".join(kept)
-        alone = not before.strip() or (_ENDS_SENTENCE.search(before) and not rest.strip())
-        if alone:
-            kept[-1] = kept[-1].rstrip(" ")
-            end += len(rest) - len(rest.lstrip(" "))
+        images.append(token.thing)
+        if not kept.strip() or (
+            _ENDS_SENTENCE.search(kept) and _nothing_follows(text, tokens[index:])
+        ):
+            kept = kept.rstrip(" ")
+            rest = text[position:]
+            position += len(rest) - len(rest.lstrip(" "))
+            places.append(0)
+        elif several:
+            places.append(len(kept))
         else:
-            kept.append(os.path.basename(path.rstrip("/")))
-        position = end
-    kept.append(text[position:])
-    return Draft(_ESCAPED_AT.sub("@", "".join(kept)).strip(), tuple(paths))
+            kept += token.thing.name
+            places.append(0)
+    kept += _ESCAPED_AT.sub("@", text[position:])
+    return _trimmed(kept, images, places)
+
+
+def _nothing_follows(text: str, tokens: Sequence[Token]) -> bool:
+    """Whether after the first of the tokens there are only pictures."""
+    if any(isinstance(token.thing, str) for token in tokens):
+        return False
+    ends = [token.end for token in tokens]
+    starts = [*(token.start for token in tokens[1:]), len(text)]
+    return not any(text[end:start].strip() for end, start in zip(ends, starts, strict=True))
+
+
+def _trimmed(text: str, images: Sequence[ImagePart], places: Sequence[int]) -> Draft:
+    """Without space around the text, and the pictures before the text first."""
+    lead = len(text) - len(text.lstrip())
+    end = max((place for place in places if text[:place].strip()), default=0)
+    text = text[lead:end] + text[max(lead, end) :].rstrip()  # a space before a picture stays
+    moved = [min(max(place - lead, 0), len(text)) for place in places]
+    order = sorted(range(len(moved)), key=moved.__getitem__)
+    return Draft(text, tuple(images[i] for i in order), tuple(moved[i] for i in order))
 
 
 def _resolve(mention: Mention, exists: Callable[[str], bool]) -> tuple[str | None, int]:
     """The path that a mention means and where it ends, or None where it is no path."""
     path = mention.path
+    if is_url(path):
+        bare = path if mention.quoted else path.rstrip(_PUNCTUATION)
+        return bare, mention.end - (len(path) - len(bare))
     if mention.quoted or exists(os.path.expanduser(path)):
         return path, mention.end
     bare = path.rstrip(_PUNCTUATION)
@@ -119,7 +181,14 @@ def _resolve(mention: Mention, exists: Callable[[str], bool]) -> tuple[str | Non
     return None, mention.end
 
 
+def is_url(path: str) -> bool:
+    """Whether a path is an address on the web."""
+    return re.match(r"https?://[^/\s]", path, re.IGNORECASE) is not None
+
+
 def _looks_like_path(path: str) -> bool:
+    if _NEWEST.fullmatch(path):
+        return True
     if path.startswith(("/", "./", "../", "~")):
         return True
     if os.path.splitext(path)[1].lower() in PICTURE_SUFFIXES:

@@ -99,7 +99,7 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
         """What the first paint needs; `_furnish` adds the rest."""
         with Horizontal(id="body"), Vertical(id="main"):
             yield Transcript().data_bind(ChatScreen.figures, ChatScreen.sample)
-            yield Prompt().data_bind(ChatScreen.images)
+            yield Prompt()
 
     def on_mount(self) -> None:
         """Paint first, then do everything else."""
@@ -128,8 +128,9 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
         if self._draft_timer is not None:
             self._draft_timer.stop()
         self._draft_timer = self.set_timer(
-            _DRAFT_SECONDS, lambda: self.keep_draft(self.prompt.text, self.images)
+            _DRAFT_SECONDS, lambda: self.keep_draft(self.prompt.draft)
         )
+        self._choose_image()
 
     # ------------------------------------------------------------------ asking
 
@@ -140,11 +141,11 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
             await self._run_command(command, event.text)
         elif self._turn:
             self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
-        elif not event.text.strip() and not self.images:
+        elif not event.text.strip():
             self.prompt.say("Type a question, or attach a picture with @path")
         else:
             self._begin_turn()
-            self.prepare(event.text, self.images)
+            self.prepare(event.text, self.prompt.tokens(event.text))
 
     async def _run_command(self, command: commands.Command, typed: str) -> None:
         spec = commands.find(command.name)

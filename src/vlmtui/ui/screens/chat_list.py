@@ -15,9 +15,8 @@ class ChatList(ChatTurns):
         await self.transcript.show(event.thread)
         pictures = [image for stored in event.thread for image in stored.message.images]
         self._last_in_chat = pictures[-1] if pictures else None
-        if event.draft != Draft() and not self.prompt.text and not self.images:
-            self.prompt.text = event.draft.text
-            self.images = event.draft.images
+        if event.draft != Draft() and not self.prompt.text:
+            self.prompt.draft = event.draft
         self._choose_image()
         if event.warning is not None:
             await self.transcript.tell(event.warning.message, event.warning.hint, error=True)
@@ -30,5 +29,4 @@ class ChatList(ChatTurns):
 
     def command_new(self, _: str) -> None:
         """Begin a new chat."""
-        self.images = ()
         self.restore(new=True)

@@ -16,29 +16,22 @@ class ChatPictures(ChatTurns):
     _samples: tuple[Path, ...] = ()
 
     def on_chat_work_attached(self, event: ChatWork.Attached) -> None:
-        """Add pictures to the next message."""
-        self.images = (*self.images, *event.images)
+        """Put pictures into the next message."""
+        self.prompt.insert(event.images, event.instead)
         self._choose_image()
-        self.keep_draft(self.prompt.text, self.images)
+        self.keep_draft(self.prompt.draft)
 
     def on_chat_work_attach_failed(self, event: ChatWork.AttachFailed) -> None:
         """Tell it in place; the text stays."""
         if event.sending:
             self._settle()
-        elif not self.prompt.text:
+        elif event.left and not self.prompt.text:
             self.prompt.text = commands.image_line(event.left)
         self.prompt.say(event.error.message, event.error.hint, error=True)
 
-    def on_prompt_image_removed(self, event: Prompt.ImageRemoved) -> None:
-        """Take a picture away again."""
-        self.images = (*self.images[: event.index], *self.images[event.index + 1 :])
-        self._choose_image()
-        self.keep_draft(self.prompt.text, self.images)
-
     def on_prompt_path_chosen(self, event: Prompt.PathChosen) -> None:
         """A completed path becomes a picture at once."""
-        self.prompt.cut(event.start, event.end)
-        self.attach((event.path,))
+        self.attach((event.path,), event.written)
 
     def command_image(self, argument: str) -> None:
         """Attach pictures."""

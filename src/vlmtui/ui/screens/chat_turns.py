@@ -46,9 +46,6 @@ class ChatTurns(ChatWork):
 
     figures: reactive[Figures] = reactive(Figures())
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
-    images: reactive[tuple[ImagePart, ...]] = reactive[tuple[ImagePart, ...]](())
-    """Attached to the next message."""
-
     image: reactive[ImagePart | None] = reactive[ImagePart | None](None)
     """What the side pane shows: attached last, or else shown last in the chat."""
 
@@ -63,7 +60,7 @@ class ChatTurns(ChatWork):
         super().__init__(open_session)
         self._log_path = log
         self._answer: Answer | None = None
-        self._unsent: tuple[str, tuple[ImagePart, ...]] | None = None
+        self._unsent: str | None = None
         self._turn = False
         self._again = False
         self._left = False
@@ -81,6 +78,11 @@ class ChatTurns(ChatWork):
         """The upper part."""
         return self.query_one(Transcript)
 
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """Attached to the next message: what stands in the composer."""
+        return self.prompt.images
+
     def _choose_image(self) -> None:
         self.image = self.images[-1] if self.images else self._last_in_chat
 
@@ -88,11 +90,9 @@ class ChatTurns(ChatWork):
 
     def on_chat_work_prepared(self, event: ChatWork.Prepared) -> None:
         """Send; the text is kept until it is safely on disk."""
-        self._unsent = (event.typed, event.images)
-        # what was typed or attached in the meantime stays
-        self.prompt.take(event.typed)
-        self.images = tuple(image for image in self.images if image not in event.images)
-        self.ask(event.text, event.images)
+        self._unsent = event.typed
+        self.prompt.take(event.typed)  # what was typed or attached in the meantime stays
+        self.ask(event.draft.text, event.draft.images, event.draft.places)
 
     def _begin_turn(self) -> None:
         self._turn = True
@@ -185,10 +185,9 @@ class ChatTurns(ChatWork):
 
     async def _turn_failed(self, error: VlmtuiError) -> None:
         if self._unsent is not None:  # it never reached the disk: give it back
-            text, images = self._unsent
-            self._unsent = None
-            if not self.prompt.text and not self.images:
-                self.prompt.text, self.images = text, images
+            typed, self._unsent = self._unsent, None
+            if not self.prompt.text:
+                self.prompt.text = typed
             self.prompt.say(error.message, error.hint, error=True)
             return
         if self._answer is not None:
@@ -214,4 +213,4 @@ class ChatTurns(ChatWork):
         self._left = True
         if self._turn:
             self.figures = stopping(self.figures)
-        return self.close_session(self.prompt.text, self.images)
+        return self.close_session(self.prompt.draft)

@@ -21,7 +21,7 @@ from vlmtui.engine.base import Finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Draft, StoredMessage
-from vlmtui.ui import mentions
+from vlmtui.ui import mentions, references
 from vlmtui.ui.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -63,27 +63,33 @@ class ChatWork(Screen[None]):
     class Attached(Message):
         """Pictures were checked and copied."""
 
-        def __init__(self, images: Sequence[ImagePart]) -> None:
+        def __init__(self, images: Sequence[ImagePart], instead: str = "") -> None:
             super().__init__()
             self.images = tuple(images)
+            self.instead = instead
 
     class Prepared(Message):
         """A text can be sent: its mentions have become pictures."""
 
-        def __init__(self, typed: str, text: str, images: Sequence[ImagePart]) -> None:
+        def __init__(self, typed: str, draft: mentions.Draft) -> None:
             super().__init__()
             self.typed = typed
-            self.text = text
-            self.images = tuple(images)
+            self.draft = draft
 
     class AttachFailed(Message):
         """A picture can't be attached; those named before it were."""
 
         def __init__(
-            self, error: VlmtuiError, *, sending: bool = False, left: Sequence[str] = ()
+            self,
+            error: VlmtuiError,
+            path: str,
+            *,
+            sending: bool = False,
+            left: Sequence[str] = (),
         ) -> None:
             super().__init__()
             self.error = error
+            self.path = path
             self.sending = sending
             self.left = left
 
@@ -152,9 +158,9 @@ class ChatWork(Screen[None]):
         self._inbox.put(LoadEnded())
 
     @work(thread=True, exclusive=True, group="turn", exit_on_error=False)
-    def ask(self, text: str, images: tuple[ImagePart, ...]) -> None:
+    def ask(self, text: str, images: tuple[ImagePart, ...], places: tuple[int, ...] = ()) -> None:
         """Send a question."""
-        self._follow(self._session.send(text, images))
+        self._follow(self._session.send(text, images, places))
 
     @work(thread=True, exclusive=True, group="turn", exit_on_error=False)
     def answer_again(self) -> None:
@@ -175,27 +181,42 @@ class ChatWork(Screen[None]):
         self._inbox.put(TurnEnded())
 
     @work(thread=True, exclusive=True, group="attach", exit_on_error=False)
-    def attach(self, paths: Sequence[str]) -> None:
-        """Check pictures and copy them."""
+    def attach(self, paths: Sequence[str], instead: str = "") -> None:
+        """Check pictures and copy them.
+
+        Args:
+            paths: Paths, patterns, or `newest`.
+            instead: What they take the place of in the composer; nothing: the cursor's place.
+        """
         images: list[ImagePart] = []
-        try:
-            for path in paths:
-                images.append(self._session.attach(Path(path)))
-        except VlmtuiError as error:
-            self.post_message(self.AttachFailed(error, left=paths[len(images) :]))
+        for done, path in enumerate(paths):
+            try:
+                images += self._pictures(path)
+            except VlmtuiError as error:
+                left = [] if instead else paths[done:]
+                self.post_message(self.AttachFailed(error, path, left=left))
+                break
         if images:
-            self.post_message(self.Attached(images))
+            self.post_message(self.Attached(images, instead))
 
     @work(thread=True, exclusive=True, group="attach", exit_on_error=False)
-    def prepare(self, typed: str, images: tuple[ImagePart, ...]) -> None:
+    def prepare(self, typed: str, tokens: Sequence[mentions.Token]) -> None:
         """Turn the mentions of a text into pictures."""
-        draft = mentions.take_out(typed)
-        try:
-            new = [self._session.attach(Path(path)) for path in draft.paths]
-        except VlmtuiError as error:
-            self.post_message(self.AttachFailed(error, sending=True))
-        else:
-            self.post_message(self.Prepared(typed, draft.text, [*images, *new]))
+        found = list(tokens)
+        for mention in mentions.pictures(typed, tokens):
+            try:
+                images = self._pictures(mention.path)
+            except VlmtuiError as error:
+                self.post_message(self.AttachFailed(error, mention.path, sending=True))
+                return
+            start = mention.start
+            for image in images:
+                found.append(mentions.Token(start, mention.end, image))
+                start = mention.end
+        self.post_message(self.Prepared(typed, mentions.take_out(typed, found)))
+
+    def _pictures(self, reference: str) -> list[ImagePart]:
+        return [self._session.attach(Path(path)) for path in references.resolve(reference)]
 
     @work(thread=True, exclusive=True, group="restore", exit_on_error=False)
     def restore(
@@ -220,20 +241,20 @@ class ChatWork(Screen[None]):
             self.post_message(self.Restored(thread, kept, error, warning))
 
     @work(thread=True, exclusive=True, group="draft", exit_on_error=False)
-    def keep_draft(self, text: str, images: tuple[ImagePart, ...]) -> None:
+    def keep_draft(self, draft: Draft) -> None:
         """Keep what is in the composer."""
         try:
-            self._session.save_draft(text, images)
+            self._session.save_draft(draft.text, draft.images)
         except StorageError:
             return  # the next change tries again, and sending tells
 
     @work(thread=True, exclusive=True, group="close", exit_on_error=False)
-    def close_session(self, text: str, images: tuple[ImagePart, ...]) -> None:
+    def close_session(self, draft: Draft) -> None:
         """Save what is in the composer, stop what runs, and end the engine."""
         try:
             session = self._session
         except VlmtuiError:
             return
         with suppress(StorageError):
-            session.save_draft(text, images)
+            session.save_draft(draft.text, draft.images)
         session.close()

@@ -1,4 +1,4 @@
-"""What the path at the cursor could become: a short list above the composer."""
+"""What the word at the cursor could become: a short list above the composer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from textual.widgets import OptionList
 
 from vlmtui import printable
 from vlmtui.ui.completion import Candidate
+
+_NAME = 60
+"""Longest name in the list, in characters."""
 
 
 class Completions(OptionList, can_focus=False):
@@ -62,7 +65,8 @@ class Completions(OptionList, can_focus=False):
         if list(candidates) != list(self._candidates):
             self._candidates = candidates
             self.clear_options()
-            self.add_options([_row(candidate) for candidate in candidates])
+            width = max((len(each.name) for each in candidates if each.note), default=0)
+            self.add_options([_row(each, min(width, _NAME)) for each in candidates])
         self.highlighted = None
         self.set_class(bool(candidates), "filled")
 
@@ -82,6 +86,11 @@ class Completions(OptionList, can_focus=False):
         self.post_message(self.Chosen(self._candidates[event.option_index]))
 
 
-def _row(candidate: Candidate) -> Content:
-    name = printable.line(candidate.name, 60)
-    return Content.styled(name, "$secondary") if candidate.directory else Content(name)
+def _row(candidate: Candidate, width: int) -> Content:
+    name = Content.styled(
+        printable.line(candidate.name, _NAME), "$secondary" if candidate.directory else ""
+    )
+    if not candidate.note:
+        return name
+    gap = " " * (width - name.cell_length + 2)
+    return Content.assemble(name, gap, (printable.line(candidate.note), "$text-dim"))

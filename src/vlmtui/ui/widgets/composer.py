@@ -1,6 +1,7 @@
-"""Where a message is written: several lines, Enter sends.
+"""Where a message is written: several lines, Enter sends, pictures stand in it as tokens.
 
-Knows paths only as text: it says what is being typed and takes what should stand there instead.
+Knows paths only as text: it says what is being typed and takes what should stand there instead. A
+token (see `ui.tokens`) is passed over by the cursor and deleted as one.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.document._document import EditResult, Location, Selection
 from textual.keys import Keys
 from textual.message import Message
 from textual.reactive import var
@@ -19,10 +22,22 @@ from textual.widgets import TextArea
 
 from vlmtui import printable
 from vlmtui.ui import keymap
+from vlmtui.ui.mentions import Token
+from vlmtui.ui.tokens import Tokens
 
 # Terminals send Alt+Enter as escape and return, which Textual reads as plain Enter: a half-written
 # message would be sent. Ctrl+J, the other key for a new line, is what it means here.
 ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))  # type: ignore[attr-defined]
+
+
+FOLDED = 8_000
+"""A longer text that is pasted becomes one token: laying out megabytes would stop the keyboard."""
+
+MOST_PASTED = 2_000_000
+"""Characters. A longer text is refused: no context has room for it."""
+
+_STYLED = 20_000
+"""Characters of a line beyond which no tokens are looked for in it."""
 
 
 def _editing() -> list[BindingType]:
@@ -57,8 +72,13 @@ class Composer(TextArea, inherit_bindings=False):
         & .text-area--placeholder {
             color: $text-dim;
         }
+        & .composer--token {
+            background: $primary 25%;
+            color: $foreground;
+        }
     }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"composer--token"}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", id="composer.send"),
@@ -77,8 +97,19 @@ class Composer(TextArea, inherit_bindings=False):
             super().__init__()
             self.text = text
 
-    class BackspacedAtStart(Message):
-        """Backspace was pressed where there is nothing before the cursor."""
+    class Pasted(Message):
+        """Text came from the clipboard, or from a file that was dropped; it stands in the text."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class PasteRefused(Message):
+        """What was pasted is too long."""
+
+        def __init__(self, characters: int) -> None:
+            super().__init__()
+            self.characters = characters
 
     class CompletionWanted(Message):
         """Tab was pressed."""
@@ -91,6 +122,7 @@ class Composer(TextArea, inherit_bindings=False):
             self.step = step
 
     def __init__(self, *, id: str | None = None) -> None:
+        self.tokens = Tokens()
         super().__init__(
             id=id,
             soft_wrap=True,
@@ -117,14 +149,56 @@ class Composer(TextArea, inherit_bindings=False):
 
     def put(self, text: str) -> str:
         """Replace everything, with the cursor at the end; can be undone. Returns what is there."""
-        self.replace(printable.prose(text), (0, 0), self.document.end)
+        self.history.checkpoint()
+        self.replace(self._folded(printable.prose(text)), (0, 0), self.document.end)
         self.move_cursor(self.document.end)
         return self.text
 
     def put_between(self, start: int, end: int, text: str) -> None:
         """Replace a part, given by indices into `text`, with the cursor behind it."""
+        self.history.checkpoint()
         result = self.replace(text, self._location(start), self._location(end))
         self.move_cursor(result.end_location)
+
+    def put_instead(self, old: str, new: str) -> bool:
+        """Replace what stands in the text by something else; the cursor stays where it is.
+
+        Of several places the one nearest to the cursor is meant. False when it isn't there.
+        """
+        text, cursor = self.text, self.cursor_index
+        if not old or old not in text:
+            return False
+        starts = [i for i in range(len(text)) if text.startswith(old, i)]
+        start = min(starts, key=lambda index: abs(index + len(old) - cursor))
+        self.history.checkpoint()
+        end = start + len(old)
+        new += "" if text[end:] else " "
+        result = self.replace(new, self._location(start), self._location(end))
+        if start <= cursor <= end:
+            self.move_cursor(result.end_location)
+        self.history.checkpoint()
+        return True
+
+    def put_at_cursor(self, token: str) -> None:
+        """Put a token where the cursor is, with spaces where it would touch a word."""
+        index = self.cursor_index
+        before, after = self.text[index - 1 : index], self.text[index : index + 1]
+        space = " " if before and not before.isspace() and before not in "([{" else ""
+        tail = "" if after.isspace() else " "
+        self.put_between(index, index, f"{space}{token}{tail}")
+
+    def _folded(self, text: str) -> str:
+        """A text whose long parts, between its pictures, are tokens."""
+        if len(text) <= FOLDED:
+            return text
+        pieces: list[str] = []
+        done = 0
+        for token in (*self.tokens.find(text), Token(len(text), len(text), "")):
+            piece = text[done : token.start]
+            pieces.append(self.tokens.of_text(piece) if len(piece) > FOLDED else piece)
+            pieces.append(text[token.start : token.end])
+            done = token.end
+        return "".join(pieces)
 
     def _location(self, index: int) -> tuple[int, int]:
         row = 0
@@ -155,13 +229,6 @@ class Composer(TextArea, inherit_bindings=False):
         """Complete the path at the cursor."""
         self.post_message(self.CompletionWanted())
 
-    def action_delete_left(self) -> None:
-        """Delete to the left, or tell that there is nothing."""
-        if self.cursor_location == (0, 0) and self.selection.is_empty:
-            self.post_message(self.BackspacedAtStart())
-        else:
-            super().action_delete_left()
-
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up, in the list of completions when one is open."""
         if self.choosing and not select:
@@ -180,5 +247,65 @@ class Composer(TextArea, inherit_bindings=False):
         # what is pasted may come from anywhere, a web page with escape sequences included
         event.prevent_default()
         event.stop()
-        if result := self._replace_via_keyboard(printable.prose(event.text), *self.selection):
+        if len(event.text) > MOST_PASTED:
+            self.post_message(self.PasteRefused(len(event.text)))
+            return
+        text = printable.prose(event.text)
+        self.history.checkpoint()
+        if result := self._replace_via_keyboard(self._folded(text), *self.selection):
             self.move_cursor(result.end_location)
+            self.history.checkpoint()
+            self.post_message(self.Pasted(text))
+
+    # ------------------------------------------------------------------ tokens
+
+    def get_line(self, line_index: int) -> Text:
+        """A line with its tokens marked."""
+        line = super().get_line(line_index)
+        if len(line.plain) <= _STYLED:
+            style = self.get_component_rich_style("composer--token")
+            for token in self.tokens.find(line.plain):
+                line.stylize(style, token.start, token.end)
+        return line
+
+    def validate_selection(self, selection: Selection) -> Selection:
+        """Keep the cursor out of tokens: it passes over them."""
+        before = self.selection
+        return Selection(
+            self._outside(selection.start, before.start), self._outside(selection.end, before.end)
+        )
+
+    def _outside(self, location: Location, before: Location) -> Location:
+        row, column = location
+        for start, end in self._token_columns(row):
+            if not start < column < end:
+                continue
+            if before == (row, start):
+                return (row, end)
+            if before == (row, end):
+                return (row, start)
+            return (row, start if column - start < end - column else end)
+        return location
+
+    def _token_columns(self, row: int) -> list[tuple[int, int]]:
+        if row >= self.document.line_count:
+            return []
+        line = self.document.get_line(row)
+        return [(token.start, token.end) for token in self.tokens.find(line[:_STYLED])]
+
+    def _whole(self, start: Location, end: Location) -> tuple[Location, Location]:
+        """A range that has no half token at its ends."""
+        (top, first), (bottom, last) = sorted((start, end))
+        for left, right in self._token_columns(top):
+            first = left if left < first < right else first
+        for left, right in self._token_columns(bottom):
+            last = right if left < last < right else last
+        return (top, first), (bottom, last)
+
+    def _delete_via_keyboard(self, start: Location, end: Location) -> EditResult | None:
+        return super()._delete_via_keyboard(*self._whole(start, end))
+
+    def _replace_via_keyboard(
+        self, insert: str, start: Location, end: Location
+    ) -> EditResult | None:
+        return super()._replace_via_keyboard(insert, *self._whole(start, end))

@@ -1,7 +1,8 @@
-"""The lower part of the chat: attached pictures, completions, a hint, and the composer.
+"""The lower part of the chat: completions, a hint, and the composer.
 
 Decides what a key means there. What it can't decide by itself (is this file a picture, may a
-message be sent now) it posts, and it takes the answer as `images`, `say` and `text`.
+message be sent now, what was asked before) it posts, and it takes the answer as calls: `insert`,
+`say`, `offer`, `text`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.reactive import reactive
 from textual.widgets import TextArea
 
 from vlmtui.messages import ImagePart
-from vlmtui.ui import commands, completion
-from vlmtui.ui.completion import Candidate, Fragment
-from vlmtui.ui.widgets.attachments import Attachments, Chip
+from vlmtui.messages import Message as Said
+from vlmtui.storage.records import Draft
+from vlmtui.ui import commands, completion, units
+from vlmtui.ui.completion import Candidate, Fragment, Kind
+from vlmtui.ui.mentions import Token
 from vlmtui.ui.widgets.completions import Completions
 from vlmtui.ui.widgets.composer import Composer
 from vlmtui.ui.widgets.hint import Hint
@@ -34,8 +36,6 @@ class Prompt(Vertical):
     }
     """
 
-    images: reactive[tuple[ImagePart, ...]] = reactive[tuple[ImagePart, ...]](())
-
     class Submitted(Message):
         """The user wants this sent, or done if it is a command."""
 
@@ -44,27 +44,27 @@ class Prompt(Vertical):
             self.text = text
 
     class PathChosen(Message):
-        """A path was completed to a file; it stands in the text between two indices."""
+        """A path was completed to a file; it stands in the text as it is written."""
 
-        def __init__(self, path: str, start: int, end: int) -> None:
+        def __init__(self, path: str, written: str) -> None:
             super().__init__()
             self.path = path
-            self.start = start
-            self.end = end
-
-    class ImageRemoved(Message):
-        """An attached picture is not wanted any more."""
-
-        def __init__(self, index: int) -> None:
-            super().__init__()
-            self.index = index
+            self.written = written
 
     class Edited(Message):
-        """The text has changed."""
+        """The text has changed, and with it maybe the pictures in it."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
+
+    class ChoicesWanted(Message):
+        """What the argument of a command can be is to be `offer`ed."""
+
+        def __init__(self, fragment: Fragment, tab: bool) -> None:
+            super().__init__()
+            self.fragment = fragment
+            self.tab = tab
 
     class Completed(Message):
         """Candidates for what is being typed."""
@@ -88,19 +88,40 @@ class Prompt(Vertical):
         self.call_after_refresh(self._furnish)
 
     async def _furnish(self) -> None:
-        attachments = Attachments().data_bind(Prompt.images)
-        await self.mount(attachments, self._completions, self._hint, before=self._composer)
+        await self.mount(self._completions, self._hint, before=self._composer)
 
     # ------------------------------------------------------------------ for the screen
 
     @property
     def text(self) -> str:
-        """What is in the composer."""
+        """What is in the composer, with tokens for pictures and long texts."""
         return self._composer.text
 
     @text.setter
     def text(self, text: str) -> None:
         self._put = self._composer.put(text)
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """The pictures in the composer."""
+        return self._composer.tokens.images(self.text)
+
+    @property
+    def draft(self) -> Draft:
+        """What is in the composer, as it is kept on disk."""
+        return Draft(self._composer.tokens.unfold(self.text), self.images)
+
+    @draft.setter
+    def draft(self, draft: Draft) -> None:
+        self.text = self._composer.tokens.adopt(draft.text, draft.images)
+
+    def tokens(self, text: str) -> list[Token]:
+        """The tokens in a text that was in the composer."""
+        return self._composer.tokens.find(text)
+
+    def write_again(self, message: Said) -> None:
+        """Have a message of the user in the composer, its pictures where they were."""
+        self.text = self._composer.tokens.of_message(message)
 
     def focus_composer(self, typed: str = "") -> None:
         """Go on typing, with a character that was typed elsewhere."""
@@ -111,17 +132,31 @@ class Prompt(Vertical):
 
     def take(self, text: str) -> None:
         """Take what was submitted out of the composer; what was typed since stays."""
-        self.text = self.text.removeprefix(text)
+        lead = self.text[: self._composer.tokens.lead(self.text)]
+        if lead and not text.startswith(lead) and self.text.startswith(lead + text):
+            self.text = lead + self.text[len(lead) + len(text) :]
+        else:
+            self.text = self.text.removeprefix(text)
 
-    def cut(self, start: int, end: int) -> None:
-        """Take a part out of the text, given by indices, and the space before it."""
-        if self.text[start - 1 : start] == " " and not self.text[end:].strip():
-            start -= 1
-        self._composer.put_between(start, end, "")
+    def insert(self, images: Sequence[ImagePart], instead: str = "") -> None:
+        """Put pictures where the cursor is, or in the place of what is written."""
+        tokens = " ".join(map(self._composer.tokens.of_image, images))
+        if not tokens:
+            return
+        if not instead or not self._composer.put_instead(instead, tokens):
+            self._composer.put_at_cursor(tokens)
+        self._put = self.text
 
     def say(self, message: str = "", advice: str = "", *, error: bool = False) -> None:
         """Tell something in place; nothing takes it away."""
         self._hint.say(message, advice, error=error)
+
+    def offer(self, fragment: Fragment, choices: Sequence[commands.Choice], tab: bool) -> None:
+        """Offer what an argument can be."""
+        typed = fragment.path.lower()
+        fitting = [choice for choice in choices if choice.value.lower().startswith(typed)]
+        rows = [Candidate(choice.value, choice.value, note=choice.note) for choice in fitting]
+        self.post_message(self.Completed(fragment, rows, tab))
 
     def close_list(self) -> bool:
         """Close the list of completions; False when there was none."""
@@ -142,7 +177,7 @@ class Prompt(Vertical):
             return
         self.say()
         fragment = self._fragment()
-        if fragment is None or (not fragment.path and not self._after_at(fragment)):
+        if fragment is None or (fragment.kind is Kind.PATH and not fragment.path):
             self.close_list()
         else:
             self._look_up(fragment, tab=False)
@@ -150,37 +185,32 @@ class Prompt(Vertical):
     @on(Composer.Submitted)
     def _enter(self, event: Composer.Submitted) -> None:
         event.stop()
-        chosen = self._completions.chosen
-        fragment = self._fragment()
+        chosen, fragment = self._completions.chosen, self._fragment()
         if chosen is not None and fragment is not None:
             self._take(chosen, fragment)
-            return
+            if not (fragment.kind is Kind.COMMAND and not chosen.path.endswith(" ")):
+                return  # a command that takes no argument is done at once
         self.close_list()
-        self.post_message(self.Submitted(event.text))
+        text = self.text
+        behind = text[self._composer.tokens.lead(text) :]
+        self.post_message(self.Submitted(behind if commands.parse(behind) else text))
 
-    @on(Composer.BackspacedAtStart)
-    def _backspace(self, event: Composer.BackspacedAtStart) -> None:
+    @on(Composer.PasteRefused)
+    def _paste_refused(self, event: Composer.PasteRefused) -> None:
         event.stop()
-        if self.images:
-            self.post_message(self.ImageRemoved(len(self.images) - 1))
-
-    @on(Chip.Removed)
-    def _chip_removed(self, event: Chip.Removed) -> None:
-        event.stop()
-        self.focus_composer()
-        self.post_message(self.ImageRemoved(event.index))
+        self.say(
+            f"That is {units.size(event.characters)} of text, more than a model can read",
+            "Paste the part that matters",
+            error=True,
+        )
 
     # ------------------------------------------------------------------ completing
 
     @on(Composer.CompletionWanted)
     def _tab(self, event: Composer.CompletionWanted) -> None:
         event.stop()
-        composer = self._composer
-        command = commands.complete(composer.text)
         fragment = self._fragment()
-        if command is not None:
-            composer.put(command)
-        elif fragment is not None:
+        if fragment is not None:
             self._look_up(fragment, tab=True)
         else:
             self.screen.focus_next()
@@ -198,30 +228,50 @@ class Prompt(Vertical):
             self._take(event.candidate, fragment)
         self.focus_composer()
 
-    @work(thread=True, exclusive=True, group="completion", exit_on_error=False)
     def _look_up(self, fragment: Fragment, tab: bool) -> None:
+        if fragment.kind is Kind.COMMAND:
+            specs = commands.beginning_with(fragment.path)
+            self.post_message(self.Completed(fragment, [_command(spec) for spec in specs], tab))
+        elif fragment.kind is not Kind.ARGUMENT:
+            self._look_for_paths(fragment, tab)
+        elif (spec := commands.find(fragment.command)) is not None and spec.choices:
+            self.post_message(self.ChoicesWanted(fragment, tab))
+        else:
+            self.close_list()
+
+    @work(thread=True, exclusive=True, group="completion", exit_on_error=False)
+    def _look_for_paths(self, fragment: Fragment, tab: bool) -> None:
         self.post_message(self.Completed(fragment, completion.candidates(fragment.path), tab))
 
     @on(Completed)
     def _completed(self, event: Completed) -> None:
         event.stop()
-        if event.fragment != self._fragment():
+        fragment, completions = event.fragment, self._completions
+        if fragment != self._fragment():
             return  # typed on since
-        completions = self._completions
-        if event.tab and completions.chosen is not None:
+        if event.tab and completions.chosen is not None and fragment.kind is not Kind.COMMAND:
             completions.step(1)
             return
-        if event.tab and self._extend(event.fragment, event.candidates):
+        if event.tab and self._extend(fragment, event.candidates):
             return
         completions.offer(event.candidates)
         self._composer.choosing = bool(event.candidates)
-        if event.tab and event.candidates:
+        whole = any(each.path.strip() == fragment.path for each in event.candidates)
+        if event.candidates and (event.tab or (fragment.kind is Kind.COMMAND and not whole)):
             completions.step(1)
         elif event.tab:
-            self.say(f'No picture begins with "{event.fragment.path}"')
+            self._nothing_begins_with(fragment)
+
+    def _nothing_begins_with(self, fragment: Fragment) -> None:
+        kinds = {Kind.COMMAND: "command", Kind.ARGUMENT: "choice"}
+        self.say(f'No {kinds.get(fragment.kind, "picture")} begins with "{fragment.path}"')
 
     def _extend(self, fragment: Fragment, candidates: Sequence[Candidate]) -> bool:
         """Complete as far as it is clear; False when that is nowhere."""
+        chosen = self._completions.chosen
+        if fragment.kind is Kind.COMMAND and chosen is not None and chosen in candidates:
+            self._take(chosen, fragment)
+            return True
         if len(candidates) == 1:
             self._take(candidates[0], fragment)
             return True
@@ -233,23 +283,29 @@ class Prompt(Vertical):
 
     def _take(self, candidate: Candidate, fragment: Fragment) -> None:
         whole = not candidate.directory
-        end = self._write(fragment, candidate.path, whole=whole)
+        written = self._write(fragment, candidate.path, whole=whole)
         self.close_list()
         if not whole:
             return
-        if self._after_at(fragment):
-            self.post_message(self.PathChosen(candidate.path, fragment.start - 1, end))
-        else:
+        self._put = self.text  # complete: nothing more to look up
+        if fragment.kind is Kind.MENTION:
+            self.post_message(self.PathChosen(candidate.path, "@" + written))
+        elif fragment.kind is Kind.PATH:
             self._composer.insert(" ")
 
-    def _after_at(self, fragment: Fragment) -> bool:
-        return self.text[fragment.start - 1 : fragment.start] == "@"
-
-    def _write(self, fragment: Fragment, path: str, *, whole: bool) -> int:
-        written = completion.spell(path, fragment.quote, whole=whole)
+    def _write(self, fragment: Fragment, path: str, *, whole: bool) -> str:
+        written = path
+        if fragment.kind in (Kind.MENTION, Kind.PATH):
+            written = completion.spell(path, fragment.quote, whole=whole)
         self._composer.put_between(fragment.start, fragment.end, written)
-        return fragment.start + len(written)
+        return written
 
     def _fragment(self) -> Fragment | None:
         composer = self._composer
-        return completion.fragment(composer.text, composer.cursor_index)
+        text = composer.text
+        return completion.fragment(text, composer.cursor_index, composer.tokens.lead(text))
+
+
+def _command(spec: commands.Spec) -> Candidate:
+    line = f"/{spec.name} {spec.arguments}".rstrip()
+    return Candidate(f"/{spec.name}" + (" " if spec.arguments else ""), line, note=spec.summary)
