@@ -308,3 +308,17 @@ def test_names_of_user_and_machine_are_taken_out(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bundle.socket, "gethostname", lambda: "jetson-lab")
     cleaned = bundle.without_secrets("somebody@jetson-lab:/srv/somebody/x")
     assert cleaned == "(user)@(host):/srv/(user)/x"
+
+
+def test_a_measured_bandwidth_is_kept_for_this_machine(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vlmtui.hardware import bandwidth
+
+    assert of(memory.findings(), "bandwidth").status == "info"
+    real = bandwidth.measure
+    monkeypatch.setattr(bandwidth, "measure", lambda _: real(0.05, 1 << 20))
+    assert run(["doctor", "--bandwidth"]) == 0
+    assert "as the processor reads it" in capsys.readouterr().out
+    monkeypatch.setattr(bandwidth, "_machine", lambda: "another")
+    assert bandwidth.known(None) is None

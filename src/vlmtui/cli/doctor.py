@@ -15,19 +15,27 @@ import click
     metavar="FILE.zip",
     help="Also write a ZIP file for a report: findings, logs, settings; no chats, no secrets.",
 )
-def doctor(as_json: bool, bundle: str | None) -> int:
+@click.option(
+    "--bandwidth",
+    is_flag=True,
+    help="Measure how fast the processor reads memory, and keep it: it bounds tokens per second.",
+)
+def doctor(as_json: bool, bundle: str | None, bandwidth: bool) -> int:
     r"""Look at this machine: what vlmtui needs, what is there, what to do.
 
     \b
     Looks at the board and its system, CUDA and how llama.cpp was built, memory and disk, the
-    terminal, and vlmtui's own files. Changes nothing.
+    terminal, and vlmtui's own files. Changes nothing; --bandwidth writes one small file.
 
     Exit codes: 0 all that is needed is there, 1 something can't work, 2 usage.
     """
     from pathlib import Path
 
     from vlmtui import doctor as examination
+    from vlmtui.hardware.bandwidth import keep, measure
 
+    if bandwidth:
+        keep(measure(3.0))
     findings = examination.examine()
     if as_json:
         print(examination.as_json(findings))

@@ -9,7 +9,7 @@ from pathlib import Path
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import StorageError
-from vlmtui.hardware import jetson
+from vlmtui.hardware import bandwidth, jetson
 from vlmtui.hardware.sysroot import Sysroot
 
 TOPIC = "memory and disk"
@@ -32,6 +32,7 @@ def findings() -> list[Finding]:
     if "MemTotal" in sizes and "MemAvailable" in sizes:
         found.append(_free(sizes["MemAvailable"], sizes["MemTotal"]))
         found += _swap(root, sizes)
+    found.append(_bandwidth(root))
     found.append(_disk())
     return found
 
@@ -78,6 +79,16 @@ def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
             )
         ]
     return [Finding(TOPIC, "swap", "ok" if swap else "info", value)]
+
+
+def _bandwidth(root: Sysroot) -> Finding:
+    known = bandwidth.known(root.text("/proc/device-tree/model"))
+    if known is None:
+        return Finding(
+            TOPIC, "bandwidth", "info", "unknown", "`vlmtui doctor --bandwidth` measures it"
+        )
+    origin = "from a table of boards" if known.origin == "table" else "as the processor reads it"
+    return Finding(TOPIC, "bandwidth", "ok", f"{known.bytes_per_s / 1e9:.1f} GB/s, {origin}")
 
 
 def _disk() -> Finding:

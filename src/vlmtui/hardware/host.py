@@ -6,12 +6,17 @@ it. This module knows no GPU.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui.hardware.base import Figures
+from vlmtui.hardware.sysroot import text
 
 if TYPE_CHECKING:
     import psutil
+
+_PEAK = re.compile(r"^VmHWM:\s+([0-9]+) kB", re.MULTILINE)
 
 
 class HostProbe:
@@ -54,3 +59,9 @@ class HostProbe:
         if self._engine is None or self._engine.pid != pid:
             self._engine = self._psutil.Process(pid)
         return self._engine
+
+
+def peak_rss(pid: int | None) -> int | None:
+    """Most main memory that a running process ever held, in bytes; None where nobody can tell."""
+    found = _PEAK.search(text(Path(f"/proc/{pid}/status")) or "") if pid is not None else None
+    return int(found[1]) * 1024 if found else None

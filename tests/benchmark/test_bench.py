@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from vlmtui.benchmark import report as reports
+from vlmtui.benchmark.result import Decode, Machine, ModelResult, Report, Spread, load_report
+from vlmtui.cli import run
+from vlmtui.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+MACHINE = Machine(
+    board="NVIDIA Jetson Orin Nano",
+    system="Ubuntu 22.04, aarch64",
+    jetpack="36.4.3",
+    power_mode="25W",
+    processor="6 cores",
+    memory_bytes=8_000_000_000,
+    gpu="Jetson",
+    bandwidth_gb_s=68.0,
+    bandwidth_origin="table",
+    versions={"vlmtui": "0.1.0"},
+)
+
+
+def result(name: str, speed: float) -> ModelResult:
+    return ModelResult(
+        name=name,
+        description="llama 7B Q4_K",
+        size_bytes=4_080_000_000,
+        context=4096,
+        gpu=True,
+        load_s=Spread((2.0, 1.0, 3.0)),
+        decode=(Decode(64, Spread((speed, speed + 1, speed - 1))),),
+        power_w=14.5,
+        joules_per_token=0.7,
+    )
+
+
+def report(*models: ModelResult) -> Report:
+    return Report(MACHINE, models, 0.0)
+
+
+def test_the_demo_model_is_measured_through_its_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--quick", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (model,) = told["models"]
+    assert model["name"] == "demo"
+    assert model["image_tokens"] == 81
+    assert model["encode_s"]["values"][0] > 0
+    assert model["decode"][0]["tokens_per_s"]["values"][0] > 0
+    assert model["follow_up_s"]["values"][0] > 0
+    assert model["peak_memory_bytes"] > 10_000_000
+    assert model["joules_per_token"] is None or model["joules_per_token"] >= 0
+    assert told["machine"]["versions"]["llama-cpp-python"]
+
+
+def test_every_picture_is_encoded_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--repeat", "2", "--json"]) == 0
+    (model,) = json.loads(capsys.readouterr().out)["models"]
+    assert len(model["encode_s"]["values"]) == 2
+    assert min(model["encode_s"]["values"]) > 0
+
+
+def test_two_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--quick", "--json"]) == 0
+    before = tmp_path / "before.json"
+    before.write_text(capsys.readouterr().out)
+    assert run(["bench", "--quick", "--compare", str(before)]) == 0
+    shown = capsys.readouterr().out
+    assert "decode 32, tok/s" in shown
+    assert "×" in shown
+
+
+def test_the_table_names_the_machine_and_has_a_column_for_each_model() -> None:
+    shown = reports.as_markdown(report(result("llava", 16.0), result("qwen", 30.0)))
+    assert "NVIDIA Jetson Orin Nano, L4T 36.4.3, 25W" in shown
+    assert "68 GB/s (table)" in shown
+    (row,) = [line for line in shown.splitlines() if "decode 64" in line]
+    assert "16 (15–17)" in row
+    assert "30 (29–31)" in row
+
+
+def test_what_was_not_measured_has_no_row() -> None:
+    shown = reports.as_markdown(report(result("llava", 16.0)))
+    assert "encode a picture" not in shown
+    assert "14.5" in shown
+
+
+def test_the_plot_has_a_bar_for_each_model_as_long_as_it_is_fast() -> None:
+    shown = reports.as_plot(report(result("slow", 10.0), result("fast", 40.0)))
+    slow, fast = (line.count("█") for line in shown.splitlines()[1:])
+    assert fast == 4 * slow
+
+
+def test_csv_has_a_line_for_each_figure() -> None:
+    rows = list(csv.DictReader(io.StringIO(reports.as_csv(report(result("a, b", 16.0))))))
+    (decode,) = [row for row in rows if row["figure"] == "decode 64, tok/s"]
+    assert (decode["model"], decode["median"], decode["low"], decode["high"]) == (
+        "a, b",
+        "16.0",
+        "15.0",
+        "17.0",
+    )
+
+
+def test_a_comparison_says_when_the_machines_differ() -> None:
+    other = msgspec.structs.replace(MACHINE, power_mode="15W")
+    before = Report(other, (result("llava", 8.0),), 0.0)
+    shown = reports.as_comparison(before, report(result("llava", 16.0)))
+    assert "different machines" in shown
+    assert "2.00×" in shown
+
+
+def test_a_report_survives_being_written_and_read(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_bytes(msgspec.json.encode(report(result("llava", 16.0))))
+    assert load_report(path) == report(result("llava", 16.0))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"not json", b'{"machine": 3}'])
+def test_something_else_is_no_report(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "report.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="no report"):
+        load_report(path)
+
+
+def test_wrong_wishes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--json", "--csv"]) == 2
+    assert run(["bench", "--compare", str(tmp_path / "none.json")]) == 2
+    assert run(["bench", "--image", str(tmp_path / "none.png"), "--quick"]) == 2
+    assert run(["bench", "--model", "no-such-model"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
