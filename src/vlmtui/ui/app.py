@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -19,8 +20,10 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import themes
 from vlmtui.ui.app_keys import AppKeys
+from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.screens.chat_work import ChatWork
+from vlmtui.ui.screens.too_small import TooSmallScreen, too_small
 from vlmtui.ui.terminal import TerminalDriver
 from vlmtui.ui.themes import LoadedThemes
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 10.0
 """Longest time that leaving waits for the engine; then the process ends and takes it along."""
+
+_TITLE = 60
+"""Longest title of a chat in the window's, in characters."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -84,6 +90,7 @@ class VlmtuiApp(AppKeys):
         samples: Sequence[Path] = (),
         keys: Mapping[str, str] | None = None,
         config: Path | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -97,6 +104,7 @@ class VlmtuiApp(AppKeys):
             samples: Pictures to offer for a first try.
             keys: Keys by the ids of bindings, instead of the default ones.
             config: The settings file, for complaints about it.
+            memory: How the user left the screen; None remembers nothing.
         """
         super().__init__(driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
@@ -111,7 +119,9 @@ class VlmtuiApp(AppKeys):
         self._unknown_theme = theme not in self.available_themes
         self.theme = themes.DEFAULT if self._unknown_theme else theme
         self._wanted_theme = theme
-        self._chat = ChatScreen(open_session, model=model, log=log, samples=tuple(samples))
+        self._chat = ChatScreen(
+            open_session, model=model, log=log, samples=tuple(samples), memory=memory
+        )
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that don't have them."""
@@ -144,6 +154,17 @@ class VlmtuiApp(AppKeys):
         if self._make_monitor is not None:
             self._monitor = self._make_monitor(self._post_snapshot)
             self._monitor.start()
+
+    def watch_sub_title(self, chat: str) -> None:
+        """Name the terminal's window after the chat."""
+        if isinstance(self._driver, TerminalDriver):
+            title = printable.line(chat, _TITLE)
+            self._driver.name_window(f"{title} – {self.TITLE}" if title else self.TITLE)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Below a certain size there is nothing but the wish for a larger one."""
+        if too_small(event.size) and not isinstance(self.screen, TooSmallScreen):
+            self.push_screen(TooSmallScreen())
 
     def _post_snapshot(self, snapshot: Snapshot) -> None:
         self.post_message(self.SnapshotTaken(snapshot))

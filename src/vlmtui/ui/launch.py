@@ -20,6 +20,7 @@ from vlmtui.hardware.base import Snapshot
 from vlmtui.models import library
 from vlmtui.settings import Settings
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
+from vlmtui.ui.remembered import memory
 from vlmtui.ui.themes import load_themes
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
         theme=settings.theme,
         model=backstage.load.name,
         log=engine_log(),
+        memory=memory(),
         samples=_samples() if backstage.load.name == library.DEMO else (),
         keys=settings.keys,
         config=paths.config_path(),

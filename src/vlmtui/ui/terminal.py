@@ -1,4 +1,4 @@
-"""The terminal that Textual draws on, made to survive its own end.
+"""The terminal that Textual draws on, made to survive its own end, and with a title.
 
 When a terminal goes away (a closed window, a lost SSH connection), writing to it fails. That kills
 Textual's writing thread, its queue fills up, and the application hangs before it could save all.
@@ -6,13 +6,19 @@ Textual's writing thread, its queue fills up, and the application hangs before i
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from vlmtui import printable
+
 if TYPE_CHECKING:
     from typing import TextIO
+
+_WITHOUT_TITLE = frozenset({"", "dumb", "linux"})
+_LONGEST_TITLE = 80
 
 
 class HangupSafe:
@@ -37,8 +43,34 @@ class HangupSafe:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver on a `HangupSafe` file."""
+    """Textual's driver on a `HangupSafe` file, which also names the terminal's window."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._file = HangupSafe(self._file)  # type: ignore[assignment, arg-type]
+        self._title = ""
+        # The Linux console and dumb terminals have no title, and may print what they are told.
+        self._has_title = os.environ.get("TERM", "") not in _WITHOUT_TITLE
+
+    def name_window(self, title: str) -> None:
+        """Name the window, or the pane of tmux, until the application is left."""
+        self._title = printable.line(title, _LONGEST_TITLE)
+        if self._writer_thread is not None:
+            self._write_title()
+
+    def start_application_mode(self) -> None:
+        """Put the title of before aside: the terminal keeps a stack of them."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._has_title and self._writer_thread is not None:
+            self.write("\x1b[22;2t")
+            self._write_title()
+
+    def stop_application_mode(self) -> None:
+        """Give the title of before back."""
+        if self._has_title and self._writer_thread is not None:
+            self.write("\x1b[23;2t")
+        super().stop_application_mode()
+
+    def _write_title(self) -> None:
+        if self._has_title and self._title:
+            self.write(f"\x1b]2;{self._title}\x07")

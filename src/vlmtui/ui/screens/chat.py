@@ -1,8 +1,8 @@
 """The chat screen: its panes, and what happens when something is typed.
 
 What can be done on it is in a module each: `chat_pictures`, `chat_figures`, `chat_messages`,
-`chat_list`. A slash command `/name` is a method `command_name` of one of them, which gets the rest
-of the line.
+`chat_list`, `chat_panes`. A slash command `/name` is a method `command_name` of one of them, which
+gets the rest of the line.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.timer import Timer
+from textual.widget import Widget
 
 from vlmtui.ui import commands
 from vlmtui.ui.figures import stopping
+from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat_list import ChatList
 from vlmtui.ui.screens.chat_messages import ChatMessages
+from vlmtui.ui.screens.chat_panes import ChatPanes
 from vlmtui.ui.screens.chat_pictures import ChatPictures
+from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.prompt import Prompt
 from vlmtui.ui.widgets.transcript import Transcript
 
@@ -32,29 +36,33 @@ if TYPE_CHECKING:
 _DRAFT_SECONDS = 0.5
 
 
-class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
+class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList, ChatPanes):
     """The screen that vlmtui opens."""
 
     DEFAULT_CSS = """
     ChatScreen {
         & #body {
             height: 1fr;
+            layers: base drawer;
         }
         & #main {
             width: 1fr;
             height: 1fr;
         }
-        & StatusStrip {
+        &.-low #title {
             display: none;
         }
-        &.-narrow SidePane {
-            display: none;
+        & .pane.-over {
+            layer: drawer;
+            background: $surface;
         }
-        &.-narrow StatusStrip {
-            display: block;
+        & .pane.chats.-over {
+            dock: left;
+            border-right: solid $primary;
         }
-        &.-huge SidePane {
-            width: 48;
+        & .pane.side.-over {
+            dock: right;
+            border-left: solid $primary;
         }
     }
     """
@@ -76,6 +84,7 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
         model: str = "",
         log: Path | None = None,
         samples: tuple[Path, ...] = (),
+        memory: Memory | None = None,
     ) -> None:
         """Make the screen.
 
@@ -84,8 +93,11 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
             model: What the user calls the model that will be loaded.
             log: Where the engine writes its log.
             samples: Pictures to offer for a first try.
+            memory: How the user left the screen; None remembers nothing.
         """
         super().__init__(open_session, model=model, log=log)
+        self._columns = 0
+        self.memory = memory if memory is not None else Memory()
         self._samples = samples
         self._draft_timer: Timer | None = None
         self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
@@ -94,12 +106,20 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
         """Take the classes of this width at once; Textual would style everything a second time."""
         classes = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if columns >= least]
         self.add_class(classes[-1])
+        self._columns = columns
 
     def compose(self) -> ComposeResult:
         """What the first paint needs; `_furnish` adds the rest."""
-        with Horizontal(id="body"), Vertical(id="main"):
+        with Horizontal(id="body") as body, Vertical(id="main"):
+            self._keep_free(body)
+            yield Heading(id="title")
             yield Transcript().data_bind(ChatScreen.figures, ChatScreen.sample)
             yield Prompt()
+
+    def _keep_free(self, body: Widget) -> None:
+        """Leave the panes and the strip their places, so that nothing moves when they come."""
+        now = self.arrangement_at(self._columns)
+        body.styles.padding = (0, now.reserved("side"), 1, now.reserved("chats"))
 
     def on_mount(self) -> None:
         """Paint first, then do everything else."""
@@ -107,7 +127,8 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
         self.call_after_refresh(self._furnish)
 
     async def _furnish(self) -> None:
-        """Read the chat, load the model, show the side pane on the right or a strip below."""
+        """Read the chat, load the model, mount the panes and the strip."""
+        from vlmtui.ui.widgets.divider import Divider
         from vlmtui.ui.widgets.side_pane import SidePane
         from vlmtui.ui.widgets.status_strip import StatusStrip
 
@@ -115,9 +136,15 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList):
         self.restore(draft=True)
         self.load_model()
         strip = StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot)
-        pane = SidePane().data_bind(ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot)
-        await self.mount(strip)
-        await self.query_one("#body").mount(pane)
+        side = SidePane(classes="pane side").data_bind(
+            ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot
+        )
+        body = self.query_one("#body")
+        with self.app.batch_update():
+            await self.mount(strip)
+            await body.mount(Divider(classes="side"), side)
+            body.styles.padding = 0
+            self.lay_out_panes()
 
     def on_chat_work_open_failed(self) -> None:
         """Show nothing more; the application leaves."""

@@ -12,6 +12,7 @@ class ChatList(ChatTurns):
 
     async def on_chat_work_restored(self, event: ChatWork.Restored) -> None:
         """Show the chat, and what was in the composer unless something is there already."""
+        self.chat = self._session.chat
         await self.transcript.show(event.thread)
         pictures = [image for stored in event.thread for image in stored.message.images]
         self._last_in_chat = pictures[-1] if pictures else None

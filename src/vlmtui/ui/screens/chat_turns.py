@@ -17,6 +17,7 @@ from vlmtui.engine.base import Delta, Encoded, Trimmed
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
+from vlmtui.storage.records import Chat
 from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
 from vlmtui.ui.widgets.answer import Answer
@@ -46,6 +47,9 @@ class ChatTurns(ChatWork):
 
     figures: reactive[Figures] = reactive(Figures())
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
+    chat: reactive[Chat | None] = reactive[Chat | None](None)
+    """The chat that is open, once it is on disk."""
+
     image: reactive[ImagePart | None] = reactive[ImagePart | None](None)
     """What the side pane shows: attached last, or else shown last in the chat."""
 
@@ -145,6 +149,7 @@ class ChatTurns(ChatWork):
         match item:
             case UserSaved(stored=stored):
                 self._unsent = None
+                self.chat = self._session.chat
                 pictures = stored.message.images
                 self._last_in_chat = pictures[-1] if pictures else self._last_in_chat
                 self._choose_image()

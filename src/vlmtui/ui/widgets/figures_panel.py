@@ -59,22 +59,23 @@ class FiguresPanel(Widget):
             Content.styled(printable.line(figures.model, width) or "no model", "bold"),
             Content.assemble(("● ", style), (figures.label(), f"bold {style}")),
             _bar(figures, width, style),
-            _row("speed", _speed(figures)),
-            _row("first token", units.seconds(figures.first_token)),
-            _row(
-                "generated", f"{units.count(figures.generated)} tok" if figures.generated else "–"
-            ),
-            _row("prompt", _prompt(figures)),
+            row("speed", _speed(figures), width),
+            row("first token", units.seconds(figures.first_token), width),
+            row("generated", _generated(figures), width),
+            row("prompt", _prompt(figures), width),
             Content(""),
-            _row("context", _context(figures)),
+            row("context", _context(figures), width),
             meter(_share(figures.context_used, figures.context_size), width, "$primary"),
             *_machine(self.snapshot, width),
         ]
         return Content("\n").join(lines)
 
 
-def _row(label: str, value: str) -> Content:
-    return Content.assemble((f"{label:<{_LABEL}}", "$text-dim"), (value, ""))
+def row(label: str, value: str, width: int) -> Content:
+    """A label on the left and a figure on the right, where it stays when its digits change."""
+    label = f"{label:<{_LABEL}}"
+    value = printable.line(value, max(width - len(label), 1))
+    return Content.assemble((label, "$text-dim"), (value.rjust(width - len(label)), ""))
 
 
 def _bar(figures: Figures, width: int, style: str) -> Content:
@@ -87,6 +88,10 @@ def _speed(figures: Figures) -> str:
     if figures.tokens_per_s is None:
         return "–"
     return f"{units.rate(figures.tokens_per_s)} tok/s"
+
+
+def _generated(figures: Figures) -> str:
+    return f"{units.count(figures.generated)} tok" if figures.generated else "–"
 
 
 def _prompt(figures: Figures) -> str:
@@ -109,22 +114,22 @@ def _share(part: int | None, whole: int | None) -> float:
 def _machine(snapshot: Snapshot | None, width: int) -> list[Content]:
     """What the hardware says; a figure that it doesn't give has no line."""
     if snapshot is None:
-        return [_row("engine", "–")]
-    lines = [_row("engine", units.size(snapshot.engine_rss_bytes))]
+        return [row("engine", "–", width)]
+    lines = [row("engine", units.size(snapshot.engine_rss_bytes), width)]
     if snapshot.engine_gpu_bytes is not None:
-        lines.append(_row("engine GPU", units.size(snapshot.engine_gpu_bytes)))
+        lines.append(row("engine GPU", units.size(snapshot.engine_gpu_bytes), width))
     if gpu := _gpu(snapshot):
-        lines.append(_row("GPU", gpu))
+        lines.append(row("GPU", gpu, width))
     if snapshot.power_w is not None:
-        lines.append(_row("power", units.watts(snapshot.power_w)))
+        lines.append(row("power", units.watts(snapshot.power_w), width))
     used, whole = snapshot.gpu_used_bytes, snapshot.gpu_total_bytes
     if used is not None and whole is not None:
-        lines.append(_row("GPU memory", f"{units.size(used)} / {units.size(whole)}"))
+        lines.append(row("GPU memory", f"{units.size(used)} / {units.size(whole)}", width))
     total, free = snapshot.ram_total_bytes, snapshot.ram_available_bytes
     if total is not None and free is not None:
-        lines.append(_row("memory", f"{units.size(total - free)} / {units.size(total)}"))
+        lines.append(row("memory", f"{units.size(total - free)} / {units.size(total)}", width))
         if snapshot.shared_memory and used is not None:
-            lines.append(_row("  of it GPU", units.size(used)))
+            lines.append(row("  of it GPU", units.size(used), width))
         lines.append(meter(_share(total - free, total), width, "$secondary"))
     return lines
 

@@ -1,4 +1,4 @@
-"""The figures on one line, for terminals that have no room for the side pane."""
+"""The figures on one line below everything, each in a column of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import units
 from vlmtui.ui.figures import Figures
 from vlmtui.ui.widgets.figures_panel import STYLES
+from vlmtui.ui.widgets.meter import meter
+
+_PHASE = 13
+"""Cells for most phases, "prefill 100 %" among them: what follows doesn't move with the digits."""
+
+_METER = 10
+_NAME = 32
 
 
 class StatusStrip(Widget):
@@ -29,38 +36,56 @@ class StatusStrip(Widget):
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
 
     def render(self) -> Content:
-        """As many figures as fit, in the order of their worth."""
+        """As many figures as fit, in the order of their worth, and the model on the right."""
         figures = self.figures
+        width = self.content_size.width
         style = STYLES[figures.phase]
-        strip = Content.assemble(("● ", style), (figures.label(), f"bold {style}"))
+        strip = Content.assemble(("● ", style), (f"{figures.label():<{_PHASE}}", f"bold {style}"))
         for part in _parts(figures, self.snapshot):
-            longer = strip + Content.styled(f" · {part}", "$text-dim")
-            if longer.cell_length <= self.content_size.width:
+            longer = strip + Content("  ") + part
+            if longer.cell_length <= width:
                 strip = longer
-        return strip
+        return _with_name(strip, printable.line(figures.model, _NAME), width)
 
 
-def _parts(figures: Figures, snapshot: Snapshot | None) -> list[str]:
-    parts = []
-    if figures.tokens_per_s is not None:
-        parts.append(f"{units.rate(figures.tokens_per_s)} tok/s")
-    if snapshot is not None:
-        if snapshot.engine_rss_bytes is not None:
-            parts.append(units.size(snapshot.engine_rss_bytes))
-        if gpu := _gpu(snapshot):
-            parts.append(f"GPU {gpu}")
+def _with_name(strip: Content, name: str, width: int) -> Content:
+    end = Content.styled(name, "$text-dim")
+    gap = width - strip.cell_length - end.cell_length
+    return strip + Content(" " * gap) + end if name and gap >= 2 else strip
+
+
+def _parts(figures: Figures, snapshot: Snapshot | None) -> list[Content]:
+    parts = [_part(units.rate(figures.tokens_per_s), 5, " tok/s")]
+    if snapshot is not None and snapshot.engine_rss_bytes is not None:
+        parts.append(_part(units.size(snapshot.engine_rss_bytes), 6))
+    if snapshot is not None and (gpu := _gpu(snapshot)):
+        parts.append(gpu)
     if figures.context_size:
-        parts.append(f"ctx {units.count(figures.context_used)}/{units.count(figures.context_size)}")
-    if figures.first_token is not None:
-        parts.append(f"first {units.seconds(figures.first_token)}")
+        parts.append(_context(figures))
+    parts.append(Content("first ") + _part(units.seconds(figures.first_token), 6))
     if snapshot is not None and snapshot.power_w is not None:
-        parts.append(units.watts(snapshot.power_w))
-    if figures.model:
-        parts.append(printable.line(figures.model, 24))
+        parts.append(_part(units.watts(snapshot.power_w), 6))
+    if figures.context_size:
+        share = figures.context_used / figures.context_size
+        parts.append(meter(share, _METER, "$primary"))
     return parts
 
 
-def _gpu(snapshot: Snapshot) -> str:
+def _part(value: str, cells: int, unit: str = "") -> Content:
+    """A figure that ends in the same column however many digits it has."""
+    return Content.assemble((value.rjust(cells), "$foreground"), unit)
+
+
+def _context(figures: Figures) -> Content:
+    size = units.count(figures.context_size)
+    return Content("ctx ") + _part(units.count(figures.context_used), len(size), f"/{size}")
+
+
+def _gpu(snapshot: Snapshot) -> Content | None:
+    parts = []
+    if snapshot.gpu_load is not None:
+        parts.append(units.percent(snapshot.gpu_load).rjust(5))
     memory = snapshot.engine_gpu_bytes or snapshot.gpu_used_bytes
-    load = units.percent(snapshot.gpu_load) if snapshot.gpu_load is not None else ""
-    return f"{load} {units.size(memory) if memory is not None else ''}".strip()
+    if memory is not None:
+        parts.append(units.size(memory).rjust(6))
+    return Content("GPU") + _part(" ".join(("", *parts)), 0) if parts else None
