@@ -19,10 +19,11 @@ from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
 from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.themes import VARIABLES, LoadedThemes, load_themes
 
-PATIENCE = 120.0
+PATIENCE = 20.0
 """Seconds to wait for what should be there at once: the machine may be busy with something else."""
 
 SNAPSHOT = Snapshot(
@@ -76,6 +77,7 @@ class Stage:
         samples: tuple[Path, ...] = (),
         themes: LoadedThemes | None = None,
         theme: str = "vlmtui-dark",
+        memory: Memory | None = None,
         keys: dict[str, str] | None = None,
     ) -> VlmtuiApp:
         for session in self.sessions:
@@ -87,6 +89,7 @@ class Stage:
             model="fake",
             log=Path("/state/engine.log"),
             samples=samples,
+            memory=memory,
             keys=keys,
             config=Path("/config/config.toml"),
         )

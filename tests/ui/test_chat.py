@@ -398,12 +398,13 @@ async def test_help_lists_keys_and_commands(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await pilot.press("f1")
-        await until(pilot, lambda: "Ctrl+Q" in shown(pilot))
-        assert "/regen" in shown(pilot)
+        await until(pilot, lambda: "Enter" in shown(pilot))
+        await type_text(pilot, "regen")
+        await until(pilot, lambda: "/regen" in shown(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: "/regen" not in shown(pilot))
         await say(pilot, "/help")
-        await until(pilot, lambda: "/regen" in shown(pilot))
+        await until(pilot, lambda: "Type to search" in shown(pilot))
 
 
 async def test_forgotten_messages_are_told(stage: Stage) -> None:
@@ -452,7 +453,7 @@ async def test_the_side_pane_folds_away_and_comes_back(stage: Stage) -> None:
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: not screen.query_one("SidePane").display)
         assert screen.transcript.size.width >= 76
-        assert "ctx 0/4,096" in shown(pilot).splitlines()[-1]
+        assert "ctx     0/4,096" in shown(pilot).splitlines()[-1]
         await pilot.resize_terminal(160, 48)
         await until(pilot, lambda: screen.query_one("SidePane").display)
 

@@ -15,7 +15,7 @@ from vlmtui.ui.remembered import Remembered
 BESIDE_FROM = 100
 """Columns from which a pane may take some of the transcript's."""
 
-MAIN_LEAST = 48
+MAIN_LEAST = 50
 """Columns that the transcript keeps, whatever stands beside it."""
 
 DIVIDER = 1
@@ -41,8 +41,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """Width of the terminal from which the pane stands there unless the user closed it."""
 
 
-CHATS = Bounds(least=22, usual=30, huge=34, most=64, drawer=44, from_columns=140)
-SIDE = Bounds(least=28, usual=38, huge=46, most=80, drawer=42, from_columns=BESIDE_FROM)
+CHATS = Bounds(least=22, usual=30, huge=34, most=64, drawer=44, from_columns=10_000)
+SIDE = Bounds(least=34, usual=38, huge=46, most=80, drawer=42, from_columns=BESIDE_FROM)
 BOUNDS: dict[Pane, Bounds] = {"chats": CHATS, "side": SIDE}
 
 _DRAWER_MARGIN = 4

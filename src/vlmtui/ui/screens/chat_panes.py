@@ -28,8 +28,6 @@ class ChatPanes(ChatTurns):
     """What can be done with panes. `furnish_panes` must be called once they are mounted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Ctrl+B is the usual key of a side bar, and tmux's prefix: F4 does without.
-        Binding("f4,ctrl+b", "toggle_chats", "Chats", id="panes.chats", priority=True),
         Binding("f5", "toggle_side", "Figures", id="panes.side", priority=True),
         Binding("f6", "next_pane", "Next pane", id="panes.next", priority=True),
     ]

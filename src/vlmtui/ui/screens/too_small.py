@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.geometry import Size
@@ -39,12 +38,16 @@ class TooSmallScreen(ModalScreen[None]):
         """One sentence."""
         yield Static(_text(self.app.size))
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Say the size that it has now, or go."""
-        if not too_small(event.size):
+        size = self.app.size  # events of a storm of sizes come late
+        self.query_one(Static).update(_text(size))
+        if self.is_current and not too_small(size):
             self.dismiss()
-            return
-        self.query_one(Static).update(_text(event.size))
+
+    def on_screen_resume(self) -> None:
+        """Go, if the terminal has grown while another screen lay over this one."""
+        self.on_resize()
 
 
 def _text(size: Size) -> Content:

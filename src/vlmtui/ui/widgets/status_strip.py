@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -18,6 +20,7 @@ _PHASE = 13
 
 _METER = 10
 _NAME = 32
+_SPACE = "  "
 
 
 class StatusStrip(Widget):
@@ -40,34 +43,37 @@ class StatusStrip(Widget):
         figures = self.figures
         width = self.content_size.width
         style = STYLES[figures.phase]
-        strip = Content.assemble(("● ", style), (f"{figures.label():<{_PHASE}}", f"bold {style}"))
-        for part in _parts(figures, self.snapshot):
-            longer = strip + Content("  ") + part
+        phase = Content.assemble(("● ", style), (f"{figures.label():<{_PHASE}}", f"bold {style}"))
+        name = Content.styled(printable.line(figures.model, _NAME), "$text-dim")
+        for bar in (_METER, 0):
+            strip = _joined([phase, *_parts(figures, self.snapshot, bar)])
+            gap = width - strip.cell_length - name.cell_length
+            if gap >= len(_SPACE):
+                return strip + Content(" " * gap) + name
+        strip = phase
+        for part in _parts(figures, self.snapshot, 0):
+            longer = _joined([strip, part])
             if longer.cell_length <= width:
                 strip = longer
-        return _with_name(strip, printable.line(figures.model, _NAME), width)
+        return strip
 
 
-def _with_name(strip: Content, name: str, width: int) -> Content:
-    end = Content.styled(name, "$text-dim")
-    gap = width - strip.cell_length - end.cell_length
-    return strip + Content(" " * gap) + end if name and gap >= 2 else strip
+def _joined(parts: Sequence[Content]) -> Content:
+    return Content(_SPACE).join(parts)
 
 
-def _parts(figures: Figures, snapshot: Snapshot | None) -> list[Content]:
+def _parts(figures: Figures, snapshot: Snapshot | None, bar: int) -> list[Content]:
+    """The figures; `bar` cells show how full the context is."""
     parts = [_part(units.rate(figures.tokens_per_s), 5, " tok/s")]
     if snapshot is not None and snapshot.engine_rss_bytes is not None:
         parts.append(_part(units.size(snapshot.engine_rss_bytes), 6))
     if snapshot is not None and (gpu := _gpu(snapshot)):
         parts.append(gpu)
     if figures.context_size:
-        parts.append(_context(figures))
+        parts.append(_context(figures, bar))
     parts.append(Content("first ") + _part(units.seconds(figures.first_token), 6))
     if snapshot is not None and snapshot.power_w is not None:
         parts.append(_part(units.watts(snapshot.power_w), 6))
-    if figures.context_size:
-        share = figures.context_used / figures.context_size
-        parts.append(meter(share, _METER, "$primary"))
     return parts
 
 
@@ -76,15 +82,19 @@ def _part(value: str, cells: int, unit: str = "") -> Content:
     return Content.assemble((value.rjust(cells), "$foreground"), unit)
 
 
-def _context(figures: Figures) -> Content:
+def _context(figures: Figures, bar: int) -> Content:
     size = units.count(figures.context_size)
-    return Content("ctx ") + _part(units.count(figures.context_used), len(size), f"/{size}")
+    text = Content("ctx ") + _part(units.count(figures.context_used), len(size), f"/{size}")
+    if not bar:
+        return text
+    share = figures.context_used / figures.context_size
+    return text + Content(" ") + meter(share, bar, "$primary")
 
 
 def _gpu(snapshot: Snapshot) -> Content | None:
     parts = []
     if snapshot.gpu_load is not None:
-        parts.append(units.percent(snapshot.gpu_load).rjust(5))
+        parts.append(units.percent(snapshot.gpu_load).rjust(4))
     memory = snapshot.engine_gpu_bytes or snapshot.gpu_used_bytes
     if memory is not None:
         parts.append(units.size(memory).rjust(6))
