@@ -151,6 +151,11 @@ class FakeEngine:
         """
         self._scripts.append(steps)
 
+    def forget_scripts(self) -> None:
+        """Drop what was queued and not played."""
+        self._scripts.clear()
+        self._load_scripts.clear()
+
     def script_load(self, *steps: Step) -> None:
         """Queue what the next load is made of; `Loaded` and `Finished` follow the last step."""
         self._load_scripts.append(steps)

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from tests.chat.conftest import Begin
-from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer
+from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer, crash
 from tests.processes import child
 from vlmtui.chat import answer as module
 from vlmtui.chat.answer import INTERVAL
-from vlmtui.chat.events import AnswerSaved, StorageWarning
+from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Delta, Finished
-from vlmtui.errors import StorageError
+from vlmtui.errors import EngineCrashed, StorageError
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -203,6 +203,37 @@ def test_a_question_that_cannot_be_saved_is_not_sent(
     store.free()
     list(session.send(LONG))
     assert len(session.transcript()) == 2
+
+
+@pytest.mark.usefixtures("much_later")
+def test_an_answer_that_goes_on_while_the_disk_refuses_reaches_it_whole(
+    session: ChatSession, engine: FakeEngine, store: WatchedStore, path: Path
+) -> None:
+    engine.script(store.fill, Delta(LONG, 1), Finished("length"))
+    list(session.send("What is this?"))
+    engine.script(Delta("circle", 1), Finished("length"))
+    started, *_, saved = session.continue_answer()
+    assert isinstance(started, AnswerStarted)
+    assert started.stored.message.text == LONG
+    assert isinstance(saved, AnswerSaved)
+    assert not saved.on_disk
+    store.free()
+    engine.script(Delta(".", 1))
+    list(session.continue_answer())
+    assert on_disk(path)[-1] == (f"{LONG}circle.", "complete")
+
+
+@pytest.mark.usefixtures("much_later")
+def test_a_refused_answer_is_not_lost_when_going_on_with_it_adds_nothing(
+    session: ChatSession, engine: FakeEngine, store: WatchedStore, path: Path
+) -> None:
+    engine.script(store.fill, Delta(LONG, 1), Finished("length"))
+    list(session.send("What is this?"))
+    store.free()
+    engine.script(crash("prefill"))
+    with pytest.raises(EngineCrashed):
+        list(session.continue_answer())
+    assert on_disk(path)[-1] == (LONG, "complete")
 
 
 SESSION = """

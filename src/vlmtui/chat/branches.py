@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
-from vlmtui.errors import MessageNotFound, StorageError
+from vlmtui.errors import EmptyPrompt, MessageNotFound, NothingToContinue, StorageError
 from vlmtui.messages import Role
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.records import Chat, StoredMessage
@@ -72,6 +72,42 @@ class Branches:
                 "That message isn't there any more", "Another window may have deleted its chat"
             )
         return way[-1]
+
+    def question(self, message_id: int | None) -> StoredMessage:
+        """The question that is meant by an answer's id or its own; with None, the last one shown.
+
+        Raises:
+            MessageNotFound: There is no such message.
+            EmptyPrompt: There is no question yet.
+        """
+        if message_id is not None:
+            self.find(message_id)
+        thread = self.shown() if message_id is None else self.to(message_id)
+        questions = [stored for stored in thread if stored.message.role is Role.USER]
+        if not questions:
+            raise EmptyPrompt("There is no question to answer again", "Ask one first")
+        return questions[-1]
+
+    def unfinished(self) -> tuple[list[StoredMessage], StoredMessage]:
+        """The shown branch up to its last answer, and this, which has more to say.
+
+        Raises:
+            NothingToContinue: It hasn't, or there is none.
+        """
+        thread = self.shown()
+        if not thread or thread[-1].message.role is not Role.ASSISTANT:
+            raise NothingToContinue("There is no answer to go on with", "Ask a question")
+        last = thread[-1]
+        if last.status == "streaming":
+            raise NothingToContinue(
+                "That answer is being written by another window", "Wait for its end"
+            )
+        reason = (last.stats or {}).get("finish_reason")
+        if last.status == "complete" and reason not in ("length", "context"):
+            raise NothingToContinue(
+                "The last answer is whole", "Ask for more, or have the question answered again"
+            )
+        return thread[:-1], last
 
     def leave(self) -> list[StoredMessage]:
         """The shown branch, which is remembered for coming back to it."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from vlmtui.chat.archive import Archive
 from vlmtui.chat.branches import Branches
 from vlmtui.chat.events import ChatEvent, UserSaved
 from vlmtui.chat.floor import Floor, Task
@@ -27,7 +28,7 @@ from vlmtui.chat.prompt import prompt, resumed
 from vlmtui.chat.replies import Replies
 from vlmtui.chat.title import title_of
 from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
-from vlmtui.errors import EmptyPrompt, MessageNotFound, NothingToContinue, StorageError
+from vlmtui.errors import EmptyPrompt, MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
@@ -47,6 +48,10 @@ class ChatSession:
     are iterated in a worker thread; one turn at a time. A turn that begins during a load or a
     switch saves its question and waits. What reads or writes the disk raises `StorageError` when it
     can't. Everything may be called from any thread.
+
+    Attributes:
+        archive: All chats. What it returns for the chat that is open here goes to `open`.
+        warning: What the user must know of the store before they trust it with anything.
     """
 
     def __init__(
@@ -71,9 +76,10 @@ class ChatSession:
             sampling: How it answers, where a chat has nothing else.
             system: System prompt, where a chat has no other; empty for none.
             chat: The chat to go on with; None begins one with the first question.
-            warning: What the user must know of the store before they trust it with anything.
+            warning: See the attribute.
         """
         self.warning = warning
+        self.archive = Archive(store, images)
         self._engine = engine
         self._store = store
         self._images = images
@@ -259,7 +265,7 @@ class ChatSession:
         """
         with self._floor.turn() as task:
             before = self._branches.leave()
-            question = self._question(before, message_id)
+            question = self._branches.question(message_id)
             try:
                 yield from self._reply(task, question.id)
             finally:
@@ -277,12 +283,11 @@ class ChatSession:
             NothingToContinue: The last answer is whole, or there is none.
         """
         with self._floor.turn() as task:
-            thread = self._branches.shown()
-            before = _unfinished(thread)
+            thread, before = self._branches.unfinished()
             row = msgspec.structs.replace(before, status="streaming", error=None, error_kind=None)
 
             def request() -> Generate:
-                told = prompt(thread[:-1], self.system)
+                told = prompt(thread, self.system)
                 said = before.message.text
                 if said.strip():
                     told = (*told, assistant(said))
@@ -366,17 +371,6 @@ class ChatSession:
 
         yield from self._replies.run(task, row, request)
 
-    def _question(self, thread: Sequence[StoredMessage], message_id: int | None) -> StoredMessage:
-        """The question that is meant by an answer's id, its own, or none."""
-        if message_id is not None:
-            thread = self._branches.to(message_id)
-            if not thread:
-                raise MessageNotFound("That answer isn't there any more", "Choose another one")
-        questions = [stored for stored in thread if stored.message.role is Role.USER]
-        if not questions:
-            raise EmptyPrompt("There is no question to answer again", "Ask one first")
-        return questions[-1]
-
     # ------------------------------------------------------------------ what a chat has of its own
 
     def _keep_preferences(self, model: str | None = None) -> None:
@@ -397,20 +391,3 @@ class ChatSession:
         """Note with the chat who answers it; the answers say so too, so that it may be missing."""
         with suppress(StorageError):
             self._keep_preferences(self._model.name)
-
-
-def _unfinished(thread: Sequence[StoredMessage]) -> StoredMessage:
-    """The last answer of a branch, if there is more to say."""
-    if not thread or thread[-1].message.role is not Role.ASSISTANT:
-        raise NothingToContinue("There is no answer to go on with", "Ask a question")
-    last = thread[-1]
-    if last.status == "streaming":
-        raise NothingToContinue(
-            "That answer is being written by another window", "Wait for its end"
-        )
-    reason = (last.stats or {}).get("finish_reason")
-    if last.status == "complete" and reason not in ("length", "context"):
-        raise NothingToContinue(
-            "The last answer is whole", "Ask for more, or have the question answered again"
-        )
-    return last
