@@ -24,6 +24,7 @@ import msgspec
 
 from vlmtui.engine.base import (
     Delta,
+    DeviceMemory,
     Engine,
     Event,
     Finished,
@@ -32,6 +33,7 @@ from vlmtui.engine.base import (
     Loaded,
     Loading,
     ModelInfo,
+    Planned,
     Prefill,
     Stats,
 )
@@ -116,6 +118,13 @@ def answer(*words: str) -> tuple[Step, ...]:
     return tuple(Delta(word, count) for count, word in enumerate(words, start=1))
 
 
+def small_plan(request: Load) -> Planned:
+    """A model of 100 MB on the CPU, with 1 MB of KV cache for 64 tokens."""
+    ctx = request.ctx or 4096
+    cpu = DeviceMemory("CPU", False, 100_000_000, ctx * 15_625, 20_000_000)
+    return Planned(ctx, 4096, (cpu,), 30_000_000, 2_000_000, False, 50_000_000)
+
+
 class FakeEngine:
     """Plays scripts instead of running a model.
 
@@ -126,9 +135,13 @@ class FakeEngine:
         abandoned: How many iterators were closed before their end.
         unloads: How often `unload` was called.
         closed: Whether `close` was called.
+        plans: Every `Load` that was to be planned.
+        planned: Says what a load would take.
     """
 
     def __init__(self, info: ModelInfo = INFO) -> None:
+        self.plans: list[Load] = []
+        self.planned: Callable[[Load], Planned] = small_plan
         self.loads: list[Load] = []
         self.requests: list[Generate] = []
         self.cancels = 0
@@ -173,6 +186,11 @@ class FakeEngine:
             raise
         finally:
             self._end()
+
+    def plan(self, request: Load) -> Planned:
+        """Answer as `planned` says."""
+        self.plans.append(request)
+        return self.planned(request)
 
     def generate(self, request: Generate) -> Iterator[Event]:
         """Play the next script."""

@@ -21,6 +21,7 @@ Each error says what happened, to what, and what to do.
     │       └── ImageTooLarge
     ├── EngineError                the engine could not do it (exit code 1)
     │   ├── LoadFailed
+    │   │   └── OutOfMemory        it needs more memory than there is
     │   ├── SwitchFailed
     │   ├── GenerateFailed
     │   ├── ContextOverflow
@@ -143,6 +144,10 @@ class SwitchFailed(EngineError):
         self.back = back
 
 
+class OutOfMemory(LoadFailed):
+    """A model needs more memory than there is."""
+
+
 class GenerateFailed(EngineError):
     """An answer could not be generated; the model stays loaded."""
 
@@ -157,12 +162,20 @@ class EngineCrashed(EngineError):
     Attributes:
         phase: What it was doing: "starting", "idle", "load", "encode", "prefill" or "decode".
         log_tail: The last lines of the engine's log.
+        memory_was_short: The system killed it, as it does when memory runs out.
     """
 
     def __init__(
-        self, message: str, hint: str = "", *, phase: str = "", log_tail: str = ""
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        phase: str = "",
+        log_tail: str = "",
+        memory_was_short: bool = False,
     ) -> None:
         super().__init__(message, hint)
+        self.memory_was_short = memory_was_short
         self.phase = phase
         self.log_tail = log_tail
 

@@ -32,6 +32,8 @@ from vlmtui.engine.base import (
     Loaded,
     Loading,
     ModelInfo,
+    Plan,
+    Planned,
     Prefill,
     Request,
     Shutdown,
@@ -82,6 +84,26 @@ class EngineClient:
     def generate(self, request: Generate) -> Iterator[Event]:
         """Answer a conversation; see `Engine.generate`."""
         return self._in_turn(self._load_and_generate(request))
+
+    def plan(self, request: Load) -> Planned:
+        """Simulate a load; see `Engine.plan`.
+
+        Where a model is loaded, another process does it: an assertion that fails in there must not
+        take the model away.
+        """
+        if self._info is not None:
+            planner = EngineClient(self._log_path)
+            try:
+                return planner.plan(request)
+            finally:
+                planner.close()
+        planned: Planned | None = None
+        for event in self._in_turn(self._request(Plan(request), "plan")):
+            if isinstance(event, Planned):
+                planned = event
+        if planned is None:  # closed meanwhile
+            raise errors.EngineError("The engine has been closed")
+        return planned
 
     def unload(self) -> None:
         """Give back all memory of the model; see `Engine.unload`."""
@@ -303,6 +325,7 @@ class EngineClient:
             f"Its log: {self._log_path}",
             phase=phase,
             log_tail=self._log_tail(),
+            memory_was_short=process.returncode == -signal.SIGKILL,
         )
 
     def _log_tail(self) -> str:
@@ -317,6 +340,7 @@ class EngineClient:
 
 _DOING = {
     "load": "loading the model",
+    "plan": "planning a load",
     "encode": "encoding a picture",
     "prefill": "reading the prompt",
     "decode": "answering",
@@ -333,7 +357,7 @@ def _explain(status: int, phase: str) -> tuple[str, str]:
     if status == -signal.SIGABRT:
         return "llama.cpp gave up (abort)", (
             "The model file may not be supported by this version of llama.cpp."
-            if phase == "load"
+            if phase in ("load", "plan")
             else "Try again; if it comes back, please report it with the log."
         )
     if status < 0:

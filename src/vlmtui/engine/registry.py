@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol
 
-from vlmtui.engine.base import Event, Finished, Generate, Load
+from vlmtui.engine.base import Event, Finished, Generate, Load, Planned
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed
 
@@ -27,6 +27,9 @@ class Backend(Protocol):
         self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
     ) -> Finished:
         """Answer a conversation."""
+
+    def plan(self, request: Load) -> Planned:
+        """Simulate a load, on a backend that has nothing loaded."""
 
     def close(self) -> None:
         """Release all memory."""

@@ -19,7 +19,7 @@ from functools import partial
 
 from vlmtui import errors
 from vlmtui.engine import registry
-from vlmtui.engine.base import Cancel, Event, Failed, Finished, Generate, Load, Shutdown
+from vlmtui.engine.base import Cancel, Event, Failed, Finished, Generate, Load, Plan, Shutdown
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 
@@ -79,14 +79,17 @@ class Worker:
 
     def _answer(self, command: Command, emit: Callable[[Event], None]) -> Finished | Failed:
         """Work on a request; returns its last event."""
-        kind = "LoadFailed" if isinstance(command.request, Load) else "GenerateFailed"
+        loads = isinstance(command.request, Load | Plan)
+        kind = "LoadFailed" if loads else "GenerateFailed"
         try:
             return self._dispatch(command, emit)
         except errors.VlmtuiError as error:
             return Failed(type(error).__name__, error.message, error.hint)
         except MemoryError:
             return Failed(
-                kind, "The engine ran out of memory", "Try a smaller context: --ctx 2048."
+                "OutOfMemory" if loads else kind,
+                "The engine ran out of memory",
+                "Try a smaller context: --ctx 2048.",
             )
         except Exception as error:
             # whatever a library throws must reach the user as an event; the log has the details
@@ -114,6 +117,13 @@ class Worker:
                 if self._backend is None:
                     raise errors.GenerateFailed("No model is loaded", "Load one first.")
                 return self._backend.generate(request, self._cancel, emit)
+            case Plan(load=load):
+                backend = registry.create(load.backend)
+                try:
+                    emit(backend.plan(load))
+                finally:
+                    backend.close()
+                return Finished("done")
             case _:  # the reading thread keeps the others to itself
                 raise TypeError(f"{command.request} is no work")
 

@@ -14,6 +14,7 @@ from vlmtui.engine.backends.llamacpp import logs
 from vlmtui.engine.backends.llamacpp.answer import AnswerText
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
+from vlmtui.engine.backends.llamacpp.plan import simulate
 from vlmtui.engine.backends.llamacpp.prompt import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
 from vlmtui.engine.backends.llamacpp.turn import TurnReport
@@ -28,6 +29,7 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Loading,
+    Planned,
     Sampling,
     Trimmed,
 )
@@ -72,6 +74,10 @@ class LlamaCppBackend:
         emit(Loading(1.0))
         emit(Loaded(model.describe(request, self._loaded.template_name)))
         return Finished("done")
+
+    def plan(self, request: Load) -> Planned:
+        """Simulate a load; see `registry.Backend`."""
+        return simulate(request)
 
     def generate(
         self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]

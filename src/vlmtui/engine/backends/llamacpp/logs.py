@@ -12,6 +12,11 @@ _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5  # ggml_log_level
 
 _TELLING = re.compile("error|fail|unable|out of memory", re.IGNORECASE)
 
+_MEMORY_SHORT = re.compile(
+    "out of memory|(fail|unable|could not|cannot).{0,40}alloc|alloc.{0,40}fail|bad_alloc",
+    re.IGNORECASE,
+)
+
 _complaints: deque[str] = deque(maxlen=8)
 
 
@@ -47,3 +52,8 @@ def last_complaint() -> str:
         return ""
     # the first error is the cause, those after it are its echo on the way up
     return lines[0].split(": ", 1)[-1]
+
+
+def memory_was_short() -> bool:
+    """Whether a line since `clear` says that memory could not be had."""
+    return any(_MEMORY_SHORT.search(line) for line in _complaints)

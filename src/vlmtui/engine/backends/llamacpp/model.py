@@ -12,19 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vlmtui.engine.backends.llamacpp import chunks, logs
+from vlmtui.engine.backends.llamacpp import chunks, logs, parameters, plan
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
-from vlmtui.engine.base import DEFAULT_CTX, Load, ModelInfo
+from vlmtui.engine.base import Load, ModelInfo
 from vlmtui.engine.cancellation import CancelFlag
-from vlmtui.errors import LoadFailed
-
-_LEAST_CONTEXT = 256
-"""Tokens; llama.cpp rounds up to a multiple of this, and a context of 1 made it abort."""
-
-_SMALL_MODEL_BYTES = 64 * 1024 * 1024
-"""Below this one thread is fastest: handing out the work of a matrix costs more than doing it. With
-two threads on two busy cores the demo model ran at a fifth of its speed."""
+from vlmtui.errors import LoadFailed, OutOfMemory
 
 
 class LoadCancelled(Exception):
@@ -59,7 +52,7 @@ class LoadedModel:
             _check_file(request.mmproj, "mmproj")
         sizes = [os.path.getsize(file) for file in (request.model, request.mmproj) if file]
         share = sizes[0] / sum(sizes)
-        threads = request.threads or (1 if sum(sizes) < _SMALL_MODEL_BYTES else physical_cores())
+        threads = parameters.threads(request)
         try:
             self._load_weights(request, lambda done: progress(done * share))
             if request.mmproj is not None:
@@ -128,44 +121,31 @@ class LoadedModel:
             self.model = None
 
     def _load_weights(self, request: Load, progress: Callable[[float], None]) -> None:
-        parameters = cpp.llama_model_default_params()
-        offload = cpp.llama_supports_gpu_offload()
-        parameters.n_gpu_layers = request.gpu_layers if offload else 0
-        parameters.progress_callback = cpp.llama_progress_callback(self._watch(progress))
-        self.model = cpp.llama_model_load_from_file(os.fsencode(request.model), parameters)
+        given = parameters.for_weights(request)
+        if given.n_gpu_layers == 0 and plan.is_repacked(request):
+            given.load_mode = plan.LOAD_MODE_NONE
+        given.progress_callback = cpp.llama_progress_callback(self._watch(progress))
+        self.model = cpp.llama_model_load_from_file(os.fsencode(request.model), given)
         if self.model is None:
             self._fail(request.model, "load the model", _model_hint(logs.last_complaint()))
 
     def _create_context(self, request: Load, threads: int) -> None:
-        trained = cpp.llama_model_n_ctx_train(self.model)
-        parameters = cpp.llama_context_default_params()
-        parameters.n_ctx = max(request.ctx or min(trained, DEFAULT_CTX), _LEAST_CONTEXT)
-        step = max(request.batch, self._whole_part())
-        parameters.n_batch = parameters.n_ubatch = step
-        # with only the sliding window kept, the cache could not go back to an earlier turn
-        parameters.swa_full = True
-        parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.abort_callback = cpp.ggml_abort_callback(self.cancel.abort_callback)
-        parameters.abort_callback_data = self.cancel.abort_data
-        parameters.no_perf = True
-        self.context = cpp.llama_init_from_model(self.model, parameters)
+        given = parameters.for_context(request, self.model, threads, self._whole_part())
+        given.abort_callback = cpp.ggml_abort_callback(self.cancel.abort_callback)
+        given.abort_callback_data = self.cancel.abort_data
+        self.context = cpp.llama_init_from_model(self.model, given)
         if self.context is None:
             self._fail(
                 request.model,
-                f"make a context of {parameters.n_ctx} tokens for",
-                "Probably memory is short: try a smaller context, --ctx 2048.",
+                f"make a context of {given.n_ctx} tokens for",
+                _context_hint(logs.last_complaint()),
             )
 
     def _load_vision(self, request: Load, threads: int, progress: Callable[[float], None]) -> None:
         assert request.mmproj is not None
-        watch = mtmd.mtmd_progress_callback(self._watch(progress))
-        parameters = mtmd.mtmd_context_params_default()
-        parameters.use_gpu = bool(cpp.llama_supports_gpu_offload()) and request.gpu_layers != 0
-        parameters.print_timings = False
-        parameters.n_threads = threads
-        parameters.warmup = False  # it encodes a blank picture, which takes seconds on a CPU
-        parameters.progress_callback = watch
-        self.vision = mtmd.mtmd_init_from_file(os.fsencode(request.mmproj), self.model, parameters)
+        given = parameters.for_vision(request, threads)
+        given.progress_callback = mtmd.mtmd_progress_callback(self._watch(progress))
+        self.vision = mtmd.mtmd_init_from_file(os.fsencode(request.mmproj), self.model, given)
         if self.vision is None:
             self._fail(request.mmproj, "load the vision tower", _mmproj_hint(logs.last_complaint()))
         if not mtmd.mtmd_support_vision(self.vision):
@@ -201,26 +181,8 @@ class LoadedModel:
         if self.cancel.is_set:
             raise LoadCancelled
         reason = logs.last_complaint() or "llama.cpp gave no reason"
-        raise LoadFailed(f"llama.cpp can't {what} {path}: {reason}", hint)
-
-
-def physical_cores() -> int:
-    """Cores that this process may use, two hyper-threads counted once.
-
-    Decoding is bound by memory, and a second thread on a core makes it slower.
-    """
-    try:
-        allowed = os.sched_getaffinity(0)
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
-    cores = set()
-    for cpu in allowed:
-        try:
-            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-            cores.add(siblings.read_text().strip())
-        except OSError:
-            cores.add(str(cpu))
-    return max(1, len(cores))
+        kind = OutOfMemory if logs.memory_was_short() else LoadFailed
+        raise kind(f"llama.cpp can't {what} {path}: {reason}", hint)
 
 
 def _check_file(path: str, what: str) -> None:
@@ -245,9 +207,15 @@ def _model_hint(reason: str) -> str:
         return "This is an mmproj file: give it to --mmproj, and the language model to --model."
     if "architecture" in reason:
         return "This version of llama.cpp does not know the model; update llama-cpp-python."
-    if "out of" in reason or "alloc" in reason:
+    if logs.memory_was_short():
         return "Memory is short: close other programs, or take a smaller model."
     return "The file may be incomplete or damaged; download it again."
+
+
+def _context_hint(reason: str) -> str:
+    if "block size" in reason:
+        return "This model's KV cache can't be quantised so: use f16."
+    return "Probably memory is short: try a smaller context, --ctx 2048."
 
 
 def _mmproj_hint(reason: str) -> str:
