@@ -40,8 +40,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=0)] = 0
     """CPU threads; 0 takes the physical cores."""
 
-    theme: str = "vlmtui-dark"
-    """Name of the colour theme."""
+    theme: str = ""
+    """Name of the colour theme; empty takes the one that was chosen last in the chat."""
 
     keys: dict[str, str] = {}
     """Other keys for what is on a key, by the id of the binding: `"chat.stop" = "ctrl+g, escape"`.

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from textual.app import App
 from textual.pilot import Pilot
 
 from tests.fakes import LOAD, FakeEngine
@@ -19,9 +18,10 @@ from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
 from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.app_themes import AppThemes
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
-from vlmtui.ui.themes import VARIABLES, LoadedThemes, load_themes
+from vlmtui.ui.themes import LoadedThemes, load_themes
 
 PATIENCE = 20.0
 """Seconds to wait for what should be there at once: the machine may be busy with something else."""
@@ -46,11 +46,8 @@ async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
     await pilot.pause()
 
 
-class WidgetHost(App[int]):
+class WidgetHost(AppThemes):
     """An application around one widget."""
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return VARIABLES
 
 
 class Stage:
@@ -79,17 +76,19 @@ class Stage:
         theme: str = "vlmtui-dark",
         memory: Memory | None = None,
         keys: dict[str, str] | None = None,
+        theme_directory: Path | None = None,
     ) -> VlmtuiApp:
         for session in self.sessions:
             session.close()  # the last application has ended, and its engine with it
         return VlmtuiApp(
             lambda: self.session(continue_last=continue_last),
-            loaded_themes=themes or load_themes(),
+            loaded_themes=themes or load_themes(theme_directory),
+            theme_directory=theme_directory,
+            memory=memory,
             theme=theme,
             model="fake",
             log=Path("/state/engine.log"),
             samples=samples,
-            memory=memory,
             keys=keys,
             config=Path("/config/config.toml"),
         )

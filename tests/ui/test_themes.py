@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.conftest import Stage, ready, shown
+from tests.ui.conftest import Stage, ready, say, screen_of, shown, type_text, until
+from vlmtui.ui.remembered import Memory
+from vlmtui.ui.screens.theme_picker import ThemePicker
 from vlmtui.ui.themes import LoadedThemes, ThemeFailure, load_themes
 
 
@@ -18,10 +20,13 @@ def test_the_shipped_themes_are_found_and_sound() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ('name = "x"\n[colors]\nprimary = "#12"', "colors.primary = '#12' is not a colour"),
-        ('name = "x"\n[colors]\nprimary = "red"\nprimry = "red"', "primry"),
+        ('name = "x"\n[colors]\nprimary = "#12"', "line 3: colors.primary = '#12' is not a colour"),
+        ('name = "x"\n[colors]\nprimary = "red"\nprimry = "red"', "line 4: "),
+        ('name = "x"\n\n[ colors ]\n"primary" = 3', "line 4: "),
         ('name = "x"\n[colors]\naccent = "red"', "primary"),
-        ('name = "x"\n[colors]\nprimary = "red"\n[variables]\na = "#zz"', "variables.a"),
+        ('name = "x"\n[colors]\nprimary = "red"\n[variables]\na = "#zz"', "line 5: variables.a"),
+        ('name = "x"\n[colors]\nprimary = "red"\n[variables]\na = 1', "line 4: "),
+        ('name = "x"\n[colors]\nprimary = "red" "', "line 3"),
         ("name = ", "valid"),
         ("\xff", "nvalid"),
     ],
@@ -58,3 +63,99 @@ async def test_a_theme_of_textual_has_all_colours_that_we_use(stage: Stage) -> N
     async with stage.app(theme="nord").run_test(size=(120, 36)) as pilot:
         await ready(pilot)
         assert "ready" in shown(pilot)
+
+
+USER_THEME = 'name = "mine"\n[colors]\nprimary = "{}"\n'
+
+
+async def test_a_theme_is_seen_while_it_is_highlighted_and_kept_when_it_is_chosen(
+    stage: Stage, tmp_path: Path
+) -> None:
+    memory = Memory(tmp_path / "screen.json")
+    app = stage.app(memory=memory, theme="")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        assert app.theme == "vlmtui-dark"
+        await say(pilot, "/theme")
+        await until(pilot, lambda: isinstance(app.screen, ThemePicker))
+        await until(pilot, lambda: "vlmtui-dark" in shown(pilot))
+        await type_text(pilot, "paper")
+        await until(pilot, lambda: app.theme == "paper")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen_of(pilot))
+        assert app.theme == "vlmtui-dark"
+        await say(pilot, "/theme")
+        await until(pilot, lambda: isinstance(app.screen, ThemePicker))
+        await until(pilot, lambda: "vlmtui-dark" in shown(pilot))
+        await pilot.press("up")
+        assert app.theme != "vlmtui-dark"
+        chosen = app.theme
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen_of(pilot))
+        assert app.theme == chosen
+    memory.save()
+    again = stage.app(memory=Memory(tmp_path / "screen.json"), theme="")
+    async with again.run_test(size=(120, 36)):
+        assert again.theme == chosen
+
+
+async def test_a_theme_is_chosen_by_name(stage: Stage) -> None:
+    app = stage.app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await say(pilot, "/theme fjord")
+        await until(pilot, lambda: app.theme == "fjord")
+        await say(pilot, "/theme fjrd")
+        await until(pilot, lambda: "There is no theme fjrd" in shown(pilot))
+        assert app.theme == "fjord"
+
+
+async def test_the_theme_of_the_settings_goes_before_the_one_chosen_last(stage: Stage) -> None:
+    memory = Memory()
+    memory.change(theme="paper")
+    app = stage.app(memory=memory, theme="fjord")
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await ready(pilot)
+        assert app.theme == "fjord"
+        await say(pilot, "/theme ember")
+        await until(pilot, lambda: "The settings name fjord" in shown(pilot))
+
+
+async def test_a_remembered_theme_that_is_gone_is_no_matter(stage: Stage) -> None:
+    memory = Memory()
+    memory.change(theme="gone")
+    app = stage.app(memory=memory, theme="")
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await ready(pilot)
+        assert app.theme == "vlmtui-dark"
+        assert "There is no theme" not in shown(pilot)
+
+
+async def test_without_colour_the_theme_is_one_that_needs_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = stage.app(theme="")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        assert app.theme == "mono"
+
+
+async def test_an_edited_theme_is_seen_at_once(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "themes" / "mine.toml"
+    file.parent.mkdir()
+    file.write_text(USER_THEME.format("#ff0000"))
+    app = stage.app(theme="mine", theme_directory=file.parent)
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await ready(pilot)
+        assert app.current_theme.primary == "#ff0000"
+        file.write_text(USER_THEME.format("#00ff00aa"))
+        await until(pilot, lambda: app.theme_variables["primary"].startswith("#00F"))
+        file.write_text(USER_THEME.format("#00f0"), "utf-8")
+        (file.parent / "broken.toml").write_text("name = ")
+        await until(pilot, lambda: "broken.toml" in shown(pilot))
+        file.write_text(USER_THEME.format("nonsense"))
+        await until(pilot, lambda: "line 3: " in shown(pilot))
+        file.unlink()  # it stays in use
+        await pilot.pause(0)
+        assert app.theme == "mine"

@@ -20,6 +20,7 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import themes
 from vlmtui.ui.app_keys import AppKeys
+from vlmtui.ui.app_themes import AppThemes
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.screens.chat_work import ChatWork
@@ -52,7 +53,7 @@ class MonitorLike(Protocol):
 MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
 
 
-class VlmtuiApp(AppKeys):
+class VlmtuiApp(AppKeys, AppThemes):
     """The chat client. Returns the exit code of the process.
 
     Attributes:
@@ -84,7 +85,8 @@ class VlmtuiApp(AppKeys):
         *,
         monitor: MonitorFactory | None = None,
         loaded_themes: LoadedThemes | None = None,
-        theme: str = themes.DEFAULT,
+        theme: str = "",
+        theme_directory: Path | None = None,
         model: str = "",
         log: Path | None = None,
         samples: Sequence[Path] = (),
@@ -98,7 +100,8 @@ class VlmtuiApp(AppKeys):
             open_session: Opens the conversation; called in a thread, after the first paint.
             monitor: Makes what watches the hardware; None shows no hardware figures.
             loaded_themes: The themes and what was wrong with others; None reads the shipped ones.
-            theme: Name of the theme to use.
+            theme: Name of the theme to use; empty for the one that was chosen last.
+            theme_directory: Where the user's own themes are, to notice changes.
             model: What the user calls the model.
             log: Where the engine writes its log.
             samples: Pictures to offer for a first try.
@@ -113,19 +116,12 @@ class VlmtuiApp(AppKeys):
         self._monitor: MonitorLike | None = None
         self._noted: set[str] = set()
         self._leaving = False
-        self._themes = loaded_themes if loaded_themes is not None else themes.load_themes()
-        for loaded in self._themes.themes:
-            self.register_theme(loaded)
-        self._unknown_theme = theme not in self.available_themes
-        self.theme = themes.DEFAULT if self._unknown_theme else theme
-        self._wanted_theme = theme
+        memory = memory if memory is not None else Memory()
+        loaded_themes = loaded_themes if loaded_themes is not None else themes.load_themes()
+        self.take_themes(loaded_themes, theme, theme_directory, memory)
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
         )
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own variables, for themes that don't have them."""
-        return themes.VARIABLES
 
     def get_default_screen(self) -> ChatScreen:
         """The chat, and not a blank screen that would be painted before it."""
@@ -141,16 +137,7 @@ class VlmtuiApp(AppKeys):
         gc.freeze()  # what was imported stays
         gc.enable()  # off since `__main__`
         self.check_keys()
-        for failure in self._themes.failures:
-            reason = printable.line(f"{failure.path}: {failure.reason}")
-            self.notify(reason, title="A theme can't be used", severity="warning", markup=False)
-        if self._unknown_theme:
-            names = ", ".join(sorted(theme.name for theme in self._themes.themes))
-            self.notify(
-                f"There is no theme {printable.line(self._wanted_theme)!r}. There are: {names}",
-                severity="warning",
-                markup=False,
-            )
+        self.follow_themes()
         if self._make_monitor is not None:
             self._monitor = self._make_monitor(self._post_snapshot)
             self._monitor.start()

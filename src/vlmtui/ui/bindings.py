@@ -23,7 +23,6 @@ from vlmtui.ui.keymap import Problem
 
 HEADINGS = {
     "app": "Everywhere",
-    "chip": "Attached pictures",
     "composer": "Writing",
     "edit": "Editing the message",
 }

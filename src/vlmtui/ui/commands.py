@@ -53,6 +53,8 @@ SPECS = (
     Spec("regen", "", "answer the last question again", idle=True),
     # chats
     Spec("new", "", "begin a new chat", idle=True),
+    # settings
+    Spec("theme", "[NAME]", "choose the colours"),
     # the application
     Spec("help", "", "list the keys and commands", binding="app.help"),
     Spec("keys", "", "list what can be put on other keys, and how"),

@@ -155,10 +155,12 @@ def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
 
         return Monitor(backstage.pid, on_snapshot)
 
+    themes = paths.config_path().parent / "themes"  # need not exist
     return VlmtuiApp(
         backstage.open,
         monitor=monitor,
-        loaded_themes=load_themes(paths.config_path().parent / "themes"),
+        loaded_themes=load_themes(themes),
+        theme_directory=themes,
         theme=settings.theme,
         model=backstage.load.name,
         log=engine_log(),

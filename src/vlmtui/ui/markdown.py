@@ -182,7 +182,9 @@ class _Layout:
         if self._highlight and language and len(code) < _HIGHLIGHTED:
             from textual.highlight import highlight
 
-            content = highlight(code, language=language)
+            from vlmtui.ui.code_colors import CodeColors
+
+            content = highlight(code, language=language, theme=CodeColors)
             for line in content.split(allow_blank=True):
                 lines.extend(_code_lines(line, width))
         else:

@@ -1,12 +1,14 @@
 """Colour themes: TOML files, read into Textual's themes; a broken file is reported, never fatal.
 
 They come from three places: the package (an installed wheel), the repository's `themes/` (an
-editable install) and the user's configuration directory, whose themes replace shipped ones.
+editable install) and the user's configuration directory, whose themes replace shipped ones. A file
+needs only its base colours: what else the interface uses is derived from them here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,13 +16,11 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 DEFAULT = "vlmtui-dark"
+MONOCHROME = "mono"
+"""The theme for terminals that are asked for no colour."""
 
-VARIABLES = {
-    "text-dim": "ansi_bright_black",
-    "user-bar": "ansi_magenta",
-    "answer-bar": "ansi_cyan",
-}
-"""Our own CSS variables, for themes that don't set them."""
+_DIM = 0.35
+_FAINT = 0.2
 
 
 class Colors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -44,6 +44,9 @@ class ThemeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     colors: Colors
+    about: str = ""
+    """A few words for the list of themes."""
+
     dark: bool = True
     variables: dict[str, str] = {}
     """CSS variables, Textual's and ours, that shouldn't be derived from the base colours."""
@@ -61,6 +64,11 @@ class LoadedThemes(msgspec.Struct, frozen=True):
 
     themes: tuple[Theme, ...]
     failures: tuple[ThemeFailure, ...]
+    about: dict[str, str] = {}
+    """A few words about each, by name."""
+
+
+# ------------------------------------------------------------------------------------------ files
 
 
 def shipped_directories() -> list[Path]:
@@ -76,37 +84,130 @@ def load_themes(user_directory: Path | None = None) -> LoadedThemes:
         user_directory: The user's own themes; None for none.
     """
     themes: dict[str, Theme] = {}
+    about: dict[str, str] = {}
     failures = []
     directories = [*shipped_directories(), *([user_directory] if user_directory else [])]
     for path in _files(directories):
         try:
-            theme = _read(path)
+            file = _read(path)
         except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
             reason = getattr(error, "strerror", None) or str(error)
             failures.append(ThemeFailure(path, reason))
         else:
-            themes[theme.name] = theme
-    return LoadedThemes(tuple(themes.values()), tuple(failures))
+            colors = msgspec.structs.asdict(file.colors)
+            themes[file.name] = Theme(
+                name=file.name, dark=file.dark, variables=file.variables, **colors
+            )
+            about[file.name] = file.about
+    return LoadedThemes(tuple(themes.values()), tuple(failures), about)
+
+
+def signature(directory: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a theme file is added, removed or written."""
+    found = []
+    for path in _files([directory]):
+        try:
+            stat = path.stat()
+        except OSError:  # gone since
+            continue
+        found.append((path.name, stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
 
 
 def _files(directories: Iterable[Path]) -> list[Path]:
     return [path for directory in directories for path in sorted(directory.glob("*.toml"))]
 
 
-def _read(path: Path) -> Theme:
-    file = msgspec.toml.decode(path.read_bytes(), type=ThemeFile)
-    colors = msgspec.structs.asdict(file.colors)
-    for key, value in colors.items():
+def _read(path: Path) -> ThemeFile:
+    text = path.read_bytes().decode()
+    try:
+        file = msgspec.toml.decode(text, type=ThemeFile)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{_line_of(text, str(error))}{error}") from None
+    for key, value in msgspec.structs.asdict(file.colors).items():
         if value is not None:
-            _check(f"colors.{key}", value)
+            _check(text, f"colors.{key}", value)
     for key, value in file.variables.items():
         if value.startswith("#"):  # a variable may also hold a text style: "bold"
-            _check(f"variables.{key}", value.partition(" ")[0])
-    return Theme(name=file.name, dark=file.dark, variables=file.variables, **colors)
+            _check(text, f"variables.{key}", value.partition(" ")[0])
+    return file
 
 
-def _check(key: str, value: str) -> None:
+def _check(text: str, key: str, value: str) -> None:
     try:
         Color.parse(value)
     except ColorParseError:
-        raise ValueError(f"{key} = {value!r} is not a colour") from None
+        where = _line_of(text, f"`$.{key}`")
+        raise ValueError(f"{where}{key} = {value!r} is not a colour") from None
+
+
+def _line_of(text: str, complaint: str) -> str:
+    """`line 7: ` for a complaint of msgspec that names a key, empty where the key isn't there."""
+    path = re.search(r"\$\.([\w.-]+)", complaint)
+    unknown = re.search(r"unknown field `(.*?)`", complaint)
+    keys = path[1].split(".") if path else []
+    keys += [unknown[1]] if unknown else []
+    if not keys:
+        return ""
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([^\]]*)\]", line):
+            table = header[1].strip()
+            at = table
+        elif assigned := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
+            at = f"{table}.{assigned[1]}" if table else assigned[1]
+        else:
+            continue
+        if at == ".".join(keys):
+            return f"line {number}: "
+    return ""
+
+
+# -------------------------------------------------------------------------------- derived colours
+
+
+def derived(colors: Mapping[str, str]) -> dict[str, str]:
+    """The CSS variables that follow from the base colours: Textual's, and our own.
+
+    Ours are `text-dim`, `user-bar` and `answer-bar`.
+
+    Args:
+        colors: What Textual generates from a theme.
+    """
+    primary, accent = colors["primary"], colors["accent"]
+    background, foreground = colors["background"], colors["foreground"]
+    if "ansi" in background + foreground:  # the terminal's own, and nobody knows what they are
+        return {"text-dim": "ansi_bright_black", "user-bar": primary, "answer-bar": accent}
+
+    def mixed(one: str, other: str, share: float) -> str:
+        return Color.parse(one).blend(Color.parse(other), share).hex6
+
+    track = {f"scrollbar-background{state}": background for state in ("", "-hover", "-active")}
+    headings = {
+        f"markdown-h{level}-color": mixed(primary, foreground, 0.4 if level < 3 else 0.0)
+        for level in range(1, 7)
+    }
+    return {
+        "text-dim": mixed(foreground, background, _DIM),
+        "user-bar": primary,
+        "answer-bar": accent,
+        "border": primary,
+        "border-blurred": mixed(background, foreground, _FAINT),
+        "input-cursor-background": foreground,
+        "input-cursor-foreground": background,
+        "input-selection-background": mixed(background, primary, 0.35),
+        "input-selection-foreground": foreground,
+        "screen-selection-background": mixed(background, primary, 0.35),
+        "screen-selection-foreground": foreground,
+        "block-cursor-background": primary,
+        "block-cursor-foreground": background,
+        "block-cursor-text-style": "none",
+        "scrollbar": mixed(background, foreground, _FAINT),
+        "scrollbar-hover": mixed(background, foreground, 2 * _FAINT),
+        "scrollbar-active": primary,
+        "scrollbar-corner-color": background,
+        "link-color": colors["secondary"],
+        **track,
+        **headings,
+        "markdown-h1-background": background,
+    }

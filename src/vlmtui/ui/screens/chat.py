@@ -26,6 +26,7 @@ from vlmtui.ui.screens.chat_list import ChatList
 from vlmtui.ui.screens.chat_messages import ChatMessages
 from vlmtui.ui.screens.chat_panes import ChatPanes
 from vlmtui.ui.screens.chat_pictures import ChatPictures
+from vlmtui.ui.screens.chat_settings import ChatSettings
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.prompt import Prompt
 from vlmtui.ui.widgets.transcript import Transcript
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _DRAFT_SECONDS = 0.5
 
 
-class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList, ChatPanes):
+class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList, ChatPanes, ChatSettings):
     """The screen that vlmtui opens."""
 
     DEFAULT_CSS = """
@@ -209,9 +210,9 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList, ChatPanes):
             self.cancel_turn()
 
     async def do_command(self, name: str) -> None:
-        """Do a command that was chosen from a list; one with arguments is put into the composer."""
+        """Do a command that was chosen from a list; the composer takes one that needs more."""
         spec = commands.find(name)
-        if spec is not None and spec.arguments:
+        if spec is not None and spec.arguments and not spec.arguments.startswith("["):
             if self.prompt.text:
                 self.prompt.say("Ctrl+Z brings back what was here")
             self.prompt.text = f"/{spec.name} "

@@ -57,6 +57,10 @@ class Chooser(ModalScreen[str]):
             margin: 0 0 1 0;
             background: $surface;
             background-tint: transparent;
+
+            & > .input--placeholder {
+                color: $text-dim;
+            }
         }
         & OptionList {
             height: auto;

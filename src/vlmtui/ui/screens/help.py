@@ -71,6 +71,10 @@ class HelpScreen(ModalScreen[None]):
             padding: 0;
             background: $surface;
             background-tint: transparent;
+
+            & > .input--placeholder {
+                color: $text-dim;
+            }
         }
         & VerticalScroll {
             height: auto;

@@ -1,0 +1,144 @@
+"""Every text can be read in every theme: WCAG's contrast of its colours, as they are on the screen.
+
+The formulas are those of WCAG 2.1 (relative luminance, contrast ratio).
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from textual.color import Color
+from textual.pilot import Pilot
+from textual.theme import Theme
+
+from tests.fakes import answer
+from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, type_text, until
+from vlmtui.engine.base import Trimmed
+from vlmtui.ui.themes import derived, load_themes
+
+THEMES = {theme.name: theme for theme in load_themes().themes}
+each_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+
+TEXTS = (
+    *("foreground", "text-dim", "primary", "secondary", "accent", "warning", "error", "success"),
+    *("user-bar", "answer-bar", *(f"markdown-h{level}-color" for level in range(1, 7))),
+)
+GROUNDS = ("background", "surface", "panel")
+PAIRS = (
+    ("block-cursor-foreground", "block-cursor-background"),
+    ("input-cursor-foreground", "input-cursor-background"),
+    ("background", "primary"),
+)
+
+
+def needed(theme: Theme) -> float:
+    return 7.0 if "contrast" in theme.name else 4.5
+
+
+def linear(channel: int) -> float:
+    share = channel / 255
+    return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+
+
+def luminance(color: Color) -> float:
+    return 0.2126 * linear(color.r) + 0.7152 * linear(color.g) + 0.0722 * linear(color.b)
+
+
+def contrast(one: Color, other: Color) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def variables(theme: Theme) -> dict[str, str]:
+    colors = theme.to_color_system().generate()
+    return {**colors, **derived(colors), **theme.variables}
+
+
+def test_the_formula_agrees_with_known_ratios() -> None:
+    assert contrast(Color.parse("#000000"), Color.parse("#ffffff")) == pytest.approx(21)
+    assert contrast(Color.parse("#777777"), Color.parse("#ffffff")) == pytest.approx(4.48, abs=0.01)
+
+
+def test_there_is_a_theme_for_everyone() -> None:
+    assert len(THEMES) >= 10
+    contrasts = [theme for theme in THEMES.values() if "contrast" in theme.name]
+    assert {theme.dark for theme in contrasts} == {True, False}
+
+
+@each_theme
+def test_every_colour_of_text_can_be_read_on_every_ground(theme: Theme) -> None:
+    values = variables(theme)
+    low = {
+        (text, ground): round(ratio, 2)
+        for text, ground in [*itertools.product(TEXTS, GROUNDS), *PAIRS]
+        if (ratio := contrast(Color.parse(values[text]), Color.parse(values[ground])))
+        < needed(theme)
+    }
+    assert low == {}
+
+
+def unreadable(pilot: Pilot[int], least: float) -> dict[tuple[str, str, str], float]:
+    """Words on the screen whose colours are too close, with their contrast.
+
+    What is below a modal screen is dimmed, and left out.
+    """
+    found = {}
+    screen = pilot.app.screen
+    area = screen.children[0].region if screen.is_modal else screen.region
+    strips = screen._compositor.render_strips()[area.y : area.bottom]
+    for strip in strips:
+        for text, style, _ in strip.crop(area.x, area.right):
+            if style is None or not any(letter.isalnum() for letter in text):
+                continue
+            assert style.color is not None and style.bgcolor is not None, text
+            front, back = (Color.from_rich_color(c) for c in (style.color, style.bgcolor))
+            if style.dim or (ratio := contrast(front, back)) < least:
+                found[text.strip(), front.hex, back.hex] = round(ratio, 2)
+    return found
+
+
+ANSWER = """# Heading
+
+The circle is **red**, *left* of `a.png`, see [there](https://example.org).
+
+> quoted
+
+1. one
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+```python
+def shapes(n: int = 1) -> list[str]:  # how many
+    return ["circle"] * n
+```
+"""
+
+
+async def test_every_word_on_the_screen_can_be_read_in_every_theme(stage: Stage) -> None:
+    stage.picture()
+    app = stage.app()
+    async with app.run_test(size=(120, 60)) as pilot:
+        screen = await ready(pilot)
+        screen.snapshot = SNAPSHOT
+        stage.engine.script(Trimmed(dropped=2, images=1), *answer(ANSWER))
+        await say(pilot, "What is it? @scene.png")
+        await answered(pilot)
+        await say(pilot, "/nonsense")
+        await until(pilot, lambda: "no command /nonsense" in shown(pilot))
+
+        async def check() -> None:
+            for name, theme in THEMES.items():
+                app.theme = name
+                await pilot.pause()
+                assert (name, unreadable(pilot, needed(theme))) == (name, {})
+
+        await check()
+        for key, typed in (("f1", ""), ("ctrl+p", "im")):
+            await pilot.press(key)
+            await type_text(pilot, typed)
+            await pilot.pause()
+            await check()
+            await pilot.press("escape")
