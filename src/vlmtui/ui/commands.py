@@ -47,6 +47,7 @@ class Choice(msgspec.Struct, frozen=True):
 SPECS = (
     # pictures
     Spec("image", "PATH…", "attach pictures to the next message", example="~/photo.jpg"),
+    Spec("pick", "", "look for pictures in directories", binding="chat.pick"),
     Spec("sample", "", "attach one of the sample pictures"),
     Spec("view", "", "show the pictures of the chat full screen (F3)"),
     # messages

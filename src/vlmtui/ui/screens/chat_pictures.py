@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from vlmtui.ui import commands
+from textual.binding import Binding, BindingType
+
+from vlmtui.errors import ImageNotFound
+from vlmtui.ui import commands, keymap, pasted, remote
 from vlmtui.ui.screens.chat_turns import ChatTurns
 from vlmtui.ui.screens.chat_work import ChatWork
 from vlmtui.ui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from vlmtui.ui.screens.chat_work import OpenSession
 
 
 class ChatPictures(ChatTurns):
     """What can be done with pictures."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+o", "pick", "Look for pictures", id="chat.pick", priority=True),
+        Binding("f8", "copy_command", "Copy the scp command", id="chat.copy_command"),
+    ]
+
     _samples: tuple[Path, ...] = ()
+    _picked_in = "."
+
+    def __init__(self, open_session: OpenSession, *, model: str, log: Path | None) -> None:
+        super().__init__(open_session, model=model, log=log)
+        self._pastes: set[str] = set()
 
     def on_chat_work_attached(self, event: ChatWork.Attached) -> None:
         """Put pictures into the next message."""
         self.prompt.insert(event.images, event.instead)
+        if event.instead in self._pastes:
+            self._pastes.discard(event.instead)
+            key = keymap.keys_of(self.app, "edit.undo", "ctrl+z")
+            what = "A picture" if len(event.images) == 1 else f"{len(event.images)} pictures"
+            self.prompt.say(f"{what} attached", f"{key} makes it the pasted text again")
         self._choose_image()
         self.keep_draft(self.prompt.draft)
 
@@ -27,7 +50,48 @@ class ChatPictures(ChatTurns):
             self._settle()
         elif event.left and not self.prompt.text:
             self.prompt.text = commands.image_line(event.left)
-        self.prompt.say(event.error.message, event.error.hint, error=True)
+        if isinstance(event.error, ImageNotFound) and remote.is_elsewhere(event.path):
+            key = keymap.keys_of(self.app, "chat.copy_command", "f8")
+            self.prompt.say(
+                "This path is not on this machine",
+                f"On yours run this ({key} copies it), then send again:",
+                error=True,
+                command=remote.copy_command(event.path),
+            )
+        else:
+            self.prompt.say(event.error.message, event.error.hint, error=True)
+
+    def action_copy_command(self) -> None:
+        """Copy the command that the hint names, also over SSH."""
+        command = self.prompt.command
+        if command:
+            self.app.copy_to_clipboard(command)
+            self.prompt.say("Copied", "Run it on the machine that has the file", command=command)
+        else:
+            self.prompt.say("There is no command to copy here")
+
+    def on_prompt_pasted(self, event: Prompt.Pasted) -> None:
+        """Paths of pictures that were pasted, or dropped on the terminal, become the pictures."""
+        paths = pasted.paths(event.text)
+        if paths:
+            self._pastes.add(event.text)
+            self.attach(paths, event.text)
+
+    def action_pick(self) -> None:
+        """Look for pictures."""
+        from vlmtui.ui.screens.picker import PickerScreen
+
+        self.app.push_screen(PickerScreen(self._picked_in), self._picked)
+
+    def _picked(self, paths: tuple[str, ...] | None) -> None:
+        self.prompt.focus_composer()
+        if paths:
+            self._picked_in = os.path.dirname(paths[0])
+            self.attach(paths)
+
+    def command_pick(self, _: str) -> None:
+        """Look for pictures."""
+        self.action_pick()
 
     def on_prompt_path_chosen(self, event: Prompt.PathChosen) -> None:
         """A completed path becomes a picture at once."""

@@ -21,7 +21,7 @@ from vlmtui.engine.base import Finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Draft, StoredMessage
-from vlmtui.ui import mentions, references
+from vlmtui.ui import mentions, recent, references
 from vlmtui.ui.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -216,7 +216,10 @@ class ChatWork(Screen[None]):
         self.post_message(self.Prepared(typed, mentions.take_out(typed, found)))
 
     def _pictures(self, reference: str) -> list[ImagePart]:
-        return [self._session.attach(Path(path)) for path in references.resolve(reference)]
+        found = references.resolve(reference)
+        images = [self._session.attach(Path(path)) for path in found]
+        recent.note(found)
+        return images
 
     @work(thread=True, exclusive=True, group="restore", exit_on_error=False)
     def restore(

@@ -255,7 +255,7 @@ class Composer(TextArea, inherit_bindings=False):
         if result := self._replace_via_keyboard(self._folded(text), *self.selection):
             self.move_cursor(result.end_location)
             self.history.checkpoint()
-            self.post_message(self.Pasted(text))
+            self.post_message(self.Pasted(text.strip()))
 
     # ------------------------------------------------------------------ tokens
 

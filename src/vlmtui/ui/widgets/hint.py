@@ -29,11 +29,24 @@ class Hint(Static):
     }
     """
 
-    def say(self, message: str, advice: str = "", *, error: bool = False) -> None:
+    command = ""
+    """What is to be copied and run elsewhere, if the hint says that; a click copies it."""
+
+    def say(
+        self, message: str, advice: str = "", *, error: bool = False, command: str = ""
+    ) -> None:
         """Show something; nothing hides the line."""
+        self.command = command
         parts = [Content(printable.line(message))]
         if advice:
             parts.append(Content.styled(printable.line(advice), "$text-dim"))
+        if command:
+            parts[-1] = parts[-1].append(Content.styled("\n" + printable.line(command), "$accent"))
         self.update(Content(" – ").join(parts) if error else Content(". ").join(parts))
         self.set_class(bool(message), "shown")
         self.set_class(error, "error")
+
+    async def on_click(self) -> None:
+        """Copy the command."""
+        if self.command:
+            await self.run_action("screen.copy_command")

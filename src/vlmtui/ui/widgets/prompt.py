@@ -51,6 +51,13 @@ class Prompt(Vertical):
             self.path = path
             self.written = written
 
+    class Pasted(Message):
+        """Something was pasted, and stands in the composer."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
     class Edited(Message):
         """The text has changed, and with it maybe the pictures in it."""
 
@@ -147,9 +154,16 @@ class Prompt(Vertical):
             self._composer.put_at_cursor(tokens)
         self._put = self.text
 
-    def say(self, message: str = "", advice: str = "", *, error: bool = False) -> None:
-        """Tell something in place; nothing takes it away."""
-        self._hint.say(message, advice, error=error)
+    def say(
+        self, message: str = "", advice: str = "", *, error: bool = False, command: str = ""
+    ) -> None:
+        """Tell something in place; nothing takes it away. A command is one to run elsewhere."""
+        self._hint.say(message, advice, error=error, command=command)
+
+    @property
+    def command(self) -> str:
+        """The command to run elsewhere that the hint names; empty if it names none."""
+        return self._hint.command
 
     def offer(self, fragment: Fragment, choices: Sequence[commands.Choice], tab: bool) -> None:
         """Offer what an argument can be."""
@@ -194,6 +208,12 @@ class Prompt(Vertical):
         text = self.text
         behind = text[self._composer.tokens.lead(text) :]
         self.post_message(self.Submitted(behind if commands.parse(behind) else text))
+
+    @on(Composer.Pasted)
+    def _pasted(self, event: Composer.Pasted) -> None:
+        event.stop()
+        self._put = self.text  # nothing in it is to be completed
+        self.post_message(self.Pasted(event.text))
 
     @on(Composer.PasteRefused)
     def _paste_refused(self, event: Composer.PasteRefused) -> None:

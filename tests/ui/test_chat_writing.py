@@ -1,0 +1,102 @@
+"""Writing a message on the chat screen: pasting, choosing pictures, what was asked before."""
+
+from __future__ import annotations
+
+import getpass
+
+import pytest
+from textual.events import Paste
+
+from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from vlmtui.ui.screens.picker import PickerScreen
+from vlmtui.ui.widgets.composer import Composer
+
+SIZE = (120, 36)
+
+
+async def test_a_pasted_path_becomes_a_picture_at_the_cursor_and_undo_gives_the_text_back(
+    stage: Stage,
+) -> None:
+    path = stage.picture("my pictures/a scene.png")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.prompt.text = "What is here: "
+        screen.query_one(Composer).post_message(Paste(f"'{path}' "))
+        await until(pilot, lambda: screen.images)
+        assert screen.prompt.text.strip() == "What is here: [image: a scene.png 96x64]"
+        assert "Ctrl+Z" in shown(pilot)
+        await pilot.press("ctrl+z")
+        assert screen.prompt.text == f"What is here: '{path}' "
+        assert not screen.images
+
+
+async def test_several_dropped_files_become_several_pictures(stage: Stage) -> None:
+    paths = [stage.picture(name) for name in ("a.png", "b.png")]
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.query_one(Composer).post_message(Paste("\n".join(map(str, paths))))
+        await until(pilot, lambda: len(screen.images) == 2)
+        assert screen.prompt.text == "[image: a.png 96x64] [image: b.png 96x64] "
+
+
+async def test_pasted_text_with_a_path_in_it_stays_text(stage: Stage) -> None:
+    path = stage.picture("a.png")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.query_one(Composer).post_message(Paste(f"see {path}"))
+        await until(pilot, lambda: screen.prompt.text)
+        await pilot.app.workers.wait_for_complete()
+        assert screen.prompt.text == f"see {path}"
+
+
+@pytest.mark.parametrize("typed", ["@/Users/me/Desktop/cat.png what?", "/image /Users/me/cat.png"])
+async def test_a_path_of_a_laptop_gives_the_command_that_brings_the_file(
+    stage: Stage, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 5000 10.0.0.2 22")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, typed)
+        await until(pilot, lambda: "This path is not on this machine" in shown(pilot))
+        assert screen.prompt.text == typed
+        assert f"{getpass.getuser()}@10.0.0.2:" in shown(pilot)
+        await pilot.press("f8")
+        await until(pilot, lambda: "Copied" in shown(pilot))
+        assert pilot.app.clipboard.startswith("scp /Users/me/")
+        assert pilot.app.clipboard.endswith(f"@10.0.0.2:{stage.folder}/")
+    assert stage.engine.requests == []
+
+
+async def test_pictures_are_picked_from_directories(stage: Stage) -> None:
+    stage.picture("shots/a.png")
+    stage.picture("b.png")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.prompt.text = "look: "
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "1 picture" in shown(pilot))
+        await pilot.press("space", "end", "enter")
+        await until(pilot, lambda: "a.png" in shown(pilot))
+        await pilot.press("a", "space", "enter")
+        await until(pilot, lambda: len(screen.images) == 2)
+        assert screen.prompt.text == "look: [image: b.png 96x64] [image: a.png 96x64] "
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickerScreen))
+        await pilot.press("escape", "x")
+        assert screen.prompt.text.endswith("a.png 96x64] x")
+
+
+async def test_a_long_paste_is_sent_whole_and_kept_as_a_draft(stage: Stage) -> None:
+    long = "line of a log\n" * 2000
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.prompt.text = "explain: "
+        screen.query_one(Composer).post_message(Paste(long))
+        await until(pilot, lambda: "[text: 28 kB, 2,001 lines]" in screen.prompt.text)
+        await pilot.press("ctrl+q")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await until(pilot, lambda: "[text: 28 kB" in screen.prompt.text)
+        await pilot.press("enter")
+        await answered(pilot)
+    assert stage.engine.requests[0].messages[-1].text == f"explain: {long}".strip()
