@@ -62,6 +62,7 @@ class Sitting(RuleBasedStateMachine):
         self.images = ImageStore(root / "images")
         self.given: defaultdict[int, str] = defaultdict(str)
         """What was given out, by the row it belongs to."""
+        self.deleted: list[int] = []
         self.sit_down()
 
     def sit_down(self) -> None:
@@ -71,6 +72,9 @@ class Sitting(RuleBasedStateMachine):
         )
 
     def teardown(self) -> None:
+        while self.deleted:
+            self.undo()
+        assert {message.id for message in self.messages()} == set(self.given)
         self.session.close()
         self.store.close()
         self.folder.cleanup()
@@ -113,6 +117,19 @@ class Sitting(RuleBasedStateMachine):
         if fails:
             self.engine.script_load(LoadFailed("no model"))
         self.follow(self.session.switch(load), [], "stop", stop, go)
+
+    @precondition(lambda self: self.messages())
+    @rule(place=places)
+    def delete(self, place: int) -> None:
+        message = self.pick(place)
+        shown = self.session.delete_message(message.id)
+        assert message.id not in [stored.id for stored in shown]
+        self.deleted.append(message.id)
+
+    @precondition(lambda self: self.deleted)
+    @rule()
+    def undo(self) -> None:
+        self.session.restore_message(self.deleted.pop())
 
     @rule(place=places)
     def annotate(self, place: int) -> None:
@@ -188,7 +205,7 @@ class Sitting(RuleBasedStateMachine):
     def no_word_is_lost(self) -> None:
         on_disk = {message.id: message.message.text for message in self.messages()}
         assert on_disk == {row: text for row, text in self.given.items() if row in on_disk}
-        assert set(on_disk) == set(self.given)
+        assert self.deleted or set(on_disk) == set(self.given)
 
 
 Sitting.TestCase.settings = settings(

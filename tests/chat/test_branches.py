@@ -146,3 +146,46 @@ def test_no_branch_is_chosen_while_an_answer_is_written(
         talk.select(first.id)
     gate.open()
     turn.join()
+
+
+def test_a_deleted_message_takes_what_follows_it_away_and_comes_back_with_it(
+    talk: ChatSession, engine: FakeEngine
+) -> None:
+    second = talk.transcript()[2]
+    assert texts(talk.delete_message(second.id)) == ["one", "A"]
+    assert texts(talk.transcript()) == ["one", "A"]
+    list(talk.send("three"))
+    assert engine.requests[-1].messages == (user("one"), assistant("A"), user("three"))
+    assert texts(talk.restore_message(second.id)) == ["one", "A", "two", "B"]
+
+
+def test_a_chat_whose_first_message_was_deleted_goes_on_with_a_new_one(
+    talk: ChatSession, engine: FakeEngine
+) -> None:
+    assert talk.delete_message(talk.transcript()[0].id) == []
+    assert talk.transcript() == []
+    list(talk.send("three"))
+    assert engine.requests[-1].messages == (user("three"),)
+    assert texts(talk.transcript()) == ["three", "Yes."]
+
+
+def test_an_answer_that_is_deleted_shows_the_one_beside_it(
+    talk: ChatSession, engine: FakeEngine
+) -> None:
+    engine.script(*answer("B2"))
+    list(talk.regenerate())
+    assert texts(talk.delete_message(talk.transcript()[-1].id)) == ["one", "A", "two", "B"]
+
+
+def test_nothing_is_deleted_while_an_answer_is_written(
+    talk: ChatSession, engine: FakeEngine, begin: Begin
+) -> None:
+    gate = Gate()
+    engine.script(gate, *answer("C"))
+    turn = begin(talk.send("three"))
+    gate.wait_reached()
+    with pytest.raises(TurnRunning):
+        talk.delete_message(talk.transcript()[0].id)
+    gate.open()
+    turn.join()
+    assert texts(talk.transcript())[-2:] == ["three", "C"]

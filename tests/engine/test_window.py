@@ -80,3 +80,21 @@ def test_a_short_answer_reserves_little():
     assert Window(build, 1000, 4096).fit(messages, 10)[1] == 0
     with pytest.raises(ContextOverflow):
         Window(build, 1000, 4096).fit(messages, 0)
+
+
+def test_the_rest_of_an_answer_follows_the_shortened_prompt_it_began_with():
+    window = Window(build, 1000, 4096)
+    messages = conversation(8)
+    prompt, dropped = window.fit(messages, 0)
+    assert dropped > 0
+    rest, dropped_again = window.fit((*messages, assistant("a" * 5)), 0)
+    assert dropped_again == dropped
+    assert rest.text == prompt.text + "a" * 5
+
+
+def test_the_rest_of_an_answer_may_use_the_room_that_was_kept_free_for_it():
+    messages = conversation(6)
+    window = Window(build, 1000, 4096)
+    assert window.fit(messages, 0)[1] == 0
+    assert window.fit((*messages, assistant("a" * 250)), 0)[1] == 0
+    assert window.fit((*messages, assistant("a" * 300)), 0)[1] > 0

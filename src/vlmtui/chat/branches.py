@@ -137,6 +137,12 @@ class Branches:
         self._store.set_leaf(self.chat.id, leaf_id)
         self.leaf = leaf_id
 
+    def follow(self, chat: Chat) -> list[StoredMessage]:
+        """Show what the store shows of this chat, where a message of it went or came back."""
+        if self.chat is not None and self.chat.id == chat.id:
+            self.leaf = chat.leaf_id
+        return self.shown()
+
     def neighbour(self, message_id: int, step: int) -> int | None:
         """The sibling so many places further, None beyond the first and the last."""
         siblings = self._store.siblings(message_id)

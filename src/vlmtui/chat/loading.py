@@ -103,6 +103,8 @@ class CurrentModel:
         self._ready = None
         if afresh:
             self._engine.unload()
+            if task.stopped:
+                return False
         with closing(obeying(task, self._engine, self._engine.load(request))) as events:
             for event in events:
                 if isinstance(event, Loaded):

@@ -1,73 +1,112 @@
-"""How a chat wants to be answered: its system prompt and sampling, or else the settings'.
+"""How a chat wants to be answered: its system prompt and sampling, or else the settings'; by whom.
 
-Pure; where they are kept is for the store.
+A new chat has no row to keep this in before its first question, so it is kept here until then.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
+from vlmtui.chat.branches import Branches
 from vlmtui.engine.base import Sampling
-from vlmtui.errors import InputError
-from vlmtui.storage.records import Chat
+from vlmtui.errors import InputError, StorageError
+from vlmtui.storage.chats import ChatStore
 
 
 class Preferences:
-    """The settings' defaults, and what one chat has of its own."""
+    """The settings' defaults, and what the open chat has of its own."""
 
-    def __init__(self, system: str, sampling: Sampling) -> None:
+    def __init__(
+        self, store: ChatStore, branches: Branches, system: str, sampling: Sampling
+    ) -> None:
+        """Take over what the open chat has.
+
+        Args:
+            store: Keeps it.
+            branches: Knows which chat is open.
+            system: The settings' system prompt.
+            sampling: The settings' sampling.
+        """
+        self._store = store
+        self._branches = branches
         self._default_system = system
         self._default_sampling = sampling
-        self.own_system: str | None = None
-        """The chat's own system prompt; empty for none at all, None for the settings'."""
-
-        self.own_sampling: dict[str, Any] | None = None
-        """The fields of `Sampling` that the chat has of its own; None for the settings'."""
+        self._keeping = threading.Lock()
+        self._system: str | None = None
+        self._sampling: dict[str, Any] | None = None
+        self.open()
 
     @property
     def system(self) -> str:
         """The system prompt in force."""
-        return self._default_system if self.own_system is None else self.own_system
+        return self._default_system if self._system is None else self._system
 
     @property
     def sampling(self) -> Sampling:
         """The sampling in force."""
-        return self._merged(self.own_sampling or {})
+        return self._merged(self._sampling)
 
-    def take(self, chat: Chat | None) -> None:
-        """Take over what a chat has of its own; nothing for a new one."""
-        self.own_system = chat.system if chat else None
-        self.own_sampling = None
-        if chat and chat.sampling:
-            # What another version has written may mean nothing here.
-            with suppress(InputError):
-                self.choose_sampling(chat.sampling)
+    def open(self) -> None:
+        """Take over what the chat that was opened has of its own; nothing for a new one."""
+        chat = self._branches.chat
+        self._system = chat.system if chat else None
+        self._sampling = None
+        # What another version has written may mean nothing here.
+        with suppress(InputError):
+            self._sampling = self._checked(chat.sampling if chat else None)
 
-    def choose_sampling(self, sampling: Mapping[str, Any] | Sampling | None) -> None:
-        """Give the chat a sampling of its own.
+    def change(
+        self,
+        system: str | msgspec.UnsetType | None,
+        sampling: Mapping[str, Any] | Sampling | msgspec.UnsetType | None,
+    ) -> None:
+        """See `ChatSession.configure`."""
+        if not isinstance(sampling, msgspec.UnsetType):
+            self._sampling = self._checked(sampling)
+        if not isinstance(system, msgspec.UnsetType):
+            self._system = system
+        self._keep()
 
-        Args:
-            sampling: All of it, or the fields that differ from the settings'; None for those.
+    def note_model(self, name: str) -> None:
+        """Keep who answers the chat; the answers say so too, so that the disk may refuse it."""
+        with suppress(StorageError):
+            self._keep(name)
+
+    def _keep(self, model: str | None = None) -> None:
+        with self._keeping:
+            old = self._branches.chat
+            if old is None:
+                return  # it will be done with the first question
+            new = msgspec.structs.replace(
+                old, system=self._system, sampling=self._sampling, model=model or old.model
+            )
+            if new != old:
+                self._store.configure(new)
+                self._branches.chat = new
+
+    def _checked(self, sampling: Mapping[str, Any] | Sampling | None) -> dict[str, Any] | None:
+        """What is to be kept of a sampling.
 
         Raises:
             InputError: There is no such field, or its value can't be.
         """
         if isinstance(sampling, Sampling):
             sampling = msgspec.structs.asdict(sampling)
-        self._merged(sampling or {})
-        self.own_sampling = dict(sampling) if sampling else None
+        self._merged(sampling)
+        return dict(sampling) if sampling else None
 
-    def _merged(self, own: Mapping[str, Any]) -> Sampling:
+    def _merged(self, own: Mapping[str, Any] | None) -> Sampling:
         known = msgspec.structs.asdict(self._default_sampling)
-        if unknown := [name for name in own if name not in known]:
+        if unknown := [name for name in own or () if name not in known]:
             raise InputError(
                 f"There is no sampling setting {unknown[0]!r}", "There are: " + ", ".join(known)
             )
         try:
-            return msgspec.convert({**known, **own}, Sampling)
+            return msgspec.convert({**known, **(own or {})}, Sampling)
         except msgspec.ValidationError as error:
             raise InputError(f"That sampling can't be: {error}", "Give it a number") from None

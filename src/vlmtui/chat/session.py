@@ -84,13 +84,11 @@ class ChatSession:
         self._store = store
         self._images = images
         self._composing = threading.Lock()
-        self._keeping = threading.Lock()
         self._floor = Floor(engine.cancel)
         self._model = CurrentModel(engine, self._floor, load)
         self._replies = Replies(engine, store, self._floor, self._model)
         self._branches = Branches(store, self._replies.live, chat)
-        self._preferences = Preferences(system, sampling)
-        self._preferences.take(chat)
+        self._preferences = Preferences(store, self._branches, system, sampling)
 
     # ------------------------------------------------------------------ what there is
 
@@ -131,7 +129,7 @@ class ChatSession:
         """
         with self._floor.between_turns():
             self._branches.open(chat)
-            self._preferences.take(chat)
+            self._preferences.open()
 
     # ------------------------------------------------------------------ composing
 
@@ -179,7 +177,7 @@ class ChatSession:
             SwitchFailed: The new model can't be loaded; `back` says whether the old one is.
         """
         yield from self._model.switch(load)
-        self._remember_model()
+        self._preferences.note_model(self._model.name)
 
     def configure(
         self,
@@ -197,11 +195,7 @@ class ChatSession:
             InputError: There is no such sampling.
             StorageError: It can't be kept; it is in force until vlmtui ends.
         """
-        if not isinstance(sampling, msgspec.UnsetType):
-            self._preferences.choose_sampling(sampling)
-        if not isinstance(system, msgspec.UnsetType):
-            self._preferences.own_system = system
-        self._keep_preferences()
+        self._preferences.change(system, sampling)
 
     # ------------------------------------------------------------------ turns
 
@@ -323,6 +317,24 @@ class ChatSession:
         """The sibling of a message that many places further (-1: the one before), if there is."""
         return self._branches.neighbour(message_id, step)
 
+    def delete_message(self, message_id: int) -> list[StoredMessage]:
+        """Hide a message and what follows it on all branches; returns what is shown now.
+
+        Raises:
+            TurnRunning: Cancel it first.
+        """
+        with self._floor.turn():
+            return self._branches.follow(self.archive.delete_message(message_id))
+
+    def restore_message(self, message_id: int) -> list[StoredMessage]:
+        """Undo `delete_message`; returns what is shown now, which is what was hidden.
+
+        Raises:
+            TurnRunning: Cancel it first.
+        """
+        with self._floor.turn():
+            return self._branches.follow(self.archive.restore_message(message_id))
+
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:
         """Add figures to those of an answer that has ended.
 
@@ -363,31 +375,10 @@ class ChatSession:
         name = self._model.name
         row = self._store.add(self.chat.id, question_id, assistant(""), name, "streaming")
         self._branches.leaf = row.id
-        self._remember_model()
+        self._preferences.note_model(name)
 
         def request() -> Generate:
             told = prompt(self._branches.to(question_id), self.system)
             return Generate(told, self.sampling)
 
         yield from self._replies.run(task, row, request)
-
-    # ------------------------------------------------------------------ what a chat has of its own
-
-    def _keep_preferences(self, model: str | None = None) -> None:
-        with self._keeping:
-            if self.chat is None:
-                return  # it will be done with the first question
-            chat = msgspec.structs.replace(
-                self.chat,
-                system=self._preferences.own_system,
-                sampling=self._preferences.own_sampling,
-                model=model or self.chat.model,
-            )
-            if chat != self.chat:
-                self._store.configure(chat)
-                self._branches.chat = chat
-
-    def _remember_model(self) -> None:
-        """Note with the chat who answers it; the answers say so too, so that it may be missing."""
-        with suppress(StorageError):
-            self._keep_preferences(self._model.name)

@@ -64,17 +64,19 @@ class Window:
             ContextOverflow: The last message alone (with the system message, and what there is of
                 its answer) does not fit.
         """
-        most = _REST_RESERVE if messages[-1].role is Role.ASSISTANT else _MAX_RESERVE
+        resumes = messages[-1].role is Role.ASSISTANT
+        most = _REST_RESERVE if resumes else _MAX_RESERVE
         reserve = min(max_tokens or most, most, self._size // 4)
         room = self._size - reserve
         system = messages[:1] if messages[0].role is Role.SYSTEM else ()
         turns = messages[len(system) :]
-        prompt = self._build(messages)
-        if count_tokens(prompt.units) <= room:
-            self._last_kept = ()
-            return prompt, 0
         starts = [at for at, turn in enumerate(turns) if turn.role is Role.USER and at > 0]
         again = self._start_as_before(turns)
+        prompt = self._build(messages)
+        # an answer that goes on does so after the prompt that it began with
+        if count_tokens(prompt.units) <= room and not (resumes and again in starts):
+            self._last_kept = ()
+            return prompt, 0
         if again in starts:
             prompt = self._build((*system, *turns[again:]))
             if count_tokens(prompt.units) <= room:
