@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -46,6 +46,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[str, str] = {}
     """Other keys for what is on a key, by the id of the binding: `"chat.stop" = "ctrl+g, escape"`.
     `vlmtui keys` lists the ids."""
+
+    images: Literal["auto", "kitty", "sixel", "halfblock", "none"] = "auto"
+    """How pictures are shown: as kitty graphics, sixels, half blocks, or not at all. `auto` finds
+    out what the terminal can do."""
 
     temperature: Annotated[float, Meta(ge=0)] = 0.2
     """0 always takes the likeliest token; higher is more varied."""

@@ -20,7 +20,7 @@ from vlmtui.cli.bench import bench
 from vlmtui.cli.doctor import doctor
 from vlmtui.cli.endings import INTERRUPTED
 from vlmtui.cli.keys import keys
-from vlmtui.cli.options import mmproj_option, model_option
+from vlmtui.cli.options import images_option, mmproj_option, model_option
 from vlmtui.errors import EngineCrashed, VlmtuiError
 
 
@@ -71,12 +71,15 @@ def vlmtui() -> None:
 @model_option
 @mmproj_option
 @click.option("--continue", "-c", "continue_last", is_flag=True, help="Open the last chat.")
-def chat(model: str | None, mmproj: str | None, continue_last: bool) -> int:
+@images_option
+def chat(model: str | None, mmproj: str | None, continue_last: bool, images: str | None) -> int:
     """Open the chat in this terminal."""
     from vlmtui.settings import load_settings
     from vlmtui.ui.launch import launch
 
-    return launch(load_settings(), model=model, mmproj=mmproj, continue_last=continue_last)
+    return launch(
+        load_settings(), model=model, mmproj=mmproj, continue_last=continue_last, images=images
+    )
 
 
 vlmtui.add_command(ask)

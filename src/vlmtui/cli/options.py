@@ -29,3 +29,8 @@ mmproj_option = click.option(
     metavar="PATH",
     help="The model's vision tower and projector. Default: the mmproj file beside the model.",
 )
+images_option = click.option(
+    "--images",
+    type=click.Choice(("auto", "kitty", "sixel", "halfblock", "none")),
+    help="How pictures are shown. Default: `auto`, as well as this terminal can.",
+)

@@ -21,6 +21,7 @@ from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import themes
 from vlmtui.ui.app_keys import AppKeys
 from vlmtui.ui.app_themes import AppThemes
+from vlmtui.ui.pixel_app import PixelApp
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.screens.chat_work import ChatWork
@@ -53,7 +54,7 @@ class MonitorLike(Protocol):
 MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
 
 
-class VlmtuiApp(AppKeys, AppThemes):
+class VlmtuiApp(AppKeys, AppThemes, PixelApp):
     """The chat client. Returns the exit code of the process.
 
     Attributes:
@@ -93,6 +94,7 @@ class VlmtuiApp(AppKeys, AppThemes):
         keys: Mapping[str, str] | None = None,
         config: Path | None = None,
         memory: Memory | None = None,
+        images: str = "auto",
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -108,8 +110,9 @@ class VlmtuiApp(AppKeys, AppThemes):
             keys: Keys by the ids of bindings, instead of the default ones.
             config: The settings file, for complaints about it.
             memory: How the user left the screen; None remembers nothing.
+            images: How pictures are shown: one of `vlmtui.ui.graphics.NAMES`.
         """
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(images=images, driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
         self.failure: VlmtuiError | None = None
         self._make_monitor = monitor
@@ -136,6 +139,7 @@ class VlmtuiApp(AppKeys, AppThemes):
     def _after_first_paint(self) -> None:
         gc.freeze()  # what was imported stays
         gc.enable()  # off since `__main__`
+        self.detect_graphics()
         self.check_keys()
         self.follow_themes()
         if self._make_monitor is not None:

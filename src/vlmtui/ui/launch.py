@@ -37,6 +37,7 @@ def launch(
     model: str | None = None,
     mmproj: str | None = None,
     continue_last: bool = False,
+    images: str | None = None,
 ) -> int:
     """Open the chat and stay until the user leaves it.
 
@@ -45,6 +46,7 @@ def launch(
         model: Name or path of a model, instead of the one in the settings.
         mmproj: Path of its projector.
         continue_last: Go on with the last chat.
+        images: How pictures are shown, instead of what the settings say.
 
     Returns:
         The exit code of the process.
@@ -58,7 +60,7 @@ def launch(
         raise InputError("The chat needs a terminal", "Use `vlmtui ask` in scripts and pipes.")
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     try:
-        app = make_app(backstage, settings)
+        app = make_app(backstage, settings, images=images)
         code = app.run()
         if app.failure is not None:
             raise app.failure
@@ -142,12 +144,13 @@ def engine_log() -> Path:
         return Path(os.devnull)
 
 
-def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
+def make_app(backstage: Backstage, settings: Settings, *, images: str | None = None) -> VlmtuiApp:
     """The application before what stands behind it.
 
     Args:
         backstage: Opened by the application once it is on the screen.
         settings: The user's settings.
+        images: How pictures are shown, instead of what the settings say.
     """
 
     def monitor(on_snapshot: Callable[[Snapshot], None]) -> MonitorLike:
@@ -167,6 +170,7 @@ def make_app(backstage: Backstage, settings: Settings) -> VlmtuiApp:
         memory=memory(),
         samples=_samples() if backstage.load.name == library.DEMO else (),
         keys=settings.keys,
+        images=images or settings.images,
         config=paths.config_path(),
     )
 

@@ -1,8 +1,8 @@
-"""Pictures as half blocks: a small copy decoded once, drawn at any size in terminal cells.
+"""Pictures in terminal cells: as half blocks, and as the pixels that a terminal takes.
 
-A cell shows two pixels, one above the other, which makes a pixel about square. `thumbnail` reads
-files and belongs in a worker thread; the rest is cheap. Pillow and rich-pixels are imported when
-the first picture is shown, not before.
+A half block shows two pixels in a cell, one above the other. `thumbnail` and `pixels` read files
+and belong in a worker thread; the rest is cheap. Pillow, rich-pixels and textual-image are imported
+when the first picture is shown, not before.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from vlmtui.messages import ImagePart
+from vlmtui.ui import kitty, sixel
+from vlmtui.ui.graphics import Graphics, Kind
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,7 +25,14 @@ SIDE = 256
 _KEPT = 24
 """Small copies kept: at most 24 x 192 KiB."""
 
+_KEPT_CHARACTERS = 8_000_000
+"""Of pictures encoded for the terminal: going back and forth between some needs no second time."""
+
+_THRIFTY_SIDE = 320
+"""Longest side in pixels of a picture that a terminal scales up itself, over a slow line."""
+
 _cache: OrderedDict[str, Image] = OrderedDict()
+_encoded: OrderedDict[tuple[str, int, int, Graphics], str] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -47,7 +56,57 @@ def thumbnail(part: ImagePart) -> Image:
     return small
 
 
-def fit(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
+def pixels(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str | None:
+    """A picture as this terminal takes it, from memory when it was made before.
+
+    Args:
+        part: The picture.
+        columns: Cells that it shall fill.
+        rows: Cells that it shall fill.
+        graphics: What the terminal can do.
+
+    Returns:
+        Sixels, or the PNG for `kitty.Pictures.send`; None where half blocks have to do.
+
+    Raises:
+        ImageError: The file is gone, can't be read, or is damaged behind its header.
+    """
+    key = (part.sha256, columns, rows, graphics)
+    with _lock:
+        if key in _encoded:
+            _encoded.move_to_end(key)
+            return _encoded[key]
+    made = _encode(part, columns, rows, graphics)
+    with _lock:
+        if made is not None:
+            _encoded[key] = made
+        while sum(map(len, _encoded.values())) > _KEPT_CHARACTERS and len(_encoded) > 1:
+            _encoded.popitem(last=False)
+    return made
+
+
+def _encode(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str | None:
+    from vlmtui.engine import images
+
+    if graphics.kind is Kind.SIXEL:
+        size = sixel.size(columns, rows, graphics)
+        if size is None:
+            return None
+        exact = images.resize(images.thumbnail(part.path, *size), *size)
+        return sixel.encode(exact, graphics)
+    if graphics.kind is not Kind.KITTY or max(columns, rows) > kitty.MOST:
+        return None
+    wide, high = columns * graphics.cell[0], rows * graphics.cell[1]
+    if graphics.thrifty:
+        share = min(1.0, _THRIFTY_SIDE / max(wide, high))
+        wide, high = round(wide * share), round(high * share)
+    small = images.thumbnail(part.path, wide, high)
+    return kitty.payload(small, small=graphics.thrifty)
+
+
+def fit(
+    width: int, height: int, columns: int, rows: int, cell: tuple[int, int] = (1, 2)
+) -> tuple[int, int]:
     """The cells that a picture takes inside a box, its aspect ratio kept.
 
     Args:
@@ -55,6 +114,7 @@ def fit(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
         height: Pixels of the picture.
         columns: Cells of the box.
         rows: Cells of the box.
+        cell: Shape of a cell: its width and height.
 
     Returns:
         Columns and rows, each at least 1 (and 0, 0 for a box without room). A picture is not blown
@@ -62,10 +122,11 @@ def fit(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
     """
     if columns < 1 or rows < 1 or width < 1 or height < 1:
         return (0, 0)
-    scale = min(columns / width, 2 * rows / height, 2.0)
+    tall = cell[1] / cell[0]
+    scale = min(columns / width, tall * rows / height, 2.0)
     return (
         max(1, min(columns, round(width * scale))),
-        max(1, min(rows, round(height * scale / 2))),
+        max(1, min(rows, round(height * scale / tall))),
     )
 
 

@@ -1,4 +1,4 @@
-"""The terminal that Textual draws on, made to survive its own end, and with a title.
+"""The terminal that Textual draws on: it survives its own end, has a title, and can be asked.
 
 When a terminal goes away (a closed window, a lost SSH connection), writing to it fails. That kills
 Textual's writing thread, its queue fills up, and the application hangs before it could save all.
@@ -6,13 +6,18 @@ Textual's writing thread, its queue fills up, and the application hangs before i
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
+import termios
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from vlmtui import printable
+from vlmtui.ui.replies import ReplyParser
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -74,3 +79,21 @@ class TerminalDriver(LinuxDriver):
     def _write_title(self) -> None:
         if self._has_title and self._title:
             self.write(f"\x1b]2;{self._title}\x07")
+
+    def run_input_thread(self) -> None:
+        """Read what is typed, with the terminal's replies taken out of it."""
+        # Textual's method names the class of its parser in its middle, and has no other way in
+        linux_driver.XTermParser = ReplyParser  # type: ignore[attr-defined]
+        super().run_input_thread()
+
+    def cell(self) -> tuple[int, int] | None:
+        """Width and height of a cell in pixels, where the terminal device knows."""
+        size = array.array("H", [0, 0, 0, 0])
+        try:
+            fcntl.ioctl(self.fileno, termios.TIOCGWINSZ, size)
+        except OSError:
+            return None
+        rows, columns, width, height = size
+        if min(size) < 1 or width < 2 * columns or height < 2 * rows:
+            return None
+        return width // columns, height // rows

@@ -1,21 +1,24 @@
-"""A picture in half blocks, as large as its place allows; read in a thread, redrawn on resize."""
+"""A picture as large as its place allows, in pixels or half blocks; read in threads."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
-from textual import work
+from textual import events, work
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
+from textual.strip import Strip
 from textual.widget import Widget
 
 from vlmtui import printable
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart
-from vlmtui.ui import pictures
+from vlmtui.ui import kitty, pictures
+from vlmtui.ui.graphics import Graphics, Kind
+from vlmtui.ui.pixel_app import PixelApp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _MOST_ROWS = 24
+_CARD = "▣ picture"
+"""Shown where pictures are not drawn."""
 
 
 class Picture(Widget):
@@ -40,6 +45,9 @@ class Picture(Widget):
     max_rows: reactive[int] = reactive(0, layout=True)
     """Rows it may take; 0 for a share of the terminal."""
 
+    graphics: reactive[Graphics] = reactive(Graphics(), layout=True)
+    """The application's, where it has one."""
+
     _image: reactive[Image | None] = reactive["Image | None"](None)
     _failure: reactive[str] = reactive("")
 
@@ -52,25 +60,74 @@ class Picture(Widget):
             self.image = image
             self.failure = failure
 
+    class Encoded(Message):
+        """Real pixels are there."""
+
+        def __init__(self, part: ImagePart, size: Size, graphics: Graphics, pixels: str) -> None:
+            super().__init__()
+            self.part = part
+            self.size = size
+            self.graphics = graphics
+            self.pixels = pixels
+
     def __init__(
         self, part: ImagePart | None = None, *, max_rows: int = 0, id: str | None = None
     ) -> None:
         super().__init__(id=id)
         self._drawn: tuple[Image, Size, Pixels] | None = None
+        self._placed: tuple[Size, int] | None = None
+        self._strips: list[Strip] = []
         self.set_reactive(Picture.part, part)
         self.set_reactive(Picture.max_rows, max_rows)
 
     def on_mount(self) -> None:
         """Read the picture that the widget was made with."""
+        if isinstance(self.app, PixelApp):
+            self.set_reactive(Picture.graphics, self.app.graphics)
+            self.watch(self.app, "graphics", self._take_graphics, init=False)
         self.watch_part(self.part)
+
+    def _take_graphics(self, graphics: Graphics) -> None:
+        self.graphics = graphics
+
+    def on_unmount(self) -> None:
+        """Leave no pixels behind."""
+        self._withdraw()
+
+    # ------------------------------------------------------------------ what is shown
 
     def watch_part(self, part: ImagePart | None) -> None:
         """Another picture: forget the last one and fetch the new one."""
         self._image = None
         self._failure = ""
         self._drawn = None
-        if part is not None and self.is_attached:
+        self._withdraw()
+        if part is not None and self.is_attached and self.graphics.kind is not Kind.NONE:
             self._decode(part)
+            self._refine()
+
+    def watch_graphics(self, before: Graphics, now: Graphics) -> None:
+        """The terminal has said what it can do."""
+        self._withdraw()
+        if before.kind is Kind.NONE:
+            self.watch_part(self.part)
+        else:
+            self._refine()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Pixels for this size."""
+        self._withdraw()
+        self._refine()
+
+    def _refine(self) -> None:
+        if self.part is not None and self.size and self.graphics.kind in (Kind.KITTY, Kind.SIXEL):
+            self._encode(self.part, self.size, self.graphics)
+
+    def _withdraw(self) -> None:
+        self._placed = None
+        self._strips = []
+        if isinstance(self.app, PixelApp) and self.app.overlay is not None:
+            self.app.overlay.remove(self)
 
     @work(thread=True, exclusive=True, group="thumbnail", exit_on_error=False)
     def _decode(self, part: ImagePart) -> None:
@@ -80,12 +137,38 @@ class Picture(Widget):
             image, failure = None, error.message
         self.post_message(self.Decoded(part, image, failure))
 
+    @work(thread=True, exclusive=True, group="pixels", exit_on_error=False)
+    def _encode(self, part: ImagePart, size: Size, graphics: Graphics) -> None:
+        try:
+            pixels = pictures.pixels(part, size.width, size.height, graphics)
+        except ImageError:
+            return  # reading the small copy tells it
+        if pixels is not None:
+            self.post_message(self.Encoded(part, size, graphics, pixels))
+
     def on_picture_decoded(self, event: Decoded) -> None:
         """Show what was read."""
         event.stop()
         if event.part == self.part:  # it may have been replaced in the meantime
             self._image = event.image
             self._failure = event.failure
+
+    def on_picture_encoded(self, event: Encoded) -> None:
+        """Show the real pixels, if they are still those that are wanted."""
+        event.stop()
+        wanted = (self.part, self.size, self.graphics)
+        app = self.app
+        if (event.part, event.size, event.graphics) != wanted or not isinstance(app, PixelApp):
+            return
+        if event.graphics.kind is Kind.KITTY:
+            number = app.place(event.part.sha256, *event.size, event.pixels)
+            self._placed = (event.size, number)
+            self._strips = []
+            self.refresh()
+        elif app.overlay is not None:
+            app.overlay.put(self, event.size, event.pixels)
+
+    # ------------------------------------------------------------------ size
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """Columns that the picture takes in its container."""
@@ -99,16 +182,44 @@ class Picture(Widget):
     def _cells(self, columns: int, viewport: Size) -> tuple[int, int]:
         if self.part is None:
             return (0, 0)
+        if self.graphics.kind is Kind.NONE:
+            return (min(columns, len(_CARD)), 1)
         rows = self.max_rows or min(max(viewport.height * 2 // 5, 4), _MOST_ROWS)
-        return pictures.fit(self.part.width, self.part.height, columns, rows)
+        part = self.part
+        return pictures.fit(part.width, part.height, columns, rows, self.graphics.cell)
+
+    # ------------------------------------------------------------------ drawing
 
     def render(self) -> RenderableType | Content:
         """The picture, a word while it is being read, or why there is none."""
         image, size = self._image, self.content_size
         if self.part is None or not size:
             return Content("")
+        if self.graphics.kind is Kind.NONE:
+            return Content(_CARD)
         if image is None:
             return Content(printable.line(self._failure) if self._failure else "…")
         if self._drawn is None or self._drawn[:2] != (image, size):
             self._drawn = (image, size, pictures.half_blocks(image, size.width, size.height))
         return self._drawn[2]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Half blocks, or the text in whose place kitty shows the picture.
+
+        That is neither tinted nor filtered like other text: another colour would be another
+        picture. So it is not what shows through beneath a screen that lies over this one.
+        """
+        if self._placed is None or self._placed[0] != self.size or not self.screen.is_active:
+            return super().render_lines(crop)
+        if not self._strips:
+            size, number = self._placed
+            self._strips = kitty.strips(number, *size, self.background_colors[1])
+        return [
+            self._strips[y].crop(crop.x, crop.right)
+            for y in range(crop.y, min(crop.bottom, len(self._strips)))
+        ]
+
+    def notify_style_update(self) -> None:
+        """Another theme: another colour beside a narrow picture."""
+        self._strips = []
+        super().notify_style_update()

@@ -1,0 +1,137 @@
+"""Sixel pictures on the screen, laid over the half blocks that Textual draws in their place.
+
+To Textual a picture is always half blocks. Once one has been still for a moment, wholly in view and
+covered by nothing, its sixels are written over it. Whatever Textual draws there later replaces them
+cell by cell, as terminals do, so nothing is left behind when a picture scrolls, shrinks, goes away
+or is covered; only then, and when it is still again, its pixels are sent once more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+from textual._compositor import ChopsUpdate
+from textual.geometry import Region, Size
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.app import App
+    from textual.timer import Timer
+
+_LOOK = 0.1
+"""Seconds between two looks at where pictures are: one that moved in between is not still."""
+
+_THRIFTY_WAIT = 1.0
+"""Seconds, over a slow line."""
+
+_LONGEST = 2.0
+"""Where a picture keeps moving, as above an answer that grows, each wait is twice the last."""
+
+
+class _Picture(msgspec.Struct):
+    """A picture that may be on the screen."""
+
+    size: Size
+    sixels: str
+    seen: Region | None = None
+    """Where it was at the last look."""
+
+    drawn: Region | None = None
+    """Where its pixels stand."""
+
+    drawn_at: float = 0.0
+    wait: float = 0.0
+    not_before: float = 0.0
+
+
+class Overlay:
+    """Knows which pictures stand on the screen as pixels, and adds those that may."""
+
+    def __init__(self, app: App[int], write: Callable[[str], None], *, thrifty: bool) -> None:
+        self._app = app
+        self._write = write
+        self._least = _THRIFTY_WAIT if thrifty else _LOOK
+        self._pictures: dict[Widget, _Picture] = {}
+        self._timer: Timer | None = None
+
+    def put(self, widget: Widget, size: Size, sixels: str) -> None:
+        """Give the pixels of a widget that is a picture and nothing else, at a size in cells."""
+        soonest = time.monotonic() + self._least
+        self._pictures[widget] = _Picture(size, sixels, wait=self._least, not_before=soonest)
+        self._look_soon()
+
+    def remove(self, widget: Widget) -> None:
+        """Forget a picture."""
+        self._pictures.pop(widget, None)
+
+    def displayed(self, update: RenderableType | None) -> None:
+        """Textual has drawn something."""
+        if not self._pictures:
+            return
+        now = time.monotonic()
+        for picture in self._pictures.values():
+            if picture.drawn is not None and _touches(update, picture.drawn):
+                lasted = now - picture.drawn_at
+                longer = lasted < 2 * picture.wait + _LOOK
+                picture.wait = min(2 * picture.wait, _LONGEST) if longer else self._least
+                picture.not_before = now + picture.wait
+                picture.drawn = None
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._timer is None:
+            self._timer = self._app.set_timer(_LOOK, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        waiting = False
+        for widget, picture in self._pictures.items():
+            if picture.drawn is not None:
+                continue
+            place = self._place(widget)
+            if place is not None and place.size == picture.size:
+                if place == picture.seen and now >= picture.not_before:
+                    self._draw(picture, place)
+                else:
+                    waiting = True
+            picture.seen = place
+        if waiting:
+            self._look_soon()
+
+    def _draw(self, picture: _Picture, place: Region) -> None:
+        self._write(f"\x1b7\x1b[{place.y + 1};{place.x + 1}H{picture.sixels}\x1b8")
+        picture.drawn = place
+        picture.drawn_at = time.monotonic()
+
+    def _place(self, widget: Widget) -> Region | None:
+        """Where it stands if it is wholly in view and nothing lies over it."""
+        screen = self._app.screen
+        if not widget.is_attached or widget.screen is not screen:
+            return None
+        compositor = screen._compositor
+        if widget not in compositor.visible_widgets:
+            return None
+        region, clip = compositor.visible_widgets[widget]
+        if not region or not clip.contains_region(region) or region.bottom >= screen.size.height:
+            return None  # in the last line a terminal might scroll
+        for line in compositor.layers_visible[region.y : region.bottom]:
+            for other, shown, _ in line:  # from the front to the back
+                if other is widget:
+                    break
+                if shown.overlaps(region):
+                    return None
+        return region
+
+
+def _touches(update: RenderableType | None, region: Region) -> bool:
+    if isinstance(update, ChopsUpdate):
+        return any(
+            region.y <= y < region.bottom and left < region.right and region.x < right
+            for y, left, right in update.spans
+        )
+    return update is not None
