@@ -52,6 +52,11 @@ SPECS = (
     Spec("view", "", "show the pictures of the chat full screen (F3)"),
     # messages
     Spec("regen", "", "answer the last question again", idle=True),
+    Spec("continue", "", "go on with an answer that was cut off", idle=True),
+    Spec("edit", "", "edit the last question and ask it again", idle=True),
+    Spec("delete", "", "delete the last question with its answer", idle=True),
+    Spec("undo", "", "bring back what was deleted last", idle=True),
+    Spec("copy", "[code]", "copy the last answer, or its last block of code"),
     # chats
     Spec("new", "", "begin a new chat", idle=True),
     # settings

@@ -205,6 +205,8 @@ class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList, ChatPanes, C
         if self.prompt.close_list():
             return
         self.prompt.say()
+        if self.stop_editing():
+            return
         if self._turn:
             self.figures = stopping(self.figures)
             self.cancel_turn()

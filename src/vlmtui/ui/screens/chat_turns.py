@@ -96,7 +96,11 @@ class ChatTurns(ChatWork):
         """Send; the text is kept until it is safely on disk."""
         self._unsent = event.typed
         self.prompt.take(event.typed)  # what was typed or attached in the meantime stays
-        self.ask(event.draft.text, event.draft.images, event.draft.places)
+        self.send(event.draft.text, event.draft.images, event.draft.places)
+
+    def send(self, text: str, images: tuple[ImagePart, ...], places: tuple[int, ...]) -> None:
+        """Send a question."""
+        self.ask(text, images, places)
 
     def _begin_turn(self) -> None:
         self._turn = True
@@ -195,8 +199,7 @@ class ChatTurns(ChatWork):
                 self.prompt.text = typed
             self.prompt.say(error.message, error.hint, error=True)
             return
-        if self._answer is not None:
-            await self.transcript.fail_answer(self._answer)
+        await self.transcript.fail_answer()
         if self._again:  # the earlier answer may be back
             self.restore(error=error)
         else:

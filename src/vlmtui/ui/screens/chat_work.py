@@ -162,11 +162,6 @@ class ChatWork(Screen[None]):
         """Send a question."""
         self._follow(self._session.send(text, images, places))
 
-    @work(thread=True, exclusive=True, group="turn", exit_on_error=False)
-    def answer_again(self) -> None:
-        """Answer the last question again."""
-        self._follow(self._session.regenerate())
-
     @work(thread=True, exclusive=True, group="cancel", exit_on_error=False)
     def cancel_turn(self) -> None:
         """Stop the turn."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable
 from vlmtui.ui import units
 from vlmtui.ui.widgets.markdown_view import MarkdownView
+from vlmtui.ui.widgets.message_block import MessageBlock, speaker
 
 _ENDINGS = {
     "cancelled": "stopped",
@@ -23,14 +23,11 @@ _ENDINGS = {
 _REASONS = {"length": "longest answer reached", "context": "context full"}
 
 
-class Answer(Vertical):
+class Answer(MessageBlock):
     """An answer."""
 
     DEFAULT_CSS = """
     Answer {
-        height: auto;
-        margin: 0 0 1 0;
-        padding: 0 1;
         border-left: outer $answer-bar;
 
         & > .speaker {
@@ -47,8 +44,9 @@ class Answer(Vertical):
     }
     """
 
-    def __init__(self, model: str, text: str = "") -> None:
+    def __init__(self, model: str, text: str = "", *, version: str = "") -> None:
         super().__init__()
+        self._version = version
         self._model = model
         self._stream = printable.ProseStream()
         self._view = MarkdownView(printable.prose(text))
@@ -56,7 +54,7 @@ class Answer(Vertical):
 
     def compose(self) -> ComposeResult:
         """Name, text, figures."""
-        yield Static(Content(printable.line(self._model or "model", 60)), classes="speaker")
+        yield Static(speaker(self._model or "model", self._version), classes="speaker")
         yield self._view
         yield self._footer
 

@@ -8,7 +8,7 @@ stays where it is and the rest moves. Knows nothing of messages.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -123,7 +123,7 @@ class Column(VerticalScroll):
         kept = set(entries)
         gone = [entry for entry in self.entries if entry not in kept]
         if self._held is not None and self._held.entry not in kept:
-            self._held = None
+            self._held = self._held_above(self._held, kept)
         self.entries = entries
         await self._take_away(gone)
         self._refit()
@@ -164,7 +164,8 @@ class Column(VerticalScroll):
 
     def top_of(self, entry: Entry) -> int:
         """The row of the column where an entry begins."""
-        return self._tops[self.entries.index(entry)]
+        index = self.entries.index(entry)
+        return self._tops[min(index, len(self._tops) - 1)]  # it may be newer than the last layout
 
     # ------------------------------------------------------------------ places
 
@@ -209,6 +210,16 @@ class Column(VerticalScroll):
         if entry is not None:
             row = self.top_of(entry) - top
             self._held = _Held(entry, row, entry.height, self._page.width)
+
+    def _held_above(self, held: _Held, kept: Container[Entry]) -> _Held | None:
+        """Hold on to the nearest entry above instead."""
+        index = self.entries.index(held.entry)
+        above = (entry for entry in reversed(self.entries[:index]) if entry in kept)
+        entry = next(above, None)
+        if entry is None:
+            return None
+        row = self.top_of(entry) - round(self.scroll_y)
+        return _Held(entry, row, entry.height, self._page.width)
 
     def _scroll_to_held(self) -> None:
         """Set the scroll position while the layout is under way, as anchored widgets have it."""

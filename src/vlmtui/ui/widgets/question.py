@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -13,16 +12,14 @@ from vlmtui import printable
 from vlmtui.messages import Message, readable
 from vlmtui.ui.costs import Cost
 from vlmtui.ui.widgets.gallery import Gallery
+from vlmtui.ui.widgets.message_block import MessageBlock, speaker
 
 
-class Question(Vertical):
+class Question(MessageBlock):
     """A message of the user."""
 
     DEFAULT_CSS = """
     Question {
-        height: auto;
-        margin: 0 0 1 0;
-        padding: 0 1;
         border-left: outer $user-bar;
 
         & > .speaker {
@@ -38,14 +35,17 @@ class Question(Vertical):
     }
     """
 
-    def __init__(self, message: Message, costs: Mapping[str, Cost] | None = None) -> None:
+    def __init__(
+        self, message: Message, costs: Mapping[str, Cost] | None = None, *, version: str = ""
+    ) -> None:
         super().__init__()
+        self._version = version
         self._message = message
         self._costs = costs
 
     def compose(self) -> ComposeResult:
         """Name, pictures, text."""
-        yield Static(Content("you"), classes="speaker")
+        yield Static(speaker("you", self._version), classes="speaker")
         if images := self._message.images:
             yield Gallery(images, self._costs)
         if text := readable(self._message):

@@ -1,245 +1,307 @@
-"""The conversation from top to bottom, which follows its end while the reader is there."""
+"""The transcript under the reader's hands: a cursor on its messages, and what is done with them.
+
+Two ways lead to the cursor. With the keyboard the reader goes from message to message, and letters
+are actions until Esc; a click shows the actions of a message too, but then letters still go to the
+composer, since a click may only have meant the window.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
-import msgspec
 from textual import events, on
-from textual.app import ComposeResult
-from textual.geometry import Size
-from textual.layout import WidgetPlacement
+from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.reactive import reactive
 
-from vlmtui.messages import Role, assistant
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.costs import Cost, costs, thread_costs
-from vlmtui.ui.figures import Figures
+from vlmtui.ui import actions, keymap
+from vlmtui.ui.code_blocks import CodeBlock, code_blocks
+from vlmtui.ui.widgets.action_line import ActionLine, Item
 from vlmtui.ui.widgets.answer import Answer
-from vlmtui.ui.widgets.column import Column, Entry
-from vlmtui.ui.widgets.figure import Figure
-from vlmtui.ui.widgets.news import News
-from vlmtui.ui.widgets.notice import Notice
-from vlmtui.ui.widgets.question import Question
-from vlmtui.ui.widgets.welcome import Welcome
+from vlmtui.ui.widgets.column import Entry
+from vlmtui.ui.widgets.conversation import Conversation
+from vlmtui.ui.widgets.entries import MessageEntry
+from vlmtui.ui.widgets.message_block import MessageBlock
 
-_FRAME = 3
-"""Columns beside the text of a message: its bar and the space on both sides."""
-
-_MEASURED = 100_000
-"""Characters that an estimate looks at; longer messages are estimated by their beginning."""
+_MOST_BLOCKS = 9
+"""Blocks of code that can be picked by a digit."""
 
 
-class MessageEntry(Entry):
-    """A place for a stored message.
-
-    Attributes:
-        stored: The message; while it is being written, as it was when that began.
-    """
-
-    def __init__(self, stored: StoredMessage, costs: Mapping[str, Cost]) -> None:
-        super().__init__(self._build, self._rows)
-        self.stored = stored
-        self._costs = costs
-
-    def _build(self) -> Question | Answer:
-        stored = self.stored
-        if stored.message.role is Role.USER:
-            return Question(stored.message, self._costs)
-        answer = Answer(stored.model or "", stored.message.text)
-        answer.describe(stored.status, stored.stats)
-        return answer
-
-    def _rows(self, width: int) -> int:
-        message = self.stored.message
-        rows = 2 + _wrapped(message.text, max(width - _FRAME, 1))
-        if message.images:
-            rows += 12
-        if message.role is Role.ASSISTANT and self.stored.stats:
-            rows += 1
-        return rows
+def _bindings() -> list[BindingType]:
+    moves = (
+        ("up,k", "move(-1)", "Message above", "up"),
+        ("down,j", "move(1)", "Message below", "down"),
+        ("home,g", "move_to(0)", "First message", "first"),
+        ("end,G", "move_to(-1)", "Last message", "last"),
+        ("escape", "leave", "Back to the composer", "leave"),
+    )
+    return [
+        *(Binding(key, act, text, id=f"transcript.{name}") for key, act, text, name in moves),
+        *(
+            Binding(
+                action.key, f"act('{action.name}')", action.summary, id=f"message.{action.name}"
+            )
+            for action in actions.ACTIONS
+        ),
+        Binding("u", "undo", "Undo the deletion", id="message.undo"),
+    ]
 
 
-class Transcript(Column):
-    """Messages and notices. Can be scrolled with the keyboard when it has the focus."""
+class Transcript(Conversation, inherit_bindings=False):
+    """A conversation whose messages can be acted on."""
 
-    DEFAULT_CSS = """
-    Transcript {
-        height: 1fr;
-        padding: 1 0 0 1;
-        scrollbar-size-vertical: 1;
-    }
-    """
+    BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
-    figures: reactive[Figures] = reactive(Figures())
-    sample: reactive[Path | None] = reactive[Path | None](None)
+    offered: frozenset[str] = frozenset(action.name for action in actions.ACTIONS)
+    """Names of the actions that the screen can do."""
 
     class Typed(Message):
-        """A character was typed while the transcript had the focus."""
+        """A character was typed that is no action."""
 
         def __init__(self, character: str) -> None:
             super().__init__()
             self.character = character
 
+    class ActionWanted(Message):
+        """The reader wants something done with a message."""
+
+        def __init__(self, message_id: int, action: str) -> None:
+            super().__init__()
+            self.message_id = message_id
+            self.action = action
+
+    class CodeWanted(Message):
+        """The reader wants a block of code on the clipboard."""
+
+        def __init__(self, block: CodeBlock) -> None:
+            super().__init__()
+            self.block = block
+
+    class UndoWanted(Message):
+        """The reader wants back what was deleted last."""
+
+    class Left(Message):
+        """The reader is done with the messages."""
+
     def __init__(self) -> None:
         super().__init__()
-        self._news = News()
-        self._costs: dict[str, Cost] = {}
+        self._cursor: MessageEntry | None = None
+        self._browsing = False
+        self._picking: Sequence[CodeBlock] = ()
 
-    def compose(self) -> ComposeResult:
-        """The welcome, shown while there is nothing else."""
-        yield Welcome().data_bind(Transcript.figures, Transcript.sample)
-        yield self.floor
-        yield self._news
+    @property
+    def cursor(self) -> int | None:
+        """The message under the cursor."""
+        return self._cursor.stored.id if self._cursor is not None else None
 
-    # ------------------------------------------------------------------ what it shows
+    @property
+    def browsing(self) -> bool:
+        """Letters are actions: the keyboard led here."""
+        return self._browsing
 
-    async def show(self, thread: Iterable[StoredMessage]) -> None:
-        """Show another conversation, from its end; an empty one shows the welcome.
+    # ------------------------------------------------------------------ moving
 
-        Messages that were shown before keep their widgets. What was told before there was any
-        message stays.
-        """
-        thread = list(thread)
-        self._costs.clear()
-        self._costs.update(thread_costs(stored.stats for stored in thread))
-        before = {entry.stored.id: entry for entry in self.messages()}
-        told = [] if before else self.entries
-        entries: list[Entry] = []
-        for stored in thread:
-            if stored.message.role is Role.SYSTEM:
-                continue
-            known = before.get(stored.id)
-            entries.append(known if known and known.stored == stored else self._entry(stored))
-            if stored.status == "failed":
-                entries.append(_notice(stored.error or "The answer failed", error=True))
-        entries.extend(told)
-        self.query_one(Welcome).display = not entries
-        self.follow()
-        await self.put(entries)
-
-    async def ask(self, stored: StoredMessage) -> None:
-        """Add a question after the message that it follows, and go to the end."""
-        self.query_one(Welcome).display = False
-        await self._branch(stored)
-        self.follow()
-        await self.add(self._entry(stored))
+    async def put(self, entries: Iterable[Entry]) -> None:
+        """Show other entries; the cursor stays on its message if that is still there."""
+        await super().put(entries)
+        if self._cursor is not None and self._cursor not in self.entries:
+            await self.select(self.entry(self._cursor.stored.id), keyboard=self._browsing)
 
     async def begin_answer(self, stored: StoredMessage) -> Answer:
-        """Add an answer that will grow, or go on with the one that is there."""
-        entry = self.entry(stored.id)
-        if entry is None:
-            await self._branch(stored)
-            entry = self._entry(stored)
-            entry.pinned = True
-            await self.add(entry)
-        else:
-            entry.pinned = True
-            await self._drop_after(entry)
-            await self.ensure(entry)
-        assert isinstance(entry.widget, Answer)
-        return entry.widget
+        """Add an answer that will grow; the cursor goes to it from the one it is to replace."""
+        browsing = self._browsing
+        answer = await super().begin_answer(stored)
+        if browsing:
+            await self.put_cursor(stored.id)
+        return answer
 
     async def end_answer(self, stored: StoredMessage) -> None:
-        """Show an answer in its final form."""
-        entry = self.entry(stored.id)
+        """Show an answer in its final form; other things can be done with it then."""
+        await super().end_answer(stored)
+        if self._cursor is not None:
+            self._cursor.pinned = True
+            await self._offer()
+
+    async def put_cursor(self, message_id: int) -> None:
+        """Put the cursor on a message, for the keyboard."""
+        await self.select(self.entry(message_id), keyboard=True)
+
+    async def browse(self, step: int = -1) -> None:
+        """Take the focus, and put the cursor on a message; the last one in view at first."""
+        self.focus(scroll_visible=False)
+        if self._cursor is None:
+            seen = [entry for entry in self.in_view() if isinstance(entry, MessageEntry)]
+            await self.select(seen[-1] if seen else None, keyboard=True)
+        else:
+            await self.action_move(step)
+
+    async def select(self, entry: MessageEntry | None, *, keyboard: bool) -> None:
+        """Put the cursor on a message, or take it away."""
+        before, self._cursor = self._cursor, entry
+        self._browsing = keyboard and entry is not None
+        self._picking = ()
+        if before is not None and before is not entry:
+            before.pinned = before is self._live
+            if isinstance(before.widget, MessageBlock):
+                await before.widget.offer(())
+        if entry is not None:
+            entry.pinned = True
+            await self.ensure(entry)
+            await self._offer()
+            if keyboard:
+                self.call_after_refresh(self._reveal, entry)
+        self.refresh_bindings()
+
+    async def action_move(self, step: int) -> None:
+        """Go to the next message; through one that is higher than the view first."""
+        messages = self.messages()
+        if not messages:
+            return
+        if self._cursor is None:
+            await self.browse()
+            return
+        if self._scroll_inside(self._cursor, step):
+            return
+        index = messages.index(self._cursor) + step
+        await self.select(messages[max(0, min(index, len(messages) - 1))], keyboard=True)
+
+    async def action_move_to(self, index: int) -> None:
+        """Go to the first or the last message."""
+        if messages := self.messages():
+            await self.select(messages[index], keyboard=True)
+
+    async def action_leave(self) -> None:
+        """Go back to the composer; out of a list of blocks first."""
+        if self._picking:
+            self._picking = ()
+            await self._offer()
+            return
+        await self.select(None, keyboard=True)
+        self.post_message(self.Left())
+
+    def _scroll_inside(self, entry: MessageEntry, step: int) -> bool:
+        top, page = self.top_of(entry), self.container_size.height
+        above = top < self.scroll_offset.y
+        below = top + entry.height - 1 > self.scroll_offset.y + page
+        if not (above if step < 0 else below):
+            return False
+        self.scroll_to(y=self.scroll_offset.y + step * max(page // 2, 1), animate=False)
+        return True
+
+    def _reveal(self, entry: MessageEntry) -> None:
+        """Scroll as little as it takes to see the message and its actions."""
+        if entry not in self.entries:
+            return
+        top, page = self.top_of(entry), self.container_size.height
+        bottom = top + entry.height - 1
+        y = self.scroll_offset.y
+        if bottom > y + page:
+            y = bottom - page
+        y = min(y, top)
+        if y != self.scroll_offset.y:
+            self.scroll_to(y=y, animate=False)
+
+    # ------------------------------------------------------------------ what can be done
+
+    async def _offer(self) -> None:
+        entry = self._cursor
+        if entry is not None and isinstance(entry.widget, MessageBlock):
+            title = "Copy which block?" if self._picking else ""
+            await entry.widget.offer(self._items(entry), title)
+
+    def _items(self, entry: MessageEntry) -> list[Item]:
+        if self._picking:
+            return [
+                Item(f"block {number}", str(number), _described(block))
+                for number, block in enumerate(self._picking, start=1)
+            ]
+        stored = entry.stored
+        place = f"{stored.sibling}/{stored.siblings}"
+        labels = {"next": place, "previous": "" if stored.sibling < stored.siblings else place}
+        items = [
+            Item(action.name, self._key(action), labels.get(action.name, action.label))
+            for action in actions.applying(stored, last=entry is self.messages()[-1])
+            if action.name in self.offered
+        ]
+        if self._browsing:
+            leave = keymap.keys_of(self.app, "transcript.leave", "escape")
+            items.append(Item("leave", leave, "back"))
+        return items
+
+    def _key(self, action: actions.Action) -> str:
+        key = keymap.keys_of(self.app, f"message.{action.name}", action.key)
+        return key if self._browsing or action.name in ("previous", "next") else ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Letters are actions only while the keyboard is used to go through the messages."""
+        if action in ("act", "undo"):
+            return self._browsing and not self._picking
+        return True
+
+    async def action_act(self, name: str) -> None:
+        """Have something done with the message under the cursor."""
+        entry = self._cursor
         if entry is None:
             return
-        entry.stored = stored
-        entry.pinned = False
-        if isinstance(entry.widget, Answer):
-            entry.widget.finish(stored.message.text, stored.status, stored.stats)
+        if name in {item.name for item in self._items(entry)}:
+            await self._act(entry, name)
 
-    async def fail_answer(self, answer: Answer) -> None:
-        """Keep what a failed answer has said; take it away when it said nothing."""
-        entry = next((e for e in self.entries if e.widget is answer), None)
-        if not isinstance(entry, MessageEntry):
+    async def _act(self, entry: MessageEntry, name: str) -> None:
+        if name == "copy_code":
+            blocks = code_blocks(entry.text)[:_MOST_BLOCKS]
+            if len(blocks) == 1:
+                self.post_message(self.CodeWanted(blocks[0]))
+            elif blocks:
+                self._picking = blocks
+                await self._offer()
             return
-        if answer.text:
-            message = assistant(answer.text)
-            await self.end_answer(
-                msgspec.structs.replace(entry.stored, message=message, status="failed")
-            )
-        else:
-            await self.put(other for other in self.entries if other is not entry)
+        self.post_message(self.ActionWanted(entry.stored.id, name))
 
-    def price(self, stats: Mapping[str, Any] | None) -> None:
-        """Write beneath the pictures what they cost in the turn that has these stats."""
-        self._costs.update(costs(stats, self._costs))
-        for figure in self.query(Figure):
-            figure.cost = self._costs.get(figure.image.sha256)
+    def action_undo(self) -> None:
+        """Bring back what was deleted last."""
+        self.post_message(self.UndoWanted())
 
-    def _entry(self, stored: StoredMessage) -> MessageEntry:
-        return MessageEntry(stored, self._costs)
+    async def _pick(self, number: int) -> None:
+        blocks, self._picking = self._picking, ()
+        if 1 <= number <= len(blocks):
+            self.post_message(self.CodeWanted(blocks[number - 1]))
+        await self._offer()
 
-    async def tell(self, message: str, hint: str = "", details: str = "", *, error: bool) -> None:
-        """Add a notice."""
-        self.query_one(Welcome).display = False
-        await self.add(_notice(message, hint, details, error=error))
-
-    def entry(self, message_id: int) -> MessageEntry | None:
-        """The place of a message, if it is shown here."""
-        return next((e for e in self.messages() if e.stored.id == message_id), None)
-
-    def messages(self) -> Sequence[MessageEntry]:
-        """The places of the messages, first message first."""
-        return [entry for entry in self.entries if isinstance(entry, MessageEntry)]
-
-    async def _branch(self, stored: StoredMessage) -> None:
-        """Take away what stood after the message that a new one follows."""
-        if stored.parent_id is None:
-            await self.put([])
-        elif (parent := self.entry(stored.parent_id)) is not None:
-            await self._drop_after(parent)
-
-    async def _drop_after(self, entry: Entry) -> None:
-        end = self.entries.index(entry) + 1
-        if end < len(self.entries):
-            await self.put(self.entries[:end])
-
-    # ------------------------------------------------------------------ new text below
-
-    def place(self, placements: list[WidgetPlacement], size: Size) -> list[WidgetPlacement]:
-        """Tell of what has grown below the view."""
-        end = self.end
-        placed = super().place([p for p in placements if p.widget is not self._news], size)
-        if self.following:
-            self._news.tell(False)
-        elif self.end > end and any(entry.pinned for entry in self.entries):
-            self._news.tell(self.end > self.scroll_offset.y + size.height)
-        return [*placed, self._news.placement(size)]
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """At the end nothing is new."""
-        super().watch_scroll_y(old_value, new_value)
-        if self.following:
-            self._news.tell(False)
-
-    @on(News.Clicked)
-    def _to_the_end(self, event: News.Clicked) -> None:
+    @on(ActionLine.Chosen)
+    async def _clicked(self, event: ActionLine.Chosen) -> None:
         event.stop()
-        self.follow()
+        if event.name.startswith("block "):
+            await self._pick(int(event.name.removeprefix("block ")))
+        elif event.name == "leave":
+            await self.action_leave()
+        elif self._cursor is not None:
+            await self._act(self._cursor, event.name)
 
-    def on_key(self, event: events.Key) -> None:
-        """Whoever types means the composer."""
-        if event.is_printable and event.character:
+    # ------------------------------------------------------------------ keys and mouse
+
+    async def on_key(self, event: events.Key) -> None:
+        """A digit picks a block; whoever types anything else means the composer."""
+        if self._picking:
+            event.stop()
+            await self._pick(int(event.key) if event.key.isdecimal() else 0)
+        elif event.is_printable and event.character and not self._browsing:
             event.stop()
             self.post_message(self.Typed(event.character))
 
+    async def on_click(self, event: events.Click) -> None:
+        """Show what can be done with the message that was clicked."""
+        if self.screen.get_selected_text():
+            return  # text was selected, not a message
+        under = event.widget.ancestors_with_self if event.widget is not None else ()
+        entry = next((entry for entry in self.messages() if entry.widget in under), None)
+        await self.select(None if entry is self._cursor else entry, keyboard=False)
 
-def _notice(message: str, hint: str = "", details: str = "", *, error: bool) -> Entry:
-    def rows(width: int) -> int:
-        inner = max(width - _FRAME, 1)
-        return 1 + sum(_wrapped(text, inner) for text in (message, hint, details) if text)
-
-    return Entry(lambda: Notice(message, hint, details, error=error), rows)
+    async def on_blur(self) -> None:
+        """Whoever goes elsewhere has no cursor here; a screen that opens above is no elsewhere."""
+        if self.screen.is_current and not self.has_focus_within:
+            await self.select(None, keyboard=False)
 
 
-def _wrapped(text: str, width: int) -> int:
-    """About how many rows a text takes."""
-    text, length = text[:_MEASURED], len(text)
-    rows = sum(max(-(-len(line) // width), 1) for line in text.split("\n"))
-    return rows * length // len(text) if length > len(text) else rows
+def _described(block: CodeBlock) -> str:
+    return f"{block.language or 'code'}, {block.lines} line{'s' if block.lines > 1 else ''}"

@@ -1,0 +1,90 @@
+"""The places of a transcript: messages, notices, and marks between them.
+
+They hold what their widgets are made from, since these come and go with the view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vlmtui.messages import Role
+from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.costs import Cost
+from vlmtui.ui.widgets.answer import Answer
+from vlmtui.ui.widgets.column import Entry
+from vlmtui.ui.widgets.model_mark import ModelMark
+from vlmtui.ui.widgets.notice import Notice
+from vlmtui.ui.widgets.question import Question
+
+_FRAME = 3
+"""Columns beside the text of a message: its bar and the space on both sides."""
+
+_MEASURED = 100_000
+"""Characters that an estimate looks at; longer messages are estimated by their beginning."""
+
+
+class MessageEntry(Entry):
+    """A place for a stored message.
+
+    Attributes:
+        stored: The message; while it is being written, as it was when that began.
+    """
+
+    def __init__(self, stored: StoredMessage, costs: Mapping[str, Cost]) -> None:
+        super().__init__(self._build, self._rows)
+        self.stored = stored
+        self._costs = costs
+
+    @property
+    def text(self) -> str:
+        """What it says now, which may be more than was stored."""
+        widget = self.widget
+        return widget.text if isinstance(widget, Answer) else self.stored.message.text
+
+    def _build(self) -> Question | Answer:
+        stored = self.stored
+        place = f"{stored.sibling}/{stored.siblings}" if stored.siblings > 1 else ""
+        if stored.message.role is Role.USER:
+            return Question(stored.message, self._costs, version=place)
+        answer = Answer(stored.model or "", stored.message.text, version=place)
+        answer.describe(stored.status, stored.stats)
+        return answer
+
+    def _rows(self, width: int) -> int:
+        message = self.stored.message
+        rows = 2 + _wrapped(message.text, max(width - _FRAME, 1))
+        if message.images:
+            rows += 12
+        if message.role is Role.ASSISTANT and self.stored.stats:
+            rows += 1
+        return rows
+
+
+class MarkEntry(Entry):
+    """A place for a rule between two models.
+
+    Attributes:
+        models: Who answered before, and who answers now.
+    """
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__(lambda: ModelMark(before, after), lambda _: 2)
+        self.models = (before, after)
+
+
+class NoticeEntry(Entry):
+    """A place for a notice."""
+
+    def __init__(self, message: str, hint: str = "", details: str = "", *, error: bool) -> None:
+        super().__init__(lambda: Notice(message, hint, details, error=error), self._rows)
+        self._texts = [text for text in (message, hint, details) if text]
+
+    def _rows(self, width: int) -> int:
+        return 1 + sum(_wrapped(text, max(width - _FRAME, 1)) for text in self._texts)
+
+
+def _wrapped(text: str, width: int) -> int:
+    """About how many rows a text takes."""
+    text, length = text[:_MEASURED], len(text)
+    rows = sum(max(-(-len(line) // width), 1) for line in text.split("\n"))
+    return rows * length // len(text) if length > len(text) else rows
