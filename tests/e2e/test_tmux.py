@@ -46,6 +46,11 @@ class Tmux:
     def press(self, key: str) -> None:
         self._call("send-keys", key)
 
+    def paste(self, text: str) -> None:
+        """Paste as a terminal does, in brackets."""
+        self._call("set-buffer", text)
+        self._call("paste-buffer", "-p")
+
     def screen(self) -> str:
         return self._call("capture-pane", "-p")
 
@@ -118,3 +123,33 @@ def test_without_a_model_the_terminal_is_left_as_it_was(tmux: Tmux) -> None:
     tmux.line(f"{PROGRAM} --model /no/such/model.gguf; echo left with $?")
     screen = tmux.wait_for("left with 2")
     assert "There is no model file /no/such/model.gguf" in screen
+
+
+def test_a_message_is_written_in_an_editor(tmux: Tmux, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(
+        '#!/bin/sh\necho the editor has the terminal\nread line\necho "$line" >> "$2"\n'
+    )
+    editor.chmod(0o700)
+    tmux.line(f"EDITOR='{editor} -w' {PROGRAM}; echo left with $?")
+    tmux.wait_for(COMPOSER)
+    tmux.type("written here,")
+    tmux.wait_for("written here,")
+    tmux.press("C-g")
+    tmux.wait_for("the editor has the terminal")
+    tmux.line(" and there")
+    screen = tmux.wait_for("written here, *and there")
+    assert "the editor has the terminal" not in screen
+    tmux.press("C-q")
+    tmux.wait_for("left with 0")
+
+
+def test_a_dropped_file_becomes_a_picture(tmux: Tmux, black_star: Path) -> None:
+    tmux.line(f"{PROGRAM}; echo left with $?")
+    tmux.wait_for(COMPOSER)
+    tmux.paste(f"'{black_star}' ")
+    tmux.wait_for(r"\[image: star.png \d+x\d+\]")
+    tmux.press("C-z")
+    tmux.wait_for(r"│ '/")
+    tmux.press("C-q")
+    tmux.wait_for("left with 0")

@@ -7,7 +7,7 @@ import getpass
 import pytest
 from textual.events import Paste
 
-from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
 from vlmtui.ui.screens.picker import PickerScreen
 from vlmtui.ui.widgets.composer import Composer
 
@@ -100,3 +100,61 @@ async def test_a_long_paste_is_sent_whole_and_kept_as_a_draft(stage: Stage) -> N
         await pilot.press("enter")
         await answered(pilot)
     assert stage.engine.requests[0].messages[-1].text == f"explain: {long}".strip()
+
+
+async def test_up_walks_through_what_was_asked_and_down_comes_back(stage: Stage) -> None:
+    stage.picture("a.png")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for text in ("first\nof two lines", "what is @a.png and @a.png?"):
+            await say(pilot, text)
+            await answered(pilot)
+    async with stage.app().run_test(size=SIZE) as pilot:  # also those of other chats
+        screen = await ready(pilot)
+        await pilot.press("up")
+        token = "[image: a.png 96x64]"
+        await until(pilot, lambda: screen.prompt.text == f"what is {token} and {token}?")
+        assert [image.name for image in screen.images] == ["a.png"]
+        await pilot.press("up")
+        assert screen.prompt.text == "first\nof two lines"
+        await pilot.press("up", "up")  # to the first line, and beyond it
+        await until(pilot, lambda: "Nothing was asked before this" in shown(pilot))
+        await pilot.press("down", "down")
+        assert screen.prompt.text == f"what is {token} and {token}?"
+        await pilot.press("down")
+        assert screen.prompt.text == ""
+        await pilot.press("d", "up")  # what was typed is not lost
+        assert screen.prompt.text == "d"
+
+
+async def test_what_was_asked_is_searched(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Nothing was asked yet" in shown(pilot))
+        for text in ("Where is the cat?", "How many dogs?", "Where is the cat?"):
+            await say(pilot, text)
+            await answered(pilot)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Asked before" in shown(pilot))
+        await pilot.press("c", "a", "t")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.prompt.text == "Where is the cat?")
+
+
+async def test_the_names_of_themes_are_completed(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "/theme vlmtui-l")
+        await until(pilot, lambda: screen.prompt._completions.candidates)
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: pilot.app.theme == "vlmtui-light")
+
+
+async def test_without_a_terminal_of_its_own_no_editor_is_started(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.prompt.text = "text"
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: "can't be given to an editor" in shown(pilot))
+        assert screen.prompt.text == "text"

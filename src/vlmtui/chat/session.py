@@ -32,6 +32,7 @@ from vlmtui.errors import EmptyPrompt, MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
+from vlmtui.storage.prompts import Asked
 from vlmtui.storage.records import Chat, Draft, StoredMessage
 
 CLOSE_SECONDS = 5.0
@@ -196,6 +197,10 @@ class ChatSession:
             StorageError: It can't be kept; it is in force until vlmtui ends.
         """
         self._preferences.change(system, sampling)
+
+    def asked_before(self, limit: int = 50, before: int | None = None) -> list[Asked]:
+        """Questions of all chats, the last one first; `before` a message's id, if it is given."""
+        return self._store.prompts.latest(limit, before)
 
     # ------------------------------------------------------------------ turns
 

@@ -22,6 +22,7 @@ from vlmtui.storage.drafts import Drafts
 from vlmtui.storage.listing import Listing
 from vlmtui.storage.pictures import storable
 from vlmtui.storage.presence import Presence
+from vlmtui.storage.prompts import Prompts
 from vlmtui.storage.records import Chat, Status, StoredMessage
 from vlmtui.storage.trash import Trash, bring_back, no_chat
 from vlmtui.storage.trees import Trees
@@ -55,6 +56,7 @@ class ChatStore:
 
     Attributes:
         drafts: What stands in composers.
+        prompts: What was asked before.
         listing: Many chats at once, and search.
         trash: Deleting and undoing it.
         trees: Chats with all their branches.
@@ -65,6 +67,7 @@ class ChatStore:
         self._root = Path(database.path).absolute().parent
         self._presence = Presence(self._root / "instances")
         self.drafts = Drafts(database, self._presence)
+        self.prompts = Prompts(database)
         self.listing = Listing(database)
         self.trash = Trash(database)
         self.trees = Trees(database, self._presence)

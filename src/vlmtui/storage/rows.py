@@ -49,7 +49,7 @@ def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> St
     return StoredMessage(
         id=row["id"],
         parent_id=row["parent_id"],
-        message=Message(Role(row["role"]), _parts(row["text"], images)),
+        message=Message(Role(row["role"]), parts(row["text"], images)),
         status=status,
         created=row["created"],
         model=row["model"],
@@ -74,6 +74,16 @@ def images_of(
     ):
         found[row["message_id"]].append((row["place"], picture(row, root)))
     return found
+
+
+def images_of_message(connection: sqlite3.Connection, message_id: int, root: Path) -> list[Placed]:
+    """The pictures of one message."""
+    found = connection.execute(
+        "SELECT message_images.*, images.* FROM message_images JOIN images USING (sha256)"
+        " WHERE message_id = ? ORDER BY position",
+        (message_id,),
+    )
+    return [(row["place"], picture(row, root)) for row in found]
 
 
 def put_images(
@@ -104,15 +114,15 @@ def _storable_part(part: Part) -> Part:
     return msgspec.structs.replace(part, name=storable(part.name))
 
 
-def _parts(text: str, images: Sequence[Placed]) -> tuple[Part, ...]:
+def parts(text: str, images: Sequence[Placed]) -> tuple[Part, ...]:
     """The opposite of `placed`: put the pictures back between the characters."""
-    parts: list[Part] = []
+    found: list[Part] = []
     done = 0
     for place, image in images:
         if place > done:
-            parts.append(TextPart(text[done:place]))
+            found.append(TextPart(text[done:place]))
             done = place
-        parts.append(image)
+        found.append(image)
     if done < len(text):
-        parts.append(TextPart(text[done:]))
-    return tuple(parts)
+        found.append(TextPart(text[done:]))
+    return tuple(found)

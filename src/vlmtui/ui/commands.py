@@ -59,8 +59,11 @@ SPECS = (
     Spec("copy", "[code]", "copy the last answer, or its last block of code"),
     # chats
     Spec("new", "", "begin a new chat", idle=True),
+    # writing
+    Spec("history", "", "search what was asked before", binding="chat.history"),
+    Spec("editor", "", "write the message in your own editor", binding="chat.editor"),
     # settings
-    Spec("theme", "[NAME]", "choose the colours"),
+    Spec("theme", "[NAME]", "choose the colours", choices=True),
     # the application
     Spec("help", "", "list the keys and commands", binding="app.help"),
     Spec("keys", "", "list what can be put on other keys, and how"),

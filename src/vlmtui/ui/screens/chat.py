@@ -27,6 +27,7 @@ from vlmtui.ui.screens.chat_messages import ChatMessages
 from vlmtui.ui.screens.chat_panes import ChatPanes
 from vlmtui.ui.screens.chat_pictures import ChatPictures
 from vlmtui.ui.screens.chat_settings import ChatSettings
+from vlmtui.ui.screens.chat_writing import ChatWriting
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.prompt import Prompt
 from vlmtui.ui.widgets.transcript import Transcript
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 _DRAFT_SECONDS = 0.5
 
 
-class ChatScreen(ChatPictures, ChatFigures, ChatMessages, ChatList, ChatPanes, ChatSettings):
+class ChatScreen(
+    ChatPictures, ChatWriting, ChatFigures, ChatMessages, ChatList, ChatPanes, ChatSettings
+):
     """The screen that vlmtui opens."""
 
     DEFAULT_CSS = """

@@ -121,6 +121,16 @@ class Composer(TextArea, inherit_bindings=False):
             super().__init__()
             self.step = step
 
+    class RecallWanted(Message):
+        """An earlier message is wanted (-1), or a later one."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    recalled: str | None = None
+    """The text, when it is an earlier message that nobody has changed yet."""
+
     def __init__(self, *, id: str | None = None) -> None:
         self.tokens = Tokens()
         super().__init__(
@@ -230,16 +240,20 @@ class Composer(TextArea, inherit_bindings=False):
         self.post_message(self.CompletionWanted())
 
     def action_cursor_up(self, select: bool = False) -> None:
-        """Move up, in the list of completions when one is open."""
+        """Move up, in the list of completions when one is open, to what was asked before."""
         if self.choosing and not select:
             self.post_message(self.Choosing(-1))
+        elif not select and self._recalls(-1):
+            self.post_message(self.RecallWanted(-1))
         else:
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
-        """Move down, in the list of completions when one is open."""
+        """Move down, in the list of completions when one is open, back from what was asked."""
         if self.choosing and not select:
             self.post_message(self.Choosing(1))
+        elif not select and self._recalls(1):
+            self.post_message(self.RecallWanted(1))
         else:
             super().action_cursor_down(select)
 
@@ -256,6 +270,15 @@ class Composer(TextArea, inherit_bindings=False):
             self.move_cursor(result.end_location)
             self.history.checkpoint()
             self.post_message(self.Pasted(text.strip()))
+
+    def _recalls(self, step: int) -> bool:
+        """Whether the cursor leaves the text, and the text is nothing that could be lost."""
+        text = self.text
+        blank = not text[self.tokens.lead(text) :].strip()
+        if text != self.recalled and not (blank and step < 0):
+            return False
+        row = self.wrapped_document.location_to_offset(self.cursor_location).y
+        return row == (0 if step < 0 else self.wrapped_document.height - 1)
 
     # ------------------------------------------------------------------ tokens
 

@@ -51,6 +51,14 @@ class Prompt(Vertical):
             self.path = path
             self.written = written
 
+    class RecallWanted(Message):
+        """An earlier message is wanted (-1), or a later one; `first` when none is here yet."""
+
+        def __init__(self, step: int, first: bool) -> None:
+            super().__init__()
+            self.step = step
+            self.first = first
+
     class Pasted(Message):
         """Something was pasted, and stands in the composer."""
 
@@ -130,6 +138,14 @@ class Prompt(Vertical):
         """Have a message of the user in the composer, its pictures where they were."""
         self.text = self._composer.tokens.of_message(message)
 
+    def recall(self, text: str | Said) -> None:
+        """Have an earlier message here: Up and Down go on from it while nobody changes it."""
+        if isinstance(text, str):
+            self.text = text
+        else:
+            self.write_again(text)
+        self._composer.recalled = self.text
+
     def focus_composer(self, typed: str = "") -> None:
         """Go on typing, with a character that was typed elsewhere."""
         composer = self._composer
@@ -208,6 +224,12 @@ class Prompt(Vertical):
         text = self.text
         behind = text[self._composer.tokens.lead(text) :]
         self.post_message(self.Submitted(behind if commands.parse(behind) else text))
+
+    @on(Composer.RecallWanted)
+    def _recall(self, event: Composer.RecallWanted) -> None:
+        event.stop()
+        first = self._composer.recalled != self.text
+        self.post_message(self.RecallWanted(event.step, first))
 
     @on(Composer.Pasted)
     def _pasted(self, event: Composer.Pasted) -> None:

@@ -1,0 +1,73 @@
+"""The user's own editor for a long text, which has the terminal to itself meanwhile.
+
+Blocks until the editor has ended. Which one: `VISUAL` or `EDITOR`, with arguments if they have any,
+or else the first that is installed of those that everybody can leave again.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from vlmtui.errors import InputError
+
+_FALLBACKS = ("sensible-editor", "nano", "vi")
+
+
+def command() -> list[str]:
+    """The editor and its arguments.
+
+    Raises:
+        InputError: There is none.
+    """
+    for variable in ("VISUAL", "EDITOR"):
+        line = os.environ.get(variable, "").strip()
+        if not line:
+            continue
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            raise InputError(f"{variable} has an unclosed quote: {line}", "Correct it") from None
+        if shutil.which(words[0]) is None:
+            raise InputError(
+                f"{variable} names the editor {words[0]}, which is not installed",
+                f"Install it, or name another one: export {variable}=nano",
+            )
+        return words
+    for name in _FALLBACKS:
+        if shutil.which(name) is not None:
+            return [name]
+    raise InputError("There is no editor", "Name one: export EDITOR=nano")
+
+
+def edit(text: str) -> str:
+    """Have a text edited.
+
+    Raises:
+        InputError: There is no editor, or it failed; the text is as it was.
+    """
+    words = command()
+    # readable by nobody else, and markdown by its name
+    descriptor, name = tempfile.mkstemp(prefix="vlmtui-", suffix=".md")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(text)
+        status = subprocess.run([*words, name], check=False).returncode
+        if status:
+            raise InputError(
+                f"{words[0]} ended with status {status}; the text is as it was before",
+                "Ctrl+G opens it again",
+            )
+        return Path(name).read_text(encoding="utf-8", errors="replace").removesuffix("\n")
+    except OSError as error:
+        raise InputError(
+            f"{words[0]} can't be used: {error.strerror or error}", "Set EDITOR to another one"
+        ) from None
+    finally:
+        with suppress(OSError):
+            os.unlink(name)
