@@ -81,7 +81,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     before = path.read_bytes()
     with pytest.raises(StorageError, match="is not a database") as caught:
         Database(path)
-    assert "Move it away" in caught.value.hint
+    assert "move it away" in caught.value.hint
     assert path.read_bytes() == before
 
 

@@ -7,6 +7,9 @@ session that has the same chat open goes on with the chat that a method here ret
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,7 +17,10 @@ from vlmtui.chat.title import MAX_LENGTH
 from vlmtui.errors import ArchiveError
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
-from vlmtui.storage.records import Chat, ChatRow, Found
+from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
+
+if TYPE_CHECKING:
+    from vlmtui.chat.export import Format
 
 LONGEST_TITLE = 200
 """Characters of a title that a user gives; a list shows fewer."""
@@ -56,6 +62,10 @@ class Archive:
         """A chat by its number, also one that is deleted and can be restored."""
         return self._store.get(chat_id)
 
+    def thread(self, chat_id: int) -> list[StoredMessage]:
+        """The branch of a chat that is shown."""
+        return self._store.thread(chat_id)
+
     def deleted(self) -> list[Chat]:
         """The chats that can be restored, the one that was deleted last first."""
         return self._store.trash.chats()
@@ -94,6 +104,51 @@ class Archive:
         )
         return store.trees.add(copy, messages)
 
+    # ------------------------------------------------------------------ to files and back
+
+    def export(
+        self,
+        chat_id: int,
+        destination: Path,
+        format: Format,
+        *,
+        overwrite: bool = False,
+        shown: Sequence[StoredMessage] | None = None,
+    ) -> Path:
+        """Write a chat to a file, whole or not at all.
+
+        Args:
+            chat_id: The chat.
+            destination: A file, or a directory, in which a free name is chosen; `~` is expanded.
+            format: "markdown" and "html" are the shown branch for reading, the first with its
+                pictures beside it; "json" is everything, and can be imported.
+            overwrite: Replace a file that is there.
+            shown: The shown branch as it stands in memory, where that may be ahead of the disk.
+
+        Returns:
+            The file.
+
+        Raises:
+            ArchiveError: It can't be written there.
+        """
+        from vlmtui.chat.export import export
+
+        chat = self._store.get(chat_id)
+        thread = self._store.thread(chat_id) if shown is None else list(shown)
+        ahead = {message.id: message for message in thread}
+        tree = [ahead.get(message.id, message) for message in self._store.trees.read(chat_id)]
+        return export(chat, thread, tree, destination, format, overwrite=overwrite)
+
+    def import_json(self, path: Path) -> Chat:
+        """Make a chat of a JSON file; it is a new one even if the same was imported before.
+
+        Raises:
+            ArchiveError: It is no chat, damaged, or of a newer version; nothing was kept of it.
+        """
+        from vlmtui.chat.import_json import import_json
+
+        return import_json(self._store, self._images, path)
+
     # ------------------------------------------------------------------ throwing away
 
     def delete(self, chat_id: int) -> None:
@@ -119,3 +174,11 @@ class Archive:
             The chat, with the branch to show now.
         """
         return self._store.trash.restore_message(message_id)
+
+    def tidy(self) -> None:
+        """Remove for good what was deleted long ago, and the pictures that nothing shows any more.
+
+        Meant for a quiet moment. Other instances may go on meanwhile.
+        """
+        self._store.trash.purge()
+        self._store.trash.sweep(self._images)

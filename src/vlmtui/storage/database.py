@@ -239,13 +239,13 @@ _COMPLAINTS = (
     (
         "not a database",
         "{path} is not a database",
-        "Move it away, and vlmtui will begin a new one",
+        "`vlmtui chats recover` saves what can be read, where anything can; "
+        "or move it away, and vlmtui will begin a new one",
     ),
     (
         "malformed",
         "The chats in {path} are damaged",
-        "Move the file away, and vlmtui will begin a new one; "
-        "`sqlite3 FILE .recover` may save the old chats",
+        "`vlmtui chats recover` makes a new file of what can be read, and keeps this one",
     ),
     (
         "closed database",

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +22,10 @@ import msgspec
 from vlmtui.errors import StorageError
 
 _CHUNK = 1 << 20
+
+UNTOUCHED_SECONDS = 7 * 86_400.0
+"""A file that was added, even if again, so short a time ago is never removed: whoever added it may
+not have said yet what for."""
 
 
 class StoredImage(msgspec.Struct, frozen=True):
@@ -69,15 +75,42 @@ class ImageStore:
 
         return self._keep(io.BytesIO(data), suffix)
 
+    def find(self, sha256: str) -> Path | None:
+        """The file with these bytes, if it is there; its content is not looked at."""
+        place = self.place(sha256)
+        return next((path for path in sorted(place.parent.glob(f"{sha256}*"))), None)
+
+    def place(self, sha256: str) -> Path:
+        """Where a file with these bytes would lie, without its ending."""
+        return self._directory / sha256[:2] / sha256
+
+    def remove(self, sha256: str) -> bool:
+        """Remove the file with these bytes, unless somebody has just added it or is adding any.
+
+        Returns:
+            Whether it is gone.
+        """
+        with contextlib.suppress(OSError), self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            path = self.find(sha256)
+            if path is None:
+                return True
+            if time.time() - path.stat().st_mtime > UNTOUCHED_SECONDS:
+                path.unlink()
+                return True
+        return False
+
     def _keep(self, source: BinaryIO, suffix: str) -> StoredImage:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._temporary() as (copy, name):
+            with self._adding(), self._temporary() as (copy, name):
                 # Hashed as it is copied: the file may be changed by others at any time.
                 sha256 = _copy(source, copy.write)
-                folder = self._directory / sha256[:2]
-                stored = StoredImage(folder / f"{sha256}{_safe(suffix)}", sha256)
-                if not _holds(stored):
+                place = self.place(sha256)
+                folder = place.parent
+                stored = StoredImage(place.with_name(f"{sha256}{_safe(suffix)}"), sha256)
+                if _holds(stored):
+                    os.utime(stored.path)  # see `remove`
+                else:
                     copy.flush()
                     os.fsync(copy.fileno())
                     _make_folder(folder)
@@ -86,6 +119,24 @@ class ImageStore:
                 return stored
         except OSError as error:
             raise _cannot_keep(error, self._directory) from error
+
+    @contextlib.contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Keep others from removing files meanwhile."""
+        with contextlib.ExitStack() as stack:
+            # Where the file system has no locks nothing is removed either.
+            with contextlib.suppress(OSError):
+                stack.enter_context(self._locked(fcntl.LOCK_SH))
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, str]]:

@@ -56,6 +56,14 @@ class Presence:
         with _unheld(self._directory / token) as dead:
             return not dead
 
+    def others(self) -> bool:
+        """Whether another instance runs that has written something unfinished."""
+        try:
+            found = list(self._directory.iterdir())
+        except OSError:
+            return False
+        return any(self.is_alive(path.name) for path in found if path.name != self._token)
+
     def close(self) -> None:
         """Be gone. Safe to call twice."""
         with self._lock:

@@ -2,24 +2,28 @@
 
 Deleting hides: a chat, or a message with all that follows it on every branch. What is visible
 always has visible messages before it, so going on from a deleted message brings back the way to it.
-After `KEEP_DAYS` a deleted chat goes for good. This module removes rows; the files of pictures that
-nothing shows any more are handed to the content store.
+After `KEEP_DAYS` a deleted chat goes for good, and with it the pictures that nothing else shows.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 
 import msgspec
 
 from vlmtui.errors import StorageError
 from vlmtui.storage import rows
 from vlmtui.storage.database import Database
+from vlmtui.storage.images import ImageStore
 from vlmtui.storage.records import Chat
 
 KEEP_DAYS = 30
 """How long a deleted chat can be restored."""
+
+_CHUNK = 50
+"""Pictures that are removed in one transaction, during which others can't write."""
 
 _BELOW = """
     WITH RECURSIVE below (id) AS (
@@ -27,6 +31,11 @@ _BELOW = """
         UNION ALL
         SELECT messages.id FROM below JOIN messages ON messages.parent_id = below.id
     )
+"""
+
+_UNUSED = """
+    SELECT sha256 FROM images
+    WHERE NOT EXISTS (SELECT 1 FROM message_images WHERE message_images.sha256 = images.sha256)
 """
 
 
@@ -132,6 +141,35 @@ class Trash:
                 (time.time() - KEEP_DAYS * 86_400,),
             )
             return gone.rowcount
+
+    def sweep(self, images: ImageStore) -> int:
+        """Remove the pictures that neither a message nor a draft of any instance shows.
+
+        Only those that this database knows: a file in the store may belong to another database,
+        one that was moved away because it is damaged, say.
+
+        Returns:
+            How many they were.
+        """
+        with self._database.read() as connection:
+            unused = [row[0] for row in connection.execute(_UNUSED)]
+        return sum(
+            self._sweep(images, unused[start : start + _CHUNK])
+            for start in range(0, len(unused), _CHUNK)
+        )
+
+    def _sweep(self, images: ImageStore, candidates: Sequence[str]) -> int:
+        gone = 0
+        with self._database.write() as connection:  # so that nobody begins to use one meanwhile
+            unused = {row[0] for row in connection.execute(_UNUSED)}
+            for (attachments,) in connection.execute("SELECT attachments FROM drafts"):
+                drafted = msgspec.json.decode(attachments, type=list[tuple[str, str]])
+                unused -= {sha256 for sha256, _ in drafted}
+            for sha256 in unused.intersection(candidates):
+                if images.remove(sha256):
+                    connection.execute("DELETE FROM images WHERE sha256 = ?", (sha256,))
+                    gone += 1
+        return gone
 
     def _chat(self, connection: sqlite3.Connection, chat_id: int) -> Chat:
         row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.images import ImageStore
     from vlmtui.storage.unsaved import Unsaved
+
+_QUIET_AFTER_SECONDS = 60.0
+"""By then the model is loaded, and what starting had to do is done."""
 
 
 def launch(
@@ -84,6 +89,7 @@ class Backstage:
         self._store: ChatStore | None = None
         self._session: ChatSession | None = None
         self._unsaved: Unsaved | None = None
+        self._tidying: threading.Timer | None = None
 
     def open(self) -> ChatSession:
         """Open the chats and begin a session; when they can't be opened, one that isn't saved.
@@ -117,10 +123,24 @@ class Backstage:
 
         try:
             store = ChatStore(Database(paths.database_path()))
-            return store, ImageStore(paths.images_dir()), None
+            images = ImageStore(paths.images_dir())
+            self._tidy_later(store, images)
+            return store, images, None
         except StorageError as error:
             self._unsaved = Unsaved(error)
             return self._unsaved.store, self._unsaved.images, self._unsaved.warning
+
+    def _tidy_later(self, store: ChatStore, images: ImageStore) -> None:
+        """Remove what was deleted long ago, once nobody waits for the disk any more."""
+        from vlmtui.chat.archive import Archive
+
+        def tidy() -> None:
+            with suppress(StorageError):  # it can be done another time
+                Archive(store, images).tidy()
+
+        self._tidying = threading.Timer(_QUIET_AFTER_SECONDS, tidy)
+        self._tidying.daemon = True
+        self._tidying.start()
 
     def pid(self) -> int | None:
         """Process id of the engine while it runs."""
@@ -128,6 +148,8 @@ class Backstage:
 
     def close(self) -> None:
         """Close what was opened. Safe to call twice."""
+        if self._tidying is not None:
+            self._tidying.cancel()
         if self._session is not None:
             self._session.close()
         if self._store is not None:

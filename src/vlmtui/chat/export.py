@@ -1,0 +1,186 @@
+"""Chats as files: where a file goes, and how it comes there whole or not at all.
+
+What is in the files is for `export_markdown`, `export_json` and `export_html`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from vlmtui import printable
+from vlmtui.chat import export_words
+from vlmtui.errors import ArchiveError, StorageError, VlmtuiError
+from vlmtui.messages import ImagePart
+from vlmtui.storage.records import Chat, StoredMessage
+
+Format = Literal["markdown", "json", "html"]
+"""markdown and html hold the branch that is shown, json everything."""
+
+SUFFIXES: dict[str, str] = {"markdown": ".md", "json": ".json", "html": ".html"}
+
+
+def export(
+    chat: Chat,
+    thread: Sequence[StoredMessage],
+    tree: Sequence[StoredMessage],
+    destination: Path,
+    format: Format,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write a chat to a file.
+
+    Args:
+        chat: The chat.
+        thread: The branch that is shown.
+        tree: All messages.
+        destination: A file, or a directory that is there, in which a free name is chosen.
+        format: What to write.
+        overwrite: Replace a file that is there.
+
+    Returns:
+        The file.
+
+    Raises:
+        ArchiveError: It can't be written there; nothing was.
+        StorageError: The disk is full.
+    """
+    path = _target(chat, destination, SUFFIXES[format])
+    if not overwrite and (path.exists() or path.is_symlink()):
+        raise _exists(path)
+    if format == "markdown":
+        _export_markdown(chat, thread, path, overwrite=overwrite)
+    elif format == "html":
+        from vlmtui.chat import export_html
+
+        _write(path, export_html.pieces(chat, thread), overwrite=overwrite)
+    else:
+        from vlmtui.chat import export_json
+
+        _write(path, export_json.pieces(chat, tree), overwrite=overwrite)
+    return path
+
+
+def _target(chat: Chat, destination: Path, suffix: str) -> Path:
+    path = Path(os.path.abspath(os.path.expanduser(destination)))
+    if not path.is_dir():
+        return path
+    name = export_words.file_name(chat)
+    path /= name + suffix
+    number = 2
+    while path.exists() or path.is_symlink():
+        path = path.with_name(f"{name}-{number}{suffix}")
+        number += 1
+    return path
+
+
+# ---------------------------------------------------------------------- pictures beside
+
+
+def _export_markdown(
+    chat: Chat, thread: Sequence[StoredMessage], path: Path, *, overwrite: bool
+) -> None:
+    from vlmtui.chat import export_markdown
+
+    folder = path.with_name(f"{path.stem}-images")
+    images = {image.sha256: image for stored in thread for image in stored.message.images}
+    names = _file_names([image for image in images.values() if Path(image.path).is_file()])
+    links = {sha256: f"{folder.name}/{name}" for sha256, name in names.items()}
+    if names and folder.exists() and not overwrite:
+        raise _exists(folder)
+    made = bool(names) and not folder.exists()
+    try:
+        if names:
+            with _told(folder):
+                folder.mkdir(exist_ok=True)
+            for sha256, name in names.items():
+                _copy(Path(images[sha256].path), folder / name)
+        _write(path, export_markdown.pieces(chat, thread, links), overwrite=overwrite)
+    except VlmtuiError:
+        if made:  # by us and a moment ago, so what is in it is ours
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _file_names(images: Sequence[ImagePart]) -> dict[str, str]:
+    """A name for each picture that any file system takes, by SHA-256, in order."""
+    names = {}
+    for number, image in enumerate(images, start=1):
+        stem = re.sub(r"[^\w.-]+", "-", printable.line(Path(image.name).stem)).strip("-.")
+        suffix = Path(image.path).suffix  # the store's, which goes by content
+        names[image.sha256] = f"{number}-{stem[:40] or 'picture'}{suffix}"
+    return names
+
+
+def _copy(source: Path, path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        with source.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                yield chunk
+
+    _write(path, chunks(), overwrite=True)
+
+
+# ---------------------------------------------------------------------- whole or not at all
+
+
+def _write(path: Path, pieces: Iterable[bytes], *, overwrite: bool) -> None:
+    """Write beside the file, then take its name."""
+    part = path.with_name(f".{path.name[:80]}.{os.urandom(4).hex()}.part")
+    with _told(path):
+        try:
+            with open(part, "xb") as file:
+                file.writelines(pieces)
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                os.replace(part, path)
+            else:
+                _take_name(part, path)
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def _take_name(part: Path, path: Path) -> None:
+    """Rename, unless there is something of that name by now."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError:  # a file system without hard links, such as a memory stick's
+        if path.exists():
+            raise _exists(path) from None
+        os.replace(part, path)
+
+
+def _exists(path: Path) -> ArchiveError:
+    return ArchiveError(
+        f"{path} is there already", "Choose another name, or ask to overwrite it (--force)"
+    )
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ArchiveError(
+            f"There is no directory {path.parent}", "Make it first, or choose another place"
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageError(
+                f"There is no space left on the disk for {path}",
+                "Free some space, or choose a place on another disk",
+            ) from error
+        raise ArchiveError(
+            f"{path} can't be written: {error.strerror}", "Choose another place"
+        ) from error

@@ -1,0 +1,155 @@
+"""A chat as JSON, with all there is to it: every branch, every figure, every picture.
+
+The format, which `docs/chats.md` describes for others too. What is written can be read back by this
+and by later versions; `chat.import_json` does.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from vlmtui.messages import ImagePart, Role, TextPart
+from vlmtui.storage.records import Chat, Status, StoredMessage
+
+FORMAT = "vlmtui-chat"
+VERSION = 1
+"""Grows when an older vlmtui would misread a file."""
+
+Name = Annotated[str, msgspec.Meta(max_length=4096)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    """A run of text in a message."""
+
+    text: str
+
+
+class Image(msgspec.Struct, frozen=True, tag="image"):
+    """A place in a message where a picture stands."""
+
+    sha256: Sha256
+    name: Name
+
+
+class ExportedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message. It stands behind the one it follows."""
+
+    id: Number
+    parent: Number | None
+    role: Role
+    parts: list[Text | Image]
+    status: Status
+    created: Seconds
+    model: Name | None = None
+    error: str | None = None
+    error_kind: Name | None = None
+    stats: dict[str, Any] | None = None
+
+
+class ExportedChat(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to a chat besides its messages."""
+
+    title: Name
+    created: Seconds
+    updated: Seconds
+    leaf: Number | None
+    pinned: bool = False
+    system: str | None = None
+    sampling: dict[str, Any] | None = None
+    model: Name | None = None
+
+
+class ExportedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture; without data when its file was gone."""
+
+    width: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    height: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    data: bytes | None
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What every version of the format begins with."""
+
+    format: Literal["vlmtui-chat"]
+    version: int
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole file, its pictures not looked into yet."""
+
+    format: Literal["vlmtui-chat"] = "vlmtui-chat"
+    version: int = VERSION
+    exported: Seconds
+    chat: ExportedChat
+    messages: Annotated[list[ExportedMessage], msgspec.Meta(max_length=1_000_000)]
+    images: dict[Sha256, msgspec.Raw]
+    """`ExportedImage` by SHA-256."""
+
+
+def pieces(chat: Chat, tree: Sequence[StoredMessage]) -> Iterator[bytes]:
+    """The file, in pieces that are no larger than a picture.
+
+    Args:
+        chat: Whose it is.
+        tree: All its messages, each behind the one it follows.
+    """
+    export = Export(
+        exported=time.time(),
+        chat=ExportedChat(
+            title=chat.title,
+            created=chat.created,
+            updated=chat.updated,
+            leaf=chat.leaf_id,
+            pinned=chat.pinned,
+            system=chat.system,
+            sampling=chat.sampling,
+            model=chat.model,
+        ),
+        messages=[_message(stored) for stored in tree],
+        images={},
+    )
+    yield msgspec.json.encode(export).removesuffix(b"}}") + b"\n"  # up to the first picture
+    images = {image.sha256: image for stored in tree for image in stored.message.images}
+    for number, image in enumerate(images.values()):
+        comma = b",\n" if number else b""
+        yield comma + msgspec.json.encode(image.sha256) + b":" + _image(image)
+    yield b"}}\n"
+
+
+def _message(stored: StoredMessage) -> ExportedMessage:
+    return ExportedMessage(
+        id=stored.id,
+        parent=stored.parent_id,
+        role=stored.message.role,
+        parts=[
+            Text(part.text) if isinstance(part, TextPart) else Image(part.sha256, part.name)
+            for part in stored.message.parts
+        ],
+        status=stored.status,
+        created=stored.created,
+        model=stored.model,
+        error=stored.error,
+        error_kind=stored.error_kind,
+        stats=stored.stats,
+    )
+
+
+def _image(image: ImagePart) -> bytes:
+    try:
+        data = Path(image.path).read_bytes()
+    except OSError:
+        data = None
+    if data is None or hashlib.sha256(data).hexdigest() != image.sha256:
+        return msgspec.json.encode({"width": image.width, "height": image.height, "data": None})
+    head = msgspec.json.encode({"width": image.width, "height": image.height})
+    return head[:-1] + b',"data":"' + base64.b64encode(data) + b'"}'

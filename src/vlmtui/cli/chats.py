@@ -1,0 +1,263 @@
+"""`vlmtui chats`: the chats on disk, without opening the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from vlmtui.chat.archive import Archive
+    from vlmtui.chat.export import Format
+    from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
+
+_FORMATS = {".md": "markdown", ".json": "json", ".html": "html", ".htm": "html"}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+chat_argument = click.argument("chat_id", metavar="ID", type=click.IntRange(min=1))
+
+
+@click.group()
+def chats() -> None:
+    """List, search, export and import chats.
+
+    Exit codes: 0 done, 1 there is no such chat or the disk refuses, 2 usage, or a file that can't
+    be written or imported.
+    """
+
+
+@chats.command("list")
+@json_option
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+)
+@click.option("--deleted", is_flag=True, help="Those that can be restored.")
+def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
+    """List chats: pinned ones first, then the newest."""
+    with _archive() as archive:
+        found: list[tuple[Chat, ChatRow | None]]
+        if deleted:
+            found = [(chat, None) for chat in archive.deleted()[:limit]]
+        else:
+            found = [(row.chat, row) for row in archive.rows(limit)]
+    if as_json:
+        _print_json(
+            [
+                {
+                    "id": chat.id,
+                    "title": chat.title,
+                    "pinned": chat.pinned,
+                    "created": chat.created,
+                    "updated": chat.updated,
+                    "deleted": chat.deleted,
+                    **({"messages": row.messages, "images": row.images} if row else {}),
+                }
+                for chat, row in found
+            ]
+        )
+        return
+    from vlmtui import printable
+    from vlmtui.chat.export_words import day
+
+    for chat, row in found:
+        when = day(chat.deleted or chat.updated)
+        count = row.messages if row else ""
+        pictures = f"  ▣ {row.images}" if row and row.images else ""
+        pin = "★ " if chat.pinned else ""
+        title = printable.line(chat.title)
+        click.echo(f"{chat.id:>6}  {when:16}  {count:>5}  {pin}{title}{pictures}")
+    if not found:
+        click.echo(
+            "There are no deleted chats." if deleted else "There are no chats yet.", err=True
+        )
+
+
+@chats.command()
+@click.argument("text")
+@json_option
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
+)
+def search(text: str, as_json: bool, limit: int) -> None:
+    """Find messages and titles with words that begin with each of the words in TEXT."""
+    with _archive() as archive:
+        found = archive.search(text, limit)
+    if as_json:
+        _print_json(
+            [
+                {
+                    "chat": hit.chat.id,
+                    "title": hit.chat.title,
+                    "message": hit.message_id,
+                    "excerpt": hit.excerpt,
+                    "spans": hit.spans,
+                    "in_title": hit.in_title,
+                }
+                for hit in found
+            ]
+        )
+        return
+    from vlmtui import printable
+
+    for hit in found:
+        click.echo(f"{hit.chat.id:>6}  {printable.line(hit.chat.title)}")
+        if not hit.in_title:
+            click.echo(f"{'':8}{_highlighted(hit)}")
+    if not found:
+        click.echo("Nothing was found.", err=True)
+
+
+@chats.command()
+@chat_argument
+def show(chat_id: int) -> None:
+    """Print a chat's shown branch."""
+    from vlmtui import printable
+
+    with _archive() as archive:
+        chat = archive.get(chat_id)
+        thread = archive.thread(chat_id)
+    click.echo(click.style(printable.line(chat.title), bold=True))
+    for stored in thread:
+        click.echo()
+        for line in _told(stored):
+            click.echo(line)
+
+
+@chats.command()
+@chat_argument
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["markdown", "json", "html"]),
+    help="markdown: pictures beside it; json: everything, can be imported; html: one file to look "
+    "at. Default: what the name of the file ends in, or else markdown.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("."),
+    metavar="PATH",
+    help="A file, or a directory. Default: here, named after the chat.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def export(chat_id: int, format_name: Format | None, output: Path, force: bool) -> None:
+    """Write a chat to a file, and print its path."""
+    from vlmtui import printable
+
+    chosen: Any = format_name or _FORMATS.get(output.suffix.lower(), "markdown")
+    with _archive() as archive:
+        path = archive.export(chat_id, output, chosen, overwrite=force)
+    click.echo(printable.line(str(path)))
+
+
+@chats.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_chat(file: Path) -> None:
+    """Make a chat of a JSON FILE that was exported, and print its number and title."""
+    from vlmtui import printable
+
+    with _archive() as archive:
+        chat = archive.import_json(file)
+    click.echo(f"{chat.id}  {printable.line(chat.title)}")
+
+
+@chats.command()
+@chat_argument
+def rm(chat_id: int) -> None:
+    """Delete a chat; for 30 days it can be restored."""
+    from vlmtui.errors import StorageError
+
+    with _archive() as archive:
+        archive.delete(chat_id)
+        with suppress(StorageError):  # it can be done another time
+            archive.tidy()
+    click.echo(f"Deleted. `vlmtui chats restore {chat_id}` brings it back.", err=True)
+
+
+@chats.command()
+@chat_argument
+def restore(chat_id: int) -> None:
+    """Bring a deleted chat back."""
+    with _archive() as archive:
+        archive.restore(chat_id)
+
+
+@chats.command()
+@click.option("--force", is_flag=True, help="Also where nothing seems to be wrong.")
+def recover(force: bool) -> None:
+    """Make a new database of what can be read of a damaged one, which is kept beside it."""
+    from vlmtui import paths
+    from vlmtui.engine import images
+    from vlmtui.errors import StorageError
+    from vlmtui.storage.images import ImageStore
+    from vlmtui.storage.recover import is_sound
+    from vlmtui.storage.recover import recover as recover_database
+
+    def measure(path: Path) -> tuple[int, int]:
+        info = images.inspect(path)
+        return info.width, info.height
+
+    path = paths.database_path()
+    if not path.exists():
+        raise StorageError(f"There is no {path}", "There is nothing to recover")
+    if is_sound(path) and not force:
+        click.echo(f"{path} is not damaged. --force makes a new one of it nevertheless.")
+        return
+    done = recover_database(path, ImageStore(paths.images_dir()), measure)
+    click.echo(f"Saved: {done.chats} chats, {done.messages} messages, {done.pictures} pictures.")
+    click.echo(f"The damaged file is kept: {done.aside}")
+
+
+# ---------------------------------------------------------------------------------------- printing
+
+
+@contextmanager
+def _archive() -> Iterator[Archive]:
+    from vlmtui import paths
+    from vlmtui.chat.archive import Archive
+    from vlmtui.storage.chats import ChatStore
+    from vlmtui.storage.database import Database
+    from vlmtui.storage.images import ImageStore
+
+    store = ChatStore(Database(paths.database_path()))
+    try:
+        yield Archive(store, ImageStore(paths.images_dir()))
+    finally:
+        store.close()
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    click.echo(json.dumps(value, indent=2))  # ASCII: no sign of it means anything to a terminal
+
+
+def _highlighted(hit: Found) -> str:
+    """The excerpt with its hits in bold, where the output is a terminal."""
+    from vlmtui import printable
+
+    told = ""
+    done = 0
+    for begin, end in hit.spans:
+        told += printable.line(hit.excerpt[done:begin])
+        told += click.style(printable.line(hit.excerpt[begin:end]), bold=True)
+        done = end
+    return told + printable.line(hit.excerpt[done:])
+
+
+def _told(stored: StoredMessage) -> Iterator[str]:
+    from vlmtui import printable
+    from vlmtui.chat import export_words as words
+    from vlmtui.messages import readable
+
+    yield click.style(f"{words.speaker(stored)} · {words.day(stored.created)}", bold=True)
+    for image in stored.message.images:
+        yield f"[image: {printable.line(image.name)} {image.width}×{image.height}]"
+    if text := readable(stored.message).strip("\n"):
+        yield printable.prose(text)
+    if note := words.footnote(stored):
+        yield click.style(note, dim=True)
