@@ -32,7 +32,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """System prompt of new conversations; empty for none."""
 
     ctx: Annotated[int, Meta(ge=0)] = 0
-    """Context size in tokens; 0 takes the model's own, up to a bound that spares memory."""
+    """Context size in tokens; 0 takes the model's own, up to 4096 and to what fits into memory."""
+
+    kv: Literal["f16", "q8_0", "q4_0"] = "f16"
+    """What the KV cache is kept in: q8_0 takes half the memory of f16, q4_0 a quarter."""
 
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
     """Layers kept on the GPU; -1 means all, where there is one."""

@@ -258,11 +258,11 @@ def test_errors_come_without_json(run: Run) -> None:
     assert "{" not in ended.err
 
 
-def test_a_file_that_is_no_model_is_code_1(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_code_2(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(b"GGUF" + bytes(100))
     ended = run("ask", "--model", file, "Hello")
-    assert ended.code == 1
+    assert ended.code == 2
     assert str(file) in ended.err
 
 

@@ -14,6 +14,7 @@ from vlmtui import paths
 from vlmtui.ask.output import JsonOutput, Output, Progress, StdoutClosed, TextOutput
 from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import Turn
+from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.engine.base import Engine, Event, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import ImageError, StorageError
@@ -52,7 +53,7 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
         cleanup.callback(progress.clear)
         pictures = cleanup.enter_context(Pictures())
         if engine is None:
-            engine = EngineClient(_engine_log(cleanup))
+            engine = FittingEngine(EngineClient(_engine_log(cleanup)))
         cleanup.callback(engine.close)
         conversation = _Conversation(engine, output, progress)
         try:

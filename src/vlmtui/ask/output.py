@@ -17,6 +17,7 @@ from typing import Any, Protocol, TextIO
 
 from vlmtui.ask.turn import Turn
 from vlmtui.engine.base import (
+    Adjusted,
     Delta,
     Encoded,
     Encoding,
@@ -150,6 +151,8 @@ class Progress:
                 self._show(f"reading the prompt, {done / total:.0%}")
             case Delta(tokens=tokens):
                 self._show(f"answering, {tokens} tokens")
+            case Adjusted(why=why, changes=changes):
+                self._tell(f"{why}. " + (f"Taking {changes}." if changes else "Trying anyway."))
             case Trimmed(dropped=dropped):
                 self._tell(f"The oldest {dropped} messages no longer fit into the context.")
             case Encoded(reused=False, scaled_to=(width, height)):

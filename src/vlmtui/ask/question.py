@@ -12,7 +12,7 @@ import msgspec
 
 from vlmtui.chat import requests
 from vlmtui.engine import images
-from vlmtui.engine.base import Load, Sampling
+from vlmtui.engine.base import KvType, Load, Sampling
 from vlmtui.errors import (
     EmptyPrompt,
     ImageEmpty,
@@ -51,6 +51,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     min_p: float | None = None
     seed: int | None = None
     ctx: int | None = None
+    kv: KvType | None = None
     as_json: bool = False
     plain: bool = False
     """Nothing but the answer, on a terminal too."""
@@ -62,7 +63,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             ModelNotFound: There is no such model.
         """
         load = requests.load_request(settings, self.model, self.mmproj)
-        return load if self.ctx is None else msgspec.structs.replace(load, ctx=self.ctx)
+        given = {
+            name: value for name in ("ctx", "kv") if (value := getattr(self, name)) is not None
+        }
+        return msgspec.structs.replace(load, **given)
 
     def sampling(self, settings: Settings) -> Sampling:
         """The settings' sampling, with what was asked for instead."""

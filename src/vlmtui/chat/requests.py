@@ -30,6 +30,7 @@ def load_request(settings: Settings, model: str | None = None, mmproj: str | Non
         mmproj=str(installed.mmproj) if installed.mmproj is not None else None,
         name=installed.name,
         ctx=settings.ctx,
+        kv=settings.kv,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
     )

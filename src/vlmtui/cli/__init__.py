@@ -21,6 +21,7 @@ from vlmtui.cli.chats import chats
 from vlmtui.cli.doctor import doctor
 from vlmtui.cli.endings import INTERRUPTED
 from vlmtui.cli.keys import keys
+from vlmtui.cli.models import models
 from vlmtui.cli.options import images_option, mmproj_option, model_option
 from vlmtui.errors import EngineCrashed, VlmtuiError
 
@@ -88,6 +89,7 @@ vlmtui.add_command(bench)
 vlmtui.add_command(chats)
 vlmtui.add_command(keys)
 vlmtui.add_command(doctor)
+vlmtui.add_command(models)
 
 
 # ------------------------------------------------------------------------------------------ endings

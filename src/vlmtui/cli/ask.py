@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vlmtui.cli.endings import INTERRUPTED, ended_by_signals
-from vlmtui.cli.options import Finite, mmproj_option, model_option
+from vlmtui.cli.options import Finite, kv_option, mmproj_option, model_option
 
 
 @click.command()
@@ -38,8 +38,9 @@ from vlmtui.cli.options import Finite, mmproj_option, model_option
     "--ctx",
     type=click.IntRange(0, 2**24),
     metavar="N",
-    help="Context size in tokens; 0 takes the model's own, at most 4096.",
+    help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
 )
+@kv_option
 @click.option("--json", "as_json", is_flag=True, help="Print text and figures as one object.")
 @click.option("--plain", is_flag=True, help="Nothing but the answer, on a terminal too.")
 @click.option(

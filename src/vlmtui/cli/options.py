@@ -34,3 +34,8 @@ images_option = click.option(
     type=click.Choice(("auto", "kitty", "sixel", "halfblock", "none")),
     help="How pictures are shown. Default: `auto`, as well as this terminal can.",
 )
+kv_option = click.option(
+    "--kv",
+    type=click.Choice(["f16", "q8_0", "q4_0"]),
+    help="What the KV cache is kept in: q8_0 takes half the memory of f16. Default: f16.",
+)

@@ -196,6 +196,17 @@ class Planned(msgspec.Struct, frozen=True, tag="planned"):
     """What the process holds besides: Python, libraries, vocabulary; in bytes."""
 
 
+class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
+    """The model is loaded otherwise than was asked for, since memory is short."""
+
+    why: str
+    """What is short: "demo needs 7.3 GB, 6.1 GB are free"."""
+
+    changes: str
+    """What is changed: "a context of 2048 tokens"; empty when nothing that helps is left, and the
+    load is tried as it is."""
+
+
 class Trimmed(msgspec.Struct, frozen=True, tag="trimmed"):
     """The conversation outgrew the context: its oldest messages are not part of this prompt."""
 
@@ -298,7 +309,17 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 Event = (
-    Loading | Loaded | Planned | Trimmed | Encoding | Encoded | Prefill | Delta | Finished | Failed
+    Loading
+    | Loaded
+    | Planned
+    | Adjusted
+    | Trimmed
+    | Encoding
+    | Encoded
+    | Prefill
+    | Delta
+    | Finished
+    | Failed
 )
 
 # --------------------------------------------------------------------------------------- protocol

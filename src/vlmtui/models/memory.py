@@ -126,11 +126,7 @@ def estimate(
     on_gpu = share.layers > 0 and setup.mmproj_gpu
     images = Bytes()
     if mmproj is not None:
-        patches, side = _patches(mmproj, setup.ctx, picture)
-        tokens = patches // side**2
-        images = _put(_tower_compute(mmproj, model, patches), on_gpu).plus(
-            Bytes(host=_pixels(mmproj, patches) + 2 * 4 * tokens * embedding_size(model))
-        )
+        images = image_bytes(model, mmproj, setup, on_gpu=on_gpu, picture=picture)
     return Need(
         weights=weights,
         kv=Bytes(round(kv * (1 - share.fraction)), round(kv * share.fraction)),
@@ -139,6 +135,40 @@ def estimate(
         images=images,
         process=Bytes(process_bytes(model), _GPU_CONTEXT if share.layers else 0),
     )
+
+
+def image_bytes(
+    model: Header,
+    mmproj: Header,
+    setup: Setup,
+    *,
+    on_gpu: bool,
+    picture: tuple[int, int] | None = None,
+    reckoned: int = 0,
+) -> Bytes:
+    """What encoding one picture takes at its peak.
+
+    Args:
+        model: The language model.
+        mmproj: Its vision tower.
+        setup: How they are loaded.
+        on_gpu: The tower is on the GPU.
+        picture: As in `estimate`.
+        reckoned: The tower's buffers as libmtmd reckons them, in bytes; taken for towers that see
+            all pictures in one size.
+    """
+    patches, side = _patches(mmproj, setup.ctx, picture)
+    buffers = _tower_compute(mmproj, model, patches)
+    if reckoned and projector(mmproj) not in _SIDES:
+        buffers = reckoned
+    # the engine keeps an embedding, and libmtmd its own copy of the newest
+    embeddings = 2 * 4 * (patches // side**2) * embedding_size(model)
+    return _put(buffers, on_gpu).plus(Bytes(host=_pixels(mmproj, patches) + embeddings))
+
+
+def gpu_context_bytes() -> int:
+    """What a GPU's driver takes of the GPU's memory for a process."""
+    return _GPU_CONTEXT
 
 
 def rounded_ctx(ctx: int) -> int:

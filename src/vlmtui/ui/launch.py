@@ -27,7 +27,7 @@ from vlmtui.ui.themes import load_themes
 
 if TYPE_CHECKING:
     from vlmtui.chat.session import ChatSession
-    from vlmtui.engine.client import EngineClient
+    from vlmtui.engine.base import Engine
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.images import ImageStore
     from vlmtui.storage.unsaved import Unsaved
@@ -85,7 +85,7 @@ class Backstage:
         self.load = load
         self._settings = settings
         self._continue_last = continue_last
-        self._engine: EngineClient | None = None
+        self._engine: Engine | None = None
         self._store: ChatStore | None = None
         self._session: ChatSession | None = None
         self._unsaved: Unsaved | None = None
@@ -97,12 +97,13 @@ class Backstage:
         Raises:
             StorageError: There is no place even for a session that isn't saved.
         """
+        from vlmtui.chat.fitting_engine import FittingEngine
         from vlmtui.chat.session import ChatSession
         from vlmtui.engine.client import EngineClient
 
         store, images, warning = self._open_store()
         self._store = store
-        self._engine = EngineClient(engine_log())
+        self._engine = FittingEngine(EngineClient(engine_log()))
         self._session = ChatSession(
             self._engine,
             store,

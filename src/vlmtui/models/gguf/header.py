@@ -219,7 +219,7 @@ class _Reader:
             raise not_a_gguf(self._name, beginning)
         self._cursor.skip(4)
         version = int(self._cursor.value(_U32))
-        if version & 0xFFFF == 0:
+        if version and version & 0xFFFF == 0:
             raise BadModelFile(
                 f"{self._name} is a GGUF file for big-endian machines", "Take the usual one."
             )
@@ -229,6 +229,8 @@ class _Reader:
                 f"this llama.cpp reads up to version {NEWEST_VERSION}",
                 "Update vlmtui and llama-cpp-python, or take an older file of the model.",
             )
+        if version == 0:
+            raise self._bad("its version is 0")
         if version < 2:
             raise BadModelFile(
                 f"{self._name} is a GGUF file of version {version}, which is no longer read",

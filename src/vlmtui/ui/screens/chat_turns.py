@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.worker import Worker
 
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
-from vlmtui.engine.base import Delta, Encoded, Trimmed
+from vlmtui.engine.base import Adjusted, Delta, Encoded, Trimmed
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
@@ -163,6 +163,9 @@ class ChatTurns(ChatWork):
             case AnswerSaved(stored=stored):
                 await self.transcript.end_answer(stored)
                 self.transcript.price(stored.stats)
+            case Adjusted(why=why, changes=changes):
+                took = f"The model is loaded with {changes}" if changes else "It is tried anyway"
+                await self.transcript.tell(why, took, error=False)
             case Trimmed(dropped=dropped, images=images):
                 await self._tell_trimmed(dropped, images)
             case Encoded(reused=False, scaled_to=(width, height)):

@@ -1,0 +1,164 @@
+"""An engine that looks before it loads, and tries once more with less when memory runs out.
+
+Stands where the engine's client stands, for the chat and for questions alike. Whatever it changes
+about a load, it tells in an `Adjusted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from vlmtui.chat.fitting import Prospect, shortage, this_machine
+from vlmtui.engine.base import (
+    Adjusted,
+    Delta,
+    Engine,
+    Event,
+    Finished,
+    Generate,
+    Load,
+    ModelInfo,
+    Planned,
+)
+from vlmtui.errors import EngineCrashed, OutOfMemory, VlmtuiError
+from vlmtui.models.fit import Fit, Machine, describe, judge, step_down
+from vlmtui.models.memory import Setup
+
+
+class FittingEngine:
+    """Makes loads fit. See `engine.base.Engine` for the methods."""
+
+    def __init__(
+        self, engine: Engine, machine: Callable[[int | None], Machine] = this_machine
+    ) -> None:
+        """Prepare.
+
+        Args:
+            engine: Runs the model; closed by `close`.
+            machine: Tells what memory there is, given the process whose model makes way.
+        """
+        self._engine = engine
+        self._machine = machine
+        self._prospect: Prospect | None = None
+        self._setup: Setup | None = None
+        self._stepped = False
+        """Memory ran out once since the model was asked for: a second time is told as an error."""
+
+    def load(self, request: Load) -> Iterator[Event]:
+        """Load a model; see `Engine.load`.
+
+        Raises:
+            BadModelFile: A file of it is damaged or no model; no process was started.
+        """
+        prospect = self._prospect = Prospect.of(request)
+        self._stepped = False
+        machine = self._machine(self._engine.pid)
+        fit = prospect.fitted(machine, self._engine)
+        wanted = prospect.wanted
+        if fit.setup != wanted:
+            asked = judge(wanted, prospect.simulated(wanted, machine, self._engine), machine)
+            yield Adjusted(shortage(_name(request), asked), describe(fit.setup, wanted))
+        elif fit.verdict == "no":
+            yield Adjusted(shortage(_name(request), fit), "")
+        yield from self._load(prospect, fit)
+
+    def generate(self, request: Generate) -> Iterator[Event]:
+        """Answer a conversation; see `Engine.generate`.
+
+        When memory runs out before the first word, the model is loaded smaller and the answer
+        begun again.
+        """
+        answered = False
+        try:
+            with _closing(self._engine.generate(request)) as events:
+                for event in events:
+                    answered = answered or isinstance(event, Delta)
+                    yield event
+            return
+        except EngineCrashed as error:
+            setup = None if answered else self._smaller(error)
+            if setup is None:
+                raise
+            failed = error
+        ended = yield from self._step_down(setup, failed)
+        if ended.reason == "cancelled":
+            yield ended
+        else:
+            yield from self._engine.generate(request)
+
+    def plan(self, request: Load) -> Planned:
+        """Simulate a load; see `Engine.plan`."""
+        return self._engine.plan(request)
+
+    def unload(self) -> None:
+        """Give all memory of the model back; see `Engine.unload`."""
+        self._engine.unload()
+
+    def cancel(self) -> None:
+        """Cancel the running request; see `Engine.cancel`."""
+        self._engine.cancel()
+
+    def close(self) -> None:
+        """End the process; see `Engine.close`."""
+        self._engine.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the engine."""
+        return self._engine.pid
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """What is loaded."""
+        return self._engine.info
+
+    def _load(self, prospect: Prospect, fit: Fit) -> Generator[Event, None, None]:
+        """Load with a setup, and once more with a smaller one when memory runs out."""
+        self._setup = fit.setup
+        unchanged = fit.setup == prospect.wanted
+        request = prospect.load if unchanged else prospect.request(fit.setup)
+        try:
+            with _closing(self._engine.load(request)) as events:
+                yield from events
+            return
+        except (OutOfMemory, EngineCrashed) as error:
+            setup = self._smaller(error)
+            if setup is None:
+                raise
+            failed = error
+        yield (yield from self._step_down(setup, failed))
+
+    def _smaller(self, error: VlmtuiError) -> Setup | None:
+        """The setup to try after an error; None when it isn't for want of memory, or was tried."""
+        short = isinstance(error, OutOfMemory) or getattr(error, "memory_was_short", False)
+        if not short or self._stepped or self._setup is None or self._prospect is None:
+            return None
+        return step_down(self._setup, self._prospect.options(self._machine(None)))
+
+    def _step_down(self, setup: Setup, error: VlmtuiError) -> Generator[Event, None, Finished]:
+        """Load again with a smaller setup; returns the last event instead of yielding it."""
+        assert self._prospect is not None
+        assert self._setup is not None
+        self._stepped = True
+        yield Adjusted(error.message, describe(setup, self._setup))
+        self._setup = setup
+        ended = Finished("cancelled")
+        with _closing(self._engine.load(self._prospect.request(setup))) as events:
+            for event in events:
+                if isinstance(event, Finished):
+                    ended = event
+                else:
+                    yield event
+        return ended
+
+
+def _name(load: Load) -> str:
+    return load.name or Path(load.model).stem
+
+
+def _closing(events: Iterator[Event]) -> closing[Generator[Event, None, None]]:
+    """A stream that is closed at once when it is left, which cancels its request."""
+    assert isinstance(events, Generator)
+    return closing(events)

@@ -1,0 +1,189 @@
+"""What `vlmtui models fit` prints: memory by part, the verdict, and what fits instead."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, get_args
+
+from vlmtui import paths
+from vlmtui.chat.fitting import Prospect, shortage, this_machine
+from vlmtui.engine.base import KvType, Load
+from vlmtui.engine.client import EngineClient
+from vlmtui.errors import StorageError
+from vlmtui.models import gguf, library
+from vlmtui.models.fit import Alternative, Fit, Machine, alternatives, judge
+from vlmtui.models.memory import Need, Setup
+from vlmtui.printable import line
+from vlmtui.settings import load_settings
+
+DOES_NOT_FIT = 3
+"""Exit code."""
+
+_PARTS = {
+    "weights": "weights",
+    "kv": "KV cache",
+    "compute": "buffers",
+    "mmproj": "vision tower",
+    "images": "encoding a picture",
+    "process": "process",
+}
+
+
+def report(model: str, mmproj: str | None, ctx: int, kv: str, *, as_json: bool) -> int:
+    """Print whether a model fits.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        VlmtuiError: It can't be told, or the files are bad.
+    """
+    assert kv in get_args(KvType)
+    settings = load_settings()
+    machine = this_machine()
+    remote = _is_url(model)
+    with ExitStack() as cleanup:
+        needs: Callable[[Setup], Need]
+        if remote:
+            prospect = _remote(model, mmproj, ctx, kv)
+
+            def needs(setup: Setup) -> Need:
+                return prospect.estimated(setup, machine)
+        else:
+            found = library.resolve(model, mmproj)
+            tower = str(found.mmproj) if found.mmproj is not None else None
+            layers = settings.gpu_layers
+            load = Load(str(found.path), tower, found.name, ctx=ctx, kv=kv, gpu_layers=layers)  # type: ignore[arg-type]
+            prospect = Prospect.of(load)
+            engine = EngineClient(_log(cleanup))
+            cleanup.callback(engine.close)
+
+            def needs(setup: Setup) -> Need:
+                return prospect.simulated(setup, machine, engine)
+
+        fit = judge(prospect.wanted, needs(prospect.wanted), machine)
+        others = []
+        if fit.verdict == "no":
+            others = alternatives(needs, prospect.wanted, machine, prospect.options(machine))
+    name = prospect.load.name
+    if as_json:
+        print(json.dumps(_as_json(name, fit, machine, others, simulated=not remote), indent=2))
+    else:
+        print(_as_text(name, fit, machine, others))
+    return DOES_NOT_FIT if fit.verdict == "no" else 0
+
+
+def _remote(model: str, mmproj: str | None, ctx: int, kv: str) -> Prospect:
+    """A model at an address; its projector may be there or here."""
+    tower = None
+    if mmproj is not None:
+        headers = _token(mmproj)
+        remote = _is_url(mmproj)
+        tower = gguf.from_url(mmproj, headers) if remote else gguf.from_path(Path(mmproj))
+    header = gguf.from_url(model, _token(model))
+    load = Load(model, mmproj, header.text("general.name") or header.name, ctx=ctx, kv=kv)  # type: ignore[arg-type]
+    return Prospect(load, header, tower)
+
+
+def _is_url(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
+
+
+def _token(url: str) -> dict[str, str]:
+    """The user's Hugging Face token, for addresses there only."""
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    token = os.environ.get("HF_TOKEN", "")
+    return {"Authorization": f"Bearer {token}"} if token and url.startswith(f"{endpoint}/") else {}
+
+
+def _log(cleanup: ExitStack) -> Path:
+    """Where the simulation's log goes; a place for the moment where ours can't be written."""
+    try:
+        return paths.engine_log_path()
+    except (OSError, StorageError):
+        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-fit-"))
+        return Path(folder, "engine.log")
+
+
+def _as_text(name: str, fit: Fit, machine: Machine, others: list[Alternative]) -> str:
+    rows = [f"{line(name)}: a context of {fit.setup.ctx} tokens, KV cache in {fit.setup.kv}"]
+    gpu = fit.need.total.gpu > 0
+    for field, words in _PARTS.items():
+        host, on_gpu = getattr(fit.need, field)
+        rows.append(f"  {words:<20}{_megabytes(host)}" + (_megabytes(on_gpu) if gpu else ""))
+    total = fit.need.total
+    rows.append(
+        f"  {'together':<20}{_megabytes(total.host)}" + (_megabytes(total.gpu) if gpu else "")
+    )
+    shared = "shared with the GPU" if machine.shared else ""
+    free = f"  {'free':<20}{_megabytes(machine.free)}"
+    rows.append(free + (_megabytes(machine.gpu_free) if machine.gpu_total else f"  {shared}"))
+    if gpu and not machine.shared:
+        rows.insert(1, f"  {'':<20}{'main':>9}{'GPU':>12}")
+    rows.append("")
+    if fit.verdict == "yes":
+        rows.append(f"Yes, it fits: {fit.left / 1e9:.2f} GB stay free.")
+    elif fit.verdict == "tight":
+        rows.append(f"Tight: only {fit.left / 1e9:.2f} GB stay free. Close other programs.")
+    else:
+        rows.append(f"No: {line(shortage(name, fit))}.")
+        if others:
+            rows.append("What fits instead, the nearest first:")
+            rows.extend(f"  - {line(other.words)}{_room(other)}" for other in others)
+        else:
+            rows.append("Nothing near it fits: take a smaller model.")
+    return "\n".join(row.rstrip() for row in rows)
+
+
+def _room(other: Alternative) -> str:
+    if other.fit is None:
+        return ""
+    tight = ", tight" if other.fit.verdict == "tight" else ""
+    return f" ({sum(other.fit.need.total) / 1e9:.2f} GB{tight})"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:>9,.0f} MB"
+
+
+def _as_json(
+    name: str, fit: Fit, machine: Machine, others: list[Alternative], *, simulated: bool
+) -> dict[str, Any]:
+    """Sizes in bytes."""
+    return {
+        "model": name,
+        "verdict": fit.verdict,
+        "source": "simulated load" if simulated else "header",
+        "left": fit.left,
+        "machine": {
+            "free": machine.free,
+            "total": machine.total,
+            "gpu_free": machine.gpu_free,
+            "gpu_total": machine.gpu_total,
+            "shared": machine.shared,
+        },
+        **_fit_as_json(fit),
+        "alternatives": [
+            {
+                "kind": other.kind,
+                "words": other.words,
+                **(_fit_as_json(other.fit) if other.fit is not None else {}),
+            }
+            for other in others
+        ],
+    }
+
+
+def _fit_as_json(fit: Fit) -> dict[str, Any]:
+    need = {
+        field: {"host": value[0], "gpu": value[1]}
+        for field in (*_PARTS, "total")
+        if (value := getattr(fit.need, field)) is not None
+    }
+    setup = {name: getattr(fit.setup, name) for name in fit.setup.__struct_fields__}
+    return {"setup": setup, "need": need}
