@@ -9,14 +9,79 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from vlmtui import paths
 from vlmtui.errors import SettingsError
+
+NotNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=0)]
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+
+def _only_finite(values: msgspec.Struct) -> None:
+    # TOML has nan and inf, and a comparison with nan passes every bound.
+    for name in values.__struct_fields__:
+        value = getattr(values, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"Expected a finite number, got `{value}` - at `$.{name}`")
+
+
+class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a chat is answered, under a name. What is left out stays as the settings have it."""
+
+    about: str = ""
+    """A few words for the list of presets."""
+
+    system: str | None = None
+    """System prompt; empty for none at all."""
+
+    temperature: NotNegative | None = None
+    top_k: Count | None = None
+    top_p: Share | None = None
+    min_p: Share | None = None
+    repeat_penalty: Penalty | None = None
+    seed: Seed | None = None
+    """The same question in the same chat gets the same answer."""
+
+    max_tokens: Count | None = None
+    stop: list[str] | None = None
+    """The answer ends before the first of these."""
+
+    def __post_init__(self) -> None:
+        _only_finite(self)
+
+
+PRESETS = {
+    "precise": Preset(
+        about="short and certain: what is there, and nothing else",
+        system="Answer exactly and in few words. Say so when the picture does not show it.",
+        temperature=0.0,
+    ),
+    "creative": Preset(
+        about="varied and surprising: stories, titles, ideas",
+        temperature=1.0,
+        top_p=0.98,
+        min_p=0.02,
+        repeat_penalty=1.05,
+    ),
+    "describe": Preset(
+        about="everything that can be seen, in order",
+        system=(
+            "Describe pictures completely: the whole first, then each object with its colour, "
+            "size and place, then text that can be read. Claim nothing that can't be seen."
+        ),
+        temperature=0.2,
+    ),
+}
+"""Presets that come with vlmtui; those of the settings go before them."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     system: str = ""
     """System prompt of new conversations; empty for none."""
 
-    ctx: Annotated[int, Meta(ge=0)] = 0
+    ctx: Count = 0
     """Context size in tokens; 0 takes the model's own, up to 4096 and to what fits into memory."""
 
     kv: Literal["f16", "q8_0", "q4_0"] = "f16"
@@ -40,7 +105,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
     """Layers kept on the GPU; -1 means all, where there is one."""
 
-    threads: Annotated[int, Meta(ge=0)] = 0
+    threads: Count = 0
     """CPU threads; 0 takes the physical cores."""
 
     theme: str = ""
@@ -54,30 +119,30 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How pictures are shown: as kitty graphics, sixels, half blocks, or not at all. `auto` finds
     out what the terminal can do."""
 
-    temperature: Annotated[float, Meta(ge=0)] = 0.2
+    presets: dict[str, Preset] = {}
+    """Ways to be answered, chosen in the chat with `/preset NAME`: a table `[presets.NAME]` each,
+    with `system` and the fields from `temperature` on, as far as they differ."""
+
+    temperature: NotNegative = 0.2
     """0 always takes the likeliest token; higher is more varied."""
 
-    top_k: Annotated[int, Meta(ge=0)] = 40
+    top_k: Count = 40
     """Choose among this many likeliest tokens; 0 among all."""
 
-    top_p: Annotated[float, Meta(ge=0, le=1)] = 0.95
+    top_p: Share = 0.95
     """Choose among the likeliest tokens that together have this probability; 1 among all."""
 
-    min_p: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    min_p: Share = 0.05
     """Leave out tokens less likely than this share of the likeliest one; 0 leaves out none."""
 
-    repeat_penalty: Annotated[float, Meta(gt=0)] = 1.0
+    repeat_penalty: Penalty = 1.0
     """Above 1 makes recent tokens less likely; 1 does nothing."""
 
-    max_tokens: Annotated[int, Meta(ge=0)] = 0
+    max_tokens: Count = 0
     """Longest answer in tokens; 0 goes on until the model stops or the context is full."""
 
     def __post_init__(self) -> None:
-        # TOML has nan and inf, and a comparison with nan passes every bound above.
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"Expected a finite number, got `{value}` - at `$.{name}`")
+        _only_finite(self)
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -122,28 +187,52 @@ def _parse(content: bytes, file: Path) -> Settings:
         ) from error
 
 
+_KINDS = {
+    "array": "a list",
+    "array | null": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "float | null": "a number",
+    "int": "a whole number",
+    "int | null": "a whole number",
+    "object": "a table",
+    "str": "text in quotes",
+    "str | null": "text in quotes",
+}
+"""What msgspec calls the types of TOML."""
+
+
 def _refusal(complaint: str, file: Path) -> SettingsError:
     """Turn a complaint of msgspec into words about a key."""
+    what, _, where = complaint.partition(" - at ")
+    where = where.strip("`").removeprefix("$").removeprefix(".")
     if unknown := re.search(r"unknown field `(.*?)`", complaint):
         key = unknown[1]
-        return SettingsError(f"The settings file {file} has an unknown key `{key}`", _nearest(key))
-    what, _, where = complaint.rpartition(" - at ")
-    key = where.strip("`").removeprefix("$.")
+        within, fields = (f" in {where}", Preset) if where else ("", Settings)
+        return SettingsError(
+            f"The settings file {file} has an unknown key `{key}`{within}",
+            _nearest(key, fields.__struct_fields__),
+        )
+    what = re.sub(r"`([\w |]+)`", lambda kind: _KINDS.get(kind[1], kind[0]), what)
     what = what[:1].lower() + what[1:]
+    default = f" to get the default ({_default(where)})" if where in _defaults() else ""
     return SettingsError(
-        f"The settings file {file} has a wrong value for `{key}`: {what}",
-        f"Correct the line, or delete it to get the default ({_default(key)})",
+        f"The settings file {file} has a wrong value for `{where}`: {what}",
+        f"Correct the line, or delete it{default}",
     )
 
 
-def _nearest(key: str) -> str:
+def _nearest(key: str, known: Sequence[str]) -> str:
     import difflib  # only in the case of an error, and it costs 5 ms
 
-    known = Settings.__struct_fields__
     near = difflib.get_close_matches(key, known, n=1)
     return f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}"
 
 
+def _defaults() -> dict[str, Any]:
+    return msgspec.structs.asdict(Settings())
+
+
 def _default(key: str) -> str:
-    value = getattr(Settings(), key)
+    value = _defaults()[key]
     return "none" if value is None else repr(value)

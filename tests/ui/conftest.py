@@ -14,6 +14,7 @@ from tests.fakes import LOAD, FakeEngine
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Load
 from vlmtui.hardware.base import Snapshot
+from vlmtui.settings import Preset
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
@@ -77,6 +78,7 @@ class Stage:
         memory: Memory | None = None,
         keys: dict[str, str] | None = None,
         theme_directory: Path | None = None,
+        presets: dict[str, Preset] | None = None,
     ) -> VlmtuiApp:
         for session in self.sessions:
             session.close()  # the last application has ended, and its engine with it
@@ -90,6 +92,7 @@ class Stage:
             log=Path("/state/engine.log"),
             samples=samples,
             keys=keys,
+            presets=presets,
             config=Path("/config/config.toml"),
         )
 

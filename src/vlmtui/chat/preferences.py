@@ -51,6 +51,16 @@ class Preferences:
         """The sampling in force."""
         return self._merged(self._sampling)
 
+    @property
+    def own_system(self) -> str | None:
+        """The chat's own system prompt; empty for none at all, None for the settings'."""
+        return self._system
+
+    @property
+    def own_sampling(self) -> dict[str, Any]:
+        """The fields of the sampling that are the chat's own."""
+        return dict(self._sampling or {})
+
     def open(self) -> None:
         """Take over what the chat that was opened has of its own; nothing for a new one."""
         chat = self._branches.chat

@@ -118,6 +118,16 @@ class ChatSession:
         """How this chat's answers are drawn."""
         return self._preferences.sampling
 
+    @property
+    def own_system(self) -> str | None:
+        """The system prompt that is this chat's own; None where it is the settings'."""
+        return self._preferences.own_system
+
+    @property
+    def own_sampling(self) -> dict[str, Any]:
+        """The fields of the sampling that are this chat's own."""
+        return self._preferences.own_sampling
+
     def transcript(self) -> list[StoredMessage]:
         """The branch that is shown, first message first, a running answer as far as it has come."""
         return self._branches.shown()

@@ -18,6 +18,7 @@ from textual.message import Message
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
+from vlmtui.settings import PRESETS, Preset
 from vlmtui.ui import themes
 from vlmtui.ui.app_keys import AppKeys
 from vlmtui.ui.app_themes import AppThemes
@@ -95,6 +96,7 @@ class VlmtuiApp(AppKeys, AppThemes, PixelApp):
         config: Path | None = None,
         memory: Memory | None = None,
         images: str = "auto",
+        presets: Mapping[str, Preset] | None = None,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -111,6 +113,7 @@ class VlmtuiApp(AppKeys, AppThemes, PixelApp):
             config: The settings file, for complaints about it.
             memory: How the user left the screen; None remembers nothing.
             images: How pictures are shown: one of `vlmtui.ui.graphics.NAMES`.
+            presets: Ways to be answered, beside those that come with vlmtui.
         """
         super().__init__(images=images, driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
@@ -125,6 +128,7 @@ class VlmtuiApp(AppKeys, AppThemes, PixelApp):
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
         )
+        self._chat.presets = {**PRESETS, **(presets or {})}
 
     def get_default_screen(self) -> ChatScreen:
         """The chat, and not a blank screen that would be painted before it."""

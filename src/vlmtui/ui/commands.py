@@ -63,6 +63,9 @@ SPECS = (
     Spec("history", "", "search what was asked before", binding="chat.history"),
     Spec("editor", "", "write the message in your own editor", binding="chat.editor"),
     # settings
+    Spec("system", "[TEXT]", "set the system prompt of this chat"),
+    Spec("set", "[NAME VALUE]", "set temperature, seed and so on for this chat", choices=True),
+    Spec("preset", "[NAME]", "have this chat answered precisely, creatively, …", choices=True),
     Spec("theme", "[NAME]", "choose the colours", choices=True),
     # the application
     Spec("help", "", "list the keys and commands", binding="app.help"),

@@ -194,6 +194,7 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         samples=_samples() if backstage.load.name == library.DEMO else (),
         keys=settings.keys,
         images=images or settings.images,
+        presets=settings.presets,
         config=paths.config_path(),
     )
 
