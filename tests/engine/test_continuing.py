@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.engine.asking import GREEDY, Answer, ask
-from vlmtui.engine.base import Delta, Generate, Sampling
+from vlmtui.engine.base import Delta, Generate, Sampling, Trimmed
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import assistant, user
 
@@ -88,3 +88,19 @@ def test_the_oldest_turns_leave_for_the_rest_of_an_answer_too(start):
     old = (user("Is there a star? " * 20), assistant("No."))
     answer = ask(engine, *old, user("Hello"), assistant("There is a red circle. " * 12))
     assert answer.finished.stats.context_used <= 256
+
+
+def test_after_a_shortened_prompt_what_follows_is_what_would_have_followed(start, picture):
+    engine = start(ctx=512)
+    old = (user("Is there a star? " * 65), assistant("No."))
+    question = user("Describe the image.", (picture(seed=3),))
+    open_ended = Sampling(temperature=0)
+    whole = ask(engine, *old, question, sampling=open_ended)
+    assert whole.of(Trimmed)
+    for event in engine.generate(Generate((*old, question), open_ended)):
+        if isinstance(event, Delta):
+            said = event.text
+            break
+    rest = ask(engine, *old, question, assistant(said), sampling=open_ended)
+    assert said + rest.text == whole.text
+    assert [event.dropped for event in rest.of(Trimmed)] == [2]
