@@ -100,6 +100,19 @@ class Board:
             self.write(f"{zone}/temp", temperature)
             self.link(f"/sys/class/thermal/thermal_zone{number}", zone)
 
+    def cooling(self, **devices: Value) -> None:
+        """What the kernel holds back against heat, by name; 0 while it doesn't."""
+        for number, (name, state) in enumerate(devices.items()):
+            device = f"/sys/class/thermal/cooling_device{number}"
+            self.write(f"{device}/type", name.replace("_", "-"))
+            self.write(f"{device}/cur_state", state)
+
+    def over_current(self, count: Value) -> None:
+        """How often the chip saved itself from too much current."""
+        self.write("/sys/class/hwmon/hwmon9/name", "soctherm_oc")
+        self.write("/sys/class/hwmon/hwmon9/oc1_event_cnt", 0)
+        self.write("/sys/class/hwmon/hwmon9/oc3_event_cnt", count)
+
     def ina3221(self, address: str, number: int, *rails: tuple[str, Value, Value]) -> None:
         """A power monitor: up to three of label, mV, mA, and what else the chip's driver shows."""
         chip = f"/sys/devices/platform/bus@0/c240000.i2c/i2c-{address[0]}/{address}"
@@ -146,6 +159,8 @@ def orin_nano(root: Path) -> Board:
         "1-0040", 1, ("VDD_IN", 4960, 2516), ("VDD_CPU_GPU_CV", 4960, 941), ("VDD_SOC", 4952, 569)
     )
     board.power_mode(2)
+    board.cooling(pwm_fan=3, cpu_throttle_alert=0, gpu_throttle_alert=0, hot_surface_alert=0)
+    board.over_current(0)
     return board
 
 
@@ -239,6 +254,7 @@ def broken(root: Path) -> Board:
     board.write("/sys/class/thermal/thermal_zoneX", "a file")
     board.ina3221("1-0040", 0, ("VDD_IN", "n/a", 1), ("VDD_SOC", 5000, UNREADABLE), ("", 1, 1))
     board.write("/sys/bus/i2c/devices/9-0000", "a file")
+    board.cooling(evil="much", gpu_throttle_alert=UNREADABLE)
     board.write("/var/lib/nvpmodel/status", "pmode:")
     board.write("/etc/nvpmodel.conf", b"\0" * 100_000)
     board.write("/sys/kernel/debug/nvmap/iovmm/clients", "total  many\nuser x 1 2")

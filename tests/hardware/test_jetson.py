@@ -74,6 +74,7 @@ def test_an_orin_nano_tells_everything(tmp_path: Path) -> None:
         ),
         power_w=pytest.approx(12.47936),
         power_mode="MAXN_SUPER",
+        throttled_by=(),
     )
     assert rails == (
         Rail("VDD_IN", pytest.approx(12.47936)),

@@ -46,6 +46,7 @@ class Gpu:
     memory: Memory | None = field(default_factory=lambda: Memory(80 * GIB, 10 * GIB))
     utilization: Utilization | None = field(default_factory=lambda: Utilization(42))
     processes: list[Process] | None = field(default_factory=list)
+    reasons: int | None = None
 
 
 class FakeNvml:
@@ -74,6 +75,9 @@ class FakeNvml:
 
     def nvmlDeviceGetName(self, gpu: Gpu) -> Any:  # noqa: N802
         return told(gpu.name)
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, gpu: Gpu) -> Any:  # noqa: N802
+        return told(gpu.reasons)
 
     def nvmlDeviceGetMemoryInfo(self, gpu: Gpu) -> Any:  # noqa: N802
         return told(gpu.memory)
@@ -196,3 +200,14 @@ def test_a_gpu_is_a_source_unless_the_files_of_another_machine_are_looked_at(
     assert probe.read(None, Figures())["gpu_load"] == 0.42
     monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path))
     assert module.find() is None
+
+
+@pytest.mark.parametrize(
+    ("reasons", "throttled_by"),
+    [(0, ()), (0x01, ()), (0x40, ("heat",)), (0x24, ("heat", "power limit"))],
+)
+def test_what_holds_a_gpu_back_is_told_and_being_idle_is_not(
+    reasons: int, throttled_by: tuple[str, ...]
+) -> None:
+    figures = NvmlProbe(FakeNvml(Gpu(reasons=reasons))).read(None, Figures())
+    assert figures["throttled_by"] == throttled_by

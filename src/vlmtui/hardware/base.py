@@ -77,6 +77,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     power_mode: str | None = None
     """The board's name for the limits it runs under: "MAXN_SUPER", "15W"."""
 
+    throttled_by: tuple[str, ...] | None = None
+    """What slows the machine down now, heat or current, in its own names; empty for nothing, None
+    where it doesn't tell."""
+
     board_name: str | None = None
     l4t: str | None = None
     """Version of the board's system software (Linux for Tegra): "36.4.3" is JetPack 6.2."""
@@ -112,6 +116,7 @@ class Figures(TypedDict, total=False):
     power_w: float
     power_rails: tuple[Rail, ...]
     power_mode: str
+    throttled_by: tuple[str, ...]
     board_name: str
     l4t: str
     shared_memory: bool

@@ -19,6 +19,7 @@ from vlmtui.hardware import sysroot
 from vlmtui.hardware.base import Figures, Rail, Temperature
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
+from vlmtui.hardware.throttle import Throttle
 
 _CHIPS = frozenset({"ga10b", "gv11b", "gp10b", "gb10b"})
 """GPUs of Orin, Xavier, TX2 and Thor, as the device tree names them."""
@@ -107,6 +108,7 @@ class JetsonProbe:
         self._load_read = 0.0
         self._looked = clock()
         self._layout = _look(root)
+        self._throttle = Throttle(root, clock)
 
     def read(self, engine_pid: int | None, known: Figures) -> Figures:
         """Measure now; a file that can't be read costs its own figure only."""
@@ -130,6 +132,8 @@ class JetsonProbe:
                 figures["power_w"] = watts
         if (mode := self._power_mode()) is not None:
             figures["power_mode"] = mode
+        if (throttled := self._throttle.read()) is not None:
+            figures["throttled_by"] = throttled
         return figures
 
     def close(self) -> None:

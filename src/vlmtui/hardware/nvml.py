@@ -18,6 +18,14 @@ from vlmtui.hardware.sysroot import Sysroot
 _LIBRARY = "libnvidia-ml.so.1"
 _STUB = "(nvgpu)"
 
+_SLOWED_BY = (
+    (0x20 | 0x40, "heat"),
+    (0x04, "power limit"),
+    (0x80, "power brake"),
+    (0x08, "hardware slowdown"),
+)
+"""Bits of NVML's clock event reasons that mean that the GPU is held back; being idle isn't one."""
+
 T = TypeVar("T")
 
 
@@ -90,6 +98,11 @@ class NvmlProbe:
         busy = [rates.gpu / 100 for rates in loads if rates is not None]
         if busy:
             figures["gpu_load"] = max(busy)
+        ask_reasons = self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons
+        reasons = [self._ask(ask_reasons, gpu) for gpu in gpus]
+        if told := [bits for bits in reasons if bits is not None]:
+            active = [name for bit, name in _SLOWED_BY if any(bits & bit for bits in told)]
+            figures["throttled_by"] = tuple(active)
         if self._answered and not figures and self._error is not None:
             raise self._error
         self._answered = self._answered or bool(figures)
