@@ -51,13 +51,13 @@ async def test_a_figure_opens_full_screen_and_the_arrows_go_through_the_chat(sta
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
 
 
-async def test_f3_and_the_command_show_the_last_picture(stage: Stage) -> None:
+async def test_f7_and_the_command_show_the_last_picture(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ask_twice(pilot, stage)
-        await pilot.press("f3")
+        await pilot.press("f7")
         await opened(pilot)
         assert "high.png" in shown(pilot)
-        await pilot.press("f3")
+        await pilot.press("f7")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
         await say(pilot, "/view")
         await opened(pilot)
@@ -66,14 +66,14 @@ async def test_f3_and_the_command_show_the_last_picture(stage: Stage) -> None:
 async def test_without_a_picture_it_says_how_to_attach_one(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await pilot.press("f3")
+        await pilot.press("f7")
         await until(pilot, lambda: "no picture in this chat" in shown(pilot))
 
 
 async def test_facts_and_path(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ask_twice(pilot, stage)
-        await pilot.press("f3")
+        await pilot.press("f7")
         screen = await opened(pilot)
         assert screen.image.sha256[:16] not in shown(pilot)
         await pilot.press("i")
@@ -89,7 +89,7 @@ async def test_a_picture_whose_file_is_gone_is_told(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ask_twice(pilot, stage)
         Path(screen_of(pilot).image.path).unlink()  # type: ignore[union-attr]
-        await pilot.press("f3")
+        await pilot.press("f7")
         await until(pilot, lambda: isinstance(pilot.app.screen, PictureScreen))
         await pilot.press("i")
         await until(pilot, lambda: "There is no file" in shown(pilot))
@@ -99,7 +99,7 @@ async def test_a_picture_whose_file_is_gone_is_told(stage: Stage) -> None:
 async def test_it_fits_into_any_terminal(stage: Stage, size: tuple[int, int]) -> None:
     async with stage.app().run_test(size=size) as pilot:
         await ask_twice(pilot, stage)
-        await pilot.press("f3")
+        await pilot.press("f7")
         screen = await opened(pilot)
         await pilot.press("i")
         await until(pilot, lambda: "stored" in shown(pilot))

@@ -49,7 +49,7 @@ SPECS = (
     Spec("image", "PATH…", "attach pictures to the next message", example="~/photo.jpg"),
     Spec("pick", "", "look for pictures in directories", binding="chat.pick"),
     Spec("sample", "", "attach one of the sample pictures"),
-    Spec("view", "", "show the pictures of the chat full screen (F3)"),
+    Spec("view", "", "show the pictures of the chat full screen (F7)"),
     # messages
     Spec("regen", "", "answer the last question again", idle=True),
     Spec("continue", "", "go on with an answer that was cut off", idle=True),
@@ -68,6 +68,8 @@ SPECS = (
     Spec("preset", "[NAME]", "have this chat answered precisely, creatively, …", choices=True),
     Spec("theme", "[NAME]", "choose the colours", choices=True),
     # the application
+    Spec("monitor", "", "show everything the machine tells", binding="chat.monitor"),
+    Spec("stats", "", "show what the answers took: speed, memory, energy"),
     Spec("help", "", "list the keys and commands", binding="app.help"),
     Spec("keys", "", "list what can be put on other keys, and how"),
     Spec("quit", "", "leave; everything is saved", binding="app.quit"),

@@ -22,6 +22,7 @@ from vlmtui.ui import commands
 from vlmtui.ui.figures import stopping
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat_figures import ChatFigures
+from vlmtui.ui.screens.chat_hardware import ChatHardware
 from vlmtui.ui.screens.chat_list import ChatList
 from vlmtui.ui.screens.chat_messages import ChatMessages
 from vlmtui.ui.screens.chat_panes import ChatPanes
@@ -39,7 +40,14 @@ _DRAFT_SECONDS = 0.5
 
 
 class ChatScreen(
-    ChatPictures, ChatWriting, ChatFigures, ChatMessages, ChatList, ChatPanes, ChatSettings
+    ChatPictures,
+    ChatWriting,
+    ChatHardware,
+    ChatFigures,
+    ChatMessages,
+    ChatList,
+    ChatPanes,
+    ChatSettings,
 ):
     """The screen that vlmtui opens."""
 

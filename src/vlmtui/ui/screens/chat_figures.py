@@ -20,7 +20,7 @@ class ChatFigures(ChatTurns):
     """Looking at the pictures of the transcript."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f3", "view", "Pictures full screen", id="chat.view", priority=True)
+        Binding("f7", "view", "Pictures full screen", id="chat.view", priority=True)
     ]
 
     class PicturesFound(Message):

@@ -69,7 +69,7 @@ class PictureScreen(Screen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,f3", "dismiss", "Back to the chat", id="picture.close"),
+        Binding("escape,q,enter,f7", "dismiss", "Back to the chat", id="picture.close"),
         Binding("right,space,n,pagedown", "step(1)", "Next picture", id="picture.next"),
         Binding("left,backspace,p,pageup", "step(-1)", "Previous picture", id="picture.previous"),
         Binding("home", "end(0)", "First picture", id="picture.first"),

@@ -1,0 +1,173 @@
+"""What the answers of a chat took: speed, time, memory, energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from vlmtui import printable
+from vlmtui.messages import Role
+from vlmtui.storage.records import StoredMessage
+from vlmtui.ui import units
+
+_COLUMNS = (
+    ("tokens", 6),
+    ("tok/s", 6),
+    ("first", 7),
+    ("memory", 7),
+    ("J", 6),
+    ("J/tok", 6),
+    ("limit", 6),
+)
+"""Heading and width; the last ones are left out where there is no room."""
+
+_QUESTION = 16
+
+
+class StatsScreen(ModalScreen[None]):
+    """A row for each answer, and the sums."""
+
+    DEFAULT_CSS = """
+    StatsScreen {
+        align: center middle;
+        background: $background 60%;
+
+        & > VerticalScroll {
+            width: 90;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            padding: 0 1;
+            border: round $border;
+            border-title-color: $primary;
+            border-title-style: bold;
+            border-subtitle-color: $text-dim;
+            background: $surface;
+            scrollbar-size-vertical: 1;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "dismiss", "Close", id="stats.close")
+    ]
+
+    def __init__(self, thread: Sequence[StoredMessage]) -> None:
+        """Make the screen.
+
+        Args:
+            thread: The shown branch of the chat.
+        """
+        super().__init__()
+        self._thread = thread
+
+    def compose(self) -> ComposeResult:
+        """One table."""
+        with VerticalScroll() as box:
+            box.border_title = "What the answers took"
+            box.border_subtitle = "Esc closes"
+            yield StatsTable(self._thread)
+
+
+class StatsTable(Widget):
+    """The rows; a figure that wasn't measured is a dash."""
+
+    DEFAULT_CSS = """
+    StatsTable {
+        height: auto;
+    }
+    """
+
+    def __init__(self, thread: Sequence[StoredMessage]) -> None:
+        super().__init__()
+        self._answers: list[tuple[str, Mapping[str, Any]]] = []
+        question = ""
+        for stored in thread:
+            if stored.message.role is Role.USER:
+                question = stored.message.text
+            elif stored.stats:
+                self._answers.append((question, stored.stats))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Its lines, those that wrap more than once."""
+        return sum(-(-line.cell_length // max(width, 1)) or 1 for line in self._lines(width))
+
+    def render(self) -> Content:
+        """A row for each answer, as many columns as there is room for, and the sums."""
+        return Content("\n").join(self._lines(self.content_size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        if not self._answers:
+            return [Content.styled("No answer in this chat has figures yet.", "$text-dim")]
+        columns = 1
+        while (
+            columns < len(_COLUMNS)
+            and _QUESTION + sum(size + 1 for _, size in _COLUMNS[: columns + 1]) <= width
+        ):
+            columns += 1
+        wide = width - sum(size + 1 for _, size in _COLUMNS[:columns])
+        rows = [_row("question", [name for name, _ in _COLUMNS[:columns]], wide)]
+        rows[0] = rows[0].stylize("bold $primary")
+        for question, stats in self._answers:
+            rows.append(_row(printable.line(question, wide), _cells(stats)[:columns], wide))
+        return [*rows, Content(""), *_summary([stats for _, stats in self._answers])]
+
+
+def roofline(stats: Mapping[str, Any]) -> str:
+    """How near an answer came to what memory bandwidth allows, in a sentence; empty if unknown."""
+    rate, share = stats.get("decode_tokens_per_s"), stats.get("bandwidth_share")
+    if not rate or not share:
+        return ""
+    return (
+        f"{units.rate(rate)} tok/s = {units.percent(share)} of this machine's memory-bandwidth "
+        "limit for this model"
+    )
+
+
+def _cells(stats: Mapping[str, Any]) -> list[str]:
+    energy = stats.get("energy") or {}
+    per_token = stats.get("joules_per_token")
+    share = stats.get("bandwidth_share")
+    return [
+        units.count(stats.get("generated_tokens") or 0),
+        units.rate(stats.get("decode_tokens_per_s") or None),
+        units.seconds(stats.get("time_to_first_token_s") or None),
+        units.size(stats.get("peak_memory_bytes")),
+        f"{energy['net_j']:.1f}" if "net_j" in energy else "–",
+        f"{per_token:.2f}" if per_token is not None else "–",
+        units.percent(share) if share is not None else "–",
+    ]
+
+
+def _row(question: str, cells: Sequence[str], wide: int) -> Content:
+    columns = zip(cells, _COLUMNS, strict=False)
+    numbers = "".join(f" {cell:>{size}}" for cell, (_, size) in columns)
+    return Content(f"{question:<{wide}}{numbers}")
+
+
+def _summary(answers: Sequence[Mapping[str, Any]]) -> list[Content]:
+    tokens = sum(stats.get("generated_tokens") or 0 for stats in answers)
+    seconds = sum(stats.get("decode_s") or 0.0 for stats in answers)
+    parts = [
+        f"{len(answers)} answer{'s' if len(answers) != 1 else ''}",
+        f"{units.count(tokens)} tokens",
+    ]
+    if seconds:
+        parts.append(f"{units.seconds(seconds)} decoding")
+    joules = [stats["energy"]["net_j"] for stats in answers if stats.get("energy")]
+    if joules:
+        parts.append(f"{sum(joules):.0f} J above idle")
+    lines = [Content(" · ".join(parts))]
+    if sentence := roofline(answers[-1]):
+        lines.append(Content(f"Last: {sentence}."))
+    if not joules:
+        why = "No energy: no power sensor here, or answers of less than a second."
+        lines.append(Content.styled(why, "$text-dim"))
+    return lines
