@@ -139,6 +139,8 @@ def test_chosen_sixels_need_no_reply_but_heed_it() -> None:
     ("line", "kind"),
     [
         ("on\txterm-kitty\tkitty(0.32.2)\tRGB,title", Kind.KITTY),
+        ("1\txterm-256color\tkitty(0.35.1)\ttitle", Kind.KITTY),
+        ("0\txterm-256color\tkitty(0.35.1)\ttitle", Kind.HALFBLOCK),
         ("all\txterm-256color\tghostty 1.1.3\tRGB", Kind.KITTY),
         ("off\txterm-kitty\tkitty(0.32.2)\tRGB,title", Kind.HALFBLOCK),
         ("off\tfoot\tfoot(1.16.2)\tRGB,sixel,title", Kind.SIXEL),

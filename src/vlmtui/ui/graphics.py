@@ -86,6 +86,7 @@ REPLIES = re.compile(
 _WITH_PLACEHOLDERS = re.compile(r"(?i)(xterm-)?(kitty|ghostty)")
 _MUTE = re.compile(r"(dumb|unknown|linux|screen.*|emacs.*)?")
 _SIXEL = "4"
+_LETTING_THROUGH = ("1", "on", "all")  # tmux 3.3 says 1
 
 
 class Detection:
@@ -150,7 +151,7 @@ class Detection:
     def tmux_said(self, tmux: Tmux) -> str:
         """Take what tmux says, and return what to ask then."""
         outer = _WITH_PLACEHOLDERS.match(tmux.termname) or _WITH_PLACEHOLDERS.match(tmux.termtype)
-        if outer and tmux.passthrough in ("on", "all"):
+        if outer and tmux.passthrough in _LETTING_THROUGH:
             self._know(kind=Kind.KITTY, wrapped=True)
             return ""
         if "sixel" in tmux.features.split(","):

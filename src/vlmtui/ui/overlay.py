@@ -1,9 +1,10 @@
 """Sixel pictures on the screen, laid over the half blocks that Textual draws in their place.
 
-To Textual a picture is always half blocks. Once one has been still for a moment, wholly in view and
-covered by nothing, its sixels are written over it. Whatever Textual draws there later replaces them
-cell by cell, as terminals do, so nothing is left behind when a picture scrolls, shrinks, goes away
-or is covered; only then, and when it is still again, its pixels are sent once more.
+To Textual a picture is always half blocks. Once one has been still for a moment and is covered by
+nothing, its sixels are written over it: of the rows that are in view, where it is scrolled halfway
+out. Whatever Textual draws there later replaces them cell by cell, as terminals do, so nothing is
+left behind when a picture scrolls, shrinks, goes away or is covered; only then, and when it is
+still again, its pixels are sent once more.
 """
 
 from __future__ import annotations
@@ -32,17 +33,35 @@ _LONGEST = 2.0
 """Where a picture keeps moving, as above an answer that grows, each wait is twice the last."""
 
 
+Rows = tuple[int, int]
+"""A part of a picture: its first row of cells, and the one behind its last."""
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Where a picture is to be seen."""
+
+    region: Region
+    """Cells of the screen."""
+
+    size: Size
+    """Of the whole picture."""
+
+    rows: Rows
+
+
 class _Picture(msgspec.Struct):
     """A picture that may be on the screen."""
 
     size: Size
-    sixels: str
-    seen: Region | None = None
+    sixels: dict[Rows, str]
+    ask: Callable[[Rows], object]
+    seen: _Place | None = None
     """Where it was at the last look."""
 
     drawn: Region | None = None
     """Where its pixels stand."""
 
+    asked: Rows | None = None
     drawn_at: float = 0.0
     wait: float = 0.0
     not_before: float = 0.0
@@ -58,11 +77,24 @@ class Overlay:
         self._pictures: dict[Widget, _Picture] = {}
         self._timer: Timer | None = None
 
-    def put(self, widget: Widget, size: Size, sixels: str) -> None:
-        """Give the pixels of a widget that is a picture and nothing else, at a size in cells."""
+    def add(self, widget: Widget, size: Size, ask: Callable[[Rows], object]) -> None:
+        """Take in a widget that is a picture and nothing else.
+
+        Args:
+            widget: The widget.
+            size: Its size in cells; while it has another one, it is left alone.
+            ask: Called for the pixels of some of its rows, which `put` is to be given.
+        """
         soonest = time.monotonic() + self._least
-        self._pictures[widget] = _Picture(size, sixels, wait=self._least, not_before=soonest)
+        self._pictures[widget] = _Picture(size, {}, ask, wait=self._least, not_before=soonest)
         self._look_soon()
+
+    def put(self, widget: Widget, size: Size, rows: Rows, sixels: str) -> None:
+        """Give the pixels that were asked for."""
+        picture = self._pictures.get(widget)
+        if picture is not None and picture.size == size:
+            picture.sixels = {rows: sixels}
+            self._look_soon()
 
     def remove(self, widget: Widget) -> None:
         """Forget a picture."""
@@ -95,29 +127,34 @@ class Overlay:
                 continue
             place = self._place(widget)
             if place is not None and place.size == picture.size:
-                if place == picture.seen and now >= picture.not_before:
-                    self._draw(picture, place)
-                else:
+                if place != picture.seen or now < picture.not_before:
                     waiting = True
+                elif place.rows in picture.sixels:
+                    self._draw(picture, place)
+                elif picture.asked != place.rows:
+                    picture.asked = place.rows
+                    picture.ask(place.rows)
             picture.seen = place
         if waiting:
             self._look_soon()
 
-    def _draw(self, picture: _Picture, place: Region) -> None:
-        self._write(f"\x1b7\x1b[{place.y + 1};{place.x + 1}H{picture.sixels}\x1b8")
-        picture.drawn = place
+    def _draw(self, picture: _Picture, place: _Place) -> None:
+        region, sixels = place.region, picture.sixels[place.rows]
+        self._write(f"\x1b7\x1b[{region.y + 1};{region.x + 1}H{sixels}\x1b8")
+        picture.drawn = region
         picture.drawn_at = time.monotonic()
 
-    def _place(self, widget: Widget) -> Region | None:
-        """Where it stands if it is wholly in view and nothing lies over it."""
+    def _place(self, widget: Widget) -> _Place | None:
+        """Where it stands, if it does in its whole width and nothing lies over it."""
         screen = self._app.screen
         if not widget.is_attached or widget.screen is not screen:
             return None
         compositor = screen._compositor
         if widget not in compositor.visible_widgets:
             return None
-        region, clip = compositor.visible_widgets[widget]
-        if not region or not clip.contains_region(region) or region.bottom >= screen.size.height:
+        whole, clip = compositor.visible_widgets[widget]
+        region = whole.intersection(clip)
+        if not region or region.width != whole.width or region.bottom >= screen.size.height:
             return None  # in the last line a terminal might scroll
         for line in compositor.layers_visible[region.y : region.bottom]:
             for other, shown, _ in line:  # from the front to the back
@@ -125,7 +162,8 @@ class Overlay:
                     break
                 if shown.overlaps(region):
                     return None
-        return region
+        top = region.y - whole.y
+        return _Place(region, whole.size, (top, top + region.height))
 
 
 def _touches(update: RenderableType | None, region: Region) -> bool:

@@ -32,7 +32,7 @@ _THRIFTY_SIDE = 320
 """Longest side in pixels of a picture that a terminal scales up itself, over a slow line."""
 
 _cache: OrderedDict[str, Image] = OrderedDict()
-_encoded: OrderedDict[tuple[str, int, int, Graphics], str] = OrderedDict()
+_encoded: OrderedDict[tuple[object, ...], str] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -56,7 +56,13 @@ def thumbnail(part: ImagePart) -> Image:
     return small
 
 
-def pixels(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str | None:
+def pixels(
+    part: ImagePart,
+    columns: int,
+    rows: int,
+    graphics: Graphics,
+    shown: tuple[int, int] | None = None,
+) -> str | None:
     """A picture as this terminal takes it, from memory when it was made before.
 
     Args:
@@ -64,6 +70,7 @@ def pixels(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str 
         columns: Cells that it shall fill.
         rows: Cells that it shall fill.
         graphics: What the terminal can do.
+        shown: Of sixels, the first row of cells and the one behind the last; None for all.
 
     Returns:
         Sixels, or the PNG for `kitty.Pictures.send`; None where half blocks have to do.
@@ -71,12 +78,12 @@ def pixels(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str 
     Raises:
         ImageError: The file is gone, can't be read, or is damaged behind its header.
     """
-    key = (part.sha256, columns, rows, graphics)
+    key = (part.sha256, columns, rows, graphics, shown)
     with _lock:
         if key in _encoded:
             _encoded.move_to_end(key)
             return _encoded[key]
-    made = _encode(part, columns, rows, graphics)
+    made = _encode(part, columns, rows, graphics, shown or (0, rows))
     with _lock:
         if made is not None:
             _encoded[key] = made
@@ -85,7 +92,9 @@ def pixels(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str 
     return made
 
 
-def _encode(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str | None:
+def _encode(
+    part: ImagePart, columns: int, rows: int, graphics: Graphics, shown: tuple[int, int]
+) -> str | None:
     from vlmtui.engine import images
 
     if graphics.kind is Kind.SIXEL:
@@ -93,7 +102,7 @@ def _encode(part: ImagePart, columns: int, rows: int, graphics: Graphics) -> str
         if size is None:
             return None
         exact = images.resize(images.thumbnail(part.path, *size), *size)
-        return sixel.encode(exact, graphics)
+        return sixel.encode(sixel.crop(exact, shown, graphics), graphics)
     if graphics.kind is not Kind.KITTY or max(columns, rows) > kitty.MOST:
         return None
     wide, high = columns * graphics.cell[0], rows * graphics.cell[1]

@@ -32,6 +32,14 @@ def size(columns: int, rows: int, graphics: Graphics) -> tuple[int, int] | None:
     return width, height
 
 
+def crop(image: Image, shown: tuple[int, int], graphics: Graphics) -> Image:
+    """The rows of cells from the first to the one behind the last, out of a picture of `size`."""
+    top, bottom = shown[0] * graphics.cell[1], min(shown[1] * graphics.cell[1], image.height)
+    if bottom < image.height:
+        bottom -= (bottom - top) % _BAND
+    return image.crop((0, top, image.width, max(bottom, top + 1)))
+
+
 def encode(image: Image, graphics: Graphics) -> str:
     """A picture as sixels, pixel for pixel."""
     # the module and not the package's widgets: those ask the terminal when they are imported, and

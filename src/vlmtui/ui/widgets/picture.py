@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _MOST_ROWS = 24
 _CARD = "▣ picture"
 """Shown where pictures are not drawn."""
+
+
+Wanted = tuple[ImagePart | None, Size, Graphics]
+"""What the pixels depend on."""
 
 
 class Picture(Widget):
@@ -63,11 +68,10 @@ class Picture(Widget):
     class Encoded(Message):
         """Real pixels are there."""
 
-        def __init__(self, part: ImagePart, size: Size, graphics: Graphics, pixels: str) -> None:
+        def __init__(self, wanted: Wanted, rows: tuple[int, int], pixels: str) -> None:
             super().__init__()
-            self.part = part
-            self.size = size
-            self.graphics = graphics
+            self.wanted = wanted
+            self.rows = rows
             self.pixels = pixels
 
     def __init__(
@@ -120,8 +124,13 @@ class Picture(Widget):
         self._refine()
 
     def _refine(self) -> None:
-        if self.part is not None and self.size and self.graphics.kind in (Kind.KITTY, Kind.SIXEL):
-            self._encode(self.part, self.size, self.graphics)
+        app, wanted = self.app, (self.part, self.size, self.graphics)
+        if self.part is None or not self.size or not isinstance(app, PixelApp):
+            return
+        if self.graphics.kind is Kind.KITTY:
+            self._encode(wanted, (0, self.size.height))
+        elif self.graphics.kind is Kind.SIXEL and app.overlay is not None:
+            app.overlay.add(self, self.size, partial(self._encode, wanted))
 
     def _withdraw(self) -> None:
         self._placed = None
@@ -138,13 +147,16 @@ class Picture(Widget):
         self.post_message(self.Decoded(part, image, failure))
 
     @work(thread=True, exclusive=True, group="pixels", exit_on_error=False)
-    def _encode(self, part: ImagePart, size: Size, graphics: Graphics) -> None:
+    def _encode(self, wanted: Wanted, rows: tuple[int, int]) -> None:
+        part, size, graphics = wanted
+        if part is None:
+            return
         try:
-            pixels = pictures.pixels(part, size.width, size.height, graphics)
+            pixels = pictures.pixels(part, size.width, size.height, graphics, rows)
         except ImageError:
             return  # reading the small copy tells it
         if pixels is not None:
-            self.post_message(self.Encoded(part, size, graphics, pixels))
+            self.post_message(self.Encoded(wanted, rows, pixels))
 
     def on_picture_decoded(self, event: Decoded) -> None:
         """Show what was read."""
@@ -156,17 +168,17 @@ class Picture(Widget):
     def on_picture_encoded(self, event: Encoded) -> None:
         """Show the real pixels, if they are still those that are wanted."""
         event.stop()
-        wanted = (self.part, self.size, self.graphics)
+        part, size, graphics = event.wanted
         app = self.app
-        if (event.part, event.size, event.graphics) != wanted or not isinstance(app, PixelApp):
+        if event.wanted != (self.part, self.size, self.graphics) or not isinstance(app, PixelApp):
             return
-        if event.graphics.kind is Kind.KITTY:
-            number = app.place(event.part.sha256, *event.size, event.pixels)
-            self._placed = (event.size, number)
+        if graphics.kind is Kind.KITTY and part is not None:
+            number = app.place(part.sha256, *size, event.pixels)
+            self._placed = (size, number)
             self._strips = []
             self.refresh()
         elif app.overlay is not None:
-            app.overlay.put(self, event.size, event.pixels)
+            app.overlay.put(self, size, event.rows, event.pixels)
 
     # ------------------------------------------------------------------ size
 
