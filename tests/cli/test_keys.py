@@ -38,11 +38,11 @@ def test_the_list_can_be_pasted_into_the_settings(
 def test_the_users_keys_are_listed_and_wrong_ones_told(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config.write_text('[keys]\n"chat.stop" = "Ctrl+G"\n"chat.stpo" = "f5"\n"app.quit"="ctrl+m"\n')
+    config.write_text('[keys]\n"chat.stop" = "Alt+F11"\n"chat.stpo" = "f5"\n"app.quit"="ctrl+m"\n')
     assert run(["keys", "--json"]) == 0
     told = capsys.readouterr()
     rows = {row["id"]: row for row in json.loads(told.out)}
-    assert rows["chat.stop"]["keys"] == ["ctrl+g"]
+    assert rows["chat.stop"]["keys"] == ["alt+f11"]
     assert rows["chat.stop"]["default"] == ["escape"]
     assert rows["app.quit"]["keys"] == ["ctrl+q"]
     assert f"{config}: [keys] chat.stpo: there is no such binding" in told.err

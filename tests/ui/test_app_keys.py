@@ -29,31 +29,31 @@ async def test_the_users_keys_send_and_begin_a_line(stage: Stage) -> None:
 
 
 async def test_an_editing_key_can_be_changed(stage: Stage) -> None:
-    async with stage.app(keys={"edit.undo": "f8"}).run_test(size=SIZE) as pilot:
+    async with stage.app(keys={"edit.undo": "alt+f12"}).run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "one")
         await pilot.press("ctrl+z")
         assert screen.prompt.text == "one"
-        await pilot.press("f8")
+        await pilot.press("alt+f12")
         assert screen.prompt.text != "one"
 
 
 async def test_a_key_that_can_not_be_used_is_told_with_file_and_advice(stage: Stage) -> None:
-    app = stage.app(keys={"chat.stpo": "f5", "chat.stop": "ctrl+i", "app.quit": "f10"})
+    app = stage.app(keys={"chat.stpo": "f5", "chat.stop": "ctrl+i", "app.quit": "alt+f10"})
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await ready(pilot)
         await until(pilot, lambda: "chat.stop?" in shown(pilot))
         text = " ".join(shown(pilot).split())
         assert "config.toml" in text
         assert "as Tab" in text
-        assert dict(app._keymap) == {"app.quit": "f10"}
+        assert dict(app._keymap) == {"app.quit": "alt+f10"}
 
 
 async def test_help_lists_the_keys_as_they_are_and_finds_them(stage: Stage) -> None:
-    async with stage.app(keys={"chat.stop": "ctrl+g"}).run_test(size=SIZE) as pilot:
+    async with stage.app(keys={"chat.stop": "alt+f11"}).run_test(size=SIZE) as pilot:
         await ready(pilot)
         await pilot.press("f1")
-        await until(pilot, lambda: "Ctrl+G" in shown(pilot))
+        await until(pilot, lambda: "Alt+F11" in shown(pilot))
         assert "Stop the answer" in shown(pilot)
         await type_text(pilot, "quit")
         await until(pilot, lambda: "Stop the answer" not in shown(pilot))

@@ -92,7 +92,7 @@ def test_the_default_keys_do_not_get_in_each_others_way() -> None:
 
 
 def test_an_unknown_id_is_told_with_the_nearest_one() -> None:
-    usable, (problem,) = bindings.check({"chat.stp": "f5"})
+    usable, (problem,) = bindings.check({"chat.stp": "alt+f5"})
     assert usable == {}
     assert "chat.stop?" in problem.hint
 
@@ -103,7 +103,7 @@ def test_an_unknown_id_is_told_with_the_nearest_one() -> None:
         ({"chat.stop": "enter"}, "composer.send"),
         ({"composer.send": "f1"}, "app.help"),
         ({"chat.stop": "ctrl+k"}, "edit.delete_to_end_of_line_or_delete_line"),
-        ({"app.quit": "f9", "chat.stop": "f9"}, "chat.stop"),
+        ({"app.quit": "alt+f9", "chat.stop": "alt+f9"}, "chat.stop"),
     ],
 )
 def test_two_things_on_one_key_are_told_and_the_first_is_left_out(
@@ -115,7 +115,7 @@ def test_two_things_on_one_key_are_told_and_the_first_is_left_out(
 
 
 def test_the_same_key_may_do_different_things_on_different_screens() -> None:
-    table = {"help.close": "f9", "chat.stop": "f9"}
+    table = {"help.close": "alt+f9", "chat.stop": "alt+f9"}
     assert bindings.check(table) == (table, [])
 
 

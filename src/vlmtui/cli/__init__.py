@@ -18,6 +18,7 @@ from vlmtui import __version__
 from vlmtui.cli.ask import ask
 from vlmtui.cli.bench import bench
 from vlmtui.cli.chats import chats
+from vlmtui.cli.config import config
 from vlmtui.cli.doctor import doctor
 from vlmtui.cli.endings import INTERRUPTED
 from vlmtui.cli.keys import keys
@@ -85,6 +86,7 @@ def chat(model: str | None, mmproj: str | None, continue_last: bool, images: str
 
 
 vlmtui.add_command(ask)
+vlmtui.add_command(config)
 vlmtui.add_command(bench)
 vlmtui.add_command(chats)
 vlmtui.add_command(keys)

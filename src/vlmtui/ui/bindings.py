@@ -23,12 +23,21 @@ from vlmtui.ui.keymap import Problem
 
 HEADINGS = {
     "app": "Everywhere",
+    "chooser": "Lists to choose from",
     "composer": "Writing",
+    "details": "Details of a message",
     "edit": "Editing the message",
+    "editor": "Writing a longer text",
+    "figure": "A picture in the chat",
+    "message": "The message under the cursor",
+    "picker": "Looking for pictures",
+    "picture": "A picture full screen",
+    "side": "The pane of figures",
+    "transcript": "Going through messages",
 }
 """Headings of areas that aren't called what they should be on the screen."""
 
-_FIRST = ("composer", "chat", "transcript", "message")
+_FIRST = ("composer", "chat", "transcript", "message", "panes", "chats")
 _LAST = ("app", "edit")
 
 

@@ -1,0 +1,223 @@
+"""`vlmtui config`: the settings file, found, shown, begun and edited."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vlmtui.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    import msgspec
+
+_EXAMPLES = {
+    "mmproj": '"~/models/mmproj-model-f16.gguf"',
+    "keys": '"chat.stop" = "ctrl+t, escape"',
+    "presets": 'about = "in verse"\nsystem = "Answer in rhymes."\ntemperature = 0.9',
+}
+"""What stands in a new file for fields whose default says nothing."""
+
+_HEADERS = {"keys": "[keys]", "presets": "[presets.poet]"}
+_WIDTH = 96
+
+
+@click.group()
+def config() -> None:
+    """Show, begin or edit the settings file."""
+
+
+@config.command()
+def path() -> None:
+    """Print where the settings file is, or would be."""
+    from vlmtui import paths
+
+    click.echo(paths.config_path())
+
+
+@config.command()
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def show(as_json: bool) -> None:
+    """Print all settings as they are, and which of them the file sets."""
+    import msgspec
+
+    from vlmtui import paths
+    from vlmtui.settings import load_settings
+
+    settings = load_settings()
+    file = paths.config_path()
+    written = set(msgspec.toml.decode(_text(file))) if file.exists() else set()
+    values = msgspec.to_builtins(settings)
+    if as_json:
+        rows = {
+            name: {"value": value, "source": "file" if name in written else "default"}
+            for name, value in values.items()
+        }
+        click.echo(
+            json.dumps(
+                {"file": str(file), "exists": file.exists(), "settings": rows},
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+        return
+    click.echo(f"# {file}{'' if file.exists() else ' (not there; these are the defaults)'}")
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            line = f"{'# ' if value is None else ''}{name} = {_toml(value)}"
+            click.echo(line if name in written else f"{line:<40} # default")
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            click.echo(f"\n{_table(name, value)}")
+
+
+@config.command()
+def init() -> None:
+    """Write a settings file with every setting explained and left at its default."""
+    click.echo(f"Wrote {_begin()}")
+
+
+@config.command()
+def edit() -> int:
+    """Open the settings file in $VISUAL or $EDITOR, and check it afterwards."""
+    from vlmtui import paths
+
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    file = paths.config_path()
+    if not file.exists():
+        _begin()
+    try:
+        code = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"The editor {editor!r} can't be run: {error}", "Set $EDITOR to one that is installed"
+        ) from error
+    if code:
+        raise InputError(f"The editor {editor!r} ended with {code}", f"The file is {file}")
+    problems = complaints()
+    for problem in problems:
+        click.echo(f"{file}: {problem}", err=True)
+    if not problems:
+        click.echo(f"{file} is fine")
+    return 1 if problems else 0
+
+
+def complaints() -> list[str]:
+    """What is wrong with the settings file, its keys and the user's themes.
+
+    Raises:
+        SettingsError: It can't be used at all.
+    """
+    from vlmtui import paths
+    from vlmtui.settings import load_settings
+    from vlmtui.ui import bindings, keymap
+    from vlmtui.ui.themes import load_themes
+
+    settings = load_settings()
+    wanted, problems = keymap.parse(settings.keys)
+    found = [str(problem) for problem in [*problems, *bindings.check(wanted)[1]]]
+    loaded = load_themes(paths.config_path().parent / "themes")
+    found += [f"{failure.path}: {failure.reason}" for failure in loaded.failures]
+    names = {theme.name for theme in loaded.themes}
+    if settings.theme and settings.theme not in names:
+        found.append(
+            f"theme: there is no {settings.theme!r}. There are: {', '.join(sorted(names))}"
+        )
+    return found
+
+
+# --------------------------------------------------------------------------------------- a new file
+
+
+def explained(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """The fields of a struct, each with the words beneath it in the source."""
+    (definition,) = ast.parse(inspect.getsource(struct)).body
+    assert isinstance(definition, ast.ClassDef)
+    words: dict[str, str] = {}
+    name = ""
+    for statement in definition.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = statement.target.id
+            words[name] = ""
+        elif (
+            name
+            and isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str)
+        ):
+            words[name] = " ".join(statement.value.value.split())
+            name = ""
+    return words
+
+
+def template() -> str:
+    """A settings file with every setting explained, and none set."""
+    import textwrap
+
+    import msgspec
+
+    from vlmtui.settings import Settings
+
+    defaults = msgspec.to_builtins(Settings())
+    lines = ["# Settings of vlmtui. Take the # away from a line to change it."]
+    words = explained(Settings)
+    tables = [name for name in words if isinstance(defaults[name], dict)]
+    for name in [*(name for name in words if name not in tables), *tables]:
+        lines.append("")
+        lines += textwrap.wrap(words[name], _WIDTH, initial_indent="# ", subsequent_indent="# ")
+        if name in tables:
+            lines += [f"#{_HEADERS[name]}", *(f"#{row}" for row in _EXAMPLES[name].split("\n"))]
+        else:
+            lines.append(f"#{name} = {_EXAMPLES.get(name) or _toml(defaults[name])}")
+    return "\n".join(lines) + "\n"
+
+
+def _begin() -> Path:
+    from vlmtui import paths
+
+    file = paths.config_dir() / paths.config_path().name
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(template())
+    except FileExistsError:
+        raise SettingsError(
+            f"There is a settings file already: {file}", "`vlmtui config edit` opens it"
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"The settings file {file} can't be written: {error.strerror}", "Check the permissions"
+        ) from error
+    return file
+
+
+def _text(file: Path) -> bytes:
+    return file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+
+
+def _toml(value: Any) -> str:
+    """A plain value as TOML writes it; JSON's strings are TOML's, too."""
+    return '""' if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _table(name: str, table: dict[str, Any]) -> str:
+    """A table as TOML writes it, with the tables in it."""
+    lines = [f"[{name}]"]
+    lines += [
+        f"{json.dumps(key, ensure_ascii=False)} = {_toml(value)}"
+        for key, value in table.items()
+        if not isinstance(value, dict)
+    ]
+    parts = ["\n".join(lines)] if len(lines) > 1 else []
+    parts += [
+        _table(f"{name}.{json.dumps(key, ensure_ascii=False)}", value)
+        for key, value in table.items()
+        if isinstance(value, dict)
+    ]
+    return "\n\n".join(parts)
