@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -102,6 +103,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._fetches = contextlib.ExitStack()
 
     def __enter__(self) -> Pictures:
         return self
@@ -112,6 +114,7 @@ class Pictures:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._fetches.close()
         if self._directory is not None:
             self._directory.cleanup()
 
@@ -119,17 +122,25 @@ class Pictures:
         """A picture as part of a message.
 
         Args:
-            path: As the user gave it; "-" reads standard input.
+            path: As the user gave it; "-" reads standard input, a URL is fetched.
 
         Raises:
             ImageError: It can't be used; the error names the file and what to do.
+            FetchFailed: It can't be fetched.
         """
         if path == STDIN:
             file = self._copy_of_stdin()
+        elif path.startswith(("http://", "https://")):
+            file = self._fetched(path)
         else:
             file = Path(os.path.abspath(os.path.expanduser(path)))
         info = images.inspect(file)
         return ImagePart(str(file), info.sha256, path, info.width, info.height)
+
+    def _fetched(self, url: str) -> Path:
+        from vlmtui.chat import fetch
+
+        return self._fetches.enter_context(fetch.fetched(url))
 
     def as_named(self, error: ImageError) -> ImageError:
         """The error, with our copy of a picture called what it is a copy of."""

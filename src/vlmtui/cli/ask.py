@@ -18,7 +18,7 @@ from vlmtui.cli.options import Finite, kv_option, mmproj_option, model_option
     "images",
     multiple=True,
     metavar="PATH",
-    help="A picture to ask about; `-` reads it from standard input. Repeatable.",
+    help="A picture to ask about, by path or URL; `-` reads standard input. Repeatable.",
 )
 @click.option("--system", metavar="TEXT", help="System prompt.")
 @click.option(

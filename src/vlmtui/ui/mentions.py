@@ -105,6 +105,12 @@ def pictures(
     return found
 
 
+def urls(text: str, tokens: Sequence[Token] = ()) -> list[Mention]:
+    """The mentions of a text that are addresses on the web."""
+    found = pictures(text, tokens, exists=lambda path: False)
+    return [mention for mention in found if is_url(mention.path)]
+
+
 def take_out(text: str, tokens: Sequence[Token]) -> Draft:
     """Separate a text from the pictures that stand in it.
 

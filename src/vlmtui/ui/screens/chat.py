@@ -18,9 +18,10 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
-from vlmtui.ui import commands
+from vlmtui.ui import commands, mentions
 from vlmtui.ui.figures import stopping
 from vlmtui.ui.remembered import Memory
+from vlmtui.ui.screens.chat_fetch import Wanted
 from vlmtui.ui.screens.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat_hardware import ChatHardware
 from vlmtui.ui.screens.chat_list import ChatList
@@ -182,6 +183,9 @@ class ChatScreen(
             self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
         elif not event.text.strip():
             self.prompt.say("Type a question, or attach a picture with @path")
+        elif urls := mentions.urls(event.text, self.prompt.tokens(event.text)):
+            wanted = [Wanted(url.path, event.text[url.start : url.end]) for url in urls]
+            await self.ask_to_fetch(wanted, send=True)
         else:
             self._begin_turn()
             self.prepare(event.text, self.prompt.tokens(event.text))
@@ -216,7 +220,7 @@ class ChatScreen(
         if self.prompt.close_list():
             return
         self.prompt.say()
-        if self.stop_editing():
+        if self.stop_fetching() or self.stop_editing():
             return
         if self._turn:
             self.figures = stopping(self.figures)

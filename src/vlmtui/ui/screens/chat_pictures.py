@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 
 from vlmtui.errors import ImageNotFound
 from vlmtui.ui import commands, keymap, pasted, remote
-from vlmtui.ui.screens.chat_turns import ChatTurns
+from vlmtui.ui.mentions import is_url
+from vlmtui.ui.screens.chat_fetch import ChatFetch, Wanted
 from vlmtui.ui.screens.chat_work import ChatWork
 from vlmtui.ui.widgets.prompt import Prompt
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from vlmtui.ui.screens.chat_work import OpenSession
 
 
-class ChatPictures(ChatTurns):
+class ChatPictures(ChatFetch):
     """What can be done with pictures."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,10 +71,12 @@ class ChatPictures(ChatTurns):
         else:
             self.prompt.say("There is no command to copy here")
 
-    def on_prompt_pasted(self, event: Prompt.Pasted) -> None:
+    async def on_prompt_pasted(self, event: Prompt.Pasted) -> None:
         """Paths of pictures that were pasted, or dropped on the terminal, become the pictures."""
         paths = pasted.paths(event.text)
-        if paths:
+        if paths and is_url(paths[0]):
+            await self.ask_to_fetch([Wanted(paths[0], event.text)])
+        elif paths:
             self._pastes.add(event.text)
             self.attach(paths, event.text)
 
@@ -97,9 +100,15 @@ class ChatPictures(ChatTurns):
         """A completed path becomes a picture at once."""
         self.attach((event.path,), event.written)
 
-    def command_image(self, argument: str) -> None:
+    async def command_image(self, argument: str) -> None:
         """Attach pictures."""
-        self.attach(commands.split_paths(argument))
+        named = commands.split_paths(argument)
+        paths = [path for path in named if not is_url(path)]
+        urls = [Wanted(path) for path in named if is_url(path)]
+        if paths:
+            self.attach(paths)
+        if urls:
+            await self.ask_to_fetch(urls)
 
     def command_sample(self, _: str) -> None:
         """Attach a sample picture that isn't attached yet."""

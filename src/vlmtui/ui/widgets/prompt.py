@@ -23,6 +23,7 @@ from vlmtui.ui.completion import Candidate, Fragment, Kind
 from vlmtui.ui.mentions import Token
 from vlmtui.ui.widgets.completions import Completions
 from vlmtui.ui.widgets.composer import Composer
+from vlmtui.ui.widgets.confirm import Confirm
 from vlmtui.ui.widgets.hint import Hint
 
 
@@ -175,6 +176,12 @@ class Prompt(Vertical):
     ) -> None:
         """Tell something in place; nothing takes it away. A command is one to run elsewhere."""
         self._hint.say(message, advice, error=error, command=command)
+
+    async def ask(self, question: str) -> None:
+        """Ask something, to be answered with yes or no: `Confirm.Answered`."""
+        confirm = Confirm(question)
+        await self.mount(confirm, before=self._composer)
+        confirm.focus()
 
     @property
     def command(self) -> str:
