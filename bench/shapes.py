@@ -18,6 +18,9 @@ import numpy as np
 from gguf import GGMLQuantizationType as Quant
 from gguf import GGUFWriter
 
+_LFM2_ATTENTION = (2, 5, 8, 10, 12, 14)
+"""Layers of LFM2 that attend; the others are short convolutions."""
+
 
 @dataclass(frozen=True)
 class Tower:
@@ -94,6 +97,7 @@ SHAPES = {
     "gemma-3-4b": Shape(
         "gemma3", 34, 2560, 8, 4, 10240, 262208, SIGLIP, Quant.Q4_K, head=256, window=1024
     ),
+    "lfm2-1.2b": Shape("lfm2", 16, 2048, 32, 8, 8192, 65536, CLIP_SMALL, Quant.Q4_K, tied=True),
     "smolvlm2-2.2b": Shape("llama", 24, 2048, 32, 32, 8192, 49280, IDEFICS),
 }
 
@@ -152,7 +156,12 @@ def _write_model(path: Path, shape: Shape) -> None:
     file.add_block_count(shape.layers)
     file.add_feed_forward_length(shape.ffn)
     file.add_head_count(shape.heads)
-    file.add_head_count_kv(shape.kv_heads)
+    if shape.architecture == "lfm2":
+        attends = [block in _LFM2_ATTENTION for block in range(shape.layers)]
+        file.add_head_count_kv([shape.kv_heads if each else 0 for each in attends])
+        file.add_shortconv_l_cache(3)
+    else:
+        file.add_head_count_kv(shape.kv_heads)
     file.add_key_length(head)
     file.add_value_length(head)
     file.add_layer_norm_rms_eps(1e-5)
@@ -168,7 +177,9 @@ def _write_model(path: Path, shape: Shape) -> None:
         _add_sentencepiece(file, shape.vocab)
     quant = shape.quant
     holes.matrix("token_embd.weight", shape.vocab, shape.width, quant=quant)
-    holes.vector("output_norm.weight", shape.width)
+    # LFM2's first files had a wrong name, which has stayed
+    norm = "token_embd_norm" if shape.architecture == "lfm2" else "output_norm"
+    holes.vector(f"{norm}.weight", shape.width)
     if not (shape.tied or shape.window):
         holes.matrix("output.weight", shape.vocab, shape.width, quant=Quant.Q8_0)
     for block in range(shape.layers):
@@ -178,18 +189,30 @@ def _write_model(path: Path, shape: Shape) -> None:
 
 def _add_block(holes: _Holes, prefix: str, shape: Shape, head: int) -> None:
     gemma = shape.architecture == "gemma3"
+    lfm2 = shape.architecture == "lfm2"
+    if lfm2 and int(prefix.split(".")[1]) not in _LFM2_ATTENTION:
+        holes.matrix(f"{prefix}shortconv.conv.weight", shape.width, 3, quant=Quant.F32)
+        for name, rows in (("in", 3 * shape.width), ("out", shape.width)):
+            holes.matrix(f"{prefix}shortconv.{name}_proj.weight", rows, shape.width)
+        _add_feed_forward(holes, prefix, shape)
+        return
     widths = {"q": shape.heads, "k": shape.kv_heads, "v": shape.kv_heads}
     for name, heads in widths.items():
         holes.matrix(f"{prefix}attn_{name}.weight", heads * head, shape.width, quant=shape.quant)
         if shape.architecture.startswith("qwen2"):
             holes.vector(f"{prefix}attn_{name}.bias", heads * head)
-        if gemma and name != "v":
+        if (gemma or lfm2) and name != "v":
             holes.vector(f"{prefix}attn_{name}_norm.weight", head)
     holes.matrix(f"{prefix}attn_output.weight", shape.width, shape.heads * head, quant=shape.quant)
+    _add_feed_forward(holes, prefix, shape)
+
+
+def _add_feed_forward(holes: _Holes, prefix: str, shape: Shape) -> None:
     for name in ("ffn_gate", "ffn_up"):
         holes.matrix(f"{prefix}{name}.weight", shape.ffn, shape.width, quant=shape.quant)
     holes.matrix(f"{prefix}ffn_down.weight", shape.width, shape.ffn, quant=shape.quant)
     norms = ["attn_norm", "ffn_norm"]
+    gemma = shape.architecture == "gemma3"
     for name in norms + (["post_attention_norm", "post_ffw_norm"] if gemma else []):
         holes.vector(f"{prefix}{name}.weight", shape.width)
 

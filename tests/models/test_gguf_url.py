@@ -18,6 +18,9 @@ class Site:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
+        self.whole = len(content)
+        """Bytes that the file is said to have."""
+
         self.ranges = True
         self.status = 0
         self.redirect = ""
@@ -47,7 +50,7 @@ def serving(content: bytes) -> Iterator[Site]:
             first, last = int(wanted[1]), min(int(wanted[2]), len(site.content) - 1)
             if site.ranges:
                 self.send_response(206)
-                self.send_header("Content-Range", f"bytes {first}-{last}/{len(site.content)}")
+                self.send_header("Content-Range", f"bytes {first}-{last}/{site.whole}")
                 body = site.content[first : last + 1]
             else:
                 self.send_response(200)

@@ -85,8 +85,21 @@ class Prospect:
         """What it takes, from the headers."""
         return memory.estimate(self.model, self.mmproj, setup, gpu=_has_gpu(machine))
 
-    def simulated(self, setup: Setup, machine: Machine, engine: Engine) -> Need:
-        """What it takes, as llama.cpp reckons; from the headers where it can't say."""
+    def simulated(
+        self,
+        setup: Setup,
+        machine: Machine,
+        engine: Engine,
+        picture: tuple[int, int] | None = None,
+    ) -> Need:
+        """What it takes, as llama.cpp reckons; from the headers where it can't say.
+
+        Args:
+            setup: How it would be loaded.
+            machine: What there is.
+            engine: Simulates.
+            picture: The largest picture, see `memory.estimate`.
+        """
         if setup not in self._planned:
             try:
                 self._planned[setup] = engine.plan(self.request(setup))
@@ -95,7 +108,7 @@ class Prospect:
         planned = self._planned[setup]
         if planned is None:
             return self.estimated(setup, machine)
-        return self._need(setup, planned)
+        return self._need(setup, planned, picture)
 
     def fitted(self, machine: Machine, engine: Engine) -> Fit:
         """How to load it: as it was asked for, or the nearest that fits.
@@ -115,7 +128,7 @@ class Prospect:
             return judge(wanted, needs(wanted), machine)
         return choose(needs, wanted, machine, self.options(machine))
 
-    def _need(self, setup: Setup, planned: Planned) -> Need:
+    def _need(self, setup: Setup, planned: Planned, picture: tuple[int, int] | None) -> Need:
         """A simulated load by part."""
         gpu = any(device.gpu for device in planned.devices)
         images = Bytes()
@@ -125,6 +138,7 @@ class Prospect:
                 self.mmproj,
                 setup,
                 on_gpu=planned.mmproj_gpu,
+                picture=picture,
                 reckoned=planned.mmproj_compute,
             )
         mmproj = planned.mmproj
