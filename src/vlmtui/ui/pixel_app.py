@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from textual import work
@@ -72,6 +71,8 @@ class PixelApp(App[int]):
 
     @work(thread=True, exclusive=True, group="tmux", exit_on_error=False)
     def _ask_tmux(self) -> None:
+        import subprocess  # not needed for the first paint
+
         try:
             done = subprocess.run(
                 [

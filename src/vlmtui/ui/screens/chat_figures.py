@@ -1,4 +1,4 @@
-"""Pictures of the chat, opened full screen."""
+"""Pictures of the chat: what each costs while an answer is on its way, and each full screen."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from vlmtui import printable
+from vlmtui.chat.events import AnswerStarted
+from vlmtui.chat.prompt import prompt
+from vlmtui.chat.tally import Tally
+from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
-from vlmtui.ui.costs import Cost, thread_costs
+from vlmtui.ui.costs import Cost, costs, thread_costs
 from vlmtui.ui.screens.chat_turns import ChatTurns
-from vlmtui.ui.widgets.figure import Figure
+from vlmtui.ui.widgets.figure import CAPTION, Figure
+
+_NAMED = 5
+"""Most pictures that are named when the context has no room for them."""
 
 
 class ChatFigures(ChatTurns):
@@ -22,6 +30,8 @@ class ChatFigures(ChatTurns):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f7", "view", "Pictures full screen", id="chat.view", priority=True)
     ]
+
+    _tally: Tally | None = None
 
     class PicturesFound(Message):
         """The pictures of the chat, in its order; one of them is to be shown."""
@@ -33,6 +43,39 @@ class ChatFigures(ChatTurns):
             self.images = tuple(images)
             self.costs = costs
             self.shown = shown
+
+    # ------------------------------------------------------------------ what they cost
+
+    async def _react(self, item: object) -> None:
+        if isinstance(item, AnswerStarted):
+            thread = [entry.stored for entry in self.transcript.messages()]
+            ids = [stored.id for stored in thread]
+            end = ids.index(item.stored.id) if item.stored.id in ids else len(ids)
+            self._tally = Tally(prompt(thread[:end]))
+        elif isinstance(item, Encoded | Trimmed) and self._tally is not None:
+            self._tally.take(item)
+            self.transcript.price(self._tally.stats(Finished("stop", Stats())))
+        await super()._react(item)
+
+    async def _tell_trimmed(self, dropped: int, images: int) -> None:
+        gone = costs(self._tally.stats(Finished("stop", Stats()))) if self._tally else {}
+        names = {
+            image.sha256: printable.line(image.name, CAPTION)
+            for entry in self.transcript.messages()
+            for image in entry.stored.message.images
+            if image.sha256 in gone and gone[image.sha256].trimmed
+        }
+        pictures = f", with {images} picture{'s' if images > 1 else ''}" if images else ""
+        if names:
+            pictures += f" ({_listed(list(names.values()))})"
+        await self.transcript.tell(
+            f"The context is full: the {dropped} oldest messages{pictures} are no longer seen "
+            "by the model",
+            "They stay in the chat; /new begins another one",
+            error=False,
+        )
+
+    # ------------------------------------------------------------------ full screen
 
     @on(Figure.Opened)
     def _figure_opened(self, event: Figure.Opened) -> None:
@@ -55,8 +98,8 @@ class ChatFigures(ChatTurns):
         except VlmtuiError:
             thread = []  # what was asked for can be shown all the same
         images = [image for stored in thread for image in stored.message.images]
-        costs = thread_costs(stored.stats for stored in thread)
-        self.post_message(self.PicturesFound(images, costs, shown))
+        known = thread_costs(stored.stats for stored in thread)
+        self.post_message(self.PicturesFound(images, known, shown))
 
     @on(PicturesFound)
     def _show_pictures(self, event: PicturesFound) -> None:
@@ -71,3 +114,9 @@ class ChatFigures(ChatTurns):
 
             index = images.index(event.shown) if event.shown is not None else len(images) - 1
             self.app.push_screen(PictureScreen(images, index, event.costs))
+
+
+def _listed(names: list[str]) -> str:
+    shown = names if len(names) <= _NAMED else names[: _NAMED - 1]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")

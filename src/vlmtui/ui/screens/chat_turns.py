@@ -187,13 +187,7 @@ class ChatTurns(ChatWork):
                 self.figures = idle(self.figures)
 
     async def _tell_trimmed(self, dropped: int, images: int) -> None:
-        pictures = f", with {images} picture{'s' if images > 1 else ''}" if images else ""
-        await self.transcript.tell(
-            f"The context is full: the {dropped} oldest messages{pictures} are no longer seen "
-            "by the model",
-            "They stay in the chat; /new begins another one",
-            error=False,
-        )
+        """Say what the context had no room for; `ChatFigures` knows the pictures."""
 
     async def _turn_failed(self, error: VlmtuiError) -> None:
         if self._unsent is not None:  # it never reached the disk: give it back

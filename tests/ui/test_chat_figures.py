@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from tests.fakes import Gate, answer
+from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from vlmtui.engine.base import Delta, Encoded, Trimmed
+
+SIZE = (90, 40)
+
+
+async def test_a_picture_tells_its_cost_while_the_answer_is_on_its_way(stage: Stage) -> None:
+    gate = Gate()
+    stage.picture("a.png", (400, 300))
+    stage.engine.script(Encoded(0, 256, 1.5, reused=False), Delta("A", 1), gate, *answer("A b."))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "@a.png What?")
+        await until(pilot, lambda: "256 tokens · 1.50 s" in shown(pilot))
+        gate.open()
+        await answered(pilot)
+
+        stage.engine.script(Encoded(0, 256, 0.0, reused=True), *answer("Yes."))
+        await say(pilot, "And now?")
+        await answered(pilot)
+        assert "256 tokens · 1.50 s · in cache" in shown(pilot)
+
+    async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "256 tokens · 1.50 s · in cache" in shown(pilot))
+
+
+async def test_a_picture_that_left_the_context_is_named_and_marked(stage: Stage) -> None:
+    for name in ("a[1].png", "b.png"):
+        stage.picture(name, (400, 300 if name == "b.png" else 200))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for name in ("a[1].png", "b.png"):
+            stage.engine.script(Encoded(0, 256, 1.5, reused=False), *answer("Yes."))
+            await say(pilot, f"@{name} What?")
+            await answered(pilot)
+        stage.engine.script(
+            Trimmed(dropped=2, images=1), Encoded(1, 256, 0.0, reused=True), *answer("Fine.")
+        )
+        await say(pilot, "And now?")
+        await answered(pilot)
+        text = " ".join(shown(pilot).replace("▌", "").split())
+        assert "the 2 oldest messages, with 1 picture (a[1].png), are no longer seen" in text
+        await pilot.press("ctrl+home")
+        await until(pilot, lambda: "a[1].png 400×200" in " ".join(shown(pilot).split()))
+        assert shown(pilot).count("no longer seen by the model") == 1
