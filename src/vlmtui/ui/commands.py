@@ -59,6 +59,12 @@ SPECS = (
     Spec("copy", "[code]", "copy the last answer, or its last block of code"),
     # chats
     Spec("new", "", "begin a new chat", idle=True),
+    Spec("chats", "", "show the list of chats", binding="panes.chats"),
+    Spec("open", "TITLE", "open the newest chat with these words in its title", example="receipt"),
+    Spec("rename", "TITLE", "give this chat another title", example="Shapes and colours"),
+    Spec("pin", "", "put this chat above the others, or back among them"),
+    Spec("duplicate", "", "go on in a copy of this chat", idle=True),
+    Spec("trash", "", "delete this chat; /undo brings it back", idle=True),
     # writing
     Spec("history", "", "search what was asked before", binding="chat.history"),
     Spec("editor", "", "write the message in your own editor", binding="chat.editor"),

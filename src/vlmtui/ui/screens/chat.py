@@ -141,6 +141,7 @@ class ChatScreen(
 
     async def _furnish(self) -> None:
         """Read the chat, load the model, mount the panes and the strip."""
+        from vlmtui.ui.widgets.chats_pane import ChatsPane
         from vlmtui.ui.widgets.divider import Divider
         from vlmtui.ui.widgets.side_pane import SidePane
         from vlmtui.ui.widgets.status_strip import StatusStrip
@@ -155,6 +156,9 @@ class ChatScreen(
         body = self.query_one("#body")
         with self.app.batch_update():
             await self.mount(strip)
+            chats = ChatsPane(classes="pane chats")
+            chats.display = side.display = False  # until they are laid out
+            await body.mount(chats, Divider(classes="chats"), before="#main")
             await body.mount(Divider(classes="side"), side)
             body.styles.padding = 0
             self.lay_out_panes()

@@ -28,6 +28,8 @@ class ChatPanes(ChatTurns):
     """What can be done with panes. `furnish_panes` must be called once they are mounted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # Ctrl+B is the usual key of a side bar, and tmux's prefix: F4 does without.
+        Binding("f4,ctrl+b", "toggle_chats", "Chats", id="panes.chats", priority=True),
         Binding("f5", "toggle_side", "Figures", id="panes.side", priority=True),
         Binding("f6", "next_pane", "Next pane", id="panes.next", priority=True),
     ]
@@ -70,11 +72,16 @@ class ChatPanes(ChatTurns):
         for name in BOUNDS:
             place = now.place(name)
             for pane in self.query(f".pane.{name}"):
-                pane.display = place != "hidden"
+                if pane.display != (place != "hidden"):
+                    pane.display = not pane.display
+                    self.pane_toggled(name, pane.display)
                 pane.set_class(place == "over", "-over")
                 pane.styles.width = now.width(name)
             for divider in self.query(f"Divider.{name}"):
                 divider.display = place == "beside"
+
+    def pane_toggled(self, name: Pane, shown: bool) -> None:
+        """Called when a pane has come into view, or gone."""
 
     def _pane(self, name: Pane) -> Widget:
         return self.query_one(f".pane.{name}")
@@ -173,6 +180,12 @@ class ChatPanes(ChatTurns):
             target.focus()
         else:
             target.query(".list").first().focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that scroll the transcript scroll a pane while that has the keyboard."""
+        if action in ("scroll_page", "scroll_to") and self.focused is not None:
+            return not any(node.has_class("pane") for node in self.focused.ancestors_with_self)
+        return super().check_action(action, parameters)
 
     def _stops(self, name: Pane) -> list[Widget]:
         return [self._pane(name)] if self._arrangement.place(name) != "hidden" else []

@@ -118,13 +118,15 @@ class ChatRows(ScrollView, can_focus=True):
             rows: The first page, or several.
             complete: There are no more.
         """
-        kept = self.row
+        kept = self.row.chat.id if self.row is not None else None
+        if not self.has_focus and self.current is not None:
+            kept = self.current  # nobody is looking for another one
         self._rows = list(rows)
         self._now = time.time()
         self._lay_out(complete)
         ids = [row.chat.id for row in self._rows]
-        if kept is not None and kept.chat.id in ids:
-            self._cursor = ids.index(kept.chat.id)
+        if kept in ids:
+            self._cursor = ids.index(kept)
         else:
             self._cursor = min(self._cursor, max(len(ids) - 1, 0))
         self._moved(scroll=kept is not None)
@@ -181,13 +183,12 @@ class ChatRows(ScrollView, can_focus=True):
         chat = row.chat
         is_open = chat.id == self.current
         date = dates.short(chat.updated, self._now).rjust(dates.LONGEST)
-        room = max(width - len(date) - 4, 1)
+        room = max(width - len(date) - 5, 1)
         title = Content(printable.line(chat.title)).truncate(room, ellipsis=True, pad=True)
         return Content.assemble(
             (" ● " if is_open else "   ", "$accent"),
             title.stylize("bold") if is_open else title,
-            (date, "$text-dim"),
-            " ",
+            (f" {date} ", "$text-dim"),
         )
 
     def notify_style_update(self) -> None:

@@ -88,7 +88,7 @@ class ChatsPane(Vertical):
             display: block;
         }
         &.-none > ChatRows {
-            display: none;
+            height: 1;
         }
         & > #chats-about, & > #chats-keys {
             display: none;
@@ -160,7 +160,7 @@ class ChatsPane(Vertical):
         yield self._rows.data_bind(ChatsPane.current)
         yield Static(id="chats-none")
         yield Static(id="chats-about")
-        yield Static(_keys(), id="chats-keys")
+        yield Static(id="chats-keys")
 
     def on_mount(self) -> None:
         """Ask for the first page."""
@@ -170,6 +170,7 @@ class ChatsPane(Vertical):
         """What is of least use goes first."""
         self.set_class(event.size.height >= _ABOUT_ROWS, "-about")
         self.set_class(event.size.height >= _KEYS_ROWS, "-keys")
+        self.query_one("#chats-keys", Static).update(_keys(event.size.width - 3))
         self._stop_renaming()
 
     # ------------------------------------------------------------------ what is shown
@@ -181,7 +182,8 @@ class ChatsPane(Vertical):
 
     def reload(self) -> None:
         """Ask for everything that is shown once more."""
-        self.post_message(self.PageWanted(0, self.title_like, max(len(self._rows.rows), PAGE)))
+        if self.display:
+            self.post_message(self.PageWanted(0, self.title_like, max(len(self._rows.rows), PAGE)))
 
     def show(
         self, rows: Sequence[ChatRow], *, offset: int, title_like: str, complete: bool
@@ -211,8 +213,9 @@ class ChatsPane(Vertical):
     @on(ChatRows.CursorMoved)
     def _cursor_moved(self, event: ChatRows.CursorMoved) -> None:
         event.stop()
-        about = Content("") if event.row is None else _about(event.row)
-        self.query_one("#chats-about", Static).update(about)
+        static = self.query_one("#chats-about", Static)
+        room = max(static.content_size.width, 10) * 2 - 4  # two lines, broken between words
+        static.update(Content("") if event.row is None else _about(event.row, room))
 
     # ------------------------------------------------------------------ filtering
 
@@ -280,17 +283,24 @@ class ChatsPane(Vertical):
             line.remove()
 
 
-def _about(row: ChatRow) -> Content:
-    """The chat under the cursor, in three lines."""
+def _about(row: ChatRow, room: int) -> Content:
+    """The chat under the cursor, in three lines; `room` cells of its end."""
     counts = [f"{units.count(row.messages)} message{'s' if row.messages != 1 else ''}"]
     if row.images:
         counts.append(f"{units.count(row.images)} picture{'s' if row.images != 1 else ''}")
-    return Content.assemble((" · ".join(counts), "$foreground"), "\n", printable.line(row.preview))
+    preview = Content(printable.line(row.preview)).truncate(room, ellipsis=True)
+    return Content.assemble((" · ".join(counts), "$foreground"), "\n", preview)
 
 
-def _keys() -> Content:
-    parts = [Content.assemble((key, "$accent"), f" {what}") for key, what in _KEYS]
-    return Content("  ").join(parts)
+def _keys(width: int) -> Content:
+    """The keys of the list, none of them apart from what it does."""
+    lines = [Content("")]
+    for key, what in _KEYS:
+        part = Content.assemble((key, "$accent"), f" {what}")
+        if lines[-1].cell_length + part.cell_length > width:
+            lines.append(Content(""))
+        lines[-1] += part + Content("  ")
+    return Content("\n").join(line.rstrip() for line in lines)
 
 
 def _none_like(title: str) -> str:
