@@ -51,6 +51,13 @@ class WidgetHost(AppThemes):
     """An application around one widget."""
 
 
+def without_chats() -> Memory:
+    """A screen on which the list of chats was closed: its times aren't the same twice."""
+    memory = Memory()
+    memory.change(chats=False)
+    return memory
+
+
 class Stage:
     """Makes applications that share an engine, a database and a folder of pictures."""
 
@@ -86,7 +93,7 @@ class Stage:
             lambda: self.session(continue_last=continue_last),
             loaded_themes=themes or load_themes(theme_directory),
             theme_directory=theme_directory,
-            memory=memory,
+            memory=memory if memory is not None else without_chats(),
             theme=theme,
             model="fake",
             log=Path("/state/engine.log"),

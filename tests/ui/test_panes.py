@@ -137,6 +137,16 @@ async def test_how_the_screen_was_left_comes_back(stage: Stage) -> None:
         assert not side_of(pilot).display
 
 
+async def test_a_very_wide_terminal_shows_all_three_panes_from_the_start(stage: Stage) -> None:
+    async with stage.app(memory=Memory()).run_test(size=(160, 48)) as pilot:
+        screen = await ready(pilot)
+        panes = [screen.query_one(f".pane.{name}") for name in ("chats", "side")]
+        assert all(pane.display for pane in panes)
+        assert panes[0].region.right < screen.transcript.region.x
+        assert screen.transcript.region.right < panes[1].region.x
+        assert isinstance(screen.focused, Composer)
+
+
 async def test_the_title_of_the_chat_stands_above_it_as_text(stage: Stage) -> None:
     async with stage.app().run_test(size=WIDE) as pilot:
         await ready(pilot)

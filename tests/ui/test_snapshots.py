@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 from tests.fakes import answer, crash
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, screen_of, shown, until
 from vlmtui.engine.base import Delta
+from vlmtui.messages import assistant, user
 from vlmtui.ui.widgets.composer import Composer
 
 NARROW = (80, 24)
@@ -26,6 +28,13 @@ TEXT = """The circle is **red** and stands on the *left*.
 shapes = ["circle", "square"]
 ```
 """
+
+TITLES = (
+    "What is in this picture?",
+    "How many red circles are there on the left side",
+    "Translate the sign",
+    "[bold]markup[/bold] \x1b[31mred",
+)
 
 Scene = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -108,6 +117,42 @@ def test_the_light_theme_is_as_legible(stage: Stage, snap_compare: Any) -> None:
         await _ask(pilot, "What do you see?")
 
     assert snap_compare(stage.app(theme="vlmtui-light"), terminal_size=NARROW, run_before=scene)
+
+
+@SIZES
+def test_the_chats_stand_in_groups_beside_or_over_the_transcript(
+    stage: Stage, snap_compare: Any, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = datetime(2026, 3, 12, 12, 0).timestamp()
+    monkeypatch.setattr("vlmtui.ui.widgets.chat_rows.time.time", lambda: noon)
+    days = [0, 0, 1, 3, 4, 20, 25, 200, 500]
+    for number, ago in enumerate(reversed(days)):
+        title = TITLES[number % len(TITLES)]
+        chat, question = stage.store.start(title, user(title))
+        stage.store.add(chat.id, question.id, assistant("A red circle, on the left."), "fake")
+        with stage.database.write() as connection:
+            when = noon - ago * 86_400 - number * 600
+            connection.execute("UPDATE chats SET updated = ? WHERE id = ?", (when, chat.id))
+    stage.store.pin(3, True)
+
+    async def scene(pilot: Pilot[int]) -> None:
+        await _settle(pilot)
+        await pilot.press("f4")
+        await until(pilot, lambda: "This week" in shown(pilot))
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    assert snap_compare(stage.app(), terminal_size=size, run_before=scene)
+
+
+def test_the_figures_lie_over_a_narrow_transcript(stage: Stage, snap_compare: Any) -> None:
+    async def scene(pilot: Pilot[int]) -> None:
+        await _settle(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: "sees pictures" in shown(pilot) or "Figures" in shown(pilot))
+        await pilot.pause()
+
+    assert snap_compare(stage.app(), terminal_size=NARROW, run_before=scene)
 
 
 def test_help_lies_over_the_chat(stage: Stage, snap_compare: Any) -> None:
