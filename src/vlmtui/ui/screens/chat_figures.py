@@ -65,9 +65,10 @@ class ChatFigures(ChatTurns):
             for image in entry.stored.message.images
             if image.sha256 in gone and gone[image.sha256].trimmed
         }
-        pictures = f", with {images} picture{'s' if images > 1 else ''}" if images else ""
-        if names:
-            pictures += f" ({_listed(list(names.values()))})"
+        pictures = ""
+        if images:
+            listed = f" ({_listed(list(names.values()))})" if names else ""
+            pictures = f", with {images} picture{'s' if images > 1 else ''}{listed},"
         await self.transcript.tell(
             f"The context is full: the {dropped} oldest messages{pictures} are no longer seen "
             "by the model",
