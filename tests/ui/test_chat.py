@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import INFO, STATS, Gate, answer, crash
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
-from vlmtui.engine.base import Delta, Encoding, Finished, Loading, Prefill, Trimmed
+from vlmtui.engine.base import Adjusted, Delta, Encoding, Finished, Loading, Prefill, Trimmed
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.figures import Phase
@@ -234,6 +234,14 @@ async def test_a_model_that_does_not_load_is_told_and_the_chat_lives(stage: Stag
         await say(pilot, "again")
         await answered(pilot)
         assert "Yes." in shown(pilot)
+
+
+async def test_a_load_that_was_changed_for_want_of_memory_is_told(stage: Stage) -> None:
+    short = Adjusted("fake needs 7.30 GB, 6.10 GB are free", "a context of 2048 tokens")
+    stage.engine.script_load(short, Loading(0.5))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "fake needs 7.30 GB, 6.10 GB are free" in shown(pilot))
+        assert "loaded with a context of 2048 tokens" in shown(pilot)
 
 
 async def test_what_the_model_says_reaches_the_screen_only_as_text(stage: Stage) -> None:
