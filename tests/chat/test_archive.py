@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.processes import child
 from vlmtui.chat.archive import Archive
@@ -330,6 +332,37 @@ def test_a_title_taken_from_a_question_is_not_found_twice(
     archive.rename(chat.id, "birds")
     assert [hit.excerpt for hit in archive.search("bird")] == ["birds"]
     assert archive.search("birds heron") == []
+
+
+ODD = st.text(
+    st.characters() | st.sampled_from("\"'*^:()-+{}[]\\%_ \t\n\0\x01\x02…áßİ①ﬁ🟦"), max_size=30
+)
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(title=ODD, text=ODD, typed=ODD)
+def test_any_text_can_be_searched_for_in_any_other(
+    archive: Archive, store: ChatStore, title: str, text: str, typed: str
+) -> None:
+    chat, _ = store.start(title, user(f"{text} needle"))
+    for wanted in (typed, text, title, f"{typed} needle"):
+        archive.rows(title_like=wanted)
+        for hit in archive.search(wanted):
+            ends = [0, *(place for span in hit.spans for place in span), len(hit.excerpt)]
+            assert ends == sorted(ends)
+            assert all(begin < end for begin, end in hit.spans)
+            assert not set("\n\t\r") & set(hit.excerpt)
+    assert any(hit.chat.id == chat.id for hit in archive.search("needle", 100_000))
+    assert any(row.chat.id == chat.id for row in archive.rows(100_000, 0, title))
+    archive.delete(chat.id)
+    assert not any(hit.chat.id == chat.id for hit in archive.search("needle", 100_000))
+
+
+def test_an_excerpt_of_endless_words_stays_short(archive: Archive, store: ChatStore) -> None:
+    store.start("t", user("x" * 100_000 + " needle " + "y" * 100_000))
+    (hit,) = archive.search("needle")
+    assert len(hit.excerpt) <= 400
+    assert [hit.excerpt[begin:end] for begin, end in hit.spans] == ["needle"]
 
 
 # ---------------------------------------------------------------------- older databases

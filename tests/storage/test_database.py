@@ -139,13 +139,21 @@ def test_a_file_that_cannot_be_written_is_an_error(open_directory: Path) -> None
     Database(path).close()
     path.chmod(0o444)
     open_directory.chmod(0o555)
-    with (
-        unprivileged(),
-        pytest.raises(StorageError) as caught,
-        closing(Database(path)) as database,
-    ):
-        insert(database, "never")
+    with unprivileged(), pytest.raises(StorageError) as caught:
+        Database(path)
     assert str(path) in caught.value.message
+    assert "writable" in caught.value.hint
+
+
+def test_a_file_that_cannot_be_written_is_found_out_when_it_is_opened(
+    open_directory: Path,
+) -> None:
+    path = open_directory / "chats.db"
+    Database(path).close()
+    path.chmod(0o444)
+    open_directory.chmod(0o777)
+    with unprivileged(), pytest.raises(StorageError, match="read-only for you") as caught:
+        Database(path)
     assert "writable" in caught.value.hint
 
 

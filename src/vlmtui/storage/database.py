@@ -138,6 +138,21 @@ class Database:
         self._enter_wal()
         for number in range(1, len(MIGRATIONS) + 1):
             self._migrate(number)
+        self._check_writable()
+
+    def _check_writable(self) -> None:
+        """Find out now that the file is read-only, and not when there is something to lose."""
+        self._writer.execute("PRAGMA busy_timeout = 0")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")  # as it is already
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):  # by another instance, for a moment
+                raise
+        finally:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            self._writer.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
     def _check_version(self) -> None:
         # Nothing may be written before these checks: the file might be someone else's.
