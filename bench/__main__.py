@@ -8,7 +8,7 @@ import sys
 
 from bench import report
 
-BENCHMARKS = ("startup", "followup", "decode")
+BENCHMARKS = ("startup", "followup", "decode", "chats")
 
 
 def main() -> int:

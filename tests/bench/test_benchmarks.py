@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
         ("followup", "--model", "small", "--threads", "1"),
         ("decode", "--model", "small"),
         ("startup",),
+        ("chats", "--chats", "300", "--messages", "100"),
     ],
     ids=lambda command: command[0],
 )

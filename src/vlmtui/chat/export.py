@@ -125,21 +125,22 @@ def _copy(source: Path, path: Path) -> None:
             while chunk := file.read(1 << 20):
                 yield chunk
 
-    _write(path, chunks(), overwrite=True)
+    _write(path, chunks(), overwrite=True, durable=False)
 
 
 # ---------------------------------------------------------------------- whole or not at all
 
 
-def _write(path: Path, pieces: Iterable[bytes], *, overwrite: bool) -> None:
+def _write(path: Path, pieces: Iterable[bytes], *, overwrite: bool, durable: bool = True) -> None:
     """Write beside the file, then take its name."""
     part = path.with_name(f".{path.name[:80]}.{os.urandom(4).hex()}.part")
     with _told(path):
         try:
             with open(part, "xb") as file:
                 file.writelines(pieces)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:  # it costs tens of milliseconds on an SD card
+                    file.flush()
+                    os.fsync(file.fileno())
             if overwrite:
                 os.replace(part, path)
             else:
