@@ -8,7 +8,7 @@ import sys
 
 from bench import report
 
-BENCHMARKS = ("startup", "followup", "decode", "chats")
+BENCHMARKS = ("startup", "followup", "decode", "chats", "stream", "keys")
 
 
 def main() -> int:

@@ -9,23 +9,13 @@ first paint comes back in the composer.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import re
-import select
 import statistics
-import struct
-import subprocess
-import sys
 import tempfile
-import termios
-import time
 from pathlib import Path
 
-import psutil
-
 from bench import bare_app, report
+from bench.terminal import Terminal
 from vlmtui import demo
 
 BARE = ("-m", "bench.bare_app")
@@ -35,70 +25,6 @@ CHAT_MARK = "Ask about a picture"
 
 TYPED = "ж"
 """Appears nowhere else on the screen."""
-
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|.)")
-
-
-class Terminal:
-    """A program in a pseudo-terminal."""
-
-    def __init__(self, arguments: tuple[str, ...], home: Path) -> None:
-        self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 34, 110, 0, 0))
-        environment = {**os.environ, "VLMTUI_HOME": str(home), "TERM": "xterm-256color"}
-        environment["COLORTERM"] = "truecolor"
-        self._seen = ""
-        self.started = time.perf_counter()
-        self._process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            env=environment,
-        )
-        os.close(theirs)
-
-    def seconds_until(self, text: str, patience: float = 60) -> float:
-        """Seconds from the start until the text has arrived."""
-        deadline = time.perf_counter() + patience
-        while text not in _ESCAPES.sub("", self._seen):
-            if time.perf_counter() > deadline:
-                raise TimeoutError(f"{text!r} never appeared")
-            self._read(deadline - time.perf_counter())
-        return time.perf_counter() - self.started
-
-    def watch(self, seconds: float) -> None:
-        """Let the program run on."""
-        deadline = time.perf_counter() + seconds
-        while (left := deadline - time.perf_counter()) > 0:
-            self._read(left)
-
-    def type(self, text: str) -> None:
-        os.write(self._ours, text.encode())
-
-    def rss_mb(self) -> float:
-        """Memory of the process, its engine process not included, in MB."""
-        return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6
-
-    def close(self) -> None:
-        self.type("\x11")  # Ctrl+Q
-        try:
-            deadline = time.perf_counter() + 10
-            while self._process.poll() is None and time.perf_counter() < deadline:
-                self._read(0.1)
-        finally:
-            if self._process.poll() is None:
-                self._process.kill()
-            self._process.wait()
-            os.close(self._ours)
-
-    def _read(self, patience: float) -> None:
-        if select.select([self._ours], [], [], max(0.0, patience))[0]:
-            try:
-                self._seen += os.read(self._ours, 1 << 16).decode(errors="replace")
-            except OSError:  # the program has ended
-                time.sleep(0.01)
 
 
 def start_bare(home: Path) -> float:

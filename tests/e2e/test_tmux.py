@@ -63,6 +63,13 @@ class Tmux:
             time.sleep(0.1)
         return screen
 
+    def wait_for_buffer(self, text: str) -> None:
+        """Wait until the text is what tmux would paste."""
+        deadline = time.monotonic() + PATIENCE
+        while self._call("show-buffer") != text:
+            assert time.monotonic() < deadline, "it never came to the buffer"
+            time.sleep(0.1)
+
     def close(self) -> None:
         self._call("kill-server")
 
@@ -151,5 +158,23 @@ def test_a_dropped_file_becomes_a_picture(tmux: Tmux, black_star: Path) -> None:
     tmux.wait_for(r"\[image: star.png \d+x\d+\]")
     tmux.press("C-z")
     tmux.wait_for(r"│ '/")
+    tmux.press("C-q")
+    tmux.wait_for("left with 0")
+
+
+def test_a_copied_message_is_in_the_buffer_of_tmux(tmux: Tmux) -> None:
+    tmux.line(f"{PROGRAM}; echo left with $?")
+    tmux.wait_for(COMPOSER)
+    tmux.type("Which shape is that?")
+    tmux.press("Enter")
+    tmux.wait_for(r"\d+ tokens ·")
+    tmux.press("M-Up")
+    tmux.wait_for("i.details")  # a space that does not break
+    tmux.press("Up")
+    tmux.wait_for("e.edit")
+    tmux.press("y")
+    tmux.wait_for("Copied the question, 20 characters")
+    tmux.wait_for_buffer("Which shape is that?")
+    tmux.press("Escape")
     tmux.press("C-q")
     tmux.wait_for("left with 0")

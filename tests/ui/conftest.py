@@ -121,6 +121,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.delenv("TMUX", raising=False)  # its buffers are the developer's
     made = Stage(folder)
     yield made
     for session in made.sessions:

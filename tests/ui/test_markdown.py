@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.ui.markdown import Flow, render
+from vlmtui.ui.markdown import render
+from vlmtui.ui.markdown_flow import Flow
 
 DOCUMENT = """# Title with `code`
 
@@ -110,3 +111,44 @@ def test_a_table_with_more_columns_than_room_is_shown_row_by_row() -> None:
 def test_code_keeps_its_indentation_and_blank_lines() -> None:
     lines = [line.rstrip() for line in plain("```\nif x:\n\n    y\n```", 20)]
     assert lines == [" if x:", "", "     y"]
+
+
+CODE = "```python\n" + "".join(f"line_{number} = {number}\n" for number in range(600))
+PARAGRAPH = "It is **red** and `round`, *I think*, [see](x) and so on; " * 300
+LONG = {
+    "a block of code": CODE + "```\n\nafter\n",
+    "a paragraph": PARAGRAPH + "\n\nafter\n",
+    "a line without a space": "x" * 12_000 + "\n\nafter\n",
+    "code without a line end": "```\n" + "0123456789" * 900 + "\n```\n\nafter\n",
+    "a list": "".join(f"{number}. an item\n" for number in range(900)),
+    "a quotation": "> quoted words\n" * 900,
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("step", [97, 1500, 100_000])
+def test_a_long_text_that_streams_in_ends_as_if_it_had_come_at_once(name: str, step: int) -> None:
+    flow = Flow(61)
+    text = LONG[name]
+    for start in range(0, len(text), step):
+        flow.feed(text[start : start + step])
+    whole = [line.plain.rstrip() for line in render(text, 61, highlight=False)]
+    assert [line.plain.rstrip() for line in flow.lines] == whole
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_is_laid_out_again_does_not_grow_with_the_text(name: str) -> None:
+    flow = Flow(61)
+    text = LONG[name].removesuffix("\n\nafter\n")
+    for start in range(0, len(text), 200):
+        first = flow.feed(text[start : start + 200])
+        assert len(flow.lines) - first < 700
+    assert len(flow._tail) < 25_000
+
+
+def test_a_paragraph_that_goes_on_stays_a_paragraph() -> None:
+    flow = Flow(40)
+    flow.feed("word " * 1000)
+    for text in ("# no heading ", "1. no item ", "- no bullet ", "| no | table"):
+        flow.feed(text)
+    assert "# no heading 1. no item" in " ".join(line.plain for line in flow.lines)

@@ -20,6 +20,7 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.settings import PRESETS, Preset
 from vlmtui.ui import themes
+from vlmtui.ui.app_clipboard import AppClipboard
 from vlmtui.ui.app_keys import AppKeys
 from vlmtui.ui.app_themes import AppThemes
 from vlmtui.ui.pixel_app import PixelApp
@@ -55,7 +56,7 @@ class MonitorLike(Protocol):
 MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
 
 
-class VlmtuiApp(AppKeys, AppThemes, PixelApp):
+class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
     """The chat client. Returns the exit code of the process.
 
     Attributes:

@@ -4,8 +4,7 @@ A model's answer is foreign text: HTML is shown as it is written, links and imag
 point and can't be opened, and what the parser decodes (entities such as `&#x202e;`) is made
 printable again. Styles are names of the theme's variables, so a line needs no theme to exist.
 
-Knows no widget. `Flow` renders a text that still grows: what can't change any more is laid out
-once.
+Knows no widget. A text that still grows is laid out by `markdown_flow`.
 """
 
 from __future__ import annotations
@@ -46,75 +45,18 @@ def render(source: str, width: int, *, highlight: bool = True) -> list[Content]:
     Returns:
         One `Content` a line, none wider than `width`.
     """
-    lines = _Layout(highlight).blocks(_tree(source), max(width, 1))
+    lines = Layout(highlight).blocks(parse(source), max(width, 1))
     if not lines and source.strip():  # nested deeper than the parser goes
         return Content(source).wrap(max(width, 1))
     return lines
 
 
-def _tree(source: str) -> list[SyntaxTreeNode]:
+def parse(source: str) -> list[SyntaxTreeNode]:
+    """The blocks of a text."""
     return SyntaxTreeNode(_parser().parse(source)).children
 
 
-class Flow:
-    """A growing markdown text and its lines at one width.
-
-    Whole blocks and whole list items that stand before the last one are settled: they are laid
-    out once, so that the work for each addition does not grow with the text.
-    """
-
-    def __init__(self, width: int) -> None:
-        self.width = max(width, 1)
-        self.lines: list[Content] = []
-        self._tail = ""
-        self._settled = 0
-        self._in_list = False
-
-    def feed(self, text: str) -> int:
-        """Add text.
-
-        Returns:
-            Index of the first line that may have changed.
-        """
-        self._tail += text
-        layout = _Layout(highlight=False)
-        tree = _tree(self._tail)
-        first = self._settled
-        del self.lines[first:]
-        if not tree:
-            return first
-        done, last = tree[:-1], tree[-1]
-        rest = last
-        if done:
-            self._add(layout.blocks(done, self.width), continues=self._in_list)
-            self._in_list = False
-        items = last.children if last.type in ("bullet_list", "ordered_list") else []
-        if len(items) > 1:
-            self._add(layout.items(items[:-1], self.width), continues=self._in_list)
-            self._in_list = True
-            rest = items[-1]
-        if rest is not last or done:
-            self._settle(rest)
-        if items:
-            self._add(layout.items(items[-1:], self.width), continues=self._in_list)
-        else:
-            self._add(layout.blocks([last], self.width), continues=False)
-        return first
-
-    def _add(self, lines: list[Content], *, continues: bool) -> None:
-        if self.lines and lines and not continues:
-            self.lines.append(Content(""))
-        self.lines.extend(lines)
-
-    def _settle(self, rest: SyntaxTreeNode) -> None:
-        """Everything rendered so far stays; the text from `rest` on is the tail."""
-        self._settled = len(self.lines)
-        start = rest.map[0] if rest.map else 0
-        # split by newline only, as the parser counts
-        self._tail = "\n".join(self._tail.split("\n")[start:])
-
-
-class _Layout:
+class Layout:
     """Turns nodes into lines."""
 
     def __init__(self, highlight: bool) -> None:
@@ -135,11 +77,11 @@ class _Layout:
     def _block(self, node: SyntaxTreeNode, width: int, depth: int) -> list[Content]:
         match node.type:
             case "paragraph":
-                return self._text(node).wrap(width)
+                return self.text(node).wrap(width)
             case "heading":
                 level = min(int(node.tag[1]), 3)
                 style = f"$markdown-h{level}-color bold"
-                return self._text(node).stylize_before(style).wrap(width)
+                return self.text(node).stylize_before(style).wrap(width)
             case "bullet_list" | "ordered_list":
                 return self.items(node.children, width, depth=depth)
             case "blockquote":
@@ -152,7 +94,7 @@ class _Layout:
             case "table":
                 rows = [row for part in node.children for row in part.children]
                 return table_lines(
-                    [[self._text(cell) for cell in row.children] for row in rows], width
+                    [[self.text(cell) for cell in row.children] for row in rows], width
                 )
             case _:
                 return (
@@ -189,10 +131,11 @@ class _Layout:
                 lines.extend(_code_lines(line, width))
         else:
             for text in code.split("\n"):
-                lines.extend(_plain_code_lines(text, width))
+                lines.extend(code_lines(text, width))
         return lines
 
-    def _text(self, node: SyntaxTreeNode) -> Content:
+    def text(self, node: SyntaxTreeNode) -> Content:
+        """What a block says, in one piece."""
         pieces: list[Content] = []
         for inline in node.children:
             for child in inline.children if inline.type == "inline" else [inline]:
@@ -208,9 +151,9 @@ class _Layout:
             case "code_inline":
                 return Content.styled(printable.line(node.content), "$warning")
             case "em" | "strong" | "s":
-                return self._text(node).stylize(_INLINE_STYLES[node.type])
+                return self.text(node).stylize(_INLINE_STYLES[node.type])
             case "link":
-                text = self._text(node)
+                text = self.text(node)
                 target = printable.line(str(node.attrs.get("href", "")))
                 text = text.stylize("underline")
                 if target in (text.plain, f"mailto:{text.plain}"):
@@ -241,6 +184,7 @@ def _code_lines(line: Content, width: int) -> list[Content]:
 
 
 @lru_cache(maxsize=4096)
-def _plain_code_lines(text: str, width: int) -> tuple[Content, ...]:
+def code_lines(text: str, width: int) -> tuple[Content, ...]:
+    """A line of code without colours, in as many lines as it takes."""
     # while a long block streams in, its lines are laid out ten times a second
     return tuple(_code_lines(Content(text), width))

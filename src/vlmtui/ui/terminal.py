@@ -10,38 +10,71 @@ import array
 import fcntl
 import os
 import termios
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from vlmtui import printable
-from vlmtui.ui.pastes import PasteParser
+from vlmtui.ui.replies import ReplyParser
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+    from textual.app import App
 
 _WITHOUT_TITLE = frozenset({"", "dumb", "linux"})
 _LONGEST_TITLE = 80
 
 
+_BLOCKED_SECONDS = 0.05
+"""A write that takes longer waited for the other end."""
+
+_SLOW_SECONDS = 10.0
+"""After such a write the link counts as slow for this long."""
+
+
 class HangupSafe:
-    """A text file whose writes are lost, not failing, once its terminal has gone."""
+    """A text file whose writes are lost, not failing, once its terminal has gone.
+
+    It also notices when the other end doesn't take what is written: then the link is slow.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._began: float | None = None
+        self._slow_until = 0.0
+
+    @property
+    def slow(self) -> bool:
+        """The other end has let a write wait, now or a few seconds ago."""
+        now, began = time.monotonic(), self._began
+        return now < self._slow_until or (began is not None and now - began > _BLOCKED_SECONDS)
 
     def write(self, text: str) -> int:
         """Write as far as there is somebody to read it."""
-        with suppress(OSError):
+        with self._timed(), suppress(OSError):
             return self._file.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush likewise."""
-        with suppress(OSError):
+        with self._timed(), suppress(OSError):
             self._file.flush()
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        self._began = began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._began = None
+            now = time.monotonic()
+            if now - began > _BLOCKED_SECONDS:
+                self._slow_until = now + _SLOW_SECONDS
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -56,6 +89,12 @@ class TerminalDriver(LinuxDriver):
         self._title = ""
         # The Linux console and dumb terminals have no title, and may print what they are told.
         self._has_title = os.environ.get("TERM", "") not in _WITHOUT_TITLE
+
+    @property
+    def slow(self) -> bool:
+        """The terminal, or the link to it, doesn't keep up with what is written."""
+        file: object = self._file
+        return isinstance(file, HangupSafe) and file.slow
 
     def name_window(self, title: str) -> None:
         """Name the window, or the pane of tmux, until the application is left."""
@@ -81,9 +120,9 @@ class TerminalDriver(LinuxDriver):
             self.write(f"\x1b]2;{self._title}\x07")
 
     def run_input_thread(self) -> None:
-        """Read what is typed, with pastes and the terminal's replies taken out of it."""
+        """Read what is typed, with the terminal's replies taken out of it."""
         # Textual's method names the class of its parser in its middle, and has no other way in
-        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
+        linux_driver.XTermParser = ReplyParser  # type: ignore[attr-defined]
         super().run_input_thread()
 
     def cell(self) -> tuple[int, int] | None:
@@ -97,3 +136,8 @@ class TerminalDriver(LinuxDriver):
         if min(size) < 1 or width < 2 * columns or height < 2 * rows:
             return None
         return width // columns, height // rows
+
+
+def is_slow(app: App[Any]) -> bool:
+    """Whether an application's terminal doesn't keep up."""
+    return isinstance(app._driver, TerminalDriver) and app._driver.slow

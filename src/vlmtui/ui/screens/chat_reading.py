@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding, BindingType
 
 from vlmtui import printable
@@ -32,6 +32,17 @@ class ChatReading(ChatTurns):
             "alt+down,ctrl+down", "browse(1)", "Message below", id="chat.browse_down", priority=True
         ),
     ]
+
+    def _begin_turn(self) -> None:
+        super()._begin_turn()
+        self._get_ready()
+
+    @work(thread=True, exclusive=True, group="ready", exit_on_error=False)
+    def _get_ready(self) -> None:
+        """Have in memory what lays an answer out: its import would hold up the first words."""
+        from vlmtui.ui import markdown_flow
+
+        markdown_flow.Flow(80).feed("**ready**")
 
     def action_scroll_page(self, direction: int) -> None:
         """Scroll the transcript by a page."""

@@ -20,6 +20,7 @@ from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Chat
 from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
+from vlmtui.ui.terminal import is_slow
 from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.prompt import Prompt
 from vlmtui.ui.widgets.transcript import Transcript
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 0.1
 """Least time between two updates of a streaming answer."""
+
+SLOW_REDRAW_SECONDS = 0.2
+"""The same where the terminal doesn't keep up."""
 
 _COST_SHARE = 8
 """A redraw that took long is followed by a pause this many times as long, so that drawing never
@@ -142,7 +146,8 @@ class ChatTurns(ChatWork):
         self._write(words)
         self.figures = figures
         now = time.monotonic()
-        self._not_before = max(began + REDRAW_SECONDS, now + _COST_SHARE * (now - began))
+        least = SLOW_REDRAW_SECONDS if is_slow(self.app) else REDRAW_SECONDS
+        self._not_before = max(began + least, now + _COST_SHARE * (now - began))
 
     def _write(self, words: list[str]) -> None:
         if words and self._answer is not None:

@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.costs import Cost
+from vlmtui.ui.estimates import wrapped_rows
 from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.column import Entry
+from vlmtui.ui.widgets.markdown_view import MOST
 from vlmtui.ui.widgets.model_mark import ModelMark
 from vlmtui.ui.widgets.notice import Notice
 from vlmtui.ui.widgets.question import Question
 
 _FRAME = 3
 """Columns beside the text of a message: its bar and the space on both sides."""
-
-_MEASURED = 100_000
-"""Characters that an estimate looks at; longer messages are estimated by their beginning."""
 
 
 class MessageEntry(Entry):
@@ -52,7 +51,7 @@ class MessageEntry(Entry):
 
     def _rows(self, width: int) -> int:
         message = self.stored.message
-        rows = 2 + _wrapped(message.text, max(width - _FRAME, 1))
+        rows = 2 + wrapped_rows(message.text[:MOST], max(width - _FRAME, 1))
         if message.images:
             rows += 12
         if message.role is Role.ASSISTANT and self.stored.stats:
@@ -80,11 +79,4 @@ class NoticeEntry(Entry):
         self._texts = [text for text in (message, hint, details) if text]
 
     def _rows(self, width: int) -> int:
-        return 1 + sum(_wrapped(text, max(width - _FRAME, 1)) for text in self._texts)
-
-
-def _wrapped(text: str, width: int) -> int:
-    """About how many rows a text takes."""
-    text, length = text[:_MEASURED], len(text)
-    rows = sum(max(-(-len(line) // width), 1) for line in text.split("\n"))
-    return rows * length // len(text) if length > len(text) else rows
+        return 1 + sum(wrapped_rows(text, max(width - _FRAME, 1)) for text in self._texts)

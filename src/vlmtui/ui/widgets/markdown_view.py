@@ -9,15 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from textual import work
 from textual.content import Content
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
+from vlmtui.ui import units
+from vlmtui.ui.code_blocks import has_code
+from vlmtui.ui.estimates import wrapped_rows
+
 if TYPE_CHECKING:
-    from vlmtui.ui.markdown import Flow
+    from vlmtui.ui.markdown_flow import Flow
+
+MOST = 200_000
+"""Characters that are shown. A longer text is a file rather than an answer; copying takes all."""
+
+_SLOW = 12_000
+"""Longer texts, in characters, are laid out in a thread: here it would be felt as a pause."""
 
 
 class MarkdownView(Widget):
@@ -31,10 +43,20 @@ class MarkdownView(Widget):
     }
     """
 
+    class Rendered(Message):
+        """A text was laid out in a thread."""
+
+        def __init__(self, source: str, width: int, lines: list[Content]) -> None:
+            super().__init__()
+            self.source = source
+            self.width = width
+            self.lines = lines
+
     def __init__(self, source: str = "") -> None:
         super().__init__()
         self._source = source
         self._flow: Flow | None = None
+        self._fed = 0
         self._lines: list[Content] = []
         self._width = 0
         self._strips: dict[int, Strip] = {}
@@ -47,7 +69,11 @@ class MarkdownView(Widget):
     def update(self, source: str) -> None:
         """Show another text, as one piece and with highlighted code."""
         self._source = source
-        self._flow = None
+        if self._width < 1:
+            return
+        if self._flow is not None and (_is_slow(source) or has_code(source)):
+            self._render_apart(source, self._width)  # what has streamed in stays until then
+            return
         before = len(self._lines)
         self._lay_out(self._width)
         self.refresh(layout=len(self._lines) != before)
@@ -58,11 +84,7 @@ class MarkdownView(Widget):
         if self._width < 1:
             return
         before = len(self._lines)
-        if self._flow is None:
-            self._start_flow()
-            first = 0
-        else:
-            first = self._flow.feed(text)
+        first = self._grow()
         for y in [y for y in self._strips if y >= first]:
             del self._strips[y]
         if len(self._lines) != before:
@@ -81,20 +103,55 @@ class MarkdownView(Widget):
         self._strips.clear()
         if width < 1:
             self._lines = []
-        elif self._flow is not None:
-            self._start_flow()
+        elif self._flow is not None and self._fed:
+            self._flow = None
+            self._grow()
+        elif _is_slow(self._source):
+            self._lines = [Content("")] * wrapped_rows(self._source[:MOST], width)
+            self._render_apart(self._source, width)
         else:
             from vlmtui.ui.markdown import render  # a parser that the first paint does without
 
-            self._lines = render(self._source, width)
+            self._lines = render(self._source, width, highlight=False)
+            if has_code(self._source):
+                self._render_apart(self._source, width)
 
-    def _start_flow(self) -> None:
-        from vlmtui.ui.markdown import Flow
+    def _grow(self) -> int:
+        """Lay out what has come; returns the first line that may have changed."""
+        first = 0
+        if self._flow is None:
+            from vlmtui.ui.markdown_flow import Flow
 
-        self._flow = Flow(self._width)
-        self._flow.feed(self._source)
-        self._lines = self._flow.lines
+            self._flow = Flow(self._width)
+            self._fed = 0
+            self._strips.clear()
+        elif self._fed >= MOST:
+            first = len(self._lines) - 1
+        if self._fed < MOST:
+            end = min(len(self._source), MOST)
+            first = self._flow.feed(self._source[self._fed : end])
+            self._fed = end
+        left_out = _left_out(self._source, self._width)
+        self._lines = [*self._flow.lines, *left_out] if left_out else self._flow.lines
+        return first
+
+    @work(thread=True, exclusive=True, group="render", exit_on_error=False)
+    def _render_apart(self, source: str, width: int) -> None:
+        from vlmtui.ui.markdown import render
+
+        lines = render(source[:MOST], width)
+        self.post_message(self.Rendered(source, width, [*lines, *_left_out(source, width)]))
+
+    def on_markdown_view_rendered(self, event: Rendered) -> None:
+        """Show it, unless there is something newer."""
+        event.stop()
+        if event.source != self._source or event.width != self._width:
+            return
+        same = len(event.lines) == len(self._lines)
+        self._flow = None
+        self._lines = event.lines
         self._strips.clear()
+        self.refresh(layout=not same)
 
     def notify_style_update(self) -> None:
         """Forget strips drawn in the colours of another theme."""
@@ -134,3 +191,15 @@ class MarkdownView(Widget):
         ]
         strip = Strip(segments, line.cell_length)
         return strip.extend_cell_length(width, style.rich_style).apply_offsets(0, y)
+
+
+def _is_slow(source: str) -> bool:
+    return len(source) > _SLOW
+
+
+def _left_out(source: str, width: int) -> list[Content]:
+    left = len(source) - MOST
+    if left <= 0:
+        return []
+    text = f"… {units.count(left)} more characters are not shown; copying takes all"
+    return Content.styled(text, "$warning").wrap(width)

@@ -10,9 +10,13 @@ from textual.widgets import Static
 
 from vlmtui import printable
 from vlmtui.messages import Message, readable
+from vlmtui.ui import units
 from vlmtui.ui.costs import Cost
 from vlmtui.ui.widgets.gallery import Gallery
 from vlmtui.ui.widgets.message_block import MessageBlock, speaker
+
+_MOST = 50_000
+"""Characters of a question that are shown."""
 
 
 class Question(MessageBlock):
@@ -49,4 +53,12 @@ class Question(MessageBlock):
         if images := self._message.images:
             yield Gallery(images, self._costs)
         if text := readable(self._message):
-            yield Static(Content(printable.prose(text)), classes="text")
+            yield Static(_shown(text), classes="text")
+
+
+def _shown(text: str) -> Content:
+    content = Content(printable.prose(text[:_MOST]))
+    if left := max(len(text) - _MOST, 0):
+        note = f"\n… {units.count(left)} more characters are not shown; copying takes all"
+        content += Content.styled(note, "$warning")
+    return content

@@ -1,0 +1,13 @@
+"""Guesses how much room a text takes, without laying it out."""
+
+from __future__ import annotations
+
+_MEASURED = 100_000
+"""Characters that an estimate looks at; the rest of a longer text is taken to be like them."""
+
+
+def wrapped_rows(text: str, width: int) -> int:
+    """About how many rows a text takes when it is wrapped."""
+    text, length = text[:_MEASURED], len(text)
+    rows = sum(max(-(-len(line) // width), 1) for line in text.split("\n"))
+    return rows * length // len(text) if length > len(text) else rows
