@@ -23,7 +23,7 @@ def test_text_with_a_slash_is_text(text: str) -> None:
 
 
 def test_commands_are_found_by_their_beginning() -> None:
-    assert [spec.name for spec in beginning_with("/IM")] == ["image"]
+    assert [spec.name for spec in beginning_with("/IM")] == ["image", "import"]
     assert beginning_with("/") == list(SPECS)
     assert beginning_with("/xyz") == []
 

@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from vlmtui import printable
 from vlmtui.chat import export_words
@@ -24,6 +24,17 @@ Format = Literal["markdown", "json", "html"]
 """markdown and html hold the branch that is shown, json everything."""
 
 SUFFIXES: dict[str, str] = {"markdown": ".md", "json": ".json", "html": ".html"}
+
+
+_BY_SUFFIX: dict[str, Format] = {".json": "json", ".html": "html", ".htm": "html"}
+
+
+def format_of(path: Path, wanted: str | None = None) -> Format:
+    """The format of this name, or else what the file's name ends in, or else Markdown."""
+    for known in get_args(Format):
+        if wanted == known:
+            return cast("Format", known)
+    return _BY_SUFFIX.get(path.suffix.lower(), "markdown")
 
 
 def export(
@@ -164,7 +175,7 @@ def _take_name(part: Path, path: Path) -> None:
 
 def _exists(path: Path) -> ArchiveError:
     return ArchiveError(
-        f"{path} is there already", "Choose another name, or ask to overwrite it (--force)"
+        f"There is already {path}", "Choose another name, or replace it with --force"
     )
 
 

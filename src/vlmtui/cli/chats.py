@@ -11,10 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
-    from vlmtui.chat.export import Format
     from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
-
-_FORMATS = {".md": "markdown", ".json": "json", ".html": "html", ".htm": "html"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 chat_argument = click.argument("chat_id", metavar="ID", type=click.IntRange(min=1))
@@ -144,12 +141,13 @@ def show(chat_id: int) -> None:
     help="A file, or a directory. Default: here, named after the chat.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-def export(chat_id: int, format_name: Format | None, output: Path, force: bool) -> None:
+def export(chat_id: int, format_name: str | None, output: Path, force: bool) -> None:
     """Write a chat to a file, and print its path."""
     from vlmtui import printable
+    from vlmtui.chat.export import format_of
 
-    chosen: Any = format_name or _FORMATS.get(output.suffix.lower(), "markdown")
     with _archive() as archive:
+        chosen = format_of(output, format_name)
         path = archive.export(chat_id, output, chosen, overwrite=force)
     click.echo(printable.line(str(path)))
 

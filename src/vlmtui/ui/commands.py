@@ -64,6 +64,8 @@ SPECS = (
     Spec("rename", "TITLE", "give this chat another title", example="Shapes and colours"),
     Spec("pin", "", "put this chat above the others, or back among them"),
     Spec("duplicate", "", "go on in a copy of this chat", idle=True),
+    Spec("export", "[FORMAT] [PATH]", "save this chat as markdown, html or json"),
+    Spec("import", "PATH", "open a chat that was saved as json", example="~/shapes.json"),
     Spec("trash", "", "delete this chat; /undo brings it back", idle=True),
     # writing
     Spec("history", "", "search what was asked before", binding="chat.history"),

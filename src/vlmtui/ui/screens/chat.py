@@ -23,6 +23,7 @@ from vlmtui.ui.figures import stopping
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat_fetch import Wanted
 from vlmtui.ui.screens.chat_figures import ChatFigures
+from vlmtui.ui.screens.chat_files import ChatFiles
 from vlmtui.ui.screens.chat_hardware import ChatHardware
 from vlmtui.ui.screens.chat_list import ChatList
 from vlmtui.ui.screens.chat_messages import ChatMessages
@@ -46,6 +47,7 @@ class ChatScreen(
     ChatHardware,
     ChatFigures,
     ChatMessages,
+    ChatFiles,
     ChatList,
     ChatPanes,
     ChatSettings,

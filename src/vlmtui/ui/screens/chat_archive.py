@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -54,6 +55,13 @@ class ChatArchive(ChatTurns):
             self.chat = chat
             self.opens = opens
 
+    class Exported(Message):
+        """A chat is in a file."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
     class ChatOpened(Message):
         """Another chat is open: what is in it, and what was in its composer."""
 
@@ -98,6 +106,35 @@ class ChatArchive(ChatTurns):
             self.post_message(self.ChatsFailed(error))
         else:
             self.post_message(self.ChatsChanged(told, advice, chat, opens))
+
+    @work(thread=True, exclusive=True, group="export", exit_on_error=False)
+    def export_chat(
+        self, chat_id: int, destination: Path, format_name: str | None, *, overwrite: bool = False
+    ) -> None:
+        """Write a chat to a file.
+
+        Args:
+            chat_id: The chat. Of the one that is open it is what stands on the screen.
+            destination: A file, or a directory.
+            format_name: As `Archive.export` takes it; None goes by the file's name.
+            overwrite: Replace a file that is there.
+        """
+        from vlmtui.chat.export import format_of
+
+        session = self._session
+        try:
+            is_open = session.chat is not None and session.chat.id == chat_id
+            path = session.archive.export(
+                chat_id,
+                destination,
+                format_of(destination, format_name),
+                overwrite=overwrite,
+                shown=session.transcript() if is_open else None,
+            )
+        except VlmtuiError as error:
+            self.post_message(self.ChatsFailed(error))
+        else:
+            self.post_message(self.Exported(path))
 
     @work(thread=True, exclusive=True, group="restore", exit_on_error=False)
     def open_chat(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import printable
@@ -133,6 +134,8 @@ class ChatList(ChatArchive, ChatPanes):
                 self._pin(chat)
             case "delete":
                 self.delete_chat(chat)
+            case "export":
+                self.export_chat(chat.id, Path("."), "markdown")
             case "duplicate":
                 self.change_chats(lambda archive: archive.duplicate(chat.id), _told(chat, "copied"))
 

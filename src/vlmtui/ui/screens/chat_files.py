@@ -1,0 +1,47 @@
+"""Chats on the chat screen as files: exported, imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlmtui import printable
+from vlmtui.ui import commands
+from vlmtui.ui.screens.chat_archive import ChatArchive
+
+_FORMATS = {"markdown": "markdown", "md": "markdown", "json": "json", "html": "html"}
+_FORCE = "--force"
+
+
+class ChatFiles(ChatArchive):
+    """What can be done with chats and files."""
+
+    def command_export(self, argument: str) -> None:
+        """Write this chat to a file: a format, a path, both or neither."""
+        chat = self._session.chat
+        if chat is None:
+            self.prompt.say("This chat begins with its first question", "There is nothing yet")
+            return
+        words = commands.split_paths(argument)
+        force = _FORCE in words
+        words = [word for word in words if word != _FORCE]
+        chosen = _FORMATS.get(words[0].lower()) if words else None
+        paths = words[1:] if chosen else words
+        if len(paths) > 1:
+            self.prompt.say(
+                "A chat goes to one file", "Put quotes around a path with spaces", error=True
+            )
+            return
+        self.export_chat(chat.id, Path(paths[0] if paths else "."), chosen, overwrite=force)
+
+    def command_import(self, argument: str) -> None:
+        """Open a chat that was exported as JSON."""
+        path = Path(commands.split_paths(argument)[0])
+        self.change_chats(
+            lambda archive: archive.import_json(path),
+            f"Imported from {printable.line(str(path))}",
+            opens=True,
+        )
+
+    def on_chat_archive_exported(self, event: ChatArchive.Exported) -> None:
+        """Say where the file is."""
+        self.prompt.say(f"Saved as {printable.line(str(event.path))}")

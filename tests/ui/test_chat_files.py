@@ -1,0 +1,72 @@
+"""Chats saved and opened from the chat screen, whatever the disk does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import Gate, answer
+from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from vlmtui.errors import StorageError
+
+
+@pytest.mark.parametrize("size", [(60, 15), (160, 48)])
+async def test_a_chat_is_saved_and_opened_again(stage: Stage, size: tuple[int, int]) -> None:
+    stage.picture()
+    stage.engine.script(*answer("A **red**", " circle."))
+    async with stage.app().run_test(size=size) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "/export")
+        await until(pilot, lambda: "begins with its first question" in shown(pilot))
+        await say(pilot, "What is it? @scene.png")
+        await answered(pilot)
+        await say(pilot, "/export")
+        await until(pilot, lambda: "Saved as" in shown(pilot))
+        assert "A **red** circle." in (stage.folder / "what-is-it.md").read_text()
+        await say(pilot, "/export json 'my chat.json'")
+        await until(pilot, lambda: (stage.folder / "my chat.json").exists())
+        await say(pilot, "/export html page.html")
+        await until(pilot, lambda: (stage.folder / "page.html").exists())
+        before = screen.chat
+        await say(pilot, "/import 'my chat.json'")
+        await until(pilot, lambda: screen.chat is not None and screen.chat != before)
+        await until(pilot, lambda: "A red circle." in shown(pilot))
+    assert len(stage.store.listing.rows()) == 2
+
+
+async def test_what_is_there_is_replaced_only_by_force(stage: Stage) -> None:
+    path = stage.folder / "a.md"
+    path.write_text("precious")
+    async with stage.app().run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await say(pilot, "Hello")
+        await answered(pilot)
+        await say(pilot, "/export a.md")
+        await until(pilot, lambda: "There is already" in shown(pilot))
+        assert path.read_text() == "precious"
+        await say(pilot, "/export a.md --force")
+        await until(pilot, lambda: "Saved as" in shown(pilot))
+        assert "Hello" in path.read_text()
+
+
+async def test_an_answer_that_the_disk_refuses_can_be_saved_elsewhere(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+
+    def full(*_: object) -> None:
+        raise StorageError("The disk is full", "Make room")
+
+    stage.engine.script(*answer("Kept"), gate, *answer(" in memory"))
+    async with stage.app().run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await say(pilot, "Hello")
+        await until(pilot, lambda: "Kept" in shown(pilot))
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.store, "update_text", full)
+            gate.open()
+            await answered(pilot)
+            await say(pilot, "/export a.md")
+            await until(pilot, lambda: "Saved as" in shown(pilot))
+            assert "Kept in memory" in Path("a.md").read_text()
