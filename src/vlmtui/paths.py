@@ -54,6 +54,11 @@ def images_dir() -> Path:
     return data_dir() / "images"
 
 
+def models_dir() -> Path:
+    """Model files of our own; made by whoever puts one there."""
+    return data_dir() / "models"
+
+
 def engine_log_path() -> Path:
     """What llama.cpp prints."""
     return state_dir() / "engine.log"

@@ -93,6 +93,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mmproj: str | None = None
     """Path of the model's vision tower and projector, where it isn't found beside the model."""
 
+    model_dirs: list[str] = []
+    """Directories with models, searched with all below them besides our own and the stores of
+    Hugging Face, Ollama, LM Studio and llama.cpp; `~` is your home."""
+
     system: str = ""
     """System prompt of new conversations; empty for none."""
 

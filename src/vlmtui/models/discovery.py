@@ -1,0 +1,248 @@
+"""The models on this machine: found where they lie, each with its vision tower and a name.
+
+Headers are read, weights never. A file that can't be used is told with the reason, and stops
+nothing else from being found.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from vlmtui.models import projectors
+from vlmtui.models.facts import Facts, FactsCache
+from vlmtui.models.projectors import Candidate
+from vlmtui.models.stores import Source, StoredFile, stock
+
+_PART = re.compile(r"-00001-of-\d{5}$")
+_NAMELESS = re.compile(r"(ggml[-_.])?model(?P<rest>[-_.].*)?", re.IGNORECASE)
+"""File names that say nothing: ggml-model-Q4_K_M.gguf."""
+
+_GGUF = re.compile(r"[-_.]gguf$", re.IGNORECASE)
+
+
+class InstalledModel(msgspec.Struct, frozen=True):
+    """A model whose files are on this machine."""
+
+    name: str
+    """What it is called here; `library.resolve` finds it by this name."""
+
+    path: Path
+    """Absolute path of the language model; of a split one, its first part."""
+
+    mmproj: Path | None
+    """Absolute path of the vision tower and projector; None for a text-only model."""
+
+    source: Source = "file"
+    size_bytes: int = 0
+    """Of all its files, the tower included."""
+
+    architecture: str = ""
+    """As llama.cpp names it: "qwen2vl"."""
+
+    parameters: int = 0
+    """Of the language model."""
+
+    quantisation: str = ""
+    """What its weights are kept in: "Q4_K_M"."""
+
+    context: int = 0
+    """Tokens it was trained on; 0 where it doesn't say."""
+
+    title: str = ""
+    """What its makers called it."""
+
+    repository: str = ""
+    """"owner/name" on Hugging Face, where that is known."""
+
+    aliases: tuple[str, ...] = ()
+    """Other names that it goes by."""
+
+    towers: tuple[Path, ...] = ()
+    """Vision towers of which one is its own, where that can't be told; `mmproj` is None then."""
+
+    @property
+    def vision(self) -> bool:
+        """It sees pictures."""
+        return self.mmproj is not None
+
+
+class BrokenModel(msgspec.Struct, frozen=True):
+    """A file that looks like a model and can't be used."""
+
+    name: str
+    path: Path
+    source: Source
+    reason: str
+    hint: str
+    size_bytes: int = 0
+
+
+class Discovery(msgspec.Struct, frozen=True):
+    """What is on this machine."""
+
+    models: tuple[InstalledModel, ...]
+    broken: tuple[BrokenModel, ...] = ()
+    unreadable: tuple[Path, ...] = ()
+    """Directories and manifests that are there and can't be read."""
+
+
+Naming = Callable[[StoredFile], str]
+"""A better name for a file than its own; empty where there is none."""
+
+
+def discover(
+    directories: Sequence[str] = (),
+    added: Sequence[StoredFile] = (),
+    naming: Naming = lambda file: "",
+) -> Discovery:
+    """Find the models of this machine. Reads headers that it doesn't know yet; blocks.
+
+    Args:
+        directories: Where to look besides the usual places.
+        added: Files that the user told of; they go before what is found.
+        naming: Names for known files.
+    """
+    found = stock(directories)
+    cache = FactsCache()
+    survey = _Survey([*added, *found.files], cache, naming)
+    models = survey.models()
+    cache.save(forget=True)
+    return Discovery(tuple(models), tuple(survey.broken), tuple(found.unreadable))
+
+
+class _Survey:
+    """Sorts files into models, towers and broken ones."""
+
+    def __init__(self, files: Sequence[StoredFile], cache: FactsCache, naming: Naming) -> None:
+        self.broken: list[BrokenModel] = []
+        self._cache = cache
+        self._naming = naming
+        self._models: list[tuple[StoredFile, Facts]] = []
+        self._groups: dict[str, _Group] = {}
+        for file in files:
+            facts = cache.of(file.path)
+            group = self._groups.setdefault(file.group, _Group())
+            if facts.kind == "model":
+                self._models.append((file, facts))
+                group.models.append(Candidate(file.path, facts.width))
+            elif facts.kind == "tower":
+                group.towers.append(Candidate(file.path, facts.width))
+            elif facts.kind == "broken":
+                self._report(file, file.path, facts.reason, facts.hint)
+
+    def models(self) -> list[InstalledModel]:
+        """The models, each pair of files once, under names of their own."""
+        names = _Names()
+        unique: dict[tuple[str, str], InstalledModel] = {}
+        for file, facts in self._models:
+            model = self._model(file, facts)
+            files = (_identity(model.path), _identity(model.mmproj) if model.mmproj else "")
+            if same := unique.get(files):
+                unique[files] = msgspec.structs.replace(
+                    same, aliases=(*same.aliases, model.name, *model.aliases)
+                )
+            else:
+                unique[files] = msgspec.structs.replace(model, name=names.take(model, file))
+        return list(unique.values())
+
+    def _model(self, file: StoredFile, facts: Facts) -> InstalledModel:
+        mmproj, towers = self._tower(file, facts)
+        size = facts.size + (self._cache.of(mmproj).size if mmproj is not None else 0)
+        own = plain_name(file)
+        return InstalledModel(
+            name=self._naming(file) or own,
+            path=_absolute(file.path),
+            mmproj=_absolute(mmproj) if mmproj is not None else None,
+            source=file.source,
+            size_bytes=size,
+            architecture=facts.architecture,
+            parameters=facts.parameters,
+            quantisation=facts.quantisation,
+            context=facts.context,
+            title=facts.title,
+            repository=file.repository,
+            aliases=tuple(dict.fromkeys((own, text(_stem(file.path))))),
+            towers=tuple(map(_absolute, towers)),
+        )
+
+    def _tower(self, file: StoredFile, facts: Facts) -> tuple[Path | None, list[Path]]:
+        """The model's tower, or those that may be it."""
+        if file.mmproj is not None:
+            tower = self._cache.of(file.mmproj)
+            if tower.kind == "tower":
+                return file.mmproj, []
+            reason = tower.reason or f"{file.mmproj} is no vision tower (mmproj)"
+            self._report(file, file.mmproj, reason, tower.hint)
+            return None, []
+        group = self._groups[file.group]
+        model = Candidate(file.path, facts.width)
+        others = [other for other in group.models if other.path != file.path]
+        choice = projectors.choose(model, group.towers, others)
+        return (choice[0], []) if len(choice) == 1 else (None, choice)
+
+    def _report(self, file: StoredFile, path: Path, reason: str, hint: str) -> None:
+        size = self._cache.of(path).size
+        self.broken.append(BrokenModel(plain_name(file), path, file.source, reason, hint, size))
+
+
+class _Group:
+    def __init__(self) -> None:
+        self.models: list[Candidate] = []
+        self.towers: list[Candidate] = []
+
+
+class _Names:
+    """Gives each model a name that no other has."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = {"demo"}
+
+    def take(self, model: InstalledModel, file: StoredFile) -> str:
+        """The model's own name, or where that is taken, the name with where it lies."""
+        for name in self._proposals(model, file):
+            if name.lower() not in self._taken:
+                self._taken.add(name.lower())
+                return name
+        raise AssertionError("the proposals never end")
+
+    def _proposals(self, model: InstalledModel, file: StoredFile) -> Iterator[str]:
+        yield model.name
+        yield f"{model.name}@{model.source}"
+        yield f"{model.name}@{text(model.path.parent.name)}"
+        number = 2
+        while True:
+            yield f"{model.name}@{number}"
+            number += 1
+
+
+def plain_name(file: StoredFile) -> str:
+    """What a file is called: by its store, by its own name, or by its repository or directory."""
+    name = text(file.name or _stem(file.path))
+    nameless = _NAMELESS.fullmatch(name)
+    if nameless is None or file.source in ("added", "ollama"):
+        return name
+    within = file.repository.rpartition("/")[2] or text(file.path.parent.name)
+    return _GGUF.sub("", within) + (nameless["rest"] or "")
+
+
+def text(name: str) -> str:
+    """A file's name as text; bytes of it that are none become U+FFFD."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _stem(path: Path) -> str:
+    return _PART.sub("", path.stem)
+
+
+def _absolute(path: Path) -> Path:
+    """Not resolved: a store's links have names that tell something."""
+    return Path(os.path.abspath(path))
+
+
+def _identity(path: Path) -> str:
+    return os.path.realpath(path)

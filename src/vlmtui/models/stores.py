@@ -1,0 +1,228 @@
+"""Where model files lie on this machine: our own directories, and the stores of other programs.
+
+Only names and links are read here, never the files themselves; nothing is copied or changed. The
+layouts are those of huggingface_hub's cache, LM Studio, and llama.cpp's `-hf` downloads; Ollama's
+is in a module of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from vlmtui import paths
+from vlmtui.errors import StorageError
+from vlmtui.models import ollama
+
+Source = Literal[
+    "demo", "added", "own", "directory", "huggingface", "lm-studio", "llama.cpp", "ollama", "file"
+]
+"""Who keeps a model: it comes with vlmtui; `models add` told of it; our own directory; one of
+`model_dirs` in the settings; another program; nobody, it was named by its path."""
+
+_DEEPEST = 8
+"""Directories below a root that are looked into."""
+
+_LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
+_MANIFEST = re.compile(r"manifest=([^=]+)=([^=]+)=.*\.json")
+
+
+class StoredFile(msgspec.Struct, frozen=True):
+    """A GGUF file in a store; of a split model, the first part."""
+
+    path: Path
+    source: Source
+    group: str
+    """Files with the same group were published together or lie together."""
+
+    repository: str = ""
+    """"owner/name" on Hugging Face, where the store tells."""
+
+    name: str = ""
+    """What the store calls the model; empty where it knows only files."""
+
+    mmproj: Path | None = None
+    """The projector that the store itself names."""
+
+
+class Stock(msgspec.Struct):
+    """All that was found."""
+
+    files: list[StoredFile] = []
+    unreadable: list[Path] = []
+    """Directories and manifests that are there and can't be read."""
+
+
+def stock(directories: Sequence[str] = ()) -> Stock:
+    """Look into all stores.
+
+    Args:
+        directories: Further ones of the user's, with everything below them; `~` is expanded.
+    """
+    found = Stock()
+    with suppress(StorageError):
+        _add_tree(found, paths.models_dir(), "own")
+    for directory in directories:
+        _add_tree(found, Path(directory).expanduser(), "directory")
+    _add_hugging_face(found, hugging_face_cache())
+    for place in _homes(".lmstudio/models", ".cache/lm-studio/models"):
+        _add_tree(found, place, "lm-studio")
+    _add_llama_cpp(found, _llama_cpp_cache())
+    for store in ollama.stores():
+        _add_ollama(found, store)
+    return found
+
+
+def hugging_face_cache() -> Path:
+    """The cache that huggingface_hub and everything built on it share."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if place := os.environ.get(variable):
+            return Path(place).expanduser()
+    if home := os.environ.get("HF_HOME"):
+        return Path(home).expanduser() / "hub"
+    return _user_cache() / "huggingface" / "hub"
+
+
+def _llama_cpp_cache() -> Path:
+    place = os.environ.get("LLAMA_CACHE")
+    return Path(place).expanduser() if place else _user_cache() / "llama.cpp"
+
+
+def _user_cache() -> Path:
+    place = os.environ.get("XDG_CACHE_HOME")
+    return Path(place) if place else Path("~/.cache").expanduser()
+
+
+def _homes(*places: str) -> list[Path]:
+    return [Path("~", place).expanduser() for place in places]
+
+
+def _add_tree(found: Stock, root: Path, source: Source) -> None:
+    for path in _ggufs(found, root):
+        inner = path.parent.relative_to(root).parts
+        repository = "/".join(inner[:2]) if source == "lm-studio" and len(inner) >= 2 else ""
+        found.files.append(StoredFile(path, source, str(path.parent), repository))
+
+
+def _add_hugging_face(found: Stock, cache: Path) -> None:
+    for repository in _entries(found, cache):
+        if not repository.name.startswith("models--"):
+            continue
+        name = repository.name.removeprefix("models--").replace("--", "/")
+        seen: set[Path] = set()
+        for snapshot in _snapshots(found, repository):
+            for path in _ggufs(found, snapshot):
+                inner = path.relative_to(snapshot)
+                if inner not in seen:  # the same file of an older revision
+                    seen.add(inner)
+                    found.files.append(StoredFile(path, "huggingface", str(repository), name))
+
+
+def _snapshots(found: Stock, repository: Path) -> list[Path]:
+    """The revisions of a repository: what `main` is, then the newest first."""
+    main = ""
+    with suppress(OSError, UnicodeDecodeError):
+        main = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+    revisions = _entries(found, repository / "snapshots")
+    return sorted(revisions, key=lambda path: (path.name != main, -_modified(path)))
+
+
+def _add_llama_cpp(found: Stock, cache: Path) -> None:
+    """All its files lie in one directory: `OWNER_NAME_FILE.gguf`, and manifests that name both."""
+    names = [path.name for path in _entries(found, cache)]
+    repositories = {
+        f"{manifest[1]}_{manifest[2]}_": f"{manifest[1]}/{manifest[2]}"
+        for name in names
+        if (manifest := _MANIFEST.fullmatch(name))
+    }
+    for name in names:
+        if not _is_first_part(name):
+            continue
+        known = [prefix for prefix in repositories if name.startswith(prefix)]
+        prefix = max(known, key=len) if known else _guessed_prefix(name)
+        group = str(cache / prefix) if prefix else str(cache)
+        repository = repositories.get(prefix, "")
+        stem = Path(name.removeprefix(prefix)).stem
+        found.files.append(StoredFile(cache / name, "llama.cpp", group, repository, stem))
+
+
+def _guessed_prefix(name: str) -> str:
+    """Owner and repository in a file's name without a manifest: most end in `-GGUF`."""
+    match = re.match(r"[^_]+_.+?[-_.]gguf_", name, re.IGNORECASE)
+    return match[0] if match else ""
+
+
+def _add_ollama(found: Stock, store: Path) -> None:
+    models, unreadable = ollama.read(store)
+    found.unreadable += unreadable
+    for model in models:
+        found.files.append(
+            StoredFile(
+                model.path, "ollama", f"ollama:{model.name}", name=model.name, mmproj=model.mmproj
+            )
+        )
+
+
+def _ggufs(found: Stock, root: Path) -> Iterator[Path]:
+    """GGUF files below a directory, by name; links are followed, each directory visited once."""
+    visited: set[tuple[int, int]] = set()
+
+    def below(directory: Path, depth: int) -> Iterator[Path]:
+        try:
+            status = directory.stat()
+        except OSError:
+            return
+        if (status.st_dev, status.st_ino) in visited or depth > _DEEPEST:
+            return
+        visited.add((status.st_dev, status.st_ino))
+        folders = []
+        for entry in _scan(found, directory):
+            if _is_first_part(entry.name):
+                yield directory / entry.name
+            elif _is_directory(entry):
+                folders.append(directory / entry.name)
+        for folder in folders:
+            yield from below(folder, depth + 1)
+
+    return below(root, 0)
+
+
+def _is_first_part(name: str) -> bool:
+    return (
+        name.lower().endswith(".gguf") and not name.startswith(".") and not _LATER_PART.search(name)
+    )
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.name.startswith(".") and entry.is_dir()
+    except OSError:
+        return False
+
+
+def _entries(found: Stock, directory: Path) -> list[Path]:
+    return [directory / entry.name for entry in _scan(found, directory)]
+
+
+def _scan(found: Stock, directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        found.unreadable.append(directory)
+        return []
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
