@@ -93,7 +93,7 @@ async def test_the_palette_does_what_is_chosen(stage: Stage) -> None:
         await say(pilot, "go")
         await answered(pilot)
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: "Ctrl+Q" in shown(pilot))  # its key beside it
+        await until(pilot, lambda: "Ctrl+O" in shown(pilot))  # a key beside its command
         await type_text(pilot, "new")
         await pilot.press("enter")
         await until(pilot, lambda: not pilot.app.screen.query("Question"))
