@@ -52,6 +52,7 @@ async def test_chats_that_cannot_be_opened_leave_one_that_is_not_saved(
             await say(pilot, "Hello")
             await answered(pilot)
             assert "tok/s" in shown(pilot)
+            assert "not saved" in shown(pilot)  # it stays in sight
             await say(pilot, "/new")
             await until(pilot, lambda: "Hello" not in shown(pilot))
             assert "not saved" not in shown(pilot)  # told once

@@ -5,6 +5,7 @@ Knows nothing of keys; what the reader does with messages is in `transcript`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -168,9 +169,14 @@ class Conversation(Column):
         return [entry for entry in self.entries if isinstance(entry, MessageEntry)]
 
     async def _branch(self, stored: StoredMessage) -> None:
-        """Take away what stood after the message that a new one follows."""
+        """Take away what stood after the message that a new one follows.
+
+        What was told before the first message stays above it: that nothing is saved, for example.
+        """
         if stored.parent_id is None:
-            await self.put([])
+            await self.put(
+                itertools.takewhile(lambda e: not isinstance(e, MessageEntry), self.entries)
+            )
         elif (parent := self.entry(stored.parent_id)) is not None:
             await self._drop_after(parent)
 
