@@ -162,3 +162,41 @@ def test_help_lies_over_the_chat(stage: Stage, snap_compare: Any) -> None:
         await until(pilot, lambda: "Type to search" in shown(pilot))
 
     assert snap_compare(stage.app(), terminal_size=NARROW, run_before=scene)
+
+
+@SIZES
+def test_the_message_under_the_cursor_has_its_actions_below(
+    stage: Stage, snap_compare: Any, size: tuple[int, int]
+) -> None:
+    stage.engine.script(*answer(TEXT))
+    stage.engine.script(*answer("A second opinion: a red circle, and a green square."))
+
+    async def scene(pilot: Pilot[int]) -> None:
+        await _settle(pilot)
+        await _ask(pilot, "What do you see?")
+        await pilot.press("alt+up", "r")
+        await until(pilot, lambda: "A second opinion" in shown(pilot))
+        await answered(pilot)
+        await pilot.press("left")
+        await until(pilot, lambda: "1/2" in shown(pilot) and "shapes" in shown(pilot))
+        await answered(pilot)
+
+    assert snap_compare(stage.app(), terminal_size=size, run_before=scene)
+
+
+@SIZES
+def test_a_rule_marks_where_the_model_changed(
+    stage: Stage, snap_compare: Any, size: tuple[int, int]
+) -> None:
+    session = stage.session()
+    list(session.send("What do you see?"))
+    question, first = session.transcript()
+    assert session.chat is not None
+    again = stage.store.add(session.chat.id, first.id, question.message)
+    stage.store.add(session.chat.id, again.id, first.message, "qwen2-vl-2b", "complete")
+
+    async def scene(pilot: Pilot[int]) -> None:
+        await _settle(pilot)
+        await until(pilot, lambda: "qwen2-vl-2b ─" in shown(pilot))
+
+    assert snap_compare(stage.app(continue_last=True), terminal_size=size, run_before=scene)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.pilot import Pilot
 
 from tests.ui.conftest import WidgetHost, shown, until
 from vlmtui.messages import Message, assistant, user
 from vlmtui.storage.records import StoredMessage
+from vlmtui.ui import marks
 from vlmtui.ui.widgets.transcript import Transcript
 
 SIZE = (60, 20)
@@ -141,3 +143,22 @@ async def test_an_answer_that_goes_on_stands_in_its_place() -> None:
         assert "It is a circle." in shown(pilot)
         assert "Something" not in shown(pilot)
         assert len(transcript.messages()) == 2
+
+
+async def test_a_message_that_was_searched_for_is_brought_into_view_with_its_words_marked() -> None:
+    async with Host().run_test(size=SIZE) as pilot:
+        transcript = pilot.app.query_one(Transcript)
+        messages = thread(300)
+        messages[99] = stored(100, assistant("padding\n\n" * 60 + "here is the *needle* at last"))
+        await transcript.show(messages)
+        assert await transcript.goto(100, ["need"])
+        await until(pilot, lambda: "here is the needle at last" in shown(pilot))
+        assert await transcript.goto(7, ["words"])
+        await until(pilot, lambda: "message 7:" in shown(pilot))
+        assert not await transcript.goto(9_999)
+
+
+def test_marks_stand_on_beginnings_of_words_whatever_their_case() -> None:
+    found = marks.pattern(["nee", "(x"])
+    marked = marks.marked(Content("Needle, kneel, need (x)"), found)
+    assert [marked.plain[span.start : span.end] for span in marked.spans] == ["Needle", "need"]

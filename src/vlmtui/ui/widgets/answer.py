@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
@@ -62,6 +62,15 @@ class Answer(MessageBlock):
     def text(self) -> str:
         """What it shows, as markdown."""
         return self._view.source
+
+    def mark(self, words: Sequence[str]) -> None:
+        """Mark words in it."""
+        self._view.mark(words)
+
+    def first_mark(self) -> int | None:
+        """The row with the first marked word."""
+        row = self._view.first_mark()
+        return None if row is None else row + 1  # below the name
 
     def append(self, text: str) -> None:
         """Add what has arrived."""

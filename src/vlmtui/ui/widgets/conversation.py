@@ -48,6 +48,7 @@ class Conversation(Column):
         self._news = News()
         self._costs: dict[str, Cost] = {}
         self._live: MessageEntry | None = None
+        self._sought: MessageEntry | None = None
 
     def compose(self) -> ComposeResult:
         """The welcome, shown while there is nothing else."""
@@ -92,6 +93,37 @@ class Conversation(Column):
             yield known if known and known.stored == stored else self._entry(stored)
             if stored.status == "failed":
                 yield NoticeEntry(stored.error or "The answer failed", error=True)
+
+    async def goto(self, message_id: int, words: Sequence[str] = ()) -> bool:
+        """Scroll to a message and mark words in it, until others are marked.
+
+        Args:
+            message_id: A message of this conversation.
+            words: Beginnings of words; the first that is found is scrolled to.
+
+        Returns:
+            False where there is no such message.
+        """
+        entry = self.entry(message_id)
+        if entry is None:
+            return False
+        for other in self.messages():
+            if other.words and other is not entry:
+                other.mark(())
+        self._sought = entry if words else None
+        await self.bring(entry, 1)
+        entry.mark(words)
+        return True
+
+    def _show_mark(self) -> None:
+        """Scroll on where the first marked word is below the view, once that is laid out."""
+        entry, page = self._sought, self.container_size.height
+        row = entry.first_mark() if entry is not None else None
+        if entry is None or row is None or entry not in self.entries:
+            return
+        self._sought = None
+        if row + 2 > page:
+            self.scroll_to(y=self.top_of(entry) + row - page // 3, animate=False)
 
     async def ask(self, stored: StoredMessage) -> None:
         """Add a question after the message that it follows, and go to the end."""
@@ -195,6 +227,8 @@ class Conversation(Column):
             self._news.tell(False)
         elif self.end > end and self._live is not None:
             self._news.tell(self.end > self.scroll_offset.y + size.height)
+        if self._sought is not None:
+            self.call_later(self._show_mark)
         return [*placed, self._news.placement(size)]
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -5,7 +5,7 @@ They hold what their widgets are made from, since these come and go with the vie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
@@ -27,11 +27,13 @@ class MessageEntry(Entry):
 
     Attributes:
         stored: The message; while it is being written, as it was when that began.
+        words: Beginnings of words that are marked in it.
     """
 
     def __init__(self, stored: StoredMessage, costs: Mapping[str, Cost]) -> None:
         super().__init__(self._build, self._rows)
         self.stored = stored
+        self.words: tuple[str, ...] = ()
         self._costs = costs
 
     @property
@@ -40,7 +42,22 @@ class MessageEntry(Entry):
         widget = self.widget
         return widget.text if isinstance(widget, Answer) else self.stored.message.text
 
+    def mark(self, words: Sequence[str]) -> None:
+        """Mark words in it, now and whenever its widget is made again."""
+        self.words = tuple(words)
+        if isinstance(self.widget, Question | Answer):
+            self.widget.mark(self.words)
+
+    def first_mark(self) -> int | None:
+        """The row of the message with the first marked word, if its widget is there."""
+        return self.widget.first_mark() if isinstance(self.widget, Question | Answer) else None
+
     def _build(self) -> Question | Answer:
+        widget = self._message()
+        widget.mark(self.words)
+        return widget
+
+    def _message(self) -> Question | Answer:
         stored = self.stored
         place = f"{stored.sibling}/{stored.siblings}" if stored.siblings > 1 else ""
         if stored.message.role is Role.USER:

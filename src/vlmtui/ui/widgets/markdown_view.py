@@ -6,6 +6,8 @@ every line that is already there costs something at each addition.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -18,7 +20,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from vlmtui.ui import units
+from vlmtui.ui import marks, units
 from vlmtui.ui.code_blocks import has_code
 from vlmtui.ui.estimates import wrapped_rows
 
@@ -60,6 +62,20 @@ class MarkdownView(Widget):
         self._lines: list[Content] = []
         self._width = 0
         self._strips: dict[int, Strip] = {}
+        self._marks: re.Pattern[str] | None = None
+
+    def mark(self, words: Sequence[str]) -> None:
+        """Mark words in the text."""
+        self._marks = marks.pattern(words)
+        self._strips.clear()
+        self.refresh()
+
+    def first_mark(self) -> int | None:
+        """The first line with a marked word."""
+        found = self._marks
+        if found is None:
+            return None
+        return next((y for y, line in enumerate(self._lines) if found.search(line.plain)), None)
 
     @property
     def source(self) -> str:
@@ -179,7 +195,7 @@ class MarkdownView(Widget):
         width = self.size.width
         if y >= len(self._lines):
             return Strip.blank(width, style.rich_style)
-        line = self._lines[y]
+        line = marks.marked(self._lines[y], self._marks)
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
             start, end = span

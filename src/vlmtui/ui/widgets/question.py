@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -10,8 +11,9 @@ from textual.widgets import Static
 
 from vlmtui import printable
 from vlmtui.messages import Message, readable
-from vlmtui.ui import units
+from vlmtui.ui import marks, units
 from vlmtui.ui.costs import Cost
+from vlmtui.ui.estimates import wrapped_rows
 from vlmtui.ui.widgets.gallery import Gallery
 from vlmtui.ui.widgets.message_block import MessageBlock, speaker
 
@@ -45,6 +47,9 @@ class Question(MessageBlock):
         super().__init__()
         self._version = version
         self._message = message
+        self._shown = Content("")
+        self._text: Static | None = None
+        self._marks: re.Pattern[str] | None = None
         self._costs = costs
 
     def compose(self) -> ComposeResult:
@@ -53,7 +58,23 @@ class Question(MessageBlock):
         if images := self._message.images:
             yield Gallery(images, self._costs)
         if text := readable(self._message):
-            yield Static(_shown(text), classes="text")
+            self._shown = _shown(text)
+            self._text = Static(marks.marked(self._shown, self._marks), classes="text")
+            yield self._text
+
+    def mark(self, words: Sequence[str]) -> None:
+        """Mark words in it."""
+        self._marks = marks.pattern(words)
+        if self._text is not None:
+            self._text.update(marks.marked(self._shown, self._marks))
+
+    def first_mark(self) -> int | None:
+        """The row with the first marked word; about, where lines are wrapped."""
+        match = self._marks.search(self._shown.plain) if self._marks is not None else None
+        if match is None or self._text is None:
+            return None
+        before = wrapped_rows(self._shown.plain[: match.start()], max(self._text.size.width, 1))
+        return self._text.region.y - self.region.y + before - 1
 
 
 def _shown(text: str) -> Content:
