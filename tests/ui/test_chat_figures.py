@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
 from vlmtui.engine.base import Delta, Encoded, Trimmed
+from vlmtui.ui import overlay
+from vlmtui.ui.widgets.picture import Picture
 
 SIZE = (90, 40)
 
@@ -46,3 +51,26 @@ async def test_a_picture_that_left_the_context_is_named_and_marked(stage: Stage)
         await pilot.press("ctrl+home")
         await until(pilot, lambda: "a[1].png 400×200" in " ".join(shown(pilot).split()))
         assert shown(pilot).count("no longer seen by the model") == 1
+
+
+async def test_figures_that_change_redraw_no_picture(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.picture("a.png", (400, 300))
+    stage.engine.script(*answer("Yes."))
+    async with stage.app().run_test(size=(130, 40)) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "@a.png What?")
+        await answered(pilot)
+        await until(pilot, lambda: "▄" in shown(pilot))
+        screen.snapshot = SNAPSHOT  # the first one needs room for its rows
+        await until(pilot, lambda: "312 MB" in shown(pilot))
+        pictures = [picture.region for picture in screen.query(Picture)]
+        assert len(pictures) == 2
+        updates: list[object] = []
+        monkeypatch.setattr(pilot.app, "_display", lambda _, update: updates.append(update))
+        screen.snapshot = msgspec.structs.replace(SNAPSHOT, engine_rss_bytes=313_000_000)
+        screen.figures = msgspec.structs.replace(screen.figures, generated=4321)
+        await until(pilot, lambda: "313 MB" in shown(pilot) and "4,321" in shown(pilot))
+        assert updates
+        assert not any(overlay._touches(update, at) for update in updates for at in pictures)

@@ -90,7 +90,7 @@ class ChatScreen(
         Binding("escape", "stop", "Stop the answer", id="chat.stop"),
     ]
 
-    sample: reactive[Path | None] = reactive[Path | None](None)
+    sample: reactive[Path | None] = reactive[Path | None](None, repaint=False)
 
     def __init__(
         self,

@@ -49,12 +49,13 @@ _DOING = {
 class ChatTurns(ChatWork):
     """A screen with a transcript and a prompt, on which turns happen."""
 
-    figures: reactive[Figures] = reactive(Figures())
-    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
-    chat: reactive[Chat | None] = reactive[Chat | None](None)
+    # a screen that repaints itself repaints everything, pictures included
+    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, repaint=False)
+    chat: reactive[Chat | None] = reactive[Chat | None](None, repaint=False)
     """The chat that is open, once it is on disk."""
 
-    image: reactive[ImagePart | None] = reactive[ImagePart | None](None)
+    image: reactive[ImagePart | None] = reactive[ImagePart | None](None, repaint=False)
     """What the side pane shows: attached last, or else shown last in the chat."""
 
     def __init__(self, open_session: OpenSession, *, model: str, log: Path | None) -> None:

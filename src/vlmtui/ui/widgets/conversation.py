@@ -40,8 +40,8 @@ class Conversation(Column):
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures())
-    sample: reactive[Path | None] = reactive[Path | None](None)
+    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    sample: reactive[Path | None] = reactive[Path | None](None, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()

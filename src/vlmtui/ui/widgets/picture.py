@@ -197,7 +197,11 @@ class Picture(Widget):
         if self.graphics.kind is Kind.NONE:
             return (min(columns, len(_CARD)), 1)
         rows = self.max_rows or min(max(viewport.height * 2 // 5, 4), _MOST_ROWS)
-        part = self.part
+        part, (wide, high) = self.part, self.graphics.cell
+        if self.graphics.kind is Kind.SIXEL:
+            # rather smaller than in half blocks
+            columns = min(columns, self.graphics.largest[0] // wide)
+            rows = min(rows, self.graphics.largest[1] // high)
         return pictures.fit(part.width, part.height, columns, rows, self.graphics.cell)
 
     # ------------------------------------------------------------------ drawing

@@ -78,9 +78,9 @@ class SidePane(VerticalScroll):
         Binding("escape", "screen.leave_pane", "Back", id="side.leave"),
     ]
 
-    image: reactive[ImagePart | None] = reactive[ImagePart | None](None)
-    figures: reactive[Figures] = reactive(Figures())
-    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
+    image: reactive[ImagePart | None] = reactive[ImagePart | None](None, repaint=False)
+    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, repaint=False)
 
     def compose(self) -> ComposeResult:
         """One below the other."""
