@@ -139,9 +139,9 @@ async def test_a_deleted_chat_comes_back(stage: Stage) -> None:
         assert "“pears” deleted" in shown(pilot)
         await pilot.press("d")
         await until(pilot, lambda: "No chats yet" in shown(pilot))
-        screen_of(pilot).restore_chat()
+        await pilot.press("u")
         await until(pilot, lambda: titles(pilot) == ["apples"])
-        screen_of(pilot).restore_chat()
+        await say(pilot, "/undo")
         await until(pilot, lambda: titles(pilot) == ["pears", "apples"])
 
 
@@ -176,6 +176,16 @@ async def test_a_chat_is_copied(stage: Stage) -> None:
         await open_list(pilot)
         await pilot.press("c")
         await until(pilot, lambda: titles(pilot) == ["apples (copy)", "apples"])
+
+
+async def test_a_chat_is_exported_into_the_working_directory(stage: Stage) -> None:
+    seed(stage, "apples", "pears")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        await open_list(pilot)
+        await pilot.press("down", "x")
+        await until(pilot, lambda: "Saved as" in shown(pilot))
+        (path,) = stage.folder.glob("*.md")
+        assert "Answer about apples" in path.read_text()
 
 
 async def test_typing_filters_and_escape_shows_all_again(stage: Stage) -> None:

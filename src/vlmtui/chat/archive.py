@@ -62,9 +62,9 @@ class Archive:
         """A chat by its number, also one that is deleted and can be restored."""
         return self._store.get(chat_id)
 
-    def thread(self, chat_id: int) -> list[StoredMessage]:
-        """The branch of a chat that is shown."""
-        return self._store.thread(chat_id)
+    def thread(self, chat_id: int, message_id: int | None = None) -> list[StoredMessage]:
+        """The messages of a chat up to one of them, or the branch that is shown."""
+        return self._store.thread(chat_id, message_id)
 
     def deleted(self) -> list[Chat]:
         """The chats that can be restored, the one that was deleted last first."""

@@ -60,6 +60,7 @@ SPECS = (
     # chats
     Spec("new", "", "begin a new chat", idle=True),
     Spec("chats", "", "show the list of chats", binding="panes.chats"),
+    Spec("search", "[TEXT]", "search in all chats", binding="chat.search"),
     Spec("open", "TITLE", "open the newest chat with these words in its title", example="receipt"),
     Spec("rename", "TITLE", "give this chat another title", example="Shapes and colours"),
     Spec("pin", "", "put this chat above the others, or back among them"),

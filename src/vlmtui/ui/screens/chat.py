@@ -1,8 +1,7 @@
 """The chat screen: its panes, and what happens when something is typed.
 
-What can be done on it is in a module each: `chat_pictures`, `chat_figures`, `chat_messages`,
-`chat_list`, `chat_panes`. A slash command `/name` is a method `command_name` of one of them, which
-gets the rest of the line.
+What can be done on it is in a module each, `chat_<topic>`. A slash command `/name` is a method
+`command_name` of one of them, which gets the rest of the line.
 """
 
 from __future__ import annotations
@@ -25,10 +24,9 @@ from vlmtui.ui.screens.chat_fetch import Wanted
 from vlmtui.ui.screens.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat_files import ChatFiles
 from vlmtui.ui.screens.chat_hardware import ChatHardware
-from vlmtui.ui.screens.chat_list import ChatList
 from vlmtui.ui.screens.chat_messages import ChatMessages
-from vlmtui.ui.screens.chat_panes import ChatPanes
 from vlmtui.ui.screens.chat_pictures import ChatPictures
+from vlmtui.ui.screens.chat_search import ChatSearch
 from vlmtui.ui.screens.chat_settings import ChatSettings
 from vlmtui.ui.screens.chat_writing import ChatWriting
 from vlmtui.ui.widgets.heading import Heading
@@ -47,10 +45,9 @@ class ChatScreen(
     ChatHardware,
     ChatFigures,
     ChatMessages,
-    ChatFiles,
-    ChatList,
-    ChatPanes,
     ChatSettings,
+    ChatFiles,
+    ChatSearch,
 ):
     """The screen that vlmtui opens."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import printable
@@ -24,8 +25,6 @@ _TITLE = 40
 
 class ChatList(ChatArchive, ChatPanes):
     """What can be done with whole chats."""
-
-    _deleted_chats: tuple[Chat, ...] = ()
 
     # ------------------------------------------------------------------ shown
 
@@ -56,6 +55,9 @@ class ChatList(ChatArchive, ChatPanes):
         self.prompt.draft = event.draft
         self._choose_image()
         self.prompt.say()
+        if event.message_id is not None:
+            await self.transcript.put_cursor(event.message_id)
+            self.transcript.focus()
 
     def watch_chat(self, before: Chat | None, chat: Chat | None) -> None:
         """Mark the chat that is open in the list."""
@@ -122,11 +124,12 @@ class ChatList(ChatArchive, ChatPanes):
                 self.prompt.focus_composer()
                 self.command_new("")
         elif event.action == "undo":
-            self.restore_chat()
+            self.undo_deletion()
         elif event.row is not None:
-            self._do(event.action, event.row.chat)
+            self.do_with_chat(event.action, event.row.chat)
 
-    def _do(self, action: str, chat: Chat) -> None:
+    def do_with_chat(self, action: str, chat: Chat) -> None:
+        """Do something with any chat: open, pin, delete, export or duplicate it."""
         match action:
             case "open":
                 self.go_to_chat(chat.id)
@@ -136,6 +139,8 @@ class ChatList(ChatArchive, ChatPanes):
                 self.delete_chat(chat)
             case "export":
                 self.export_chat(chat.id, Path("."), "markdown")
+            case "export":
+                self.export_chat(chat.id, Path(), "markdown")
             case "duplicate":
                 self.change_chats(lambda archive: archive.duplicate(chat.id), _told(chat, "copied"))
 
@@ -168,7 +173,7 @@ class ChatList(ChatArchive, ChatPanes):
         is_open = self.chat is not None and self.chat.id == chat.id
         if is_open and not self._is_idle():
             return
-        self._deleted_chats = (*self._deleted_chats, chat)
+        self.offer_undo(lambda: self._restore_chat(chat))
         if is_open:
             self.restore(new=True)
 
@@ -177,14 +182,7 @@ class ChatList(ChatArchive, ChatPanes):
 
         self.change_chats(delete, _told(chat, "deleted"), "/undo brings it back")
 
-    def restore_chat(self) -> None:
-        """Bring back the chat that was deleted last."""
-        if not self._deleted_chats:
-            self.prompt.say("No chat was deleted since vlmtui began")
-            return
-        *left, chat = self._deleted_chats
-        self._deleted_chats = tuple(left)
-
+    def _restore_chat(self, chat: Chat) -> None:
         def restore(archive: Archive) -> None:
             archive.restore(chat.id)
 
@@ -203,7 +201,7 @@ class ChatList(ChatArchive, ChatPanes):
 
         self.change_chats(rename, "Renamed")
 
-    def _open_one(self) -> Chat | None:
+    def open_one(self) -> Chat | None:
         """The chat that is open; says so where there is none."""
         if self.chat is None:
             self.prompt.say("This chat begins with its first question", "There is nothing yet")
@@ -221,22 +219,22 @@ class ChatList(ChatArchive, ChatPanes):
 
     def command_rename(self, argument: str) -> None:
         """Give this chat another title."""
-        if (chat := self._open_one()) is not None:
+        if (chat := self.open_one()) is not None:
             self._rename(chat, argument)
 
     def command_pin(self, _: str) -> None:
         """Put this chat above the others, or back among them."""
-        if (chat := self._open_one()) is not None:
+        if (chat := self.open_one()) is not None:
             self._pin(chat)
 
     def command_trash(self, _: str) -> None:
         """Delete this chat."""
-        if (chat := self._open_one()) is not None:
+        if (chat := self.open_one()) is not None:
             self.delete_chat(chat)
 
     def command_duplicate(self, _: str) -> None:
         """Go on in a copy of this chat."""
-        if (chat := self._open_one()) is not None:
+        if (chat := self.open_one()) is not None:
             told = _told(chat, "copied; this is the copy")
             self.change_chats(lambda archive: archive.duplicate(chat.id), told, opens=True)
 

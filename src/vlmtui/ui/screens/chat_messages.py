@@ -22,7 +22,6 @@ class ChatMessages(ChatReading):
 
     _edited: StoredMessage | None = None
     _set_aside = ""
-    _deleted: tuple[int, ...] = ()
 
     class BranchShown(Message):
         """Another branch of the chat is to be shown."""
@@ -189,16 +188,11 @@ class ChatMessages(ChatReading):
 
     def command_undo(self, _: str) -> None:
         """Bring back what was deleted last."""
-        if not self._deleted:
-            self.prompt.say("Nothing was deleted here since vlmtui began")
-        elif self._turn:
-            self.prompt.say("An answer is on its way", "Esc stops it")
-        else:
-            self._restore_message(self._deleted[-1])
+        self.undo_deletion()
 
     @on(Transcript.UndoWanted)
     def _undo_wanted(self) -> None:
-        self.command_undo("")
+        self.undo_deletion()
 
     @work(thread=True, exclusive=True, group="branch", exit_on_error=False)
     def _delete(self, message_id: int) -> None:
@@ -239,10 +233,10 @@ class ChatMessages(ChatReading):
         self._last_in_chat = pictures[-1] if pictures else None
         self._choose_image()
         if event.deleted is not None:
-            self._deleted = (*self._deleted, event.deleted)
+            deleted = event.deleted
+            self.offer_undo(lambda: self._restore_message(deleted))
             self.prompt.say("Deleted, with all that followed", "/undo brings it back")
         else:
-            self._deleted = tuple(other for other in self._deleted if other != event.cursor)
             self.prompt.say()
 
     @on(BranchFailed)

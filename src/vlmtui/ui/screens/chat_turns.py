@@ -6,6 +6,7 @@ The widgets are those of `chat`; the threads behind it are those of `chat_work`.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,8 @@ class ChatTurns(ChatWork):
     image: reactive[ImagePart | None] = reactive[ImagePart | None](None, repaint=False)
     """What the side pane shows: attached last, or else shown last in the chat."""
 
+    _undo: tuple[Callable[[], object], ...] = ()
+
     def __init__(self, open_session: OpenSession, *, model: str, log: Path | None) -> None:
         """Make the screen.
 
@@ -91,6 +94,23 @@ class ChatTurns(ChatWork):
     def images(self) -> tuple[ImagePart, ...]:
         """Attached to the next message: what stands in the composer."""
         return self.prompt.images
+
+    # ------------------------------------------------------------------ deleted, and brought back
+
+    def offer_undo(self, undo: Callable[[], object]) -> None:
+        """Something was deleted; `undo` brings it back."""
+        self._undo = (*self._undo, undo)
+
+    def undo_deletion(self) -> None:
+        """Bring back what was deleted last, whatever it was."""
+        if self._turn:
+            self.prompt.say("An answer is on its way", "Esc stops it")
+        elif not self._undo:
+            self.prompt.say("Nothing was deleted since vlmtui began")
+        else:
+            *others, undo = self._undo
+            self._undo = tuple(others)
+            undo()
 
     def _choose_image(self) -> None:
         self.image = self.images[-1] if self.images else self._last_in_chat

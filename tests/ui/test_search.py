@@ -1,0 +1,179 @@
+"""Search in all chats: found while one types, marked, and gone to."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.fakes import Gate, answer
+from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from vlmtui.errors import StorageError
+from vlmtui.messages import assistant, user
+from vlmtui.ui.screens.search import SearchScreen
+from vlmtui.ui.widgets.composer import Composer
+
+WIDE = (120, 36)
+NARROW = (80, 24)
+SIZES = pytest.mark.parametrize("size", [WIDE, NARROW, (60, 15)])
+
+
+def seed(stage: Stage, title: str, *texts: str) -> list[int]:
+    """A chat of questions and answers in turn; returns the ids of its messages."""
+    chat, stored = stage.store.start(title, user(texts[0]))
+    ids = [stored.id]
+    for number, text in enumerate(texts[1:], start=1):
+        message = assistant(text) if number % 2 else user(text)
+        ids.append(stage.store.add(chat.id, ids[-1], message, "fake").id)
+    return ids
+
+
+def search_of(pilot: Pilot[int]) -> SearchScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, SearchScreen)
+    return screen
+
+
+async def search(pilot: Pilot[int], text: str) -> SearchScreen:
+    await ready(pilot)
+    await pilot.press("ctrl+f")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SearchScreen))
+    await type_text(pilot, text)
+    return search_of(pilot)
+
+
+@SIZES
+async def test_words_are_found_while_they_are_typed_and_the_chat_opens_there(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    seed(stage, "fruit", "What grows here?", "Apples and quinces.", "More?", "Only these.")
+    seed(stage, "tools", "What is this?", "A hammer.")
+    async with stage.app().run_test(size=size) as pilot:
+        screen = screen_of(pilot)
+        found = await search(pilot, "quin")
+        await until(pilot, lambda: found.hit is not None)
+        assert "Apples and quinces." in shown(pilot)
+        assert "fruit" in shown(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.transcript.cursor is not None)
+        assert screen.chat is not None
+        assert screen.chat.title == "fruit"
+        assert "Apples and quinces." in shown(pilot)
+        assert screen.transcript.cursor == stage.store.thread(screen.chat.id)[1].id
+
+
+async def test_a_hit_on_another_branch_opens_that_branch(stage: Stage) -> None:
+    question, first = seed(stage, "fruit", "What grows here?", "Quinces.")
+    chat = stage.store.latest()
+    assert chat is not None
+    stage.store.add(chat.id, question, assistant("Apples."), "fake")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        screen = screen_of(pilot)
+        found = await search(pilot, "quinces")
+        await until(pilot, lambda: found.hit is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.transcript.cursor == first)
+        assert "Quinces." in shown(pilot)
+        assert "Apples." not in shown(pilot)
+
+
+async def test_the_message_around_the_hit_is_shown_beside_it(stage: Stage) -> None:
+    long = "nothing " * 3_000
+    seed(stage, "fruit", "What grows here?", f"{long} quinces {long}")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        found = await search(pilot, "quinces")
+        await until(pilot, lambda: "What grows here?" in shown(pilot))
+        preview = found.query_one("#search-preview")
+        assert preview.display
+        assert preview.virtual_size.height < 300
+        await pilot.resize_terminal(*NARROW)
+        await until(pilot, lambda: not preview.display)
+
+
+async def test_the_hits_of_the_last_text_are_shown_and_none_for_nothing(stage: Stage) -> None:
+    seed(stage, "fruit", "What grows here?", "Apples.")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        found = await search(pilot, "app")
+        await until(pilot, lambda: found.hit is not None)
+        await type_text(pilot, "zzz")
+        await until(pilot, lambda: "No message has words that begin so" in shown(pilot))
+        assert found.hit is None
+        await pilot.press("enter")
+        assert pilot.app.screen is found
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
+        assert isinstance(screen_of(pilot).focused, Composer)
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SearchScreen))
+        assert search_of(pilot).text == "appzzz"
+
+
+async def test_the_command_searches_at_once_and_a_title_opens_its_chat(stage: Stage) -> None:
+    seed(stage, "Winter fruit", "What grows here?", "Apples.")
+    async with stage.app().run_test(size=NARROW) as pilot:
+        await ready(pilot)
+        await say(pilot, "/search winter")
+        await until(pilot, lambda: "in the title" in shown(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen_of(pilot).chat is not None)
+        assert "Apples." in shown(pilot)
+
+
+async def test_while_an_answer_is_on_its_way_the_chat_stays(stage: Stage) -> None:
+    seed(stage, "fruit", "What grows here?", "Apples.")
+    gate = Gate()
+    stage.engine.script(*answer("A red"), gate)
+    async with stage.app().run_test(size=WIDE) as pilot:
+        screen = screen_of(pilot)
+        await ready(pilot)
+        await say(pilot, "What is it?")
+        gate.wait_reached()
+        await pilot.press("ctrl+f", *"apples")
+        await until(pilot, lambda: search_of(pilot).hit is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: "An answer is on its way" in shown(pilot))
+        assert screen.chat is not None
+        assert screen.chat.title == "What is it?"
+        gate.open()
+        await answered(pilot)
+
+
+async def test_what_was_found_is_shown_as_text(stage: Stage) -> None:
+    seed(stage, "[red]x[/red] \x1b[31m", "What\x07 \x9b2J grows ‮here?", "[b]Apples[/b]\x1b]0;x\x07")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        found = await search(pilot, "apples")
+        await until(pilot, lambda: found.hit is not None and "grows" in shown(pilot))
+        text = shown(pilot)
+        assert "[b]Apples[/b]␛]0;x␇" in text
+        assert all(c.isprintable() for c in text.replace("\n", ""))
+
+
+async def test_a_database_that_can_not_be_read_is_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("chats.db is locked", "Close the other program")
+
+    monkeypatch.setattr(stage.store.listing, "search", fail)
+    async with stage.app().run_test(size=NARROW) as pilot:
+        await search(pilot, "apples")
+        await until(pilot, lambda: "chats.db is locked. Close the other program" in shown(pilot))
+
+
+async def test_the_newest_of_two_deletions_is_undone_first(stage: Stage) -> None:
+    seed(stage, "fruit", "What grows here?", "Apples.")
+    async with stage.app(continue_last=True).run_test(size=WIDE) as pilot:
+        screen = screen_of(pilot)
+        await ready(pilot)
+        await say(pilot, "more")
+        await answered(pilot)
+        await say(pilot, "/delete")
+        await until(pilot, lambda: "more" not in shown(pilot))
+        await say(pilot, "/trash")
+        await until(pilot, lambda: screen.chat is None and "“fruit” deleted" in shown(pilot))
+        await say(pilot, "/undo")
+        await until(pilot, lambda: stage.store.listing.rows())
+        await say(pilot, "/open fruit")
+        await until(pilot, lambda: "Apples." in shown(pilot))
+        assert "more" not in shown(pilot)
+        await say(pilot, "/undo")
+        await until(pilot, lambda: "more" in shown(pilot))
