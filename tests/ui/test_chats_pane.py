@@ -141,7 +141,7 @@ async def test_a_deleted_chat_comes_back(stage: Stage) -> None:
         await until(pilot, lambda: "No chats yet" in shown(pilot))
         await pilot.press("u")
         await until(pilot, lambda: titles(pilot) == ["apples"])
-        await say(pilot, "/undo")
+        await pilot.press("u")
         await until(pilot, lambda: titles(pilot) == ["pears", "apples"])
 
 

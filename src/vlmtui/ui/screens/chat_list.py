@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import printable
@@ -56,8 +55,7 @@ class ChatList(ChatArchive, ChatPanes):
         self._choose_image()
         self.prompt.say()
         if event.message_id is not None:
-            await self.transcript.put_cursor(event.message_id)
-            self.transcript.focus()
+            await self.transcript.goto(event.message_id, event.words)
 
     def watch_chat(self, before: Chat | None, chat: Chat | None) -> None:
         """Mark the chat that is open in the list."""
@@ -139,8 +137,6 @@ class ChatList(ChatArchive, ChatPanes):
                 self.delete_chat(chat)
             case "export":
                 self.export_chat(chat.id, Path("."), "markdown")
-            case "export":
-                self.export_chat(chat.id, Path(), "markdown")
             case "duplicate":
                 self.change_chats(lambda archive: archive.duplicate(chat.id), _told(chat, "copied"))
 
