@@ -14,7 +14,7 @@ import msgspec
 
 from vlmtui import demo
 from vlmtui.errors import ModelNotFound
-from vlmtui.models import added, facts, gguf, projectors
+from vlmtui.models import added, catalog, facts, gguf, projectors
 from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel, discover, text
 from vlmtui.models.projectors import Candidate
 from vlmtui.settings import load_settings
@@ -43,6 +43,7 @@ def installed() -> list[InstalledModel]:
 
     Raises:
         SettingsError: The settings, which name directories, can't be understood.
+        StorageError: The list of added models can't be read.
     """
     return list(survey().models)
 
@@ -52,8 +53,9 @@ def survey() -> Discovery:
 
     Raises:
         SettingsError: As `installed`.
+        StorageError: The list of added models can't be read.
     """
-    found = discover(load_settings().model_dirs, added.files())
+    found = discover(load_settings().model_dirs, added.files(), catalog.load().name_of)
     return Discovery((_demo(), *found.models), found.broken, found.unreadable)
 
 
@@ -178,6 +180,8 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
         )
     if name.endswith(".gguf") or path.is_absolute() or name.startswith(("~", ".")):
         return ModelNotFound(f"There is no model file {path}", "Check the path.")
+    if entry := catalog.load().find(name):
+        return _not_here(entry)
     import difflib  # only in the case of an error, and it costs 5 ms
 
     near = difflib.get_close_matches(name, [model.name for model in models], n=3)
@@ -186,6 +190,19 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
         f"There is no model named {name!r}",
         f"{meant}`vlmtui models` lists those that are here; {DEMO!r} always is. "
         "The path of a .gguf file does too.",
+    )
+
+
+def _not_here(entry: catalog.Entry) -> ModelNotFound:
+    if entry.imported:
+        return ModelNotFound(
+            f"{entry.name} is not on this machine, and there is no GGUF of it to fetch",
+            f"{entry.note} `vlmtui models info {entry.name}` tells more.",
+        )
+    about = "about " if entry.size_is_reckoned else ""
+    return ModelNotFound(
+        f"{entry.name} is not on this machine",
+        f"`vlmtui models pull {entry.name}` fetches {about}{entry.download_bytes / 1e9:.1f} GB.",
     )
 
 
