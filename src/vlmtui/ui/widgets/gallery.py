@@ -15,7 +15,7 @@ from vlmtui.ui.widgets.figure import Figure
 GAP = 2
 """Columns between two figures; a row is followed by one blank line."""
 
-_LEAST = 26
+_LEAST = 24
 """Columns that a name and its figures want."""
 
 _MOST = 56
