@@ -1,10 +1,11 @@
-"""Redraw the screenshots of the README: the real application with the real demo model.
+"""Redraw the screenshots: the real application with the real demo model.
 
     python screenshots/make.py [--only chat] [--png]
 
-Runs without a terminal and writes `chat.svg`, `narrow.svg` and `help.svg` beside this file. With
-`--png` it also writes PNG files, by the first converter that is there: chromium, rsvg-convert.
-Nothing of the user's own chats is read or written.
+Runs without a terminal and writes an SVG file for each row of `SHOTS` beside this file; with
+`--png` PNG files, too, by the first converter that is there: chromium, rsvg-convert. Nothing of
+the user's own chats is read or written. A new picture is a function that presses keys until the
+screen shows what it should, and a row in the table.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from textual.pilot import Pilot
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds to wait for a step; loading on a busy machine takes a while."""
 
 Shot = Callable[[Pilot[int]], Awaitable[None]]
@@ -72,8 +75,8 @@ async def narrow(pilot: Pilot[int]) -> None:
 
 
 async def show_help(pilot: Pilot[int]) -> None:
-    """The keys, over an empty chat."""
-    await ready(pilot)
+    """The keys, over a chat."""
+    await chat(pilot)
     await pilot.press("f1")
     await finish(pilot)
 
@@ -84,47 +87,129 @@ async def finish(pilot: Pilot[int]) -> None:
     await pilot.pause(1.5)
 
 
-SHOTS: dict[str, tuple[tuple[int, int], Shot]] = {
-    "chat": ((120, 36), chat),
-    "narrow": ((80, 24), narrow),
-    "help": ((100, 30), show_help),
+async def palette(pilot: Pilot[int]) -> None:
+    """Some letters typed into the palette."""
+    await chat(pilot)
+    await pilot.press("ctrl+p", *"se")
+    await finish(pilot)
+
+
+async def themes(pilot: Pilot[int]) -> None:
+    """The list of themes, one of them tried on."""
+    await chat(pilot)
+    await pilot.press("ctrl+p", *"/theme", "enter")
+    await until(pilot, lambda: type(pilot.app.screen).__name__ == "ThemePicker")
+    await pilot.press(*"fjord")
+    await finish(pilot)
+
+
+async def error(pilot: Pilot[int]) -> None:
+    """A picture that isn't there."""
+    await ready(pilot)
+    await ask(pilot, "What color is the circle? @shapes-1.png")
+    screen = pilot.app.screen_stack[0]
+    screen.prompt.text = "And this? @shapes-9.png"
+    await pilot.press("enter")
+    await finish(pilot)
+
+
+class Picture(NamedTuple):
+    """A screenshot: columns and rows, what is done before, and the theme."""
+
+    size: tuple[int, int]
+    shot: Shot
+    theme: str = ""
+
+
+GALLERY = ("vlmtui-light", "ember", "fjord", "phosphor")
+"""The themes of `gallery.svg`, which shows the same chat in each."""
+
+SHOTS = {
+    "chat": Picture((120, 36), chat),
+    "narrow": Picture((80, 24), narrow),
+    "small": Picture((60, 15), narrow),
+    "help": Picture((100, 32), show_help),
+    "palette": Picture((120, 36), palette),
+    "themes": Picture((120, 36), themes),
+    "error": Picture((100, 30), error),
 }
+NAMES = (*SHOTS, "gallery")
 
 
-async def shoot(name: str) -> Path:
-    """Run the application once and save its screen."""
+async def shoot(picture: Picture) -> str:
+    """Run the application once and draw its screen, as SVG."""
     from vlmtui.chat.requests import load_request
     from vlmtui.settings import Settings
     from vlmtui.ui.launch import Backstage, make_app
 
     # greedy, so that the pictures stay the same
-    settings = Settings(temperature=0.0)
-    size, shot = SHOTS[name]
+    settings = Settings(temperature=0.0, theme=picture.theme)
     backstage = Backstage(settings, load_request(settings, None, None), continue_last=False)
     app = make_app(backstage, settings)
     try:
-        async with app.run_test(size=size) as pilot:
-            await shot(pilot)
-            path = HERE / f"{name}.svg"
-            path.write_text(app.export_screenshot(title="vlmtui"), encoding="utf-8")
+        async with app.run_test(size=picture.size) as pilot:
+            await picture.shot(pilot)
+            svg = app.export_screenshot(title="vlmtui")
+            while app.screen.is_modal:
+                await pilot.press("escape")
             await pilot.press("ctrl+q")
     finally:
         backstage.close()
+    return svg
+
+
+def draw(name: str) -> Path:
+    """Make one of the pictures, or the gallery."""
+    if name == "gallery":
+        svg = side_by_side([asyncio.run(shoot(Picture((100, 30), chat, n))) for n in GALLERY])
+    else:
+        svg = asyncio.run(shoot(SHOTS[name]))
+    path = HERE / f"{name}.svg"
+    path.write_text(svg, encoding="utf-8")
     return path
+
+
+def side_by_side(pictures: Sequence[str]) -> str:
+    """One SVG of several of the same size, two in a row."""
+    width, height = _size(pictures[0])
+    rows = (len(pictures) + 1) // 2
+    parts = [f'<svg viewBox="0 0 {2 * width} {rows * height}" xmlns="http://www.w3.org/2000/svg">']
+    for index, picture in enumerate(pictures):
+        # classes and ids are the document's: those of the pictures must not meet
+        own = re.sub(r"terminal-(\d+)", rf"terminal-{index}-\1", picture)
+        place = f'<svg x="{index % 2 * width}" y="{index // 2 * height}" width="{width}" '
+        parts.append(own.replace("<svg ", f'{place}height="{height}" ', 1))
+    return "\n".join([*parts, "</svg>"])
+
+
+def _size(svg: str) -> tuple[int, int]:
+    view = svg.partition('viewBox="0 0 ')[2].partition('"')[0]
+    width, height = (round(float(number)) + 1 for number in view.split())
+    return width, height
 
 
 def convert(svg: Path) -> Path | None:
     """Make a PNG of an SVG file, where a converter is installed."""
     png = svg.with_suffix(".png")
-    view = svg.read_text(encoding="utf-8").partition('viewBox="0 0 ')[2].partition('"')[0]
-    width, height = (round(float(number)) + 1 for number in view.split())
+    text = svg.read_text(encoding="utf-8")
+    width, height = _size(text)
     if browser := shutil.which("chromium") or shutil.which("google-chrome"):
         command = [
             *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
             *(f"--window-size={width},{height}", f"--screenshot={png}", svg.resolve().as_uri()),
         ]
     elif tool := shutil.which("rsvg-convert"):
-        command = [tool, "--width", str(width), str(svg), "--output", str(png)]
+        command = [tool, "--width", str(width), "--output", str(png)]
+        # it drops spaces at the ends of texts, and with them what stands in columns
+        spaced = re.sub(
+            r"(<text[^>]*>)([^<]*)(</text>)",
+            lambda found: found[1] + found[2].replace(" ", "\u00a0") + found[3],
+            text,
+        )
+        subprocess.run(
+            command, input=spaced.encode(), check=True, capture_output=True, timeout=PATIENCE
+        )
+        return png
     else:
         return None
     subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
@@ -133,7 +218,7 @@ def convert(svg: Path) -> Path | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=SHOTS, action="append", help="just this one; repeatable")
+    parser.add_argument("--only", choices=NAMES, action="append", help="just this one; repeatable")
     parser.add_argument("--png", action="store_true", help="PNG files, too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -143,8 +228,8 @@ def main() -> int:
         os.environ["COLORTERM"] = "truecolor"
         os.environ.pop("NO_COLOR", None)
         os.chdir(demo.sample_images()[0].parent)
-        for name in arguments.only or SHOTS:
-            svg = asyncio.run(shoot(name))
+        for name in arguments.only or NAMES:
+            svg = draw(name)
             print(svg)
             if arguments.png:
                 print(convert(svg) or "no converter found: install chromium or rsvg-convert")

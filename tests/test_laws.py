@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import ROOT, SOURCE
+
 INFERENCE = ("llama_cpp", "torch", "transformers", "onnxruntime", "tensorrt")
 DRAWING = ("textual", "rich", "rich_pixels", "PIL")
 
@@ -21,7 +23,7 @@ def imported_by(code: str) -> set[str]:
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{ROOT}"},
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
@@ -88,3 +90,9 @@ engine.close()
 def test_importing_a_layer_below_brings_no_drawing_library() -> None:
     code = "import vlmtui.chat.session, vlmtui.engine.client, vlmtui.models.library"
     assert imported_by(code).isdisjoint(DRAWING)
+
+
+def test_the_plain_chat_draws_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path))
+    names = imported_by("from vlmtui.cli import run; assert run(['--plain']) == 0")
+    assert not {name for name in names if name.split(".")[0] in ("textual", "rich")}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -14,62 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.cli.conftest import PROGRAM
+from tests.terminals import PATIENCE, Terminal, children, wait_gone
 from vlmtui.ask.output import Progress
 from vlmtui.engine.base import Encoding, Loading, Prefill
-
-PATIENCE = 60.0
-
-
-class Terminal:
-    """A pseudo-terminal with the program in it, as a shell would start it there."""
-
-    def __init__(self, *arguments: str | Path, stdout: int | None = None) -> None:
-        self._ours, theirs = pty.openpty()
-        self.seen = ""
-        self.process = subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
-            stdin=theirs,
-            stdout=theirs if stdout is None else stdout,
-            stderr=theirs,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color"},
-        )
-        os.close(theirs)
-
-    def read_until(self, pattern: str) -> str:
-        """Everything seen so far, once the pattern is in it."""
-        deadline = time.monotonic() + PATIENCE
-        while not re.search(pattern, self.seen):
-            assert time.monotonic() < deadline, f"never saw {pattern!r} in {self.seen!r}"
-            if not self._read():
-                break
-        return self.seen
-
-    def end(self) -> int:
-        """Wait for the exit code, reading everything."""
-        while self._read():
-            pass
-        return self.process.wait(PATIENCE)
-
-    def _read(self) -> bool:
-        if not select.select([self._ours], [], [], PATIENCE)[0]:
-            raise AssertionError(f"nothing came any more after {self.seen!r}")
-        try:
-            content = os.read(self._ours, 65536)
-        except OSError:  # the other end is closed
-            return False
-        self.seen += content.decode(errors="replace")
-        return bool(content)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._ours)
 
 
 @pytest.fixture
@@ -84,20 +32,11 @@ def long_answer(model: Path) -> tuple[str | Path, ...]:
     return ("ask", "--model", model, "--temperature", "0", "Go on and on")
 
 
-def children(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
-
-
-def wait_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=10)
-    assert not alive
-
-
 @pytest.mark.parametrize("to_group", [True, False])
 def test_ctrl_c_keeps_what_was_printed_and_ends_the_engine(
     terminals: list[Terminal], endless: Path, to_group: bool
 ) -> None:
-    terminal = Terminal(*long_answer(endless))
+    terminal = Terminal([*PROGRAM, *long_answer(endless)])
     terminals.append(terminal)
     terminal.read_until(r"\w+ \w+ \w+ \w+")
     engine = children(terminal.process.pid)
@@ -118,8 +57,9 @@ def test_ctrl_c_with_json_prints_the_text_so_far(
 ) -> None:
     follow_ups = ("--then", "And on") * 20  # more than it can answer before the key is pressed
     file = tmp_path / "answer.json"
+    command = [*PROGRAM, *long_answer(endless)]
     with file.open("wb") as out:
-        terminal = Terminal(*long_answer(endless), "--json", *follow_ups, stdout=out.fileno())
+        terminal = Terminal([*command, "--json", *follow_ups], stdout=out.fileno())
     terminals.append(terminal)
     terminal.read_until(r"answering, \d+ tokens")
     terminal.process.send_signal(signal.SIGINT)
@@ -221,7 +161,9 @@ def test_closed_standard_streams_are_no_accident(closed: str) -> None:
 def test_a_terminal_sees_progress_that_goes_away_and_figures_that_stay(
     terminals: list[Terminal], endless: Path
 ) -> None:
-    terminal = Terminal("ask", "--model", endless, "--max-tokens", "8", "--temperature", "0", "Hi")
+    terminal = Terminal(
+        [*PROGRAM, "ask", "--model", endless, "--max-tokens", "8", "--temperature", "0", "Hi"]
+    )
     terminals.append(terminal)
     assert terminal.end() == 0
     assert re.search(r"\r\x1b\[K(loading|reading)[^\n]*\r\x1b\[K", terminal.seen)
@@ -230,7 +172,7 @@ def test_a_terminal_sees_progress_that_goes_away_and_figures_that_stay(
 
 def test_plain_writes_only_the_answer(terminals: list[Terminal], endless: Path) -> None:
     question = ("--model", endless, "--max-tokens", "8", "--temperature", "0", "Hi")
-    terminal = Terminal("ask", "--plain", *question)
+    terminal = Terminal([*PROGRAM, "ask", "--plain", *question])
     terminals.append(terminal)
     assert terminal.end() == 0
     piped = subprocess.run([*PROGRAM, "ask", *map(str, question)], capture_output=True, text=True)
@@ -244,7 +186,7 @@ def test_a_terminal_is_sent_no_control_characters(terminals: list[Terminal], end
     piped = subprocess.run([*PROGRAM, "ask", *map(str, question), *loose], capture_output=True)
     raw = piped.stdout.decode()
     assert re.search(r"[\x00-\x08\x0b-\x1f\x7f]", raw), "the model was to say control characters"
-    terminal = Terminal("ask", "--plain", *question, *loose)
+    terminal = Terminal([*PROGRAM, "ask", "--plain", *question, *loose])
     terminals.append(terminal)
     assert terminal.end() == 0
     assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", terminal.seen)

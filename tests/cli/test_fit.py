@@ -9,6 +9,7 @@ import pytest
 
 from bench import shapes
 from tests.cli.conftest import Run
+from tests.hardware.boards import Board
 from tests.models import headers
 from tests.models.test_gguf_url import serving
 from vlmtui.chat import fitting
@@ -102,3 +103,19 @@ def test_nobody_there_is_code_1(run: Run) -> None:
     ended = run("models", "fit", url)
     assert ended.code == 1
     assert "can't be reached" in ended.err
+
+
+def test_a_question_on_a_small_board_is_answered_with_a_smaller_context(
+    run: Run, tmp_path: Path
+) -> None:
+    board_ = Board(tmp_path / "board")
+    board_.write("/proc/device-tree/model", "NVIDIA Jetson Orin Nano")
+    board_.write("/proc/meminfo", "MemTotal: 7802000 kB\nMemAvailable: 300000 kB")
+    files = shapes.write("llama-0.1", tmp_path)
+    env = {"VLMTUI_SYSROOT": str(board_.root)}
+    ended = run("ask", "--model", files.model, "--json", "--max-tokens", "1", "Hello", env=env)
+    assert ended.code == 0
+    assert "llama-0.1 needs 0.3" in ended.err
+    size = json.loads(ended.out)["stats"]["context_size"]
+    assert f"Taking a context of {size} tokens." in ended.err
+    assert 1024 <= size < 4096

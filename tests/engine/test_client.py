@@ -90,6 +90,7 @@ def test_death_while_answering_says_why_and_the_next_request_starts_anew(engine,
     with pytest.raises(errors.EngineCrashed) as caught:
         kill_at(engine, Generate((user("Hello"),), ENDLESS), Delta, how)
     assert caught.value.phase == "decode"
+    assert caught.value.memory_was_short == (how == signal.SIGKILL)
     assert said in caught.value.message
     assert "next message starts the engine again" in caught.value.hint
     assert str(engine.log_path) in caught.value.hint

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,18 @@ def test_this_machine_has_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     now = free_memory()
     assert 0 < now.free <= now.total
     assert now.held == 0
+
+
+def test_what_a_process_gives_back_is_its_own_memory_without_its_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(SYSROOT_VARIABLE, raising=False)
+    before = free_memory(os.getpid()).held
+    own = bytearray(os.urandom(1)) * 50_000_000
+    after = free_memory(os.getpid()).held
+    assert 40_000_000 < after - before < 80_000_000
+    assert len(own) == 50_000_000
+    assert free_memory(2**22 + 1).held == 0  # there is no such process
 
 
 def test_on_a_jetson_free_memory_is_what_main_memory_has_available(board: Board) -> None:

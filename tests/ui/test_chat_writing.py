@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import threading
 
 import pytest
 from textual.events import Paste
@@ -37,6 +38,33 @@ async def test_several_dropped_files_become_several_pictures(stage: Stage) -> No
         screen.query_one(Composer).post_message(Paste("\n".join(map(str, paths))))
         await until(pilot, lambda: len(screen.images) == 2)
         assert screen.prompt.text == "[image: a.png 96x64] [image: b.png 96x64] "
+
+
+async def test_enter_waits_for_a_picture_that_is_still_being_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = stage.picture("a.png")
+    add = stage.images.add
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slowly(*arguments: object) -> object:
+        reading.set()
+        assert go_on.wait(60)
+        return add(*arguments)
+
+    monkeypatch.setattr(stage.images, "add", slowly)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.prompt.text = "What is this? "
+        screen.query_one(Composer).post_message(Paste(str(path)))
+        await until(pilot, reading.is_set)
+        await pilot.press("enter")
+        assert stage.engine.requests == []
+        go_on.set()
+        await until(pilot, lambda: stage.engine.requests)
+        await answered(pilot)
+    (question,) = stage.engine.requests[0].messages
+    assert (question.text, question.images[0].name) == ("What is this?", "a.png")
 
 
 async def test_pasted_text_with_a_path_in_it_stays_text(stage: Stage) -> None:

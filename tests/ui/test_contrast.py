@@ -78,6 +78,49 @@ def test_every_colour_of_text_can_be_read_on_every_ground(theme: Theme) -> None:
     assert low == {}
 
 
+# Machado, Oliveira and Fernandes 2009, severity 1.0, for linear RGB
+VISIONS = {
+    "protan": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "deutan": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
+    ),
+    "tritan": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.303900),
+    ),
+}
+
+
+def lab(color: Color, vision: tuple[tuple[float, ...], ...]) -> tuple[float, float, float]:
+    """CIELAB (D65) of a colour as it is seen."""
+    channels = [linear(c) for c in (color.r, color.g, color.b)]
+    red, green, blue = (
+        min(max(sum(w * c for w, c in zip(row, channels, strict=True)), 0), 1) for row in vision
+    )
+    x = (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505
+    y = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    z = (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089
+    fx, fy, fz = (v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116 for v in (x, y, z))
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("pair", [("user-bar", "answer-bar"), ("error", "success")])
+def test_the_clear_theme_tells_its_colours_apart_for_every_eye(
+    vision: str, pair: tuple[str, str]
+) -> None:
+    values = variables(THEMES["clear"])
+    one, other = (lab(Color.parse(values[name]), VISIONS[vision]) for name in pair)
+    assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 25
+
+
 def unreadable(pilot: Pilot[int], least: float) -> dict[tuple[str, str, str], float]:
     """Words on the screen whose colours are too close, with their contrast.
 

@@ -12,7 +12,8 @@ from tests.ui.conftest import answered, ready, say, shown, until
 from vlmtui.chat.requests import load_request
 from vlmtui.settings import Settings
 from vlmtui.storage.database import Database
-from vlmtui.ui.launch import Backstage, make_app
+from vlmtui.ui.backstage import Backstage
+from vlmtui.ui.launch import make_app
 
 
 def damaged(path: Path) -> str:

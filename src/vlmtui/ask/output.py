@@ -30,7 +30,7 @@ from vlmtui.engine.base import (
     Trimmed,
 )
 from vlmtui.errors import VlmtuiError
-from vlmtui.printable import ProseStream
+from vlmtui.printable import ProseStream, prose
 
 _ERASE_LINE = "\r\x1b[K"
 _REFRESH_S = 0.1
@@ -133,6 +133,7 @@ class Progress:
 
     def __init__(self, *, wanted: bool) -> None:
         terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._wanted = wanted
         self._stream: TextIO | None = None
         if wanted and terminal and os.environ.get("TERM") != "dumb":
             self._stream = sys.stderr
@@ -152,7 +153,7 @@ class Progress:
             case Delta(tokens=tokens):
                 self._show(f"answering, {tokens} tokens")
             case Adjusted(why=why, changes=changes):
-                self._tell(f"{why}. " + (f"Taking {changes}." if changes else "Trying anyway."))
+                self._warn(f"{why}. " + (f"Taking {changes}." if changes else "Trying anyway."))
             case Trimmed(dropped=dropped):
                 self._tell(f"The oldest {dropped} messages no longer fit into the context.")
             case Encoded(reused=False, scaled_to=(width, height)):
@@ -196,6 +197,14 @@ class Progress:
     def _tell(self, text: str) -> None:
         self.clear()
         self._write(f"\x1b[2m{text}\x1b[22m\n")
+
+    def _warn(self, text: str) -> None:
+        """Say what a script's log should have too; where no terminal is, in a plain line."""
+        if self._stream is not None:
+            self._tell(text)
+        elif self._wanted and sys.stderr is not None:
+            with suppress(OSError):
+                print(prose(text), file=sys.stderr)
 
     def _write(self, text: str) -> None:
         if self._stream is None:

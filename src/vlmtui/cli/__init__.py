@@ -75,14 +75,25 @@ def vlmtui() -> None:
 @mmproj_option
 @click.option("--continue", "-c", "continue_last", is_flag=True, help="Open the last chat.")
 @images_option
-def chat(model: str | None, mmproj: str | None, continue_last: bool, images: str | None) -> int:
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="Line by line, nothing redrawn: for screen readers, dumb terminals, bad lines, scripts.",
+)
+def chat(
+    model: str | None, mmproj: str | None, continue_last: bool, images: str | None, plain: bool
+) -> int:
     """Open the chat in this terminal."""
     from vlmtui.settings import load_settings
+
+    settings = load_settings()
+    if plain:
+        from vlmtui.plain.launch import launch as launch_plain
+
+        return launch_plain(settings, model=model, mmproj=mmproj, continue_last=continue_last)
     from vlmtui.ui.launch import launch
 
-    return launch(
-        load_settings(), model=model, mmproj=mmproj, continue_last=continue_last, images=images
-    )
+    return launch(settings, model=model, mmproj=mmproj, continue_last=continue_last, images=images)
 
 
 vlmtui.add_command(ask)

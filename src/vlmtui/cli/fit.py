@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from vlmtui import paths
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
@@ -34,7 +34,7 @@ _PARTS = {
 }
 
 
-def report(model: str, mmproj: str | None, ctx: int, kv: str, *, as_json: bool) -> int:
+def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: bool) -> int:
     """Print whether a model fits.
 
     Returns:
@@ -43,7 +43,6 @@ def report(model: str, mmproj: str | None, ctx: int, kv: str, *, as_json: bool) 
     Raises:
         VlmtuiError: It can't be told, or the files are bad.
     """
-    assert kv in get_args(KvType)
     settings = load_settings()
     machine = this_machine()
     remote = _is_url(model)
@@ -58,7 +57,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: str, *, as_json: bool) 
             found = library.resolve(model, mmproj)
             tower = str(found.mmproj) if found.mmproj is not None else None
             layers = settings.gpu_layers
-            load = Load(str(found.path), tower, found.name, ctx=ctx, kv=kv, gpu_layers=layers)  # type: ignore[arg-type]
+            load = Load(str(found.path), tower, found.name, ctx=ctx, kv=kv, gpu_layers=layers)
             prospect = Prospect.of(load)
             engine = EngineClient(_log(cleanup))
             cleanup.callback(engine.close)
@@ -78,7 +77,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: str, *, as_json: bool) 
     return DOES_NOT_FIT if fit.verdict == "no" else 0
 
 
-def _remote(model: str, mmproj: str | None, ctx: int, kv: str) -> Prospect:
+def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType) -> Prospect:
     """A model at an address; its projector may be there or here."""
     tower = None
     if mmproj is not None:
@@ -86,7 +85,7 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: str) -> Prospect:
         remote = _is_url(mmproj)
         tower = gguf.from_url(mmproj, headers) if remote else gguf.from_path(Path(mmproj))
     header = gguf.from_url(model, _token(model))
-    load = Load(model, mmproj, header.text("general.name") or header.name, ctx=ctx, kv=kv)  # type: ignore[arg-type]
+    load = Load(model, mmproj, header.text("general.name") or header.name, ctx=ctx, kv=kv)
     return Prospect(load, header, tower)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vlmtui.cli.options import kv_option
+
+if TYPE_CHECKING:
+    from vlmtui.engine.base import KvType
 
 
 @click.group()
@@ -24,7 +29,7 @@ def models() -> None:
 )
 @kv_option
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as one JSON object.")
-def fit(model: str, mmproj: str | None, ctx: int, kv: str | None, as_json: bool) -> int:
+def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bool) -> int:
     r"""Say whether a model fits into memory, before it is loaded or downloaded.
 
     \b

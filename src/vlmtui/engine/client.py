@@ -8,7 +8,6 @@ request starts a new process and loads the last model again.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vlmtui import errors
+from vlmtui.engine import death
 from vlmtui.engine.base import (
     Cancel,
     Delta,
@@ -318,14 +318,14 @@ class EngineClient:
         self._reap(process)
         self._info = None
         name = self._load.name or Path(self._load.model).name if self._load else "no model"
-        cause, hint = _explain(process.returncode, phase)
+        cause, hint = death.explain(process.returncode, phase)
         return errors.EngineCrashed(
-            f"The engine died while {_DOING.get(phase, 'idle')} ({name}): {cause}",
+            f"The engine died while {death.DOING.get(phase, 'idle')} ({name}): {cause}",
             f"{hint} The chat is safe; the next message starts the engine again. "
             f"Its log: {self._log_path}",
             phase=phase,
             log_tail=self._log_tail(),
-            memory_was_short=process.returncode == -signal.SIGKILL,
+            memory_was_short=death.memory_was_short(process.returncode),
         )
 
     def _log_tail(self) -> str:
@@ -336,37 +336,6 @@ class EngineClient:
         except OSError:
             return ""
         return "\n".join(lines[-_LOG_TAIL_LINES:])
-
-
-_DOING = {
-    "load": "loading the model",
-    "plan": "planning a load",
-    "encode": "encoding a picture",
-    "prefill": "reading the prompt",
-    "decode": "answering",
-}
-
-
-def _explain(status: int, phase: str) -> tuple[str, str]:
-    """What the exit status of a dead process means, and what to do."""
-    if status == -signal.SIGKILL:
-        return (
-            "killed by the system, probably because memory ran out",
-            "Try a smaller context (--ctx 2048) or a smaller model.",
-        )
-    if status == -signal.SIGABRT:
-        return "llama.cpp gave up (abort)", (
-            "The model file may not be supported by this version of llama.cpp."
-            if phase in ("load", "plan")
-            else "Try again; if it comes back, please report it with the log."
-        )
-    if status < 0:
-        try:
-            name = signal.Signals(-status).name
-        except ValueError:
-            name = f"signal {-status}"
-        return f"ended by {name}", "Try again; if it comes back, please report it with the log."
-    return f"exit status {status}", "Is llama-cpp-python installed correctly? The log says more."
 
 
 def _encodable(request: Generate) -> Generate:

@@ -11,6 +11,7 @@ from vlmtui.hardware.base import Figures
 from vlmtui.hardware.host import HostProbe
 from vlmtui.hardware.sysroot import Sysroot
 
+_ANONYMOUS = re.compile(r"^RssAnon:\s+([0-9]{1,15}) kB$", re.MULTILINE)
 _INACTIVE = re.compile(r"^inactive_file ([0-9]{1,18})$", re.MULTILINE)
 
 
@@ -30,14 +31,15 @@ class FreeMemory(msgspec.Struct, frozen=True):
 
     held: int = 0
     gpu_held: int = 0
-    """Memory of the process that was asked about."""
+    """What the end of the process that was asked about would give back."""
 
 
 def free_memory(pid: int | None = None) -> FreeMemory:
     """Ask the machine; takes some milliseconds.
 
     Args:
-        pid: A process whose own memory is told, too.
+        pid: A process whose own memory is told, too; 0 of main memory where it is on another
+            machine, whose files are looked at.
     """
     figures: Figures = HostProbe().read(pid, {})
     for find in (nvml.find, jetson.find):
@@ -48,7 +50,8 @@ def free_memory(pid: int | None = None) -> FreeMemory:
             finally:
                 probe.close()
     free, total = figures["ram_available_bytes"], figures["ram_total_bytes"]
-    limit = _container_limit(Sysroot())
+    root = Sysroot()
+    limit = _container_limit(root)
     if limit is not None:
         free, total = min(free, limit[0]), min(total, limit[1])
     shared = figures.get("shared_memory", False)
@@ -60,9 +63,18 @@ def free_memory(pid: int | None = None) -> FreeMemory:
         max(0, gpu_free),
         gpu_total,
         shared,
-        held=figures.get("engine_rss_bytes", 0),
+        held=_own_pages(root, pid) if pid is not None else 0,
         gpu_held=figures.get("engine_gpu_bytes", 0),
     )
+
+
+def _own_pages(root: Sysroot, pid: int) -> int:
+    """Bytes that the end of a process gives back.
+
+    Not its pages of files: the system counts them as available while they are in use.
+    """
+    found = _ANONYMOUS.search(root.text(f"/proc/{pid}/status") or "")
+    return int(found[1]) * 1024 if found else 0
 
 
 def _container_limit(root: Sysroot) -> tuple[int, int] | None:

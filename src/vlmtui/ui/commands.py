@@ -49,7 +49,7 @@ SPECS = (
     Spec("image", "PATH…", "attach pictures to the next message", example="~/photo.jpg"),
     Spec("pick", "", "look for pictures in directories", binding="chat.pick"),
     Spec("sample", "", "attach one of the sample pictures"),
-    Spec("view", "", "show the pictures of the chat full screen (F7)"),
+    Spec("view", "", "show the pictures of the chat full screen", binding="chat.view"),
     # messages
     Spec("regen", "", "answer the last question again", idle=True),
     Spec("continue", "", "go on with an answer that was cut off", idle=True),

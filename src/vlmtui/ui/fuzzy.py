@@ -13,8 +13,13 @@ from collections.abc import Sequence
 _WORD_START, _PIECE, _LETTERS = 3.0, 2.0, 1.0
 
 
-def match(query: str, text: str) -> tuple[float, Sequence[int]] | None:
+def match(query: str, text: str, *, scattered: bool = True) -> tuple[float, Sequence[int]] | None:
     """How well `text` answers `query`, or None if it doesn't.
+
+    Args:
+        query: What was typed.
+        text: A name, or a sentence.
+        scattered: Letters with others between them count, too; in sentences they mean nothing.
 
     Returns:
         A score, higher is better, and the indices in `text` of what was found.
@@ -23,7 +28,7 @@ def match(query: str, text: str) -> tuple[float, Sequence[int]] | None:
     places: list[int] = []
     lower = _lower(text)
     for word in _lower(query).split():
-        found = _find(word, lower)
+        found = _find(word, lower, scattered)
         if found is None:
             return None
         score, where = found
@@ -37,11 +42,13 @@ def _lower(text: str) -> str:
     return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 
-def _find(word: str, text: str) -> tuple[float, Sequence[int]] | None:
+def _find(word: str, text: str, scattered: bool) -> tuple[float, Sequence[int]] | None:
     starts = re.search(rf"(?<![^\W_]){re.escape(word)}", text)
     at = starts.start() if starts else text.find(word)
     if at >= 0:
         return (_WORD_START if starts else _PIECE), range(at, at + len(word))
+    if not scattered:
+        return None
     places = []
     at = -1
     for letter in word:

@@ -6,34 +6,18 @@ while the screen is already there.
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vlmtui import paths
-from vlmtui.chat.requests import load_request, sampling
-from vlmtui.engine.base import Load
-from vlmtui.errors import InputError, StorageError
+from vlmtui.chat.requests import load_request
+from vlmtui.errors import InputError
 from vlmtui.hardware.base import Snapshot
-from vlmtui.models import library
 from vlmtui.settings import Settings
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
+from vlmtui.ui.backstage import Backstage, engine_log
 from vlmtui.ui.remembered import memory
 from vlmtui.ui.themes import load_themes
-
-if TYPE_CHECKING:
-    from vlmtui.chat.session import ChatSession
-    from vlmtui.engine.base import Engine
-    from vlmtui.storage.chats import ChatStore
-    from vlmtui.storage.images import ImageStore
-    from vlmtui.storage.unsaved import Unsaved
-
-_QUIET_AFTER_SECONDS = 60.0
-"""By then the model is loaded, and what starting had to do is done."""
 
 
 def launch(
@@ -62,7 +46,10 @@ def launch(
     """
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream is not None and stream.isatty() for stream in streams):
-        raise InputError("The chat needs a terminal", "Use `vlmtui ask` in scripts and pipes.")
+        raise InputError(
+            "The chat needs a terminal",
+            "In scripts and pipes use `vlmtui --plain` or `vlmtui ask`.",
+        )
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     try:
         app = make_app(backstage, settings, images=images)
@@ -72,99 +59,6 @@ def launch(
         return code or app.return_code or 0
     finally:
         backstage.close()
-
-
-class Backstage:
-    """What stands behind the screen.
-
-    Attributes:
-        load: What the engine is asked to load.
-    """
-
-    def __init__(self, settings: Settings, load: Load, continue_last: bool) -> None:
-        self.load = load
-        self._settings = settings
-        self._continue_last = continue_last
-        self._engine: Engine | None = None
-        self._store: ChatStore | None = None
-        self._session: ChatSession | None = None
-        self._unsaved: Unsaved | None = None
-        self._tidying: threading.Timer | None = None
-
-    def open(self) -> ChatSession:
-        """Open the chats and begin a session; when they can't be opened, one that isn't saved.
-
-        Raises:
-            StorageError: There is no place even for a session that isn't saved.
-        """
-        from vlmtui.chat.fitting_engine import FittingEngine
-        from vlmtui.chat.session import ChatSession
-        from vlmtui.engine.client import EngineClient
-
-        store, images, warning = self._open_store()
-        self._store = store
-        self._engine = FittingEngine(EngineClient(engine_log()))
-        self._session = ChatSession(
-            self._engine,
-            store,
-            images,
-            self.load,
-            sampling=sampling(self._settings),
-            system=self._settings.system,
-            chat=store.latest() if self._continue_last else None,
-            warning=warning,
-        )
-        return self._session
-
-    def _open_store(self) -> tuple[ChatStore, ImageStore, StorageError | None]:
-        from vlmtui.storage.chats import ChatStore
-        from vlmtui.storage.database import Database
-        from vlmtui.storage.images import ImageStore
-        from vlmtui.storage.unsaved import Unsaved
-
-        try:
-            store = ChatStore(Database(paths.database_path()))
-            images = ImageStore(paths.images_dir())
-            self._tidy_later(store, images)
-            return store, images, None
-        except StorageError as error:
-            self._unsaved = Unsaved(error)
-            return self._unsaved.store, self._unsaved.images, self._unsaved.warning
-
-    def _tidy_later(self, store: ChatStore, images: ImageStore) -> None:
-        """Remove what was deleted long ago, once nobody waits for the disk any more."""
-        from vlmtui.chat.archive import Archive
-
-        def tidy() -> None:
-            with suppress(StorageError):  # it can be done another time
-                Archive(store, images).tidy()
-
-        self._tidying = threading.Timer(_QUIET_AFTER_SECONDS, tidy)
-        self._tidying.daemon = True
-        self._tidying.start()
-
-    def pid(self) -> int | None:
-        """Process id of the engine while it runs."""
-        return self._engine.pid if self._engine is not None else None
-
-    def close(self) -> None:
-        """Close what was opened. Safe to call twice."""
-        if self._tidying is not None:
-            self._tidying.cancel()
-        if self._session is not None:
-            self._session.close()
-        if self._store is not None:
-            self._store.close()
-        if self._unsaved is not None:
-            self._unsaved.close()
-
-
-def engine_log() -> Path:
-    """Where the engine's output goes; nowhere when there is no place for it."""
-    try:
-        return paths.engine_log_path()
-    except StorageError:
-        return Path(os.devnull)
 
 
 def make_app(backstage: Backstage, settings: Settings, *, images: str | None = None) -> VlmtuiApp:
@@ -191,15 +85,9 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         model=backstage.load.name,
         log=engine_log(),
         memory=memory(),
-        samples=_samples() if backstage.load.name == library.DEMO else (),
+        samples=backstage.samples,
         keys=settings.keys,
         images=images or settings.images,
         presets=settings.presets,
         config=paths.config_path(),
     )
-
-
-def _samples() -> tuple[Path, ...]:
-    from vlmtui import demo
-
-    return tuple(demo.sample_images())

@@ -19,7 +19,7 @@ from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from vlmtui import printable
-from vlmtui.ui.replies import ReplyParser
+from vlmtui.ui.pastes import PasteParser
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -120,9 +120,9 @@ class TerminalDriver(LinuxDriver):
             self.write(f"\x1b]2;{self._title}\x07")
 
     def run_input_thread(self) -> None:
-        """Read what is typed, with the terminal's replies taken out of it."""
+        """Read what is typed, with pastes and the terminal's replies taken out of it."""
         # Textual's method names the class of its parser in its middle, and has no other way in
-        linux_driver.XTermParser = ReplyParser  # type: ignore[attr-defined]
+        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
         super().run_input_thread()
 
     def cell(self) -> tuple[int, int] | None:

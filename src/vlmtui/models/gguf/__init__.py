@@ -16,13 +16,12 @@ import msgspec
 from vlmtui.errors import BadModelFile
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 from vlmtui.models.gguf.header import Array, Header, Tensor, read
-from vlmtui.models.gguf.source import FileSource, HttpSource, Source
+from vlmtui.models.gguf.source import FileSource, Source
 
 __all__ = [
     "Array",
     "FileSource",
     "Header",
-    "HttpSource",
     "Source",
     "Tensor",
     "from_path",
@@ -63,6 +62,7 @@ def from_url(url: str, headers: Mapping[str, str] | None = None) -> Header:
         BadModelFile: It, or a part of it, is damaged or no GGUF file.
         FetchFailed: The server or the network refused.
     """
+    from vlmtui.models.gguf.remote import HttpSource
 
     def part(address: str) -> Header:
         with HttpSource(address, headers) as source:

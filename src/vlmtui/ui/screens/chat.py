@@ -186,6 +186,8 @@ class ChatScreen(
             self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
         elif not event.text.strip():
             self.prompt.say("Type a question, or attach a picture with @path")
+        elif self._attaching:
+            self._send_when_attached = True
         elif urls := mentions.urls(event.text, self.prompt.tokens(event.text)):
             wanted = [Wanted(url.path, event.text[url.start : url.end]) for url in urls]
             await self.ask_to_fetch(wanted, send=True)

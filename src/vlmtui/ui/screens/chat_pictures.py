@@ -33,6 +33,7 @@ class ChatPictures(ChatFetch):
     def __init__(self, open_session: OpenSession, *, model: str, log: Path | None) -> None:
         super().__init__(open_session, model=model, log=log)
         self._pastes: set[str] = set()
+        self._send_when_attached = False
 
     def on_chat_work_attached(self, event: ChatWork.Attached) -> None:
         """Put pictures into the next message."""
@@ -47,6 +48,7 @@ class ChatPictures(ChatFetch):
 
     def on_chat_work_attach_failed(self, event: ChatWork.AttachFailed) -> None:
         """Tell it in place; the text stays."""
+        self._send_when_attached = False
         if event.sending:
             self._settle()
         elif event.left and not self.prompt.text:
@@ -61,6 +63,13 @@ class ChatPictures(ChatFetch):
             )
         else:
             self.prompt.say(event.error.message, event.error.hint, error=True)
+
+    def on_chat_work_attach_ended(self) -> None:
+        """Send what waited for its pictures."""
+        self._attaching -= 1
+        if self._send_when_attached and not self._attaching:
+            self._send_when_attached = False
+            self.post_message(Prompt.Submitted(self.prompt.text))
 
     def action_copy_command(self) -> None:
         """Copy the command that the hint names, also over SSH."""

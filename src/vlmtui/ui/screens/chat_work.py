@@ -93,6 +93,9 @@ class ChatWork(Screen[None]):
             self.sending = sending
             self.left = left
 
+    class AttachEnded(Message):
+        """No more pictures come of this."""
+
     class Restored(Message):
         """What is on disk: the conversation, and at the start what was in the composer."""
 
@@ -127,6 +130,9 @@ class ChatWork(Screen[None]):
         super().__init__()
         self._open_session = open_session
         self._opened: Future[ChatSession] = Future()
+        self._attaching = 0
+        """How many times pictures are being checked and copied just now."""
+
         self._inbox = Inbox(lambda: self.post_message(self.Arrived()))
 
     @property
@@ -175,7 +181,6 @@ class ChatWork(Screen[None]):
             self._inbox.put(TurnFailed(error))
         self._inbox.put(TurnEnded())
 
-    @work(thread=True, exclusive=True, group="attach", exit_on_error=False)
     def attach(self, paths: Sequence[str], instead: str = "") -> None:
         """Check pictures and copy them.
 
@@ -183,6 +188,18 @@ class ChatWork(Screen[None]):
             paths: Paths, patterns, or `newest`.
             instead: What they take the place of in the composer; nothing: the cursor's place.
         """
+        self._attaching += 1
+        self._copy_pictures(paths, instead)
+
+    # not exclusive: of two quick pastes the first must not be lost
+    @work(thread=True, exclusive=False, group="attaching", exit_on_error=False)
+    def _copy_pictures(self, paths: Sequence[str], instead: str) -> None:
+        try:
+            self._copy_each(paths, instead)
+        finally:
+            self.post_message(self.AttachEnded())
+
+    def _copy_each(self, paths: Sequence[str], instead: str) -> None:
         images: list[ImagePart] = []
         for done, path in enumerate(paths):
             try:

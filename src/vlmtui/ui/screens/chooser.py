@@ -70,6 +70,10 @@ class Chooser(ModalScreen[str]):
             background: $surface;
             scrollbar-size-vertical: 1;
 
+            & > .option-list--option {
+                padding: 0 1;
+            }
+
             & > .option-list--option-highlighted {
                 background: $block-cursor-background;
                 color: $block-cursor-foreground;
@@ -145,7 +149,7 @@ class Chooser(ModalScreen[str]):
         kept = self._first or ("" if self.highlighted is None else self.highlighted.value)
         query = self.query_one(Input).value
         self._found = _search(self._choices, query)
-        # less the list's own padding and the scrollbar's column
+        # less the padding of a row and the scrollbar's column
         width = max(self.query_one("#chooser").content_size.width - 3, 10)
         options.clear_options()
         names = [min(len(choice.name), width // 3) for choice in self._choices]
@@ -188,7 +192,7 @@ def _search(choices: Sequence[Choice], query: str) -> list[tuple[Choice, Sequenc
     found = []
     for index, choice in enumerate(choices):
         name = fuzzy.match(query, choice.name)
-        anywhere = fuzzy.match(query, f"{choice.name} {choice.about}")
+        anywhere = fuzzy.match(query, f"{choice.name} {choice.about}", scattered=False)
         if name is not None:
             found.append((-name[0] - 1, index, choice, name[1]))
         elif anywhere is not None:

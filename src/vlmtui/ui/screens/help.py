@@ -123,7 +123,11 @@ class HelpScreen(ModalScreen[None]):
 
     def _show(self) -> None:
         query = self.query_one(Input).value
-        rows = [row for row in self._rows if fuzzy.match(query, f"{row.keys} {row.does}")]
+        rows = [
+            row
+            for row in self._rows
+            if fuzzy.match(query, f"{row.keys} {row.does}", scattered=False)
+        ]
         rows = rows or [Row("Nothing by that name", "", "")]
         self.query_one(Static).update(_text(rows, self._width))
 

@@ -22,7 +22,7 @@ from vlmtui.ui import commands, completion, units
 from vlmtui.ui.completion import Candidate, Fragment, Kind
 from vlmtui.ui.mentions import Token
 from vlmtui.ui.widgets.completions import Completions
-from vlmtui.ui.widgets.composer import Composer
+from vlmtui.ui.widgets.composer import MOST_PASTED, Composer
 from vlmtui.ui.widgets.confirm import Confirm
 from vlmtui.ui.widgets.hint import Hint
 
@@ -248,7 +248,7 @@ class Prompt(Vertical):
     def _paste_refused(self, event: Composer.PasteRefused) -> None:
         event.stop()
         self.say(
-            f"That is {units.size(event.characters)} of text, more than a model can read",
+            f"That is more text than a model can read: over {units.size(MOST_PASTED)}",
             "Paste the part that matters",
             error=True,
         )

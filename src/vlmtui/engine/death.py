@@ -1,0 +1,41 @@
+"""What the end of an engine's process means, and what to do about it."""
+
+from __future__ import annotations
+
+import signal
+
+DOING = {
+    "load": "loading the model",
+    "plan": "planning a load",
+    "encode": "encoding a picture",
+    "prefill": "reading the prompt",
+    "decode": "answering",
+}
+"""By phase, see `EngineCrashed`."""
+
+
+def explain(status: int, phase: str) -> tuple[str, str]:
+    """What the exit status of a dead process means, and what to do."""
+    if memory_was_short(status):
+        return (
+            "killed by the system, probably because memory ran out",
+            "Try a smaller context (--ctx 2048) or a smaller model.",
+        )
+    if status == -signal.SIGABRT:
+        return "llama.cpp gave up (abort)", (
+            "The model file may not be supported by this version of llama.cpp."
+            if phase in ("load", "plan")
+            else "Try again; if it comes back, please report it with the log."
+        )
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        return f"ended by {name}", "Try again; if it comes back, please report it with the log."
+    return f"exit status {status}", "Is llama-cpp-python installed correctly? The log says more."
+
+
+def memory_was_short(status: int) -> bool:
+    """Whether the process ended as the system ends one when memory runs out."""
+    return status == -signal.SIGKILL

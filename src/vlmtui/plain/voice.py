@@ -1,0 +1,82 @@
+"""What the plain chat prints: whole lines, never a control character that somebody else wrote."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TextIO
+
+from vlmtui import printable
+from vlmtui.errors import VlmtuiError
+
+_SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=\S)")
+_LONGEST = 400
+"""Characters that are held back at most, waiting for the end of a sentence."""
+
+
+class Voice:
+    """Prints answers on one stream, everything else on another.
+
+    On a terminal both are the same place; in a script the answers alone are standard output.
+    """
+
+    def __init__(self, answers: TextIO | None = None, notes: TextIO | None = None) -> None:
+        self._answers = answers if answers is not None else sys.stdout
+        self._notes = notes if notes is not None else sys.stderr
+
+    def note(self, text: str, advice: str = "") -> None:
+        """Tell something that is no part of the conversation."""
+        lines = printable.prose(text + (f"\n{advice}" if advice else "")).splitlines()
+        for line in lines or [""]:
+            print(line, file=self._notes, flush=True)
+
+    def complain(self, error: VlmtuiError) -> None:
+        """Tell what went wrong, and what to do."""
+        self.note(f"Error: {error.message}", error.hint)
+
+    def show(self, text: str) -> None:
+        """Print something that was asked for."""
+        print(printable.prose(text), file=self._answers, flush=True)
+
+    def answer(self) -> Answer:
+        """Begin to print an answer."""
+        return Answer(self._answers)
+
+
+class Answer:
+    """Prints a growing answer sentence by sentence: a screen reader reads what is whole."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._safe = printable.ProseStream()
+        self._held = ""
+        self._line_open = False
+
+    def feed(self, text: str) -> None:
+        """More of it has come."""
+        self._held += self._safe.feed(text)
+        ready = self._ready()
+        if ready:
+            self._write(self._held[:ready])
+            self._held = self._held[ready:]
+
+    def end(self) -> None:
+        """There is no more."""
+        self._write(self._held)
+        self._held = ""
+        if self._line_open:
+            self._write("\n")
+
+    def _ready(self) -> int:
+        """How many characters of what is held back are whole sentences or lines."""
+        ends = [match.end() for match in _SENTENCE.finditer(self._held)]
+        ready = max(self._held.rfind("\n") + 1, *ends, 0) if ends else self._held.rfind("\n") + 1
+        if not ready and len(self._held) > _LONGEST:
+            ready = self._held.rfind(" ") + 1 or len(self._held)
+        return ready
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
+            self._line_open = not text.endswith("\n")
