@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,9 @@ CLOSE_SECONDS = 10.0
 
 _TITLE = 60
 """Longest title of a chat in the window's, in characters."""
+
+PATIENCE_SECONDS = 3.0
+"""Longest time that the screen then has to end what it is drawing."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -123,6 +127,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         self._monitor: MonitorLike | None = None
         self._noted: set[str] = set()
         self._leaving = False
+        self._farewell: asyncio.Future[None] | None = None
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else themes.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
@@ -203,7 +208,24 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
             loop.add_signal_handler(number, self._signalled, number)
 
     def _signalled(self, number: signal.Signals) -> None:
-        self.call_next(self._leave, 128 + number)
+        # not as a message: thousands of keys may be queued before it
+        self._farewell = asyncio.ensure_future(self._obey(128 + number))
+
+    async def _obey(self, code: int) -> None:
+        """Leave, by force if the screen takes too long with what it is drawing."""
+        try:
+            await self._leave(code)
+        finally:
+            last_resort = threading.Timer(PATIENCE_SECONDS, self._give_up, (code,))
+            last_resort.daemon = True
+            last_resort.start()
+
+    def _give_up(self, code: int) -> None:
+        """End the process, from another thread: everything is saved, the screen is just busy."""
+        with contextlib.suppress(Exception):  # the terminal may have gone
+            if self._driver is not None:
+                self._driver.stop_application_mode()
+        os._exit(code)
 
     def on_unmount(self) -> None:
         """Give the signals back."""

@@ -6,6 +6,7 @@ token (see `ui.tokens`) is passed over by the cursor and deleted as one.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import ClassVar
 
@@ -226,6 +227,9 @@ class Composer(TextArea, inherit_bindings=False):
                 event.prevent_default()
                 event.stop()
                 return
+        # Keys that come faster than they are drawn are taken without a pause: signals, answers and
+        # the screen would wait for the last of them.
+        await asyncio.sleep(0)
 
     def action_submit(self) -> None:
         """Send what is written."""
