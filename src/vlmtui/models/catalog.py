@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from vlmtui import paths
 from vlmtui.errors import SettingsError, VlmtuiError
-from vlmtui.models.memory import DEFAULT_CTX, Bytes, Need
+from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need
 from vlmtui.models.stores import StoredFile
 
 USER_FILE = "models.toml"
@@ -122,9 +122,15 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         """The files of a repository that may be its vision tower; see `matching`."""
         return matching(names, self.mmproj)
 
-    def need(self, ctx: int = DEFAULT_CTX) -> Need:
-        """Memory it takes with a context in f16, roughly: nobody has looked into the file."""
-        kv = (self.kv or min(_USUAL_KV, self.model_bytes // 32_768)) * ctx
+    def need(self, ctx: int = DEFAULT_CTX, kv_type: str = "f16") -> Need:
+        """Memory it takes, roughly: nobody has looked into the file.
+
+        Args:
+            ctx: Context in tokens.
+            kv_type: A key of `memory.KV_BYTES`.
+        """
+        block, size = KV_BYTES[kv_type]
+        kv = (self.kv or min(_USUAL_KV, self.model_bytes // 32_768)) * ctx // 2 * size // block
         tower = self.download_bytes - self.model_bytes
         none = Bytes()
         return Need(

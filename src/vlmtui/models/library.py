@@ -24,8 +24,10 @@ __all__ = [
     "BrokenModel",
     "Discovery",
     "InstalledModel",
+    "ModelNotFound",
     "installed",
     "resolve",
+    "resolve_installed",
     "survey",
 ]
 
@@ -56,7 +58,7 @@ def survey() -> Discovery:
         StorageError: The list of added models can't be read.
     """
     found = discover(load_settings().model_dirs, added.files(), catalog.load().name_of)
-    return Discovery((_demo(), *found.models), found.broken, found.unreadable)
+    return Discovery((_known_demo(), *found.models), found.broken, found.unreadable)
 
 
 def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
@@ -81,10 +83,7 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
         return _at(_absolute(path), mmproj)
     if not name or path.is_dir() or path.is_absolute() or name.startswith(("~", ".")):
         raise _not_found(name, path, ())
-    found = survey()
-    model = _by_name(name, found.models)
-    if model is None:
-        raise _broken(name, found.broken) or _not_found(name, path, found.models)
+    model = resolve_installed(name)
     if mmproj is not None:
         tower = _named_projector(mmproj)
         size = facts.read(model.path).size + facts.read(tower).size
@@ -94,10 +93,35 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
     return model
 
 
+def resolve_installed(name: str) -> InstalledModel:
+    """The model of `installed` that a name means; a path is no name here.
+
+    Raises:
+        ModelNotFound: No such model, or several of them.
+    """
+    found = survey()
+    model = _by_name(name, found.models)
+    if model is None:
+        raise _broken(name, found.broken) or _not_found(name, Path(name), found.models)
+    return model
+
+
 def _demo(mmproj: Path | None = None) -> InstalledModel:
     model, tower = demo.model_path(), mmproj or demo.mmproj_path()
     size = sum(path.stat().st_size for path in (model, tower) if path.exists())
     return InstalledModel(DEMO, model, tower, "demo", size, quantisation="Q8_0")
+
+
+def _known_demo() -> InstalledModel:
+    model = _demo()
+    told = facts.read(model.path)
+    return msgspec.structs.replace(
+        model,
+        architecture=told.architecture,
+        parameters=told.parameters,
+        context=told.context,
+        title=told.title,
+    )
 
 
 def _at(path: Path, mmproj: str | None) -> InstalledModel:

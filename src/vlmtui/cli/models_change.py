@@ -1,0 +1,195 @@
+"""What changes the library: `vlmtui models add`, `rm` and `default`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from vlmtui import paths
+from vlmtui.errors import InputError, SettingsError
+from vlmtui.models import added, gguf, library, removal
+from vlmtui.models.gguf import pairing
+from vlmtui.printable import line
+from vlmtui.settings import load_settings
+from vlmtui.ui import units
+
+_NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]*")
+_MODEL_LINE = re.compile(r"^[ \t]*model[ \t]*=[^\r\n]*", re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
+
+
+def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool) -> int:
+    """Register a model's files under a name.
+
+    Raises:
+        VlmtuiError: The files are bad or don't go together, or the name is taken.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise library.ModelNotFound(f"There is no model file {path}", "Check the path.")
+    model = library.resolve(os.path.abspath(path), mmproj)
+    tower = gguf.from_path(model.mmproj) if model.mmproj is not None else None
+    pairing.check(gguf.from_path(model.path), tower)
+    wanted = name or model.name
+    if not _NAME.fullmatch(wanted) or wanted.lower() == library.DEMO:
+        raise InputError(
+            f"A model can't be called {line(wanted)!r}",
+            "Give it another with --name: no slashes, no @, and not demo.",
+        )
+    for other in library.survey().models:
+        taken = other.name.lower() == wanted.lower() and other.source != "added"
+        if taken and os.path.realpath(other.path) != os.path.realpath(model.path):
+            raise InputError(
+                f"There is another model named {other.name}: {other.path}",
+                "Give this one another name with --name.",
+            )
+    tower_path = str(model.mmproj) if model.mmproj is not None else None
+    added.add(added.Added(wanted, str(model.path), tower_path))
+    if as_json:
+        _print({"name": wanted, "path": str(model.path), "mmproj": tower_path})
+    else:
+        sees = f"with {model.mmproj.name}" if model.mmproj is not None else "text only"
+        click.echo(f"{line(wanted)}: {line(str(model.path))} ({line(sees)})")
+    return 0
+
+
+def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
+    """Delete a model, or forget it.
+
+    Raises:
+        VlmtuiError: There is no such model, it isn't ours, or the disk refuses.
+    """
+    model = library.resolve_installed(name)
+    others = [other for other in library.installed() if other.name != model.name]
+    todo = removal.plan(model, others)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"{model.name} is not deleted: nobody can be asked", "Give --yes.")
+        _announce(todo)
+        if not click.confirm("Go on?", err=True):
+            click.echo("Nothing was changed.", err=True)
+            return 1
+    removal.carry_out(todo)
+    if as_json:
+        files = [str(file) for file in todo.files]
+        _print({"name": model.name, "freed": todo.freed, "files": files})
+    elif todo.files:
+        click.echo(f"{line(model.name)} is deleted: {units.size(todo.freed)} freed.")
+    else:
+        click.echo(f"{line(model.name)} is forgotten. Its file stays: {line(str(model.path))}")
+    if load_settings().model == model.name:
+        hint = "It was the default: `vlmtui models default NAME` chooses another."
+        click.echo(hint, err=True)
+    return 0
+
+
+def default_model(name: str | None, *, as_json: bool) -> int:
+    """Print the default model, or change it in the settings file.
+
+    Raises:
+        VlmtuiError: There is no such model, or the file can't be changed.
+    """
+    settings = load_settings()
+    if name is None:
+        if as_json:
+            _print({"model": settings.model, "mmproj": settings.mmproj})
+        else:
+            click.echo(line(settings.model))
+        return 0
+    model = library.resolve(name)
+    chosen = str(model.path) if model.source == "file" else model.name
+    file = paths.config_path()
+    write_default(file, chosen)
+    if as_json:
+        _print({"model": chosen, "mmproj": settings.mmproj, "file": str(file)})
+    else:
+        click.echo(f"{line(chosen)} is the default now ({line(str(file))}).")
+    if settings.mmproj is not None:
+        click.echo(
+            f"The settings also name an mmproj, {line(settings.mmproj)}: take that line out, "
+            "unless it belongs to this model.",
+            err=True,
+        )
+    return 0
+
+
+def write_default(file: Path, model: str) -> None:
+    """Change the line `model` of a settings file, or put one in; everything else stays.
+
+    Raises:
+        SettingsError: It can't be read or written, or has the key in a form that isn't ours.
+    """
+    target = Path(os.path.realpath(file))  # a link stays a link
+    try:
+        before = target.read_bytes().decode("utf-8-sig") if target.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} can't be read: {error}", "Check the file.") from error
+    entry = f"model = {_quoted(model)}"
+    table = _TABLE.search(before)
+    head = before[: table.start()] if table is not None else before
+    if found := _MODEL_LINE.search(head):
+        comment = _comment(found[0])
+        after = before[: found.start()] + entry + comment + before[found.end() :]
+    else:
+        after = f"{entry}\n{before}"
+    if not _differs_only_in_model(before, after, model):
+        raise SettingsError(
+            f"The line `model` of {file} is in a form that can't be changed safely",
+            f"Change it yourself: {entry}",
+        )
+    _replace(file, target, after)
+
+
+def _comment(text: str) -> str:
+    """The comment at the end of a simple line; empty where it is not simple."""
+    simple = re.fullmatch(r"""[^=]*=\s*(?:"[^"\\]*"|'[^']*')(\s*#.*)?\s*""", text)
+    return simple[1] or "" if simple is not None else ""
+
+
+def _differs_only_in_model(before: str, after: str, model: str) -> bool:
+    try:
+        old: dict[str, Any] = msgspec.toml.decode(before)
+        new: dict[str, Any] = msgspec.toml.decode(after)
+    except msgspec.DecodeError:
+        return False
+    return {**old, "model": model} == new
+
+
+def _replace(file: Path, target: Path, text: str) -> None:
+    draft = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8", newline="")
+        if target.exists():
+            draft.chmod(target.stat().st_mode & 0o777)
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise SettingsError(
+            f"{file} can't be written: {error.strerror}", "Check its permissions."
+        ) from error
+
+
+def _quoted(text: str) -> str:
+    """A TOML string."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _announce(todo: removal.Removal) -> None:
+    if not todo.files:
+        click.echo(f"{line(todo.model.name)} is forgotten; its file stays.", err=True)
+        return
+    click.echo(f"This deletes {line(todo.model.name)}, {units.size(todo.freed)}:", err=True)
+    for file in todo.files:
+        click.echo(f"  {line(str(file))}", err=True)
+
+
+def _print(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2))

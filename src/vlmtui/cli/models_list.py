@@ -1,0 +1,211 @@
+"""What `vlmtui models` prints: the models on this machine, and those that can be had."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from vlmtui.chat.choice import Choice, Choices, choices
+from vlmtui.printable import line
+from vlmtui.settings import Settings, load_settings
+from vlmtui.ui import units
+
+FITS = {"yes": "fits", "tight": "tight", "no": "too big"}
+_COLOURS = {"fits": "green", "tight": "yellow", "too big": "red"}
+KEEPERS = {
+    "demo": "vlmtui",
+    "own": "vlmtui",
+    "added": "models add",
+    "directory": "model_dirs",
+    "huggingface": "Hugging Face",
+    "lm-studio": "LM Studio",
+    "llama.cpp": "llama.cpp",
+    "ollama": "Ollama",
+    "file": "you",
+}
+"""Who keeps a model, for a person."""
+
+_NUMBERS = ("SIZE", "NEEDS")
+"""Columns that are aligned at the right."""
+
+
+def list_models(*, here: bool, as_json: bool) -> int:
+    """Print all models; returns the exit code.
+
+    Raises:
+        VlmtuiError: The settings or the list of added models can't be read.
+    """
+    settings = load_settings()
+    found = choices(settings)
+    if as_json:
+        print(json.dumps(_as_json(found, settings, here=here), indent=2))
+        return 0
+    wide = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if wide else 0
+    for text in _as_text(found, settings, here=here, width=width):
+        click.echo(text)
+    if found.problem is not None:
+        click.echo(f"\n{line(found.problem.message)}\n{line(found.problem.hint)}", err=True)
+    return 0
+
+
+def as_json(choice: Choice, settings: Settings) -> dict[str, Any]:
+    """A model as JSON; sizes in bytes."""
+    model, entry = choice.installed, choice.entry
+    told: dict[str, Any] = {
+        "name": choice.name,
+        "installed": model is not None,
+        "default": choice.name == settings.model,
+        "size": choice.size_bytes,
+        "size_is_reckoned": choice.reckoned,
+        "vision": choice.sees,
+        "fits": choice.fit.verdict if choice.fit is not None else None,
+        "needs": choice.need_bytes or None,
+        "problem": choice.problem.message if choice.problem is not None else None,
+        "licence": entry.licence if entry is not None else None,
+        "terms": entry.terms if entry is not None else None,
+        "about": entry.about if entry is not None else None,
+    }
+    if model is not None:
+        told |= {
+            "source": model.source,
+            "path": str(model.path),
+            "mmproj": str(model.mmproj) if model.mmproj is not None else None,
+            "architecture": model.architecture,
+            "parameters": model.parameters,
+            "quantisation": model.quantisation,
+            "context": model.context,
+            "repository": model.repository or None,
+            "aliases": list(model.aliases),
+        }
+    elif entry is not None:
+        told |= {
+            "repository": entry.repository,
+            "parameters": entry.parameters,
+            "quantisation": entry.quantisation,
+            "context": entry.context or None,
+            "imported": entry.imported,
+        }
+    return told
+
+
+def _as_json(found: Choices, settings: Settings, *, here: bool) -> dict[str, Any]:
+    shown = found.here if here else (*found.here, *found.elsewhere)
+    return {
+        "models": [as_json(choice, settings) for choice in shown],
+        "broken": [
+            {
+                "name": broken.name,
+                "path": str(broken.path),
+                "source": broken.source,
+                "reason": broken.reason,
+                "hint": broken.hint,
+            }
+            for broken in found.broken
+        ],
+        "unreadable": [str(path) for path in found.found.unreadable],
+        "memory": {"free": found.machine.free, "total": found.machine.total},
+    }
+
+
+def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> list[str]:
+    free = units.size(found.machine.gpu_free or found.machine.free)
+    rows = [click.style(f"On this machine ({free} of memory free)", bold=True)]
+    rows += _table(
+        ("NAME", "SIZE", "NEEDS", "", "KEPT BY", "LICENCE"),
+        [
+            (
+                _marked(choice, settings),
+                units.size(choice.size_bytes),
+                units.size(choice.need_bytes or None),
+                _verdict(choice),
+                KEEPERS[choice.installed.source] if choice.installed is not None else "",
+                _licence(choice),
+            )
+            for choice in found.here
+        ],
+        width,
+    )
+    if found.broken or found.found.unreadable:
+        rows += ["", click.style("Can't be used", bold=True)]
+        rows += [f"  {line(broken.name)}: {line(broken.reason)}" for broken in found.broken]
+        rows += [f"  {line(str(path))} can't be read" for path in found.found.unreadable]
+    if here or not found.elsewhere:
+        return rows
+    for title, imported in (
+        ("To be had: vlmtui models pull NAME", False),
+        ("No GGUF: to be converted first", True),
+    ):
+        chosen = [
+            choice
+            for choice in found.elsewhere
+            if choice.entry is not None and choice.entry.imported == imported
+        ]
+        if chosen:
+            head = ("NAME", "SIZE", "NEEDS", "", "LICENCE", "GOOD AT")
+            rows += ["", click.style(title, bold=True)]
+            rows += _table(head, [_offer(choice) for choice in chosen], width)
+    return [*rows, "", "≈ is reckoned. `vlmtui models info NAME` tells more of each."]
+
+
+def _offer(choice: Choice) -> tuple[str, ...]:
+    return (
+        choice.name,
+        f"{'≈ ' if choice.reckoned else ''}{units.size(choice.size_bytes)}",
+        f"≈ {units.size(choice.need_bytes or None)}",
+        _verdict(choice),
+        _licence(choice),
+        choice.entry.about if choice.entry is not None else "",
+    )
+
+
+def _marked(choice: Choice, settings: Settings) -> str:
+    return f"{choice.name} (default)" if choice.name == settings.model else choice.name
+
+
+def _verdict(choice: Choice) -> str:
+    if choice.problem is not None:
+        return "can't be loaded"
+    fits = FITS[choice.fit.verdict] if choice.fit is not None else "?"
+    if choice.installed is not None and choice.installed.towers:
+        return f"{fits}, needs --mmproj"
+    return fits if choice.sees else f"{fits}, text only"
+
+
+def _licence(choice: Choice) -> str:
+    if choice.entry is None:
+        return ""
+    return choice.entry.licence
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Aligned columns; no line longer than `width`, where that isn't 0."""
+    safe = [[line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in (head, *safe)) for column in range(len(head))]
+    lines = []
+    for row in (head, *safe):
+        cells = [
+            cell.rjust(size) if name in _NUMBERS else cell.ljust(size)
+            for cell, size, name in zip(row, widths, head, strict=True)
+        ]
+        text = f"  {'  '.join(cells)}".rstrip()
+        text = line(text, width) if width and row is head else _shortened(text, width)
+        lines.append(click.style(text, dim=True) if row is head else _coloured(text, row))
+    return lines
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if not width or len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _coloured(text: str, row: Sequence[str]) -> str:
+    verdict = row[3]
+    colour = _COLOURS.get(verdict.partition(",")[0])
+    if colour is None or f"  {verdict}" not in text:
+        return text
+    return text.replace(f"  {verdict}", f"  {click.style(verdict, fg=colour)}", 1)

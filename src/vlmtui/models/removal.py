@@ -1,0 +1,143 @@
+"""Deleting a model: what goes, what stays because others need it, what is not ours to delete."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from vlmtui.errors import InputError, StorageError
+from vlmtui.models import added, facts, pulled
+from vlmtui.models.discovery import InstalledModel
+
+
+class Removal(msgspec.Struct, frozen=True):
+    """What deleting a model would do."""
+
+    model: InstalledModel
+    files: tuple[Path, ...]
+    """Files and links that go; none when only a name is forgotten."""
+
+    freed: int
+    """Bytes."""
+
+
+def plan(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
+    """What deleting a model would do; changes nothing.
+
+    Args:
+        model: The model.
+        others: All other models, whose files stay.
+
+    Raises:
+        InputError: It isn't ours to delete; says how to delete it.
+    """
+    if model.source == "added":
+        return Removal(model, (), 0)
+    if model.source == "own":
+        return _own(model, others)
+    if model.source == "huggingface" and model.repository in pulled.repositories():
+        return _cached(model, others)
+    raise InputError(f"{model.name} is not vlmtui's to delete: {_keeper(model)}", _how(model))
+
+
+def carry_out(removal: Removal) -> None:
+    """Delete.
+
+    Raises:
+        StorageError: A file can't be deleted.
+    """
+    model = removal.model
+    if model.source == "added":
+        added.remove(model.name)
+        return
+    for file in removal.files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{file} can't be deleted: {error.strerror}", "Check the permissions."
+            ) from error
+    for folder in {file.parent for file in removal.files}:
+        _drop_empty(folder)
+    if model.source == "huggingface":
+        repository = _repository(model.path)
+        if not any(repository.glob("snapshots/**/*.gguf")):
+            _drop_repository(repository)
+            pulled.forget(model.repository)
+
+
+def _own(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
+    files = _files(model, others)
+    return Removal(model, tuple(files), _bytes(files))
+
+
+def _cached(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
+    """Links in all snapshots that lead to the model's blobs, and the blobs."""
+    repository = _repository(model.path)
+    blobs = {os.path.realpath(file) for file in _files(model, others)}
+    links = [link for link in repository.glob("snapshots/**/*") if os.path.realpath(link) in blobs]
+    inside = os.path.realpath(repository)
+    own = [Path(blob) for blob in sorted(blobs) if blob.startswith(f"{inside}{os.sep}")]
+    return Removal(model, (*links, *(blob for blob in own if blob not in links)), _bytes(own))
+
+
+def _files(model: InstalledModel, others: Sequence[InstalledModel]) -> list[Path]:
+    """All of a model's files that no other model needs."""
+    needed = {os.path.realpath(other.path) for other in others}
+    needed |= {os.path.realpath(other.mmproj) for other in others if other.mmproj is not None}
+    files = facts.parts(model.path)
+    if model.mmproj is not None:
+        files.append(model.mmproj)
+    return [file for file in files if os.path.realpath(file) not in needed]
+
+
+def _bytes(files: Sequence[Path]) -> int:
+    total = 0
+    for file in files:
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
+
+
+def _repository(path: Path) -> Path:
+    """The directory of a repository in the cache that a file lies in."""
+    return next(parent for parent in path.parents if parent.name.startswith("models--"))
+
+
+def _drop_repository(repository: Path) -> None:
+    """Take a repository's remains away, as far as they are what the cache itself makes."""
+    for file in [*repository.glob("refs/*"), *repository.glob(".no_exist/*/*")]:
+        with suppress(OSError):
+            file.unlink()
+    for folder in sorted(repository.glob("**/"), key=lambda path: -len(path.parts)):
+        _drop_empty(folder)
+
+
+def _drop_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _keeper(model: InstalledModel) -> str:
+    return {
+        "demo": "it comes with the program",
+        "ollama": "it lies in Ollama's store",
+        "lm-studio": "it lies in LM Studio's directory",
+        "llama.cpp": "it lies in llama.cpp's cache",
+        "huggingface": "something else put it into the Hugging Face cache",
+    }.get(model.source, f"it lies in {model.path.parent}")
+
+
+def _how(model: InstalledModel) -> str:
+    files = facts.parts(model.path) + ([model.mmproj] if model.mmproj is not None else [])
+    return {
+        "demo": "",
+        "ollama": f"`ollama rm {model.name.partition('@')[0]}` deletes it.",
+        "lm-studio": "Delete it in LM Studio, under My Models.",
+        "huggingface": f"`hf cache rm model/{model.repository}` deletes it.",
+    }.get(model.source, f"`rm {shlex.join(map(str, files))}` deletes it.")
