@@ -113,12 +113,78 @@ async def error(pilot: Pilot[int]) -> None:
     await finish(pilot)
 
 
+async def chats(pilot: Pilot[int]) -> None:
+    """Several chats beside the one that is open."""
+    await ready(pilot)
+    for number, question in enumerate(QUESTIONS, start=1):
+        await ask(pilot, f"{question} @shapes-{number}.png")
+        if number < len(QUESTIONS):
+            await ask_command(pilot, "/new")
+    await finish(pilot)
+
+
+async def search(pilot: Pilot[int]) -> None:
+    """Words that several chats have."""
+    await chats(pilot)
+    await pilot.press("ctrl+f", *"circle")
+    await finish(pilot)
+
+
+async def attach(pilot: Pilot[int]) -> None:
+    """The directory of the sample pictures, one of them under the cursor."""
+    await ready(pilot)
+    await pilot.press("ctrl+o")
+    await finish(pilot)
+    await pilot.press("down", "down")
+    await finish(pilot)
+
+
+async def monitor(pilot: Pilot[int]) -> None:
+    """Everything that a board tells; its files are a copy, its engine is this machine's."""
+    await ready(pilot)
+    for number, question in enumerate(QUESTIONS, start=1):
+        await pilot.pause(8.0)
+        await ask(pilot, f"{question} @shapes-{number}.png")
+        await ask(pilot, "Describe the image.")
+    await pilot.press("f3")
+    await finish(pilot)
+
+
+async def versions(pilot: Pilot[int]) -> None:
+    """The cursor on an answer that was given twice."""
+    await ready(pilot)
+    await ask(pilot, "What color is the circle? @shapes-1.png")
+    await ask_command(pilot, "/regen")
+    await finish(pilot)
+    await pilot.press("alt+up")
+    await finish(pilot)
+
+
+QUESTIONS = (
+    "Describe the image.",
+    "How many shapes are there?",
+    "What color is the circle?",
+    "Is there a square?",
+)
+
+
+async def ask_command(pilot: Pilot[int], line: str) -> None:
+    """Do a command and wait until it is done."""
+    screen = pilot.app.screen_stack[0]
+    screen.prompt.text = line
+    await pilot.press("enter")
+    await pilot.pause(0.5)
+    await until(pilot, lambda: not screen.figures.busy)
+
+
 class Picture(NamedTuple):
-    """A screenshot: columns and rows, what is done before, and the theme."""
+    """A screenshot: columns and rows, what is done before, the theme, and the machine."""
 
     size: tuple[int, int]
     shot: Shot
     theme: str = ""
+    board: str = ""
+    """A board of `tests.hardware.boards` whose figures are shown; empty for this machine's."""
 
 
 GALLERY = ("vlmtui-light", "ember", "fjord", "phosphor")
@@ -132,6 +198,11 @@ SHOTS = {
     "palette": Picture((120, 36), palette),
     "themes": Picture((120, 36), themes),
     "error": Picture((100, 30), error),
+    "chats": Picture((160, 48), chats),
+    "search": Picture((120, 36), search),
+    "attach": Picture((120, 36), attach),
+    "monitor": Picture((120, 36), monitor, board="orin-nano"),
+    "versions": Picture((100, 30), versions),
 }
 NAMES = (*SHOTS, "gallery")
 
@@ -140,12 +211,20 @@ async def shoot(picture: Picture) -> str:
     """Run the application once and draw its screen, as SVG."""
     from vlmtui.chat.requests import load_request
     from vlmtui.settings import Settings
-    from vlmtui.ui.launch import Backstage, make_app
+    from vlmtui.ui.backstage import Backstage
+    from vlmtui.ui.launch import make_app
 
     # greedy, so that the pictures stay the same
     settings = Settings(temperature=0.0, theme=picture.theme)
     backstage = Backstage(settings, load_request(settings, None, None), continue_last=False)
     app = make_app(backstage, settings)
+    if picture.board:
+        from tests.hardware.boards import BOARDS
+
+        folder = Path(os.environ["VLMTUI_HOME"]) / picture.board
+        folder.mkdir(parents=True, exist_ok=True)
+        BOARDS[picture.board](folder)
+        os.environ["VLMTUI_SYSROOT"] = str(folder)
     try:
         async with app.run_test(size=picture.size) as pilot:
             await picture.shot(pilot)
@@ -154,6 +233,7 @@ async def shoot(picture: Picture) -> str:
                 await pilot.press("escape")
             await pilot.press("ctrl+q")
     finally:
+        os.environ.pop("VLMTUI_SYSROOT", None)
         backstage.close()
     return svg
 
@@ -224,10 +304,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         from vlmtui import demo
 
-        os.environ["VLMTUI_HOME"] = home
+        os.environ["VLMTUI_HOME"] = f"{home}/.vlmtui"
         os.environ["COLORTERM"] = "truecolor"
         os.environ.pop("NO_COLOR", None)
-        os.chdir(demo.sample_images()[0].parent)
+        os.environ["HOME"] = home  # no path of this machine in a picture
+        pictures = Path(home, "pictures")
+        pictures.mkdir()
+        for sample in demo.sample_images():
+            shutil.copy(sample, pictures)
+        os.chdir(pictures)
         for name in arguments.only or NAMES:
             svg = draw(name)
             print(svg)

@@ -66,3 +66,12 @@ def test_a_file_in_the_way_is_an_error_that_names_it(
     with pytest.raises(StorageError, match=str(tmp_path / "data")) as caught:
         paths.data_dir()
     assert "VLMTUI_HOME" in caught.value.hint
+
+
+def test_a_path_below_home_is_shown_with_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert paths.shown("/home/ada/pictures/cat.png") == "~/pictures/cat.png"
+    assert paths.shown(Path("/home/ada")) == "~"
+    assert paths.shown("/home/adam/cat.png") == "/home/adam/cat.png"
+    monkeypatch.setenv("HOME", "/")
+    assert paths.shown("/srv/cat.png") == "/srv/cat.png"

@@ -69,6 +69,14 @@ def app_log_path() -> Path:
     return state_dir() / "vlmtui.log"
 
 
+def shown(place: Path | str) -> str:
+    """A path as people write it: `~` for the home directory."""
+    text, home = str(place), os.path.expanduser("~")
+    if text == home or (text.startswith(home.rstrip("/") + "/") and len(home) > 1):
+        return "~" + text[len(home) :]
+    return text
+
+
 def _place(kind: str) -> Path:
     """The directory of `kind`, absolute, whether or not it exists."""
     home = os.environ.get(HOME_VARIABLE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
@@ -97,7 +96,7 @@ def _disk() -> Finding:
     except StorageError as error:
         return Finding(TOPIC, "disk", "fail", error.message, error.hint)
     free = shutil.disk_usage(place).free
-    value = f"{_gib(free)} free in {_shown(place)}"
+    value = f"{_gib(free)} free in {paths.shown(place)}"
     if free < _TIGHT_DISK:
         return Finding(
             TOPIC,
@@ -111,8 +110,3 @@ def _disk() -> Finding:
 
 def _gib(size: int) -> str:
     return f"{size / GIB:.1f} GiB"
-
-
-def _shown(place: Path) -> str:
-    home = str(Path.home())
-    return str(place).replace(home, "~", 1) if str(place).startswith(home + "/") else str(place)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_BARS = "▁▂▃▄▅▆▇█"
+_BARS = "▁▂▃▄▅▆▇"
+"""The full block is left out: bars of two rows would run into each other."""
 
 
 def sparkline(values: Sequence[float | None], most: float | None = None) -> str:

@@ -75,7 +75,7 @@ class Timeline:
             figure: Takes it from a moment; None where it wasn't known.
 
         Returns:
-            The columns, and the seconds in each: as few as show three minutes.
+            The columns, and the seconds in each: as few as show all there is, or three minutes.
         """
         groups, seconds = self._groups(width)
         columns: list[float | None] = []
@@ -93,8 +93,8 @@ class Timeline:
         ]
 
     def _groups(self, width: int) -> tuple[list[list[Moment]], int]:
-        seconds = max(1, -(-180 // width))
         moments = list(self._moments)
+        seconds = max(1, -(-min(len(moments), 180) // width))
         # whole groups counted from the beginning, so that a column stays what it was as it moves on
         extra = len(moments) % seconds
         ends = range(len(moments) - extra + (seconds if extra else 0), 0, -seconds)

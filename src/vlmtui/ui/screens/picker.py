@@ -22,6 +22,7 @@ from textual.widgets import Static
 from vlmtui import printable
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart
+from vlmtui.paths import shown
 from vlmtui.ui import browse, recent, units
 from vlmtui.ui.browse import Entry, Listing
 from vlmtui.ui.widgets.file_list import FileList
@@ -185,7 +186,7 @@ class PickerScreen(ModalScreen[tuple[str, ...]]):
         paths = [entry.path for entry in entries] if came_from else []
         self._list.show(entries, paths.index(came_from) if came_from in paths else 0)
         frame = self.query_one("#frame")
-        title = Content(printable.line(listing.directory, max(self.size.width - 30, 20)))
+        title = Content(printable.line(shown(listing.directory), max(self.size.width - 30, 20)))
         if self._filter:
             title = Content.assemble(title, (f"  ⌕ {printable.line(self._filter)}", "$accent"))
         frame.border_title = title
