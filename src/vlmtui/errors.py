@@ -26,6 +26,7 @@ Each error says what happened, to what, and what to do.
     │   ├── GenerateFailed
     │   ├── ContextOverflow
     │   └── EngineCrashed
+    ├── QuantizeFailed             a model could not be quantised (exit code 1)
     ├── FetchFailed                a file could not be fetched over the network (exit code 1)
     ├── StorageError               a chat could not be read or written (exit code 1)
     └── SettingsError              a settings file is wrong (exit code 2)
@@ -178,6 +179,10 @@ class EngineCrashed(EngineError):
         self.memory_was_short = memory_was_short
         self.phase = phase
         self.log_tail = log_tail
+
+
+class QuantizeFailed(VlmtuiError):
+    """A model could not be made smaller; the source is as it was."""
 
 
 class FetchFailed(VlmtuiError):

@@ -126,3 +126,66 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
     from vlmtui.cli.fit import report
 
     return report(model, mmproj, ctx, kv or "f16", as_json=as_json)
+
+
+@models.command()
+@click.argument("source", metavar="IN.gguf")
+@click.argument("target", metavar="OUT.gguf")
+@click.option("--to", required=True, metavar="TYPE", help="Q4_K_M, Q5_K_M, Q8_0, …")
+@click.option("--dry-run", is_flag=True, help="Only reckon how large it would be.")
+@click.option(
+    "--check",
+    nargs=2,
+    metavar="IMAGE PROMPT",
+    help="Ask both about a picture afterwards, and print the answers.",
+)
+@click.option(
+    "--with",
+    "other",
+    metavar="NAME|PATH",
+    help="The other file of the pair: the mmproj of a model, the model of an mmproj.",
+)
+@click.option("--allow-requantize", is_flag=True, help="Also when IN is quantised already.")
+@click.option("--force", is_flag=True, help="Replace OUT.")
+@json_option
+def quantize(
+    source: str,
+    target: str,
+    to: str,
+    dry_run: bool,
+    check: tuple[str, str] | None,
+    other: str | None,
+    allow_requantize: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    r"""Make a smaller model of a large one, with llama.cpp's own quantiser.
+
+    \b
+    Examples:
+      vlmtui models quantize model-F16.gguf model-Q4_K_M.gguf --to Q4_K_M
+      vlmtui models quantize mmproj-F16.gguf mmproj-Q8_0.gguf --to Q8_0
+      vlmtui models quantize in.gguf out.gguf --to Q5_K_M --check cat.jpg "What is it?"
+
+    IN is never touched, and OUT appears when it is whole and can be loaded.
+
+    Exit codes: 0 done, 1 failed (no room, it can't be loaded), 2 usage or a bad file,
+    130 interrupted.
+    """
+    from pathlib import Path
+
+    from vlmtui.cli.models_quantize import Wish, quantise
+
+    return quantise(
+        Wish(
+            Path(source).expanduser(),
+            Path(target).expanduser(),
+            to,
+            other=other,
+            check=(Path(check[0]), check[1]) if check else None,
+            dry_run=dry_run,
+            requantise=allow_requantize,
+            force=force,
+            as_json=as_json,
+        )
+    )

@@ -1,0 +1,323 @@
+"""Making a model smaller: checks what is asked for, and has it done by a process of its own.
+
+The source is only read. The result comes under another name first, and gets its own when it is
+whole. Whether it can be loaded is for others to say.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+
+from vlmtui import paths
+from vlmtui.errors import InputError, QuantizeFailed, StorageError
+from vlmtui.models import gguf
+from vlmtui.models.gguf import Header
+from vlmtui.models.gguf.filetypes import FILE_TYPES
+
+TYPES = (
+    *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S"),
+    *("Q4_1", "Q4_0", "IQ4_NL", "IQ4_XS", "Q3_K_L", "Q3_K_M", "Q3_K_S", "IQ3_M", "IQ3_S", "Q2_K"),
+)
+"""What can be made, the best first."""
+
+MMPROJ_TYPES = ("F16", "Q8_0")
+"""What a vision tower can be made: below, pictures suffer more than the size is worth."""
+
+_NEEDS_MATRIX = frozenset(
+    ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"]
+)
+_UNQUANTISED = frozenset(("F32", "F16", "BF16", "F64"))
+_ROOM_LEFT = 64_000_000
+"""Bytes of the disk that stay free."""
+
+_START = (
+    "import sys; sys.path[:] = [p for p in sys.path if p]; "
+    "from vlmtui.engine.backends.llamacpp.quantizer import main; main({parent}, *sys.argv[1:])"
+)
+_LOG = "quantize.log"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far it is."""
+
+    fraction: float
+    """Of the bytes of the source."""
+
+    tensor: str
+    """The one that is being worked on."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What was made, or would be."""
+
+    source_bytes: int
+    target_bytes: int
+    """Reckoned in a dry run."""
+
+    fallbacks: int = 0
+    """Tensors whose rows can't be of the wished type, and were made a larger one."""
+
+
+class Quantization(msgspec.Struct, frozen=True):
+    """Something that can be made: everything about it has been checked."""
+
+    source: Path
+    target: Path
+    to: str
+    """A key of `TYPES`."""
+
+    header: Header
+    """Of the source."""
+
+    threads: int = 0
+    requantise: bool = False
+
+    @property
+    def is_mmproj(self) -> bool:
+        """It is a vision tower."""
+        return self.header.architecture == "clip"
+
+    @property
+    def draft(self) -> Path:
+        """Where the result comes into being; hidden, so that nobody takes it for a model."""
+        return self.target.with_name(f".{self.target.name}.{os.getpid()}.part")
+
+
+def prepare(
+    source: Path,
+    target: Path,
+    to: str,
+    *,
+    threads: int = 0,
+    requantise: bool = False,
+    overwrite: bool = False,
+) -> Quantization:
+    """Check what is asked for.
+
+    Args:
+        source: The model or mmproj, the first part of a split one.
+        target: The file to make.
+        to: One of `TYPES`, in any letters.
+        threads: 0 takes all cores.
+        requantise: Also when the source is quantised already.
+        overwrite: Replace a file that is there.
+
+    Raises:
+        InputError: It can't be done like that; says why.
+        BadModelFile: The source is damaged, or no model.
+    """
+    kind = _type(to)
+    header = gguf.from_path(source)
+    if header.text("general.type") in ("adapter", "imatrix", "vocab"):
+        what = header.text("general.type")
+        raise InputError(f"{source} is no model to quantise ({what})", "Take a model's file.")
+    if header.architecture == "clip" and kind not in MMPROJ_TYPES:
+        raise InputError(
+            f"{source} is a vision tower (mmproj), which is made {' or '.join(MMPROJ_TYPES)}",
+            "Below that pictures suffer more than the memory is worth: --to Q8_0.",
+        )
+    done = sorted({tensor.quant for tensor in header.tensors} - _UNQUANTISED)
+    if done and not requantise:
+        raise InputError(
+            f"{source} is quantised already ({', '.join(done)})",
+            "Quantising it again loses more than quantising the F16 or BF16 file once: take that "
+            "one, or add --allow-requantize.",
+        )
+    if target.is_dir() or not target.name.lower().endswith(".gguf"):
+        raise InputError(f"{target} is no name for a model", "Let it end in .gguf.")
+    if not target.parent.is_dir():
+        raise InputError(f"There is no directory {target.parent}", "Make it first.")
+    if target.exists() and target.samefile(source):
+        raise InputError(
+            f"{target} is the source itself, which is never touched", "Name another file."
+        )
+    if target.exists() and not overwrite:
+        raise InputError(f"{target} is there already", "Name another file, or add --force.")
+    return Quantization(source, target, kind, header, threads, requantise)
+
+
+def dry_run(job: Quantization) -> Result:
+    """Reckon the size of the result; nothing is written.
+
+    Raises:
+        QuantizeFailed: llama.cpp refuses.
+    """
+    result = None
+    for step in _child(job, dry=True):
+        if isinstance(step, Result):
+            result = step
+    assert result is not None
+    return result
+
+
+def run(job: Quantization, expected: int) -> Iterator[Progress | Result]:
+    """Quantise; the result lies at `draft` when the last value, a `Result`, comes.
+
+    Leaving the iterator kills the process. Whoever calls this calls `finish` or `discard` then.
+
+    Args:
+        job: What to do.
+        expected: Bytes of the result, from a dry run.
+
+    Raises:
+        StorageError: The disk is too small, or became so.
+        QuantizeFailed: llama.cpp refuses or dies.
+    """
+    free = shutil.disk_usage(job.target.parent).free
+    if free < expected + _ROOM_LEFT:
+        raise _no_room(job, expected, free)
+    try:
+        yield from _child(job, dry=False)
+    except QuantizeFailed as error:
+        if shutil.disk_usage(job.target.parent).free < max(_ROOM_LEFT, 1_000_000):
+            raise _no_room(job, expected, 0) from error
+        raise
+
+
+def finish(job: Quantization) -> None:
+    """Give the result its name.
+
+    Raises:
+        StorageError: It can't be renamed.
+    """
+    try:
+        descriptor = os.open(job.draft, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)  # a name must not stand for blocks that a power cut takes away
+        finally:
+            os.close(descriptor)
+        job.draft.replace(job.target)
+    except OSError as error:
+        raise StorageError(
+            f"{job.target} can't be written: {error.strerror}", "Check its directory."
+        ) from error
+
+
+def discard(job: Quantization) -> None:
+    """Delete what there is of the result; safe to call at any time."""
+    with suppress(OSError):
+        job.draft.unlink()
+
+
+def _type(to: str) -> str:
+    kind = to.upper()
+    if kind in _NEEDS_MATRIX:
+        raise InputError(
+            f"{kind} needs an importance matrix, which vlmtui can't make",
+            "Without one the model would talk nonsense: take Q2_K, Q3_K_S or IQ4_XS.",
+        )
+    if kind not in TYPES:
+        raise InputError(f"{to} is no type to quantise to", f"Choose one of {', '.join(TYPES)}.")
+    return kind
+
+
+class _Told(msgspec.Struct):
+    """A line of the process: a tensor begun, the end, or an error."""
+
+    tensor: int = 0
+    of: int = 0
+    name: str = ""
+    size: int = -1
+    fallbacks: int = 0
+    error: str = ""
+
+
+def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
+    number = {name: number for number, name in FILE_TYPES.items()}[job.to]
+    order = msgspec.json.encode(
+        {
+            "file_type": number,
+            "threads": job.threads,
+            "requantise": job.requantise,
+            "dry_run": dry,
+        }
+    )
+    sizes = {tensor.name: tensor.size for tensor in job.header.tensors}
+    done = 0
+    with _log() as log:
+        process = _start(job, order, log)
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                told = msgspec.json.decode(line, type=_Told)
+                if told.error:
+                    raise _refused(job, told.error)
+                if told.size >= 0:
+                    yield _result(job, told, dry=dry)
+                    return
+                yield Progress(done / max(1, job.header.weights), told.name)
+                done += sizes.get(told.name, 0)
+            status = process.wait()
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+    raise _died(job, status)
+
+
+def _start(job: Quantization, order: bytes, log: BinaryIO) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-c", _START.format(parent=os.getpid())]
+    try:
+        return subprocess.Popen(
+            [*program, order.decode(), os.fspath(job.source), os.fspath(job.draft)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
+            start_new_session=True,  # Ctrl+C is for us, who kill it
+        )
+    except OSError as error:
+        raise QuantizeFailed(f"No process can be started: {error}", "Try again.") from error
+
+
+def _result(job: Quantization, told: _Told, *, dry: bool) -> Result:
+    if dry:
+        # llama.cpp counts the tensors; header and vocabulary stay as they are
+        first = min((tensor.offset for tensor in job.header.tensors), default=0)
+        return Result(job.header.file_size, told.size + first, told.fallbacks)
+    return Result(job.header.file_size, job.draft.stat().st_size, told.fallbacks)
+
+
+def _refused(job: Quantization, reason: str) -> QuantizeFailed:
+    return QuantizeFailed(
+        f"llama.cpp can't quantise {job.source}: {reason}", f"Its log: {_log_path()}"
+    )
+
+
+def _died(job: Quantization, status: int) -> QuantizeFailed:
+    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    hint = "Memory may have run out: close other programs. " if cause == "SIGKILL" else ""
+    return QuantizeFailed(
+        f"The process that quantised {job.source} died ({cause})", f"{hint}Its log: {_log_path()}"
+    )
+
+
+def _no_room(job: Quantization, expected: int, free: int) -> StorageError:
+    return StorageError(
+        f"There is no room for {job.target}: it takes {expected / 1e9:.2f} GB, "
+        f"{free / 1e9:.2f} GB are free",
+        "Free space, or name a file on another disk.",
+    )
+
+
+def _log_path() -> Path:
+    return paths.state_dir() / _LOG
+
+
+def _log() -> BinaryIO:
+    try:
+        return cast(BinaryIO, _log_path().open("wb"))
+    except (OSError, StorageError):  # a disk that can't be written keeps nobody from reckoning
+        return open(os.devnull, "wb")
