@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.hardware.boards import BOARDS, Board
+from tests.terminals import Terminal
 from vlmtui import doctor
 from vlmtui.cli import run
 from vlmtui.doctor import board, bundle, examination, llama, memory, software, store, terminal
@@ -322,3 +323,32 @@ def test_a_measured_bandwidth_is_kept_for_this_machine(
     assert "as the processor reads it" in capsys.readouterr().out
     monkeypatch.setattr(bandwidth, "_machine", lambda: "another")
     assert bandwidth.known(None) is None
+
+
+# ------------------------------------------------------------------------------- a real terminal
+
+
+@pytest.mark.parametrize(
+    ("reply", "pictures"),
+    [
+        ("\x1b[?62;4;22c", "real pixels (sixel)"),
+        ("\x1b[?62;22c", "half blocks"),
+        ("", "half blocks"),
+    ],
+)
+def test_the_terminal_is_asked_how_it_shows_pictures(
+    reply: str, pictures: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    terminal = Terminal([sys.executable, "-m", "vlmtui", "doctor"])
+    try:
+        terminal.read_until(r"\x1b\[c")
+        if reply:
+            terminal.send("\x1b[6;20;10t" + reply)
+            if "4;" in reply:
+                terminal.read_until(r"\x1b\[\?2;1;0S")
+                terminal.send("\x1b[?1;0;256S\x1b[?2;0;1000;1000S" + reply)
+        terminal.end()
+    finally:
+        terminal.close()
+    assert pictures in terminal.seen

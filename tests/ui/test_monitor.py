@@ -16,6 +16,7 @@ from vlmtui.messages import assistant, user
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.figures import Phase
+from vlmtui.ui.screens.details import rows as details
 from vlmtui.ui.screens.monitor import MonitorScreen
 from vlmtui.ui.screens.stats import StatsScreen, StatsTable, roofline
 from vlmtui.ui.timeline import Timeline
@@ -206,6 +207,11 @@ async def test_each_answer_is_stored_with_the_energy_and_memory_it_took(stage: S
         # 32 tokens/s of a model of so many bytes, on a board of 68 GB/s
         size = stage.engine.info.size_bytes if stage.engine.info else 0
         assert taken["bandwidth_share"] == pytest.approx(32 * size / 68e9)
+        entry = screen.transcript.messages()[-1]
+        await until(pilot, lambda: dict(details(entry.stored)).get("energy"))
+        told = dict(details(entry.stored))
+        assert told["energy"].startswith("25.0 J above idle")
+        assert told["memory"] == "3.1 GB"
 
 
 async def test_statistics_of_the_chat_are_a_command(stage: Stage) -> None:

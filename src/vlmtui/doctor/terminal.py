@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 
+from vlmtui.doctor.asking import ask_terminal
 from vlmtui.doctor.finding import Finding
 
 TOPIC = "terminal"
@@ -20,7 +21,7 @@ def findings() -> list[Finding]:
     """Size, colours, pictures, what stands in between, encoding."""
     if not sys.stdout.isatty() and not sys.stderr.isatty():
         return [Finding(TOPIC, "terminal", "info", "none here"), _encoding()]
-    return [_size(), _colours(os.environ), _between(os.environ), _encoding()]
+    return [_size(), _colours(os.environ), _pictures(), _between(os.environ), _encoding()]
 
 
 def _size() -> Finding:
@@ -61,6 +62,17 @@ def _colours(environ: Mapping[str, str]) -> Finding:
         f"few, as TERM={term} says",
         "`export TERM=xterm-256color COLORTERM=truecolor`, if the terminal can do it",
     )
+
+
+def _pictures() -> Finding:
+    graphics = ask_terminal()
+    kind = graphics.kind.value if graphics is not None else "unknown"
+    if kind in ("kitty", "sixel"):
+        return Finding(TOPIC, "pictures", "ok", f"real pixels ({kind})")
+    advice = "kitty, Ghostty, WezTerm, foot and xterm with sixels draw them in real pixels"
+    if os.environ.get("TMUX"):
+        advice += "; inside tmux, see docs/troubleshooting.md"
+    return Finding(TOPIC, "pictures", "info", "half blocks", advice)
 
 
 def _between(environ: Mapping[str, str]) -> Finding:

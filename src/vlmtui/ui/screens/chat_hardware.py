@@ -127,6 +127,12 @@ class ChatHardware(ChatTurns):
         stats = {**stats, **extra}
         self.post_message(self.Priced(msgspec.structs.replace(answer, stats=stats)))
 
+    def on_chat_hardware_priced(self, event: Priced) -> None:
+        """Have it where the message's details are looked up."""
+        entry = self.transcript.entry(event.answer.id)
+        if entry is not None:
+            entry.stored = event.answer
+
     # ------------------------------------------------------------------ looking
 
     def action_monitor(self) -> None:

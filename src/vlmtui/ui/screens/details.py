@@ -18,6 +18,7 @@ from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui import units
 from vlmtui.ui.costs import costs
+from vlmtui.ui.screens.stats import roofline
 
 _LABEL_WIDTH = 16
 
@@ -98,6 +99,7 @@ def _figures(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
     def rate(name: str) -> str:
         return f", {units.rate(number(name))} tok/s" if number(name) else ""
 
+    memory = number("peak_memory_bytes")
     used, size = int(number("context_used")), int(number("context_size"))
     return [
         ("ended by", str(stats.get("finish_reason", ""))),
@@ -111,7 +113,20 @@ def _figures(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("prefill", seconds("prefill_s") + rate("prefill_tokens_per_s")),
         ("context", f"{units.count(used)} of {units.count(size)}" if size else ""),
         ("continued", f"{int(number('continued'))} times" if number("continued") else ""),
+        ("memory", units.size(int(memory)) if memory else ""),
+        ("energy", _energy(stats)),
+        ("limit", roofline(stats)),
     ]
+
+
+def _energy(stats: Mapping[str, Any]) -> str:
+    energy = stats.get("energy")
+    if not isinstance(energy, Mapping) or "net_j" not in energy:
+        return ""
+    parts = [f"{energy['net_j']:.1f} J above idle"]
+    if isinstance(each := stats.get("joules_per_token"), int | float):
+        parts.append(f"{each:.2f} J a token")
+    return ", ".join(parts)
 
 
 def _pictures(stored: StoredMessage) -> list[tuple[str, str]]:
