@@ -21,14 +21,26 @@ def load_request(settings: Settings, model: str | None = None, mmproj: str | Non
     """
     if model is None:
         model, mmproj = settings.model, mmproj or settings.mmproj
-    installed = library.resolve(model, mmproj)
-    for path in (installed.path, installed.mmproj):
+    return request_for(settings, library.resolve(model, mmproj))
+
+
+def request_for(settings: Settings, model: library.InstalledModel) -> Load:
+    """What the engine is asked to load for a model that was found.
+
+    Args:
+        settings: The user's settings.
+        model: The model.
+
+    Raises:
+        InputError: Its path is no text.
+    """
+    for path in (model.path, model.mmproj):
         if path is not None and not _is_text(str(path)):
             raise InputError(f"The name of {path} is not valid UTF-8", "Rename the file.")
     return Load(
-        model=str(installed.path),
-        mmproj=str(installed.mmproj) if installed.mmproj is not None else None,
-        name=installed.name,
+        model=str(model.path),
+        mmproj=str(model.mmproj) if model.mmproj is not None else None,
+        name=model.name,
         ctx=settings.ctx,
         kv=settings.kv,
         gpu_layers=settings.gpu_layers,

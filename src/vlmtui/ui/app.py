@@ -19,7 +19,7 @@ from textual.message import Message
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.hardware.base import Snapshot
-from vlmtui.settings import PRESETS, Preset
+from vlmtui.settings import PRESETS, Preset, Settings
 from vlmtui.ui import themes
 from vlmtui.ui.app_clipboard import AppClipboard
 from vlmtui.ui.app_keys import AppKeys
@@ -33,6 +33,8 @@ from vlmtui.ui.terminal import TerminalDriver
 from vlmtui.ui.themes import LoadedThemes
 
 if TYPE_CHECKING:
+    from vlmtui.chat.shelf import Shelf
+    from vlmtui.ui.screens.chat_models import OpenShelf
     from vlmtui.ui.screens.chat_work import OpenSession
 
 CLOSE_SECONDS = 10.0
@@ -102,6 +104,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         memory: Memory | None = None,
         images: str = "auto",
         presets: Mapping[str, Preset] | None = None,
+        shelf: OpenShelf | None = None,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -119,6 +122,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
             memory: How the user left the screen; None remembers nothing.
             images: How pictures are shown: one of `vlmtui.ui.graphics.NAMES`.
             presets: Ways to be answered, beside those that come with vlmtui.
+            shelf: Makes what knows the models; called in a thread. None takes the usual settings.
         """
         super().__init__(images=images, driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
@@ -134,6 +138,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
         )
+        self._chat.open_shelf = shelf or _usual_shelf
         self._chat.presets = {**PRESETS, **(presets or {})}
 
     def get_default_screen(self) -> ChatScreen:
@@ -237,3 +242,9 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
     def action_explain_quit(self) -> None:
         """Ctrl+C with nothing selected: nothing is lost, and the way out is named."""
         self._chat.prompt.say("Ctrl+Q quits", "Ctrl+C copies what is selected")
+
+
+def _usual_shelf() -> Shelf:
+    from vlmtui.chat.shelf import Shelf
+
+    return Shelf(Settings())

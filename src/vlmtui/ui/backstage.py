@@ -20,6 +20,7 @@ from vlmtui.settings import Settings
 
 if TYPE_CHECKING:
     from vlmtui.chat.session import ChatSession
+    from vlmtui.chat.shelf import Shelf
     from vlmtui.engine.base import Engine
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.images import ImageStore
@@ -106,6 +107,12 @@ class Backstage:
         from vlmtui import demo
 
         return tuple(demo.sample_images())
+
+    def shelf(self) -> Shelf:
+        """What knows the models that could answer instead."""
+        from vlmtui.chat.shelf import Shelf
+
+        return Shelf(self._settings, self.pid)
 
     def pid(self) -> int | None:
         """Process id of the engine while it runs."""

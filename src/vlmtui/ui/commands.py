@@ -71,6 +71,13 @@ SPECS = (
     # writing
     Spec("history", "", "search what was asked before", binding="chat.history"),
     Spec("editor", "", "write the message in your own editor", binding="chat.editor"),
+    # models
+    Spec(
+        *("model", "[NAME]", "have the chat answered by another model"),
+        idle=True,
+        binding="chat.model",
+        choices=True,
+    ),
     # settings
     Spec("system", "[TEXT]", "set the system prompt of this chat"),
     Spec("set", "[NAME VALUE]", "set temperature, seed and so on for this chat", choices=True),

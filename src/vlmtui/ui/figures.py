@@ -120,6 +120,14 @@ def stopping(figures: Figures) -> Figures:
     return msgspec.structs.replace(figures, phase=Phase.STOPPING, fraction=None)
 
 
+def exchanging(figures: Figures, model: str) -> Figures:
+    """Another model is going to be loaded; what the old one's answer took is no longer shown."""
+    waiting = figures.started
+    return msgspec.structs.replace(
+        begin(figures, waiting), phase=Phase.LOADING, model=model, info=None, context_used=0
+    )
+
+
 def fold(figures: Figures, event: object, now: float) -> Figures:
     """The figures after an event that arrived at `now`. Events without figures change nothing."""
     replace = msgspec.structs.replace

@@ -89,5 +89,6 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         keys=settings.keys,
         images=images or settings.images,
         presets=settings.presets,
+        shelf=backstage.shelf,
         config=paths.config_path(),
     )

@@ -24,7 +24,7 @@ from vlmtui.ui.screens.chat_fetch import Wanted
 from vlmtui.ui.screens.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat_files import ChatFiles
 from vlmtui.ui.screens.chat_hardware import ChatHardware
-from vlmtui.ui.screens.chat_messages import ChatMessages
+from vlmtui.ui.screens.chat_models import ChatModels
 from vlmtui.ui.screens.chat_pictures import ChatPictures
 from vlmtui.ui.screens.chat_search import ChatSearch
 from vlmtui.ui.screens.chat_settings import ChatSettings
@@ -44,7 +44,7 @@ class ChatScreen(
     ChatWriting,
     ChatHardware,
     ChatFigures,
-    ChatMessages,
+    ChatModels,
     ChatSettings,
     ChatFiles,
     ChatSearch,
@@ -230,6 +230,8 @@ class ChatScreen(
         if self._turn:
             self.figures = stopping(self.figures)
             self.cancel_turn()
+        else:
+            self.stop_loading()
 
     async def do_command(self, name: str) -> None:
         """Do a command that was chosen from a list; the composer takes one that needs more."""

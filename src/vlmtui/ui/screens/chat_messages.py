@@ -41,11 +41,6 @@ class ChatMessages(ChatReading):
             super().__init__()
             self.error = error
 
-    def on_mount(self) -> None:
-        """Offer another model only where there is a way to choose one."""
-        if not hasattr(self, "action_pick_model"):
-            self.transcript.offered -= {"retry_with"}
-
     @on(Transcript.ActionWanted)
     async def _action_wanted(self, event: Transcript.ActionWanted) -> None:
         event.stop()
@@ -69,7 +64,7 @@ class ChatMessages(ChatReading):
             case "regenerate":
                 self.regenerate(stored.id)
             case "retry_with":
-                self._pick_model(stored.id)
+                self.retry_with(stored.id)
             case "previous":
                 self._show_sibling(stored.id, -1)
             case "next":
@@ -94,10 +89,8 @@ class ChatMessages(ChatReading):
         self._branching()
         self.answer_again(message_id)
 
-    def _pick_model(self, message_id: int) -> None:
-        pick = getattr(self, "action_pick_model", None)  # where the screen can change models
-        if pick is not None:
-            pick(then=lambda: self.regenerate(message_id))
+    def retry_with(self, message_id: int) -> None:
+        """Have a question answered by another model; `ChatModels` knows how one is chosen."""
 
     def command_continue(self, _: str) -> None:
         """Go on with the last answer."""

@@ -231,13 +231,19 @@ class ChatTurns(ChatWork):
     async def _tell(self, error: VlmtuiError) -> None:
         if self._left:
             return
-        details = ""
         if isinstance(error, EngineCrashed):
             self.figures = unloaded(self.figures)
-            details = f"It was {_DOING.get(error.phase, error.phase)}" if error.phase else ""
-            if self._log_path is not None and str(self._log_path) not in error.hint:
-                details += f"\nIts log: {self._log_path}"
-        await self.transcript.tell(error.message, error.hint, details.strip(), error=True)
+        details = self._circumstances(error)
+        await self.transcript.tell(error.message, error.hint, details, error=True)
+
+    def _circumstances(self, error: BaseException | None) -> str:
+        """What the engine's process was doing when it died, and where its log is."""
+        if not isinstance(error, EngineCrashed):
+            return ""
+        lines = [f"It was {_DOING.get(error.phase, error.phase)}"] if error.phase else []
+        if self._log_path is not None and str(self._log_path) not in error.hint:
+            lines.append(f"Its log: {self._log_path}")
+        return "\n".join(lines)
 
     def leave(self) -> Worker[None]:
         """Save the composer, stop what runs, end the engine; done when the worker is."""

@@ -99,6 +99,8 @@ class Chooser(ModalScreen[str]):
 
     title_text = ""
     placeholder = "Type to search"
+    closing = "Enter takes it · Esc closes"
+    nothing = "Nothing by that name"
 
     def __init__(self, choices: Sequence[Choice], highlight: str = "") -> None:
         """Make the list.
@@ -116,12 +118,12 @@ class Chooser(ModalScreen[str]):
         """A line to type in, and the list."""
         with Vertical(id="chooser") as panel:
             panel.border_title = Content(self.title_text)
-            panel.border_subtitle = Content("Enter takes it · Esc closes")
+            panel.border_subtitle = Content(self.closing)
             yield Input(placeholder=self.placeholder)
             options = OptionList(markup=False)
             options.can_focus = False
             yield options
-            yield Static("Nothing by that name", id="nothing")
+            yield Static(self.nothing, id="nothing")
 
     def on_mount(self) -> None:
         """Show all."""
@@ -138,13 +140,20 @@ class Chooser(ModalScreen[str]):
         index = self.query_one(OptionList).highlighted
         return self._found[index][0] if index is not None and index < len(self._found) else None
 
+    def replace(self, choices: Sequence[Choice]) -> None:
+        """Have other rows; the cursor stays on its row while that is there."""
+        self._choices = list(choices)
+        self._show(stay=True)
+
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self._first = ""
         self._show()
 
-    def _show(self) -> None:
+    def _show(self, *, stay: bool = False) -> None:
+        if not self.query(OptionList):
+            return  # it was closed before it was laid out, or is not mounted yet
         options = self.query_one(OptionList)
         kept = self._first or ("" if self.highlighted is None else self.highlighted.value)
         query = self.query_one(Input).value
@@ -159,7 +168,8 @@ class Chooser(ModalScreen[str]):
         values = [choice.value for choice, _ in self._found]
         if values:
             # what is found best is meant while something is typed
-            options.highlighted = values.index(kept) if kept in values and not query else 0
+            stay = stay or not query
+            options.highlighted = values.index(kept) if kept in values and stay else 0
 
     def action_step(self, by: int) -> None:
         """Move in the list: around its ends by single steps, to them by pages."""

@@ -53,9 +53,6 @@ class Transcript(Conversation, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
-    offered: frozenset[str] = frozenset(action.name for action in actions.ACTIONS)
-    """Names of the actions that the screen can do."""
-
     class Typed(Message):
         """A character was typed that is no action."""
 
@@ -222,7 +219,6 @@ class Transcript(Conversation, inherit_bindings=False):
         items = [
             Item(action.name, self._key(action), labels.get(action.name, action.label))
             for action in actions.applying(stored, last=entry is self.messages()[-1])
-            if action.name in self.offered
         ]
         if self._browsing:
             leave = keymap.keys_of(self.app, "transcript.leave", "escape")
