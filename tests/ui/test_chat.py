@@ -609,7 +609,7 @@ async def test_commands_are_offered_while_a_slash_is_typed(stage: Stage) -> None
         await answered(pilot)
         await type_text(pilot, "/")
         await until(pilot, lambda: "attach pictures to the next message" in shown(pilot))
-        await type_text(pilot, "im")
+        await type_text(pilot, "ima")
         await until(pilot, lambda: len(screen.prompt._completions.candidates) == 1)
         await pilot.press("tab")
         assert screen.prompt.text == "/image "

@@ -33,7 +33,9 @@ async def test_the_message_under_the_cursor_says_what_can_be_done_with_it(stage:
     async with stage.app().run_test(size=SIZE) as pilot:
         await asked(pilot)
         await pilot.press("alt+up")
-        await until(pilot, lambda: "y copy · r again · d delete · i details" in _spaced(pilot))
+        await until(
+            pilot, lambda: "y copy · r again · R model · d delete · i details" in _spaced(pilot)
+        )
         await pilot.press("up")
         await until(pilot, lambda: "y copy · e edit · d delete · i details" in _spaced(pilot))
         assert "r again" not in _spaced(pilot)
