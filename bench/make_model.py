@@ -1,8 +1,8 @@
 """Writes a model of LLaVA-1.5's shape with random weights, for benchmarks and tests.
 
-It computes exactly what a trained model of its size computes, and says nonsense. Two sizes: `large`
-(the CLIP-L/336 tower of LLaVA-1.5, a 0.3B llama; 0.9 GB) and `small` (a few MB, for tests that need
-an answer that doesn't end by itself).
+It computes exactly what a trained model of its size computes, and says nonsense. Three sizes:
+`large` (the CLIP-L/336 tower of LLaVA-1.5, a 0.3B llama; 0.9 GB), `small` (a few MB, for tests that
+need an answer that doesn't end by itself) and `slow` (60 MB, for an answer that takes a minute).
 
     python -m bench.make_model large
 """
@@ -58,6 +58,7 @@ class Size:
 SIZES = {
     "large": Size(16, 1024, 16, 2816, 32000, 4096, Quant.Q8_0, 24, 1024, 16, 336),
     "small": Size(4, 256, 4, 768, 2048, 4096, Quant.Q8_0, 2, 128, 2, 56),
+    "slow": Size(4, 1024, 8, 2816, 2048, 4096, Quant.Q8_0, 2, 128, 2, 56),
 }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,19 +18,44 @@ import psutil
 
 PATIENCE = 60.0
 
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|.)")
+
+_MODES = {"1049": "l", "25": "h", "7": "h", "2004": "l", "2048": "l", "1004": "l"} | dict.fromkeys(
+    ("1000", "1002", "1003", "1006", "1015", "1016"), "l"
+)
+"""What a program may switch, and how a shell wants it: the alternate screen, the cursor, the wrap,
+pastes in brackets, sizes and focus as input, the mouse."""
+
 
 class Terminal:
-    """A pseudo-terminal with a program in it."""
+    """A pseudo-terminal of 110x34 cells with a program in it.
 
-    def __init__(self, program: Sequence[str | Path], stdout: int | None = None) -> None:
+    It is the program's controlling terminal, as it is in a window, unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        program: Sequence[str | Path],
+        stdout: int | None = None,
+        *,
+        controlling: bool = True,
+    ) -> None:
         self._ours, theirs = pty.openpty()
+        self.resize(110, 34)
+        self.modes = termios.tcgetattr(self._ours)
         self.seen = ""
+
+        def take() -> None:
+            if controlling:
+                fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
         self.process = subprocess.Popen(
             [*map(str, program)],
             stdin=theirs,
             stdout=theirs if stdout is None else stdout,
             stderr=theirs,
             start_new_session=True,
+            preexec_fn=take,
             env={**os.environ, "TERM": "xterm-256color"},
         )
         os.close(theirs)
@@ -50,9 +78,41 @@ class Terminal:
             if select.select([self._ours], [], [], 1.0)[0]:
                 self._read()
 
-    def send(self, keys: str) -> None:
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Read until something holds."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, (
+                f"it never came to that; seen: {self.seen[-2000:]!r}"
+            )
+            if select.select([self._ours], [], [], 0.05)[0] and not self._read():
+                time.sleep(0.05)
+
+    def send(self, keys: str | bytes) -> None:
         """Type."""
-        os.write(self._ours, keys.encode())
+        os.write(self._ours, keys.encode() if isinstance(keys, str) else keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def hang_up(self) -> None:
+        """Close the window."""
+        os.close(self._ours)
+        self._ours = -1
+
+    @property
+    def text(self) -> str:
+        """What was seen, without escape sequences."""
+        return _ESCAPES.sub("", self.seen)
+
+    def assert_clean(self) -> None:
+        """The terminal was left as it was found: its modes, and what was switched on in it."""
+        assert termios.tcgetattr(self._ours) == self.modes
+        for mode, found in _MODES.items():
+            last = [match[1] for match in re.finditer(rf"\x1b\[\?{mode}([hl])", self.seen)][-1:]
+            assert last in ([], [found]), f"mode {mode} was left at {last}"
+        keyboard = [match[0][2] for match in re.finditer(r"\x1b\[[><]\d*u", self.seen)]
+        assert keyboard.count(">") == keyboard.count("<"), "the keyboard protocol was left on"
 
     def end(self) -> int:
         """Wait for the exit code, reading everything."""
@@ -74,7 +134,8 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
 
 
 def children(pid: int) -> list[psutil.Process]:

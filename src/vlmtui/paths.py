@@ -60,8 +60,8 @@ def models_dir() -> Path:
 
 
 def engine_log_path() -> Path:
-    """What llama.cpp prints."""
-    return state_dir() / "engine.log"
+    """What llama.cpp prints for this process; another one has a file of its own."""
+    return state_dir() / f"engine-{os.getpid()}.log"
 
 
 def app_log_path() -> Path:

@@ -280,7 +280,7 @@ def test_the_bundle_has_findings_logs_and_settings_but_no_chats_and_no_secrets(
     for directory in ("data", "state", "config"):
         (home / directory).mkdir(parents=True)
     (home / "data" / "chats.db").write_bytes(b"what the user said")
-    (home / "state" / "engine.log").write_text(
+    (home / "state" / "engine-17.log").write_text(
         "loading\nAuthorization: Bearer abcdef0123456789\nHF_TOKEN=hf_abcdefghijklmnop\n"
         "fetching https://me:secret@example.org/model\n"
     )
@@ -290,7 +290,7 @@ def test_the_bundle_has_findings_logs_and_settings_but_no_chats_and_no_secrets(
     with zipfile.ZipFile(target) as bundled:
         names = set(bundled.namelist())
         content = "\n".join(bundled.read(name).decode() for name in names)
-    assert names == {"doctor.txt", "doctor.json", "engine.log", "config.toml"}
+    assert names == {"doctor.txt", "doctor.json", "engine-17.log", "config.toml"}
     assert "loading" in content
     for secret in ("abcdef0123456789", "hf_abc", "me:secret", "sk-123", "what the user said"):
         assert secret not in content

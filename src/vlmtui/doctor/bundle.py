@@ -1,6 +1,7 @@
 """A support bundle: findings, logs and settings in one file, without chats and without secrets.
 
-What goes in is listed here by name; nothing is swept up from directories. Texts lose whatever looks
+What goes in is listed here by name, beside the logs of engines; nothing else is swept up from
+directories. Texts lose whatever looks
 like a secret, the user's name and the machine's.
 """
 
@@ -12,12 +13,14 @@ import re
 import socket
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.doctor.report import as_json, as_text
-from vlmtui.errors import InputError, VlmtuiError
+from vlmtui.engine.logs import logs_in
+from vlmtui.errors import InputError, StorageError, VlmtuiError
 
 _TAIL_BYTES = 200_000
 """End of each log that is taken along, in bytes."""
@@ -38,7 +41,6 @@ _SECRETS = (
 """What looks like a secret, and what stands there instead."""
 
 _LOGS: tuple[tuple[str, Callable[[], Path]], ...] = (
-    ("engine.log", paths.engine_log_path),
     ("vlmtui.log", paths.app_log_path),
     ("config.toml", paths.config_path),
 )
@@ -62,7 +64,7 @@ def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
         with path.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
             bundle.writestr("doctor.txt", without_secrets(as_text(findings)))
             bundle.writestr("doctor.json", without_secrets(as_json(findings)))
-            for name, place in _LOGS:
+            for name, place in [*_LOGS, *_engine_logs()]:
                 if (text := _tail(place)) is not None:
                     bundle.writestr(name, without_secrets(text))
     except FileExistsError as error:
@@ -86,6 +88,14 @@ def without_secrets(text: str) -> str:
         if len(name) > 2:
             text = re.sub(rf"\b{re.escape(name)}\b", instead, text)
     return text
+
+
+def _engine_logs() -> list[tuple[str, Callable[[], Path]]]:
+    try:
+        found = logs_in(paths.state_dir())
+    except StorageError:
+        return []
+    return [(path.name, partial(Path, path)) for path in found]
 
 
 def _tail(place: Callable[[], Path]) -> str | None:

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from vlmtui import errors
 from vlmtui.engine import death
@@ -39,6 +38,7 @@ from vlmtui.engine.base import (
     Shutdown,
     Trimmed,
 )
+from vlmtui.engine.logs import open_log
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 from vlmtui.messages import Message, TextPart
 
@@ -49,7 +49,6 @@ _START = (
 run."""
 
 _EXIT_PATIENCE_S = 3.0
-_LOG_KEEP_BYTES = 1_000_000
 _LOG_TAIL_LINES = 40
 
 
@@ -92,7 +91,7 @@ class EngineClient:
         take the model away.
         """
         if self._info is not None:
-            planner = EngineClient(self._log_path)
+            planner = EngineClient(self._log_path.with_name(f"{self._log_path.stem}-plan.log"))
             try:
                 return planner.plan(request)
             finally:
@@ -251,7 +250,8 @@ class EngineClient:
         self._discard()
         ours, theirs = socket.socketpair()
         try:
-            with self._open_log() as log:
+            log, self._log_start = open_log(self._log_path)
+            with log:
                 process = subprocess.Popen(
                     [sys.executable, "-c", f"{_START}; main({theirs.fileno()})"],
                     pass_fds=(theirs.fileno(),),
@@ -275,16 +275,6 @@ class EngineClient:
             self._channel = Channel(ours, Report)
         if self._closed:  # closed while we were starting
             self.close()
-
-    def _open_log(self) -> BinaryIO:
-        try:
-            self._log_path.parent.mkdir(parents=True, exist_ok=True)
-            size = self._log_path.stat().st_size if self._log_path.exists() else 0
-            fresh = size > _LOG_KEEP_BYTES
-            self._log_start = 0 if fresh else size
-            return self._log_path.open("wb" if fresh else "ab")
-        except OSError:  # a full or read-only disk: answers are worth more than their log
-            return open(os.devnull, "wb")
 
     def _end(
         self, channel: Channel[Report] | None, process: subprocess.Popen[bytes] | None

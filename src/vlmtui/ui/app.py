@@ -46,7 +46,7 @@ _TITLE = 60
 PATIENCE_SECONDS = 3.0
 """Longest time that the screen then has to end what it is drawing."""
 
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class MonitorLike(Protocol):

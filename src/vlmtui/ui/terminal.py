@@ -7,15 +7,17 @@ Textual's writing thread, its queue fills up, and the application hangs before i
 from __future__ import annotations
 
 import array
+import codecs
 import fcntl
 import os
+import select
+import signal
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from vlmtui import printable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from textual.app import App
+    from textual.message import Message
 
 _WITHOUT_TITLE = frozenset({"", "dumb", "linux"})
 _LONGEST_TITLE = 80
@@ -35,6 +38,12 @@ _BLOCKED_SECONDS = 0.05
 
 _SLOW_SECONDS = 10.0
 """After such a write the link counts as slow for this long."""
+
+
+_TICK_SECONDS = 0.1
+"""Between two looks at the clock while nothing is typed: a lone Esc is a key by then."""
+
+_READ_BYTES = 65_536
 
 
 class HangupSafe:
@@ -120,10 +129,32 @@ class TerminalDriver(LinuxDriver):
             self.write(f"\x1b]2;{self._title}\x07")
 
     def run_input_thread(self) -> None:
-        """Read what is typed, with pastes and the terminal's replies taken out of it."""
-        # Textual's method names the class of its parser in its middle, and has no other way in
-        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
-        super().run_input_thread()
+        """Read what is typed, with pastes and the terminal's replies taken out of it.
+
+        Textual's own way ends the application at bytes that are not UTF-8, as a terminal with
+        another encoding sends them, and reads without a pause from a terminal that is gone.
+        """
+        parser = PasteParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        while not self.exit_event.is_set():
+            if select.select([self.fileno], [], [], _TICK_SECONDS)[0]:
+                typed = self._read()
+                if not typed:  # nobody types here any more, whether or not the kernel says so
+                    os.kill(os.getpid(), signal.SIGHUP)
+                    return
+                self._process(parser.feed(decode(typed)))
+            self._process(parser.tick())
+
+    def _read(self) -> bytes:
+        """What was typed; nothing at the end of the terminal."""
+        try:
+            return os.read(self.fileno, _READ_BYTES)
+        except OSError:
+            return b""
+
+    def _process(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self.process_message(message)
 
     def cell(self) -> tuple[int, int] | None:
         """Width and height of a cell in pixels, where the terminal device knows."""

@@ -1,0 +1,63 @@
+"""The files that the output of engines goes to: one for each vlmtui that runs.
+
+Two that wrote into one would each find the other's last words at the end of it. The newest few are
+kept, and every one that is still written to: its engine's process holds a lock on it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_KEPT = 8
+"""Files that are kept."""
+
+_LONGEST = 1_000_000
+"""Bytes above which a file is begun anew."""
+
+_NAME = re.compile(r"engine(-\d+(-plan)?)?\.log")
+
+
+def open_log(path: Path) -> tuple[BinaryIO, int]:
+    """Open a log for another process to write to, and remove old ones beside it.
+
+    Args:
+        path: Its directory is made. Where that can't be, the output goes nowhere: answers are worth
+            more than their log.
+
+    Returns:
+        The file, which whoever inherits it keeps locked, and where in it the new output begins.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = path.stat().st_size if path.exists() else 0
+        start = 0 if size > _LONGEST else size
+        log = path.open("ab" if start else "wb")
+    except OSError:
+        return open(os.devnull, "wb"), 0
+    with suppress(OSError):
+        fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    _remove_old(path)
+    return log, start
+
+
+def logs_in(directory: Path) -> list[Path]:
+    """The logs in a directory, the newest first."""
+    found: list[tuple[float, Path]] = []
+    with suppress(OSError):
+        for path in directory.iterdir():
+            if _NAME.fullmatch(path.name):
+                with suppress(OSError):  # gone meanwhile
+                    found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def _remove_old(path: Path) -> None:
+    for old in logs_in(path.parent)[_KEPT:]:
+        with suppress(OSError), old.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while an engine writes there
+            old.unlink()

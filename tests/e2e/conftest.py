@@ -1,0 +1,64 @@
+"""An answer that takes its time, and what of it is on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bench import make_model
+from tests.terminals import Terminal
+from vlmtui.messages import Role
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.database import Database
+from vlmtui.storage.records import StoredMessage
+
+
+@pytest.fixture(scope="session")
+def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with random weights, whose answers take the better part of a minute."""
+    return make_model.ensure("slow", tmp_path_factory.mktemp("slow")).model
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Put terminals here that are to be closed at the end."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+def answers(home: Path) -> list[StoredMessage]:
+    """The answers of the last chat, the oldest first, as the next start will read them."""
+    store = ChatStore(Database(home / "data" / "chats.db"))
+    with closing(store):
+        chat = store.latest()
+        thread = store.thread(chat.id) if chat is not None else []
+    return [stored for stored in thread if stored.message.role is Role.ASSISTANT]
+
+
+def drafts(home: Path) -> list[str]:
+    """What is kept of composers."""
+    return [text for (text,) in _read(home, "SELECT text FROM drafts")]
+
+
+def has_words(home: Path, number: int = 4) -> bool:
+    """Whether an answer has begun to reach the disk."""
+    found = _read(home, "SELECT text FROM messages WHERE role = 'assistant' ORDER BY id")
+    return bool(found) and len(found[-1][0].split()) >= number
+
+
+def _read(home: Path, query: str) -> list[tuple[str, ...]]:
+    """Look into the database without opening it as vlmtui does, which would change it."""
+    path = home / "data" / "chats.db"
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        try:
+            return database.execute(query).fetchall()
+        except sqlite3.OperationalError:  # its tables aren't there yet
+            return []
