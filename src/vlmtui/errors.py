@@ -28,6 +28,14 @@ Each error says what happened, to what, and what to do.
     │   └── EngineCrashed
     ├── QuantizeFailed             a model could not be quantised (exit code 1)
     ├── FetchFailed                a file could not be fetched over the network (exit code 1)
+    ├── PullError                  a model could not be downloaded (exit code 1)
+    │   ├── NothingToPull          no such entry, repository or file (exit code 2)
+    │   ├── AmbiguousFiles         several files may be meant (exit code 2)
+    │   ├── AccessDenied           the repository wants a login, or its terms accepted
+    │   ├── Unreachable            no network, a proxy in the way, a server that doesn't answer
+    │   ├── NotTheFile             something else came in its place
+    │   ├── DamagedDownload        what came is not what the server said it would be
+    │   └── DiskFull               no room for it
     ├── StorageError               a chat could not be read or written (exit code 1)
     └── SettingsError              a settings file is wrong (exit code 2)
 
@@ -187,6 +195,63 @@ class QuantizeFailed(VlmtuiError):
 
 class FetchFailed(VlmtuiError):
     """A file on another machine could not be reached or read."""
+
+
+class PullError(VlmtuiError):
+    """A model could not be downloaded."""
+
+
+class NothingToPull(PullError):
+    """There is no such entry of the catalogue, no such repository, or no such file in it."""
+
+    exit_code = 2
+
+
+class AmbiguousFiles(PullError):
+    """Several files of a repository may be meant.
+
+    Attributes:
+        role: "model" or "mmproj": what is to be chosen.
+        candidates: Name and size in bytes of each; of a split model its first part, and the size of
+            all. A size of None is not known.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self, message: str, hint: str, role: str, candidates: tuple[tuple[str, int | None], ...]
+    ) -> None:
+        super().__init__(message, hint)
+        self.role = role
+        self.candidates = candidates
+
+
+class AccessDenied(PullError):
+    """A repository that wants a login, or its terms accepted."""
+
+
+class Unreachable(PullError):
+    """A server can't be reached, or doesn't do what it is there for."""
+
+
+class NotTheFile(PullError):
+    """Something else came in place of a model's file, such as the page of a captive portal."""
+
+
+class DamagedDownload(PullError):
+    """What came differs from what the server said it would be."""
+
+
+class DiskFull(PullError):
+    """There is no room for a download.
+
+    Attributes:
+        missing: Bytes that would have to be freed.
+    """
+
+    def __init__(self, message: str, hint: str, missing: int) -> None:
+        super().__init__(message, hint)
+        self.missing = missing
 
 
 class StorageError(VlmtuiError):

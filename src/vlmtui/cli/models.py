@@ -70,6 +70,33 @@ def add(file: str, mmproj: str | None, name: str | None, as_json: bool) -> int:
 
 
 @models.command()
+@click.argument("wanted", metavar="NAME|hf:OWNER/REPO|URL...", nargs=-1, required=True)
+@click.option("--mmproj", default="", metavar="PATTERN|URL", help="Vision tower; none for none.")
+@click.option("--yes", "-y", is_flag=True, help="Fetch also what doesn't fit into memory.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched, and whether it fits.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def pull(wanted: tuple[str, ...], mmproj: str, yes: bool, dry_run: bool, as_json: bool) -> int:
+    r"""Download models, into the cache that Hugging Face's tools share.
+
+    \b
+    Examples:
+      vlmtui models pull qwen2.5-vl-3b
+      vlmtui models pull hf:ggml-org/SmolVLM2-2.2B-Instruct-GGUF:Q8_0 --mmproj f16
+      vlmtui models pull https://host/model.gguf --mmproj https://host/mmproj.gguf
+
+    The model and its vision tower are fetched. Whatever breaks a download off, pulling again goes
+    on where it stopped; Ctrl+C does too. A token for closed models is taken from HF_TOKEN or from
+    `hf auth login`; HF_HOME, HF_ENDPOINT and HF_HUB_OFFLINE are respected.
+
+    Exit codes: 0 all are here, 1 failed, 2 usage, no such model, or one has to choose,
+    3 it does not fit, 130 interrupted; of several, that of the first that failed.
+    """
+    from vlmtui.cli.pull import pull_models
+
+    return pull_models(wanted, mmproj, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+@models.command()
 @name_argument
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 @json_option

@@ -1,0 +1,316 @@
+"""How downloads are shown: bars on a terminal, lines elsewhere, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from vlmtui.chat.pulling import Outlook
+from vlmtui.errors import AmbiguousFiles, VlmtuiError
+from vlmtui.models.download import (
+    Cancelled,
+    Event,
+    Finished,
+    Plan,
+    Progress,
+    Ready,
+    Resolved,
+    Resolving,
+    Restarted,
+    Started,
+    Verifying,
+    Waiting,
+)
+from vlmtui.printable import line, prose
+from vlmtui.ui import units
+
+_LINE_EVERY_S = 10.0
+_LINE_EVERY_PERCENT = 10
+_NAME_WIDTH = 28
+
+
+class Display(Protocol):
+    """Somewhere to show downloads; `number` says which of them."""
+
+    def show(self, number: int, event: Event) -> None:
+        """Show an event."""
+
+    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
+        """Show what will be fetched, and whether it fits."""
+
+    def failed(self, number: int, error: VlmtuiError) -> None:
+        """Show why one of them ended."""
+
+    def kept(self, plans: Sequence[Plan]) -> None:
+        """Say how to go on after Ctrl+C."""
+
+    def result(self, wanted: str, finished: Finished, name: str) -> None:
+        """Show what is here now."""
+
+    def close(self) -> None:
+        """Leave the terminal tidy."""
+
+
+def display(wanted: Sequence[str], *, as_json: bool) -> Display:
+    """What suits where we write to."""
+    if as_json:
+        return JsonLines(wanted)
+    return Bars(wanted) if sys.stderr.isatty() else Lines(wanted)
+
+
+class Lines:
+    """A line now and then, on standard error."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        """Prepare."""
+        self._wanted = wanted
+        self._told: dict[tuple[int, str], tuple[float, int]] = {}
+
+    def show(self, number: int, event: Event) -> None:
+        """See `Display.show`."""
+        match event:
+            case Resolving(wanted=wanted):
+                self.say(f"{line(wanted)}: asking what there is")
+            case Waiting(reason=reason, seconds=seconds):
+                self.say(f"{self._name(number)}: {_waiting(reason, seconds)}")
+            case Restarted(file=file, reason=reason):
+                self.say(f"{line(file)}: from the beginning again, {line(reason)}")
+            case Started(file=file, done=done, total=total):
+                here = f", {units.size(done)} are here already" if done else ""
+                self.say(f"{line(file)}: {units.size(total)}{here}")
+            case Progress():
+                self._progress(number, event)
+            case Verifying(file=file, done=0):
+                self.say(f"{line(file)}: comparing its hash")
+            case Ready(file=file, path=path):
+                self.say(f"{line(file)}: {line(str(path))}")
+            case _:
+                pass
+
+    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
+        """See `Display.plan`."""
+        came = plan.size - plan.missing
+        here = f", {units.size(came)} of it are here" if came > 0 else ""
+        where = f" from {plan.repository}" if plan.repository else ""
+        terms = f", licence {plan.licence}" if plan.licence else ""
+        self.say(line(f"{plan.name}{where}: {units.size(plan.size)}{here}{terms}"))
+        for file in plan.files:
+            self.say(f"  {units.size(file.size):>8}  {line(file.name)}")
+        words = expected.words
+        told = words if expected.problem is None else f"whether it fits can't be told: {words}"
+        self.say(f"  {line(told)}.")
+
+    def failed(self, number: int, error: VlmtuiError) -> None:
+        """See `Display.failed`."""
+        self.say(f"vlmtui: {prose(error.message)}")
+        if isinstance(error, AmbiguousFiles):
+            for name, size in error.candidates:
+                self.say(f"  {units.size(size):>8}  {line(name)}")
+        if error.hint:
+            self.say(prose(error.hint))
+
+    def kept(self, plans: Sequence[Plan]) -> None:
+        """See `Display.kept`."""
+        names = " ".join(plan.wanted for plan in plans)
+        if names:
+            self.say(f"Stopped. What came is kept: `vlmtui models pull {line(names)}` goes on.")
+
+    def result(self, wanted: str, finished: Finished, name: str) -> None:
+        """See `Display.result`."""
+        print(f"{line(name)}\t{line(str(finished.paths[0]))}", flush=True)
+        self.say(f"Ready: vlmtui --model {line(name)}")
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """See `Display.close`."""
+
+    def _name(self, number: int) -> str:
+        return line(self._wanted[number])
+
+    def _progress(self, number: int, event: Progress) -> None:
+        key = (number, event.file)
+        now = time.monotonic()
+        before, step = self._told.setdefault(key, (now, _step(event)))
+        if _step(event) > step or now - before >= _LINE_EVERY_S:
+            self._told[key] = (now, _step(event))
+            self.say(f"{line(event.file)}: {_far(event)}")
+
+
+class Bars(Lines):
+    """A line for each download that is drawn over again, on a terminal."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        """Prepare."""
+        super().__init__(wanted)
+        self._bars: dict[int, tuple[str, float | None, str]] = {}
+        self._drawn = 0
+        unicode = (sys.stderr.encoding or "").lower().startswith("utf")
+        self._full, self._empty = ("━", "╌") if unicode else ("#", ".")
+
+    def show(self, number: int, event: Event) -> None:
+        """See `Display.show`."""
+        match event:
+            case Progress(file=file):
+                share = event.done / event.total if event.total else None
+                self._bars[number] = (file, share, _far(event, short=True))
+            case Verifying(file=file, done=done, total=total):
+                words = "comparing its hash"
+                self._bars[number] = (file, done / total if total else None, words)
+            case Waiting(reason=reason, seconds=seconds) if number in self._bars:
+                file, share, _ = self._bars[number]
+                self._bars[number] = (file, share, _waiting(reason, seconds))
+            case Ready(file=file, path=path):
+                self._bars.pop(number, None)
+                self.say(f"{line(file)}: {line(str(path))}")
+            case Finished() | Cancelled():
+                self._bars.pop(number, None)
+            case Started():
+                return
+            case _:
+                super().show(number, event)
+                return
+        self._draw()
+
+    def failed(self, number: int, error: VlmtuiError) -> None:
+        """See `Display.failed`."""
+        self._bars.pop(number, None)
+        super().failed(number, error)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._erase()
+        super().say(text)
+        self._draw()
+
+    def close(self) -> None:
+        """See `Display.close`."""
+        self._bars.clear()
+        self._erase()
+
+    def _erase(self) -> None:
+        if self._drawn:
+            sys.stderr.write(f"\x1b[{self._drawn}A\r\x1b[J")
+            self._drawn = 0
+
+    def _draw(self) -> None:
+        self._erase()
+        width = shutil.get_terminal_size().columns - 1
+        for number in sorted(self._bars):
+            sys.stderr.write(self._row(*self._bars[number], width) + "\n")
+        self._drawn = len(self._bars)
+        sys.stderr.flush()
+
+    def _row(self, file: str, share: float | None, words: str, width: int) -> str:
+        name = line(file.rpartition("/")[2], _NAME_WIDTH)
+        room = width - len(name) - len(words) - 2
+        if share is None or room < 6:
+            return f"{name} {words}"[:width]
+        full = round(min(1.0, share) * room)
+        return f"{name} {self._full * full}{self._empty * (room - full)} {words}"
+
+
+class JsonLines:
+    """One JSON object a line, on standard output; `event` says which kind, `model` of what."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        """Prepare."""
+        self._wanted = wanted
+
+    def show(self, number: int, event: Event) -> None:
+        """See `Display.show`."""
+        if isinstance(event, (Resolved, Finished)):
+            return  # told by `plan` and `result`
+        values = {name: _json(getattr(event, name)) for name in event.__struct_fields__}
+        self._print(number, type(event).__name__.lower(), values)
+
+    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
+        """See `Display.plan`."""
+        files = [
+            {
+                "file": file.name,
+                "role": file.role,
+                "size": file.size,
+                "kept": file.kept,
+                "present": file.present,
+                "path": str(file.path),
+            }
+            for file in plan.files
+        ]
+        values = {
+            "name": plan.name,
+            "repository": plan.repository,
+            "commit": plan.commit,
+            "licence": plan.licence,
+            "size": plan.size,
+            "missing": plan.missing,
+            "files": files,
+            "fit": expected.fit.verdict if expected.fit is not None else None,
+            "words": expected.words,
+        }
+        self._print(number, "resolved", values)
+
+    def failed(self, number: int, error: VlmtuiError) -> None:
+        """See `Display.failed`."""
+        values: dict[str, Any] = {
+            "error": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
+        if isinstance(error, AmbiguousFiles):
+            values["role"] = error.role
+            values["candidates"] = [{"file": name, "size": size} for name, size in error.candidates]
+        self._print(number, "failed", values)
+
+    def kept(self, plans: Sequence[Plan]) -> None:
+        """See `Display.kept`; the event `cancelled` has told."""
+
+    def result(self, wanted: str, finished: Finished, name: str) -> None:
+        """See `Display.result`."""
+        values = {
+            "name": name,
+            "paths": [str(path) for path in finished.paths],
+            "fetched": finished.fetched,
+        }
+        self._print(list(self._wanted).index(wanted), "finished", values)
+
+    def close(self) -> None:
+        """See `Display.close`."""
+
+    def _print(self, number: int, event: str, values: dict[str, Any]) -> None:
+        print(json.dumps({"event": event, "model": self._wanted[number], **values}), flush=True)
+
+
+def _step(event: Progress) -> int:
+    return event.done * 100 // event.total // _LINE_EVERY_PERCENT if event.total else 0
+
+
+def _far(event: Progress, *, short: bool = False) -> str:
+    """How far a file is: "45 %, 1.9 of 4.1 GB, 23.4 MB/s, 1 min 35 s left"."""
+    if not event.total:
+        rate = f", {event.bytes_per_s / 1e6:.1f} MB/s" if event.bytes_per_s else ""
+        return f"{units.size(event.done)}{rate}"
+    far = f"{event.done * 100 // event.total} %"
+    if not short:
+        far = f"{far}, {units.size(event.done)} of {units.size(event.total)}"
+    if event.bytes_per_s:
+        far += f", {event.bytes_per_s / 1e6:.1f} MB/s"
+    if event.seconds_left is not None:
+        far += f", {units.seconds(max(1.0, round(event.seconds_left)))} left"
+    return far
+
+
+def _waiting(reason: str, seconds: float | None) -> str:
+    again = f", again in {units.seconds(round(seconds))}" if seconds and seconds >= 1 else ""
+    return line(f"{reason}{again}")
+
+
+def _json(value: object) -> object:
+    return value if isinstance(value, (str, int, float, type(None))) else str(value)

@@ -1,0 +1,154 @@
+"""Which files of a repository make up the model that is meant. Knows names and sizes only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+import msgspec
+
+from vlmtui.errors import AmbiguousFiles, NothingToPull
+from vlmtui.models import catalog
+from vlmtui.models.download.events import Role
+from vlmtui.models.download.hub import Listed, Repository
+from vlmtui.models.download.target import NO_TOWER, HubTarget, near_names
+
+_PART = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
+_MOST_NAMED = 12
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    name: str
+    """Of its first part."""
+
+    parts: tuple[Listed, ...]
+
+    @property
+    def size(self) -> int | None:
+        sizes = [part.size for part in self.parts]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def choose(target: HubTarget, repository: Repository) -> list[tuple[Role, Listed]]:
+    """The files to fetch: the model, all parts of it, and its tower where it has one.
+
+    Raises:
+        NothingToPull: The repository has no such file.
+        AmbiguousFiles: It has several.
+    """
+    files = [file for file in repository.files if _is_gguf(file.name)]
+    if not files:
+        raise NothingToPull(
+            f"{repository.name} has no GGUF file"
+            + (" that can be fetched" if repository.files else ""),
+            "Look for a repository with GGUF in its name: the model's page lists them under "
+            "quantizations.",
+        )
+    model = _one("model", target.model, files, repository)
+    chosen: list[tuple[Role, Listed]]
+    if _is_tower(model.name):
+        return [("mmproj", part) for part in model.parts]
+    chosen = [("model", part) for part in model.parts]
+    towers = [file for file in files if _is_tower(file.name)]
+    if target.mmproj == (NO_TOWER,) or (not towers and not target.mmproj):
+        return chosen
+    tower = _one("mmproj", target.mmproj, towers or files, repository)
+    return chosen + [("mmproj", part) for part in tower.parts]
+
+
+def _one(
+    role: Role, patterns: Sequence[str], files: Sequence[Listed], repository: Repository
+) -> _Candidate:
+    names = [file.name for file in files]
+    if patterns:
+        found = matching(names, patterns)
+    else:
+        found = [name for name in names if _is_tower(name) == (role == "mmproj")] or names
+    candidates = _candidates(found, files)
+    if len(candidates) == 1:
+        _whole(candidates[0], repository)
+        return candidates[0]
+    what = "model" if role == "model" else "vision tower (mmproj)"
+    if not candidates:
+        listed = _listed(names)
+        near = near_names(patterns[0], names) if patterns else []
+        meant = f"Did you mean {', '.join(near)}? " if near else ""
+        raise NothingToPull(
+            f"{repository.name} has no {what} like {' or '.join(patterns)}",
+            f"{meant}It has {listed}.",
+        )
+    how = f"hf:{repository.name}:PATTERN" if role == "model" else "--mmproj PATTERN (or none)"
+    raise AmbiguousFiles(
+        f"{repository.name} has {len(candidates)} files that may be the {what}",
+        f"Say which: {how}.",
+        role,
+        tuple((candidate.name, candidate.size) for candidate in candidates),
+    )
+
+
+def matching(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """As `catalog.matching`; a pattern with a directory in it means the whole name."""
+    every = list(names)
+    for pattern in patterns:
+        if pattern in every:
+            return _with_parts(pattern, every)
+        if "/" in pattern:
+            wanted = pattern.lower()
+            found = [name for name in every if fnmatchcase(name.lower(), wanted)]
+        else:
+            # that of the catalogue leaves towers out, where a pattern doesn't name one
+            found = catalog.matching(every, [pattern]) or _only_towers(every, pattern)
+        if found:
+            return found
+    return []
+
+
+def _only_towers(names: Sequence[str], pattern: str) -> list[str]:
+    if not all(_is_tower(name) for name in names):
+        return []
+    return [name for name in names if fnmatchcase(name.rpartition("/")[2].lower(), pattern.lower())]
+
+
+def _with_parts(name: str, names: Sequence[str]) -> list[str]:
+    """A file, and where it is a part of a model the others too."""
+    if not _PART.search(name):
+        return [name]
+    return [other for other in names if _PART.sub("", other) == _PART.sub("", name)]
+
+
+def _candidates(names: Sequence[str], files: Sequence[Listed]) -> list[_Candidate]:
+    """Files, the parts of one model together."""
+    known = {file.name: file for file in files}
+    groups: dict[str, list[Listed]] = {}
+    for name in sorted(names):
+        groups.setdefault(_PART.sub("", name), []).append(known[name])
+    return [_Candidate(parts[0].name, tuple(parts)) for parts in groups.values()]
+
+
+def _whole(candidate: _Candidate, repository: Repository) -> None:
+    first = _PART.search(candidate.name)
+    count = int(first[2]) if first else 1
+    if len(candidate.parts) != count:
+        raise NothingToPull(
+            f"{repository.name} has {len(candidate.parts)} of the {count} parts of "
+            f"{_PART.sub('', candidate.name)}",
+            "Its owner has not uploaded all of them; take another file.",
+        )
+
+
+def _is_gguf(name: str) -> bool:
+    """A GGUF file, with a name that leads nowhere else."""
+    path = PurePosixPath(name)
+    odd = path.is_absolute() or ".." in path.parts or "\\" in name or not name.isprintable()
+    return name.lower().endswith(".gguf") and not odd
+
+
+def _is_tower(name: str) -> bool:
+    return "mmproj" in name.rpartition("/")[2].lower()
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

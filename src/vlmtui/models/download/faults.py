@@ -1,0 +1,239 @@
+"""What a failed request means, in words and with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from vlmtui.errors import AccessDenied, NothingToPull, NotTheFile, PullError, Unreachable
+from vlmtui.models.download import hub
+
+if TYPE_CHECKING:
+    import httpx2
+
+AGAIN = (408, 425, 429, 500, 502, 503, 504, 520, 522, 524)
+"""Answers after which one tries again."""
+
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
+_RESET = re.compile(r"\bt=(\d+)")
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A request that failed."""
+
+    error: PullError
+    """To raise when it is not tried again."""
+
+    again: bool
+    """Trying again may help."""
+
+    after: float | None = None
+    """Seconds that the server wants to be left alone."""
+
+    reason: str = ""
+    """In a few words, for while one waits."""
+
+
+def of(error: Exception, what: str) -> Fault:
+    """Tell what an error means.
+
+    Args:
+        error: Of httpx2 or huggingface_hub, or a ValueError of reading an answer.
+        what: What was to be fetched, for the message: a repository, or an address without secrets.
+    """
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    if isinstance(error, OfflineModeIsEnabled):
+        return Fault(hub.no_network(), again=False)
+    if isinstance(error, (HfHubHTTPError, httpx2.HTTPStatusError)):
+        return of_status(error.response, what)
+    if isinstance(error, httpx2.ProxyError):
+        return Fault(_proxy_refused(str(error)), again=False)
+    if isinstance(error, httpx2.TooManyRedirects):
+        return Fault(
+            Unreachable(f"{what} leads from one address to the next without end", _PAGE_HINT),
+            again=False,
+        )
+    if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)):
+        return Fault(
+            NothingToPull(f"{what} is no address: {error}", "Give one that begins with https:."),
+            again=False,
+        )
+    if isinstance(error, (httpx2.TransportError, httpx2.DecodingError)):
+        reason = _words(error)
+        return Fault(
+            Unreachable(f"{what} can't be reached: {reason}", _network_hint()),
+            again=True,
+            reason=reason,
+        )
+    return Fault(
+        NotTheFile(f"{what}: the server's answer makes no sense ({error})"[:300], _PAGE_HINT),
+        again=False,
+    )
+
+
+def of_status(response: httpx2.Response, what: str) -> Fault:
+    """Tell what a server's refusal means."""
+    status = response.status_code
+    code = response.headers.get("X-Error-Code", "")
+    if status in AGAIN:
+        return _busy(response, what)
+    if status == 407:
+        return Fault(_proxy_refused("it wants a login (407)"), again=False)
+    if code == "GatedRepo":
+        return Fault(gated(what), again=False)
+    if code == "RevisionNotFound":
+        message = f"{what} has no such branch, tag or commit"
+        return Fault(NothingToPull(message, "Look at its page, or leave out @REVISION."), False)
+    if code == "RepoNotFound" or (status == 401 and hub.is_hub(str(response.request.url))):
+        return Fault(_no_repository(response, what), again=False)
+    if status in (401, 403):
+        return Fault(_denied(what, status), again=False)
+    if status in (404, 410):
+        return Fault(
+            NothingToPull(f"{what} is not there: the server answered {status}", "Check the name."),
+            again=False,
+        )
+    return Fault(
+        Unreachable(f"{what} can't be fetched: the server answered {status}", "Try again later."),
+        again=False,
+    )
+
+
+def gated(repository: str) -> AccessDenied:
+    """The error for a repository whose terms have not been accepted."""
+    page = f"{hub.endpoint()}/{_repository(repository)}"
+    if hub.token():
+        return AccessDenied(
+            f"{repository} is only for those who have accepted its terms",
+            f"Accept them on {page}, with the account that your token is of.",
+        )
+    return AccessDenied(
+        f"{repository} is only for those who have accepted its terms and are logged in",
+        f"Accept them on {page}, then `hf auth login`, or set HF_TOKEN to a token from "
+        f"{hub.endpoint()}/settings/tokens.",
+    )
+
+
+def page(what: str, kind: str) -> NotTheFile:
+    """The error for a page that came in place of a file.
+
+    Args:
+        what: What was to be fetched.
+        kind: What came.
+    """
+    return NotTheFile(f"{what}: {kind} came in place of the file", _PAGE_HINT)
+
+
+_PAGE_HINT = (
+    "A network that wants a login first, or a proxy, may answer so: open a web page in a browser. "
+    "Or the address is wrong."
+)
+
+
+def _busy(response: httpx2.Response, what: str) -> Fault:
+    status = response.status_code
+    after = _retry_after(response.headers)
+    if status == 429:
+        who = "" if hub.token() else "; with a token (HF_TOKEN) more requests are allowed"
+        return Fault(
+            Unreachable(
+                f"{what}: the server has had too many requests from here (429)",
+                f"Wait some minutes and pull again, what came is kept{who}.",
+            ),
+            again=True,
+            after=after,
+            reason="too many requests",
+        )
+    return Fault(
+        Unreachable(
+            f"{what}: the server is in trouble (it answered {status})",
+            "Pull again later; what came is kept. Its state: https://status.huggingface.co"
+            if hub.endpoint() == "https://huggingface.co"
+            else "Pull again later; what came is kept.",
+        ),
+        again=True,
+        after=after,
+        reason=f"the server answered {status}",
+    )
+
+
+def _retry_after(headers: httpx2.Headers) -> float | None:
+    """Seconds that a server asks for, in either of the ways it may say so."""
+    told = headers.get("Retry-After", "").strip()
+    if told.isascii() and told.isdigit() and len(told) < 8:
+        return float(told)
+    if told:
+        import time
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+        except ValueError:
+            return None
+    reset = _RESET.search(headers.get("ratelimit", ""))
+    return float(reset[1][:7]) if reset else None
+
+
+def _no_repository(response: httpx2.Response, what: str) -> PullError:
+    if response.headers.get("X-Error-Message", "").startswith("Invalid credentials"):
+        return AccessDenied(
+            "The Hub doesn't know your token",
+            "Set HF_TOKEN to a valid one, or unset it; `hf auth login` makes a new one.",
+        )
+    who = "or your token may not see it" if hub.token() else "or it is private: then set HF_TOKEN"
+    return NothingToPull(f"There is no repository {what}, {who}", "Check the name.")
+
+
+def _denied(what: str, status: int) -> AccessDenied:
+    if hub.token():
+        return AccessDenied(
+            f"{what}: your token does not allow it (the server answered {status})",
+            "Accept the terms on the model's page, or take a token with the right to read it.",
+        )
+    return AccessDenied(
+        f"{what}: only for those who are logged in (the server answered {status})",
+        "Set HF_TOKEN, or `hf auth login`; accept the terms on the model's page.",
+    )
+
+
+def _proxy_refused(reason: str) -> Unreachable:
+    return Unreachable(
+        f"The proxy refused: {reason}",
+        f"Check {_proxy() or 'HTTPS_PROXY'}, and NO_PROXY for what needs none; a login stands in "
+        "the address: http://USER:PASSWORD@HOST:PORT.",
+    )
+
+
+def _network_hint() -> str:
+    proxy = _proxy()
+    through = f" It is asked through the proxy in {proxy}." if proxy else ""
+    other = f" HF_ENDPOINT is {hub.endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
+    return f"Check the network and pull again; what came is kept.{through}{other}"
+
+
+def _proxy() -> str:
+    """The variable that names a proxy; its value may have a password in it."""
+    return next((name for name in _PROXIES if os.environ.get(name)), "")
+
+
+def _words(error: Exception) -> str:
+    import httpx2
+
+    if isinstance(error, httpx2.ConnectTimeout):
+        return "nobody answers"
+    if isinstance(error, httpx2.TimeoutException):
+        return "it went silent"
+    if isinstance(error, (httpx2.RemoteProtocolError, httpx2.ReadError)):
+        return "the connection was cut"
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+
+
+def _repository(what: str) -> str:
+    known = hub.address(what) if "://" in what else None
+    return known[0] if known is not None else urlsplit(what).path.strip("/")

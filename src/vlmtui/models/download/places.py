@@ -1,0 +1,333 @@
+"""Where downloaded files go: into the Hub's cache, or a directory of our own.
+
+The cache's layout is the documented one of huggingface_hub: `blobs/ETAG` holds a content,
+`snapshots/COMMIT/NAME` links to it, `refs/BRANCH` names a commit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from vlmtui import paths
+from vlmtui.errors import DiskFull, NotTheFile, PullError
+from vlmtui.models.download import hub
+from vlmtui.models.download.events import Plan, RemoteFile, Role
+from vlmtui.models.stores import hugging_face_cache
+
+_UNSAFE = re.compile(r"[^\w.+-]+")
+_LONGEST_NAME = 120
+_ETAG = re.compile(r"[A-Za-z0-9_-][\w.-]{0,200}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def in_cache(
+    repository: hub.Repository, file: hub.Listed, known: hub.Stored | None, role: Role
+) -> RemoteFile:
+    """A file of the Hub, with its place in the cache.
+
+    Args:
+        repository: What it is in.
+        file: Which one.
+        known: What the Hub said of it; None when it need not be asked, as the file is here.
+        role: What it is for.
+
+    Raises:
+        NotTheFile: The server's commit or hash can't be one.
+    """
+    etag = known.etag if known is not None else file.digest.partition(":")[2]
+    if not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(repository.commit):
+        raise NotTheFile(
+            f"{repository.name}: the server says no commit and hash of {file.name}",
+            "It is no Hub, or an incomplete mirror: check HF_ENDPOINT.",
+        )
+    cache = hugging_face_cache()
+    path = in_snapshot(repository, file.name)
+    blob = cache / hub.folder(repository.name) / "blobs" / etag
+    part = blob.with_name(f"{blob.name}.incomplete")
+    return RemoteFile(
+        file.name,
+        role,
+        hub.file_url(repository.name, repository.commit, file.name),
+        known.size if known is not None else file.size,
+        path,
+        blob,
+        part,
+        hub.lock_folder(cache, repository.name) / f"{blob.name}.lock",
+        etag,
+        known.digest if known is not None else file.digest,
+        present=path.exists() or blob.exists(),
+        kept=_size(part),
+    )
+
+
+def of_our_own(url: str, file: str, size: int | None, etag: str, role: Role) -> RemoteFile:
+    """A file of any address, with its place in our directory of models.
+
+    Its directory is named after the address, so that files of one name from two places don't meet,
+    and a tower lies beside its model.
+    """
+    parts = urlsplit(url)
+    home = url.partition("?")[0].rpartition("/")[0]
+    mark = sha256(home.encode()).hexdigest()[:8]
+    folder = paths.models_dir() / f"{plain(parts.hostname or 'web')}-{mark}"
+    path = folder / plain(file)
+    part = path.with_name(f"{path.name}.part")
+    before = Origin.of(path)
+    return RemoteFile(
+        path.name,
+        role,
+        url,
+        size,
+        path,
+        path,
+        part,
+        path.with_name(f".{path.name}.lock"),
+        etag,
+        present=path.is_file() and before.etag == etag and size in (None, _size(path)),
+        kept=_size(part) if Origin.of(part) == Origin(etag, size) else 0,
+    )
+
+
+def in_snapshot(repository: hub.Repository, name: str) -> Path:
+    """Where a file of the Hub is found in the cache."""
+    folder = hugging_face_cache() / hub.folder(repository.name)
+    return folder / "snapshots" / repository.commit / name
+
+
+def cached(repository: hub.Repository, file: hub.Listed, role: Role) -> RemoteFile:
+    """A file that is in the cache, for when the Hub can't be asked."""
+    path = in_snapshot(repository, file.name)
+    return RemoteFile(
+        file.name,
+        role,
+        hub.file_url(repository.name, repository.commit, file.name),
+        file.size,
+        path,
+        path,
+        path,
+        path,
+        present=True,
+        kept=file.size or 0,
+    )
+
+
+def beside(tower: RemoteFile, model: RemoteFile) -> RemoteFile:
+    """A file of another address, put into the directory of its model."""
+    folder = model.path.parent
+    name = tower.path.name if "mmproj" in tower.path.name.lower() else f"mmproj-{tower.path.name}"
+    path = folder / name
+    part = folder / f"{name}.part"
+    same = Origin.of(path) == Origin(tower.etag, tower.size)
+    return msgspec.structs.replace(
+        tower,
+        name=name,
+        path=path,
+        blob=path,
+        part=part,
+        lock=folder / f".{name}.lock",
+        present=path.is_file() and same,
+        kept=_size(part),
+    )
+
+
+def here(file: RemoteFile) -> int:
+    """Bytes of a file that are here now."""
+    return _size(file.path) or _size(file.blob) or _size(file.part)
+
+
+def whole(file: RemoteFile) -> bool:
+    """Whether another process has fetched a file meanwhile."""
+    if file.path != file.blob:
+        return file.blob.exists() or file.path.exists()
+    return file.path.exists() and Origin.of(file.path) == Origin(file.etag, file.size)
+
+
+def discard(file: RemoteFile) -> None:
+    """Remove what came of a file."""
+    with suppress(OSError):
+        file.part.unlink(missing_ok=True)
+        Origin.forget(file.part)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What a server said of a file, kept beside what came of it."""
+
+    etag: str = ""
+    size: int | None = None
+
+    @staticmethod
+    def of(path: Path) -> Origin:
+        """What is kept; empty if nothing is."""
+        try:
+            return msgspec.json.decode(_note(path).read_bytes(), type=Origin)
+        except (OSError, ValueError):
+            return Origin()
+
+    def keep(self, path: Path) -> None:
+        """Keep it for a file."""
+        _note(path).write_bytes(msgspec.json.encode(self))
+
+    @staticmethod
+    def forget(path: Path) -> None:
+        """Keep nothing for a file."""
+        _note(path).unlink(missing_ok=True)
+
+
+def prepare(file: RemoteFile) -> None:
+    """Make the directories of a file.
+
+    Raises:
+        PullError: They can't be made.
+    """
+    try:
+        for folder in (file.blob.parent, file.path.parent, file.lock.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(error, file) from error
+
+
+def settle(plan: Plan, file: RemoteFile) -> None:
+    """Put a whole file where it belongs.
+
+    Raises:
+        PullError: It can't be.
+    """
+    try:
+        if file.part.exists():
+            os.replace(file.part, file.blob)
+        if file.path != file.blob:
+            _link(file)
+            _point(plan, file)
+        elif file.etag or file.size is not None:
+            Origin(file.etag, file.size).keep(file.path)
+            Origin.forget(file.part)
+    except OSError as error:
+        raise unwritable(error, file) from error
+
+
+def check_space(files: Iterable[RemoteFile], words: str = "") -> None:
+    """See that there is room for what is still to come.
+
+    Args:
+        files: What is fetched.
+        words: What came already, for the message.
+
+    Raises:
+        DiskFull: There is not enough.
+    """
+    need: dict[int, int] = {}
+    where: dict[int, Path] = {}
+    for file in files:
+        folder = _existing(file.blob.parent)
+        try:
+            device = folder.stat().st_dev
+        except OSError:
+            continue
+        need[device] = need.get(device, 0) + file.missing
+        where[device] = folder
+    for device, size in need.items():
+        try:
+            free = shutil.disk_usage(where[device]).free
+        except OSError:
+            continue
+        if size > free:
+            raise no_room(where[device], size, free, words)
+
+
+def no_room(folder: Path, size: int, free: int, words: str = "") -> DiskFull:
+    """The error for a disk that is too small.
+
+    Args:
+        folder: A directory on it.
+        size: Bytes that have to go there.
+        free: Bytes that are free.
+        words: What came already.
+    """
+    own = _existing(paths.models_dir()) == folder or folder.is_relative_to(paths.models_dir())
+    other = "VLMTUI_HOME" if own else "HF_HOME"
+    short = size - free
+    return DiskFull(
+        f"The disk of {folder} is too small: {_gb(size)} are needed, {_gb(free)} are free",
+        f"Free {_gb(short)} there (`vlmtui models rm` removes models), or set {other} to a "
+        f"directory on a larger disk.{words}",
+        short,
+    )
+
+
+def unwritable(error: OSError, file: RemoteFile) -> PullError:
+    """The error for a place that takes no file."""
+    where = error.filename or file.blob.parent
+    variable = "HF_HOME" if file.path != file.blob else "VLMTUI_HOME"
+    return PullError(
+        f"{where} can't be written: {error.strerror}",
+        f"Check its permissions, or set {variable} to a directory of yours.",
+    )
+
+
+def plain(name: str) -> str:
+    """A name from outside as the name of a file: no directory, nothing hidden, nothing odd."""
+    name = _UNSAFE.sub("_", unquote(name).replace("\\", "/").rpartition("/")[2]).lstrip(".-")
+    stem, dot, ending = name.rpartition(".")
+    if not stem:
+        return ending[:_LONGEST_NAME] or "model"
+    return f"{stem[:_LONGEST_NAME]}{dot}{ending[:20]}"
+
+
+def _link(file: RemoteFile) -> None:
+    """Let the snapshot's name lead to the content; without links on the disk, move it there."""
+    if file.path.exists():
+        return
+    file.path.unlink(missing_ok=True)  # a link to nothing
+    target = os.path.relpath(file.blob, file.path.parent)
+    try:
+        file.path.symlink_to(target)
+    except FileExistsError:
+        return
+    except OSError:
+        shutil.move(file.blob, file.path)
+
+
+def _point(plan: Plan, file: RemoteFile) -> None:
+    """Let a branch's name lead to its commit, for those who ask without a network."""
+    if plan.revision == plan.commit:
+        return
+    root = file.blob.parent.parent
+    ref = root / "refs" / plan.revision
+    if not ref.resolve().is_relative_to((root / "refs").resolve()):
+        return
+    with suppress(OSError):
+        if ref.read_text(encoding="utf-8") == plan.commit:
+            return
+    ref.parent.mkdir(parents=True, exist_ok=True)
+    draft = ref.with_name(f"{ref.name}.{os.getpid()}")
+    draft.write_text(plan.commit, encoding="utf-8")
+    os.replace(draft, ref)
+
+
+def _existing(folder: Path) -> Path:
+    """The nearest directory that is there."""
+    return next((each for each in (folder, *folder.parents) if each.is_dir()), Path("/"))
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f".{path.name}.json")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

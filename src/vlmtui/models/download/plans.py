@@ -1,0 +1,196 @@
+"""From what is meant to what is fetched: asks the server what it has, and looks what is here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from vlmtui.errors import NothingToPull, PullError, Unreachable
+from vlmtui.models import catalog
+from vlmtui.models.discovery import plain_name
+from vlmtui.models.download import choice, faults, hub, places
+from vlmtui.models.download.events import Event, Plan, RemoteFile, Role, Waiting
+from vlmtui.models.download.line import Line, Patience
+from vlmtui.models.download.target import HubTarget, UrlTarget, near_names
+from vlmtui.models.download.transfer import without_secrets
+from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
+from vlmtui.models.stores import StoredFile, hugging_face_cache
+
+_Answer = TypeVar("_Answer")
+
+_NAMED = re.compile(r'filename="?([^";]+)"?', re.IGNORECASE)
+
+
+def of_hub(target: HubTarget, line: Line, patience: Patience) -> Generator[Event, None, Plan]:
+    """Plan for files of the Hub; when it can't be reached, for what the cache has of them.
+
+    Raises:
+        PullError: There are no such files, or the Hub refuses.
+        Stopped: So it was wanted.
+    """
+    name = target.repository
+    try:
+        repository = yield from _patiently(
+            lambda: hub.look_into(name, target.revision, patience.timeout_s), name, line, patience
+        )
+    except NothingToPull as error:
+        raise _with_near_names(error, name, patience) from None
+    except Unreachable:
+        here = _in_cache(target)
+        if here is None:
+            raise
+        return here
+    files = []
+    for role, listed in choice.choose(target, repository):
+        known = None
+        if not places.in_snapshot(repository, listed.name).exists():
+
+            def ask(listed: hub.Listed = listed) -> hub.Stored:
+                return hub.stored(repository, listed, patience.timeout_s)
+
+            known = yield from _patiently(ask, name, line, patience)
+        files.append(places.in_cache(repository, listed, known, role))
+    return _plan(target, files, repository)
+
+
+def of_url(target: UrlTarget, line: Line, patience: Patience) -> Generator[Event, None, Plan]:
+    """Plan for files at addresses.
+
+    Raises:
+        As `of_hub`.
+    """
+    model = yield from _at_address(target.model, "model", line, patience)
+    files = [model]
+    if target.mmproj:
+        tower = yield from _at_address(target.mmproj, "mmproj", line, patience)
+        # beside its model, also when it comes from elsewhere
+        if tower.path.parent != model.path.parent:
+            tower = places.beside(tower, model)
+        files.append(tower)
+    file = StoredFile(model.path, "own", str(model.path.parent))
+    return Plan(without_secrets(target.wanted), plain_name(file), tuple(files), model.path.parent)
+
+
+def _plan(target: HubTarget, files: list[RemoteFile], repository: hub.Repository) -> Plan:
+    first = files[0]
+    folder = hugging_face_cache() / hub.folder(repository.name)
+    stored = StoredFile(first.path, "huggingface", str(folder), repository.name)
+    return Plan(
+        target.wanted,
+        catalog.load().name_of(stored) or plain_name(stored),
+        tuple(files),
+        folder,
+        repository.name,
+        target.revision,
+        repository.commit,
+        repository.licence,
+    )
+
+
+def _in_cache(target: HubTarget) -> Plan | None:
+    """What is here of a target, when all of it is."""
+    root = hugging_face_cache() / hub.folder(target.repository)
+    try:
+        ref = root / "refs" / target.revision
+        commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else target.revision
+        snapshot = root / "snapshots" / commit
+        found = [path for path in snapshot.rglob("*") if path.is_file()]
+    except (OSError, ValueError):
+        return None
+    listed = tuple(
+        hub.Listed(path.relative_to(snapshot).as_posix(), path.stat().st_size) for path in found
+    )
+    repository = hub.Repository(target.repository, commit, listed)
+    try:
+        chosen = choice.choose(target, repository)
+    except PullError:
+        return None
+    # of a model whose tower was never fetched, something is missing
+    if target.mmproj and target.mmproj != ("none",) and all(role == "model" for role, _ in chosen):
+        return None
+    files = [places.cached(repository, file, role) for role, file in chosen]
+    return _plan(target, files, repository)
+
+
+def _at_address(
+    url: str, role: Role, line: Line, patience: Patience
+) -> Generator[Event, None, RemoteFile]:
+    """A file at an address: its name and size, from its first bytes."""
+    what = without_secrets(url)
+    file = yield from _patiently(lambda: _ask(url, what, role, patience), what, line, patience)
+    return file
+
+
+def _ask(url: str, what: str, role: Role, patience: Patience) -> RemoteFile:
+    import httpx2
+
+    headers = {**hub.headers(url), "Range": f"bytes=0-{SNIFFED_BYTES - 1}"}
+    timeout = httpx2.Timeout(patience.timeout_s)
+    with hub.session().stream("GET", url, headers=headers, timeout=timeout) as response:
+        response.raise_for_status()
+        first = b""
+        for piece in response.iter_raw():
+            first += piece
+            if len(first) >= SNIFFED_BYTES:
+                break
+        told = response.headers
+    if not first.startswith(b"GGUF"):
+        wrong = not_a_gguf(what, first[:SNIFFED_BYTES])
+        kind = wrong.message.rpartition("it is ")[2]
+        raise (
+            faults.page(what, kind) if "page" in kind else NothingToPull(wrong.message, wrong.hint)
+        )
+    size = told.get("Content-Length", "")
+    if response.status_code == 206:
+        size = told.get("Content-Range", "").rpartition("/")[2]
+    named = _NAMED.search(told.get("Content-Disposition", ""))
+    name = urlsplit(url).path.rpartition("/")[2]
+    if not name.lower().endswith(".gguf") and named is not None:
+        name = named[1]
+    if not name.lower().endswith(".gguf"):
+        name = f"{name or 'model'}.gguf"
+    bytes_ = int(size) if size.isascii() and size.isdigit() else None
+    return places.of_our_own(url, name, bytes_, told.get("ETag", ""), role)
+
+
+def _patiently(
+    ask: Callable[[], _Answer], what: str, line: Line, patience: Patience
+) -> Generator[Event, None, _Answer]:
+    """Ask until there is an answer, or no sense in asking again."""
+    import httpx2
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    failed = 0
+    while True:
+        line.check()
+        try:
+            return ask()
+        except PullError:
+            raise
+        except (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled, ValueError) as error:
+            line.check()
+            failed += 1
+            fault = faults.of(error, what)
+        if not fault.again or failed >= patience.first_tries:
+            raise fault.error
+        seconds = patience.before(failed) if fault.after is None else fault.after
+        if seconds > patience.most_asked_s:
+            raise fault.error
+        yield Waiting(fault.reason, seconds)
+        line.wait(seconds)
+
+
+def _with_near_names(error: NothingToPull, repository: str, patience: Patience) -> NothingToPull:
+    """The error, with repositories that may be meant."""
+    import httpx2
+
+    entries = [entry.repository for entry in catalog.load().entries if entry.repository]
+    near = near_names(repository, entries)
+    with suppress(httpx2.HTTPError, OSError, ValueError):  # it is only to be of help
+        near += [name for name in hub.similar(repository, patience.timeout_s) if name not in near]
+    if not near:
+        return error
+    return NothingToPull(error.message, f"Did you mean {', '.join(near[:5])}?")

@@ -1,0 +1,145 @@
+"""A download from beginning to end, as a stream of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from vlmtui import demo
+from vlmtui.errors import DamagedDownload
+from vlmtui.models.download import places, plans
+from vlmtui.models.download.events import (
+    Cancelled,
+    Event,
+    Finished,
+    Plan,
+    Progress,
+    Ready,
+    RemoteFile,
+    Resolved,
+    Resolving,
+    Restarted,
+    Waiting,
+)
+from vlmtui.models.download.line import Line, Patience, Stopped
+from vlmtui.models.download.target import Bundled, HubTarget, understand
+from vlmtui.models.download.transfer import Sum, Transfer
+from vlmtui.models.download.verify import verify
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+_LOCK_ASKED_EVERY_S = 0.3
+
+
+class Pull:
+    """Downloads a model. Made in any thread, run in one, cancelled from any."""
+
+    def __init__(
+        self, wanted: str, *, model: str = "", mmproj: str = "", patience: Patience | None = None
+    ) -> None:
+        """Prepare; asks nobody.
+
+        Args:
+            wanted: Name of the catalogue, `hf:owner/repo[@REVISION][:PATTERN]`, or an address.
+            model: File or pattern, where `wanted` leaves several.
+            mmproj: The same for the vision tower; "none" for none.
+            patience: How often to try again.
+
+        Raises:
+            NothingToPull: It means nothing.
+            SettingsError: The catalogue can't be read.
+        """
+        self.wanted = wanted
+        self._target = understand(wanted, model, mmproj)
+        self._patience = patience or Patience()
+        self._line = Line()
+        self.plan: Plan | None = None
+        """What is fetched, once it is known."""
+
+    def cancel(self) -> None:
+        """End soon, also in the middle of a file. What came is kept."""
+        self._line.stop()
+
+    def run(self) -> Iterator[Event]:
+        """Download. The last event is `Finished` or `Cancelled`.
+
+        Raises:
+            PullError: It can't be done; what came is kept.
+        """
+        try:
+            yield from self._run()
+        except Stopped:
+            files = self.plan.files if self.plan is not None else ()
+            yield Cancelled(
+                sum(places.here(file) for file in files), sum(file.size or 0 for file in files)
+            )
+
+    def _run(self) -> Iterator[Event]:
+        target = self._target
+        yield Resolving(self.wanted)
+        if isinstance(target, Bundled):
+            yield Finished(target.entry.name, (demo.model_path(), demo.mmproj_path()), 0)
+            return
+        steps = plans.of_hub if isinstance(target, HubTarget) else plans.of_url
+        plan = self.plan = yield from steps(target, self._line, self._patience)  # type: ignore[arg-type]
+        yield Resolved(plan)
+        self._line.check()
+        places.check_space(plan.files)
+        sums = Sum(plan.size)
+        for file in plan.files:
+            yield from self._one(plan, file, sums)
+            sums.done += places.here(file)
+        yield Finished(plan.name, tuple(file.path for file in plan.files), sums.fetched)
+
+    def _one(self, plan: Plan, file: RemoteFile, sums: Sum) -> Iterator[Event]:
+        """Fetch a file, unless it is here."""
+        if not file.path.exists() or not file.present:
+            places.prepare(file)
+            with ExitStack() as held:
+                yield from self._hold(file, held, sums)
+                if not places.whole(file):
+                    yield from self._fetch(file, sums)
+                places.settle(plan, file)
+        yield Ready(file.name, file.path)
+
+    def _hold(self, file: RemoteFile, held: ExitStack, sums: Sum) -> Iterator[Event]:
+        """Take the lock of a file; while another process has it, tell how far that one is."""
+        from filelock import Timeout
+        from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+
+        told = False
+        while True:
+            try:
+                lock: BaseFileLock = held.enter_context(
+                    WeakFileLock(file.lock, timeout=_LOCK_ASKED_EVERY_S)
+                )
+                assert lock.is_locked
+                return
+            except Timeout:
+                self._line.check()
+            except OSError as error:
+                raise places.unwritable(error, file) from error
+            if not told:
+                told = True
+                yield Waiting("another program is downloading it", None)
+            here = places.here(file)
+            done = sums.done + here
+            yield Progress(file.name, here, file.size, 0.0, None, done, max(sums.total, done))
+
+    def _fetch(self, file: RemoteFile, sums: Sum) -> Iterator[Event]:
+        """Fetch a file and compare its hash; once more when that is another."""
+        again = True
+        while True:
+            yield from Transfer(file, self._line, self._patience, sums).run()
+            try:
+                yield from verify(file, self._line)
+                return
+            except DamagedDownload as error:
+                # a part of it of no use is of no use at all: nobody knows where it is wrong
+                places.discard(file)
+                if not again:
+                    raise
+                again = False
+                yield Restarted(file.name, error.message)

@@ -1,0 +1,334 @@
+"""One file over the network, from where it stopped the last time; cut off as often as it may be.
+
+Bytes go to the disk as they come, so whoever kills the process loses none that were written. What
+they are worth is for `verify` to say.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from vlmtui.errors import DiskFull, NotTheFile, PullError
+from vlmtui.models.download import faults, hub, places
+from vlmtui.models.download.events import Event, Progress, RemoteFile, Restarted, Started, Waiting
+from vlmtui.models.download.line import Line, Patience, Stopped
+from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
+
+if TYPE_CHECKING:
+    import httpx2
+
+_MAGIC = b"GGUF"
+_RANGE = re.compile(r"bytes (\d{1,20})-(\d{1,20})/(\d{1,20}|\*)")
+_TOLD_EVERY_S = 0.2
+_WINDOW_S = 8.0
+"""Speed is the mean of the last seconds."""
+
+_LOOKED_EVERY = 64_000_000
+"""Bytes between two looks at the free space."""
+
+
+class Sum(msgspec.Struct):
+    """Bytes of a whole plan, while its files come."""
+
+    total: int
+    done: int = 0
+    """Of the files before this one."""
+
+    fetched: int = 0
+
+
+class _Cut(Exception):
+    """The file ended before it was whole."""
+
+
+class _Anew(Exception):
+    """What is here is of another content, or of no use to this server."""
+
+
+class Transfer:
+    """Fetches a file into its part."""
+
+    def __init__(self, file: RemoteFile, line: Line, patience: Patience, all_files: Sum) -> None:
+        """Prepare.
+
+        Args:
+            file: Which one; its directories are there.
+            line: Ends all waiting when it is stopped.
+            patience: How often to try again.
+            all_files: What else comes, for the time that is left.
+        """
+        self._file = file
+        self._line = line
+        self._patience = patience
+        self._all = all_files
+        self._etag = places.Origin.of(file.part).etag if file.path == file.blob else ""
+        self._window: deque[tuple[float, int]] = deque()
+        self._done = 0
+
+    def run(self) -> Iterator[Event]:
+        """Fetch until the part has as many bytes as the file.
+
+        Raises:
+            PullError: With the reason; what came is kept.
+            Stopped: So it was wanted.
+        """
+        self._done = self._kept()
+        yield Started(self._file.name, self._file.size, self._done)
+        self._window.append((time.monotonic(), self._done))
+        failed = anew = 0
+        while True:
+            before = self._done
+            try:
+                if self._done and self._done == self._file.size:
+                    return
+                yield from self._stream()
+                return
+            except _Anew as error:
+                anew += 1
+                if anew > 3:  # a server that says something else each time
+                    message = f"{self._file.name} can't be fetched whole: again and again, {error}"
+                    raise PullError(message, "Pull again later.") from None
+                self._empty()
+                yield Restarted(self._file.name, str(error))
+                continue
+            except Exception as error:
+                self._line.check()
+                fault = self._fault(error)
+            failed = 1 if self._done > before else failed + 1
+            most = self._patience.tries if self._all.fetched else self._patience.first_tries
+            if not fault.again or failed > most:
+                raise fault.error
+            seconds = (
+                self._patience.before(failed) if self._done == before else self._patience.base_s / 4
+            )
+            if fault.after is not None:
+                if fault.after > self._patience.most_asked_s:
+                    raise fault.error
+                seconds = fault.after
+            yield Waiting(fault.reason, seconds)
+            self._line.wait(seconds)
+
+    # ------------------------------------------------------------------------------- one request
+
+    def _stream(self) -> Iterator[Event]:
+        """Ask once, and take what comes."""
+        import httpx2
+
+        offset = self._done
+        headers = hub.headers(self._file.url)
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+            if self._etag and not self._etag.startswith("W/"):
+                headers["If-Range"] = self._etag
+        timeout = httpx2.Timeout(self._patience.timeout_s)
+        with (
+            hub.session().stream(
+                "GET", self._file.url, headers=headers, timeout=timeout
+            ) as response,
+            self._line.open(lambda: _hang_up(response)),
+        ):
+            status = response.status_code
+            if status == 416 and offset:
+                raise _Anew("the server has no more bytes than were kept")
+            if status not in (200, 206):
+                response.raise_for_status()
+                raise faults.page(self._file.name, f"an answer {status}")
+            pieces = self._checked(response, offset)
+            yield from self._written(pieces)
+
+    def _checked(self, response: httpx2.Response, offset: int) -> Iterator[bytes]:
+        """The pieces of an answer that goes on where we are, the first of them looked at."""
+        pieces = response.iter_raw()
+        etag = response.headers.get("ETag", "")
+        if response.status_code == 206:
+            told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if told is None or int(told[1]) != offset:
+                raise _Anew("the server sent another part of the file than it was asked for")
+            size = self._file.size
+            if size is not None and told[3] != "*" and int(told[3]) != size:
+                raise _Anew("the file on the server has another length now")
+            if offset and self._etag and etag and etag != self._etag:
+                raise _Anew("the file on the server has changed")
+            if offset:
+                self._remember(etag)
+                return pieces
+        # from the beginning; a page of a captive portal must not cost what was kept
+        first = self._beginning(pieces)
+        if offset:
+            raise _Anew(
+                "the file on the server has changed"
+                if etag != self._etag or not etag
+                else "the server can only send the file from its beginning"
+            )
+        self._remember(etag)
+        return _chained(first, pieces)
+
+    def _beginning(self, pieces: Iterator[bytes]) -> bytes:
+        first = b""
+        while len(first) < SNIFFED_BYTES:
+            piece = next(pieces, b"")
+            self._line.check()
+            if not piece:
+                break
+            first += piece
+        if not first:
+            raise _Cut
+        if not first.startswith(_MAGIC[: len(first)]):
+            wrong = not_a_gguf(self._file.name, first[:SNIFFED_BYTES])
+            what = wrong.message.rpartition("it is ")[2]
+            if what in ("a web page", "JSON text"):
+                raise faults.page(self._file.name, what)
+            raise NotTheFile(wrong.message, wrong.hint)
+        return first
+
+    def _written(self, pieces: Iterator[bytes]) -> Iterator[Event]:
+        size = self._file.size
+        told = looked = 0.0
+        descriptor = os.open(self._file.part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.lseek(descriptor, self._done, os.SEEK_SET)
+            for piece in pieces:
+                self._line.check()  # before a byte of a line that was hung up is written
+                if self._done - looked >= _LOOKED_EVERY:
+                    looked = self._done
+                    self._see_to_space()
+                self._write(descriptor, piece)
+                if size is not None and self._done > size:
+                    raise _Anew(f"more came than the {size} bytes it should have")
+                now = time.monotonic()
+                if now - told >= _TOLD_EVERY_S:
+                    told = now
+                    yield self._progress(now)
+            if size is not None and self._done < size:
+                raise _Cut
+            os.fsync(descriptor)
+            yield self._progress(time.monotonic())
+        finally:
+            os.close(descriptor)
+
+    def _write(self, descriptor: int, piece: bytes) -> None:
+        left = memoryview(piece)
+        while left:
+            written = os.write(descriptor, left)
+            left = left[written:]
+            self._done += written
+            self._all.fetched += written
+
+    # ---------------------------------------------------------------------------------- smaller
+
+    def _progress(self, now: float) -> Progress:
+        window = self._window
+        window.append((now, self._done))
+        while now - window[0][0] > _WINDOW_S and len(window) > 2:
+            window.popleft()
+        seconds = now - window[0][0]
+        speed = (self._done - window[0][1]) / seconds if seconds > 0.05 else 0.0
+        everything = self._all.done + self._done
+        left = (self._all.total - everything) / speed if speed > 0 and self._file.size else None
+        return Progress(
+            self._file.name,
+            self._done,
+            self._file.size,
+            max(0.0, speed),
+            max(0.0, left) if left is not None else None,
+            everything,
+            max(self._all.total, everything),
+        )
+
+    def _remember(self, etag: str) -> None:
+        """Keep what tells this content from another, for those who go on with it later."""
+        if self._file.path != self._file.blob or self._etag == etag:
+            return  # in the cache of the Hub the file's name tells it
+        self._etag = etag
+        with suppress(OSError):
+            places.Origin(etag, self._file.size).keep(self._file.part)
+
+    def _kept(self) -> int:
+        try:
+            return self._file.part.stat().st_size
+        except OSError:
+            return 0
+
+    def _empty(self) -> None:
+        self._file.part.unlink(missing_ok=True)
+        places.Origin.forget(self._file.part)
+        self._done, self._etag = 0, ""
+        self._window.clear()
+        self._window.append((time.monotonic(), 0))
+
+    def _fault(self, error: Exception) -> faults.Fault:
+        import httpx2
+        from huggingface_hub.errors import OfflineModeIsEnabled
+
+        if isinstance(error, (PullError, Stopped)):
+            raise error
+        if isinstance(error, _Cut):
+            reason = "the connection was cut"
+            broken = PullError(
+                f"{self._file.name} ends after {self._done} of {self._file.size} bytes",
+                "Pull again: it goes on from there.",
+            )
+            return faults.Fault(broken, again=True, reason=reason)
+        if isinstance(error, (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled)):
+            return faults.of(error, without_secrets(self._file.url))
+        if isinstance(error, OSError):
+            raise self._disk(error) from error
+        raise error
+
+    def _see_to_space(self) -> None:
+        """Stop before the last byte of the disk is taken: others live there too."""
+        folder = self._file.part.parent
+        left = (self._file.size or 0) - self._done
+        free = shutil.disk_usage(folder).free
+        if left > free:
+            raise places.no_room(folder, left, free, self._came())
+
+    def _disk(self, error: OSError) -> PullError:
+        folder = self._file.part.parent
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            left = max(1, (self._file.size or 0) - self._done)
+            return places.no_room(folder, left, 0, self._came())
+        if error.errno == errno.EFBIG:
+            return DiskFull(
+                f"The disk of {folder} takes no file of {self._file.size} bytes",
+                "A FAT file system ends at 4 GB: set HF_HOME to a directory on another disk.",
+                0,
+            )
+        return places.unwritable(error, self._file)
+
+    def _came(self) -> str:
+        return " What came is kept: pull again then." if self._done else ""
+
+
+def without_secrets(url: str) -> str:
+    """An address without password and query, where signatures and tokens stand."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _chained(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from pieces
+
+
+def _hang_up(response: httpx2.Response) -> None:
+    """End a read that another thread waits in."""
+    stream = response.extensions.get("network_stream")
+    connection = stream.get_extra_info("socket") if stream is not None else None
+    if isinstance(connection, socket.socket):
+        with suppress(OSError):
+            # not the method of an SSL socket, which drops the decryption while that is at work
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)

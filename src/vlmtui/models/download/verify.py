@@ -1,0 +1,69 @@
+"""Whether a file is what the server said it would be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from vlmtui.errors import BadModelFile, DamagedDownload, PullError
+from vlmtui.models import gguf
+from vlmtui.models.download.events import RemoteFile, Verifying
+from vlmtui.models.download.line import Line
+
+_PIECE = 4 << 20
+_TOLD_EVERY = 256 << 20
+"""Bytes between two events: about two a second on a Jetson."""
+
+
+def verify(file: RemoteFile, line: Line) -> Iterator[Verifying]:
+    """Compare length and hash of what came; where there is no hash, see that the header fits.
+
+    Raises:
+        DamagedDownload: It is something else.
+        PullError: It can't be read.
+        Stopped: So it was wanted.
+    """
+    try:
+        size = file.part.stat().st_size
+        if file.size is not None and size != file.size:
+            raise _differs(file, f"it has {size} bytes in place of {file.size}")
+        kind, _, expected = file.digest.partition(":")
+        if not expected:
+            yield Verifying(file.name, size, size)
+            _check_header(file)
+            return
+        digest = hashlib.sha256()
+        if kind == "git":
+            digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        done = told = 0
+        yield Verifying(file.name, 0, size)
+        with file.part.open("rb", buffering=0) as content:
+            while piece := content.read(_PIECE):
+                line.check()
+                digest.update(piece)
+                done += len(piece)
+                if done - told >= _TOLD_EVERY:
+                    told = done
+                    yield Verifying(file.name, done, size)
+        if digest.hexdigest() != expected.lower():
+            raise _differs(file, f"its hash ({kind}) is another")
+    except OSError as error:
+        message = f"{file.part} can't be read: {error.strerror}"
+        raise PullError(message, "Check the disk, then pull again.") from error
+
+
+def _check_header(file: RemoteFile) -> None:
+    """A GGUF file's header tells how long it must be."""
+    try:
+        with gguf.FileSource(file.part) as source:
+            gguf.read(source)
+    except BadModelFile as error:
+        raise _differs(file, error.message) from error
+
+
+def _differs(file: RemoteFile, why: str) -> DamagedDownload:
+    return DamagedDownload(
+        f"{file.name} came damaged: {why}",
+        "Pull again later; if that goes on, a proxy or the server spoils it, or the memory of this "
+        "machine does.",
+    )
