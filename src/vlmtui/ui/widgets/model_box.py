@@ -38,7 +38,7 @@ def _facts(info: ModelInfo | None) -> list[tuple[str, str]]:
     if info is None:
         return [(label, "–") for label in _LABELS]
     values = (
-        info.description.replace(" ?B", "") or info.architecture or "–",  # no class of sizes
+        info.description or info.architecture or "–",
         f"{units.count(info.parameters)} · {units.size(info.size_bytes)}",
         "yes" if info.vision else "no, text only",
         f"{units.count(info.context_trained)} tok",

@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from vlmtui import printable
+from vlmtui.paths import shown
 from vlmtui.ui import completion, units
 from vlmtui.ui.figures import Figures, Phase
 
@@ -37,11 +38,11 @@ class Welcome(Widget):
             self._model(),
             Content(""),
             _way("@path", "anywhere in a message attaches a picture; Tab completes the path"),
-            _way("/image", "attaches several at once"),
-            _way("F1", "lists all keys and commands"),
+            _way("Ctrl+O", "looks for pictures in directories"),
+            _way("F1", "lists all keys and commands; Ctrl+P finds them"),
         ]
         if self.sample is not None:
-            path = printable.line(completion.spell(str(self.sample), "", whole=True))
+            path = printable.line(completion.spell(shown(self.sample), "", whole=True))
             lines += [
                 Content(""),
                 Content.assemble(

@@ -82,7 +82,7 @@ class LoadedModel:
             name=request.name or Path(request.model).stem,
             path=request.model,
             architecture=self.metadata("general.architecture") or "",
-            description=_text(lambda buffer: cpp.llama_model_desc(self.model, buffer, len(buffer))),
+            description=_description(self.model),
             parameters=cpp.llama_model_n_params(self.model),
             size_bytes=cpp.llama_model_size(self.model),
             context_size=self.context_size,
@@ -228,3 +228,9 @@ def _text(fill: Callable[[Any], int]) -> str:
     buffer = ctypes.create_string_buffer(256)
     fill(buffer)
     return buffer.value.decode("utf-8", errors="replace")
+
+
+def _description(model: Any) -> str:
+    """llama.cpp's line about a model, without the "?B" of a size that has no name."""
+    told = _text(lambda buffer: cpp.llama_model_desc(model, buffer, len(buffer)))
+    return told.replace(" ?B", "")
