@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.hardware.boards import BOARDS, Board
+from tests.models import headers
+from tests.models.shelves import HuggingFace, put
 from tests.terminals import Terminal
-from vlmtui import doctor
+from vlmtui import doctor, paths
 from vlmtui.cli import run
 from vlmtui.doctor import board, bundle, examination, llama, memory, software, store, terminal
 from vlmtui.doctor.finding import Finding
@@ -352,3 +354,31 @@ def test_the_terminal_is_asked_how_it_shows_pictures(
     finally:
         terminal.close()
     assert pictures in terminal.seen
+
+
+# ------------------------------------------------------------------------------------------ models
+
+
+def test_models_are_counted_by_place_and_broken_ones_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    HuggingFace(tmp_path / "hub").put("a/b-GGUF", "tiny.gguf", headers.model())
+    put(paths.models_dir() / "cut.gguf", headers.model()[:-9])
+    put(paths.config_dir() / "config.toml", b'model_dirs = ["/no/such/place"]')
+    put(paths.config_dir() / "models.toml", b"[x")
+    found = store.findings()
+    models = of(found, "models")
+    assert models.value == "2 found: 1 that comes along, 1 in the Hugging Face cache"
+    broken = of(found, "broken model")
+    assert (broken.status, "cut off" in broken.value) == ("warn", True)
+    assert "/no/such/place" in of(found, "model_dirs").value
+    assert "not valid TOML" in of(found, "catalogue").value
+
+
+def test_many_broken_models_do_not_fill_the_report() -> None:
+    for number in range(9):
+        put(paths.models_dir() / f"m{number}.gguf", b"<html>")
+    found = store.findings()
+    assert sum(finding.name == "broken model" for finding in found) == 5
+    assert of(found, "broken models").value == "4 more can't be used"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from vlmtui import paths
 from vlmtui.errors import ModelNotFound
-from vlmtui.models.library import resolve
+from vlmtui.models.library import InstalledModel, remember, resolve
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -88,3 +89,26 @@ def test_a_missing_projector_is_told(tmp_path):
     touch(tmp_path, "m.gguf")
     with pytest.raises(ModelNotFound, match=r"mmproj file .*x\.gguf"):
         resolve(str(tmp_path / "m.gguf"), "x.gguf")
+
+
+def test_a_model_that_was_opened_by_its_path_is_found_by_its_name_later(tmp_path):
+    folder = tmp_path / "usb"
+    folder.mkdir()
+    for name in ("m.gguf", "mmproj-a.gguf", "mmproj-b.gguf"):
+        (folder / name).write_bytes(b"GGUF")
+    opened = resolve(str(folder / "m.gguf"), str(folder / "mmproj-b.gguf"))
+    with pytest.raises(ModelNotFound):
+        resolve(opened.name)
+    remember(opened)
+    again = resolve(opened.name)
+    assert (again.path, again.mmproj) == (folder / "m.gguf", folder / "mmproj-b.gguf")
+    (folder / "m.gguf").unlink()
+    with pytest.raises(ModelNotFound):
+        resolve(opened.name)
+
+
+def test_a_damaged_list_of_opened_models_is_as_good_as_none():
+    (paths.state_dir() / "opened.json").write_text("{")
+    remember(InstalledModel("m", Path("/m.gguf"), None))
+    with pytest.raises(ModelNotFound):
+        resolve("m")

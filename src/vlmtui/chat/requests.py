@@ -37,6 +37,7 @@ def request_for(settings: Settings, model: library.InstalledModel) -> Load:
     for path in (model.path, model.mmproj):
         if path is not None and not _is_text(str(path)):
             raise InputError(f"The name of {path} is not valid UTF-8", "Rename the file.")
+    library.remember(model)  # the chat will know it by its name alone
     return Load(
         model=str(model.path),
         mmproj=str(model.mmproj) if model.mmproj is not None else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +12,24 @@ from pathlib import Path
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.models import catalog, library
 from vlmtui.settings import load_settings
 from vlmtui.storage.migrations import MIGRATIONS
 
 TOPIC = "files"
+
+_MOST_TOLD = 5
+"""Broken models that are told one by one."""
+
+_KEPT_BY = {
+    "demo": "that comes along",
+    "own": "of vlmtui's own",
+    "added": "added",
+    "directory": "in model_dirs",
+    "huggingface": "in the Hugging Face cache",
+    "lm-studio": "of LM Studio",
+    "ollama": "of Ollama",
+}
 
 _PLACES: tuple[tuple[str, Callable[[], Path]], ...] = (
     ("chats and pictures", paths.data_dir),
@@ -29,6 +44,7 @@ def findings() -> list[Finding]:
     found = [_place(name, place) for name, place in _PLACES]
     found.append(_settings())
     found.append(_database())
+    found += _models()
     return found
 
 
@@ -94,3 +110,40 @@ def _database() -> Finding:
             "`vlmtui chats recover` saves what can be read of it",
         )
     return Finding(TOPIC, "database", "ok", f"{chats} chats, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _models() -> list[Finding]:
+    """What the library finds, where, and what of it can't be used."""
+    try:
+        survey = library.survey()
+        settings = load_settings()
+    except VlmtuiError as error:
+        return [Finding(TOPIC, "models", "fail", error.message, error.hint)]
+    places = Counter(model.source for model in survey.models)
+    told = ", ".join(f"{count} {_KEPT_BY.get(place, place)}" for place, count in places.items())
+    found = [Finding(TOPIC, "models", "ok", f"{len(survey.models)} found: {told}")]
+    found += [
+        Finding(TOPIC, "broken model", "warn", model.reason, model.hint)
+        for model in survey.broken[:_MOST_TOLD]
+    ]
+    if len(survey.broken) > _MOST_TOLD:
+        more = f"{len(survey.broken) - _MOST_TOLD} more can't be used"
+        found.append(Finding(TOPIC, "broken models", "warn", more, "`vlmtui models` lists them"))
+    found += [
+        Finding(TOPIC, "models", "info", f"{path} can't be read; models in it are not found")
+        for path in survey.unreadable[:_MOST_TOLD]
+    ]
+    found += [
+        Finding(
+            TOPIC,
+            "model_dirs",
+            "warn",
+            f"{directory} is no directory",
+            "Correct `model_dirs` in the settings",
+        )
+        for directory in settings.model_dirs
+        if not Path(directory).expanduser().is_dir()
+    ]
+    if problem := catalog.load().problem:
+        found.append(Finding(TOPIC, "catalogue", "warn", problem.message, problem.hint))
+    return found

@@ -14,8 +14,9 @@ import msgspec
 
 from vlmtui import demo
 from vlmtui.errors import ModelNotFound
-from vlmtui.models import added, catalog, facts, gguf, projectors
+from vlmtui.models import added, catalog, facts, gguf, opened, projectors
 from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel, discover, text
+from vlmtui.models.opened import Opened
 from vlmtui.models.projectors import Candidate
 from vlmtui.settings import load_settings
 
@@ -26,6 +27,7 @@ __all__ = [
     "InstalledModel",
     "ModelNotFound",
     "installed",
+    "remember",
     "resolve",
     "resolve_installed",
     "survey",
@@ -64,9 +66,9 @@ def survey() -> Discovery:
 def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
     """Find a model by its name or by the path of its GGUF file.
 
-    Names are those of `installed`, their aliases, and what one of them alone begins with; whether
-    letters are large or small doesn't matter. Without `mmproj`, the tower that lies beside the
-    model and goes with it is taken.
+    Names are those of `installed`, their aliases, what one of them alone begins with, and those of
+    files that were opened by their path before; whether letters are large or small doesn't matter.
+    Without `mmproj`, the tower that lies beside the model and goes with it is taken.
 
     Args:
         name: "demo", a name, or the path of a GGUF file (`~` is expanded).
@@ -83,7 +85,7 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
         return _at(_absolute(path), mmproj)
     if not name or path.is_dir() or path.is_absolute() or name.startswith(("~", ".")):
         raise _not_found(name, path, ())
-    model = resolve_installed(name)
+    model = _chosen(name)
     if mmproj is not None:
         tower = _named_projector(mmproj)
         size = facts.read(model.path).size + facts.read(tower).size
@@ -91,6 +93,24 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
     if model.towers:
         raise _ambiguous_projector(model.path, model.towers)
     return model
+
+
+def remember(model: InstalledModel) -> None:
+    """Let a model that was named by its path be found by its name later on."""
+    if model.source == "file":
+        tower = str(model.mmproj) if model.mmproj is not None else None
+        opened.remember(Opened(model.name, str(model.path), tower))
+
+
+def _chosen(name: str) -> InstalledModel:
+    """The model of `installed` that a name means, or one that was opened by its path."""
+    try:
+        return resolve_installed(name)
+    except ModelNotFound:
+        before = opened.find(name)
+        if before is None:
+            raise
+        return _at(_absolute(Path(before.path)), before.mmproj)
 
 
 def resolve_installed(name: str) -> InstalledModel:
