@@ -82,12 +82,14 @@ def test_commands_change_the_chat(run: Run, tmp_path: Path) -> None:
             "/delete",
             "/undo",
             "/edit What is that?",
+            f"/export json {target}",
+            f"/import {target}",
         ),
     )
     assert ended.code == 0, ended.err
     assert "System prompt: Be brief." in ended.err
     assert "temperature 0" in ended.err
-    assert run("chats", "export", "1", "--format", "json", "-o", target).code == 0
+    assert "Chat 2: What is it?" in ended.err
     told = json.dumps(json.loads(target.read_text()))
     assert "What is it?" in told
     assert "What is that?" in told
@@ -119,6 +121,9 @@ def test_chats_are_listed_opened_copied_and_thrown_away(run: Run) -> None:
         ("/image /no/such.png", "/no/such.png"),
         ("/set temperature hot", "temperature can't be hot"),
         ("/undo", "Nothing was deleted"),
+        ("/model no-such-model", "no-such-model"),
+        ("/export a.md b.md", "A chat goes to one file"),
+        ("/import /no/such.json", "/no/such.json"),
         ("/regen", "Error"),
         ("/open nothing like it", "No title has these words"),
         ("/open 4711", "There is no chat 4711"),

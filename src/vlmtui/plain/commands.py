@@ -20,7 +20,7 @@ from vlmtui.messages import Role
 from vlmtui.plain.voice import Voice
 from vlmtui.settings import Preset
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui import commands, references, sampling
+from vlmtui.ui import commands, exporting, references, sampling
 
 _LISTED = 20
 _TITLE = 60
@@ -221,17 +221,25 @@ class PlainCommands:
         self._voice.note("Renamed")
 
     def command_export(self, argument: str) -> None:
-        """Write this chat to a file; the ending of its name says how."""
-        path = Path(argument.strip() or f"chat-{self._chat_id()}.md").expanduser()
-        kinds = {".json": "json", ".html": "html", ".htm": "html"}
-        kind = kinds.get(path.suffix.lower(), "markdown")
-        written = self._session.archive.export(self._chat_id(), path, kind)  # type: ignore[arg-type]
+        """Write this chat to a file: a format, a path, both or neither."""
+        from vlmtui.chat.export import format_of
+
+        export = exporting.read(argument)
+        written = self._session.archive.export(
+            self._chat_id(),
+            export.destination,
+            format_of(export.destination, export.format),
+            overwrite=export.overwrite,
+            shown=self._session.transcript(),
+        )
         self._voice.note(f"Written: {written}")
 
-    def command_import(self, path: str) -> None:
-        """Read a chat that was exported as JSON."""
-        chat = self._session.archive.import_json(Path(path).expanduser())
-        self._voice.note(f"Chat {chat.id}: {printable.line(chat.title, _TITLE)}", "/open opens it")
+    def command_import(self, argument: str) -> None:
+        """Open a chat that was exported as JSON."""
+        path = Path(commands.split_paths(argument)[0]).expanduser()
+        chat = self._session.archive.import_json(path)
+        self._session.open(chat)
+        self._voice.note(f"Chat {chat.id}: {printable.line(chat.title, _TITLE)}")
 
     def _chat_id(self) -> int:
         if self._session.chat is None:

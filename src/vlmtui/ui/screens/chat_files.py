@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlmtui import printable
-from vlmtui.ui import commands
+from vlmtui.errors import InputError
+from vlmtui.ui import commands, exporting
 from vlmtui.ui.screens.chat_archive import ChatArchive
-
-_FORMATS = {"markdown": "markdown", "md": "markdown", "json": "json", "html": "html"}
-_FORCE = "--force"
 
 
 class ChatFiles(ChatArchive):
@@ -21,17 +19,12 @@ class ChatFiles(ChatArchive):
         if chat is None:
             self.prompt.say("This chat begins with its first question", "There is nothing yet")
             return
-        words = commands.split_paths(argument)
-        force = _FORCE in words
-        words = [word for word in words if word != _FORCE]
-        chosen = _FORMATS.get(words[0].lower()) if words else None
-        paths = words[1:] if chosen else words
-        if len(paths) > 1:
-            self.prompt.say(
-                "A chat goes to one file", "Put quotes around a path with spaces", error=True
-            )
+        try:
+            export = exporting.read(argument)
+        except InputError as error:
+            self.prompt.say(error.message, error.hint, error=True)
             return
-        self.export_chat(chat.id, Path(paths[0] if paths else "."), chosen, overwrite=force)
+        self.export_chat(chat.id, export.destination, export.format, overwrite=export.overwrite)
 
     def command_import(self, argument: str) -> None:
         """Open a chat that was exported as JSON."""

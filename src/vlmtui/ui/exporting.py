@@ -1,0 +1,40 @@
+"""What stands after `/export`: a format, a path, both or neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from vlmtui.errors import InputError
+from vlmtui.ui import commands
+
+_FORMATS = {"markdown": "markdown", "md": "markdown", "json": "json", "html": "html"}
+_FORCE = "--force"
+
+
+class Export(msgspec.Struct, frozen=True):
+    """Where a chat goes, and how."""
+
+    destination: Path
+    """A file, or a directory, in which it gets a name of its own."""
+
+    format: str | None
+    """As `Archive.export` takes it; None goes by the file's name."""
+
+    overwrite: bool
+
+
+def read(argument: str) -> Export:
+    """Read the arguments of `/export`.
+
+    Raises:
+        InputError: There is more than one path.
+    """
+    words = [word for word in commands.split_paths(argument) if word != _FORCE]
+    chosen = _FORMATS.get(words[0].lower()) if words else None
+    paths = words[1:] if chosen else words
+    if len(paths) > 1:
+        raise InputError("A chat goes to one file", "Put quotes around a path with spaces")
+    overwrite = _FORCE in commands.split_paths(argument)
+    return Export(Path(paths[0] if paths else ".").expanduser(), chosen, overwrite)
