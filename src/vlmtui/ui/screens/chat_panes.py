@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from vlmtui.ui.arrangement import BOUNDS, Arrangement, Pane, arrange
+from vlmtui.ui.figures import Figures
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat_turns import ChatTurns
 from vlmtui.ui.widgets.divider import Divider
@@ -44,7 +45,11 @@ class ChatPanes(ChatTurns):
     def on_mount(self) -> None:
         """Show the title of the chat, above the transcript and on the terminal's window."""
         self.watch(self, "chat", self._show_title)
-        self.watch(self, "figures", self._show_title)
+        self.watch(self, "figures", self._show_model)
+
+    def _show_model(self, before: Figures, after: Figures) -> None:
+        if before.model != after.model:
+            self._show_title()
 
     def _show_title(self) -> None:
         for heading in self.query("#title").results(Heading):

@@ -35,6 +35,10 @@ REDRAW_SECONDS = 0.1
 SLOW_REDRAW_SECONDS = 0.2
 """The same where the terminal doesn't keep up."""
 
+COUNT_SECONDS = 0.25
+"""Least time between two counts of the tokens: figures that change faster can't be read, and each
+one is drawn in two places far from the text."""
+
 _COST_SHARE = 8
 """A redraw that took long is followed by a pause this many times as long, so that drawing never
 takes more than about a ninth of a core however long the answer is."""
@@ -78,6 +82,8 @@ class ChatTurns(ChatWork):
         self._left = False
         self._last_in_chat: ImagePart | None = None
         self._not_before = 0.0
+        self._uncounted: tuple[Delta, float] | None = None
+        self._count_at = 0.0
         self.set_reactive(ChatTurns.figures, Figures(phase=Phase.LOADING, model=model))
 
     @property
@@ -153,22 +159,31 @@ class ChatTurns(ChatWork):
         if self._left:
             return  # what still comes is on disk, and the widgets are going
         began = time.monotonic()
-        figures = self.figures
         words: list[str] = []
         for item, when in self._inbox.take():
-            figures = fold(figures, item, when)
             if isinstance(item, Delta):
                 words.append(item.text)
+                self._uncounted = (item, when)
+                if self.figures.phase is not Phase.DECODING:
+                    self._count()
                 continue
             self._write(words)
-            self.figures = figures
+            self._count()
+            self.figures = fold(self.figures, item, when)
             await self._react(item)
-            figures = self.figures
         self._write(words)
-        self.figures = figures
+        if began >= self._count_at:
+            self._count()
         now = time.monotonic()
         least = SLOW_REDRAW_SECONDS if is_slow(self.app) else REDRAW_SECONDS
         self._not_before = max(began + least, now + _COST_SHARE * (now - began))
+
+    def _count(self) -> None:
+        """Bring the figures up to the last token; a token knows how many there are."""
+        if self._uncounted is not None:
+            self.figures = fold(self.figures, *self._uncounted)
+            self._uncounted = None
+            self._count_at = time.monotonic() + COUNT_SECONDS
 
     def _write(self, words: list[str]) -> None:
         if words and self._answer is not None:

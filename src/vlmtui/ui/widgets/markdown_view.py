@@ -15,6 +15,7 @@ from textual import work
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
@@ -44,6 +45,9 @@ class MarkdownView(Widget):
         color: $foreground;
     }
     """
+
+    # its height is that of its lines: that it was given it is no reason for another layout
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
 
     class Rendered(Message):
         """A text was laid out in a thread."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import Reactive
 
 from vlmtui import printable
 from vlmtui.ui.widgets.action_line import ActionLine, Item
@@ -25,6 +27,9 @@ class MessageBlock(Vertical):
         }
     }
     """
+
+    # its height follows from what it holds: growing needs no second layout
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -25,7 +25,12 @@ class ModelBox(Widget):
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures())
+    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+
+    def watch_figures(self, before: Figures, after: Figures) -> None:
+        """Most figures are none of its business."""
+        if before.info != after.info:
+            self.refresh()
 
     def render(self) -> Content:
         """One fact a line; dashes until the model is loaded."""
