@@ -96,8 +96,8 @@ class Column(VerticalScroll):
     }
     """
 
-    # its own size does not follow from what it holds: growing needs no second layout
-    virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
+    # its own size does not follow from what it holds: growing needs no second layout or paint
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -36,6 +36,8 @@ class Hint(Static):
         self, message: str, advice: str = "", *, error: bool = False, command: str = ""
     ) -> None:
         """Show something; nothing hides the line."""
+        if not message and not self.has_class("shown"):
+            return  # as at every key that is typed: laying out nothing takes as long as something
         self.command = command
         parts = [Content(printable.line(message))]
         if advice:

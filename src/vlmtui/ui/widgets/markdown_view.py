@@ -103,14 +103,15 @@ class MarkdownView(Widget):
         self._source += text
         if self._width < 1:
             return
-        before = len(self._lines)
-        first = self._grow()
+        before = list(self._lines)
+        changed = self._grow()
+        first = _first_change(before, self._lines, changed)
         for y in [y for y in self._strips if y >= first]:
             del self._strips[y]
-        if len(self._lines) != before:
+        if len(self._lines) != len(before):
             self.refresh(layout=True)
-        else:
-            self.refresh(Region(0, first, self._width, len(self._lines) - first))
+        elif first < len(before):
+            self.refresh(Region(0, first, self._width, len(before) - first))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Lines at this width."""
@@ -211,6 +212,15 @@ class MarkdownView(Widget):
         ]
         strip = Strip(segments, line.cell_length)
         return strip.extend_cell_length(width, style.rich_style).apply_offsets(0, y)
+
+
+def _first_change(before: Sequence[Content], after: Sequence[Content], first: int) -> int:
+    """The first line from `first` on that is another than before."""
+    for old, new in zip(before[first:], after[first:], strict=False):
+        if not new.is_same(old):
+            break
+        first += 1
+    return first
 
 
 def _is_slow(source: str) -> bool:
