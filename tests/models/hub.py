@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -319,6 +320,19 @@ def says_length(length: int) -> Fault:
         handler.body(content, offset)
 
     return fault
+
+
+def environment(hub: Hub, folder: Path) -> dict[str, str | None]:
+    """Variables for a process that knows this Hub only, and nothing of this machine's own."""
+    proxies = [f"{name}_proxy" for name in ("http", "https", "all", "no")]
+    unset = ["HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", *proxies]
+    return {
+        **dict.fromkeys([*unset, *(name.upper() for name in proxies)]),
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "hf"),
+        "HF_HUB_CACHE": str(folder / "hf" / "hub"),
+        "HF_TOKEN_PATH": str(folder / "token"),
+    }
 
 
 @contextmanager

@@ -64,9 +64,11 @@ def pull_models(
                 ))  # fmt: skip
             if not dry_run:
                 _fetch(jobs, shown)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit) as told:
             shown.close()
             shown.kept([job.plan for job in jobs if job.plan is not None and not job.finished])
+            if isinstance(told, SystemExit):
+                raise
             return INTERRUPTED
         finally:
             shown.close()

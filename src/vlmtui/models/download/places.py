@@ -18,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from vlmtui import paths
-from vlmtui.errors import DiskFull, NotTheFile, PullError
+from vlmtui.errors import DiskFull, NotTheFile, PullError, StorageError
+from vlmtui.models import pulled
 from vlmtui.models.download import hub
 from vlmtui.models.download.events import Plan, RemoteFile, Role
 from vlmtui.models.stores import hugging_face_cache
@@ -207,6 +208,8 @@ def settle(plan: Plan, file: RemoteFile) -> None:
         if file.path != file.blob:
             _link(file)
             _point(plan, file)
+            with suppress(StorageError):  # then only `models rm` leaves it alone
+                pulled.note(plan.repository)
         elif file.etag or file.size is not None:
             Origin(file.etag, file.size).keep(file.path)
             Origin.forget(file.part)
