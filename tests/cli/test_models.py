@@ -180,7 +180,8 @@ def test_rm_deletes_from_the_shared_cache_only_what_we_fetched(run: Run) -> None
     cache.put("a/ours-GGUF", "ours.gguf", MODEL)
     cache.put("a/ours-GGUF", "mmproj-ours.gguf", TOWER)
     theirs = cache.put("a/theirs-GGUF", "theirs.gguf", headers.model(width=32))
-    pulled.note("a/ours-GGUF")
+    for file in ("ours.gguf", "mmproj-ours.gguf"):
+        pulled.note("a/ours-GGUF", file)
     refused = run("models", "rm", "theirs", "--yes")
     assert refused.code == 2
     assert "hf cache rm model/a/theirs-GGUF" in refused.err
@@ -188,8 +189,21 @@ def test_rm_deletes_from_the_shared_cache_only_what_we_fetched(run: Run) -> None
     told = json.loads(run("models", "rm", "ours", "--yes", "--json").out)
     assert told["freed"] == len(MODEL) + len(TOWER)
     assert not (cache.root / "models--a--ours-GGUF").exists()
-    assert pulled.repositories() == set()
+    assert pulled.files("a/ours-GGUF") == frozenset()
     assert set(listed(run, "--here")) == {"demo", "theirs"}
+
+
+def test_rm_leaves_files_that_another_program_put_beside_ours(run: Run) -> None:
+    cache = HuggingFace(hugging_face_cache())
+    cache.put("a/b-GGUF", "ours.gguf", MODEL)
+    tower = cache.put("a/b-GGUF", "mmproj.gguf", TOWER)
+    readme = cache.put("a/b-GGUF", "README.md", b"theirs")
+    pulled.note("a/b-GGUF", "ours.gguf")
+    told = json.loads(run("models", "rm", "ours", "--yes", "--json").out)
+    assert told["freed"] == len(MODEL)
+    assert tower.read_bytes() == TOWER
+    assert readme.exists()
+    assert len(list((cache.root / "models--a--b-GGUF" / "blobs").iterdir())) == 2
 
 
 def test_rm_never_touches_the_stores_of_other_programs(run: Run) -> None:

@@ -33,6 +33,9 @@ KEEPERS = {
 _NUMBERS = ("SIZE", "NEEDS")
 """Columns that are aligned at the right."""
 
+_WORDS, _NARROWEST = "GOOD AT", 20
+"""The column that is left out where it would have fewer characters."""
+
 
 def list_models(*, here: bool, as_json: bool) -> int:
     """Print all models; returns the exit code.
@@ -147,7 +150,7 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
             if choice.entry is not None and choice.entry.imported == imported
         ]
         if chosen:
-            head = ("NAME", "SIZE", "NEEDS", "", "LICENCE", "GOOD AT")
+            head = ("NAME", "SIZE", "NEEDS", "", "LICENCE", _WORDS)
             rows += ["", click.style(title, bold=True)]
             rows += _table(head, [_offer(choice) for choice in chosen], width)
     return [*rows, "", "≈ is reckoned. `vlmtui models info NAME` tells more of each."]
@@ -187,6 +190,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> li
     """Aligned columns; no line longer than `width`, where that isn't 0."""
     safe = [[line(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in (head, *safe)) for column in range(len(head))]
+    if head[-1] == _WORDS and width and width - sum(widths[:-1]) - 2 * len(head) < _NARROWEST:
+        head, safe = head[:-1], [row[:-1] for row in safe]  # half a word tells nothing
+        widths.pop()
     lines = []
     for row in (head, *safe):
         cells = [

@@ -1,4 +1,4 @@
-"""Which repositories vlmtui itself has fetched into the cache that it shares with other programs.
+"""Which files vlmtui itself has fetched into the cache that it shares with other programs.
 
 Only those does `models rm` delete.
 """
@@ -6,6 +6,7 @@ Only those does `models rm` delete.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 import msgspec
 
@@ -15,38 +16,51 @@ from vlmtui.errors import StorageError
 _FILE = "pulled.json"
 
 
-def repositories() -> set[str]:
-    """The repositories, as "owner/name"; none where the list is lost."""
+def files(repository: str) -> frozenset[str]:
+    """Names of the files of a repository ("owner/name"); none where the list is lost."""
+    return frozenset(_read().get(repository, ()))
+
+
+def note(repository: str, file: str) -> None:
+    """Put down that a file was fetched.
+
+    Args:
+        repository: "owner/name".
+        file: Its name in the repository, with directories.
+
+    Raises:
+        StorageError: It can't be written.
+    """
+    known = _read()
+    if file not in known.get(repository, ()):
+        _write({**known, repository: [*known.get(repository, ()), file]})
+
+
+def forget(repository: str, gone: Collection[str]) -> None:
+    """Files are there no longer.
+
+    Raises:
+        StorageError: It can't be written.
+    """
+    known = _read()
+    left = [file for file in known.get(repository, ()) if file not in gone]
+    others = {name: kept for name, kept in known.items() if name != repository}
+    _write({**others, repository: left} if left else others)
+
+
+def _read() -> dict[str, list[str]]:
     try:
         content = (paths.data_dir() / _FILE).read_bytes()
-        return set(msgspec.json.decode(content, type=list[str]))
+        return msgspec.json.decode(content, type=dict[str, list[str]])
     except (OSError, ValueError, RecursionError):
-        return set()
+        return {}
 
 
-def note(repository: str) -> None:
-    """Put down that a repository is ours.
-
-    Raises:
-        StorageError: It can't be written.
-    """
-    _write(repositories() | {repository})
-
-
-def forget(repository: str) -> None:
-    """A repository is gone.
-
-    Raises:
-        StorageError: It can't be written.
-    """
-    _write(repositories() - {repository})
-
-
-def _write(names: set[str]) -> None:
+def _write(names: dict[str, list[str]]) -> None:
     path = paths.data_dir() / _FILE
     draft = path.with_name(f"{_FILE}.{os.getpid()}")
     try:
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(sorted(names)), indent=2))
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(names), indent=2))
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)

@@ -40,7 +40,7 @@ def plan(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
         return Removal(model, (), 0)
     if model.source == "own":
         return _own(model, others)
-    if model.source == "huggingface" and model.repository in pulled.repositories():
+    if model.source == "huggingface" and _in_repository(model.path) in _fetched(model):
         return _cached(model, others)
     raise InputError(f"{model.name} is not vlmtui's to delete: {_keeper(model)}", _how(model))
 
@@ -65,10 +65,13 @@ def carry_out(removal: Removal) -> None:
     for folder in {file.parent for file in removal.files}:
         _drop_empty(folder)
     if model.source == "huggingface":
+        gone = [_in_repository(file) for file in removal.files if "snapshots" in file.parts]
+        pulled.forget(model.repository, gone)
         repository = _repository(model.path)
-        if not any(repository.glob("snapshots/**/*.gguf")):
+        if not any(
+            path.is_symlink() or path.is_file() for path in repository.rglob("snapshots/*/**/*")
+        ):
             _drop_repository(repository)
-            pulled.forget(model.repository)
 
 
 def _own(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
@@ -79,7 +82,9 @@ def _own(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
 def _cached(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
     """Links in all snapshots that lead to the model's blobs, and the blobs."""
     repository = _repository(model.path)
-    blobs = {os.path.realpath(file) for file in _files(model, others)}
+    fetched = _fetched(model)
+    files = [file for file in _files(model, others) if _in_repository(file) in fetched]
+    blobs = {os.path.realpath(file) for file in files}
     links = [link for link in repository.glob("snapshots/**/*") if os.path.realpath(link) in blobs]
     inside = os.path.realpath(repository)
     own = [Path(blob) for blob in sorted(blobs) if blob.startswith(f"{inside}{os.sep}")]
@@ -107,6 +112,16 @@ def _bytes(files: Sequence[Path]) -> int:
 def _repository(path: Path) -> Path:
     """The directory of a repository in the cache that a file lies in."""
     return next(parent for parent in path.parents if parent.name.startswith("models--"))
+
+
+def _in_repository(path: Path) -> str:
+    """A file's name in its repository: what follows `snapshots/REVISION/`."""
+    parts = path.parts
+    return "/".join(parts[parts.index("snapshots") + 2 :])
+
+
+def _fetched(model: InstalledModel) -> frozenset[str]:
+    return pulled.files(model.repository)
 
 
 def _drop_repository(repository: Path) -> None:

@@ -209,7 +209,7 @@ def settle(plan: Plan, file: RemoteFile) -> None:
             _link(file)
             _point(plan, file)
             with suppress(StorageError):  # then only `models rm` leaves it alone
-                pulled.note(plan.repository)
+                pulled.note(plan.repository, file.name)
         elif file.etag or file.size is not None:
             Origin(file.etag, file.size).keep(file.path)
             Origin.forget(file.part)
