@@ -7,17 +7,18 @@ only, so everything here takes milliseconds; it blocks all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
+from vlmtui.chat.choice import Choices, choices
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
 from vlmtui.chat.requests import load_request, request_for
 from vlmtui.engine.base import Load
 from vlmtui.errors import VlmtuiError
-from vlmtui.models import library
+from vlmtui.models import library, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.fit import Fit, Machine, describe
+from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings
 
 
@@ -63,6 +64,31 @@ class Shelf:
         """
         return library.survey()
 
+    def choices(self) -> Choices:
+        """The same, with those that could be had, and roughly what each takes; blocks.
+
+        Raises:
+            VlmtuiError: The settings or the list of added models can't be read.
+        """
+        return choices(self._settings, self.machine())
+
+    def removal(self, name: str) -> Removal:
+        """What deleting a model would do; changes nothing.
+
+        Raises:
+            InputError: There is no such model, or it isn't ours to delete.
+        """
+        model = library.resolve_installed(name)
+        return removal.plan(model, [other for other in library.installed() if other != model])
+
+    def remove(self, planned: Removal) -> None:
+        """Delete a model.
+
+        Raises:
+            StorageError: A file can't be deleted.
+        """
+        removal.carry_out(planned)
+
     def load(self, name: str) -> Load:
         """What loads a model.
 
@@ -96,30 +122,3 @@ class Shelf:
         if fit.setup != prospect.wanted:
             return Outlook("smaller", f"with {describe(fit.setup, prospect.wanted)}", fit)
         return Outlook("tight" if fit.verdict == "tight" else "fits", "", fit)
-
-
-def place(model: InstalledModel) -> str:
-    """Where a model lies, in a word or two."""
-    if model.source in ("directory", "file"):
-        return _folder(model.path)
-    return _PLACES[model.source]
-
-
-_PLACES = {
-    "demo": "with vlmtui",
-    "added": "added",
-    "own": "vlmtui",
-    "huggingface": "Hugging Face",
-    "lm-studio": "LM Studio",
-    "llama.cpp": "llama.cpp",
-    "ollama": "Ollama",
-}
-
-
-def _folder(path: Path) -> str:
-    """The directory of a file, the user's home as `~`."""
-    folder = path.parent
-    try:
-        return str(Path("~") / folder.relative_to(Path.home()))
-    except (ValueError, RuntimeError):  # elsewhere, or there is no home
-        return str(folder)

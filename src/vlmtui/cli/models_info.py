@@ -10,20 +10,12 @@ from pathlib import Path
 import click
 
 from vlmtui.chat.choice import Choice, choices
-from vlmtui.cli.models_list import FITS, KEEPERS, as_json
+from vlmtui.cli.models_list import as_json
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import library
-from vlmtui.models.catalog import Entry
-from vlmtui.models.library import InstalledModel
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
-from vlmtui.ui import units
-
-_TERMS = {
-    "open": "",
-    "conditions": " (with conditions: read it first)",
-    "non-commercial": " (research and private use only)",
-}
+from vlmtui.ui import model_facts
 
 
 def tell(name: str, *, json_wanted: bool) -> int:
@@ -38,19 +30,9 @@ def tell(name: str, *, json_wanted: bool) -> int:
         print(json.dumps(_json(choice), indent=2))
         return 0
     rows = [("", choice.name + (" (default)" if choice.name == settings.model else ""))]
-    if choice.installed is not None:
-        rows += _installed_rows(choice.installed)
-    elif choice.entry is not None:
-        rows += _entry_rows(choice, choice.entry)
-    if choice.fit is not None:
-        rows.append(("memory", _memory(choice)))
-    if choice.problem is not None:
-        rows.append(("problem", choice.problem.message))
-    if choice.entry is not None:
-        rows += _words(choice.entry)
+    rows += model_facts.rows(choice)
     for key, value in rows:
-        if value:
-            click.echo(f"{key:<14}{line(value)}" if key else click.style(line(value), bold=True))
+        click.echo(f"{key:<14}{line(value)}" if key else click.style(line(value), bold=True))
     if choice.installed is not None:
         click.echo(f"\nMemory by part: vlmtui models fit {line(choice.name)}")
     elif choice.entry is not None and not choice.entry.imported:
@@ -103,58 +85,3 @@ def _json(choice: Choice) -> dict[str, object]:
             "template": choice.entry.template or None,
         }
     return told
-
-
-def _installed_rows(model: InstalledModel) -> list[tuple[str, str]]:
-    tower = str(model.mmproj) if model.mmproj is not None else "none: text only"
-    if model.towers:
-        tower = f"one of: {', '.join(path.name for path in model.towers)}; say which with --mmproj"
-    return [
-        ("title", model.title),
-        ("kept by", KEEPERS[model.source]),
-        ("file", str(model.path)),
-        ("vision tower", tower),
-        ("size", units.size(model.size_bytes)),
-        ("kind", ", ".join(filter(None, (model.architecture, _parameters(model.parameters))))),
-        ("weights in", model.quantisation),
-        ("context", f"{model.context} tokens" if model.context else ""),
-        ("repository", model.repository),
-        ("also called", ", ".join(alias for alias in model.aliases if alias != model.name)),
-    ]
-
-
-def _entry_rows(choice: Choice, entry: Entry) -> list[tuple[str, str]]:
-    about = "about " if choice.reckoned else ""
-    return [
-        ("title", entry.title),
-        ("repository", entry.repository or ""),
-        ("size", f"{about}{units.size(choice.size_bytes)}"),
-        ("kind", _parameters(entry.parameters)),
-        ("weights in", entry.quantisation),
-        ("context", f"{entry.context} tokens" if entry.context else ""),
-    ]
-
-
-def _words(entry: Entry) -> list[tuple[str, str]]:
-    up_to = "up to " if entry.image_tokens_vary else ""
-    tokens = f"{up_to}{entry.image_tokens} tokens" if entry.image_tokens else ""
-    if not tokens and entry.image_tokens_vary:
-        tokens = "the larger, the more tokens"
-    return [
-        ("good at", entry.about),
-        ("a picture", tokens),
-        ("licence", f"{entry.licence}{_TERMS[entry.terms]}"),
-        ("board", f"{entry.board} GB or more" if entry.board else ""),
-        ("note", entry.note),
-    ]
-
-
-def _memory(choice: Choice) -> str:
-    assert choice.fit is not None
-    about = "about " if choice.installed is None else ""
-    need, ctx = units.size(choice.need_bytes), choice.fit.setup.ctx
-    return f"{FITS[choice.fit.verdict]}: {about}{need} with a context of {ctx} tokens"
-
-
-def _parameters(number: int) -> str:
-    return f"{units.count(number)} parameters" if number else ""

@@ -14,22 +14,9 @@ from vlmtui.chat.choice import Choice, Choices, choices
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
 from vlmtui.ui import units
+from vlmtui.ui.model_facts import FITS, KEEPERS
 
-FITS = {"yes": "fits", "tight": "tight", "no": "too big"}
 _COLOURS = {"fits": "green", "tight": "yellow", "too big": "red"}
-KEEPERS = {
-    "demo": "vlmtui",
-    "own": "vlmtui",
-    "added": "models add",
-    "directory": "model_dirs",
-    "huggingface": "Hugging Face",
-    "lm-studio": "LM Studio",
-    "llama.cpp": "llama.cpp",
-    "ollama": "Ollama",
-    "file": "you",
-}
-"""Who keeps a model, for a person."""
-
 _NUMBERS = ("SIZE", "NEEDS")
 """Columns that are aligned at the right."""
 

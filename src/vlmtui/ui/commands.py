@@ -78,6 +78,7 @@ SPECS = (
         binding="chat.model",
         choices=True,
     ),
+    Spec("models", "", "show all models, also those to be had; delete them"),
     # settings
     Spec("system", "[TEXT]", "set the system prompt of this chat"),
     Spec("set", "[NAME VALUE]", "set temperature, seed and so on for this chat", choices=True),

@@ -23,7 +23,6 @@ from vlmtui.ui.screens.chooser import Choice
 
 if TYPE_CHECKING:
     from vlmtui.chat.shelf import Shelf
-    from vlmtui.models.discovery import InstalledModel
     from vlmtui.ui.screens.model_picker import ModelPicker
 
     OpenShelf = Callable[[], Shelf]
@@ -110,7 +109,9 @@ class ChatModels(ChatMessages):
         from vlmtui.ui.screens.model_picker import ModelPicker
 
         def take(name: str | None) -> None:
-            if name is not None:
+            if name == ModelPicker.ALL:
+                self._show_models(then)
+            elif name is not None:
                 self.switch_to(name, then)
 
         picker = ModelPicker(self.figures.model)
@@ -128,9 +129,24 @@ class ChatModels(ChatMessages):
         else:
             self.action_pick_model()
 
+    def command_models(self, _: str) -> None:
+        """Show all models, also those that could be had."""
+        self._show_models()
+
+    def _show_models(self, then: Callable[[], object] | None = None) -> None:
+        from vlmtui.ui.screens.models import ModelsScreen
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self.switch_to(name, then)
+
+        self.app.push_screen(ModelsScreen(lambda: self._shelf, self.figures.model), take)
+
     def choices_model(self) -> list[commands.Choice]:
         """The models by name; blocks."""
-        return [commands.Choice(model.name, _about(model)) for model in self._shelf.survey().models]
+        from vlmtui.ui.model_facts import about
+
+        return [commands.Choice(model.name, about(model)) for model in self._shelf.survey().models]
 
     @property
     def _shelf(self) -> Shelf:
@@ -141,9 +157,11 @@ class ChatModels(ChatMessages):
 
     @work(thread=True, exclusive=True, group="models", exit_on_error=False)
     def _find_models(self, picker: ModelPicker) -> None:
+        from vlmtui.ui.model_facts import about
+
         try:
             models = self._shelf.survey().models
-            rows = [Choice(model.name, model.name, _about(model)) for model in models]
+            rows = [Choice(model.name, model.name, about(model)) for model in models]
             self.post_message(self.ModelsFound(picker, rows))
             machine = self._shelf.machine()
             for model in models:
@@ -280,15 +298,6 @@ class ChatModels(ChatMessages):
         if before and before != self.figures.model:
             name = printable.line(before, _NAME)
             self.prompt.say(f"This chat was answered by {name}", f"/model {name} switches to it")
-
-
-def _about(model: InstalledModel) -> str:
-    """A model in columns: size, quantisation, what it sees, where it lies."""
-    from vlmtui.chat.shelf import place
-
-    sight = "pictures " if model.vision else "text only"
-    where = printable.line(place(model), _NAME)
-    return f"{units.size(model.size_bytes):>7}  {model.quantisation:<7}  {sight}  {where}"
 
 
 def _what_it_is(figures: Figures) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from vlmtui.ui.screens.chooser import Choice, Chooser
@@ -23,7 +25,14 @@ class ModelPicker(Chooser):
     """
     title_text = "Which model should answer?"
     placeholder = "Type a part of its name"
+    closing = "Enter takes it · F2 all models, to fetch and delete · Esc closes"
     nothing = SEARCHING
+    ALL = ""
+    """Returned when one wants to see the models that could be had, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "all", "All models, also those to be had", id="chooser.all_models")
+    ]
 
     def __init__(self, current: str) -> None:
         """Make the list.
@@ -52,6 +61,10 @@ class ModelPicker(Chooser):
         """
         self._verdicts.update(verdicts)
         self._renew()
+
+    def action_all(self) -> None:
+        """Go to the screen of all models."""
+        self.dismiss(self.ALL)
 
     def _renew(self) -> None:
         self.replace(

@@ -1,0 +1,229 @@
+"""The screen of all models: found, put in order, looked into, deleted, chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.conftest import Stage, ready, say, screen_of, shown, type_text, until
+from tests.ui.test_chat_models import MODELS, FakeShelf
+from vlmtui.chat.choice import Choice, Choices
+from vlmtui.errors import BadModelFile, InputError, VlmtuiError
+from vlmtui.models.catalog import Entry
+from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel
+from vlmtui.models.fit import Fit, Machine, Verdict
+from vlmtui.models.memory import Bytes, Need, Setup
+from vlmtui.models.removal import Removal
+from vlmtui.ui import model_rows
+from vlmtui.ui.screens.models import ModelsScreen
+
+SIZE = (120, 36)
+NONE = Bytes()
+
+
+def fit(verdict: Verdict, size: int) -> Fit:
+    need = Need(Bytes(size), NONE, NONE, NONE, NONE, NONE)
+    return Fit(verdict, Setup(), need, 1_000_000_000 if verdict != "no" else -1)
+
+
+def choices(*gone: str) -> Choices:
+    verdicts: dict[str, Verdict] = {"fake": "yes", "qwen2.5-vl-3b": "tight", "llava:7b": "no"}
+    here = [
+        Choice(model.name, model, None, fit(verdicts.get(model.name, "yes"), model.size_bytes))
+        for model in MODELS
+        if model.name not in gone
+    ]
+    here.append(
+        Choice(
+            "cut off",
+            InstalledModel("cut off", Path("/m/cut.gguf"), None, "own", 1_000),
+            problem=BadModelFile("cut.gguf ends too early", "Fetch it again"),
+        )
+    )
+    gemma = Entry(
+        *("gemma-3-4b", "Gemma 3 4B", "conversation in many languages", "ggml-org/gemma", ["*"]),
+        size=2_490_000_000,
+        licence="Gemma terms",
+        terms="conditions",
+        note="A [b]note[/b] of it.",
+    )
+    vila = Entry("vila1.5-3b", imported=True, note="Convert it first.", parameters=3_000_000_000)
+    away = (
+        Choice(gemma.name, None, gemma, fit("tight", 3_100_000_000)),
+        Choice(vila.name, None, vila, fit("no", 3_100_000_000)),
+    )
+    broken = BrokenModel("broken", Path("/m/broken.gguf"), "own", "it is no GGUF file", "Delete it")
+    machine = Machine(4_000_000_000, 8_000_000_000)
+    return Choices(tuple(here), away, Discovery(MODELS, (broken,)), machine)
+
+
+class FullShelf(FakeShelf):
+    """With a catalogue, and with models that can be deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone: list[str] = []
+
+    def choices(self) -> Choices:
+        if self.failure is not None:
+            raise self.failure
+        return choices(*self.gone)
+
+    def removal(self, name: str) -> Removal:
+        (model,) = (model for model in MODELS if model.name == name)
+        if model.source == "ollama":
+            raise InputError(f"{name} is not vlmtui's to delete", "`ollama rm` deletes it.")
+        return Removal(model, (model.path,), 2_800_000_000)
+
+    def remove(self, planned: Removal) -> None:
+        self.gone.append(planned.model.name)
+
+
+@pytest.fixture
+def shelf(stage: Stage) -> FullShelf:
+    made = FullShelf()
+    stage.shelf = lambda: made
+    return made
+
+
+async def opened(pilot: Pilot[int]) -> ModelsScreen:
+    await ready(pilot)
+    await say(pilot, "/models")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ModelsScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, ModelsScreen)
+    await until(pilot, lambda: screen.row is not None)
+    return screen
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])
+async def test_what_is_here_and_what_could_be_had_stand_together(
+    stage: Stage, shelf: FullShelf, size: tuple[int, int]
+) -> None:
+    async with stage.app().run_test(size=size) as pilot:
+        await opened(pilot)
+        lines = shown(pilot).splitlines()
+        for name, word in (("● fake", "fits"), ("· qwen2.5-vl-3b", "tight"), ("gemma", "tight")):
+            assert any(name in line and word in line for line in lines), name
+        assert all(len(line) <= size[0] for line in lines)
+        assert "4.0 GB of memory free" in shown(pilot)
+
+
+async def test_typing_finds_models_by_all_that_is_known_of_them(
+    stage: Stage, shelf: FullShelf
+) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        await type_text(pilot, "languages")
+        await until(pilot, lambda: screen.row is not None and screen.row.name == "gemma-3-4b")
+        assert "qwen" not in shown(pilot)
+        text = shown(pilot)
+        assert "Gemma terms (with" in text
+        assert "A [b]note[/b] of it." in text
+        await type_text(pilot, "zzz")
+        await until(pilot, lambda: "No model is like that" in shown(pilot))
+
+
+async def test_the_list_is_ordered_by_name_size_or_fit(stage: Stage, shelf: FullShelf) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        names = [row.name for row in screen._shown]
+        assert names == [
+            *("cut off", "fake", "llava:7b", "qwen2.5-vl-3b", "tiny[b]text"),
+            *("gemma-3-4b", "vila1.5-3b"),
+        ]
+        await pilot.press("f5")
+        assert [row.name for row in screen._shown][:3] == ["cut off", "fake", "tiny[b]text"]
+        await pilot.press("f5")
+        assert [row.word for row in screen._shown] == [
+            *("fits", "fits", "tight", "too big", "damaged", "tight", "too big")
+        ]
+
+
+async def test_details_take_the_place_of_the_list_on_the_smallest_screen(
+    stage: Stage, shelf: FullShelf
+) -> None:
+    async with stage.app().run_test(size=(60, 15)) as pilot:
+        await opened(pilot)
+        await type_text(pilot, "gemma")
+        await pilot.press("f6")
+        await until(pilot, lambda: "conversation in many languages" in shown(pilot))
+        assert "F6 list" in shown(pilot)
+        await pilot.press("f6")
+        await until(pilot, lambda: "F6 details" in shown(pilot))
+
+
+async def test_enter_has_the_chat_answered_by_the_model(stage: Stage, shelf: FullShelf) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: "tight" in shown(pilot))
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ModelsScreen))
+        await until(pilot, lambda: "gemma" in shown(pilot))
+        await type_text(pilot, "qwen")
+        await pilot.press("enter")
+        await until(pilot, lambda: "qwen2.5-vl-3b answers from now on" in shown(pilot))
+
+
+async def test_a_model_that_is_not_here_says_how_to_get_it(stage: Stage, shelf: FullShelf) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await type_text(pilot, "vila")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Convert it first." in shown(pilot).splitlines()[-1])
+    assert len(stage.engine.loads) == 1
+
+
+async def test_a_model_is_deleted_after_asking(stage: Stage, shelf: FullShelf) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await type_text(pilot, "qwen")
+        await pilot.press("f8")
+        await until(pilot, lambda: "Delete qwen2.5-vl-3b? That frees 2.8 GB." in shown(pilot))
+        await pilot.press("n")
+        await until(pilot, lambda: "That frees" not in shown(pilot))
+        assert not shelf.gone
+        await pilot.press("f8")
+        await until(pilot, lambda: "That frees" in shown(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: "qwen2.5-vl-3b is deleted, 2.8 GB freed" in shown(pilot))
+    assert shelf.gone == ["qwen2.5-vl-3b"]
+
+
+async def test_what_is_not_ours_or_answers_now_is_not_deleted(
+    stage: Stage, shelf: FullShelf
+) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        await type_text(pilot, "llava")
+        await pilot.press("f8")
+        await until(pilot, lambda: "`ollama rm` deletes it" in shown(pilot))
+        screen.query_one("Input").value = "fake"  # type: ignore[attr-defined]
+        await pilot.pause()
+        await pilot.press("f8")
+        await until(pilot, lambda: "fake answers now" in shown(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
+    assert not shelf.gone
+
+
+async def test_settings_that_can_not_be_read_are_told(stage: Stage, shelf: FullShelf) -> None:
+    shelf.failure = VlmtuiError("The settings [b] are wrong", "Correct them")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "/models")
+        await until(pilot, lambda: "The settings [b] are wrong" in shown(pilot))
+
+
+def test_a_row_fits_into_any_width_and_shows_foreign_names_as_text() -> None:
+    (gemma, *_) = choices().elsewhere
+    odd = msgspec.structs.replace(gemma, name="a\x1b[31m" + "x" * 200)
+    for width in (16, 40, 200):
+        rows = [model_rows.Row(odd, "tight")]
+        text = model_rows.line(rows[0], width, model_rows.widest(rows, width), "", {})
+        assert text.cell_length <= width
+        assert "\x1b" not in text.plain
