@@ -70,3 +70,54 @@ def test_of_an_endless_paste_only_a_part_is_kept() -> None:
     (paste,) = parser.feed(END)
     assert isinstance(paste, events.Paste)
     assert len(paste.text) == pastes.MOST_KEPT
+
+
+def in_time(parser: PasteParser, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is seen once nothing has come for a while."""
+    later = pastes.get_time() + 1
+    monkeypatch.setattr(pastes, "get_time", lambda: later)
+    return seen([*parser.tick()])
+
+
+def test_more_than_can_be_typed_is_a_paste(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = PasteParser()
+    piece = "word, " * 500
+    assert [message for _ in range(3) for message in parser.feed(piece)] == []
+    assert list(parser.feed("end")) == []
+    assert list(parser.tick()) == []  # more may come
+    assert in_time(parser, monkeypatch) == [f"paste {piece * 3 + 'end'!r}"]
+    assert seen([*parser.feed("a")]) == ["a"]
+
+
+def test_enter_at_the_end_of_a_burst_is_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = PasteParser()
+    text = "line\r" * 400
+    assert list(parser.feed(text)) == []
+    assert in_time(parser, monkeypatch) == [f"paste {text[:-1]!r}", "enter"]
+
+
+@pytest.mark.parametrize(
+    ("rest", "keys"),
+    [
+        ("\x11", ["ctrl+q"]),
+        ("\x1b[A", ["up"]),
+        ("\x7fb", ["backspace", "b"]),
+        (f"{BEGIN}one{END}", ["paste 'one'"]),
+    ],
+)
+def test_a_burst_ends_with_the_first_other_key(rest: str, keys: list[str]) -> None:
+    text = "x" * pastes.LEAST_BURST
+    assert seen([*PasteParser().feed(text + rest)]) == [f"paste {text!r}", *keys]
+
+
+@pytest.mark.parametrize("key", ["\x1b[A", "\x1b[<35;10;5M", "\x7f"])
+def test_many_keys_are_no_text(key: str) -> None:
+    count = pastes.LEAST_BURST
+    messages = list(PasteParser().feed(key * count))
+    assert len(messages) == count
+    assert not any(isinstance(message, events.Paste) for message in messages)
+
+
+def test_what_can_be_typed_is_keys() -> None:
+    text = "x" * (pastes.LEAST_BURST - 1)
+    assert seen([*PasteParser().feed(text)]) == list(text)
