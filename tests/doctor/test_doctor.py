@@ -16,7 +16,17 @@ from tests.models.shelves import HuggingFace, put
 from tests.terminals import Terminal
 from vlmtui import doctor, paths
 from vlmtui.cli import run
-from vlmtui.doctor import board, bundle, examination, llama, memory, software, store, terminal
+from vlmtui.doctor import (
+    board,
+    bundle,
+    downloads,
+    examination,
+    llama,
+    memory,
+    software,
+    store,
+    terminal,
+)
 from vlmtui.doctor.finding import Finding
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
 
@@ -382,3 +392,44 @@ def test_many_broken_models_do_not_fill_the_report() -> None:
     found = store.findings()
     assert sum(finding.name == "broken model" for finding in found) == 5
     assert of(found, "broken models").value == "4 more can't be used"
+
+
+# -------------------------------------------------------------------------------------- downloads
+
+
+def test_a_token_is_told_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy:3128")
+    found = downloads.findings()
+    assert of(found, "Hugging Face token").value == "present (HF_TOKEN)"
+    assert of(found, "proxy").value == "set by HTTPS_PROXY"
+    assert "secret" not in repr(found)
+
+
+def test_without_a_token_it_says_who_needs_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    assert of(downloads.findings(), "Hugging Face token").status == "info"
+    put(tmp_path / "hf" / "token", b"hf_secret")
+    found = of(downloads.findings(), "Hugging Face token")
+    assert found.status == "ok"
+    assert "secret" not in found.value
+
+
+def test_the_cache_of_hugging_face_is_shown_with_its_free_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    found = of(downloads.findings(), "Hugging Face cache")
+    assert str(tmp_path / "cache") in found.value
+    assert "GB free" in found.value
+
+
+def test_offline_is_shown_as_the_reason_why_nothing_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "HF_HUB_OFFLINE" in of(downloads.findings(), "network").value

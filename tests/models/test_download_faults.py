@@ -36,6 +36,7 @@ from vlmtui.errors import (
     PullError,
     Unreachable,
 )
+from vlmtui.models import library, removal
 from vlmtui.models.download import (
     Cancelled,
     Event,
@@ -359,6 +360,13 @@ def test_an_address_goes_to_our_own_directory(tiny: Hub, home: Path) -> None:
     assert list(Pull(wanted, mmproj=tower, patience=QUICK).run())[-1] == Finished(
         finished.name, finished.paths, 0
     )
+
+
+def test_deleting_what_came_from_an_address_leaves_nothing(tiny: Hub, home: Path) -> None:
+    done = pull(f"{tiny.cdn}/plain/{REPOSITORY}/tiny_Q4_K_M.gguf")[-1]
+    assert isinstance(done, Finished)
+    removal.carry_out(removal.plan(library.resolve_installed(done.name), []))
+    assert not [path for path in (home / "data" / "models").rglob("*") if path.is_file()]
 
 
 def test_an_address_whose_content_changed_begins_anew(tiny: Hub) -> None:

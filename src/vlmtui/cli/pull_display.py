@@ -86,8 +86,8 @@ class Lines:
                 self._progress(number, event)
             case Verifying(file=file, done=0):
                 self.say(f"{line(file)}: comparing its hash")
-            case Ready(file=file, path=path):
-                self.say(f"{line(file)}: {line(str(path))}")
+            case Ready(file=file):
+                self.say(f"{line(file)}: here")
             case _:
                 pass
 
@@ -166,9 +166,9 @@ class Bars(Lines):
             case Waiting(reason=reason, seconds=seconds) if number in self._bars:
                 file, share, _ = self._bars[number]
                 self._bars[number] = (file, share, _waiting(reason, seconds))
-            case Ready(file=file, path=path):
+            case Ready(file=file):
                 self._bars.pop(number, None)
-                self.say(f"{line(file)}: {line(str(path))}")
+                self.say(f"{line(file)}: here")
             case Finished() | Cancelled():
                 self._bars.pop(number, None)
             case Started():
@@ -303,12 +303,12 @@ def _far(event: Progress, *, short: bool = False) -> str:
     if event.bytes_per_s:
         far += f", {event.bytes_per_s / 1e6:.1f} MB/s"
     if event.seconds_left is not None:
-        far += f", {units.seconds(max(1.0, round(event.seconds_left)))} left"
+        far += f", {units.duration(event.seconds_left)} left"
     return far
 
 
 def _waiting(reason: str, seconds: float | None) -> str:
-    again = f", again in {units.seconds(round(seconds))}" if seconds and seconds >= 1 else ""
+    again = f", again in {units.duration(seconds)}" if seconds and seconds >= 1 else ""
     return line(f"{reason}{again}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vlmtui.doctor import board, llama, memory, software, store, terminal
+from vlmtui.doctor import board, downloads, llama, memory, software, store, terminal
 from vlmtui.doctor.finding import Finding
 
 LOOKS: tuple[Callable[[], Sequence[Finding]], ...] = (
@@ -14,6 +14,7 @@ LOOKS: tuple[Callable[[], Sequence[Finding]], ...] = (
     memory.findings,
     terminal.findings,
     store.findings,
+    downloads.findings,
 )
 
 

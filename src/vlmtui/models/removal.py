@@ -13,6 +13,7 @@ import msgspec
 from vlmtui.errors import InputError, StorageError
 from vlmtui.models import added, facts, pulled
 from vlmtui.models.discovery import InstalledModel
+from vlmtui.models.download import places
 
 
 class Removal(msgspec.Struct, frozen=True):
@@ -76,7 +77,8 @@ def carry_out(removal: Removal) -> None:
 
 def _own(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
     files = _files(model, others)
-    return Removal(model, tuple(files), _bytes(files))
+    remains = [each for file in files for each in places.remains(file)]
+    return Removal(model, (*files, *remains), _bytes(files))
 
 
 def _cached(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:

@@ -27,6 +27,16 @@ def seconds(value: float | None) -> str:
     return f"{int(value) // 60} min {int(value) % 60} s"
 
 
+def duration(value: float) -> str:
+    """Time that is left: "38 s", "1 min 35 s", "2 h 05 min"."""
+    whole = max(1, round(value))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
 def rate(value: float | None) -> str:
     """Tokens per second: "4.2", "128". A dash for None."""
     if value is None:

@@ -140,6 +140,13 @@ def beside(tower: RemoteFile, model: RemoteFile) -> RemoteFile:
     )
 
 
+def remains(path: Path) -> list[Path]:
+    """What lies beside a file of ours because it was downloaded."""
+    part = path.with_name(f"{path.name}.part")
+    lock = path.with_name(f".{path.name}.lock")
+    return [each for each in (_note(path), part, _note(part), lock) if each.is_file()]
+
+
 def here(file: RemoteFile) -> int:
     """Bytes of a file that are here now."""
     return _size(file.path) or _size(file.blob) or _size(file.part)
