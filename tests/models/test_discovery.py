@@ -12,7 +12,7 @@ from tests.models.headers import text, u32
 from tests.models.shelves import HuggingFace, Ollama, put
 from vlmtui import paths
 from vlmtui.errors import ModelNotFound
-from vlmtui.models import facts, library, ollama
+from vlmtui.models import facts, library, ollama, search
 from vlmtui.models.library import InstalledModel
 
 MODEL = headers.model(
@@ -291,7 +291,7 @@ def test_headers_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
     real = facts.read
     monkeypatch.setattr(facts, "read", lambda path: read.append(path) or real(path))
-    monkeypatch.setattr(library, "_known_demo", library._demo)
+    monkeypatch.setattr(search, "_demo", lambda: library.resolve("demo"))
     assert found()["tiny"].context == 4096
     assert not read
     put(path, headers.model(width=32, layers=1))

@@ -154,13 +154,12 @@ def _picture(path: Path) -> ImagePart:
 def _make(job: Quantization, expected: int) -> Result:
     bar = _Bar(f"{job.source.name} → {job.to}")
     result = None
-    with closing(cast("Any", quantize.run(job, expected))) as steps:
+    with closing(cast("Any", quantize.run(job, expected))) as steps, closing(bar):
         for step in steps:
             if isinstance(step, Progress):
                 bar.show(step.fraction, step.tensor)
             else:
                 result = step
-    bar.end()
     assert isinstance(result, Result)
     gguf.from_path(job.draft)
     return result
@@ -298,6 +297,7 @@ class _Bar:
         text = f"{'█' * full}{'░' * (_BAR - full)} {fraction * 100:3.0f} %{left}  {line(tensor)}"
         click.echo(f"\r\x1b[K{text[: width - 1]}", err=True, nl=False)
 
-    def end(self) -> None:
+    def close(self) -> None:
+        """Leave nothing of the bar behind."""
         if self._terminal:
             click.echo("\r\x1b[K", err=True, nl=False)

@@ -15,80 +15,17 @@ import msgspec
 
 from vlmtui.models import projectors
 from vlmtui.models.facts import Facts, FactsCache
+from vlmtui.models.installed import BrokenModel, Discovery, InstalledModel
 from vlmtui.models.projectors import Candidate
-from vlmtui.models.stores import Source, StoredFile, stock
+from vlmtui.models.stores import StoredFile, stock
+
+__all__ = ["BrokenModel", "Discovery", "InstalledModel", "discover", "plain_name", "text"]
 
 _PART = re.compile(r"-00001-of-\d{5}$")
 _NAMELESS = re.compile(r"(ggml[-_.])?model(?P<rest>[-_.].*)?", re.IGNORECASE)
 """File names that say nothing: ggml-model-Q4_K_M.gguf."""
 
 _GGUF = re.compile(r"[-_.]gguf$", re.IGNORECASE)
-
-
-class InstalledModel(msgspec.Struct, frozen=True):
-    """A model whose files are on this machine."""
-
-    name: str
-    """What it is called here; `library.resolve` finds it by this name."""
-
-    path: Path
-    """Absolute path of the language model; of a split one, its first part."""
-
-    mmproj: Path | None
-    """Absolute path of the vision tower and projector; None for a text-only model."""
-
-    source: Source = "file"
-    size_bytes: int = 0
-    """Of all its files, the tower included."""
-
-    architecture: str = ""
-    """As llama.cpp names it: "qwen2vl"."""
-
-    parameters: int = 0
-    """Of the language model."""
-
-    quantisation: str = ""
-    """What its weights are kept in: "Q4_K_M"."""
-
-    context: int = 0
-    """Tokens it was trained on; 0 where it doesn't say."""
-
-    title: str = ""
-    """What its makers called it."""
-
-    repository: str = ""
-    """"owner/name" on Hugging Face, where that is known."""
-
-    aliases: tuple[str, ...] = ()
-    """Other names that it goes by."""
-
-    towers: tuple[Path, ...] = ()
-    """Vision towers of which one is its own, where that can't be told; `mmproj` is None then."""
-
-    @property
-    def vision(self) -> bool:
-        """It sees pictures."""
-        return self.mmproj is not None
-
-
-class BrokenModel(msgspec.Struct, frozen=True):
-    """A file that looks like a model and can't be used."""
-
-    name: str
-    path: Path
-    source: Source
-    reason: str
-    hint: str
-    size_bytes: int = 0
-
-
-class Discovery(msgspec.Struct, frozen=True):
-    """What is on this machine."""
-
-    models: tuple[InstalledModel, ...]
-    broken: tuple[BrokenModel, ...] = ()
-    unreadable: tuple[Path, ...] = ()
-    """Directories and manifests that are there and can't be read."""
 
 
 Naming = Callable[[StoredFile], str]

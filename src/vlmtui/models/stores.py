@@ -12,19 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from vlmtui import paths
 from vlmtui.errors import StorageError
 from vlmtui.models import ollama
-
-Source = Literal[
-    "demo", "added", "own", "directory", "huggingface", "lm-studio", "llama.cpp", "ollama", "file"
-]
-"""Who keeps a model: it comes with vlmtui; `models add` told of it; our own directory; one of
-`model_dirs` in the settings; another program; nobody, it was named by its path."""
+from vlmtui.models.installed import Source
 
 _DEEPEST = 8
 """Directories below a root that are looked into."""

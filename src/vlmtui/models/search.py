@@ -1,0 +1,226 @@
+"""Looking for a model that isn't the demo model: by name in all stores, or at a path.
+
+Apart from `library`, which hands on to it, because the chat with the demo model starts without it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from vlmtui import demo
+from vlmtui.errors import ModelNotFound
+from vlmtui.models import added, catalog, facts, gguf, opened, projectors
+from vlmtui.models.discovery import discover, text
+from vlmtui.models.installed import DEMO, BrokenModel, Discovery, InstalledModel
+from vlmtui.models.opened import Opened
+from vlmtui.models.projectors import Candidate
+from vlmtui.settings import load_settings
+
+_MOST_NAMED = 8
+"""Candidates named in an error."""
+
+
+def survey() -> Discovery:
+    """See `library.survey`."""
+    found = discover(load_settings().model_dirs, added.files(), catalog.load().name_of)
+    return Discovery((_demo(), *found.models), found.broken, found.unreadable)
+
+
+def resolve(name: str, mmproj: str | None) -> InstalledModel:
+    """See `library.resolve`."""
+    path = Path(name).expanduser()
+    if name == DEMO:
+        tower = demo.mmproj_path() if mmproj is None else _named_projector(mmproj)
+        return msgspec.structs.replace(_demo(), mmproj=tower)
+    if path.is_file():
+        return _at(_absolute(path), mmproj)
+    if not name or path.is_dir() or path.is_absolute() or name.startswith(("~", ".")):
+        raise _not_found(name, path, ())
+    model = _chosen(name)
+    if mmproj is not None:
+        tower = _named_projector(mmproj)
+        size = facts.read(model.path).size + facts.read(tower).size
+        return msgspec.structs.replace(model, mmproj=tower, size_bytes=size, towers=())
+    if model.towers:
+        raise _ambiguous_projector(model.path, model.towers)
+    return model
+
+
+def remember(model: InstalledModel) -> None:
+    """See `library.remember`."""
+    tower = str(model.mmproj) if model.mmproj is not None else None
+    opened.remember(Opened(model.name, str(model.path), tower))
+
+
+def _chosen(name: str) -> InstalledModel:
+    """The model of `installed` that a name means, or one that was opened by its path."""
+    try:
+        return by_name(name)
+    except ModelNotFound:
+        before = opened.find(name)
+        if before is None:
+            raise
+        return _at(_absolute(Path(before.path)), before.mmproj)
+
+
+def by_name(name: str) -> InstalledModel:
+    """See `library.resolve_installed`."""
+    found = survey()
+    model = _by_name(name, found.models)
+    if model is None:
+        raise _broken(name, found.broken) or _not_found(name, Path(name), found.models)
+    return model
+
+
+def _demo() -> InstalledModel:
+    model, tower = facts.read(demo.model_path()), demo.mmproj_path()
+    return InstalledModel(
+        DEMO,
+        demo.model_path(),
+        tower,
+        "demo",
+        model.size + tower.stat().st_size,
+        architecture=model.architecture,
+        parameters=model.parameters,
+        quantisation=model.quantisation,
+        context=model.context,
+        title=model.title,
+    )
+
+
+def _at(path: Path, mmproj: str | None) -> InstalledModel:
+    """The model whose file was named by its path."""
+    gguf.sniff(path)
+    known = facts.FactsCache()
+    model = known.of(path)
+    tower = _named_projector(mmproj) if mmproj is not None else _projector_beside(path, known)
+    size = model.size + (known.of(tower).size if tower is not None else 0)
+    known.save()
+    return InstalledModel(
+        name=text(path.stem),
+        path=path,
+        mmproj=tower,
+        size_bytes=size,
+        architecture=model.architecture,
+        parameters=model.parameters,
+        quantisation=model.quantisation,
+        context=model.context,
+        title=model.title,
+    )
+
+
+def _projector_beside(model: Path, known: facts.FactsCache) -> Path | None:
+    beside = [file for file in sorted(model.parent.glob("*.[gG][gG][uU][fF]")) if file != model]
+    towers = [file for file in beside if "mmproj" in file.name.lower()]
+    if not towers:
+        return None
+    found = projectors.choose(
+        Candidate(model, known.of(model).width),
+        [Candidate(tower, known.of(tower).width) for tower in towers],
+        [Candidate(file) for file in beside if file not in towers],
+    )
+    if len(found) > 1:
+        raise _ambiguous_projector(model, found)
+    return found[0] if found else None
+
+
+def _by_name(name: str, models: Sequence[InstalledModel]) -> InstalledModel | None:
+    """The one model that goes by a name.
+
+    Raises:
+        ModelNotFound: Several do.
+    """
+    wanted = name.lower()
+    for model in models:
+        if model.name.lower() == wanted:
+            return model
+    known = [model for model in models if wanted in _names(model)]
+    begun = known or [
+        model for model in models if any(each.startswith(wanted) for each in _names(model))
+    ]
+    if len(begun) > 1:
+        raise ModelNotFound(
+            f"{name!r} is the beginning of several models: {_listed(m.name for m in begun)}"
+            if not known
+            else f"{name!r} is said of several models: {_listed(m.name for m in begun)}",
+            "Write out the one that you mean.",
+        )
+    return begun[0] if begun else None
+
+
+def _names(model: InstalledModel) -> list[str]:
+    """All that a model goes by, in small letters."""
+    names = [model.name, *model.aliases]
+    names += [name.removesuffix(":latest") for name in names if name.endswith(":latest")]
+    return [name.lower() for name in names]
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - _MOST_NAMED} more" if len(every) > _MOST_NAMED else ""
+    return ", ".join(every[:_MOST_NAMED]) + more
+
+
+def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> ModelNotFound:
+    if name and path.is_dir():
+        return ModelNotFound(
+            f"{path} is a directory, not a model", "Name the .gguf file inside it."
+        )
+    if name.endswith(".gguf") or path.is_absolute() or name.startswith(("~", ".")):
+        return ModelNotFound(f"There is no model file {path}", "Check the path.")
+    if entry := catalog.load().find(name):
+        return _not_here(entry)
+    import difflib  # only in the case of an error, and it costs 5 ms
+
+    near = difflib.get_close_matches(name, [model.name for model in models], n=3)
+    meant = f"Did you mean {_listed(near)}? " if near else ""
+    return ModelNotFound(
+        f"There is no model named {name!r}",
+        f"{meant}`vlmtui models` lists those that are here; {DEMO!r} always is. "
+        "The path of a .gguf file does too.",
+    )
+
+
+def _not_here(entry: catalog.Entry) -> ModelNotFound:
+    if entry.imported:
+        return ModelNotFound(
+            f"{entry.name} is not on this machine, and there is no GGUF of it to fetch",
+            f"{entry.note} `vlmtui models info {entry.name}` tells more.",
+        )
+    about = "about " if entry.size_is_reckoned else ""
+    return ModelNotFound(
+        f"{entry.name} is not on this machine",
+        f"`vlmtui models pull {entry.name}` fetches {about}{entry.download_bytes / 1e9:.1f} GB.",
+    )
+
+
+def _broken(name: str, broken: Sequence[BrokenModel]) -> ModelNotFound | None:
+    for model in broken:
+        if model.name.lower() == name.lower():
+            return ModelNotFound(f"{model.name} can't be used: {model.reason}", model.hint)
+    return None
+
+
+def _ambiguous_projector(model: Path, towers: Iterable[Path]) -> ModelNotFound:
+    return ModelNotFound(
+        f"Several mmproj files lie beside {model.name}: {_listed(file.name for file in towers)}",
+        "Say which one belongs to it with --mmproj.",
+    )
+
+
+def _named_projector(mmproj: str) -> Path:
+    path = Path(mmproj).expanduser()
+    if not path.is_file():
+        raise ModelNotFound(f"There is no mmproj file {path}", "Check the path given to --mmproj.")
+    path = _absolute(path)
+    gguf.sniff(path)
+    return path
+
+
+def _absolute(path: Path) -> Path:
+    """Not resolved: behind a link in a cache lies a file whose name says nothing."""
+    return Path(os.path.abspath(path))
