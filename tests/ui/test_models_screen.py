@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import Stage, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import PATIENCE, Stage, ready, say, screen_of, shown, type_text, until
 from tests.ui.test_chat_models import MODELS, FakeShelf
+from vlmtui.chat import pulling
 from vlmtui.chat.choice import Choice, Choices
-from vlmtui.errors import BadModelFile, InputError, VlmtuiError
+from vlmtui.errors import BadModelFile, InputError, PullError, VlmtuiError
 from vlmtui.models.catalog import Entry
 from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel
+from vlmtui.models.download import (
+    Cancelled,
+    Event,
+    Finished,
+    Plan,
+    Progress,
+    Pull,
+    Resolved,
+)
 from vlmtui.models.fit import Fit, Machine, Verdict
 from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.models.removal import Removal
@@ -66,6 +78,9 @@ class FullShelf(FakeShelf):
     def __init__(self) -> None:
         super().__init__()
         self.gone: list[str] = []
+        self.pulls: list[FakePull] = []
+        self.script: tuple[object, ...] = ()
+        self.outlook_of_pulls = pulling.Outlook(words="it fits")
 
     def choices(self) -> Choices:
         if self.failure is not None:
@@ -80,6 +95,45 @@ class FullShelf(FakeShelf):
 
     def remove(self, planned: Removal) -> None:
         self.gone.append(planned.model.name)
+
+    def pull(self, wanted: str) -> Pull:
+        made = FakePull(wanted, self.script)
+        self.pulls.append(made)
+        return made
+
+    def expected(self, plan: Plan) -> pulling.Outlook:
+        return self.outlook_of_pulls
+
+
+class FakePull(Pull):
+    """Tells what it was told to tell; at a gate it waits, and can be cancelled."""
+
+    def __init__(self, wanted: str, script: tuple[object, ...]) -> None:
+        self.wanted = wanted
+        self._script = script
+        self._stopped = threading.Event()
+        self.gate = threading.Event()
+
+    def cancel(self) -> None:
+        self._stopped.set()
+        self.gate.set()
+
+    def run(self) -> Iterator[Event]:
+        for step in self._script:
+            if self._stopped.is_set():
+                yield Cancelled(1, 2)
+                return
+            if step is WAIT:
+                assert self.gate.wait(PATIENCE)
+            elif isinstance(step, VlmtuiError):
+                raise step
+            else:
+                yield step  # type: ignore[misc]
+
+
+WAIT = object()
+PLAN = Plan("gemma-3-4b", "gemma-3-4b", (), Path("/hub"))
+HALF = Progress("gemma.gguf", 1, 2, 12e6, 185.0, 1, 2)
 
 
 @pytest.fixture
@@ -217,6 +271,70 @@ async def test_settings_that_can_not_be_read_are_told(stage: Stage, shelf: FullS
         await ready(pilot)
         await say(pilot, "/models")
         await until(pilot, lambda: "The settings [b] are wrong" in shown(pilot))
+
+
+async def test_a_model_is_fetched_while_one_chats(stage: Stage, shelf: FullShelf) -> None:
+    shelf.script = (Resolved(PLAN), HALF, WAIT, Finished("gemma-3-4b", (), 2))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await type_text(pilot, "gemma")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Fetch gemma-3-4b, 2.5 GB?" in shown(pilot))
+        await pilot.press("y")
+        told = "50 % · 12 MB/s · 3 min 5 s"
+        await until(pilot, lambda: f"↓ {told}" in shown(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: f"↓ gemma-3-4b {told}" in shown(pilot))
+        await say(pilot, "one")
+        await until(pilot, lambda: "Yes." in shown(pilot))
+        shelf.pulls[0].gate.set()
+        await until(pilot, lambda: "gemma-3-4b is here" in shown(pilot))
+        assert "↓" not in shown(pilot)
+
+
+async def test_fetching_can_be_stopped_and_begun_again(stage: Stage, shelf: FullShelf) -> None:
+    shelf.script = (Resolved(PLAN), HALF, WAIT, HALF)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await type_text(pilot, "gemma")
+        for _ in range(2):
+            await pilot.press("enter")
+            await until(pilot, lambda: "Fetch gemma-3-4b" in shown(pilot))
+            await pilot.press("y")
+            await until(pilot, lambda: "F9 stops fetching" in shown(pilot))
+            await until(pilot, lambda: "50 %" in shown(pilot))
+            await pilot.press("f9")
+            await until(pilot, lambda: "gemma-3-4b: stopped" in shown(pilot))
+
+
+async def test_what_will_not_fit_is_fetched_only_after_asking_again(
+    stage: Stage, shelf: FullShelf
+) -> None:
+    shelf.script = (Resolved(PLAN), HALF, Finished("gemma-3-4b", (), 2))
+    damaged = BadModelFile("the file is of an unknown kind")
+    shelf.outlook_of_pulls = pulling.Outlook(words="it can't be loaded", problem=damaged)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await type_text(pilot, "gemma")
+        for answer in "ny":
+            await pilot.press("enter")
+            await until(pilot, lambda: "Fetch gemma-3-4b, 2.5 GB?" in shown(pilot))
+            await pilot.press("y")
+            await until(pilot, lambda: "Fetch it all the same?" in shown(pilot))
+            await pilot.press(answer)
+            end = "here" if answer == "y" else "stopped"
+            await until(pilot, lambda end=end: f"gemma-3-4b: {end}" in shown(pilot))  # type: ignore[misc]
+
+
+async def test_a_download_that_fails_says_what_to_do(stage: Stage, shelf: FullShelf) -> None:
+    shelf.script = (PullError("The Hub [b] can't be reached", "Try again later"),)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await type_text(pilot, "gemma")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Fetch gemma" in shown(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: "The Hub [b] can't be reached. Try again" in shown(pilot))
 
 
 def test_a_row_fits_into_any_width_and_shows_foreign_names_as_text() -> None:

@@ -7,6 +7,7 @@ only, so everything here takes milliseconds; it blocks all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +21,10 @@ from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.fit import Fit, Machine, describe
 from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings
+
+if TYPE_CHECKING:
+    from vlmtui.chat import pulling
+    from vlmtui.models.download import Plan, Pull
 
 
 class Outlook(msgspec.Struct, frozen=True):
@@ -88,6 +93,25 @@ class Shelf:
             StorageError: A file can't be deleted.
         """
         removal.carry_out(planned)
+
+    def pull(self, wanted: str) -> Pull:
+        """What fetches a model; nothing is fetched yet.
+
+        Args:
+            wanted: A name of the catalogue, `hf:owner/repo`, or an address.
+
+        Raises:
+            NothingToPull: It means nothing.
+        """
+        from vlmtui.models.download import Pull  # it imports a client for the network
+
+        return Pull(wanted)
+
+    def expected(self, plan: Plan) -> pulling.Outlook:
+        """Whether what would be fetched will fit; asks the network for headers."""
+        from vlmtui.chat import pulling
+
+        return pulling.outlook(plan, self.machine())
 
     def load(self, name: str) -> Load:
         """What loads a model.

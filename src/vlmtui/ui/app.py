@@ -34,7 +34,7 @@ from vlmtui.ui.themes import LoadedThemes
 
 if TYPE_CHECKING:
     from vlmtui.chat.shelf import Shelf
-    from vlmtui.ui.screens.chat_models import OpenShelf
+    from vlmtui.ui.screens.chat_pulls import OpenShelf
     from vlmtui.ui.screens.chat_work import OpenSession
 
 CLOSE_SECONDS = 10.0

@@ -148,7 +148,7 @@ class ChatScreen(
         self.open_session()
         self.restore(draft=True)
         self.load_model()
-        strip = StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot)
+        strip = StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot, ChatScreen.pulling)
         side = SidePane(classes="pane side").data_bind(
             ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot
         )

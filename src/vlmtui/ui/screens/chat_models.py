@@ -16,16 +16,16 @@ from vlmtui.engine.base import Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.ui import commands, units
 from vlmtui.ui.figures import Figures, Phase, exchanging, idle
+from vlmtui.ui.pulls import State
 from vlmtui.ui.screens.chat_archive import ChatArchive
 from vlmtui.ui.screens.chat_messages import ChatMessages
+from vlmtui.ui.screens.chat_pulls import ChatPulls
 from vlmtui.ui.screens.chat_work import ChatWork
 from vlmtui.ui.screens.chooser import Choice
 
 if TYPE_CHECKING:
     from vlmtui.chat.shelf import Shelf
     from vlmtui.ui.screens.model_picker import ModelPicker
-
-    OpenShelf = Callable[[], Shelf]
 
 _NAME = 40
 """Longest name of a model in a sentence, in characters."""
@@ -51,15 +51,12 @@ class SwitchEnded(msgspec.Struct, frozen=True):
     """It was the model that answers already."""
 
 
-class ChatModels(ChatMessages):
-    """Choosing another model. `open_shelf` must be set."""
+class ChatModels(ChatMessages, ChatPulls):
+    """Choosing another model."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "pick_model", "Choose the model", id="chat.model", priority=True)
     ]
-
-    open_shelf: OpenShelf
-    """Makes what knows the models; called in a thread."""
 
     _switches = 0
     _switching = False
@@ -140,7 +137,16 @@ class ChatModels(ChatMessages):
             if name is not None:
                 self.switch_to(name, then)
 
-        self.app.push_screen(ModelsScreen(lambda: self._shelf, self.figures.model), take)
+        screen = ModelsScreen(lambda: self._shelf, self.figures.model, self.pulls)
+        self.app.push_screen(screen, take)
+
+    def show_pulls(self, state: State) -> None:
+        """Show it on the screen of all models, too, while that is open."""
+        from vlmtui.ui.screens.models import ModelsScreen
+
+        for screen in self.app.screen_stack:
+            if isinstance(screen, ModelsScreen):
+                screen.pull_moved(state)
 
     def choices_model(self) -> list[commands.Choice]:
         """The models by name; blocks."""

@@ -1,37 +1,30 @@
-"""All models: on this machine and to be had, with what is known of the one under the cursor."""
+"""The screen of all models: one is chosen, fetched or deleted."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
-from textual.app import ComposeResult
+from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 
-from vlmtui import printable
 from vlmtui.errors import VlmtuiError
-from vlmtui.ui import model_facts, model_rows, units
+from vlmtui.ui import units
 from vlmtui.ui.model_rows import Row
+from vlmtui.ui.pulls import State
+from vlmtui.ui.screens.models_list import ModelsList
 from vlmtui.ui.widgets.confirm import Confirm
-from vlmtui.ui.widgets.heading import Heading
 
 if TYPE_CHECKING:
-    from vlmtui.chat.choice import Choices
-    from vlmtui.chat.shelf import Shelf
     from vlmtui.models.removal import Removal
 
-_LABEL = 14
-_PAGE = 8
+_ADDRESSES = ("hf:", "https://", "http://")
+"""How what can be fetched begins, besides the names of the catalogue."""
 
 
-class ModelsScreen(ModalScreen[str]):
+class ModelsScreen(ModelsList):
     """Returns the name of the model that should answer, or None."""
 
     DEFAULT_CSS = """
@@ -115,33 +108,10 @@ class ModelsScreen(ModalScreen[str]):
         }
     }
     """
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual has it
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Back to the chat", id="models.close"),
-        Binding("up", "step(-1)", "Up", id="models.up"),
-        Binding("down", "step(1)", "Down", id="models.down"),
-        Binding("pageup", f"step(-{_PAGE})", "Page up", id="models.pageup"),
-        Binding("pagedown", f"step({_PAGE})", "Page down", id="models.pagedown"),
-        Binding("f5", "sort", "Order by name, size or fit", id="models.sort"),
-        Binding("f6", "details", "Show the details", id="models.details"),
         Binding("f8", "remove", "Delete the model", id="models.remove"),
+        Binding("f9", "stop_pull", "Stop fetching the model", id="models.stop_pull"),
     ]
-
-    class Surveyed(Message):
-        """The models."""
-
-        def __init__(self, choices: Choices, rows: Sequence[Row]) -> None:
-            super().__init__()
-            self.choices = choices
-            self.rows = rows
-
-    class Failed(Message):
-        """Something can't be read or done."""
-
-        def __init__(self, error: VlmtuiError) -> None:
-            super().__init__()
-            self.error = error
 
     class RemovalPlanned(Message):
         """It is known what deleting a model would do."""
@@ -157,194 +127,16 @@ class ModelsScreen(ModalScreen[str]):
             super().__init__()
             self.removal = removal
 
-    def __init__(self, open_shelf: Callable[[], Shelf], current: str) -> None:
-        """Make the screen.
-
-        Args:
-            open_shelf: Makes what knows the models; called in a thread.
-            current: The model that answers now.
-        """
-        super().__init__()
-        self._open_shelf = open_shelf
-        self._current = current
-        self._order = model_rows.ORDERS[0]
-        self._rows: Sequence[Row] = ()
-        self._shown: list[Row] = []
-        self._removal: Removal | None = None
-        self._pulled: Mapping[str, str] = {}
-        self._said = ""
-
-    def compose(self) -> ComposeResult:
-        """A line to type in, the list, and the details where there is room."""
-        with Vertical(id="models"):
-            yield Heading("Models")
-            yield Input(placeholder="Search: a name, “fits”, “here”, what it is good at")
-            with Vertical(id="models-body"):
-                options = OptionList(markup=False)
-                options.can_focus = False
-                yield options
-                with VerticalScroll(id="models-details", can_focus=False):
-                    yield Static()
-            yield Static("Looking for models…", id="models-said")
-
-    def on_mount(self) -> None:
-        """Look for the models."""
-        self.query_one(Input).focus()
-        self.survey()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Fit the rows to the new width."""
-        if self._rows:
-            self.call_after_refresh(self._show)
-
-    @property
-    def row(self) -> Row | None:
-        """The model under the cursor."""
-        index = self.query_one(OptionList).highlighted
-        return self._shown[index] if index is not None and index < len(self._shown) else None
-
-    # ------------------------------------------------------------------ looking
-
-    @work(thread=True, exclusive=True, group="models", exit_on_error=False)
-    def survey(self) -> None:
-        """Look for the models, and how they would fit."""
-        try:
-            shelf = self._open_shelf()
-            found = shelf.choices()
-            rows = []
-            for choice in (*found.here, *found.elsewhere):
-                word, remark = model_rows.word(choice), ""
-                if word == "too big" and choice.installed is not None:
-                    better = shelf.outlook(choice.installed, found.machine)
-                    word, remark = better.word, better.about
-                rows.append(Row(choice, word, remark))
-            self.post_message(self.Surveyed(found, rows))
-        except VlmtuiError as error:
-            self.post_message(self.Failed(error))
-
-    @on(Surveyed)
-    def _surveyed(self, event: Surveyed) -> None:
-        event.stop()
-        self._rows = event.rows
-        machine = event.choices.machine
-        free = units.size(machine.gpu_free or machine.free)
-        self.query_one(Heading).note = f"{free} of memory free"
-        problem = event.choices.problem
-        if problem is not None:
-            self._tell(f"{problem.message}. {problem.hint}", error=True)
-        elif event.choices.broken and not self._said:
-            first, *more = event.choices.broken
-            others = f" (and {len(more)} more)" if more else ""
-            self._tell(f"Can't be used: {first.name}: {first.reason}{others}")
-        self.call_after_refresh(self._show)  # the list has its width then
-
-    @on(Failed)
-    def _failed(self, event: Failed) -> None:
-        event.stop()
-        self._tell(f"{event.error.message}. {event.error.hint}".strip(), error=True)
-
-    def show_pulls(self, states: Mapping[str, str]) -> None:
-        """Show how far downloads are, by name of the model."""
-        self._pulled = states
-        if self._rows:
-            self._show()
-
-    # ------------------------------------------------------------------ showing
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._tell("")
-        self._show()
-
-    def _show(self) -> None:
-        options = self.query_one(OptionList)
-        kept = self.row.name if self.row is not None else self._current
-        query = self.query_one(Input).value
-        self._shown = model_rows.chosen(self._rows, query, self._order)
-        width = max(options.size.width - 3, 16)
-        name_width = model_rows.widest(self._rows, width)
-        options.clear_options()
-        options.add_options(
-            [
-                model_rows.line(row, width, name_width, self._current, self._pulled)
-                for row in self._shown
-            ]
-        )
-        names = [row.name for row in self._shown]
-        if names:
-            options.highlighted = names.index(kept) if kept in names else 0
-        self._show_details()
-        self._say()
-
-    @on(OptionList.OptionHighlighted)
-    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
-        self._show_details()
-        self._say()
-
-    def _show_details(self) -> None:
-        pane = self.query_one("#models-details", VerticalScroll)
-        row = self.row
-        width = pane.content_size.width - 1
-        pane.query_one(Static).update(_details(row, width) if row is not None else Content(""))
-        pane.scroll_home(animate=False)
-
-    def _tell(self, text: str, *, error: bool = False) -> None:
-        self._said = text
-        self.query_one("#models-said").set_class(error, "error")
-        self._say()
-
-    def _say(self) -> None:
-        """What was told last, or else what can be done."""
-        said = self.query_one("#models-said", Static)
-        if self._said:
-            said.update(Content(printable.line(self._said)))
-            return
-        row = self.row
-        if row is None:
-            said.update(Content("No model is like that" if self._rows else "Looking for models…"))
-            return
-        order = model_rows.ORDERS[(model_rows.ORDERS.index(self._order) + 1) % 3]
-        keys = [_on_enter(row, self._current), f"F5 by {order}"]
-        if self.has_class("-low"):
-            keys.append("F6 list" if self.has_class("-details") else "F6 details")
-        if row.here:
-            keys.append("F8 delete")
-        said.update(Content(" · ".join([*keys, "Esc back"])))
-
-    # ------------------------------------------------------------------ doing
-
-    def action_step(self, by: int) -> None:
-        """Move in the list."""
-        options = self.query_one(OptionList)
-        if self._shown:
-            at = (options.highlighted or 0) + by
-            options.highlighted = min(max(at, 0), len(self._shown) - 1)
-            self._tell("")
-
-    def action_sort(self) -> None:
-        """Take the next order."""
-        orders = model_rows.ORDERS
-        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
-        self._tell("")
-        self._show()
-
-    def action_details(self) -> None:
-        """Show the details in the place of the list, where both have no room."""
-        self.toggle_class("-details")
-        self.call_after_refresh(self._show_details)
-        self._say()
-
-    def action_close(self) -> None:
-        """Choose nothing."""
-        self.dismiss(None)
+    _asked: Callable[[bool], object] | None = None
 
     @on(Input.Submitted)
     def _taken(self, event: Input.Submitted) -> None:
         event.stop()
+        wanted = event.value.strip()
         if self.row is not None:
             self._take(self.row)
+        elif wanted.startswith(_ADDRESSES):
+            self._ask_to_pull(wanted, f"Fetch {wanted}?")
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
@@ -358,7 +150,43 @@ class ModelsScreen(ModalScreen[str]):
         elif entry is not None and entry.imported:
             self._tell(f"There is no GGUF of {row.name} to fetch. {entry.note}")
         else:
-            self._tell(f"vlmtui models pull {row.name} fetches it, in another terminal")
+            self._offer_pull(row)
+
+    # ------------------------------------------------------------------ fetching
+
+    def pull_moved(self, state: State) -> None:
+        """Show how far a download is; at its end what there is now."""
+        if state.doubt:
+            self._ask(
+                f"{state.name}: {state.doubt}. Fetch it all the same?",
+                lambda yes: self._decide(state.name, yes),
+            )
+        elif state.error is not None:
+            self._tell(f"{state.name}: {state.error.message}. {state.error.hint}", error=True)
+        elif state.ended:
+            self._tell(f"{state.name}: {state.words}")
+            self.survey()
+        if self._rows:
+            self._show()
+
+    def _decide(self, name: str, yes: bool) -> None:
+        if yes:
+            self._pulls.agree(name)
+        else:
+            self._pulls.cancel(name)
+
+    def _offer_pull(self, row: Row) -> None:
+        size = f"{'about ' if row.choice.reckoned else ''}{units.size(row.choice.size_bytes)}"
+        doubt = "It is too big for this machine as it is now. " if row.word == "too big" else ""
+        self._ask_to_pull(row.name, f"{doubt}Fetch {row.name}, {size}?")
+
+    def _ask_to_pull(self, wanted: str, question: str) -> None:
+        self._ask(question, lambda yes: self._pulls.start(wanted) if yes else None)
+
+    def action_stop_pull(self) -> None:
+        """Stop fetching the model under the cursor; what came is kept."""
+        if self.row is None or not self._pulls.cancel(self.row.name):
+            self._tell("It is not being fetched")
 
     # ------------------------------------------------------------------ deleting
 
@@ -380,26 +208,34 @@ class ModelsScreen(ModalScreen[str]):
             self.post_message(self.Failed(error))
 
     @on(RemovalPlanned)
-    async def _ask(self, event: RemovalPlanned) -> None:
+    def _removal_planned(self, event: RemovalPlanned) -> None:
         event.stop()
-        self._removal = removal = event.removal
+        removal = event.removal
         name = removal.model.name
         if removal.files:
             question = f"Delete {name}? That frees {units.size(removal.freed)}."
         else:
             question = f"Forget {name}? Its file stays."
-        await self.query(Confirm).remove()
+        self._ask(question, lambda yes: self._remove(removal) if yes else None)
+
+    def _ask(self, question: str, answered: Callable[[bool], object]) -> None:
+        """Ask above the line of keys; an older question is answered with no."""
+        if self._asked is not None:
+            self._asked(False)
+        self._asked = answered
+        self._tell("")
+        self.query(Confirm).remove()
         confirm = Confirm(question)
-        await self.mount(confirm, before="#models-said")
+        self.mount(confirm, before="#models-said")
         confirm.focus()
 
     def on_confirm_answered(self, event: Confirm.Answered) -> None:
-        """Delete it, or don't."""
+        """Do what was asked about, or don't."""
         event.stop()
-        removal, self._removal = self._removal, None
+        answered, self._asked = self._asked, None
         self.query_one(Input).focus()
-        if event.yes and removal is not None:
-            self._remove(removal)
+        if answered is not None:
+            answered(event.yes)
 
     @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
     def _remove(self, removal: Removal) -> None:
@@ -416,24 +252,3 @@ class ModelsScreen(ModalScreen[str]):
         done = "deleted" if event.removal.files else "forgotten"
         self._tell(f"{event.removal.model.name} is {done}{freed}")
         self.survey()
-
-
-def _on_enter(row: Row, current: str) -> str:
-    if row.here:
-        return "It answers now" if row.name == current else "Enter uses it"
-    entry = row.choice.entry
-    return "No GGUF to fetch" if entry is not None and entry.imported else "Enter: how to get it"
-
-
-def _details(row: Row, width: int) -> Content:
-    """Labels on the left; what is longer than a line goes on below its beginning."""
-    facts = model_facts.rows(row.choice)
-    if row.remark:
-        facts = [*facts, ("loads", row.remark)]
-    lines = [Content.styled(printable.line(row.name), "bold $primary"), Content("")]
-    for label, value in facts:
-        told = textwrap.wrap(printable.line(value, 400), max(width - _LABEL, 20)) or [""]
-        for number, part in enumerate(told):
-            head = "" if number else label
-            lines.append(Content.assemble((f"{head:<{_LABEL}}", "$text-dim"), part))
-    return Content("\n").join(lines)

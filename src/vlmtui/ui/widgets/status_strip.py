@@ -37,6 +37,7 @@ class StatusStrip(Widget):
 
     figures: reactive[Figures] = reactive(Figures())
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
+    pulling: reactive[str] = reactive("")
 
     def render(self) -> Content:
         """As many figures as fit, in the order of their worth, and the model on the right."""
@@ -46,35 +47,37 @@ class StatusStrip(Widget):
         phase = Content.assemble(("● ", style), (f"{figures.label():<{_PHASE}}", f"bold {style}"))
         name = Content.styled(printable.line(figures.model, _NAME), "$text-dim")
         for bar in (_METER, 0):
-            strip = _joined([phase, *_parts(figures, self.snapshot, bar)])
+            strip = _joined([phase, *self._parts(bar)])
             gap = width - strip.cell_length - name.cell_length
             if gap >= len(_SPACE):
                 return strip + Content(" " * gap) + name
         strip = phase
-        for part in _parts(figures, self.snapshot, 0):
+        for part in self._parts(0):
             longer = _joined([strip, part])
             if longer.cell_length <= width:
                 strip = longer
         return strip
 
+    def _parts(self, bar: int) -> list[Content]:
+        """The figures; `bar` cells show how full the context is."""
+        figures, snapshot = self.figures, self.snapshot
+        parts = [_part(units.rate(figures.tokens_per_s), 5, " tok/s")]
+        if self.pulling:
+            parts.append(Content.styled(printable.line(self.pulling), "$accent"))
+        if snapshot is not None and snapshot.engine_rss_bytes is not None:
+            parts.append(_part(units.size(snapshot.engine_rss_bytes), 6))
+        if snapshot is not None and (gpu := _gpu(snapshot)):
+            parts.append(gpu)
+        if figures.context_size:
+            parts.append(_context(figures, bar))
+        parts.append(Content("first ") + _part(units.seconds(figures.first_token), 6))
+        if snapshot is not None and snapshot.power_w is not None:
+            parts.append(_part(units.watts(snapshot.power_w), 6))
+        return parts
+
 
 def _joined(parts: Sequence[Content]) -> Content:
     return Content(_SPACE).join(parts)
-
-
-def _parts(figures: Figures, snapshot: Snapshot | None, bar: int) -> list[Content]:
-    """The figures; `bar` cells show how full the context is."""
-    parts = [_part(units.rate(figures.tokens_per_s), 5, " tok/s")]
-    if snapshot is not None and snapshot.engine_rss_bytes is not None:
-        parts.append(_part(units.size(snapshot.engine_rss_bytes), 6))
-    if snapshot is not None and (gpu := _gpu(snapshot)):
-        parts.append(gpu)
-    if figures.context_size:
-        parts.append(_context(figures, bar))
-    parts.append(Content("first ") + _part(units.seconds(figures.first_token), 6))
-    if snapshot is not None and snapshot.power_w is not None:
-        parts.append(_part(units.watts(snapshot.power_w), 6))
-    return parts
 
 
 def _part(value: str, cells: int, unit: str = "") -> Content:
