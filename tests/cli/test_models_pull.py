@@ -195,6 +195,22 @@ def test_a_dry_run_fetches_headers_only(shell: Shell) -> None:
     assert not list(shell.folder.rglob("*.gguf"))
 
 
+def test_fit_is_told_of_a_model_that_is_not_here(shell: Shell) -> None:
+    for wanted in (NAME, f"hf:{REPOSITORY}"):
+        told = shell.run("models", "fit", wanted, "--json")
+        assert told.returncode == 0, told.stderr
+        fit = json.loads(told.stdout)
+        assert (fit["model"], fit["verdict"], fit["source"]) == (NAME, "yes", "header")
+    assert not shell.parts()
+    shell.hub.put(REPOSITORY, **{"Qwen2.5-VL-3B-Instruct-Q8_0.gguf": model_bytes()})
+    told = shell.run("models", "fit", f"hf:{REPOSITORY}")
+    assert told.returncode == 2
+    assert "Qwen2.5-VL-3B-Instruct-Q8_0.gguf" in told.stderr
+    nowhere = shell.run("models", "fit", "vila1.5-3b")
+    assert nowhere.returncode == 2
+    assert "Traceback" not in nowhere.stderr
+
+
 def test_what_can_not_be_loaded_is_not_fetched_without_asking(shell: Shell) -> None:
     strange = model_bytes(200_000, architecture="strange")
     shell.hub.put("acme/Strange-GGUF", strange__gguf=strange)
@@ -213,6 +229,7 @@ def test_on_a_terminal_one_is_asked_and_a_bar_moves(shell: Shell) -> None:
     shell.hub.hold_at = 1_500_000
     with Terminal(shell, "models", "pull", f"hf:{REPOSITORY}") as terminal:
         terminal.wait_for("Which one?")
+        assert "  2      3 MB  Qwen2.5-VL-3B-Instruct-Q8_0.gguf" in terminal.shown
         terminal.type("1\r")
         wait_for(lambda: any(part.stat().st_size >= 1_500_000 for part in shell.parts()))
         shell.hub.go_on.set()

@@ -72,6 +72,10 @@ class Hub:
         self.asked: list[Asked] = []
         self.sent = 0
         self.ranges = True
+        self.validator = "ETag"
+        """The header by which one tells a content from another; empty for none."""
+
+        self.warning = ""
         self.hold_at: int | None = None
         """Offset at which sending stops until `go_on` is set."""
 
@@ -206,9 +210,17 @@ class Handler(BaseHTTPRequestHandler):
         if content is None:
             self.refuse(404)
             return
-        self.deliver(content, {"ETag": f'"{hashlib.md5(content).hexdigest()}-1"'})
+        self.deliver(content, self.validator(content))
 
     # --------------------------------------------------------------------------------- sending
+
+    def validator(self, content: bytes) -> dict[str, str]:
+        digest = hashlib.md5(content).hexdigest()
+        values = {
+            "ETag": f'"{digest}-1"',
+            "Last-Modified": f"Mon, 0{int(digest[0], 16) % 9 + 1} Nov",
+        }
+        return {name: value for name, value in values.items() if name == self.hub.validator}
 
     def offset(self) -> int:
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
@@ -220,27 +232,32 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.sends.popleft()(self, content, self.offset())
             return
         self.begin(content, more)
-        self.body(content, self.offset())
+        match = re.fullmatch(r"bytes=\d+-(\d+)", self.headers["Range"] or "")
+        end = int(match[1]) + 1 if match and self.hub.ranges else None
+        self.body(content, self.offset(), end)
 
     def begin(self, content: bytes, more: dict[str, str] | None = None, told: int = 0) -> None:
         """Send the head of an answer with a content, from the offset that was asked for."""
         told = told or len(content)
         offset = self.offset()
-        more = more or {"ETag": f'"{hashlib.md5(content).hexdigest()}-1"'}
+        more = more or self.validator(content)
         condition = self.headers["If-Range"]
         ranged = self.hub.ranges and self.headers["Range"] is not None
-        if ranged and condition is not None and condition != more.get("ETag"):
+        if ranged and condition is not None and condition not in more.values():
             ranged, offset = False, 0
             del self.headers["Range"]
         if ranged and offset >= told:
             self.send(416, b"", {"Content-Range": f"bytes */{told}", **more})
             return
         self.send_response(206 if ranged else 200)
+        end = told
         if ranged:
-            self.send_header("Content-Range", f"bytes {offset}-{told - 1}/{told}")
+            last = (self.headers["Range"] or "").rpartition("-")[2]
+            end = min(told, int(last) + 1) if last else told
+            self.send_header("Content-Range", f"bytes {offset}-{end - 1}/{told}")
         for name, value in more.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(told - offset))
+        self.send_header("Content-Length", str(end - offset))
         self.end_headers()
 
     def body(self, content: bytes, offset: int, end: int | None = None) -> None:
@@ -264,6 +281,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status: int, content: bytes, more: dict[str, str]) -> None:
         self.send_response(status)
+        if self.hub.warning:
+            self.send_header("X-HF-Warning", self.hub.warning)
         for name, value in more.items():
             self.send_header(name, value)
         if "Content-Length" not in more:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -369,6 +370,29 @@ def test_deleting_what_came_from_an_address_leaves_nothing(tiny: Hub, home: Path
     assert not [path for path in (home / "data" / "models").rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
+def test_an_address_goes_on_in_another_process_where_it_was(tiny: Hub, validator: str) -> None:
+    tiny.validator = validator
+    wanted = f"{tiny.cdn}/plain/{REPOSITORY}/tiny_Q4_K_M.gguf"
+    tiny.sends += [cut_after(1_000_000), refuses(404)]
+    with pytest.raises(NothingToPull):
+        pull(wanted)
+    sent = tiny.sent
+    assert whole(pull(wanted))
+    assert tiny.sent - sent < len(MODEL) - 900_000
+
+
+def test_bytes_that_nobody_can_tell_from_others_are_not_kept(tiny: Hub) -> None:
+    tiny.validator = ""
+    wanted = f"{tiny.cdn}/plain/{REPOSITORY}/tiny_Q4_K_M.gguf"
+    tiny.sends += [cut_after(1_000_000), refuses(404)]
+    with pytest.raises(NothingToPull):
+        pull(wanted)
+    other = model_bytes(seed=9)
+    tiny.put(REPOSITORY, tiny_Q4_K_M__gguf=other)
+    assert whole(pull(wanted), other)
+
+
 def test_an_address_whose_content_changed_begins_anew(tiny: Hub) -> None:
     wanted = f"{tiny.cdn}/plain/{REPOSITORY}/tiny_Q4_K_M.gguf"
     other = model_bytes(seed=9)
@@ -483,6 +507,27 @@ def test_a_disk_that_fills_on_the_way_keeps_what_came(
         events = pull()
         assert whole(events)
         assert hub.sent - sent == len(MODEL) - kept
+
+
+def test_space_that_others_take_is_seen_before_the_disk_is_full(
+    tiny: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlmtui.models.download.transfer._LOOKED_EVERY", 200_000)
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        monkeypatch.setenv("HF_HUB_CACHE", str(disk / "hub"))
+        with pytest.raises(DiskFull, match="are free"):
+            for event in Pull(f"hf:{REPOSITORY}", patience=QUICK).run():
+                if isinstance(event, Started):
+                    (disk / "ballast").write_bytes(bytes(2_000_000))
+        assert shutil.disk_usage(disk).free > 1_000_000
+
+
+def test_warnings_of_the_hub_do_not_reach_the_terminal(
+    tiny: Hub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tiny.warning = "note; Please be so kind as to log in"
+    assert whole(pull())
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_cache_that_can_not_be_written_is_told(

@@ -9,10 +9,10 @@ from __future__ import annotations
 import msgspec
 
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
-from vlmtui.engine.base import Load
-from vlmtui.errors import BadModelFile, FetchFailed, VlmtuiError
+from vlmtui.engine.base import KvType, Load
+from vlmtui.errors import BadModelFile, FetchFailed, NothingToPull, VlmtuiError
 from vlmtui.models import gguf
-from vlmtui.models.download import Plan, RemoteFile, hub
+from vlmtui.models.download import Plan, Pull, RemoteFile, Resolved, hub
 from vlmtui.models.fit import Fit, Machine, choose, describe
 from vlmtui.models.gguf import Header
 from vlmtui.models.memory import Need, Setup
@@ -45,14 +45,11 @@ def outlook(plan: Plan, machine: Machine | None = None) -> Outlook:
         plan: What would be fetched.
         machine: The memory there is; this machine's where it isn't given.
     """
-    models, towers = plan.of("model"), plan.of("mmproj")
-    if not models:
+    if not plan.of("model"):
         return Outlook(words="a vision tower alone, for a model that is here")
     machine = machine or this_machine()
     try:
-        tower = _header(towers) if towers else None
-        load = Load(models[0].name, towers[0].name if towers else None, plan.name)
-        prospect = Prospect(load, _header(models), tower)
+        prospect = prospect_of(plan)
     except (BadModelFile, FetchFailed) as error:
         return Outlook(problem=error, words=error.message)
 
@@ -62,6 +59,39 @@ def outlook(plan: Plan, machine: Machine | None = None) -> Outlook:
     # as it will be loaded: the automatic context gives way where memory is short
     fit = choose(needs, prospect.wanted, machine, prospect.options(machine))
     return Outlook(fit, _words(plan.name, fit, prospect.wanted))
+
+
+def prospect_of(plan: Plan, ctx: int = 0, kv: KvType = "f16") -> Prospect:
+    """What can be known of a load of a plan's model, from headers. Blocks.
+
+    Raises:
+        BadModelFile: llama.cpp would refuse it.
+        FetchFailed: A header can't be had.
+    """
+    models, towers = plan.of("model"), plan.of("mmproj")
+    tower = _header(towers) if towers else None
+    name = towers[0].name if towers else None
+    return Prospect(Load(models[0].name, name, plan.name, ctx=ctx, kv=kv), _header(models), tower)
+
+
+def plan_of(wanted: str, mmproj: str = "") -> Plan | None:
+    """What a pull would fetch; None for what is no name of something to be had. Blocks.
+
+    Args:
+        wanted: As of `Pull`.
+        mmproj: As of `Pull`.
+
+    Raises:
+        PullError: The server can't be asked, or leaves a choice.
+    """
+    try:
+        pull = Pull(wanted, mmproj=mmproj)
+    except NothingToPull:
+        return None
+    for event in pull.run():
+        if isinstance(event, Resolved):
+            return event.plan
+    return None
 
 
 def _words(name: str, fit: Fit, wanted: Setup) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from vlmtui import paths
+from vlmtui.chat import pulling
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
 from vlmtui.engine.base import KvType, Load
 from vlmtui.engine.client import EngineClient
-from vlmtui.errors import StorageError
-from vlmtui.models import gguf, library
+from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError
+from vlmtui.models import catalog, gguf, library
 from vlmtui.models.fit import Alternative, Fit, Machine, alternatives, judge
 from vlmtui.models.memory import Need, Setup
 from vlmtui.printable import line
@@ -45,16 +46,15 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
     """
     settings = load_settings()
     machine = this_machine()
-    remote = _is_url(model)
+    found = None if _is_url(model) else _here(model, mmproj)
     with ExitStack() as cleanup:
         needs: Callable[[Setup], Need]
-        if remote:
+        if found is None:
             prospect = _remote(model, mmproj, ctx, kv)
 
             def needs(setup: Setup) -> Need:
                 return prospect.estimated(setup, machine)
         else:
-            found = library.resolve(model, mmproj)
             tower = str(found.mmproj) if found.mmproj is not None else None
             layers = settings.gpu_layers
             load = Load(str(found.path), tower, found.name, ctx=ctx, kv=kv, gpu_layers=layers)
@@ -71,14 +71,44 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
             others = alternatives(needs, prospect.wanted, machine, prospect.options(machine))
     name = prospect.load.name
     if as_json:
-        print(json.dumps(_as_json(name, fit, machine, others, simulated=not remote), indent=2))
+        print(
+            json.dumps(_as_json(name, fit, machine, others, simulated=found is not None), indent=2)
+        )
     else:
         print(_as_text(name, fit, machine, others))
     return DOES_NOT_FIT if fit.verdict == "no" else 0
 
 
+def _here(model: str, mmproj: str | None) -> library.InstalledModel | None:
+    """The model on this machine; None for one that is to be had elsewhere.
+
+    Raises:
+        VlmtuiError: It is neither here nor to be had.
+    """
+    try:
+        return library.resolve(model, mmproj)
+    except ModelNotFound:
+        if Path(model).expanduser().exists() or model.startswith(("/", ".", "~")):
+            raise
+        if catalog.load().find(model.partition(":")[0]) is None and not model.startswith("hf:"):
+            raise
+        return None
+
+
 def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType) -> Prospect:
-    """A model at an address; its projector may be there or here."""
+    """A model at an address, or to be pulled by its name; its projector may be there or here."""
+    if not _is_url(model):
+        try:
+            plan = pulling.plan_of(model, mmproj or "")
+        except AmbiguousFiles as error:
+            names = ", ".join(name for name, _ in error.candidates)
+            raise ModelNotFound(f"{error.message}: {names}", error.hint) from None
+        if plan is None or not plan.of("model"):
+            raise ModelNotFound(
+                f"{model} is no model that could be read from afar",
+                "`vlmtui models info NAME` tells what is known of it.",
+            )
+        return pulling.prospect_of(plan, ctx, kv)
     tower = None
     if mmproj is not None:
         headers = _token(mmproj)

@@ -143,10 +143,11 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
     \b
     Examples:
       vlmtui models fit demo
-      vlmtui models fit llava-v1.5-7b-Q4_K_M.gguf --ctx 4096 --kv q8_0
+      vlmtui models fit llava-1.5-7b --ctx 4096 --kv q8_0
+      vlmtui models fit hf:ggml-org/SmolVLM2-2.2B-Instruct-GGUF:Q8_0 --mmproj f16
       vlmtui models fit https://host/model.gguf --mmproj https://host/mmproj.gguf
 
-    Of an address only the header is fetched, a few megabytes at most.
+    Of a model that isn't here only the header is fetched, a few megabytes at most.
 
     Exit codes: 0 it fits, 1 it can't be told, 2 usage or a bad file, 3 it does not fit.
     """

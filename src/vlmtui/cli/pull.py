@@ -44,6 +44,13 @@ class _Job:
         self.cancelled: Cancelled | None = None
         self.code = 0
 
+    def again(self) -> str:
+        """The argument that goes on with it, without the same questions."""
+        if self.plan is None or not self.model:
+            return self.wanted
+        revision = "" if self.plan.revision == "main" else f"@{self.plan.revision}"
+        return f"hf:{self.plan.repository}{revision}:{self.model}"
+
 
 def pull_models(
     wanted: tuple[str, ...], mmproj: str, *, yes: bool, dry_run: bool, as_json: bool
@@ -66,7 +73,7 @@ def pull_models(
                 _fetch(jobs, shown)
         except (KeyboardInterrupt, SystemExit) as told:
             shown.close()
-            shown.kept([job.plan for job in jobs if job.plan is not None and not job.finished])
+            shown.kept([job.again() for job in jobs if not job.finished and not job.code])
             if isinstance(told, SystemExit):
                 raise
             return INTERRUPTED

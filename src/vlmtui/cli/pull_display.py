@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -45,7 +46,7 @@ class Display(Protocol):
     def failed(self, number: int, error: VlmtuiError) -> None:
         """Show why one of them ended."""
 
-    def kept(self, plans: Sequence[Plan]) -> None:
+    def kept(self, wanted: Sequence[str]) -> None:
         """Say how to go on after Ctrl+C."""
 
     def result(self, wanted: str, finished: Finished, name: str) -> None:
@@ -113,11 +114,11 @@ class Lines:
         if error.hint:
             self.say(prose(error.hint))
 
-    def kept(self, plans: Sequence[Plan]) -> None:
+    def kept(self, wanted: Sequence[str]) -> None:
         """See `Display.kept`."""
-        names = " ".join(plan.wanted for plan in plans)
-        if names:
-            self.say(f"Stopped. What came is kept: `vlmtui models pull {line(names)}` goes on.")
+        if wanted:
+            command = line(f"vlmtui models pull {shlex.join(wanted)}")
+            self.say(f"Stopped. What came is kept: `{command}` goes on.")
 
     def result(self, wanted: str, finished: Finished, name: str) -> None:
         """See `Display.result`."""
@@ -269,7 +270,7 @@ class JsonLines:
             values["candidates"] = [{"file": name, "size": size} for name, size in error.candidates]
         self._print(number, "failed", values)
 
-    def kept(self, plans: Sequence[Plan]) -> None:
+    def kept(self, wanted: Sequence[str]) -> None:
         """See `Display.kept`; the event `cancelled` has told."""
 
     def result(self, wanted: str, finished: Finished, name: str) -> None:

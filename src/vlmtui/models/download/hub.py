@@ -95,6 +95,11 @@ def headers(url: str) -> dict[str, str]:
     return found
 
 
+def validator(headers: httpx2.Headers) -> str:
+    """What tells one content of an address from another: its ETag, or the time of its change."""
+    return headers.get("ETag", "") or headers.get("Last-Modified", "")
+
+
 def is_hub(url: str) -> bool:
     """Whether an address is of the Hub, or of the mirror in its place."""
     return url.startswith(f"{endpoint()}/")
@@ -222,7 +227,11 @@ def no_network() -> Unreachable:
 
 
 def _library() -> None:
-    """Import huggingface_hub, and keep it from telling the Hub about this machine."""
+    """Import huggingface_hub, and keep it from telling the Hub about us, and from the screen."""
     from huggingface_hub import constants
+    from huggingface_hub.utils.logging import set_verbosity_error
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
+    if not constants.HF_DEBUG:
+        # its warnings would go to the terminal, over what is drawn there
+        set_verbosity_error()  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -24,6 +25,7 @@ from vlmtui.models.download import hub
 from vlmtui.models.download.events import Plan, RemoteFile, Role
 from vlmtui.models.stores import hugging_face_cache
 
+_NOTING = threading.Lock()
 _UNSAFE = re.compile(r"[^\w.+-]+")
 _LONGEST_NAME = 120
 _ETAG = re.compile(r"[A-Za-z0-9_-][\w.-]{0,200}")
@@ -215,7 +217,7 @@ def settle(plan: Plan, file: RemoteFile) -> None:
         if file.path != file.blob:
             _link(file)
             _point(plan, file)
-            with suppress(StorageError):  # then only `models rm` leaves it alone
+            with _NOTING, suppress(StorageError):  # then only `models rm` leaves it alone
                 pulled.note(plan.repository, file.name)
         elif file.etag or file.size is not None:
             Origin(file.etag, file.size).keep(file.path)

@@ -153,7 +153,7 @@ def _ask(url: str, what: str, role: Role, patience: Patience) -> RemoteFile:
     if not name.lower().endswith(".gguf"):
         name = f"{name or 'model'}.gguf"
     bytes_ = int(size) if size.isascii() and size.isdigit() else None
-    return places.of_our_own(url, name, bytes_, told.get("ETag", ""), role)
+    return places.of_our_own(url, name, bytes_, hub.validator(told), role)
 
 
 def _patiently(

@@ -150,7 +150,7 @@ class Transfer:
     def _checked(self, response: httpx2.Response, offset: int) -> Iterator[bytes]:
         """The pieces of an answer that goes on where we are, the first of them looked at."""
         pieces = response.iter_raw()
-        etag = response.headers.get("ETag", "")
+        etag = hub.validator(response.headers)
         if response.status_code == 206:
             told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if told is None or int(told[1]) != offset:
@@ -255,6 +255,10 @@ class Transfer:
             places.Origin(etag, self._file.size).keep(self._file.part)
 
     def _kept(self) -> int:
+        """Bytes of the part; 0 where nobody can tell whether they are of this content."""
+        if self._file.path == self._file.blob and not self._etag:
+            self._file.part.unlink(missing_ok=True)
+            return 0
         try:
             return self._file.part.stat().st_size
         except OSError:
