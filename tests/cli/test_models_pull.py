@@ -83,6 +83,7 @@ def events(text: str) -> list[dict[str, Any]]:
 
 def test_a_pulled_model_answers_under_its_name(shell: Shell) -> None:
     shell.hub.sends += [cut_after(500_000)]
+    shell.hub.warning = "note; Please be so kind as to log in"
     done = shell.run("models", "pull", NAME)
     assert done.returncode == 0, done.stderr
     name, path = done.stdout.rstrip("\n").split("\t")
@@ -92,6 +93,7 @@ def test_a_pulled_model_answers_under_its_name(shell: Shell) -> None:
     assert "the connection was cut" in done.stderr
     assert "100 %" in done.stderr
     assert "\x1b" not in done.stderr
+    assert "so kind" not in done.stderr, "the library has written to the terminal itself"
     picture = str(demo.model_path().with_name("shapes-1.png"))
     answer = shell.run("ask", "--model", NAME, "--image", picture, "What is in the picture?")
     assert answer.returncode == 0, answer.stderr

@@ -522,14 +522,6 @@ def test_space_that_others_take_is_seen_before_the_disk_is_full(
         assert shutil.disk_usage(disk).free > 1_000_000
 
 
-def test_warnings_of_the_hub_do_not_reach_the_terminal(
-    tiny: Hub, capfd: pytest.CaptureFixture[str]
-) -> None:
-    tiny.warning = "note; Please be so kind as to log in"
-    assert whole(pull())
-    assert capfd.readouterr() == ("", "")
-
-
 def test_a_cache_that_can_not_be_written_is_told(
     tiny: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
