@@ -195,6 +195,25 @@ def test_a_token_without_the_right_is_told_apart(
     assert "hf_other" not in f"{caught.value.message} {caught.value.hint}"
 
 
+def test_what_the_hub_says_of_a_token_is_told(tiny: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_other")
+    wants = "Please enable access to public gated repositories\x1b[2J"
+    tiny.heads += [refuses(403, X_Error_Code="GatedRepo", X_Error_Message=wants)]
+    with pytest.raises(AccessDenied) as caught:
+        pull()
+    assert "enable access to public gated repositories" in caught.value.hint
+    assert "\x1b" not in caught.value.hint
+    tiny.lists += [refuses(401, X_Error_Message="Invalid credentials in Authorization header")]
+    with pytest.raises(AccessDenied, match="doesn't know your token"):
+        pull()
+
+
+def test_a_repository_that_was_closed_is_told(tiny: Hub) -> None:
+    tiny.lists += [refuses(403, X_Error_Message="Access to this resource is disabled.")]
+    with pytest.raises(NothingToPull, match="closed by the Hub"):
+        pull()
+
+
 def test_a_missing_repository_names_those_that_are_alike(tiny: Hub) -> None:
     with pytest.raises(NothingToPull, match="no repository acme/Tiny-VLM-GGUF") as caught:
         pull("hf:acme/Tiny-VLM-GGUF")
@@ -530,6 +549,21 @@ def test_a_cache_that_can_not_be_written_is_told(
     with pytest.raises(PullError, match="can't be written") as caught:
         pull()
     assert "HF_HOME" in caught.value.hint
+
+
+def test_a_disk_without_links_gets_the_file_itself(
+    tiny: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")  # as FAT says
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    events = pull()
+    assert whole(events)
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert not finished.paths[0].is_symlink()
+    assert pull()[-1] == Finished(finished.name, finished.paths, 0)
+    assert library.resolve(finished.name).path == finished.paths[0]
 
 
 # ------------------------------------------------------------------------------------- all together

@@ -11,6 +11,7 @@ import msgspec
 
 from vlmtui.errors import AccessDenied, NothingToPull, NotTheFile, PullError, Unreachable
 from vlmtui.models.download import hub
+from vlmtui.printable import line
 
 if TYPE_CHECKING:
     import httpx2
@@ -19,6 +20,8 @@ AGAIN = (408, 425, 429, 500, 502, 503, 504, 520, 522, 524)
 """Answers after which one tries again."""
 
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
+_DISABLED = "Access to this resource is disabled."
+_LONGEST_SAID = 300
 _RESET = re.compile(r"\bt=(\d+)")
 
 
@@ -86,14 +89,17 @@ def of_status(response: httpx2.Response, what: str) -> Fault:
     if status == 407:
         return Fault(_proxy_refused("it wants a login (407)"), again=False)
     if code == "GatedRepo":
-        return Fault(gated(what), again=False)
+        return Fault(_gated(response, what), again=False)
     if code == "RevisionNotFound":
         message = f"{what} has no such branch, tag or commit"
         return Fault(NothingToPull(message, "Look at its page, or leave out @REVISION."), False)
     if code == "RepoNotFound" or (status == 401 and hub.is_hub(str(response.request.url))):
         return Fault(_no_repository(response, what), again=False)
+    if _said(response) == _DISABLED:
+        message = f"{what} has been closed by the Hub"
+        return Fault(NothingToPull(message, "Take another model, or one of its copies."), False)
     if status in (401, 403):
-        return Fault(_denied(what, status), again=False)
+        return Fault(_denied(response, what), again=False)
     if status in (404, 410):
         return Fault(
             NothingToPull(f"{what} is not there: the server answered {status}", "Check the name."),
@@ -105,13 +111,14 @@ def of_status(response: httpx2.Response, what: str) -> Fault:
     )
 
 
-def gated(repository: str) -> AccessDenied:
-    """The error for a repository whose terms have not been accepted."""
+def _gated(response: httpx2.Response, repository: str) -> AccessDenied:
     page = f"{hub.endpoint()}/{_repository(repository)}"
     if hub.token():
+        said = _said(response)
         return AccessDenied(
             f"{repository} is only for those who have accepted its terms",
-            f"Accept them on {page}, with the account that your token is of.",
+            f"Accept them on {page}, with the account that your token is of."
+            + (f" The server says: {said}" if said else ""),
         )
     return AccessDenied(
         f"{repository} is only for those who have accepted its terms and are logged in",
@@ -181,7 +188,7 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
 
 
 def _no_repository(response: httpx2.Response, what: str) -> PullError:
-    if response.headers.get("X-Error-Message", "").startswith("Invalid credentials"):
+    if _said(response).startswith("Invalid credentials"):
         return AccessDenied(
             "The Hub doesn't know your token",
             "Set HF_TOKEN to a valid one, or unset it; `hf auth login` makes a new one.",
@@ -190,16 +197,24 @@ def _no_repository(response: httpx2.Response, what: str) -> PullError:
     return NothingToPull(f"There is no repository {what}, {who}", "Check the name.")
 
 
-def _denied(what: str, status: int) -> AccessDenied:
+def _denied(response: httpx2.Response, what: str) -> AccessDenied:
+    status = response.status_code
     if hub.token():
+        said = _said(response)
         return AccessDenied(
             f"{what}: your token does not allow it (the server answered {status})",
-            "Accept the terms on the model's page, or take a token with the right to read it.",
+            "Accept the terms on the model's page, or take a token with the right to read it."
+            + (f" The server says: {said}" if said else ""),
         )
     return AccessDenied(
         f"{what}: only for those who are logged in (the server answered {status})",
         "Set HF_TOKEN, or `hf auth login`; accept the terms on the model's page.",
     )
+
+
+def _said(response: httpx2.Response) -> str:
+    """The Hub's own words, such as what a token lacks."""
+    return line(response.headers.get("X-Error-Message", ""), _LONGEST_SAID)
 
 
 def _proxy_refused(reason: str) -> Unreachable:

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from vlmtui import paths
-from vlmtui.errors import DiskFull, NotTheFile, PullError, StorageError
+from vlmtui.errors import NotTheFile, PullError, StorageError
 from vlmtui.models import pulled
 from vlmtui.models.download import hub
 from vlmtui.models.download.events import Plan, RemoteFile, Role
@@ -211,68 +210,21 @@ def settle(plan: Plan, file: RemoteFile) -> None:
     Raises:
         PullError: It can't be.
     """
+    cached = file.path != file.blob
     try:
+        if not cached:  # first, so that a whole file is never taken for one of unknown origin
+            Origin(file.etag, file.size).keep(file.path)
         if file.part.exists():
             os.replace(file.part, file.blob)
-        if file.path != file.blob:
+        if cached:
             _link(file)
             _point(plan, file)
             with _NOTING, suppress(StorageError):  # then only `models rm` leaves it alone
                 pulled.note(plan.repository, file.name)
-        elif file.etag or file.size is not None:
-            Origin(file.etag, file.size).keep(file.path)
+        else:
             Origin.forget(file.part)
     except OSError as error:
         raise unwritable(error, file) from error
-
-
-def check_space(files: Iterable[RemoteFile], words: str = "") -> None:
-    """See that there is room for what is still to come.
-
-    Args:
-        files: What is fetched.
-        words: What came already, for the message.
-
-    Raises:
-        DiskFull: There is not enough.
-    """
-    need: dict[int, int] = {}
-    where: dict[int, Path] = {}
-    for file in files:
-        folder = _existing(file.blob.parent)
-        try:
-            device = folder.stat().st_dev
-        except OSError:
-            continue
-        need[device] = need.get(device, 0) + file.missing
-        where[device] = folder
-    for device, size in need.items():
-        try:
-            free = shutil.disk_usage(where[device]).free
-        except OSError:
-            continue
-        if size > free:
-            raise no_room(where[device], size, free, words)
-
-
-def no_room(folder: Path, size: int, free: int, words: str = "") -> DiskFull:
-    """The error for a disk that is too small.
-
-    Args:
-        folder: A directory on it.
-        size: Bytes that have to go there.
-        free: Bytes that are free.
-        words: What came already.
-    """
-    own = _existing(paths.models_dir()) == folder or folder.is_relative_to(paths.models_dir())
-    other = "VLMTUI_HOME" if own else "HF_HOME"
-    short = size - free
-    return DiskFull(
-        f"The disk of {folder} is too small: {_gb(size)} are needed, {_gb(free)} are free",
-        f"Free {_gb(short)} there (`vlmtui models rm` removes models), or set {other} to a "
-        f"directory on a larger disk.{words}",
-        short,
-    )
 
 
 def unwritable(error: OSError, file: RemoteFile) -> PullError:
@@ -325,11 +277,6 @@ def _point(plan: Plan, file: RemoteFile) -> None:
     os.replace(draft, ref)
 
 
-def _existing(folder: Path) -> Path:
-    """The nearest directory that is there."""
-    return next((each for each in (folder, *folder.parents) if each.is_dir()), Path("/"))
-
-
 def _note(path: Path) -> Path:
     return path.with_name(f".{path.name}.json")
 
@@ -339,7 +286,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui import demo
 from vlmtui.errors import DamagedDownload
-from vlmtui.models.download import places, plans
+from vlmtui.models.download import places, plans, space
 from vlmtui.models.download.events import (
     Cancelled,
     Event,
@@ -23,8 +23,9 @@ from vlmtui.models.download.events import (
     Waiting,
 )
 from vlmtui.models.download.line import Line, Patience, Stopped
+from vlmtui.models.download.meter import Sum
 from vlmtui.models.download.target import Bundled, HubTarget, understand
-from vlmtui.models.download.transfer import Sum, Transfer
+from vlmtui.models.download.transfer import Transfer
 from vlmtui.models.download.verify import verify
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Pull:
         plan = self.plan = yield from steps(target, self._line, self._patience)  # type: ignore[arg-type]
         yield Resolved(plan)
         self._line.check()
-        places.check_space(plan.files)
+        space.check(plan.files)
         sums = Sum(plan.size)
         for file in plan.files:
             yield from self._one(plan, file, sums)

@@ -12,17 +12,15 @@ import re
 import shutil
 import socket
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from vlmtui.errors import DiskFull, NotTheFile, PullError
-from vlmtui.models.download import faults, hub, places
-from vlmtui.models.download.events import Event, Progress, RemoteFile, Restarted, Started, Waiting
+from vlmtui.models.download import faults, hub, places, space
+from vlmtui.models.download.events import Event, RemoteFile, Restarted, Started, Waiting
 from vlmtui.models.download.line import Line, Patience, Stopped
+from vlmtui.models.download.meter import Meter, Sum
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 
 if TYPE_CHECKING:
@@ -31,21 +29,8 @@ if TYPE_CHECKING:
 _MAGIC = b"GGUF"
 _RANGE = re.compile(r"bytes (\d{1,20})-(\d{1,20})/(\d{1,20}|\*)")
 _TOLD_EVERY_S = 0.2
-_WINDOW_S = 8.0
-"""Speed is the mean of the last seconds."""
-
 _LOOKED_EVERY = 64_000_000
 """Bytes between two looks at the free space."""
-
-
-class Sum(msgspec.Struct):
-    """Bytes of a whole plan, while its files come."""
-
-    total: int
-    done: int = 0
-    """Of the files before this one."""
-
-    fetched: int = 0
 
 
 class _Cut(Exception):
@@ -73,7 +58,7 @@ class Transfer:
         self._patience = patience
         self._all = all_files
         self._etag = places.Origin.of(file.part).etag if file.path == file.blob else ""
-        self._window: deque[tuple[float, int]] = deque()
+        self._meter = Meter(file, all_files)
         self._done = 0
 
     def run(self) -> Iterator[Event]:
@@ -85,7 +70,7 @@ class Transfer:
         """
         self._done = self._kept()
         yield Started(self._file.name, self._file.size, self._done)
-        self._window.append((time.monotonic(), self._done))
+        self._meter.begin(self._done)
         failed = anew = 0
         while True:
             before = self._done
@@ -209,11 +194,11 @@ class Transfer:
                 now = time.monotonic()
                 if now - told >= _TOLD_EVERY_S:
                     told = now
-                    yield self._progress(now)
+                    yield self._meter.read(self._done)
             if size is not None and self._done < size:
                 raise _Cut
             os.fsync(descriptor)
-            yield self._progress(time.monotonic())
+            yield self._meter.read(self._done)
         finally:
             os.close(descriptor)
 
@@ -226,25 +211,6 @@ class Transfer:
             self._all.fetched += written
 
     # ---------------------------------------------------------------------------------- smaller
-
-    def _progress(self, now: float) -> Progress:
-        window = self._window
-        window.append((now, self._done))
-        while now - window[0][0] > _WINDOW_S and len(window) > 2:
-            window.popleft()
-        seconds = now - window[0][0]
-        speed = (self._done - window[0][1]) / seconds if seconds > 0.05 else 0.0
-        everything = self._all.done + self._done
-        left = (self._all.total - everything) / speed if speed > 0 and self._file.size else None
-        return Progress(
-            self._file.name,
-            self._done,
-            self._file.size,
-            max(0.0, speed),
-            max(0.0, left) if left is not None else None,
-            everything,
-            max(self._all.total, everything),
-        )
 
     def _remember(self, etag: str) -> None:
         """Keep what tells this content from another, for those who go on with it later."""
@@ -268,8 +234,7 @@ class Transfer:
         self._file.part.unlink(missing_ok=True)
         places.Origin.forget(self._file.part)
         self._done, self._etag = 0, ""
-        self._window.clear()
-        self._window.append((time.monotonic(), 0))
+        self._meter.begin(0)
 
     def _fault(self, error: Exception) -> faults.Fault:
         import httpx2
@@ -296,13 +261,13 @@ class Transfer:
         left = (self._file.size or 0) - self._done
         free = shutil.disk_usage(folder).free
         if left > free:
-            raise places.no_room(folder, left, free, self._came())
+            raise space.no_room(folder, left, free, self._came())
 
     def _disk(self, error: OSError) -> PullError:
         folder = self._file.part.parent
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             left = max(1, (self._file.size or 0) - self._done)
-            return places.no_room(folder, left, 0, self._came())
+            return space.no_room(folder, left, 0, self._came())
         if error.errno == errno.EFBIG:
             return DiskFull(
                 f"The disk of {folder} takes no file of {self._file.size} bytes",

@@ -1,0 +1,68 @@
+"""Whether the disk has room for a download."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from vlmtui import paths
+from vlmtui.errors import DiskFull
+from vlmtui.models.download.events import RemoteFile
+
+
+def check(files: Iterable[RemoteFile]) -> None:
+    """See that there is room for what is still to come.
+
+    Args:
+        files: What is fetched.
+
+    Raises:
+        DiskFull: There is not enough.
+    """
+    need: dict[int, int] = {}
+    where: dict[int, Path] = {}
+    for file in files:
+        folder = _existing(file.blob.parent)
+        try:
+            device = folder.stat().st_dev
+        except OSError:
+            continue
+        need[device] = need.get(device, 0) + file.missing
+        where[device] = folder
+    for device, size in need.items():
+        try:
+            free = shutil.disk_usage(where[device]).free
+        except OSError:
+            continue
+        if size > free:
+            raise no_room(where[device], size, free)
+
+
+def no_room(folder: Path, size: int, free: int, words: str = "") -> DiskFull:
+    """The error for a disk that is too small.
+
+    Args:
+        folder: A directory on it.
+        size: Bytes that have to go there.
+        free: Bytes that are free.
+        words: What came already.
+    """
+    own = _existing(paths.models_dir()) == folder or folder.is_relative_to(paths.models_dir())
+    other = "VLMTUI_HOME" if own else "HF_HOME"
+    short = size - free
+    return DiskFull(
+        f"The disk of {folder} is too small: {_gb(size)} are needed, {_gb(free)} are free",
+        f"Free {_gb(short)} there (`vlmtui models rm` removes models), or set {other} to a "
+        f"directory on a larger disk.{words}",
+        short,
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The nearest directory that is there."""
+    return next((each for each in (folder, *folder.parents) if each.is_dir()), Path("/"))
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
