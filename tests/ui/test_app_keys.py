@@ -142,3 +142,14 @@ async def test_the_ids_are_listed_where_they_are_needed(stage: Stage) -> None:
         await say(pilot, "/keys")
         await until(pilot, lambda: "chat.stop" in shown(pilot))
         assert "config.toml" in shown(pilot)
+
+
+async def test_f6_goes_to_the_next_pane_and_the_line_is_selected_elsewhere(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "one")
+        composer = screen.prompt.query_one("Composer")
+        await pilot.press("alt+l")
+        assert composer.selected_text == "one"  # type: ignore[attr-defined]
+        await pilot.press("f6")
+        assert screen.focused is not composer

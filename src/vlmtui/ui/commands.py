@@ -79,6 +79,11 @@ SPECS = (
         choices=True,
     ),
     Spec("models", "", "show all models, also those to be had; delete them"),
+    Spec(
+        *("compare", "MODEL MODEL [QUESTION]", "have two models answer the same question"),
+        idle=True,
+        example="demo llava:7b",
+    ),
     # settings
     Spec("system", "[TEXT]", "set the system prompt of this chat"),
     Spec("set", "[NAME VALUE]", "set temperature, seed and so on for this chat", choices=True),

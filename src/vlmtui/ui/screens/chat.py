@@ -20,11 +20,11 @@ from textual.widget import Widget
 from vlmtui.ui import commands, mentions
 from vlmtui.ui.figures import stopping
 from vlmtui.ui.remembered import Memory
+from vlmtui.ui.screens.chat_compare import ChatCompare
 from vlmtui.ui.screens.chat_fetch import Wanted
 from vlmtui.ui.screens.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat_files import ChatFiles
 from vlmtui.ui.screens.chat_hardware import ChatHardware
-from vlmtui.ui.screens.chat_models import ChatModels
 from vlmtui.ui.screens.chat_pictures import ChatPictures
 from vlmtui.ui.screens.chat_search import ChatSearch
 from vlmtui.ui.screens.chat_settings import ChatSettings
@@ -44,7 +44,7 @@ class ChatScreen(
     ChatWriting,
     ChatHardware,
     ChatFigures,
-    ChatModels,
+    ChatCompare,
     ChatSettings,
     ChatFiles,
     ChatSearch,

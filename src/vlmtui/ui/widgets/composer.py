@@ -41,13 +41,18 @@ _STYLED = 20_000
 """Characters of a line beyond which no tokens are looked for in it."""
 
 
+_ELSEWHERE = {"f6": "alt+l", "f7": "alt+a"}
+"""Other keys for those of the text field that the chat's screen has: next pane, pictures."""
+
+
 def _editing() -> list[BindingType]:
     """The text field's own keys, with ids by which the settings can change them."""
     bindings: list[BindingType] = []
     for binding in TextArea.BINDINGS:
         assert isinstance(binding, Binding)
         action = binding.action.replace("(True)", "_select")
-        bindings.append(replace(binding, id=f"edit.{action}"))
+        key = _ELSEWHERE.get(binding.key, binding.key)
+        bindings.append(replace(binding, key=key, id=f"edit.{action}"))
     return bindings
 
 
