@@ -53,6 +53,18 @@ async def test_the_phases_of_an_answer_are_shown(stage: Stage) -> None:
         assert "ready" in shown(pilot)
 
 
+async def test_every_token_is_counted_though_figures_change_four_times_a_second(
+    stage: Stage,
+) -> None:
+    stage.engine.script(*answer(*"abcdefgh"), Finished("stop"))  # which brings no count of its own
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "go")
+        await answered(pilot)
+        assert screen.figures.generated == 8
+        assert "8 tok" in shown(pilot)
+
+
 async def test_a_path_in_the_text_attaches_a_picture(stage: Stage) -> None:
     stage.picture("my pictures/a scene.png")
     async with stage.app().run_test(size=SIZE) as pilot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.app import ComposeResult
 from textual.pilot import Pilot
 
@@ -45,6 +46,21 @@ async def test_a_text_that_has_streamed_in_is_coloured_at_its_end() -> None:
         view.update(CODE)
         await until(pilot, lambda: coloured(view))
         assert view.size.height == height
+
+
+async def test_what_streams_in_redraws_only_the_lines_it_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Host().run_test(size=(40, 24)) as pilot:
+        view = view_of(pilot)
+        view.append("word " * 30)
+        await until(pilot, lambda: "word" in shown(pilot))
+        drawn: list[int] = []
+        draw = view._draw
+        monkeypatch.setattr(view, "_draw", lambda y: (drawn.append(y), draw(y))[1])
+        view.append("end")
+        await until(pilot, lambda: "end" in shown(pilot))
+        assert set(drawn) == {view.size.height - 1}
 
 
 async def test_a_resize_while_text_streams_in_loses_nothing() -> None:

@@ -162,3 +162,20 @@ def test_marks_stand_on_beginnings_of_words_whatever_their_case() -> None:
     found = marks.pattern(["nee", "(x"])
     marked = marks.marked(Content("Needle, kneel, need (x)"), found)
     assert [marked.plain[span.start : span.end] for span in marked.spans] == ["Needle", "need"]
+
+
+async def test_an_answer_that_grows_by_a_line_is_laid_out_once() -> None:
+    async with Host().run_test(size=SIZE) as pilot:
+        transcript = pilot.app.query_one(Transcript)
+        await transcript.show(thread(6))
+        answer = await transcript.begin_answer(stored(7, assistant(""), status="streaming"))
+        answer.append("It begins.\n\n")
+        await settled(pilot, transcript)
+        layouts: list[object] = []
+        pilot.app.screen.screen_layout_refresh_signal.subscribe(transcript, layouts.append)
+        for number in range(1, 4):
+            answer.append(f"paragraph {number}\n\n")
+            await until(pilot, lambda number=number: f"paragraph {number}" in shown(pilot))
+            await settled(pilot, transcript)
+            assert len(layouts) == number
+        assert transcript.scroll_y == transcript.max_scroll_y
