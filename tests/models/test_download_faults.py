@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from tests.disks import small_disk
@@ -49,6 +50,7 @@ from vlmtui.models.download import (
     Restarted,
     Started,
     Waiting,
+    faults,
 )
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
@@ -151,8 +153,8 @@ def test_a_wait_of_hours_is_an_error_in_place_of_a_wait(tiny: Hub) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_server_in_trouble_is_asked_again(tiny: Hub, status: int) -> None:
-    for faults in (tiny.lists, tiny.heads, tiny.sends):
-        faults += [refuses(status)]
+    for requests in (tiny.lists, tiny.heads, tiny.sends):
+        requests += [refuses(status)]
     assert whole(pull())
 
 
@@ -290,6 +292,17 @@ def test_a_proxy_is_used_for_all_requests(tiny: Hub, monkeypatch: pytest.MonkeyP
     tiny.cdn = "http://cdn.invalid/plain"
     assert whole(pull())
     assert {urlsplit(asked.path).hostname for asked in tiny.asked} == {"hub.invalid", "cdn.invalid"}
+
+
+def test_a_certificate_that_is_not_trusted_asks_for_the_clock() -> None:
+    said = (
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid "
+        "(_ssl.c:1006)"
+    )
+    fault = faults.of(httpx2.ConnectError(said), "acme/Tiny")
+    assert fault.error.message.endswith("not trusted: certificate is not yet valid")
+    assert "`date`" in fault.error.hint
+    assert not fault.again
 
 
 # ------------------------------------------------------------------------------------ wrong content

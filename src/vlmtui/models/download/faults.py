@@ -67,6 +67,8 @@ def of(error: Exception, what: str) -> Fault:
             NothingToPull(f"{what} is no address: {error}", "Give one that begins with https:."),
             again=False,
         )
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return Fault(_not_trusted(str(error), what), again=False)
     if isinstance(error, (httpx2.TransportError, httpx2.DecodingError)):
         reason = _words(error)
         return Fault(
@@ -215,6 +217,15 @@ def _denied(response: httpx2.Response, what: str) -> AccessDenied:
 def _said(response: httpx2.Response) -> str:
     """The Hub's own words, such as what a token lacks."""
     return line(response.headers.get("X-Error-Message", ""), _LONGEST_SAID)
+
+
+def _not_trusted(error: str, what: str) -> Unreachable:
+    reason = error.partition("verify failed: ")[2].partition(" (")[0] or error
+    return Unreachable(
+        f"{what}: the server's certificate is not trusted: {reason}",
+        "See whether the clock is right (`date`): a board without a battery wakes up long ago. "
+        "Behind a proxy that reads HTTPS, set SSL_CERT_FILE to the file of its certificate.",
+    )
 
 
 def _proxy_refused(reason: str) -> Unreachable:
