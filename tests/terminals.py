@@ -88,6 +88,11 @@ class Terminal:
             if select.select([self._ours], [], [], 0.05)[0] and not self._read():
                 time.sleep(0.05)
 
+    def drain(self) -> None:
+        """Read what is there."""
+        while select.select([self._ours], [], [], 0)[0] and self._read():
+            pass
+
     def send(self, keys: str | bytes) -> None:
         """Type."""
         os.write(self._ours, keys.encode() if isinstance(keys, str) else keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import make_model
+from tests.e2e.tmux import Tmux
 from tests.terminals import Terminal
 from vlmtui.messages import Role
 from vlmtui.storage.chats import ChatStore
@@ -32,6 +34,15 @@ def terminals() -> Iterator[list[Terminal]]:
         terminal.close()
 
 
+@pytest.fixture
+def tmux(home: Path) -> Iterator[Tmux]:
+    # the path of a socket may have 107 characters at most, and tmp_path can be longer
+    with tempfile.TemporaryDirectory(prefix="vt-") as sockets:
+        terminal = Tmux(sockets, home)
+        yield terminal
+        terminal.close()
+
+
 def answers(home: Path) -> list[StoredMessage]:
     """The answers of the last chat, the oldest first, as the next start will read them."""
     store = ChatStore(Database(home / "data" / "chats.db"))
@@ -46,10 +57,15 @@ def drafts(home: Path) -> list[str]:
     return [text for (text,) in _read(home, "SELECT text FROM drafts")]
 
 
+def texts(home: Path, role: str) -> list[str]:
+    """What is on disk of one side of all chats, the oldest first."""
+    query = f"SELECT text FROM messages WHERE role = '{role}' ORDER BY id"
+    return [text for (text,) in _read(home, query)]
+
+
 def has_words(home: Path, number: int = 4) -> bool:
-    """Whether an answer has begun to reach the disk."""
-    found = _read(home, "SELECT text FROM messages WHERE role = 'assistant' ORDER BY id")
-    return bool(found) and len(found[-1][0].split()) >= number
+    """Whether the last answer has begun to reach the disk."""
+    return any(len(text.split()) >= number for text in texts(home, "assistant")[-1:])
 
 
 def _read(home: Path, query: str) -> list[tuple[str, ...]]:

@@ -2,96 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.tmux import PROGRAM, Tmux
 from training import scenes
 
-PROGRAM = Path(sys.executable).with_name("vlmtui")
-PATIENCE = 60.0
 COMPOSER = "Ask about a picture"
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
     pytest.mark.skipif(not PROGRAM.exists(), reason="vlmtui is not installed beside this Python"),
 ]
-
-
-class Tmux:
-    """A terminal of 110x34 cells in a tmux server of its own."""
-
-    def __init__(self, sockets: str, home: Path) -> None:
-        self._environment = {**os.environ, "TMUX_TMPDIR": sockets, "VLMTUI_HOME": str(home)}
-        self._environment.pop("TMUX", None)
-        self._call("-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "34", "bash --norc")
-        self.line("PS1='$ '; clear")
-
-    def line(self, command: str) -> None:
-        """Type a line and Enter."""
-        self.type(command)
-        self.press("Enter")
-
-    def type(self, text: str) -> None:
-        self._call("send-keys", "-l", text)
-
-    def press(self, key: str) -> None:
-        self._call("send-keys", key)
-
-    def paste(self, text: str) -> None:
-        """Paste as a terminal does, in brackets."""
-        self._call("set-buffer", text)
-        self._call("paste-buffer", "-p")
-
-    def screen(self) -> str:
-        return self._call("capture-pane", "-p")
-
-    def wait_for(self, pattern: str) -> str:
-        """The screen, once it shows the pattern."""
-        deadline = time.monotonic() + PATIENCE
-        while not re.search(pattern, screen := self.screen()):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"never saw {pattern!r}; the screen:\n{screen}")
-            time.sleep(0.1)
-        return screen
-
-    def wait_for_buffer(self, text: str) -> None:
-        """Wait until the text is what tmux would paste."""
-        deadline = time.monotonic() + PATIENCE
-        while self._call("show-buffer") != text:
-            assert time.monotonic() < deadline, "it never came to the buffer"
-            time.sleep(0.1)
-
-    def close(self) -> None:
-        self._call("kill-server")
-
-    def _call(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["tmux", *arguments],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=PATIENCE,
-        )
-        return done.stdout
-
-
-@pytest.fixture
-def tmux(home: Path) -> Iterator[Tmux]:
-    # the path of a socket may have 107 characters at most, and tmp_path can be longer
-    with tempfile.TemporaryDirectory(prefix="vt-") as sockets:
-        terminal = Tmux(sockets, home)
-        yield terminal
-        terminal.close()
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.message import Message
 
 from vlmtui import printable
@@ -71,6 +72,16 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
 
     TITLE = "vlmtui"
     ENABLE_COMMAND_PALETTE = False
+    # Text in a column of no width can't be laid out: Rich divides by it. What lies over the chat is
+    # never that narrow, but cut off, when a terminal is made so small that it can only say so.
+    CSS = """
+    ModalScreen > * {
+        min-width: 36;
+    }
+    TooSmallScreen > * {
+        min-width: 1;
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
         Binding(
@@ -231,6 +242,11 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
             if self._driver is not None:
                 self._driver.stop_application_mode()
         os._exit(code)
+
+    @on(Driver.SignalResume)
+    def _paint_again(self) -> None:
+        """Somebody else had the terminal: Textual draws only what has changed since."""
+        self.refresh(layout=True)
 
     def on_unmount(self) -> None:
         """Give the signals back."""

@@ -11,11 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable
 from vlmtui.ui import fuzzy
+from vlmtui.ui.screens.dialog import Dialog
+from vlmtui.ui.widgets.line_input import LineInput
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class Choice(msgspec.Struct, frozen=True):
     """At the right end: a key, or a mark."""
 
 
-class Chooser(ModalScreen[str]):
+class Chooser(Dialog[str]):
     """Enter takes the highlighted row, Escape none."""
 
     DEFAULT_CSS = """
@@ -119,7 +120,7 @@ class Chooser(ModalScreen[str]):
         with Vertical(id="chooser") as panel:
             panel.border_title = Content(self.title_text)
             panel.border_subtitle = Content(self.closing)
-            yield Input(placeholder=self.placeholder)
+            yield LineInput(placeholder=self.placeholder)
             options = OptionList(markup=False)
             options.can_focus = False
             yield options

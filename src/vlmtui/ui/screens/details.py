@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from vlmtui import printable
@@ -18,12 +17,13 @@ from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui import units
 from vlmtui.ui.costs import costs
+from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.screens.stats import roofline
 
 _LABEL_WIDTH = 16
 
 
-class DetailsScreen(ModalScreen[None]):
+class DetailsScreen(Dialog[None]):
     """A list of labels and values."""
 
     DEFAULT_CSS = """

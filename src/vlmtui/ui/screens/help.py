@@ -14,11 +14,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from vlmtui.ui import commands, fuzzy, keymap
 from vlmtui.ui.bindings import Entry
+from vlmtui.ui.screens.dialog import Dialog
+from vlmtui.ui.widgets.line_input import LineInput
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ def command_rows(specs: Sequence[commands.Spec]) -> list[Row]:
     ]
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Lists what it is given; what is typed narrows it."""
 
     DEFAULT_CSS = """
@@ -106,13 +107,13 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(id="help") as panel:
             panel.border_title = "Help"
             panel.border_subtitle = Content("↑↓ PgUp PgDn scroll · Esc closes")
-            yield Input(placeholder="Type to search")
+            yield LineInput(placeholder="Type to search")
             with VerticalScroll(can_focus=False):
                 yield Static()
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap the lines to the new width."""
-        self._width = min(event.size.width, 86) - 5  # border, padding, scrollbar
+        self._width = max(min(event.size.width, 86), 40) - 5  # border, padding, scrollbar
         self._show()
 
     @on(Input.Changed)

@@ -15,7 +15,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable
@@ -23,6 +22,7 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.ui import model_facts, model_rows, units
 from vlmtui.ui.model_rows import Row
 from vlmtui.ui.pulls import Pulls
+from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _LABEL = 14
 _PAGE = 8
 
 
-class ModelsList(ModalScreen[str]):
+class ModelsList(Dialog[str]):
     """Shows them. What is done with one is for `ModelsScreen`."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual has it

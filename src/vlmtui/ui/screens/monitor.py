@@ -8,16 +8,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from vlmtui import printable
+from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.timeline import Timeline
 from vlmtui.ui.widgets.monitor_panel import MonitorPanel
 
 _INTERVAL_S = 1.0
 
 
-class MonitorScreen(ModalScreen[None]):
+class MonitorScreen(Dialog[None]):
     """Redrawn once a second while it is open."""
 
     DEFAULT_CSS = """

@@ -15,7 +15,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -25,6 +24,7 @@ from vlmtui.messages import ImagePart
 from vlmtui.paths import shown
 from vlmtui.ui import browse, recent, units
 from vlmtui.ui.browse import Entry, Listing
+from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.file_list import FileList
 from vlmtui.ui.widgets.picture import Picture
 
@@ -49,7 +49,7 @@ class Look(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-class PickerScreen(ModalScreen[tuple[str, ...]]):
+class PickerScreen(Dialog[tuple[str, ...]]):
     """Enter attaches what is marked, or the file under the cursor; Escape nothing."""
 
     DEFAULT_CSS = """

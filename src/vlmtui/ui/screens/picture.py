@@ -13,7 +13,6 @@ from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.widgets import Static
 
 from vlmtui import printable
@@ -21,6 +20,7 @@ from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart
 from vlmtui.ui import units
 from vlmtui.ui.costs import Cost
+from vlmtui.ui.screens.dialog import Overlying
 from vlmtui.ui.widgets.picture import Picture
 
 _KEYS = (("←→", "other pictures"), ("i", "facts"), ("y", "copy path"), ("Esc", "back"))
@@ -34,7 +34,7 @@ class PictureFile(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-class PictureScreen(Screen[None]):
+class PictureScreen(Overlying[None]):
     """Shows one picture; the arrows go through the others."""
 
     DEFAULT_CSS = """

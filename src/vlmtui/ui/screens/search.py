@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, OptionList, Static
 
@@ -21,7 +20,9 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Role, readable
 from vlmtui.storage.records import Found, StoredMessage
 from vlmtui.ui import dates, units
+from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.line_input import LineInput
 
 LIMIT = 100
 """Most hits that are shown; more words find fewer."""
@@ -41,7 +42,7 @@ Read = Callable[[Found], list[StoredMessage]]
 """The messages up to the one that was found; blocks, and raises `VlmtuiError`."""
 
 
-class SearchScreen(ModalScreen[Found]):
+class SearchScreen(Dialog[Found]):
     """Returns the hit to go to, or None."""
 
     DEFAULT_CSS = """
@@ -153,7 +154,9 @@ class SearchScreen(ModalScreen[Found]):
         """A line to type in, the hits, and beside them the message where there is room."""
         with Vertical(id="search"):
             yield Heading("Search in all chats")
-            yield Input(self._first, placeholder="Words, or their beginnings", select_on_focus=True)
+            yield LineInput(
+                self._first, placeholder="Words, or their beginnings", select_on_focus=True
+            )
             with Horizontal(id="search-body"):
                 options = OptionList(markup=False)
                 options.can_focus = False

@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from vlmtui import printable
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui import units
+from vlmtui.ui.screens.dialog import Dialog
 
 _COLUMNS = (
     ("tokens", 6),
@@ -32,7 +32,7 @@ _COLUMNS = (
 _QUESTION = 16
 
 
-class StatsScreen(ModalScreen[None]):
+class StatsScreen(Dialog[None]):
     """A row for each answer, and the sums."""
 
     DEFAULT_CSS = """

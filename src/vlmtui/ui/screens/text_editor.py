@@ -8,14 +8,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from vlmtui import printable
 from vlmtui.ui import keymap
+from vlmtui.ui.screens.dialog import Dialog
+from vlmtui.ui.widgets.text_field import TextField
 
 
-class TextEditor(ModalScreen[str]):
+class TextEditor(Dialog[str]):
     """Returns what is written, or None when it is to stay as it was."""
 
     DEFAULT_CSS = """
@@ -73,7 +74,7 @@ class TextEditor(ModalScreen[str]):
             save = keymap.keys_of(self.app, "editor.save", "ctrl+s")
             cancel = keymap.keys_of(self.app, "editor.cancel", "escape")
             panel.border_subtitle = Content(f"{save} saves · {cancel} leaves it as it was")
-            yield TextArea(
+            yield TextField(
                 printable.prose(self._text),
                 soft_wrap=True,
                 show_line_numbers=False,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from vlmtui.ui.screens.dialog import Dialog
 
 LEAST = Size(40, 10)
 """Below this nothing can be drawn that is of use."""
@@ -17,7 +18,7 @@ def too_small(size: Size) -> bool:
     return bool(size) and (size.width < LEAST.width or size.height < LEAST.height)
 
 
-class TooSmallScreen(ModalScreen[None]):
+class TooSmallScreen(Dialog[None]):
     """Lies over everything until the terminal has grown; what runs goes on below it."""
 
     DEFAULT_CSS = """
@@ -42,7 +43,7 @@ class TooSmallScreen(ModalScreen[None]):
         """Say the size that it has now, or go."""
         size = self.app.size  # events of a storm of sizes come late
         self.query_one(Static).update(_text(size))
-        if self.is_current and not too_small(size):
+        if self.app.screen is self and not too_small(size):
             self.dismiss()
 
     def on_screen_resume(self) -> None:

@@ -20,6 +20,7 @@ from vlmtui.storage.records import ChatRow
 from vlmtui.ui import units
 from vlmtui.ui.widgets.chat_rows import ChatRows
 from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.line_input import LineInput
 
 PAGE = 200
 """Chats that are read at a time."""
@@ -33,7 +34,7 @@ _KEYS = (("n", "new"), ("r", "rename"), ("p", "pin"), ("d", "delete"), ("x", "ex
 _NONE_YET = "No chats yet.\nEach begins with its first question, and stays here."
 
 
-class Line(Input):
+class Line(LineInput):
     """A line to type in, without a frame."""
 
     DEFAULT_CSS = """

@@ -25,6 +25,7 @@ from vlmtui import printable
 from vlmtui.ui import keymap
 from vlmtui.ui.mentions import Token
 from vlmtui.ui.tokens import Tokens
+from vlmtui.ui.widgets.text_field import TextField
 
 # Terminals send Alt+Enter as escape and return, which Textual reads as plain Enter: a half-written
 # message would be sent. Ctrl+J, the other key for a new line, is what it means here.
@@ -56,7 +57,7 @@ def _editing() -> list[BindingType]:
     return bindings
 
 
-class Composer(TextArea, inherit_bindings=False):
+class Composer(TextField, inherit_bindings=False):
     """A text field that grows with its text."""
 
     DEFAULT_CSS = """

@@ -1,0 +1,23 @@
+"""One line of text to search with or to name something."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+from vlmtui import printable
+
+_LONGEST = 1000
+"""In characters; nobody types more, and a paste can be of any length."""
+
+
+class LineInput(Input):
+    """Textual's input, in which what is pasted can neither act nor turn the line around."""
+
+    def validate_value(self, value: str) -> str:
+        """Keep each character in its place, since the cursor counts them."""
+        return "".join(map(_shown, value[:_LONGEST]))
+
+
+def _shown(character: str) -> str:
+    safe = printable.line(character)
+    return safe if len(safe) == 1 else "\N{REPLACEMENT CHARACTER}"

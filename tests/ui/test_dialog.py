@@ -1,0 +1,64 @@
+"""Screens over the chat: what comes twice, or too late, closes them once."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+
+from tests.ui.conftest import Stage, ready, screen_of, shown, until
+from vlmtui.ui.screens.too_small import TooSmallScreen
+
+KEYS = {"ctrl+p": "palette", "f1": "help", "f3": "monitor", "ctrl+o": "picker", "f2": "models"}
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("closing", ["escape", "enter"])
+async def test_a_key_that_comes_twice_closes_one_screen(
+    stage: Stage, key: str, closing: str
+) -> None:
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        chat = await ready(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
+        driver = pilot.app._driver
+        assert driver is not None
+        for _ in range(4):  # as a slow line delivers what was typed
+            driver.send_message(events.Key(closing, None))
+        await until(pilot, lambda: pilot.app.screen_stack[0] is chat)
+        await pilot.pause()
+        assert chat.is_attached
+
+
+async def test_two_clicks_on_an_entry_of_the_palette_choose_it_once(stage: Stage) -> None:
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        await ready(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Commands" in shown(pilot) or "/image" in shown(pilot))
+        palette = pilot.app.screen
+        option_list = palette.query_one("OptionList")
+        driver = pilot.app._driver
+        assert driver is not None
+        x, y = option_list.region.x + 5, option_list.region.y + 1
+        for _ in range(2):
+            for kind in (events.MouseDown, events.MouseUp):
+                place = (x, y, 0, 0, 1, False, False, False, x, y)
+                driver.process_message(kind(None, *place))
+        await until(pilot, lambda: palette not in pilot.app.screen_stack)
+        await pilot.pause()
+        assert screen_of(pilot).is_attached
+
+
+async def test_a_dismissed_screen_under_another_goes_when_its_turn_comes(stage: Stage) -> None:
+    """And the other one, here that of a terminal that is too small, stays."""
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        await ready(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
+        covered = pilot.app.screen
+        await pilot.resize_terminal(20, 5)
+        await until(pilot, lambda: isinstance(pilot.app.screen, TooSmallScreen))
+        covered.dismiss()
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, TooSmallScreen)
+        await pilot.resize_terminal(100, 30)
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
