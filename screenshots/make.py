@@ -190,6 +190,28 @@ class Picture(NamedTuple):
 GALLERY = ("vlmtui-light", "ember", "fjord", "phosphor")
 """The themes of `gallery.svg`, which shows the same chat in each."""
 
+
+async def model_picker(pilot: Pilot[int]) -> None:
+    """The models on this machine, over a chat."""
+    await chat(pilot)
+    await pilot.press("f2")
+    await until(pilot, lambda: "fits" in _text(pilot))
+    await finish(pilot)
+
+
+async def models(pilot: Pilot[int]) -> None:
+    """The catalogue, with what is known of one model."""
+    await ready(pilot)
+    await ask_command(pilot, "/models")
+    await until(pilot, lambda: "qwen2.5-vl-3b" in _text(pilot))
+    await pilot.press(*["down"] * 13)
+    await finish(pilot)
+
+
+def _text(pilot: Pilot[int]) -> str:
+    return "".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+
+
 SHOTS = {
     "chat": Picture((120, 36), chat),
     "narrow": Picture((80, 24), narrow),
@@ -201,6 +223,8 @@ SHOTS = {
     "chats": Picture((160, 48), chats),
     "search": Picture((120, 36), search),
     "attach": Picture((120, 36), attach),
+    "model": Picture((120, 36), model_picker),
+    "models": Picture((120, 36), models),
     "monitor": Picture((120, 36), monitor, board="orin-nano"),
     "versions": Picture((100, 30), versions),
 }

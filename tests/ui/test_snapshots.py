@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.fakes import answer, crash
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.test_models_screen import FullShelf
 from vlmtui.engine.base import Delta
 from vlmtui.messages import assistant, user
 from vlmtui.ui.widgets.composer import Composer
@@ -200,3 +202,56 @@ def test_a_rule_marks_where_the_model_changed(
         await until(pilot, lambda: "qwen2-vl-2b ─" in shown(pilot))
 
     assert snap_compare(stage.app(continue_last=True), terminal_size=size, run_before=scene)
+
+
+@SIZES
+def test_the_models_to_choose_from_lie_over_the_chat(
+    stage: Stage, snap_compare: Any, size: tuple[int, int]
+) -> None:
+    shelf = FullShelf()
+    stage.shelf = lambda: shelf
+
+    async def scene(pilot: Pilot[int]) -> None:
+        await _settle(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: "too big" in shown(pilot))
+        pilot.app.screen.query_one(Input).cursor_blink = False
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    assert snap_compare(stage.app(), terminal_size=size, run_before=scene)
+
+
+@SIZES
+def test_all_models_stand_beside_what_is_known_of_one(
+    stage: Stage, snap_compare: Any, size: tuple[int, int]
+) -> None:
+    shelf = FullShelf()
+    stage.shelf = lambda: shelf
+
+    async def scene(pilot: Pilot[int]) -> None:
+        await _settle(pilot)
+        await say(pilot, "/models")
+        await until(pilot, lambda: "gemma" in shown(pilot))
+        pilot.app.screen.query_one(Input).cursor_blink = False
+        await pilot.press("down", "down", "down", "down")
+        await until(pilot, lambda: "Gemma terms" in shown(pilot))
+
+    assert snap_compare(stage.app(), terminal_size=size, run_before=scene)
+
+
+def test_two_answers_stand_side_by_side(stage: Stage, snap_compare: Any) -> None:
+    shelf = FullShelf()
+    stage.shelf = lambda: shelf
+    stage.engine.script(*answer(TEXT))
+    stage.engine.script(*answer("A circle and a square."))
+
+    async def scene(pilot: Pilot[int]) -> None:
+        await _settle(pilot)
+        screen_of(pilot).snapshot = None  # no memory: when it is told isn't the same twice
+        await say(pilot, "/compare qwen2.5-vl-3b llava:7b What do you see?")
+        await until(pilot, lambda: "Both answers are in the chat" in shown(pilot))
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    assert snap_compare(stage.app(), terminal_size=WIDE, run_before=scene)

@@ -1,0 +1,54 @@
+"""The demo model, another one by its path, and the demo model again: nothing here is a fake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine import zoo
+from tests.ui.conftest import answered, ready, say, shown, until
+from vlmtui import demo
+from vlmtui.chat.requests import load_request
+from vlmtui.settings import Settings
+from vlmtui.ui.backstage import Backstage
+from vlmtui.ui.launch import make_app
+
+
+async def test_the_demo_model_gives_way_to_another_one_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.delenv("TMUX", raising=False)
+    files = zoo.build("qwen2.5-vl", tmp_path)
+    picture = demo.sample_images()[0]
+    settings = Settings(temperature=0.0, max_tokens=12, ctx=1024)
+    backstage = Backstage(settings, load_request(settings), continue_last=False)
+    app = make_app(backstage, settings)
+    try:
+        async with app.run_test(size=(160, 48)) as pilot:
+            screen = await ready(pilot)
+            await say(pilot, f'@"{picture}" Describe the image.')
+            await answered(pilot)
+            first = backstage.pid()
+            await say(pilot, f"/model {files.model}")
+            await until(pilot, lambda: "qwen2.5-vl answers from now on" in shown(pilot))
+            assert backstage.pid() != first
+            await say(pilot, "/regen")
+            await answered(pilot)
+            assert "2/2" in shown(pilot)
+            await say(pilot, "/model demo")
+            await until(pilot, lambda: "demo answers from now on" in shown(pilot))
+            await say(pilot, "/regen")
+            await answered(pilot)
+            session = screen._session
+            last = session.transcript()[-1]
+            before = session.neighbour(last.id, -1)
+            assert before is not None
+            assert (session.select(before)[-1].model, last.model) == ("qwen2.5-vl", "demo")
+            assert not screen.query("Notice")
+            await pilot.press("ctrl+q")
+    finally:
+        backstage.close()
+    assert backstage.pid() is None
