@@ -22,6 +22,8 @@ import pytest
 
 from tests.models.hub import Hub, cut_after, environment, model_bytes, serving, tower_bytes
 from vlmtui import demo
+from vlmtui.cli.pull_display import Lines
+from vlmtui.models.download import Progress
 
 NAME = "qwen2.5-vl-3b"
 REPOSITORY = "ggml-org/Qwen2.5-VL-3B-Instruct-GGUF"
@@ -238,7 +240,16 @@ def test_on_a_terminal_one_is_asked_and_a_bar_moves(shell: Shell) -> None:
         terminal.wait_for("Ready: vlmtui --model")
         shown = terminal.shown
     assert re.search(r"━+╌* 100 %", shown)
-    assert "MB/s" in shown
+
+
+def test_a_line_tells_how_far_how_fast_and_how_long(capfd: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(["big"])
+    for percent in range(0, 101):
+        done = percent * 40_000_000
+        lines.show(0, Progress("big.gguf", done, 4_000_000_000, 23.4e6, 95.0, done, done))
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 10
+    assert said[3] == "big.gguf: 40 %, 1.6 GB of 4.0 GB, 23.4 MB/s, 1 min 35 s left"
 
 
 class Terminal:
