@@ -14,7 +14,8 @@ from tests.ui.conftest import PATIENCE, Stage, ready, say, screen_of, shown, typ
 from tests.ui.test_chat_models import MODELS, FakeShelf
 from vlmtui.chat import pulling
 from vlmtui.chat.choice import Choice, Choices
-from vlmtui.errors import BadModelFile, InputError, PullError, VlmtuiError
+from vlmtui.engine.base import Adjusted
+from vlmtui.errors import BadModelFile, InputError, LoadFailed, PullError, VlmtuiError
 from vlmtui.models.catalog import Entry
 from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel
 from vlmtui.models.download import (
@@ -335,6 +336,19 @@ async def test_a_download_that_fails_says_what_to_do(stage: Stage, shelf: FullSh
         await until(pilot, lambda: "Fetch gemma" in shown(pilot))
         await pilot.press("y")
         await until(pilot, lambda: "The Hub [b] can't be reached. Try again" in shown(pilot))
+
+
+async def test_where_nothing_makes_a_model_fit_another_one_is_named(
+    stage: Stage, shelf: FullShelf
+) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        stage.engine.script_load(
+            Adjusted("llava:7b needs 7.3 GB, 4.0 GB are free", ""), LoadFailed("Out of memory")
+        )
+        await say(pilot, "/model llava:7b")
+        await until(pilot, lambda: "/model tiny[b]text takes the largest" in shown(pilot))
+        assert "It is tried anyway" in shown(pilot)
 
 
 def test_a_row_fits_into_any_width_and_shows_foreign_names_as_text() -> None:

@@ -77,6 +77,29 @@ class Shelf:
         """
         return choices(self._settings, self.machine())
 
+    def instead(self) -> str:
+        """What could be done where a model is too big: in words, empty if nothing. Blocks.
+
+        Raises:
+            VlmtuiError: As `choices`.
+        """
+        found = self.choices()
+        for choices_, words in (
+            (found.here, "/model {} takes the largest that fits"),
+            (found.elsewhere, "{} would fit: /models fetches it"),
+        ):
+            fitting = [
+                choice
+                for choice in choices_
+                if choice.fit is not None
+                and choice.fit.verdict == "yes"
+                and choice.name != library.DEMO
+                and (choice.entry is None or not choice.entry.imported)
+            ]
+            if fitting:
+                return words.format(max(fitting, key=lambda choice: choice.need_bytes).name)
+        return ""
+
     def removal(self, name: str) -> Removal:
         """What deleting a model would do; changes nothing.
 

@@ -56,7 +56,7 @@ class PlainChat:
         The events are made in a thread: an exception in the midst of a frame would leave the
         conversation with the engine half-way.
         """
-        told = Told(self._voice, self._session.load_request.name)
+        told = Told(self._voice)
         stop = threading.Event()
 
         def interrupted(number: int, frame: FrameType | None) -> None:

@@ -253,8 +253,10 @@ class PlainCommands:
         if not name:
             self._voice.note(f"{self._session.load_request.name} answers", "/model NAME changes it")
             return
-        self._follow(self._session.switch(self._load_named(name)))
-        self._voice.note(f"{self._session.load_request.name} answers from now on")
+        load = self._load_named(name)
+        self._follow(self._session.switch(load))
+        now = self._session.load_request
+        self._voice.note(f"{now.name} answers{' from now on' if now == load else ', as before'}")
 
     def command_system(self, text: str) -> None:
         """Show or set the system prompt of this chat."""

@@ -16,9 +16,8 @@ _LONG_PROMPT = 1500
 class Told:
     """Tells the events of one request. Each phase has one line at most: there are no spinners."""
 
-    def __init__(self, voice: Voice, model: str) -> None:
+    def __init__(self, voice: Voice) -> None:
         self._voice = voice
-        self._model = model
         self._answer: Answer | None = None
         self._said: set[str] = set()
         self.saved: StoredMessage | None = None
@@ -37,7 +36,7 @@ class Told:
     def _tell(self, event: object) -> None:
         match event:
             case Loading():
-                self._once("load", f"Loading {self._model} …")
+                self._once("load", "Loading the model …")
             case Encoding(image=image, of=of):
                 which = f"picture {image} of {of}" if of > 1 else "the picture"
                 self._once(f"encode {image}", f"Encoding {which} …")

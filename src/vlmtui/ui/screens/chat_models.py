@@ -12,7 +12,7 @@ from textual.message import Message
 
 from vlmtui import printable
 from vlmtui.chat.events import GoingBack
-from vlmtui.engine.base import Finished, Loaded, Loading
+from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.ui import commands, units
 from vlmtui.ui.figures import Figures, Phase, exchanging, idle
@@ -89,6 +89,13 @@ class ChatModels(ChatMessages, ChatPulls):
             super().__init__()
             self.picker = picker
             self.error = error
+
+    class SmallerFound(Message):
+        """What could be had that fits, in words."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
 
     # ------------------------------------------------------------------ choosing
 
@@ -254,10 +261,27 @@ class ChatModels(ChatMessages, ChatPulls):
                 await self._switched(item)
             case SwitchEnded():
                 return  # another one has taken its place
+            case Adjusted(changes=""):
+                await super()._react(item)
+                self._find_smaller()
             case _:
                 if isinstance(item, Loading | Loaded):
                     self._before = None
                 await super()._react(item)
+
+    @work(thread=True, exclusive=True, group="models", exit_on_error=False)
+    def _find_smaller(self) -> None:
+        """Look for a model that would fit, since nothing makes this one do so."""
+        try:
+            self.post_message(self.SmallerFound(self._shelf.instead()))
+        except VlmtuiError:
+            return  # that memory is short was told
+
+    @on(SmallerFound)
+    def _propose(self, event: SmallerFound) -> None:
+        event.stop()
+        if event.words:
+            self.prompt.say("Memory is short", event.words)
 
     async def _switched(self, ended: SwitchEnded) -> None:
         self._switching = False

@@ -133,6 +133,7 @@ class Column(Vertical):
         self._heading = Heading(model, "waits")
         self._answer = Answer(model)
         self._took = Static(classes="took")
+        self._over = False
 
     def compose(self) -> ComposeResult:
         """Name, words, figures."""
@@ -142,8 +143,9 @@ class Column(Vertical):
         yield self._took
 
     def phase(self, words: str) -> None:
-        """Tell what it does now."""
-        self._heading.note = words
+        """Tell what it does now, until it has answered."""
+        if not self._over:
+            self._heading.note = words
 
     def append(self, text: str) -> None:
         """Add what it said."""
@@ -151,6 +153,7 @@ class Column(Vertical):
 
     def finish(self, stored: StoredMessage) -> None:
         """Show its whole answer, and what it took."""
+        self._over = True
         self._heading.note = ""
         self._answer.finish(stored.message.text, stored.status, stored.stats)
         self.take(stored)
@@ -171,5 +174,6 @@ class Column(Vertical):
 
     async def fail(self, error: VlmtuiError) -> None:
         """Tell why there is no answer, or only a part of one."""
+        self._over = True
         self._heading.note = "failed"
         await self.query_one(VerticalScroll).mount(Notice(error.message, error.hint, error=True))
