@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from vlmtui.engine.base import Load, Sampling
 from vlmtui.errors import InputError
 from vlmtui.models import library
@@ -34,13 +37,12 @@ def request_for(settings: Settings, model: library.InstalledModel) -> Load:
     Raises:
         InputError: Its path is no text.
     """
-    for path in (model.path, model.mmproj):
-        if path is not None and not _is_text(str(path)):
-            raise InputError(f"The name of {path} is not valid UTF-8", "Rename the file.")
+    path = _as_text(model.path)
+    mmproj = _as_text(model.mmproj) if model.mmproj is not None else None
     library.remember(model)  # the chat will know it by its name alone
     return Load(
-        model=str(model.path),
-        mmproj=str(model.mmproj) if model.mmproj is not None else None,
+        model=path,
+        mmproj=mmproj,
         name=model.name,
         ctx=settings.ctx,
         kv=settings.kv,
@@ -61,6 +63,13 @@ def sampling(settings: Settings) -> Sampling:
     )
 
 
-def _is_text(path: str) -> bool:
-    """Whether the path can travel to the engine; bytes that are no UTF-8 are lone surrogates."""
-    return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
+def _as_text(path: Path) -> str:
+    """A path that can travel to the engine; a link whose name can't is followed.
+
+    Raises:
+        InputError: It is no UTF-8: such bytes are lone surrogates here.
+    """
+    for name in (str(path), os.path.realpath(path)):
+        if name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name):
+            return name
+    raise InputError(f"The name of {path} is not valid UTF-8", "Rename the file.")
