@@ -40,13 +40,13 @@ class PlainChat:
         while not do.ended:
             try:
                 text = lines.read("> ")
+                if text is None:
+                    break
+                if text.strip():
+                    self._take(text, do)
             except KeyboardInterrupt:
-                self._voice.note("", "Ctrl+D or /quit leaves; everything is saved")
-                continue
-            if text is None:
-                break
-            if text.strip():
-                self._take(text, do)
+                with suppress(KeyboardInterrupt):  # a second one while that is printed
+                    self._voice.note("", "Ctrl+D or /quit leaves; everything is saved")
         # a script wants to know; a person has read it
         return 1 if self._failed and not lines.interactive else 0
 
