@@ -96,3 +96,40 @@ def test_the_plain_chat_draws_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("VLMTUI_HOME", str(tmp_path))
     names = imported_by("from vlmtui.cli import run; assert run(['--plain']) == 0")
     assert not {name for name in names if name.split(".")[0] in ("textual", "rich")}
+
+
+def test_the_first_paint_waits_for_nothing_that_it_does_not_need() -> None:
+    """Neither for the database nor for pictures and parsers."""
+    code = """
+import asyncio, sys
+from vlmtui.chat.requests import load_request
+from vlmtui.settings import Settings
+from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.backstage import Backstage
+from vlmtui.ui.launch import make_app
+
+painted = None
+continue_after = VlmtuiApp._after_first_paint
+
+def after(app):
+    global painted
+    painted = dict(sys.modules)
+    continue_after(app)
+
+VlmtuiApp._after_first_paint = after
+backstage = Backstage(Settings(), load_request(Settings(), None, None), False)
+
+async def start():
+    async with make_app(backstage, Settings()).run_test() as pilot:
+        while painted is None:
+            await pilot.pause(0.01)
+
+asyncio.run(start())
+backstage.close()
+sys.modules = painted
+"""
+    late = {"sqlite3", "psutil", "huggingface_hub", "textual_image", "markdown_it", "jinja2"}
+    late |= {"shlex", "ctypes", "numpy", "pygments"}
+    names = imported_by(code)
+    assert "textual" in names
+    assert names & (late | {"PIL", *INFERENCE}) == set()

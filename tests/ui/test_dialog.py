@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 from textual import events
+from textual.screen import Screen
 
 from tests.ui.conftest import Stage, ready, screen_of, shown, until
+from vlmtui.ui.bindings import every_class
+from vlmtui.ui.screens.chat import ChatScreen
+from vlmtui.ui.screens.dialog import Overlying
 from vlmtui.ui.screens.too_small import TooSmallScreen
 
 KEYS = {"ctrl+p": "palette", "f1": "help", "f3": "monitor", "ctrl+o": "picker", "f2": "models"}
@@ -62,3 +66,14 @@ async def test_a_dismissed_screen_under_another_goes_when_its_turn_comes(stage: 
         assert isinstance(pilot.app.screen, TooSmallScreen)
         await pilot.resize_terminal(100, 30)
         await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+
+
+def test_no_screen_over_the_chat_is_without_this() -> None:
+    every_class()  # imports all of them
+    ours = {cls for cls in _below(Screen) if cls.__module__.startswith("vlmtui.")}
+    chat = set(ChatScreen.__mro__)
+    assert {cls.__name__ for cls in ours - chat if not issubclass(cls, Overlying)} == set()
+
+
+def _below(cls: type) -> set[type]:
+    return {found for sub in cls.__subclasses__() for found in (sub, *_below(sub))}

@@ -7,7 +7,6 @@ measurement on the processor (`measure`, kept by `doctor --bandwidth`).
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import re
@@ -130,6 +129,8 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
     Raises:
         MemoryError: There is no room for the buffers.
     """
+    import ctypes  # the chat reads only the table, and doesn't wait for this
+
     compare = ctypes.CDLL(None).memcmp
     compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
     cores = len(os.sched_getaffinity(0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from markdown_it import MarkdownIt
 
 
 class CodeBlock(msgspec.Struct, frozen=True):
@@ -29,6 +28,8 @@ def code_blocks(source: str) -> list[CodeBlock]:
     """The blocks of code in their order; one whose fence was never closed runs to the end."""
     if not has_code(source):
         return []
+    from markdown_it import MarkdownIt  # not needed for the first paint
+
     tokens = MarkdownIt("commonmark", {"html": False}).parse(source)
     return [
         CodeBlock((token.info.split() or [""])[0], token.content)

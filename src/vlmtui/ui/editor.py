@@ -7,7 +7,6 @@ or else the first that is installed of those that everybody can leave again.
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +24,8 @@ def command() -> list[str]:
     Raises:
         InputError: There is none.
     """
+    import shlex
+
     for variable in ("VISUAL", "EDITOR"):
         line = os.environ.get(variable, "").strip()
         if not line:

@@ -6,9 +6,12 @@ Knows the questions that it was given; whoever walks fetches more when they run 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vlmtui.messages import Message
-from vlmtui.storage.prompts import Asked
+
+if TYPE_CHECKING:
+    from vlmtui.storage.prompts import Asked  # brings the database
 
 
 class History:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import getpass
 import os
 import re
-import shlex
 import socket
 
 from vlmtui.ui.pasted import WINDOWS
@@ -35,15 +34,21 @@ def copy_command(path: str, directory: str | None = None) -> str:
         directory: Where to; None: the working directory.
     """
     target = os.path.abspath(directory or os.curdir)
-    return f"scp {_quoted(path)} {_user()}@{_host()}:{shlex.quote(target + '/')}"
+    return f"scp {_quoted(path)} {_user()}@{_host()}:{_for_shell(target + '/')}"
 
 
 def _quoted(path: str) -> str:
     if WINDOWS.match(path):
         return f'"{path}"'  # a shell of Windows, where only these quotes are quotes
     if path.startswith("~/"):
-        return "~/" + shlex.quote(path[2:])
-    return shlex.quote(path)
+        return "~/" + _for_shell(path[2:])
+    return _for_shell(path)
+
+
+def _for_shell(text: str) -> str:
+    import shlex  # not needed for the first paint
+
+    return shlex.quote(text)
 
 
 def _user() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +55,8 @@ def read(line: str) -> tuple[str, Any]:
 
 def _value(name: str, text: str) -> Any:
     if name == "stop":
+        import shlex
+
         return [word.replace("\\n", "\n") for word in shlex.split(text)]
     number = (
         float(text) if name in ("temperature", "top_p", "min_p", "repeat_penalty") else int(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import SuspendNotSupported
@@ -11,11 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.storage.prompts import Asked
 from vlmtui.ui import commands, editor
 from vlmtui.ui.history import History
 from vlmtui.ui.screens.chat_turns import ChatTurns
 from vlmtui.ui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from vlmtui.storage.prompts import Asked  # brings the database
 
 _PAGE = 50
 """Questions that are fetched at a time while walking back."""

@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui import units
+from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.notice import Notice
@@ -23,7 +23,7 @@ from vlmtui.ui.widgets.notice import Notice
 _QUESTION = 200
 
 
-class CompareScreen(ModalScreen[None]):
+class CompareScreen(Dialog[None]):
     """A column for each model; whoever makes the comparison fills them."""
 
     DEFAULT_CSS = """

@@ -24,6 +24,7 @@ from vlmtui.ui.model_rows import Row
 from vlmtui.ui.pulls import Pulls
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from vlmtui.chat.choice import Choices
@@ -85,7 +86,7 @@ class ModelsList(Dialog[str]):
         """A line to type in, the list, and the details where there is room."""
         with Vertical(id="models"):
             yield Heading("Models")
-            yield Input(placeholder="Search: a name, “fits”, “here”, what it is good at")
+            yield LineInput(placeholder="Search: a name, “fits”, “here”, what it is good at")
             with Vertical(id="models-body"):
                 options = OptionList(markup=False)
                 options.can_focus = False
