@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual import events
 from textual.screen import Screen
@@ -77,3 +79,22 @@ def test_no_screen_over_the_chat_is_without_this() -> None:
 
 def _below(cls: type) -> set[type]:
     return {found for sub in cls.__subclasses__() for found in (sub, *_below(sub))}
+
+
+@pytest.mark.parametrize("key", ["f1", "ctrl+p", "f2", "ctrl+f"])
+async def test_a_size_that_comes_when_a_screen_is_going_is_too_late_to_matter(
+    stage: Stage, key: str
+) -> None:
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        await ready(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
+        over = pilot.app.screen
+        await over.query("*").remove()  # as Textual does it first
+        over._pruning = True
+        size = events.Size(90, 20)
+        over.post_message(events.Resize(size, size))
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert over._message_queue.empty()
+        assert pilot.app._exception is None

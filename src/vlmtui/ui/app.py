@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import events, on
+from textual._context import active_message_pump
+from textual.app import ScreenStackError
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.message import Message
 
@@ -248,6 +252,16 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         """Somebody else had the terminal: Textual draws only what has changed since."""
         self.refresh(layout=True)
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave alone what a screen or widget couldn't do because it is being taken away.
+
+        Textual takes away the children first and then handles what is still queued for the parent,
+        such as a new size.
+        """
+        late = isinstance(error, NoMatches | NoScreen | ScreenStackError)
+        if not (late and (self._exit or _is_going(active_message_pump.get(None)))):
+            super()._handle_exception(error)
+
     def on_unmount(self) -> None:
         """Give the signals back."""
         if threading.current_thread() is threading.main_thread():
@@ -264,3 +278,7 @@ def _usual_shelf() -> Shelf:
     from vlmtui.chat.shelf import Shelf
 
     return Shelf(Settings())
+
+
+def _is_going(pump: object) -> bool:
+    return isinstance(pump, DOMNode) and (pump._pruning or not pump.is_attached)
