@@ -93,6 +93,16 @@ class Terminal:
         while select.select([self._ours], [], [], 0)[0] and self._read():
             pass
 
+    def repeat_to_the_end(self, act: Callable[[], object]) -> int:
+        """Do something again until the program has ended; returns its exit code."""
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it never ended: {self.seen!r}"
+            act()
+            if select.select([self._ours], [], [], 1.0)[0]:
+                self._read()
+        return self.process.wait(PATIENCE)
+
     def send(self, keys: str | bytes) -> None:
         """Type."""
         os.write(self._ours, keys.encode() if isinstance(keys, str) else keys)

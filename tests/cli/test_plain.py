@@ -171,8 +171,8 @@ def test_ctrl_c_with_nothing_going_on_says_how_to_leave(
     terminal.repeat_until(
         lambda: terminal.process.send_signal(signal.SIGINT), r"Ctrl.D or /quit leaves[^>]*> "
     )
-    terminal.send("/quit\n")
-    assert terminal.end() == 0
+    # one signal too many may come now, and take what was typed before it with it
+    assert terminal.repeat_to_the_end(lambda: terminal.send("/quit\n")) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.conftest import Stage, ready, say, screen_of, shown, type_text, until
+from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.theme_picker import ThemePicker
 from vlmtui.ui.themes import LoadedThemes, ThemeFailure, load_themes
@@ -141,6 +142,11 @@ async def test_without_colour_the_theme_is_one_that_needs_none(
         assert app.theme == "mono"
 
 
+def told(app: VlmtuiApp) -> str:
+    """What is notified; on the screen it is wrapped, the longer the path the more."""
+    return "\n".join(notification.message for notification in app._notifications)
+
+
 async def test_an_edited_theme_is_seen_at_once(stage: Stage, tmp_path: Path) -> None:
     file = tmp_path / "themes" / "mine.toml"
     file.parent.mkdir()
@@ -153,9 +159,9 @@ async def test_an_edited_theme_is_seen_at_once(stage: Stage, tmp_path: Path) -> 
         await until(pilot, lambda: app.theme_variables["primary"].startswith("#00F"))
         file.write_text(USER_THEME.format("#00f0"), "utf-8")
         (file.parent / "broken.toml").write_text("name = ")
-        await until(pilot, lambda: "broken.toml" in shown(pilot))
+        await until(pilot, lambda: "broken.toml" in told(app))
         file.write_text(USER_THEME.format("nonsense"))
-        await until(pilot, lambda: "line 3: " in shown(pilot))
+        await until(pilot, lambda: "line 3: " in told(app))
         file.unlink()  # it stays in use
         await pilot.pause(0)
         assert app.theme == "mine"
