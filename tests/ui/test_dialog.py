@@ -98,3 +98,18 @@ async def test_a_size_that_comes_when_a_screen_is_going_is_too_late_to_matter(
             await asyncio.sleep(0)
         assert over._message_queue.empty()
         assert pilot.app._exception is None
+
+
+async def test_a_click_on_what_has_just_gone_hits_nothing(stage: Stage) -> None:
+    """Textual finds a removed widget until the next layout, and stumbles over it."""
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        chat = await ready(pilot)
+        await chat.transcript.tell("Something", "to click on", error=False)
+        await until(pilot, lambda: "to click on" in shown(pilot))
+        (notice,) = chat.query("Notice")
+        x, y = notice.content_region.offset
+        with pilot.app.batch_update():  # no layout meanwhile
+            await notice.remove()
+            chat._forward_event(events.MouseDown(None, x, y, 0, 0, 1, False, False, False, x, y))
+        await pilot.pause()
+        assert "to click on" not in shown(pilot)

@@ -20,6 +20,8 @@ from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.message import Message
+from textual.widget import MountError
+from textual.worker import WorkerCancelled
 
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
@@ -216,7 +218,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         if self._monitor is not None:
             self._monitor.stop()
         worker = self._chat.leave()
-        with contextlib.suppress(asyncio.TimeoutError):
+        with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled):
             await asyncio.wait_for(worker.wait(), CLOSE_SECONDS)
         self.exit(code)
 
@@ -258,7 +260,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         Textual takes away the children first and then handles what is still queued for the parent,
         such as a new size.
         """
-        late = isinstance(error, NoMatches | NoScreen | ScreenStackError)
+        late = isinstance(error, NoMatches | NoScreen | ScreenStackError | MountError)
         if not (late and (self._exit or _is_going(active_message_pump.get(None)))):
             super()._handle_exception(error)
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from textual import work
 from textual.message import Message
-from textual.screen import Screen
 
 from vlmtui.engine.base import Finished
 from vlmtui.errors import StorageError, VlmtuiError
@@ -23,6 +22,7 @@ from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Draft, StoredMessage
 from vlmtui.ui import mentions, recent, references
 from vlmtui.ui.inbox import Inbox
+from vlmtui.ui.screens.mended import MendedScreen
 
 if TYPE_CHECKING:
     from vlmtui.chat.session import ChatSession
@@ -50,7 +50,7 @@ class LoadEnded(msgspec.Struct, frozen=True):
     """The load at the beginning is over."""
 
 
-class ChatWork(Screen[None]):
+class ChatWork(MendedScreen[None]):
     """A screen with a session behind it.
 
     The session is opened by the first worker, since what it stands on takes longer to import than

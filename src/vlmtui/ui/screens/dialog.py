@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from textual.await_complete import AwaitComplete
-from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.screen import ModalScreen, ScreenResultType
+
+from vlmtui.ui.screens.mended import MendedScreen
 
 
-class Overlying(Screen[ScreenResultType]):
+class Overlying(MendedScreen[ScreenResultType]):
     """A screen that is dismissed once, and takes no other along.
 
     Textual takes away whatever is on top, as often as it is asked: the second click of two, which
