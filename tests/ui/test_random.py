@@ -1,0 +1,124 @@
+"""Anything that a person can do, in any order, leaves no exception and loses nothing.
+
+`VLMTUI_RANDOM=500` does that many sittings instead of the few of every run, with other seeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from textual.message import Message
+
+from tests.fakes import PATIENCE
+from tests.ui.conftest import Stage, ready
+from tests.ui.sitting import Sitting, steps
+from vlmtui.ui.widgets.prompt import Prompt
+
+SITTINGS = int(os.environ.get("VLMTUI_RANDOM", "0"))
+STEPS = 100
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Iterator[Path]:
+    """A new directory for each sitting."""
+    return (tmp_path / f"sitting-{number}" for number in itertools.count())
+
+
+@settings(
+    max_examples=SITTINGS or 8,
+    derandomize=not SITTINGS,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32))
+def test_anything_in_any_order_leaves_no_exception_and_loses_nothing(
+    folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    folder = next(folders)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("TMUX", raising=False)
+    threads = set(threading.enumerate())
+    stage = Stage(folder)
+    stage.picture()
+    try:
+        sent, given_out = asyncio.run(sit(stage, Random(seed)))
+        for session in stage.sessions:
+            session.close()
+        check(stage, sent, given_out)
+    finally:
+        for session in stage.sessions:
+            session.close()
+        stage.store.close()
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), thread
+
+
+async def sit(stage: Stage, random: Random) -> tuple[list[str], list[str]]:
+    """Do all the steps, with as many starts of the application as that takes."""
+    words = itertools.count()
+    sent: list[str] = []
+    given_out: list[str] = []
+    left = steps(random, STEPS)
+    more = True
+    while more:
+        more = False
+        heard: list[str] = []
+
+        def hear(message: Message, heard: list[str] = heard) -> None:
+            if isinstance(message, Prompt.Submitted):
+                heard.append(message.text)
+
+        app = stage.app(continue_last=True)
+        async with app.run_test(size=(100, 30), message_hook=hear) as pilot:
+            await ready(pilot)
+            sitting = Sitting(stage, pilot, words, heard)
+            for step in left:
+                try:
+                    await sitting.do(step)
+                except BaseException:
+                    print("the last steps:", *sitting.done[-12:], sep="\n  ")
+                    raise
+                if sitting.left:
+                    more = True
+                    break
+            sitting.end()
+        stage.engine.forget_scripts()
+        sent += sitting.sent
+        given_out += sitting.given
+    return sent, given_out
+
+
+def check(stage: Stage, sent: list[str], given_out: list[str]) -> None:
+    """The database is whole, and everything is in it."""
+    with sqlite3.connect(stage.database.path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        database.execute("INSERT INTO messages_fts (messages_fts) VALUES ('integrity-check')")
+        lost = """SELECT m.id FROM messages m LEFT JOIN messages p ON p.id = m.parent_id
+            WHERE m.parent_id IS NOT NULL
+            AND (p.id IS NULL OR p.chat_id != m.chat_id OR (m.deleted IS NULL AND p.deleted))"""
+        assert database.execute(lost).fetchall() == []
+        strange = """SELECT c.id FROM chats c LEFT JOIN messages m ON m.id = c.leaf_id
+            WHERE c.leaf_id IS NOT NULL AND (m.id IS NULL OR m.chat_id != c.id OR m.deleted)"""
+        assert database.execute(strange).fetchall() == []
+        rows = database.execute("SELECT role, status, text FROM messages").fetchall()
+    database.close()
+    assert "streaming" not in {status for _, status, _ in rows}
+    questions = "\n".join(text for role, _, text in rows if role == "user")
+    replies = "\n".join(text for role, _, text in rows if role == "assistant")
+    assert [word for word in sent if word not in questions] == []
+    assert [word for word in given_out if word not in replies] == []
