@@ -97,6 +97,7 @@ class Prompt(Vertical):
         self._hint = Hint()
         self._composer = Composer()
         self._put: str | None = None
+        self._offered_for: Fragment | None = None
 
     def compose(self) -> ComposeResult:
         """The composer; the rest is hidden at first, and can wait until the first paint is over."""
@@ -223,7 +224,8 @@ class Prompt(Vertical):
     def _enter(self, event: Composer.Submitted) -> None:
         event.stop()
         chosen, fragment = self._completions.chosen, self._fragment()
-        if chosen is not None and fragment is not None:
+        # a list that hasn't caught up with what was typed since is nobody's choice
+        if chosen is not None and fragment is not None and fragment == self._offered_for:
             self._take(chosen, fragment)
             if not (fragment.kind is Kind.COMMAND and not chosen.path.endswith(" ")):
                 return  # a command that takes no argument is done at once
@@ -304,6 +306,7 @@ class Prompt(Vertical):
         if event.tab and self._extend(fragment, event.candidates):
             return
         completions.offer(event.candidates)
+        self._offered_for = fragment
         self._composer.choosing = bool(event.candidates)
         whole = any(each.path.strip() == fragment.path for each in event.candidates)
         if event.candidates and (event.tab or (fragment.kind is Kind.COMMAND and not whole)):
