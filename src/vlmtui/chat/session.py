@@ -3,15 +3,13 @@
 A turn is an iterator of events. The question is on disk before the engine hears of it, the answer
 is never more than a second ahead of the disk, and whatever ends a turn the words that came are
 kept. This module says what can be done with a conversation, and knows no screen: what it tells, it
-tells in events and errors. Who waits for whom is in `floor`, the model in `loading`, the answer in
-`replies`, the tree of messages in `branches`.
+tells in events and errors. Who waits for whom is in `floor`, the model in `loading`, questions and
+drafts in `questions`, the answer in `replies`, the tree of messages in `branches`.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,10 @@ from vlmtui.chat.images import keep
 from vlmtui.chat.loading import CurrentModel
 from vlmtui.chat.preferences import Preferences
 from vlmtui.chat.prompt import prompt, resumed
+from vlmtui.chat.questions import Questions
 from vlmtui.chat.replies import Replies
-from vlmtui.chat.title import title_of
 from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
-from vlmtui.errors import EmptyPrompt, MessageNotFound, StorageError
+from vlmtui.errors import MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
@@ -84,11 +82,11 @@ class ChatSession:
         self._engine = engine
         self._store = store
         self._images = images
-        self._composing = threading.Lock()
         self._floor = Floor(engine.cancel)
         self._model = CurrentModel(engine, self._floor, load)
         self._replies = Replies(engine, store, self._floor, self._model)
         self._branches = Branches(store, self._replies.live, chat)
+        self._questions = Questions(store, self._branches)
         self._preferences = Preferences(store, self._branches, system, sampling)
 
     # ------------------------------------------------------------------ what there is
@@ -155,12 +153,15 @@ class ChatSession:
 
     def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
         """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""
-        with self._composing:
-            self._store.drafts.save(self.chat.id if self.chat else None, text, images)
+        self._questions.save_draft(text, images)
 
     def draft(self) -> Draft:
         """What was in the composer of this chat and wasn't sent."""
-        return self._store.drafts.find(self.chat.id if self.chat else None)
+        return self._questions.draft()
+
+    def asked_before(self, limit: int = 50, before: int | None = None) -> list[Asked]:
+        """Questions of all chats, the last one first; `before` a message's id, if it is given."""
+        return self._questions.asked_before(limit, before)
 
     # ------------------------------------------------------------------ model and settings
 
@@ -207,10 +208,6 @@ class ChatSession:
             StorageError: It can't be kept; it is in force until vlmtui ends.
         """
         self._preferences.change(system, sampling)
-
-    def asked_before(self, limit: int = 50, before: int | None = None) -> list[Asked]:
-        """Questions of all chats, the last one first; `before` a message's id, if it is given."""
-        return self._store.prompts.latest(limit, before)
 
     # ------------------------------------------------------------------ turns
 
@@ -363,26 +360,9 @@ class ChatSession:
     # ------------------------------------------------------------------ steps of a turn
 
     def _ask(self, task: Task, parent_id: int | None, question: Message) -> Iterator[ChatEvent]:
-        if not question.text.strip() and not question.images:
-            raise EmptyPrompt("There is nothing to send", "Type a question or attach a picture")
-        stored = self._save_question(parent_id, question)
+        stored = self._questions.save(parent_id, question)
         yield UserSaved(stored)
         yield from self._reply(task, stored.id)
-
-    def _save_question(self, parent_id: int | None, message: Message) -> StoredMessage:
-        # A draft that is saved at the same time must not outlive its question: it would lie with
-        # the chats to come, where nothing clears it.
-        with self._composing:
-            drafts_of = self.chat.id if self.chat else None
-            if self.chat is None:
-                self._branches.chat, stored = self._store.start(title_of(message), message)
-            else:
-                stored = self._store.add(self.chat.id, parent_id, message)
-            self._branches.leaf = stored.id
-            # The question is safe; at worst its draft turns up once more.
-            with suppress(StorageError):
-                self._store.drafts.save(drafts_of, "")
-        return stored
 
     def _reply(self, task: Task, question_id: int) -> Iterator[ChatEvent]:
         """Answer a stored question in a new row."""

@@ -1,0 +1,78 @@
+"""Questions on their way to the disk: the draft, what was sent, what was asked before.
+
+Nothing here reaches the engine. A question is a row of its chat before anybody is asked, and no
+draft is left of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+from vlmtui.chat.branches import Branches
+from vlmtui.chat.title import title_of
+from vlmtui.errors import EmptyPrompt, StorageError
+from vlmtui.messages import ImagePart, Message
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.prompts import Asked
+from vlmtui.storage.records import Draft, StoredMessage
+
+
+class Questions:
+    """What a person writes into the open chat.
+
+    May be used from several threads. Every method raises `StorageError` when it can't read or
+    write.
+    """
+
+    def __init__(self, store: ChatStore, branches: Branches) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            store: Holds them.
+            branches: Knows which chat is open; a question is the new end of the branch shown.
+        """
+        self._store = store
+        self._branches = branches
+        self._writing = threading.Lock()
+
+    def save_draft(self, text: str, images: Sequence[ImagePart]) -> None:
+        """Keep what is in the composer of the open chat; empty: forget it."""
+        with self._writing:
+            self._store.drafts.save(self._chat_id, text, images)
+
+    def draft(self) -> Draft:
+        """What was in the composer of the open chat and wasn't sent."""
+        return self._store.drafts.find(self._chat_id)
+
+    def asked_before(self, limit: int, before: int | None) -> list[Asked]:
+        """Questions of all chats, the last one first; see `storage.prompts`."""
+        return self._store.prompts.latest(limit, before)
+
+    def save(self, parent_id: int | None, question: Message) -> StoredMessage:
+        """Put a question behind a message; without an open chat, begin one with it.
+
+        Raises:
+            EmptyPrompt: Neither text nor picture.
+            StorageError: It isn't saved; its draft still is.
+        """
+        if not question.text.strip() and not question.images:
+            raise EmptyPrompt("There is nothing to send", "Type a question or attach a picture")
+        # A draft that is saved at the same time must not outlive its question: it would lie with
+        # the chats to come, where nothing clears it.
+        with self._writing:
+            drafts_of = self._chat_id
+            if self._branches.chat is None:
+                self._branches.chat, stored = self._store.start(title_of(question), question)
+            else:
+                stored = self._store.add(self._branches.chat.id, parent_id, question)
+            self._branches.leaf = stored.id
+            # The question is safe; at worst its draft turns up once more.
+            with suppress(StorageError):
+                self._store.drafts.save(drafts_of, "")
+        return stored
+
+    @property
+    def _chat_id(self) -> int | None:
+        return self._branches.chat.id if self._branches.chat else None
