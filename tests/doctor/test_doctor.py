@@ -7,12 +7,14 @@ import sys
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.hardware.boards import BOARDS, Board
 from tests.models import headers
 from tests.models.shelves import HuggingFace, put
+from tests.processes import unprivileged
 from tests.terminals import Terminal
 from vlmtui import doctor, paths
 from vlmtui.cli import run
@@ -28,6 +30,7 @@ from vlmtui.doctor import (
     terminal,
 )
 from vlmtui.doctor.finding import Finding
+from vlmtui.errors import InputError
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
 
 
@@ -296,15 +299,23 @@ def test_the_bundle_has_findings_logs_and_settings_but_no_chats_and_no_secrets(
         "loading\nAuthorization: Bearer abcdef0123456789\nHF_TOKEN=hf_abcdefghijklmnop\n"
         "fetching https://me:secret@example.org/model\n"
     )
-    (home / "config" / "config.toml").write_text('api_key = "sk-1234567890abcdef"\n')
+    (home / "config" / "config.toml").write_text(
+        'api_key = "sk-1234567890abcdef"\nmax_tokens = 512\nsystem = """You know\nabout Anna."""\n'
+        "[presets.mine]\nsystem = 'Speak of Berta'\nabout = \"for Clara\"\n"
+    )
+    (home / "state" / "vlmtui.log").write_text(
+        "InputError: '/home/x/Anna at home.jpg' is too large\n"
+    )
     target = tmp_path / "report.zip"
     assert run(["doctor", "--bundle", str(target)]) in (0, 1)
     with zipfile.ZipFile(target) as bundled:
         names = set(bundled.namelist())
         content = "\n".join(bundled.read(name).decode() for name in names)
-    assert names == {"doctor.txt", "doctor.json", "engine-17.log", "config.toml"}
+    assert names == {"doctor.txt", "doctor.json", "engine-17.log", "config.toml", "vlmtui.log"}
     assert "loading" in content
-    for secret in ("abcdef0123456789", "hf_abc", "me:secret", "sk-123", "what the user said"):
+    assert "max_tokens = 512" in content
+    secrets = ("abcdef0123456789", "hf_abc", "me:secret", "sk-123", "what the user said")
+    for secret in (*secrets, "Anna", "Berta", "Clara"):
         assert secret not in content
 
 
@@ -316,11 +327,26 @@ def test_a_bundle_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert target.read_text() == "mine"
 
 
-def test_names_of_user_and_machine_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "_user", lambda: "somebody")
-    monkeypatch.setattr(bundle.socket, "gethostname", lambda: "jetson-lab")
-    cleaned = bundle.without_secrets("somebody@jetson-lab:/srv/somebody/x")
-    assert cleaned == "(user)@(host):/srv/(user)/x"
+@pytest.mark.parametrize("place", ["file/x.zip", "nowhere/x.zip", "secret/x.zip"])
+def test_a_bundle_that_cant_be_written_is_told_in_a_sentence(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with TemporaryDirectory(dir="/tmp") as directory:  # TMPDIR may be closed to others as a whole
+        base = Path(directory)
+        base.chmod(0o755)
+        (base / "file").touch()
+        (base / "secret").mkdir(mode=0)
+        with unprivileged(), pytest.raises(InputError, match="can't be written"):
+            bundle.write_bundle([], base / place)
+
+
+def test_the_json_of_a_bundle_is_json_whatever_is_taken_out_of_it(tmp_path: Path) -> None:
+    tricky = Finding("a", "b", "fail", 'token: "a \\" b", {"password": "x\\"y"} /p/"my cat.jpg"')
+    written = bundle.write_bundle([tricky], tmp_path / "x.zip")
+    with zipfile.ZipFile(written) as bundled:
+        told = json.loads(bundled.read("doctor.json"))
+    assert told["findings"][0]["name"] == "b"
+    assert "cat" not in told["findings"][0]["value"]
 
 
 def test_a_measured_bandwidth_is_kept_for_this_machine(

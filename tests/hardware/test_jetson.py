@@ -113,7 +113,11 @@ def test_a_xavier_nx_at_rest_has_a_load_of_zero(tmp_path: Path) -> None:
     assert figures["gpu_clock_hz"] == 114_750_000
     assert figures["power_w"] == pytest.approx(5.048 * 0.584)
     assert ("GPU", 32.5) in figures["temperatures"]
-    assert ("PMIC-Die", 50.0) in figures["temperatures"]
+
+
+def test_the_limit_of_the_power_chip_is_not_taken_for_a_temperature(tmp_path: Path) -> None:
+    names = [name for name, _ in read(xavier_nx(tmp_path))["temperatures"]]
+    assert names == ["CPU", "GPU", "AUX", "AO", "thermal-fan-est"]
 
 
 def test_a_thor_has_clock_and_power_but_neither_load_nor_gpu_memory(tmp_path: Path) -> None:

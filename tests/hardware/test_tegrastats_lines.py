@@ -41,7 +41,84 @@ THOR = (
     "soc012@37.468C gpu@38.875C soc345@37.406C VDD_GPU 1962mW/1962mW VDD_CPU_SOC_MSS 5887mW/5887mW "
     "VIN_SYS_5V0 5635mW/5635mW VIN 19780mW/19780mW"
 )
-LINES = (ORIN_BUSY, ORIN_USER, TX2, THOR)
+# The same of older and other boards (DataDog/datadog-agent, Apache-2.0, and lines in public issues).
+NANO = (
+    "RAM 613/3964MB (lfb 634x4MB) SWAP 0/1982MB (cached 0MB) CPU [2%@102,1%@102,0%@102,0%@102] "
+    "EMC_FREQ 0% GR3D_FREQ 0% PLL@39C CPU@40.5C PMIC@100C GPU@41C AO@46C thermal@41C "
+    "POM_5V_IN 900/943 POM_5V_GPU 0/0 POM_5V_CPU 123/123"
+)
+TX1 = (
+    "RAM 1179/3983MB (lfb 120x4MB) IRAM 0/252kB(lfb 252kB) CPU [1%@102,4%@102,0%@102,0%@102] "
+    "EMC_FREQ 7%@408 GR3D_FREQ 0%@76 APE 25 AO@42.5C CPU@37.5C GPU@39C PLL@37C Tdiode@42.75C "
+    "PMIC@100C Tboard@42C thermal@38.5C VDD_IN 2532/2698 VDD_CPU 76/178 VDD_GPU 19/19"
+)
+TX1_JETPACK_3 = (
+    "RAM 3607/3983MB (lfb 47x4MB) SWAP 873/8192MB (cached 281MB) cpu [17%,11%,65%,0%]@1734 "
+    "EMC 1%@1600 APE 25 GR3D 39%@76"
+)
+TX2_CORES_OFF = (
+    "RAM 1345/7829MB (lfb 1290x4MB) SWAP 0/512MB (cached 0MB) CPU [2%@345,off,off,off,off,off] "
+    "EMC_FREQ 13%@40 GR3D_FREQ 0%@114 APE 150 BCPU@35C MCPU@35C GPU@41C PLL@35C AO@35.5C Tboard@35C "
+    "Tdiode@36C PMIC@100C thermal@35.5C VDD_IN 2003/2658 VDD_CPU 320/518 VDD_GPU 400/735 "
+    "VDD_SOC 400/415 VDD_WIFI 0/0 VDD_DDR 240/348"
+)
+XAVIER_NX = (
+    "RAM 2690/6854MB (lfb 6x1MB) SWAP 479/3427MB (cached 3MB) "
+    "CPU [3%@1904,7%@1906,1%@1905,0%@1907,off,off] EMC_FREQ 0%@1600 GR3D_FREQ 0%@[510] VIC_FREQ 601 "
+    "APE 150 AUX@39C CPU@39.5C AO@37.5C GPU@37.5C PMIC@50C VDD_IN 5079mW/5079mW "
+    "VDD_CPU_GPU_CV 696mW/696mW VDD_SOC 1104mW/1104mW"
+)
+AGX_XAVIER = (
+    "RAM 10881/31919MB (lfb 4230x4MB) SWAP 0/15959MB (cached 0MB) CPU [17%@1190,17%@1190,18%@1190,"
+    "25%@1190,17%@1336,15%@1340,23%@1543,15%@1574] EMC_FREQ 55%@2133 GR3D_FREQ 95%@1377 APE 150 "
+    "MTS fg 0% bg 10% AO@48C GPU@54.5C Tdiode@53.25C PMIC@100C AUX@46C CPU@49C thermal@49.45C "
+    "Tboard@47C GPU 18401/18525 CPU 2301/2330 SOC 4602/4602 CV 0/0 VDDRQ 2914/2911 SYS5V 4632/4620"
+)
+AGX_ORIN_JETPACK_5 = (
+    "10-16-2023 10:59:22 RAM 1205/30623MB (lfb 6429x4MB) SWAP 0/15311MB (cached 0MB) CPU [0%@729,"
+    "0%@729,1%@729,0%@729,0%@729,0%@730,0%@730,0%@729,0%@729,0%@729,0%@729,0%@729] EMC_FREQ 0%@204 "
+    "GR3D_FREQ 0%@114 GR3D2_FREQ 0%@114 NVJPG1 729 VIC_FREQ 729 APE 233 CV0@-256C CPU@43.5C "
+    "Tdiode@32.5C SOC2@40.062C SOC0@40.5C CV1@-256C GPU@38.156C SOC1@39.125C CV2@-256C "
+    "VDD_GPU_SOC 4788mW/4788mW VDD_CPU_CV 798mW/798mW VIN_SYS_5V0 3842mW/3842mW NC 0mW/0mW "
+    "VDDQ_VDD2_1V8AO 707mW/707mW NC 0mW/0mW"
+)
+AGX_ORIN_JETPACK_6 = (
+    "03-17-2024 18:54:10 RAM 10239/62841MB (lfb 442x4MB) SWAP 1/31421MB (cached 0MB) CPU [0%@1728,"
+    "0%@1728,0%@1728,0%@1728,0%@1420,0%@1420,0%@1420,0%@1420,off,off,off,off] GR3D_FREQ 0% "
+    "cpu@37.5C tboard@27C soc2@34.562C tdiode@27.5C soc0@34.531C tj@37.5C soc1@33.656C "
+    "VDD_GPU_SOC 1592mW/1592mW VDD_CPU_CV -398mW/-398mW VIN_SYS_5V0 2624mW/2624mW "
+    "VDDQ_VDD2_1V8AO 403mW/403mW"
+)
+ORIN_NX_POWERED_DOWN = (
+    "01-24-2024 09:17:09 RAM 3503/7337MB (lfb 7x1MB) SWAP 430/3668MB (cached 1MB) "
+    "CPU [11%@729,13%@729,9%@729,18%@729,off,off] EMC_FREQ 0%@2133 GR3D_FREQ 0%@305 GR3D2_FREQ 0%@0 "
+    "VIC_FREQ 115 APE 174 CV0@42.718C CPU@44.093C SOC2@42.625C SOC0@43.281C CV1@42.25C GPU@41.343C "
+    "tj@46.968C SOC1@46.968C CV2@42.875C VDD_IN 4915mW/4915mW VDD_CPU_GPU_CV 449mW/449mW "
+    "VDD_SOC 1431mW/1431mW"
+)
+THOR_JETPACK_7_2 = (
+    "08-08-2026 21:00:39 RAM 8353/125749MB (lfb 31x4MB) CPU [90%@2601,75%@2601,off,7%@2601] "
+    "EMC_FREQ 34%@4266 GR3D_FREQ 87%@[1574,1574,1574] NVENC0_FREQ @1691 VIC off "
+    "cpu@58.25C/61.75C tj@66.625C/66.625C gpu@56.937C/66.625C soc012@55.375C/58.781C "
+    "soc345@55.812C/60.031C VDD_GPU 37939mW/8660mW/37939mW VDD_CPU_SOC_MSS 30059mW/12281mW/30059mW "
+    "VIN_SYS_5V0 15486mW/7424mW/15486mW VIN 124486mW/36487mW/124486mW"
+)
+LINES = (
+    ORIN_BUSY,
+    ORIN_USER,
+    TX2,
+    THOR,
+    NANO,
+    TX1,
+    TX1_JETPACK_3,
+    TX2_CORES_OFF,
+    XAVIER_NX,
+    AGX_XAVIER,
+    AGX_ORIN_JETPACK_5,
+    AGX_ORIN_JETPACK_6,
+    ORIN_NX_POWERED_DOWN,
+    THOR_JETPACK_7_2,
+)
 
 
 def rail(name: str, now: float, average: float | None = None) -> RailPower:
@@ -121,7 +198,6 @@ def test_a_tx2() -> None:
         temperatures=(
             ("PLL", 42.5),
             ("MCPU", 42.5),
-            ("PMIC", 50.0),
             ("Tboard", 38.0),
             ("GPU", 39.5),
             ("BCPU", 42.5),
@@ -170,6 +246,42 @@ def test_a_thor_has_three_clocks_and_no_load() -> None:
     assert figures["power_w"] == 19.78
 
 
+@pytest.mark.parametrize(
+    ("line", "cores", "gpu_load", "gpu_mhz", "gpu_c", "total_w", "rails"),
+    [
+        (NANO, 4, 0.0, (), 41.0, 0.9, 3),
+        (TX1, 4, 0.0, (76,), 39.0, 2.532, 3),
+        (TX1_JETPACK_3, 4, 0.39, (76,), None, None, 0),
+        (TX2_CORES_OFF, 6, 0.0, (114,), 41.0, 2.003, 6),
+        (XAVIER_NX, 6, 0.0, (510,), 37.5, 5.079, 3),
+        (AGX_XAVIER, 8, 0.95, (1377,), 54.5, 32.85, 6),
+        (AGX_ORIN_JETPACK_5, 12, 0.0, (114, 114), 38.156, 9.428, 4),
+        (AGX_ORIN_JETPACK_6, 12, 0.0, (), None, 3.818, 4),
+        (ORIN_NX_POWERED_DOWN, 6, 0.0, (305, 0), 41.343, 4.915, 3),
+        (THOR_JETPACK_7_2, 4, 0.87, (1574, 1574, 1574), 56.937, 124.486, 4),
+    ],
+)
+def test_boards_from_jetpack_3_to_7(
+    line: str,
+    cores: int,
+    gpu_load: float,
+    gpu_mhz: tuple[int, ...],
+    gpu_c: float | None,
+    total_w: float | None,
+    rails: int,
+) -> None:
+    reading = parse(line)
+    assert len(reading.core_loads) == len(reading.core_clocks_hz) == cores
+    assert reading.core_loads.count(None) == line.count(",off")
+    assert reading.gpu_load == gpu_load
+    assert reading.gpu_clocks_hz == tuple(clock * MHZ for clock in gpu_mhz)
+    by_name = {sensor.name.lower(): sensor.celsius for sensor in reading.temperatures}
+    assert by_name.get("gpu") == gpu_c
+    assert len(reading.rails) == rails
+    assert reading.figures().get("power_w") == pytest.approx(total_w)
+    assert reading.ram_total_bytes == int(line.split("/")[1].split("MB")[0]) * MIB
+
+
 # --------------------------------------------------------------------------- variants, by field
 
 
@@ -182,6 +294,9 @@ def test_a_thor_has_three_clocks_and_no_load() -> None:
         ("GR3D_FREQ 0%@[0,305]", 0.0, (0, 305)),
         ("GR3D_FREQ @[314,314,314]", None, (314, 314, 314)),
         ("GR3D_FREQ @314", None, (314,)),
+        ("GR3D_FREQ 20%@[300,off,600]", 0.2, (300, 600)),
+        ("GR3D_FREQ @[300, off,,N/A,600]", None, (300, 600)),
+        ("GR3D_FREQ 9%@off", 0.09, ()),
         ("GR3D 7%@998", 0.07, (998,)),
         ("GR3D_FREQ 12%@600 GR3D2_FREQ 40%@700", 0.4, (600, 700)),
         ("GR3D 12%@600 GR3D2 4%@700", 0.12, (600, 700)),
@@ -230,6 +345,7 @@ def test_the_cores(
         ("cpu@50.1C/97.5", (("cpu", 50.1),)),
         ("CPU-therm@33.5C gpu-thermal@34C", (("CPU", 33.5), ("gpu", 34.0))),
         ("cv0@-256C cv1@-256.000C", ()),
+        ("PMIC@100C PMIC-Die@50C pmic@50C PMICX@41C", (("PMICX", 41.0),)),
         ("cpu@729 NVENC0_FREQ @314 cpu@C x@5CC @50C", ()),
         ("cpu@50.1.2C", ()),
     ],

@@ -259,7 +259,7 @@ def _temperatures(zones: tuple[tuple[str, Path], ...]) -> tuple[Temperature, ...
     return tuple(
         Temperature(name, value / 1000)
         for name, value in read
-        if value is not None and plausible(value / 1000)
+        if value is not None and plausible(name, value / 1000)
     )
 
 

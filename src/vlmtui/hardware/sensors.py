@@ -16,6 +16,10 @@ UNCONNECTED = "NC"
 _PLAUSIBLE_C = (-60.0, 200.0)
 """A sensor that is switched off says -256."""
 
+_THRESHOLD = re.compile(r"PMIC\b", re.IGNORECASE)
+"""The power chip only tells whether it is above a limit, and its sensor always says 50 or 100: as a
+temperature it would be the hottest of the board for ever."""
+
 _SUFFIX = re.compile(r"[-_]therm(al)?$", re.IGNORECASE)
 
 # Boards measure some rails that feed others, so adding up all of them would count twice.
@@ -37,10 +41,10 @@ def total_watts(rails: Iterable[Rail]) -> float | None:
     return None
 
 
-def plausible(celsius: float) -> bool:
-    """Whether silicon can have this temperature."""
+def plausible(sensor: str, celsius: float) -> bool:
+    """Whether this is a temperature: silicon can have it, and the sensor measures one."""
     low, high = _PLAUSIBLE_C
-    return low <= celsius <= high
+    return low <= celsius <= high and not _THRESHOLD.match(sensor)
 
 
 def place(sensor: str) -> str:

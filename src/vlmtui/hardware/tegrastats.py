@@ -109,8 +109,9 @@ _CPU = re.compile(_START + r"CPU\s+\[([^\[\]]{1,4000})\](?:@([0-9]{1,6}))?", re.
 _CORE = re.compile(_PERCENT + r"(?:@([0-9]{1,6}))?")
 _EMC = re.compile(_START + rf"EMC(?:_FREQ)?\s+(?:{_PERCENT})?(?:@([0-9]{{1,6}}))?")
 _GPU = re.compile(
-    _START + rf"GR3D[0-9]?(?:_FREQ)?\s+(?:{_PERCENT})?(?:@(\[[0-9,\s]{{1,400}}\]|[0-9]{{1,6}}))?"
+    _START + rf"GR3D[0-9]?(?:_FREQ)?\s+(?:{_PERCENT})?(?:@(\[[^\[\]]{{1,400}}\]|[0-9]{{1,6}}))?"
 )
+_CLOCK = re.compile(r"[0-9]{1,6}")
 _DEGREES = r"(-?[0-9]{1,4}(?:\.[0-9]{1,6})?)"
 _TEMPERATURE = re.compile(
     _START + rf"([A-Z][\w.-]{{0,40}})@{_DEGREES}(?:C(?:/{_DEGREES}C?)?|/{_DEGREES}C)(?![\w.])",
@@ -179,14 +180,14 @@ def _gpus(line: str) -> tuple[float | None, tuple[int, ...]]:
     for found in _GPU.finditer(line):
         if (load := _share(found[1])) is not None:
             loads.append(load)
-        each = re.findall(r"[0-9]+", found[2] or "")
-        clocks += [int(clock) * 1_000_000 for clock in each if len(clock) <= 6]
+        each = (found[2] or "").strip("[]").split(",")  # "off" for a part that is switched off
+        clocks += [int(clock) * 1_000_000 for clock in each if _CLOCK.fullmatch(clock.strip())]
     return max(loads, default=None), tuple(clocks)
 
 
 def _temperatures(line: str) -> tuple[Temperature, ...]:
     found = ((place(each[1]), float(each[2])) for each in _TEMPERATURE.finditer(line))
-    return tuple(Temperature(name, celsius) for name, celsius in found if plausible(celsius))
+    return tuple(Temperature(*each) for each in found if plausible(*each))
 
 
 def _rails(line: str) -> tuple[RailPower, ...]:
