@@ -63,42 +63,6 @@ def test_the_demo_models_entry_is_true() -> None:
     assert (entry.parameters, entry.context) == (model.parameters, model.context)
 
 
-@pytest.mark.parametrize(
-    ("files", "model", "mmproj"),
-    [
-        (
-            ["Qwen2.5-VL-7B-Instruct-Q4_K_M.gguf", "mmproj-Qwen2.5-VL-7B-Instruct-Q8_0.gguf"],
-            ["Qwen2.5-VL-7B-Instruct-Q4_K_M.gguf"],
-            ["mmproj-Qwen2.5-VL-7B-Instruct-Q8_0.gguf"],
-        ),
-        (
-            ["x-Q4_K_M.gguf", "mmproj-x-Q4_K_M.gguf", "mmproj-x-F16.gguf", "README.md"],
-            ["x-Q4_K_M.gguf"],
-            ["mmproj-x-F16.gguf"],
-        ),
-        (
-            ["Q4/x-Q4_K_M-00001-of-00002.gguf", "Q4/x-Q4_K_M-00002-of-00002.gguf"],
-            ["Q4/x-Q4_K_M-00001-of-00002.gguf", "Q4/x-Q4_K_M-00002-of-00002.gguf"],
-            [],
-        ),
-        (["x-Q8_0.gguf"], [], []),
-    ],
-)
-def test_patterns_choose_among_the_files_that_are_there(
-    files: list[str], model: list[str], mmproj: list[str]
-) -> None:
-    entry = catalog.load().find("Qwen2.5-VL-7B")
-    assert entry is not None
-    assert entry.model_files(files) == model
-    assert entry.mmproj_files(files) == mmproj
-
-
-def test_the_first_pattern_that_fits_anything_counts() -> None:
-    patterns = ["*Q4_K_M*.gguf", "*Q8_0*.gguf"]
-    assert catalog.matching(["a-q8_0.gguf", "a-q4_k_m.gguf"], patterns) == ["a-q4_k_m.gguf"]
-    assert catalog.matching(["a-q8_0.gguf"], patterns) == ["a-q8_0.gguf"]
-
-
 def write(text: str) -> Path:
     return put(paths.config_dir() / "models.toml", text.encode())
 

@@ -1,13 +1,12 @@
 """The catalogue: models that are known to work, where they can be had and what they need.
 
 What ships is `catalog.toml`; `models.toml` in the configuration directory adds entries, or other
-values for those that ship. Patterns choose among the files that a repository really has. This
-module fetches nothing.
+values for those that ship. Its patterns are held against the files that a repository really has by
+`download.choice`; this module fetches nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -114,14 +113,6 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         tower = self.mmproj_size or (_USUAL_TOWER if self.mmproj else 0)
         return self.model_bytes + tower
 
-    def model_files(self, names: Iterable[str]) -> list[str]:
-        """The files of a repository that may be its language model; see `matching`."""
-        return matching(names, self.model)
-
-    def mmproj_files(self, names: Iterable[str]) -> list[str]:
-        """The files of a repository that may be its vision tower; see `matching`."""
-        return matching(names, self.mmproj)
-
     def need(self, ctx: int = DEFAULT_CTX, kv_type: str = "f16") -> Need:
         """Memory it takes, roughly: nobody has looked into the file.
 
@@ -161,7 +152,7 @@ class Catalog(msgspec.Struct, frozen=True):
         """The entry whose language model a file of a repository is."""
         for entry in self.entries:
             if (entry.repository or "").lower() == repository.lower() and any(
-                _matches(file, pattern) for pattern in entry.model
+                fits(file, pattern) for pattern in entry.model
             ):
                 return entry
         return None
@@ -193,28 +184,17 @@ def load(user_file: Path | None = None) -> Catalog:
         return Catalog(_entries(tables, file), error)
 
 
-def matching(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    """The names that the first pattern that fits any of them fits.
+def fits(name: str, pattern: str) -> bool:
+    """Whether a pattern means a file of a repository, or all parts of a split one.
 
-    Directories before a name don't count, nor do small or large letters. More than one name means
-    that somebody has to choose, unless they are parts of one split model.
+    Directories before the name don't count, nor do small or large letters. A pattern that names no
+    tower (mmproj) doesn't mean one: the model's own often has the same name.
     """
-    every = list(names)
-    for pattern in patterns:
-        if found := [name for name in every if _matches(name, pattern)]:
-            return found
-    return []
-
-
-def _matches(name: str, pattern: str) -> bool:
-    base = name.rpartition("/")[2].lower()
-    # a pattern for the model must not catch the tower of the same name
-    if "mmproj" in base and "mmproj" not in pattern.lower():
+    file, wanted = name.rpartition("/")[2].lower(), pattern.lower()
+    if "mmproj" in file and "mmproj" not in wanted:
         return False
-    stem, split = base, pattern.lower()
-    if fnmatchcase(stem, split):
-        return True
-    return fnmatchcase(stem, split.replace(".gguf", "-?????-of-?????.gguf"))
+    parts = wanted.replace(".gguf", "-?????-of-?????.gguf")
+    return fnmatchcase(file, wanted) or fnmatchcase(file, parts)
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -88,27 +88,29 @@ def _one(
     )
 
 
-def matching(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    """As `catalog.matching`; a pattern with a directory in it means the whole name."""
-    every = list(names)
+def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The names that the first pattern that fits any of them fits.
+
+    A pattern with a directory in it means the whole name, any other goes by `catalog.fits`, or
+    means towers where there is nothing else. More than one name means that somebody has to choose,
+    unless they are the parts of one split model.
+    """
     for pattern in patterns:
-        if pattern in every:
-            return _with_parts(pattern, every)
-        if "/" in pattern:
-            wanted = pattern.lower()
-            found = [name for name in every if fnmatchcase(name.lower(), wanted)]
-        else:
-            # that of the catalogue leaves towers out, where a pattern doesn't name one
-            found = catalog.matching(every, [pattern]) or _only_towers(every, pattern)
-        if found:
+        if found := _fitting(pattern, names):
             return found
     return []
 
 
-def _only_towers(names: Sequence[str], pattern: str) -> list[str]:
-    if not all(_is_tower(name) for name in names):
-        return []
-    return [name for name in names if fnmatchcase(name.rpartition("/")[2].lower(), pattern.lower())]
+def _fitting(pattern: str, names: Sequence[str]) -> list[str]:
+    if pattern in names:
+        return _with_parts(pattern, names)
+    wanted = pattern.lower()
+    if "/" in pattern:
+        return [name for name in names if fnmatchcase(name.lower(), wanted)]
+    found = [name for name in names if catalog.fits(name, pattern)]
+    if not found and all(_is_tower(name) for name in names):
+        return [name for name in names if fnmatchcase(_file(name), wanted)]
+    return found
 
 
 def _with_parts(name: str, names: Sequence[str]) -> list[str]:
@@ -146,7 +148,11 @@ def _is_gguf(name: str) -> bool:
 
 
 def _is_tower(name: str) -> bool:
-    return "mmproj" in name.rpartition("/")[2].lower()
+    return "mmproj" in _file(name)
+
+
+def _file(name: str) -> str:
+    return name.rpartition("/")[2].lower()
 
 
 def _listed(names: Sequence[str]) -> str:
