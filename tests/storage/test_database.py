@@ -275,6 +275,26 @@ def test_several_processes_can_make_the_database_at_the_same_time(path: Path) ->
             assert each.read() == "opened"
 
 
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_database_that_another_instance_makes_between_two_looks_at_it_is_ours(
+    path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    look = module._number
+    left = looks
+
+    def meanwhile(connection: sqlite3.Connection, query: str) -> int:
+        nonlocal left
+        found = look(connection, query)
+        left -= 1
+        if left == 0:
+            Database(path).close()
+        return found
+
+    monkeypatch.setattr(module, "_number", meanwhile)
+    with closing(Database(path)) as database:
+        insert(database, "kept")
+
+
 # ---------------------------------------------------------------------- trouble while running
 
 

@@ -156,8 +156,9 @@ class Database:
 
     def _check_version(self) -> None:
         # Nothing may be written before these checks: the file might be someone else's.
-        owner = _number(self._writer, "PRAGMA application_id")
+        # In this order: another instance may make it between the two, tables and mark at once.
         tables = _number(self._writer, "SELECT count(*) FROM sqlite_master")
+        owner = _number(self._writer, "PRAGMA application_id")
         if owner != APPLICATION_ID and tables:
             raise StorageError(
                 f"{self.path} is a database of another program",
