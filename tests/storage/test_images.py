@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import child
+from tests.storage.pictures import keep
 from vlmtui.errors import StorageError
 from vlmtui.storage.images import ImageStore
 
@@ -40,7 +41,7 @@ def test_equal_pictures_are_kept_once(images: ImageStore, tmp_path: Path) -> Non
     one = images.add(write(tmp_path / "one.png"))
     inode = one.path.stat().st_ino
     assert images.add(write(tmp_path / "two.png")) == one
-    assert images.add_bytes(b"picture", ".png") == one
+    assert keep(images, b"picture") == one
     assert files(tmp_path) == [one.path]
     assert one.path.stat().st_ino == inode
 
@@ -62,7 +63,7 @@ def test_a_damaged_copy_is_replaced(images: ImageStore, tmp_path: Path, damage: 
 
 @pytest.mark.parametrize("name", ["a", "a.", "a.p/../../x", "a.p\udce9g", "a.longer", "a. g"])
 def test_a_strange_ending_is_left_out(images: ImageStore, name: str) -> None:
-    stored = images.add_bytes(b"picture", Path(name).suffix)
+    stored = keep(images, b"picture", Path(name).suffix)
     assert stored.path.name == stored.sha256
 
 
@@ -75,17 +76,17 @@ def test_a_file_that_cannot_be_read_is_an_error(images: ImageStore, tmp_path: Pa
 def test_a_store_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "store")
     with pytest.raises(StorageError, match="can't be kept") as caught:
-        ImageStore(tmp_path / "store").add_bytes(b"picture", ".png")
+        keep(ImageStore(tmp_path / "store"), b"picture")
     assert "VLMTUI_HOME" in caught.value.hint
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_rubbish(tiny_disk: Path) -> None:
     images = ImageStore(tiny_disk / "store")
     with pytest.raises(StorageError, match="no space left") as caught:
-        images.add_bytes(b"x" * 2_000_000, ".png")
+        keep(images, b"x" * 2_000_000)
     assert "Free some space" in caught.value.hint
     assert not [each for each in tiny_disk.rglob("*") if each.is_file()]
-    assert images.add_bytes(b"small", ".png").path.read_bytes() == b"small"
+    assert keep(images, b"small").path.read_bytes() == b"small"
 
 
 HALF = """
@@ -108,6 +109,6 @@ def test_a_process_killed_while_it_copies_leaves_no_half_picture(
         process.tell("go on")
         process.read()
         process.kill()
-    stored = images.add_bytes(b"half", ".png")
+    stored = keep(images, b"half")
     assert stored.path.read_bytes() == b"half"
     assert list((tmp_path / "store").glob("*/*")) == [stored.path]

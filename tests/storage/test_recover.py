@@ -11,6 +11,7 @@ import pytest
 
 from tests.disks import fill
 from tests.processes import child
+from tests.storage.pictures import keep
 from vlmtui.errors import StorageError
 from vlmtui.messages import ImagePart, assistant, user
 from vlmtui.storage.chats import ChatStore
@@ -31,7 +32,7 @@ def full(path: Path, images: ImageStore) -> Path:
     """A database of many chats, each with a picture."""
     with closing(ChatStore(Database(path))) as store:
         for number in range(CHATS):
-            stored = images.add_bytes(f"picture {number}".encode(), ".png")
+            stored = keep(images, f"picture {number}".encode())
             picture = ImagePart(str(stored.path), stored.sha256, f"{number}.png", 640, 480)
             asked = user(f"question {number} " * 20, (picture,))
             chat, question = store.start(f"title {number}", asked)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import child
+from tests.storage.pictures import keep
 from vlmtui.messages import ImagePart, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -35,7 +36,7 @@ def other(path: Path, store: ChatStore) -> Iterator[ChatStore]:
 
 def added(images: ImageStore, content: bytes) -> ImagePart:
     """A picture that was added long ago."""
-    stored = images.add_bytes(content, ".png")
+    stored = keep(images, content)
     old = time.time() - LONG
     os.utime(stored.path, (old, old))
     return ImagePart(str(stored.path), stored.sha256, "a.png", 1, 1)
@@ -108,7 +109,7 @@ def test_a_picture_that_was_just_attached_again_stays(store: ChatStore, images: 
     picture = added(images, b"picture")
     store.drafts.save(None, "", [picture])
     store.drafts.save(None, "")
-    images.add_bytes(b"picture", ".png")  # by another instance, that has not said what for
+    keep(images, b"picture")  # by another instance, that has not said what for
     assert store.trash.sweep(images) == 0
     assert Path(picture.path).exists()
 

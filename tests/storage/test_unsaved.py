@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.disks import fill
+from tests.storage.pictures import keep
 from vlmtui.errors import StorageError
 from vlmtui.messages import ImagePart, assistant, user
 from vlmtui.storage import unsaved
@@ -29,7 +30,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_chat_with_pictures_is_held_and_then_gone(temporary: Path) -> None:
     with closing(Unsaved(REASON)) as held:
-        kept = held.images.add_bytes(b"picture", ".png")
+        kept = keep(held.images, b"picture")
         image = ImagePart(str(kept.path), kept.sha256, "a.png", 1, 1)
         chat, question = held.store.start("t", user("q", (image,)))
         held.store.add(chat.id, question.id, assistant(""), "demo", "streaming")
@@ -70,7 +71,7 @@ def test_where_the_temporary_directory_is_full_too_another_place_is_found(
     monkeypatch.setattr(unsaved, "_IN_MEMORY", str(memory))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with closing(Unsaved(REASON)) as held:
-        assert held.images.add_bytes(b"x", ".png").path.is_relative_to(memory)
+        assert keep(held.images, b"x").path.is_relative_to(memory)
     assert list(memory.iterdir()) == []
 
 

@@ -65,16 +65,6 @@ class ImageStore:
         with file:
             return self._keep(file, source.suffix if suffix is None else suffix)
 
-    def add_bytes(self, data: bytes, suffix: str) -> StoredImage:
-        """Put bytes into the store, unless they are there already.
-
-        Raises:
-            StorageError: The store can't be written.
-        """
-        import io
-
-        return self._keep(io.BytesIO(data), suffix)
-
     def find(self, sha256: str) -> Path | None:
         """The file with these bytes, if it is there; its content is not looked at."""
         place = self.place(sha256)
