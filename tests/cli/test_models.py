@@ -16,8 +16,10 @@ from tests.models import headers
 from tests.models.shelves import HuggingFace, Ollama, put
 from vlmtui import demo, paths
 from vlmtui.cli.models_change import write_default
+from vlmtui.cli.models_list import list_models
 from vlmtui.errors import SettingsError
 from vlmtui.models import pulled
+from vlmtui.models.fit import Machine
 from vlmtui.models.stores import hugging_face_cache
 
 MODEL, TOWER = headers.model(), headers.tower()
@@ -42,7 +44,7 @@ def test_the_list_has_what_is_here_and_what_can_be_had(run: Run) -> None:
     assert "cut off" in here
     assert "llava-1.5-7b" in away
     assert "non-commercial" in away
-    assert "vila1.5-3b" in away.split("to be converted first")[1]
+    assert "vila1.5-3b" in away.split("can't run these yet")[1]
     assert "\x1b" not in ended.out
     assert "qwen2.5-vl-7b" not in run("models", "--here").out
 
@@ -275,3 +277,32 @@ def test_a_settings_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
     write_default(link, "new")
     assert link.is_symlink()
     assert real.read_text() == 'model = "new"\nctx = 1\n'
+
+
+def test_the_list_says_what_gives_way_for_a_model_to_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Machine(6_550_000_000, 8_000_000_000)
+    monkeypatch.setattr("vlmtui.chat.choice.this_machine", lambda: board)
+    assert list_models(here=False, as_json=True) == 0
+    told = {model["name"]: model for model in json.loads(capsys.readouterr().out)["models"]}
+    llava = told["llava-1.5-7b"]
+    assert (llava["fits"], llava["loads_with"]) == ("yes", {"ctx": 2048, "kv": "f16"})
+    assert llava["gives_way"] == "a context of 2048 tokens"
+    assert told["demo"]["gives_way"] is None
+    assert list_models(here=False, as_json=False) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert any("llava-1.5-7b" in row and "  smaller  " in row for row in rows)
+
+
+def test_a_model_that_was_asked_by_its_path_is_listed_and_can_be_forgotten(
+    run: Run, tmp_path: Path
+) -> None:
+    model = put(tmp_path / "usb" / "big.gguf", demo.model_path().read_bytes())
+    asked = run("ask", "--model", model, "--max-tokens", "1", "Hello")
+    assert asked.code == 0, asked.err
+    assert listed(run, "--here")["big"]["source"] == "file"
+    gone = run("models", "rm", "big", "--yes")
+    assert (gone.code, "big is forgotten" in gone.out) == (0, True)
+    assert set(listed(run, "--here")) == {"demo"}
+    assert model.exists()

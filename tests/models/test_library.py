@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.models import headers
+from tests.models.shelves import put
 from vlmtui import paths
 from vlmtui.errors import ModelNotFound
-from vlmtui.models.library import InstalledModel, remember, resolve
+from vlmtui.models import removal
+from vlmtui.models.library import InstalledModel, installed, remember, resolve, survey
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -112,3 +115,50 @@ def test_a_damaged_list_of_opened_models_is_as_good_as_none():
     remember(InstalledModel("m", Path("/m.gguf"), None))
     with pytest.raises(ModelNotFound):
         resolve("m")
+
+
+def test_a_model_that_was_opened_by_its_path_is_listed_with_its_tower(tmp_path):
+    model = put(tmp_path / "usb" / "big.gguf", headers.model())
+    remember(resolve(str(model)))
+    (listed,) = installed()[1:]
+    assert (listed.name, listed.path, listed.mmproj, listed.source) == ("big", model, None, "file")
+    tower = put(tmp_path / "usb" / "big-mmproj.gguf", headers.tower())
+    assert resolve("big").mmproj == tower, "one that came later is found, too"
+    remember(resolve(str(model)))
+    assert [each.mmproj for each in installed()[1:]] == [tower]
+    tower.unlink()
+    assert [each.mmproj for each in installed()[1:]] == [None]
+    model.unlink()
+    assert installed()[1:] == []
+
+
+def test_what_a_store_has_is_not_listed_again_because_it_was_opened_by_its_path(tmp_path):
+    model = put(paths.models_dir() / "big.gguf", headers.model())
+    remember(resolve(str(model)))
+    link = tmp_path / "link.gguf"
+    link.symlink_to(model)
+    remember(resolve(str(link)))
+    assert [each.source for each in installed()[1:]] == ["own"]
+
+
+def test_an_opened_file_that_is_damaged_by_now_is_not_complained_about(tmp_path):
+    model = put(tmp_path / "big.gguf", headers.model())
+    remember(resolve(str(model)))
+    model.write_bytes(headers.model()[:-50])
+    found = survey()
+    assert found.models[1:] == () and found.broken == ()
+
+
+def test_opened_models_of_one_name_are_told_apart_and_can_be_forgotten(tmp_path):
+    for folder in ("one", "two"):
+        model = put(tmp_path / folder / "big.gguf", headers.model())
+        put(paths.models_dir() / "big.gguf", headers.model())
+        remember(resolve(str(model)))
+    (own, last, first) = installed()[1:]
+    assert [each.name for each in (own, last, first)] == ["big", "big@two", "big@one"]
+    assert resolve("big@two").path == model
+    todo = removal.plan(last, [own, first])
+    assert todo.files == ()
+    removal.carry_out(todo)
+    assert [each.name for each in installed()[1:]] == ["big", "big@one"]
+    assert model.exists()

@@ -17,11 +17,13 @@ from tests.ui.conftest import (
     type_text,
     until,
 )
-from vlmtui.chat.shelf import Outlook, Shelf
+from vlmtui.chat.outlook import Outlook, of_fit
+from vlmtui.chat.shelf import Shelf
 from vlmtui.engine.base import Adjusted, Delta, Load, Loading
 from vlmtui.errors import LoadFailed, ModelNotFound, VlmtuiError
 from vlmtui.models.discovery import Discovery, InstalledModel
-from vlmtui.models.fit import Machine
+from vlmtui.models.fit import Fit, Machine, Verdict
+from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.settings import Settings
 from vlmtui.ui.figures import Phase
 from vlmtui.ui.screens.model_picker import ModelPicker
@@ -44,7 +46,14 @@ MODELS = (
     ),
     InstalledModel("tiny[b]text", Path("/models/tiny.gguf"), None, "directory", 90_000_000),
 )
-VERDICTS = {"fake": "fits", "qwen2.5-vl-3b": "tight", "llava:7b": "too big", "tiny[b]text": "fits"}
+NONE = Bytes()
+VERDICTS: dict[str, Verdict] = {"qwen2.5-vl-3b": "tight", "llava:7b": "no"}
+
+
+def outlook(verdict: Verdict, size: int) -> Outlook:
+    need = Need(Bytes(size), NONE, NONE, NONE, NONE, NONE)
+    left = 1_000_000_000 if verdict != "no" else -1
+    return of_fit("it", Fit(verdict, Setup(), need, left), Setup())
 
 
 class FakeShelf(Shelf):
@@ -63,7 +72,7 @@ class FakeShelf(Shelf):
         return Machine(4_000_000_000, 8_000_000_000)
 
     def outlook(self, model: InstalledModel, machine: Machine) -> Outlook:
-        return Outlook(VERDICTS[model.name])
+        return outlook(VERDICTS.get(model.name, "yes"), model.size_bytes)
 
     def load(self, name: str) -> Load:
         for model in MODELS:

@@ -11,9 +11,9 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.ui.conftest import PATIENCE, Stage, ready, say, screen_of, shown, type_text, until
-from tests.ui.test_chat_models import MODELS, FakeShelf
-from vlmtui.chat import pulling
+from tests.ui.test_chat_models import MODELS, VERDICTS, FakeShelf, outlook
 from vlmtui.chat.choice import Choice, Choices
+from vlmtui.chat.outlook import Outlook, of_problem
 from vlmtui.engine.base import Adjusted
 from vlmtui.errors import BadModelFile, InputError, LoadFailed, PullError, VlmtuiError
 from vlmtui.models.catalog import Entry
@@ -27,25 +27,17 @@ from vlmtui.models.download import (
     Pull,
     Resolved,
 )
-from vlmtui.models.fit import Fit, Machine, Verdict
-from vlmtui.models.memory import Bytes, Need, Setup
+from vlmtui.models.fit import Machine
 from vlmtui.models.removal import Removal
 from vlmtui.ui import model_rows
 from vlmtui.ui.screens.models import ModelsScreen
 
 SIZE = (120, 36)
-NONE = Bytes()
-
-
-def fit(verdict: Verdict, size: int) -> Fit:
-    need = Need(Bytes(size), NONE, NONE, NONE, NONE, NONE)
-    return Fit(verdict, Setup(), need, 1_000_000_000 if verdict != "no" else -1)
 
 
 def choices(*gone: str) -> Choices:
-    verdicts: dict[str, Verdict] = {"fake": "yes", "qwen2.5-vl-3b": "tight", "llava:7b": "no"}
     here = [
-        Choice(model.name, model, None, fit(verdicts.get(model.name, "yes"), model.size_bytes))
+        Choice(model.name, model, None, outlook(VERDICTS.get(model.name, "yes"), model.size_bytes))
         for model in MODELS
         if model.name not in gone
     ]
@@ -53,7 +45,7 @@ def choices(*gone: str) -> Choices:
         Choice(
             "cut off",
             InstalledModel("cut off", Path("/m/cut.gguf"), None, "own", 1_000),
-            problem=BadModelFile("cut.gguf ends too early", "Fetch it again"),
+            outlook=of_problem(BadModelFile("cut.gguf ends too early", "Fetch it again")),
         )
     )
     gemma = Entry(
@@ -65,8 +57,8 @@ def choices(*gone: str) -> Choices:
     )
     vila = Entry("vila1.5-3b", imported=True, note="Convert it first.", parameters=3_000_000_000)
     away = (
-        Choice(gemma.name, None, gemma, fit("tight", 3_100_000_000)),
-        Choice(vila.name, None, vila, fit("no", 3_100_000_000)),
+        Choice(gemma.name, None, gemma, outlook("tight", 3_100_000_000)),
+        Choice(vila.name, None, vila, outlook("no", 3_100_000_000)),
     )
     broken = BrokenModel("broken", Path("/m/broken.gguf"), "own", "it is no GGUF file", "Delete it")
     machine = Machine(4_000_000_000, 8_000_000_000)
@@ -81,7 +73,7 @@ class FullShelf(FakeShelf):
         self.gone: list[str] = []
         self.pulls: list[FakePull] = []
         self.script: tuple[object, ...] = ()
-        self.outlook_of_pulls = pulling.Outlook(words="it fits")
+        self.outlook_of_pulls = Outlook(words="it fits")
 
     def choices(self) -> Choices:
         if self.failure is not None:
@@ -102,7 +94,7 @@ class FullShelf(FakeShelf):
         self.pulls.append(made)
         return made
 
-    def expected(self, plan: Plan) -> pulling.Outlook:
+    def expected(self, plan: Plan) -> Outlook:
         return self.outlook_of_pulls
 
 
@@ -193,7 +185,7 @@ async def test_the_list_is_ordered_by_name_size_or_fit(stage: Stage, shelf: Full
         await pilot.press("f5")
         assert [row.name for row in screen._shown][:3] == ["cut off", "fake", "tiny[b]text"]
         await pilot.press("f5")
-        assert [row.word for row in screen._shown] == [
+        assert [row.outlook.word for row in screen._shown] == [
             *("fits", "fits", "tight", "too big", "damaged", "tight", "too big")
         ]
 
@@ -313,7 +305,7 @@ async def test_what_will_not_fit_is_fetched_only_after_asking_again(
 ) -> None:
     shelf.script = (Resolved(PLAN), HALF, Finished("gemma-3-4b", (), 2))
     damaged = BadModelFile("the file is of an unknown kind")
-    shelf.outlook_of_pulls = pulling.Outlook(words="it can't be loaded", problem=damaged)
+    shelf.outlook_of_pulls = Outlook(words="it can't be loaded", problem=damaged)
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         await type_text(pilot, "gemma")
@@ -355,7 +347,6 @@ def test_a_row_fits_into_any_width_and_shows_foreign_names_as_text() -> None:
     (gemma, *_) = choices().elsewhere
     odd = msgspec.structs.replace(gemma, name="a\x1b[31m" + "x" * 200)
     for width in (16, 40, 200):
-        rows = [model_rows.Row(odd, "tight")]
-        text = model_rows.line(rows[0], width, model_rows.widest(rows, width), "", {})
+        text = model_rows.line(odd, width, model_rows.widest([odd], width), "", {})
         assert text.cell_length <= width
         assert "\x1b" not in text.plain

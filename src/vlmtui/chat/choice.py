@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
-from vlmtui.chat.fitting import Prospect, this_machine
-from vlmtui.engine.base import Load
-from vlmtui.errors import BadModelFile, VlmtuiError
+from vlmtui.chat import outlook
+from vlmtui.chat.fitting import this_machine
+from vlmtui.chat.outlook import Outlook
+from vlmtui.errors import VlmtuiError
 from vlmtui.models import catalog, library
 from vlmtui.models.catalog import Entry
-from vlmtui.models.fit import Fit, Machine, judge
+from vlmtui.models.fit import Machine
 from vlmtui.models.library import BrokenModel, Discovery, InstalledModel
-from vlmtui.models.memory import DEFAULT_CTX, Bytes, Need, Setup
 from vlmtui.settings import Settings
 
 
@@ -29,11 +29,13 @@ class Choice(msgspec.Struct, frozen=True):
     entry: Entry | None = None
     """What the catalogue knows of it."""
 
-    fit: Fit | None = None
-    """Whether it fits as the settings would load it; None when that can't be told."""
+    outlook: Outlook = Outlook()
+    """Whether it fits, and how."""
 
-    problem: VlmtuiError | None = None
-    """Why it can't be used."""
+    @property
+    def here(self) -> bool:
+        """It is on this machine."""
+        return self.installed is not None
 
     @property
     def size_bytes(self) -> int:
@@ -50,7 +52,8 @@ class Choice(msgspec.Struct, frozen=True):
     @property
     def need_bytes(self) -> int:
         """Memory that it takes, 0 when that can't be told."""
-        return sum(self.fit.need.total) if self.fit is not None else 0
+        fit = self.outlook.fit
+        return sum(fit.need.total) if fit is not None else 0
 
     @property
     def sees(self) -> bool:
@@ -91,9 +94,13 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     now = machine or this_machine()
     known = catalog.load()
     found = library.survey()
-    here = [_here(model, known, settings, now) for model in found.models]
+    here = [of_installed(model, known, settings, now) for model in found.models]
     names = {choice.entry.name for choice in here if choice.entry is not None}
-    away = [_elsewhere(entry, settings, now) for entry in known.entries if entry.name not in names]
+    away = [
+        Choice(entry.name, None, entry, outlook.of_entry(entry, settings, now))
+        for entry in known.entries
+        if entry.name not in names
+    ]
     return Choices(
         (*here[:1], *sorted(here[1:], key=lambda choice: choice.name.lower())),
         tuple(sorted(away, key=lambda choice: choice.need_bytes)),
@@ -103,39 +110,9 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     )
 
 
-def _here(
+def of_installed(
     model: InstalledModel, known: catalog.Catalog, settings: Settings, machine: Machine
 ) -> Choice:
-    entry = known.find(model.name)
-    load = Load(
-        str(model.path),
-        str(model.mmproj) if model.mmproj is not None else None,
-        model.name,
-        ctx=settings.ctx,
-        kv=settings.kv,
-        gpu_layers=settings.gpu_layers,
-    )
-    try:
-        prospect = Prospect.of(load)
-    except BadModelFile as error:
-        return Choice(model.name, model, entry, problem=error)
-    setup = prospect.wanted
-    fit = judge(setup, prospect.estimated(setup, machine), machine)
-    return Choice(model.name, model, entry, fit)
-
-
-def _elsewhere(entry: Entry, settings: Settings, machine: Machine) -> Choice:
-    ctx = settings.ctx or min(entry.context or DEFAULT_CTX, DEFAULT_CTX)
-    need = entry.need(ctx, settings.kv)
-    if machine.gpu_total and not machine.shared and settings.gpu_layers:
-        need = _on_gpu(need)
-    return Choice(entry.name, None, entry, judge(Setup(ctx=ctx, kv=settings.kv), need, machine))
-
-
-def _on_gpu(need: Need) -> Need:
-    """The need of a model that goes to the GPU as a whole."""
-    parts = {
-        part: Bytes(gpu=sum(getattr(need, part)))
-        for part in ("weights", "kv", "compute", "mmproj", "images")
-    }
-    return msgspec.structs.replace(need, **parts)
+    """A model of this machine as a choice; reads its headers."""
+    expected = outlook.of_model(model, settings, machine)
+    return Choice(model.name, model, known.find(model.name), expected)

@@ -78,12 +78,12 @@ class Prospect:
             kv=memory.kv_types(self.model),
             layers=len(self.model.layers),
             mmproj=self.mmproj is not None,
-            gpu=_has_gpu(machine) and self.load.gpu_layers != 0,
+            gpu=has_gpu(machine) and self.load.gpu_layers != 0,
         )
 
     def estimated(self, setup: Setup, machine: Machine) -> Need:
         """What it takes, from the headers."""
-        return memory.estimate(self.model, self.mmproj, setup, gpu=_has_gpu(machine))
+        return memory.estimate(self.model, self.mmproj, setup, gpu=has_gpu(machine))
 
     def simulated(
         self,
@@ -118,7 +118,7 @@ class Prospect:
         wanted = self.wanted
         fit = judge(wanted, self.estimated(wanted, machine), machine)
         # which device llama.cpp takes is for itself to say
-        if fit.verdict == "yes" and not _has_gpu(machine):
+        if fit.verdict == "yes" and not has_gpu(machine):
             return fit
 
         def needs(setup: Setup) -> Need:
@@ -181,7 +181,8 @@ def shortage(name: str, fit: Fit) -> str:
     return f"{name} needs {need / 1e9:.2f} GB{where}, {(need + fit.left) / 1e9:.2f} GB are free"
 
 
-def _has_gpu(machine: Machine) -> bool:
+def has_gpu(machine: Machine) -> bool:
+    """Whether llama.cpp could put layers on a GPU."""
     return machine.shared or machine.gpu_total > 0
 
 

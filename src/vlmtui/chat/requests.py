@@ -28,7 +28,7 @@ def load_request(settings: Settings, model: str | None = None, mmproj: str | Non
 
 
 def request_for(settings: Settings, model: library.InstalledModel) -> Load:
-    """What the engine is asked to load for a model that was found.
+    """What the engine is asked to load for a model that was found, and is going to be used.
 
     Args:
         settings: The user's settings.
@@ -37,12 +37,20 @@ def request_for(settings: Settings, model: library.InstalledModel) -> Load:
     Raises:
         InputError: Its path is no text.
     """
-    path = _as_text(model.path)
-    mmproj = _as_text(model.mmproj) if model.mmproj is not None else None
+    request = loading(settings, model)
     library.remember(model)  # the chat will know it by its name alone
+    return request
+
+
+def loading(settings: Settings, model: library.InstalledModel) -> Load:
+    """The same for a model that is only looked at.
+
+    Raises:
+        InputError: Its path is no text.
+    """
     return Load(
-        model=path,
-        mmproj=mmproj,
+        model=_as_text(model.path),
+        mmproj=_as_text(model.mmproj) if model.mmproj is not None else None,
         name=model.name,
         ctx=settings.ctx,
         kv=settings.kv,

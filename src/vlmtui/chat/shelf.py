@@ -9,35 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from vlmtui.chat import outlook
 from vlmtui.chat.choice import Choices, choices
-from vlmtui.chat.fitting import Prospect, shortage, this_machine
-from vlmtui.chat.requests import load_request, request_for
+from vlmtui.chat.fitting import this_machine
+from vlmtui.chat.outlook import Outlook
+from vlmtui.chat.requests import load_request
 from vlmtui.engine.base import Load
-from vlmtui.errors import VlmtuiError
 from vlmtui.models import library, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
-from vlmtui.models.fit import Fit, Machine, describe
+from vlmtui.models.fit import Machine
 from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings
 
 if TYPE_CHECKING:
-    from vlmtui.chat import pulling
     from vlmtui.models.download import Plan, Pull
-
-
-class Outlook(msgspec.Struct, frozen=True):
-    """What would become of loading a model."""
-
-    word: str
-    """In a list: "fits", "tight", "smaller", "too big", "damaged"."""
-
-    about: str = ""
-    """In a sentence; empty where the word says it all."""
-
-    fit: Fit | None = None
-    """How it would be loaded; None for a model that can't be."""
 
 
 class Shelf:
@@ -91,8 +76,7 @@ class Shelf:
             fitting = [
                 choice
                 for choice in choices_
-                if choice.fit is not None
-                and choice.fit.verdict == "yes"
+                if choice.outlook.word == "fits"
                 and choice.name != library.DEMO
                 and (choice.entry is None or not choice.entry.imported)
             ]
@@ -130,11 +114,11 @@ class Shelf:
 
         return Pull(wanted)
 
-    def expected(self, plan: Plan) -> pulling.Outlook:
+    def expected(self, plan: Plan) -> Outlook:
         """Whether what would be fetched will fit; asks the network for headers."""
         from vlmtui.chat import pulling
 
-        return pulling.outlook(plan, self.machine())
+        return pulling.expected(plan, self._settings, self.machine())
 
     def load(self, name: str) -> Load:
         """What loads a model.
@@ -159,13 +143,4 @@ class Shelf:
             model: One of `survey`.
             machine: What there is, see `machine`.
         """
-        try:
-            prospect = Prospect.of(request_for(self._settings, model))
-            fit = prospect.expected(machine)
-        except VlmtuiError as error:
-            return Outlook("damaged", error.message)
-        if fit.verdict == "no":
-            return Outlook("too big", shortage(model.name, fit), fit)
-        if fit.setup != prospect.wanted:
-            return Outlook("smaller", f"with {describe(fit.setup, prospect.wanted)}", fit)
-        return Outlook("tight" if fit.verdict == "tight" else "fits", "", fit)
+        return outlook.of_model(model, self._settings, machine)

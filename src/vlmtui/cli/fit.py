@@ -50,7 +50,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
     with ExitStack() as cleanup:
         needs: Callable[[Setup], Need]
         if found is None:
-            prospect = _remote(model, mmproj, ctx, kv)
+            prospect = _remote(model, mmproj, ctx, kv, settings.gpu_layers)
 
             def needs(setup: Setup) -> Need:
                 return prospect.estimated(setup, machine)
@@ -95,7 +95,7 @@ def _here(model: str, mmproj: str | None) -> library.InstalledModel | None:
         return None
 
 
-def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType) -> Prospect:
+def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: int) -> Prospect:
     """A model at an address, or to be pulled by its name; its projector may be there or here."""
     if not _is_url(model):
         try:
@@ -108,14 +108,15 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType) -> Prospect:
                 f"{model} is no model that could be read from afar",
                 "`vlmtui models info NAME` tells what is known of it.",
             )
-        return pulling.prospect_of(plan, ctx, kv)
+        return pulling.prospect_of(plan, ctx, kv, gpu_layers)
     tower = None
     if mmproj is not None:
         headers = _token(mmproj)
         remote = _is_url(mmproj)
         tower = gguf.from_url(mmproj, headers) if remote else gguf.from_path(Path(mmproj))
     header = gguf.from_url(model, _token(model))
-    load = Load(model, mmproj, header.text("general.name") or header.name, ctx=ctx, kv=kv)
+    name = header.text("general.name") or header.name
+    load = Load(model, mmproj, name, ctx=ctx, kv=kv, gpu_layers=gpu_layers)
     return Prospect(load, header, tower)
 
 

@@ -21,6 +21,9 @@ from vlmtui.settings import load_settings
 from vlmtui.ui import units
 
 _NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]*")
+_YIELDING = ("added", "file")
+"""Sources whose models give a name up: the list has one model of each, the last."""
+
 _MODEL_LINE = re.compile(r"^[ \t]*model[ \t]*=[^\r\n]*", re.MULTILINE)
 _TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
@@ -44,7 +47,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
             "Give it another with --name: no slashes, no @, and not demo.",
         )
     for other in library.survey().models:
-        taken = other.name.lower() == wanted.lower() and other.source != "added"
+        taken = other.name.lower() == wanted.lower() and other.source not in _YIELDING
         if taken and os.path.realpath(other.path) != os.path.realpath(model.path):
             raise InputError(
                 f"There is another model named {other.name}: {other.path}",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from vlmtui.chat.choice import Choice, choices
+from vlmtui.chat.choice import Choice, choices, of_installed
 from vlmtui.cli.models_list import as_json
 from vlmtui.errors import ModelNotFound
-from vlmtui.models import library
+from vlmtui.models import catalog, library
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 from vlmtui.ui import model_facts
@@ -64,7 +64,8 @@ def tell_path(name: str, *, mmproj: bool, as_json: bool) -> int:
 
 
 def _choice(name: str) -> Choice:
-    found = choices(load_settings())
+    settings = load_settings()
+    found = choices(settings)
     for choice in (*found.here, *found.elsewhere):
         if choice.name.lower() == name.lower():
             return choice
@@ -72,7 +73,7 @@ def _choice(name: str) -> Choice:
     for choice in found.here:
         if choice.name == model.name and choice.installed == model:
             return choice
-    return Choice(model.name, model)
+    return of_installed(model, catalog.load(), settings, found.machine)
 
 
 def _json(choice: Choice) -> dict[str, object]:

@@ -14,9 +14,15 @@ from vlmtui.chat.choice import Choice, Choices, choices
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
 from vlmtui.ui import units
-from vlmtui.ui.model_facts import FITS, KEEPERS
+from vlmtui.ui.model_facts import KEEPERS
 
-_COLOURS = {"fits": "green", "tight": "yellow", "too big": "red"}
+_COLOURS = {
+    "fits": "green",
+    "tight": "yellow",
+    "smaller": "yellow",
+    "too big": "red",
+    "damaged": "red",
+}
 _NUMBERS = ("SIZE", "NEEDS")
 """Columns that are aligned at the right."""
 
@@ -46,7 +52,8 @@ def list_models(*, here: bool, as_json: bool) -> int:
 
 def as_json(choice: Choice, settings: Settings) -> dict[str, Any]:
     """A model as JSON; sizes in bytes."""
-    model, entry = choice.installed, choice.entry
+    model, entry, expected = choice.installed, choice.entry, choice.outlook
+    fit = expected.fit
     told: dict[str, Any] = {
         "name": choice.name,
         "installed": model is not None,
@@ -54,9 +61,11 @@ def as_json(choice: Choice, settings: Settings) -> dict[str, Any]:
         "size": choice.size_bytes,
         "size_is_reckoned": choice.reckoned,
         "vision": choice.sees,
-        "fits": choice.fit.verdict if choice.fit is not None else None,
+        "fits": fit.verdict if fit is not None else None,
+        "loads_with": {"ctx": fit.setup.ctx, "kv": fit.setup.kv} if fit is not None else None,
+        "gives_way": expected.changes or None,
         "needs": choice.need_bytes or None,
-        "problem": choice.problem.message if choice.problem is not None else None,
+        "problem": expected.problem.message if expected.problem is not None else None,
         "licence": entry.licence if entry is not None else None,
         "terms": entry.terms if entry is not None else None,
         "about": entry.about if entry is not None else None,
@@ -129,7 +138,7 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
         return rows
     for title, imported in (
         ("To be had: vlmtui models pull NAME", False),
-        ("No GGUF: to be converted first", True),
+        ("Not to be had as GGUF: vlmtui can't run these yet", True),
     ):
         chosen = [
             choice
@@ -159,9 +168,9 @@ def _marked(choice: Choice, settings: Settings) -> str:
 
 
 def _verdict(choice: Choice) -> str:
-    if choice.problem is not None:
-        return "can't be loaded"
-    fits = FITS[choice.fit.verdict] if choice.fit is not None else "?"
+    fits = choice.outlook.word
+    if fits == "damaged":
+        return fits
     if choice.installed is not None and choice.installed.towers:
         return f"{fits}, needs --mmproj"
     return fits if choice.sees else f"{fits}, text only"

@@ -10,13 +10,16 @@ from contextlib import suppress
 
 import click
 
-from vlmtui.chat.pulling import Outlook, outlook
+from vlmtui.chat import pulling
+from vlmtui.chat.fitting import this_machine
+from vlmtui.chat.outlook import Outlook
 from vlmtui.cli.endings import INTERRUPTED, ended_by_signals
 from vlmtui.cli.pull_display import Display, display
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
 from vlmtui.models import library
 from vlmtui.models.download import Cancelled, Event, Finished, Plan, Pull, Resolved
 from vlmtui.printable import line
+from vlmtui.settings import load_settings
 from vlmtui.ui import units
 
 DOES_NOT_FIT = 3
@@ -118,7 +121,7 @@ def _resolve(job: _Job, number: int, shown: Display, *, yes: bool, asks: bool) -
     if all(file.present for file in job.plan.files):
         shown.plan(number, job.plan, Outlook(words="all of it is here already"))
         return
-    expected = outlook(job.plan)
+    expected = pulling.expected(job.plan, load_settings(), this_machine())
     shown.plan(number, job.plan, expected)
     if expected.warns and not yes:
         _ask(job.plan, expected, shown, number, asks=asks)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from vlmtui.chat.pulling import Outlook
+from vlmtui.chat.outlook import Outlook
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
 from vlmtui.models.download import (
     Cancelled,

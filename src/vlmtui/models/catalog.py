@@ -27,8 +27,8 @@ Name = Annotated[str, Meta(min_length=1)]
 Repository = Annotated[str, Meta(pattern=r"^[\w.-]+/[\w.-]+$")]
 Terms = Literal["open", "conditions", "non-commercial"]
 
-BITS = {"F16": 16.0, "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q4_1": 5.0, "Q4_K_M": 4.85}
-"""Bits a weight, all tensors of a usual model together."""
+BITS = {"F16": 16.0, "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "AWQ": 5.0, "Q4_K_M": 4.85}
+"""Bits a weight, all tensors of a usual model together; of AWQ what it takes in memory, as Q4_1."""
 
 _USUAL_BITS = 4.85
 _USUAL_TOWER = 850_000_000
@@ -61,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """It comes with vlmtui."""
 
     imported: bool = False
-    """It is no GGUF: its checkpoint has to be converted before it can be used."""
+    """It is no GGUF: its checkpoint would have to be imported, which vlmtui can't do yet."""
 
     quantisation: str = ""
     parameters: Count = 0

@@ -36,6 +36,7 @@ def discover(
     directories: Sequence[str] = (),
     added: Sequence[StoredFile] = (),
     naming: Naming = lambda file: "",
+    opened: Sequence[StoredFile] = (),
 ) -> Discovery:
     """Find the models of this machine. Reads headers that it doesn't know yet; blocks.
 
@@ -43,10 +44,11 @@ def discover(
         directories: Where to look besides the usual places.
         added: Files that the user told of; they go before what is found.
         naming: Names for known files.
+        opened: Files that were named by their path; only those count that nothing else has.
     """
     found = stock(directories)
     cache = FactsCache()
-    survey = _Survey([*added, *found.files], cache, naming)
+    survey = _Survey([*added, *found.files, *opened], cache, naming)
     models = survey.models()
     cache.save(forget=True)
     return Discovery(tuple(models), tuple(survey.broken), tuple(found.unreadable))
@@ -69,14 +71,18 @@ class _Survey:
                 group.models.append(Candidate(file.path, facts.width))
             elif facts.kind == "tower":
                 group.towers.append(Candidate(file.path, facts.width))
-            elif facts.kind == "broken":
+            elif facts.kind == "broken" and file.source != "file":
                 self._report(file, file.path, facts.reason, facts.hint)
 
     def models(self) -> list[InstalledModel]:
         """The models, each pair of files once, under names of their own."""
         names = _Names()
         unique: dict[tuple[str, str], InstalledModel] = {}
+        known: set[str] = set()
         for file, facts in self._models:
+            if file.source == "file" and _identity(file.path) in known:
+                continue
+            known.add(_identity(file.path))
             model = self._model(file, facts)
             files = (_identity(model.path), _identity(model.mmproj) if model.mmproj else "")
             if same := unique.get(files):
@@ -149,7 +155,8 @@ class _Names:
 
     def _proposals(self, model: InstalledModel, file: StoredFile) -> Iterator[str]:
         yield model.name
-        yield f"{model.name}@{model.source}"
+        if model.source != "file":
+            yield f"{model.name}@{model.source}"
         yield f"{model.name}@{text(model.path.parent.name)}"
         number = 2
         while True:

@@ -1,4 +1,4 @@
-"""Models that were opened by their path: a chat remembers only a name, which has to lead back.
+"""Models that were opened by their path: they can be chosen again, and a chat remembers their name.
 
 Losing the list costs little, so nothing here fails.
 """
@@ -13,6 +13,7 @@ import msgspec
 
 from vlmtui import paths
 from vlmtui.errors import StorageError
+from vlmtui.models.stores import StoredFile
 
 _FILE = "opened.json"
 _MOST = 100
@@ -30,13 +31,45 @@ class Opened(msgspec.Struct, frozen=True):
 def remember(model: Opened) -> None:
     """Put a model at the end of the list; of one name the last one counts."""
     before = _read()
-    after = [*(each for each in before if each.name != model.name), model][-_MOST:]
-    if after == before:
-        return
+    after = [*(each for each in before if each.path != model.path), model][-_MOST:]
+    if after != before:
+        _write(after)
+
+
+def forget(path: Path) -> None:
+    """Take a model out of the list, under whatever names; its file stays."""
+    before = _read()
+    after = [each for each in before if each.path != str(path)]
+    if after != before:
+        _write(after)
+
+
+def files() -> list[StoredFile]:
+    """Those that are still there as files of a store, what was opened last first.
+
+    Of one without a vision tower, the towers that lie beside it by now come along.
+    """
+    found: list[StoredFile] = []
+    for model in reversed(_read()):
+        path = Path(model.path)
+        if not path.is_file():
+            continue
+        tower = Path(model.mmproj) if model.mmproj is not None else None
+        if tower is not None and not tower.is_file():
+            tower = None
+        group = f"opened:{path}"
+        found.append(StoredFile(path, "file", group, mmproj=tower))
+        if tower is None:
+            beside = sorted(path.parent.glob("*mmproj*.[gG][gG][uU][fF]"))
+            found += [StoredFile(each, "file", group) for each in beside]
+    return found
+
+
+def _write(models: list[Opened]) -> None:
     with contextlib.suppress(OSError, StorageError, UnicodeEncodeError):
         path = paths.state_dir() / _FILE
         draft = path.with_name(f"{_FILE}.{os.getpid()}")
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(after), indent=2))
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(models), indent=2))
         draft.replace(path)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.errors import InputError, StorageError
-from vlmtui.models import added, facts, pulled
+from vlmtui.models import added, facts, opened, pulled
 from vlmtui.models.discovery import InstalledModel
 from vlmtui.models.download import places
 
@@ -37,7 +37,7 @@ def plan(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
     Raises:
         InputError: It isn't ours to delete; says how to delete it.
     """
-    if model.source == "added":
+    if model.source in ("added", "file"):
         return Removal(model, (), 0)
     if model.source == "own":
         return _own(model, others)
@@ -55,6 +55,9 @@ def carry_out(removal: Removal) -> None:
     model = removal.model
     if model.source == "added":
         added.remove(model.name)
+        return
+    if model.source == "file":
+        opened.forget(model.path)
         return
     for file in removal.files:
         try:

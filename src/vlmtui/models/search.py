@@ -26,7 +26,8 @@ _MOST_NAMED = 8
 
 def survey() -> Discovery:
     """See `library.survey`."""
-    found = discover(load_settings().model_dirs, added.files(), catalog.load().name_of)
+    named = catalog.load().name_of
+    found = discover(load_settings().model_dirs, added.files(), named, opened.files())
     return Discovery((_demo(), *found.models), found.broken, found.unreadable)
 
 
@@ -188,7 +189,7 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
 def _not_here(entry: catalog.Entry) -> ModelNotFound:
     if entry.imported:
         return ModelNotFound(
-            f"{entry.name} is not on this machine, and there is no GGUF of it to fetch",
+            f"{entry.name} is not to be had as GGUF, so vlmtui can't run it",
             f"{entry.note} `vlmtui models info {entry.name}` tells more.",
         )
     about = "about " if entry.size_is_reckoned else ""

@@ -8,7 +8,6 @@ from vlmtui.models.catalog import Entry
 from vlmtui.models.library import InstalledModel
 from vlmtui.ui import units
 
-FITS = {"yes": "fits", "tight": "tight", "no": "too big"}
 KEEPERS = {
     "demo": "vlmtui",
     "own": "vlmtui",
@@ -36,10 +35,7 @@ def rows(choice: Choice) -> list[tuple[str, str]]:
         told += _installed(choice.installed)
     elif choice.entry is not None:
         told += _offered(choice, choice.entry)
-    if choice.fit is not None:
-        told.append(("memory", _memory(choice)))
-    if choice.problem is not None:
-        told.append(("problem", choice.problem.message))
+    told += _memory(choice)
     if choice.entry is not None:
         told += _words(choice.entry)
     return [(label, value) for label, value in told if value]
@@ -102,11 +98,21 @@ def _words(entry: Entry) -> list[tuple[str, str]]:
     ]
 
 
-def _memory(choice: Choice) -> str:
-    assert choice.fit is not None
+def _memory(choice: Choice) -> list[tuple[str, str]]:
+    expected = choice.outlook
+    if expected.problem is not None:
+        return [("problem", f"{expected.problem.message}. {expected.problem.hint}")]
+    fit = expected.fit
+    if fit is None:
+        return []
     reckoned = "about " if choice.installed is None else ""
-    need, ctx = units.size(choice.need_bytes), choice.fit.setup.ctx
-    return f"{FITS[choice.fit.verdict]}: {reckoned}{need} with a context of {ctx} tokens"
+    kv = f", KV cache in {fit.setup.kv}" if fit.setup.kv != "f16" else ""
+    told = f"{expected.word}: {reckoned}{units.size(choice.need_bytes)}"
+    told = f"{told} with a context of {fit.setup.ctx} tokens{kv}"
+    if expected.changes and expected.wanted is not None:
+        told = f"{told}, since there is no room for {expected.wanted.ctx}"
+    short = [("short", expected.words)] if fit.verdict == "no" else []
+    return [("memory", told), *short]
 
 
 def _parameters(number: int) -> str:

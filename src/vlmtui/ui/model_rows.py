@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from textual.content import Content
 
 from vlmtui import printable
 from vlmtui.chat.choice import Choice
+from vlmtui.chat.outlook import WORDS
 from vlmtui.ui import fuzzy, units
-from vlmtui.ui.model_facts import FITS
 
 ORDERS = ("name", "size", "fit")
 """What rows can be ordered by; those that are here come first in each."""
@@ -22,72 +21,45 @@ TONES = {
     "too big": "$error",
     "damaged": "$error",
 }
-_WORDS = ("fits", "tight", "smaller", "too big", "damaged", "?")
 _VERDICT = 8
 _SIZE = 9
 
 
-class Row(msgspec.Struct, frozen=True):
-    """A model."""
-
-    choice: Choice
-    word: str
-    """How it would fit, a key of `TONES`, or "?"."""
-
-    remark: str = ""
-    """More about that, in a sentence."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.choice.name
-
-    @property
-    def here(self) -> bool:
-        """It is on this machine."""
-        return self.choice.installed is not None
-
-
-def word(choice: Choice) -> str:
-    """How a model would fit as the settings want it loaded."""
-    if choice.problem is not None:
-        return "damaged"
-    return FITS[choice.fit.verdict] if choice.fit is not None else "?"
-
-
-def chosen(rows: Sequence[Row], query: str, order: str) -> list[Row]:
+def chosen(rows: Sequence[Choice], query: str, order: str) -> list[Choice]:
     """The rows that answer a query, in an order; all of them where nothing is asked."""
     found = [row for row in rows if not query.strip() or _answers(row, query)]
     keys = {
         "name": lambda row: (not row.here, row.name.lower()),
-        "size": lambda row: (not row.here, row.choice.size_bytes),
-        "fit": lambda row: (not row.here, _WORDS.index(row.word), -row.choice.size_bytes),
+        "size": lambda row: (not row.here, row.size_bytes),
+        "fit": lambda row: (not row.here, WORDS.index(row.outlook.word), -row.size_bytes),
     }
     return sorted(found, key=keys[order])
 
 
-def _answers(row: Row, query: str) -> bool:
-    entry = row.choice.entry
+def _answers(row: Choice, query: str) -> bool:
+    entry = row.entry
     words = f"{entry.title} {entry.about} {entry.licence}" if entry is not None else ""
     state = "here" if row.here else "to be had"
-    text = f"{row.name} {row.word} {state} {words}"
+    text = f"{row.name} {row.outlook.word} {state} {words}"
     return (
         fuzzy.match(query, row.name) is not None
         or fuzzy.match(query, text, scattered=False) is not None
     )
 
 
-def line(row: Row, width: int, name_width: int, current: str, pulled: Mapping[str, str]) -> Content:
+def line(
+    row: Choice, width: int, name_width: int, current: str, pulled: Mapping[str, str]
+) -> Content:
     """A row: mark and name, size, verdict, and what is to be said of it where there is room."""
-    choice = row.choice
     here = "●" if row.name == current and row.here else "·" if row.here else " "
     name = Content.styled(printable.line(row.name, name_width).ljust(name_width), "bold")
-    size = f"{'≈ ' if choice.reckoned else ''}{units.size(choice.size_bytes)}"
+    size = f"{'≈ ' if row.reckoned else ''}{units.size(row.size_bytes or None)}"
+    word = row.outlook.word
     parts = [
         Content.styled(f"{here} ", "$success" if here == "●" else "$text-dim"),
         name if row.here else name.stylize("not bold"),
         Content(f"{size:>{_SIZE}}  "),
-        Content.styled(f"{row.word:<{_VERDICT}}", TONES.get(row.word, "$text-dim")),
+        Content.styled(f"{word:<{_VERDICT}}", TONES.get(word, "$text-dim")),
     ]
     text = Content("").join(parts)
     if state := pulled.get(row.name):
@@ -98,17 +70,16 @@ def line(row: Row, width: int, name_width: int, current: str, pulled: Mapping[st
     return text.truncate(width, ellipsis=True)
 
 
-def widest(rows: Sequence[Row], width: int) -> int:
+def widest(rows: Sequence[Choice], width: int) -> int:
     """Cells that the names take in a list of this width."""
     longest = max((len(row.name) for row in rows), default=0)
     return min(longest, max(width - _SIZE - _VERDICT - 6, 8))
 
 
-def _note(row: Row) -> str:
-    choice = row.choice
-    if choice.entry is not None and choice.entry.about:
-        return choice.entry.about
-    if choice.installed is None:
+def _note(row: Choice) -> str:
+    if row.entry is not None and row.entry.about:
+        return row.entry.about
+    if row.installed is None:
         return ""
-    sight = "" if choice.sees else "text only"
-    return ", ".join(filter(None, (choice.installed.quantisation, sight)))
+    sight = "" if row.sees else "text only"
+    return ", ".join(filter(None, (row.installed.quantisation, sight)))

@@ -91,7 +91,7 @@ def _of_catalogue(wanted: str, entry: Entry, model: str, mmproj: str) -> Target:
     if entry.imported or entry.repository is None:
         page = f"{hub.endpoint()}/{entry.repository}" if entry.repository else ""
         raise NothingToPull(
-            f"{entry.name} is no GGUF file: its checkpoint has to be converted first",
+            f"{entry.name} is not to be had as GGUF, so vlmtui can't run it",
             f"{entry.note} {page}".strip() or "Take another one of `vlmtui models`.",
         )
     return HubTarget(

@@ -12,12 +12,12 @@ from textual.widgets import Input, OptionList
 
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui import units
-from vlmtui.ui.model_rows import Row
 from vlmtui.ui.pulls import State
 from vlmtui.ui.screens.models_list import ModelsList
 from vlmtui.ui.widgets.confirm import Confirm
 
 if TYPE_CHECKING:
+    from vlmtui.chat.choice import Choice
     from vlmtui.models.removal import Removal
 
 _ADDRESSES = ("hf:", "https://", "http://")
@@ -143,12 +143,12 @@ class ModelsScreen(ModelsList):
         event.stop()
         self._take(self._shown[event.option_index])
 
-    def _take(self, row: Row) -> None:
-        entry = row.choice.entry
+    def _take(self, row: Choice) -> None:
+        entry = row.entry
         if row.here:
             self.dismiss(row.name)
         elif entry is not None and entry.imported:
-            self._tell(f"There is no GGUF of {row.name} to fetch. {entry.note}")
+            self._tell(f"{row.name} is not to be had as GGUF. {entry.note}")
         else:
             self._offer_pull(row)
 
@@ -175,9 +175,11 @@ class ModelsScreen(ModelsList):
         else:
             self._pulls.cancel(name)
 
-    def _offer_pull(self, row: Row) -> None:
-        size = f"{'about ' if row.choice.reckoned else ''}{units.size(row.choice.size_bytes)}"
-        doubt = "It is too big for this machine as it is now. " if row.word == "too big" else ""
+    def _offer_pull(self, row: Choice) -> None:
+        size = f"{'about ' if row.reckoned else ''}{units.size(row.size_bytes)}"
+        doubt = (
+            "It is too big for this machine as it is now. " if row.outlook.word == "too big" else ""
+        )
         self._ask_to_pull(row.name, f"{doubt}Fetch {row.name}, {size}?")
 
     def _ask_to_pull(self, wanted: str, question: str) -> None:

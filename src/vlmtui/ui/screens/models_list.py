@@ -20,14 +20,13 @@ from textual.widgets import Input, OptionList, Static
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui import model_facts, model_rows, units
-from vlmtui.ui.model_rows import Row
 from vlmtui.ui.pulls import Pulls
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
-    from vlmtui.chat.choice import Choices
+    from vlmtui.chat.choice import Choice, Choices
     from vlmtui.chat.shelf import Shelf
 
 _LABEL = 14
@@ -52,10 +51,9 @@ class ModelsList(Dialog[str]):
     class Surveyed(Message):
         """The models."""
 
-        def __init__(self, choices: Choices, rows: Sequence[Row]) -> None:
+        def __init__(self, choices: Choices) -> None:
             super().__init__()
             self.choices = choices
-            self.rows = rows
 
     class Failed(Message):
         """Something can't be read or done."""
@@ -77,8 +75,8 @@ class ModelsList(Dialog[str]):
         self._open_shelf = open_shelf
         self._current = current
         self._order = model_rows.ORDERS[0]
-        self._rows: Sequence[Row] = ()
-        self._shown: list[Row] = []
+        self._rows: Sequence[Choice] = ()
+        self._shown: list[Choice] = []
         self._pulls = pulls
         self._said = ""
 
@@ -106,7 +104,7 @@ class ModelsList(Dialog[str]):
             self.call_after_refresh(self._show)
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> Choice | None:
         """The model under the cursor."""
         index = self.query_one(OptionList).highlighted
         return self._shown[index] if index is not None and index < len(self._shown) else None
@@ -117,23 +115,14 @@ class ModelsList(Dialog[str]):
     def survey(self) -> None:
         """Look for the models, and how they would fit."""
         try:
-            shelf = self._open_shelf()
-            found = shelf.choices()
-            rows = []
-            for choice in (*found.here, *found.elsewhere):
-                word, remark = model_rows.word(choice), ""
-                if word == "too big" and choice.installed is not None:
-                    better = shelf.outlook(choice.installed, found.machine)
-                    word, remark = better.word, better.about
-                rows.append(Row(choice, word, remark))
-            self.post_message(self.Surveyed(found, rows))
+            self.post_message(self.Surveyed(self._open_shelf().choices()))
         except VlmtuiError as error:
             self.post_message(self.Failed(error))
 
     @on(Surveyed)
     def _surveyed(self, event: Surveyed) -> None:
         event.stop()
-        self._rows = event.rows
+        self._rows = (*event.choices.here, *event.choices.elsewhere)
         machine = event.choices.machine
         free = units.size(machine.gpu_free or machine.free)
         self.query_one(Heading).note = f"{free} of memory free"
@@ -244,18 +233,16 @@ class ModelsList(Dialog[str]):
         self.dismiss(None)
 
 
-def _on_enter(row: Row, current: str) -> str:
+def _on_enter(row: Choice, current: str) -> str:
     if row.here:
         return "It answers now" if row.name == current else "Enter uses it"
-    entry = row.choice.entry
+    entry = row.entry
     return "No GGUF to fetch" if entry is not None and entry.imported else "Enter fetches it"
 
 
-def _details(row: Row, width: int) -> Content:
+def _details(row: Choice, width: int) -> Content:
     """Labels on the left; what is longer than a line goes on below its beginning."""
-    facts = model_facts.rows(row.choice)
-    if row.remark:
-        facts = [*facts, ("loads", row.remark)]
+    facts = model_facts.rows(row)
     lines = [Content.styled(printable.line(row.name), "bold $primary"), Content("")]
     for label, value in facts:
         told = textwrap.wrap(printable.line(value, 400), max(width - _LABEL, 20)) or [""]

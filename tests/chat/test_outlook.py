@@ -1,0 +1,82 @@
+"""Whether a model fits is told in one way, wherever it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.models import headers
+from tests.models.shelves import put
+from vlmtui import paths
+from vlmtui.chat import outlook
+from vlmtui.chat.choice import choices
+from vlmtui.chat.outlook import Outlook
+from vlmtui.chat.shelf import Shelf
+from vlmtui.errors import FetchFailed
+from vlmtui.models import catalog, library
+from vlmtui.models.catalog import Entry
+from vlmtui.models.fit import Machine
+from vlmtui.models.memory import Bytes
+from vlmtui.settings import Settings
+
+GB = 1_000_000_000
+
+
+def board(free: float, total: float = 8.0, **more: object) -> Machine:
+    return msgspec.structs.replace(Machine(round(free * GB), round(total * GB)), **more)
+
+
+def entry(name: str) -> Entry:
+    found = catalog.load().find(name)
+    assert found is not None
+    return found
+
+
+def test_a_context_that_is_left_open_gives_way_and_one_in_numbers_does_not() -> None:
+    llava = entry("llava-1.5-7b")
+    found = outlook.of_entry(llava, Settings(), board(6.3))
+    assert (found.word, found.changes) == ("smaller", "a context of 2048 tokens")
+    assert "it fits into memory with a context of 2048 tokens" in found.words
+    assert not found.warns
+    assert outlook.of_entry(llava, Settings(ctx=4096), board(6.3)).word == "too big"
+    assert outlook.of_entry(llava, Settings(), board(3.0)).warns
+    assert outlook.of_entry(llava, Settings(), board(30.0, 32.0)).word == "fits"
+
+
+def test_on_a_gpu_of_its_own_memory_it_is_the_gpu_that_has_to_hold_it() -> None:
+    llava = entry("llava-1.5-7b")
+    small = board(30.0, 32.0, gpu_free=6 * GB, gpu_total=8 * GB)
+    assert outlook.of_entry(llava, Settings(), small).word == "smaller"
+    found = outlook.of_entry(llava, Settings(gpu_layers=0), small)
+    assert found.word == "fits"
+    assert found.fit is not None
+    assert found.fit.need.total.gpu == 0
+    found = outlook.of_entry(llava, Settings(), board(30.0, 32.0, gpu_free=GB, gpu_total=GB))
+    assert found.changes.endswith("0 layers on the GPU")
+    assert found.fit is not None
+    assert found.fit.need.weights == Bytes(llava.model_bytes)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.97, 1.2, 100])
+def test_all_lists_judge_a_model_alike(share: float) -> None:
+    put(paths.models_dir() / "tiny.gguf", headers.model())
+    model = library.resolve("tiny")
+    whole = outlook.of_model(model, Settings(), board(100, 100))
+    assert whole.fit is not None
+    machine = Machine(round(sum(whole.fit.need.total) * share), 8 * GB)
+    shelf = Shelf(Settings(), machine=lambda pid: machine)
+    (listed,) = [each for each in shelf.choices().here if each.name == "tiny"]
+    assert listed.outlook == shelf.outlook(model, machine)
+    (again,) = [each for each in choices(Settings(), machine).here if each.name == "tiny"]
+    assert again == listed
+
+
+def test_what_is_damaged_is_told_from_what_can_not_be_told(tmp_path: Path) -> None:
+    model = put(tmp_path / "cut.gguf", headers.model()[:-50])
+    damaged = outlook.of_model(library.InstalledModel("cut", model, None), Settings(), board(4))
+    assert (damaged.word, damaged.warns) == ("damaged", True)
+    unknown = outlook.of_problem(FetchFailed("No line", "Plug it in"))
+    assert (unknown.word, unknown.warns, unknown.words) == ("?", False, "No line")
+    assert Outlook().word == "?"
