@@ -44,6 +44,27 @@ def test_a_broken_theme_is_reported_and_the_others_work(
     assert reason in failure.reason
 
 
+def test_some_of_the_shipped_themes_can_be_read_and_all_of_the_users(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('name = "own"\n[colors]\nprimary = "#ff0000"')
+    loaded = load_themes(tmp_path, shipped={"vlmtui-dark", "gone"})
+    assert [theme.name for theme in loaded.themes] == ["vlmtui-dark", "own"]
+    assert not loaded.complete
+
+
+def test_a_shipped_theme_lies_in_a_file_of_its_name() -> None:
+    for theme in load_themes().themes:
+        assert theme.name in {each.name for each in load_themes(shipped={theme.name}).themes}
+
+
+async def test_themes_that_the_first_paint_did_not_need_are_there_afterwards(stage: Stage) -> None:
+    app = stage.app(themes=load_themes(shipped={"vlmtui-dark"}))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await until(
+            pilot, lambda: {theme.name for theme in load_themes().themes} <= {*app.theme_names}
+        )
+
+
 async def test_a_broken_theme_is_told_once(stage: Stage) -> None:
     failure = ThemeFailure(Path("/themes/[red]broken.toml"), "it is [bold]wrong")
     themes = LoadedThemes(load_themes().themes, (failure,))

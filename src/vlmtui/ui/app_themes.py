@@ -33,19 +33,17 @@ class AppThemes(App[int]):
         """Use a theme from the beginning.
 
         Args:
-            loaded: The themes.
+            loaded: The themes, or those that the first paint may need.
             named: The one in the settings; empty for the one that was chosen last.
             directory: Where the user's own themes are, or would be.
             memory: Keeps what is chosen.
         """
-        self._themes = loaded
         self._named_theme = named
         self._theme_directory = directory
         self._theme_memory = memory
         self._told_themes: set[ThemeFailure] = set()
         self._theme_files = themes.signature(directory) if directory is not None else ()
-        for theme in loaded.themes:
-            self.register_theme(theme)
+        self._add(loaded)
         automatic = themes.MONOCHROME if self.no_color else memory.value.theme
         for name in (named, automatic, themes.DEFAULT):
             if name in self.available_themes:
@@ -53,7 +51,9 @@ class AppThemes(App[int]):
                 return
 
     def follow_themes(self) -> None:
-        """Tell what is wrong, and look at the user's files from time to time, if there are any."""
+        """Read the rest, tell what is wrong, and look at the user's files from time to time."""
+        if not self._themes.complete:
+            self._add(themes.load_themes(self._theme_directory))
         self._tell_themes()
         if self._named_theme and self._named_theme not in self.available_themes:
             self._warn(
@@ -72,12 +72,15 @@ class AppThemes(App[int]):
             return
         self._theme_files = files
         before = self.current_theme
-        self._themes = themes.load_themes(self._theme_directory)
-        for theme in self._themes.themes:
-            self.register_theme(theme)
+        self._add(themes.load_themes(self._theme_directory))
         if self.current_theme != before:
             self.mutate_reactive(AppThemes.theme)
         self._tell_themes()
+
+    def _add(self, loaded: LoadedThemes) -> None:
+        self._themes = loaded
+        for theme in loaded.themes:
+            self.register_theme(theme)
 
     def _tell_themes(self) -> None:
         for failure in self._themes.failures:

@@ -17,7 +17,7 @@ from vlmtui.settings import Settings
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
 from vlmtui.ui.backstage import Backstage, engine_log
 from vlmtui.ui.remembered import memory
-from vlmtui.ui.themes import load_themes
+from vlmtui.ui.themes import DEFAULT, MONOCHROME, load_themes
 
 
 def launch(
@@ -76,15 +76,17 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         return Monitor(backstage.pid, on_snapshot)
 
     themes = paths.config_path().parent / "themes"  # need not exist
+    remembered = memory()
+    first = {settings.theme, remembered.value.theme or "", DEFAULT, MONOCHROME}
     return VlmtuiApp(
         backstage.open,
         monitor=monitor,
-        loaded_themes=load_themes(themes),
+        loaded_themes=load_themes(themes, shipped=first),
         theme_directory=themes,
         theme=settings.theme,
         model=backstage.load.name,
         log=engine_log(),
-        memory=memory(),
+        memory=remembered,
         samples=backstage.samples,
         keys=settings.keys,
         images=images or settings.images,

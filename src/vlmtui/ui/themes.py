@@ -8,7 +8,7 @@ needs only its base colours: what else the interface uses is derived from them h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -67,6 +67,9 @@ class LoadedThemes(msgspec.Struct, frozen=True):
     about: dict[str, str] = {}
     """A few words about each, by name."""
 
+    complete: bool = True
+    """Whether these are all that there are."""
+
 
 # ------------------------------------------------------------------------------------------ files
 
@@ -77,17 +80,23 @@ def shipped_directories() -> list[Path]:
     return [package / "themes", package.parent.parent / "themes"]
 
 
-def load_themes(user_directory: Path | None = None) -> LoadedThemes:
-    """Read all themes.
+def load_themes(
+    user_directory: Path | None = None, *, shipped: Collection[str] | None = None
+) -> LoadedThemes:
+    """Read themes.
 
     Args:
-        user_directory: The user's own themes; None for none.
+        user_directory: The user's own themes, all of which are read; None for none.
+        shipped: Read only these of the themes that come with vlmtui, which takes a few milliseconds
+            less; None for all.
     """
     themes: dict[str, Theme] = {}
     about: dict[str, str] = {}
     failures = []
-    directories = [*shipped_directories(), *([user_directory] if user_directory else [])]
-    for path in _files(directories):
+    ours = _files(shipped_directories())
+    if shipped is not None:
+        ours = [path for path in ours if path.stem in shipped]
+    for path in [*ours, *_files([user_directory] if user_directory else [])]:
         try:
             file = _read(path)
         except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
@@ -99,7 +108,7 @@ def load_themes(user_directory: Path | None = None) -> LoadedThemes:
                 name=file.name, dark=file.dark, variables=file.variables, **colors
             )
             about[file.name] = file.about
-    return LoadedThemes(tuple(themes.values()), tuple(failures), about)
+    return LoadedThemes(tuple(themes.values()), tuple(failures), about, shipped is None)
 
 
 def signature(directory: Path) -> tuple[tuple[str, int, int], ...]:

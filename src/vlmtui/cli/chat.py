@@ -1,0 +1,38 @@
+"""`vlmtui chat`, which is also what `vlmtui` alone does."""
+
+from __future__ import annotations
+
+
+def open_chat(
+    model: str | None = None,
+    mmproj: str | None = None,
+    *,
+    continue_last: bool = False,
+    images: str | None = None,
+    plain: bool = False,
+) -> int:
+    """Open the chat in this terminal.
+
+    Args:
+        model: Name or path of a model, instead of the one in the settings.
+        mmproj: Path of its projector.
+        continue_last: Go on with the last chat.
+        images: How pictures are shown, instead of what the settings say.
+        plain: Line by line instead of on the whole screen.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        VlmtuiError: There can be no chat.
+    """
+    from vlmtui.settings import load_settings
+
+    settings = load_settings()
+    if plain:
+        from vlmtui.plain.launch import launch as launch_plain
+
+        return launch_plain(settings, model=model, mmproj=mmproj, continue_last=continue_last)
+    from vlmtui.ui.launch import launch
+
+    return launch(settings, model=model, mmproj=mmproj, continue_last=continue_last, images=images)

@@ -1,0 +1,82 @@
+"""The commands and their options; each has a module, and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import click
+from click_default_group import DefaultGroup
+
+from vlmtui import __version__
+from vlmtui.cli.ask import ask
+from vlmtui.cli.bench import bench
+from vlmtui.cli.chat import open_chat
+from vlmtui.cli.chats import chats
+from vlmtui.cli.config import config
+from vlmtui.cli.doctor import doctor
+from vlmtui.cli.endings import INTERRUPTED
+from vlmtui.cli.keys import keys
+from vlmtui.cli.models import models
+from vlmtui.cli.options import images_option, mmproj_option, model_option
+
+
+def parse_and_run(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name.
+
+    Args:
+        arguments: The command line without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        return vlmtui.main(list(arguments), prog_name="vlmtui", standalone_mode=False) or 0
+    except click.ClickException as error:
+        with suppress(OSError):
+            error.show(sys.stderr)
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+
+
+@click.group(
+    cls=DefaultGroup,
+    default="chat",
+    default_if_no_args=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`vlmtui chat --help` and `vlmtui ask --help` list the options of each.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def vlmtui() -> None:
+    """Chat with a vision-language model that runs on this machine.
+
+    Without a command, the chat opens: `vlmtui`, `vlmtui --continue`, `vlmtui --model FILE.gguf`.
+    """
+
+
+@vlmtui.command()
+@model_option
+@mmproj_option
+@click.option("--continue", "-c", "continue_last", is_flag=True, help="Open the last chat.")
+@images_option
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="Line by line, nothing redrawn: for screen readers, dumb terminals, bad lines, scripts.",
+)
+def chat(
+    model: str | None, mmproj: str | None, continue_last: bool, images: str | None, plain: bool
+) -> int:
+    """Open the chat in this terminal."""
+    return open_chat(model, mmproj, continue_last=continue_last, images=images, plain=plain)
+
+
+vlmtui.add_command(ask)
+vlmtui.add_command(config)
+vlmtui.add_command(bench)
+vlmtui.add_command(chats)
+vlmtui.add_command(keys)
+vlmtui.add_command(doctor)
+vlmtui.add_command(models)
