@@ -10,12 +10,15 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
+
+import psutil
 
 PATIENCE = 60.0
 _QUESTION = re.compile(rb"\x1b\[>0?q|\x1b\[>?0?c|\x1b_G[^\x1b]*\ba=q\b[^\x1b]*\x1b\\")
@@ -66,6 +69,17 @@ class FakeTerminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    def stop_and_continue(self) -> int:
+        """Ctrl+Z and `fg`; returns how much had been written when it stopped."""
+        self._process.send_signal(signal.SIGTSTP)
+        deadline = time.monotonic() + PATIENCE
+        while psutil.Process(self._process.pid).status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < deadline, "it never stopped"
+            self.read_all()
+        written = self.read_all()
+        self._process.send_signal(signal.SIGCONT)
+        return written
+
     def let_go(self) -> None:
         """Send the reply that was kept back."""
         os.write(self._ours, self._held)
@@ -89,6 +103,12 @@ class FakeTerminal:
             self._process.kill()
         self._process.wait()
         os.close(self._ours)
+
+    def read_all(self) -> int:
+        """Read until nothing more comes for a moment; returns how much was written so far."""
+        while select.select([self._ours], [], [], 0.1)[0] and self._read():
+            pass
+        return len(self.output)
 
     def _read(self) -> bool:
         """Read what there is and reply; False at the end."""

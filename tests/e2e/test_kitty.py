@@ -93,6 +93,60 @@ def test_a_picture_is_sent_once_and_stands_where_its_placeholders_are(kitty: Fak
     assert f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\".encode() in kitty.output
 
 
+def sent(output: bytes) -> list[int]:
+    """The pictures that were sent, by their ids."""
+    return [int(number) for number in re.findall(rb"\x1b_Ga=T,U=1,i=(\d+),", output)]
+
+
+def shown(number: int) -> bytes:
+    """What a terminal sees where it shall show this picture."""
+    return b"\x1b\\[38;5;%d;48;2;[0-9;]*m%s" % (number & 255, PLACEHOLDER)
+
+
+@pytest.mark.parametrize("how", ["stopped and continued", "Ctrl+L"])
+def test_pictures_come_back_after_something_else_had_the_terminal(
+    kitty: FakeTerminal, how: str
+) -> None:
+    ask(kitty)
+    kitty.wait_for(LAST)
+    before = sent(kitty.output)[0]
+    kitty.wait_for(shown(before))
+    kitty.wait_for(rb"first token|\bfirst\b")  # the answer is there
+    if how == "Ctrl+L":
+        start = kitty.read_all()
+        kitty.type("\x0c")
+    else:
+        start = kitty.stop_and_continue()
+    kitty.wait_for(rb"\x1b\[\?1049h", start=start)  # a terminal that was reset has lost its modes
+    kitty.wait_for(LAST, start=start)
+    again = sent(kitty.output[start:])[0]
+    assert again != before
+    kitty.wait_for(shown(again), start=start)
+    kitty.type("\x11")
+    assert kitty.wait_for_end() == 0
+    for number in (before, again):
+        assert f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\".encode() in kitty.output
+
+
+def test_a_kitty_that_is_too_old_for_placeholders_shows_half_blocks(home: Path) -> None:
+    terminal = FakeTerminal(
+        PROGRAM,
+        name="kitty(0.26.5)",
+        device="62;",
+        graphics=True,
+        TERM="xterm-kitty",
+        VLMTUI_HOME=str(home),
+    )
+    try:
+        ask(terminal)
+        terminal.wait_for("▄".encode())
+        terminal.wait_for(rb"first token|\bfirst\b")
+        assert PLACEHOLDER not in terminal.output
+        assert b"\x1b_Ga=T" not in terminal.output
+    finally:
+        terminal.close()
+
+
 def test_a_reply_that_comes_late_is_not_typed_and_still_counts(home: Path) -> None:
     terminal = FakeTerminal(
         PROGRAM,
@@ -115,39 +169,86 @@ def test_a_reply_that_comes_late_is_not_typed_and_still_counts(home: Path) -> No
         terminal.close()
 
 
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+@pytest.fixture
+def sockets() -> Iterator[str]:
+    """Where a tmux server has its socket; it is ended afterwards."""
+    with tempfile.TemporaryDirectory(prefix="vt-") as folder:
+        yield folder
+        subprocess.run(
+            ["tmux", "kill-server"],
+            env={"TMUX_TMPDIR": folder, "PATH": "/usr/bin:/bin:/usr/local/bin"},
+            capture_output=True,
+            check=False,
+        )
+
+
+def in_tmux(sockets: str, home: Path, name: str, *arguments: str | Path) -> FakeTerminal:
+    """A terminal of this name with a client of tmux in it."""
+    return FakeTerminal(
+        *("tmux", "-f", Path(sockets) / "tmux.conf", *arguments),
+        name=name,
+        device="62;",
+        graphics=True,
+        TERM="xterm-256color",
+        TMUX_TMPDIR=sockets,
+        VLMTUI_HOME=str(home),
+    )
+
+
+def configure(sockets: str, passthrough: str) -> None:
+    (Path(sockets) / "tmux.conf").write_text(
+        f"set -g allow-passthrough {passthrough}\nset -sg escape-time 0\n"
+    )
+
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+@needs_tmux
 @pytest.mark.parametrize("passthrough", ["on", "off"])
 def test_inside_tmux_pictures_go_through_it_where_it_lets_them(
-    home: Path, passthrough: str
+    home: Path, sockets: str, passthrough: str
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="vt-") as sockets:
-        config = Path(sockets) / "tmux.conf"
-        config.write_text(f"set -g allow-passthrough {passthrough}\nset -sg escape-time 0\n")
-        terminal = FakeTerminal(
-            *("tmux", "-f", config, "new-session", f"{PROGRAM}; sleep 1"),
-            name="kitty(0.35.1)",
-            device="62;",
-            graphics=True,
-            TERM="xterm-256color",
-            TMUX_TMPDIR=sockets,
-            VLMTUI_HOME=str(home),
-        )
-        try:
-            ask(terminal)
-            if passthrough == "on":
-                terminal.wait_for(LAST)
-                keys, _ = received(terminal.output)
-                terminal.wait_for(PLACEHOLDER)
-                assert int(keys["c"]) > 1
-            else:
-                terminal.wait_for("▄".encode())
-                terminal.wait_for(b"ready")
-                assert b"\x1b_G" not in terminal.output
-        finally:
-            subprocess.run(
-                ["tmux", "kill-server"],
-                env={"TMUX_TMPDIR": sockets, "PATH": "/usr/bin:/bin:/usr/local/bin"},
-                capture_output=True,
-                check=False,
-            )
-            terminal.close()
+    configure(sockets, passthrough)
+    terminal = in_tmux(sockets, home, "kitty(0.35.1)", "new-session", f"{PROGRAM}; sleep 1")
+    try:
+        ask(terminal)
+        if passthrough == "on":
+            terminal.wait_for(LAST)
+            keys, _ = received(terminal.output)
+            terminal.wait_for(PLACEHOLDER)
+            assert int(keys["c"]) > 1
+        else:
+            terminal.wait_for("▄".encode())
+            terminal.wait_for(b"ready")
+            assert b"\x1b_G" not in terminal.output
+    finally:
+        terminal.close()
+
+
+@needs_tmux
+def test_another_terminal_that_tmux_is_attached_to_gets_what_it_can_show(
+    home: Path, sockets: str
+) -> None:
+    configure(sockets, "on")
+    terminal = in_tmux(sockets, home, "kitty(0.35.1)", "new-session", f"{PROGRAM}; sleep 1")
+    try:
+        ask(terminal)
+        terminal.wait_for(LAST)
+        terminal.wait_for(rb"first token|\bfirst\b")
+    finally:
+        terminal.close()
+    terminal = in_tmux(sockets, home, "WezTerm 20240203", "attach")
+    try:
+        terminal.wait_for("▄".encode())
+        terminal.read_all()
+        assert b"\x1b_Ga=T" not in terminal.output
+    finally:
+        terminal.close()
+    terminal = in_tmux(sockets, home, "ghostty 1.1.3", "attach")
+    try:
+        terminal.wait_for(LAST)
+        assert sent(terminal.output)
+        terminal.wait_for(PLACEHOLDER)
+    finally:
+        terminal.close()

@@ -95,6 +95,23 @@ def test_kitty_is_known_by_its_environment_or_its_name(environ: dict[str, str]) 
     assert terminal.decide(environ).kind is Kind.KITTY
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("kitty(0.21.2)", Kind.HALFBLOCK),
+        ("kitty(0.26.5)", Kind.HALFBLOCK),
+        ("kitty(0.28.0)", Kind.KITTY),
+        ("kitty(1.0.0)", Kind.KITTY),
+        ("ghostty 1.1.3", Kind.KITTY),
+    ],
+)
+def test_a_kitty_that_is_too_old_for_placeholders_gets_none(name: str, kind: Kind) -> None:
+    terminal = Terminal(
+        name=f"\x1bP>|{name}\x1b\\", kitty="\x1b_Gi=31;OK\x1b\\", device="\x1b[?62;c"
+    )
+    assert terminal.decide({"TERM": "xterm-kitty"}).kind is kind
+
+
 def test_an_xterm_that_was_started_from_kitty_is_an_xterm() -> None:
     assert XTERM_340.decide({**XTERM, "KITTY_WINDOW_ID": "1"}).kind is Kind.SIXEL
 
@@ -143,6 +160,9 @@ def test_chosen_sixels_need_no_reply_but_heed_it() -> None:
         ("0\txterm-256color\tkitty(0.35.1)\ttitle", Kind.HALFBLOCK),
         ("all\txterm-256color\tghostty 1.1.3\tRGB", Kind.KITTY),
         ("off\txterm-kitty\tkitty(0.32.2)\tRGB,title", Kind.HALFBLOCK),
+        ("on\txterm-kitty\tkitty(0.26.5)\tRGB,title", Kind.HALFBLOCK),
+        ("on\txterm-kitty\t\tRGB,title", Kind.KITTY),
+        ("on\ttmux-256color\ttmux 3.5a\tRGB,title", Kind.HALFBLOCK),
         ("off\tfoot\tfoot(1.16.2)\tRGB,sixel,title", Kind.SIXEL),
         ("\txterm-256color\t\tRGB", Kind.HALFBLOCK),
         ("no server running", Kind.HALFBLOCK),

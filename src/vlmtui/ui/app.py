@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from textual import events, on
+from textual import events
 from textual._context import active_message_pump
 from textual.app import ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
-from textual.driver import Driver
 from textual.message import Message
 from textual.widget import MountError
 from textual.worker import WorkerCancelled
@@ -248,11 +247,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
             if self._driver is not None:
                 self._driver.stop_application_mode()
         os._exit(code)
-
-    @on(Driver.SignalResume)
-    def _paint_again(self) -> None:
-        """Somebody else had the terminal: Textual draws only what has changed since."""
-        self.refresh(layout=True)
 
     def _handle_exception(self, error: Exception) -> None:
         """Leave alone what a screen or widget couldn't do because it is being taken away.

@@ -4,9 +4,9 @@
 replies; it reads and writes nothing itself. A terminal that never replies keeps its half blocks,
 and one behind a slow line gets its pixels when its reply arrives, however late that is.
 
-Kitty graphics means the kind with Unicode placeholders, which kitty and Ghostty have: a picture is
-then text to everybody in between, and scrolls, is clipped and is covered as text is. Terminals that
-have the protocol without them (WezTerm, Konsole) have sixels, too, and get those.
+Kitty graphics means the kind with Unicode placeholders, which kitty since 0.28 and Ghostty have: a
+picture is then text to everybody in between, and scrolls, is clipped and is covered as text is.
+Terminals that have the protocol without them (WezTerm, Konsole) have sixels, too, and get those.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ class Tmux(msgspec.Struct, frozen=True):
         fields = line.rstrip("\n").split("\t")
         return cls(*fields) if len(fields) == 4 else cls()
 
+    @property
+    def attached(self) -> bool:
+        """There is a terminal around it."""
+        return bool(self.termname or self.termtype)
+
 
 _ASK_NAME = "\x1b[>0q"  # XTVERSION
 _ASK_DEVICE = "\x1b[c"  # DA1: everything replies to it, so it ends each round
@@ -83,10 +88,24 @@ REPLIES = re.compile(
 )
 """What terminals say to the questions of `Detection`."""
 
-_WITH_PLACEHOLDERS = re.compile(r"(?i)(xterm-)?(kitty|ghostty)")
+_WITH_PLACEHOLDERS = re.compile(r"(?i)(xterm-)?(kitty|ghostty)(\((?P<major>\d+)\.(?P<minor>\d+))?")
+"""Terminals by their names in TERM, or as XTVERSION has them: "kitty(0.41.1)"."""
+
+_FIRST_KITTY = (0, 28)
+"""The version of kitty that brought placeholders; older ones draw them as boxes."""
 _MUTE = re.compile(r"(dumb|unknown|linux|screen.*|emacs.*)?")
 _SIXEL = "4"
 _LETTING_THROUGH = ("1", "on", "all")  # tmux 3.3 says 1
+
+
+def _has_placeholders(name: str) -> bool:
+    """Whether a terminal of this name, with or without its version, has Unicode placeholders."""
+    known = _WITH_PLACEHOLDERS.match(name)
+    if known is None:
+        return False
+    if known["major"] is None or known[2].lower() != "kitty":
+        return True
+    return (int(known["major"]), int(known["minor"])) >= _FIRST_KITTY
 
 
 class Detection:
@@ -94,6 +113,7 @@ class Detection:
 
     Attributes:
         graphics: The best that is known so far.
+        decided: Nothing more will become known.
     """
 
     def __init__(
@@ -112,6 +132,7 @@ class Detection:
         self._kitty_asked = self._kitty_said_yes = self._sixel_asked = False
         self._asking = False
         self._cell_known = cell is not None
+        self.decided = False
         thrifty = any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
         kind = Kind.HALFBLOCK if wanted == "auto" else Kind(wanted)
         self.graphics = Graphics(kind, thrifty=thrifty)
@@ -143,6 +164,7 @@ class Detection:
         if self._wanted == "sixel":
             return self._ask_about_sixels()
         if self._wanted != "auto" or self._mute:
+            self.decided = True
             return ""
         self._asking = True
         self._kitty_asked = self._looks_like_kitty
@@ -150,13 +172,14 @@ class Detection:
 
     def tmux_said(self, tmux: Tmux) -> str:
         """Take what tmux says, and return what to ask then."""
-        outer = _WITH_PLACEHOLDERS.match(tmux.termname) or _WITH_PLACEHOLDERS.match(tmux.termtype)
+        # the type, where the terminal told tmux one, has the version
+        outer = _has_placeholders(tmux.termtype or tmux.termname)
         if outer and tmux.passthrough in _LETTING_THROUGH:
             self._know(kind=Kind.KITTY, wrapped=True)
-            return ""
-        if "sixel" in tmux.features.split(","):
+        elif "sixel" in tmux.features.split(","):
             self._asking = True  # tmux has sixels if it was built with them: it replies itself
             return self._cell() + _ASK_DEVICE
+        self.decided = True
         return ""
 
     def take(self, reply: str) -> str:
@@ -174,12 +197,14 @@ class Detection:
         elif said["item"] is not None and said["status"] == "0":
             self._take_limits(said["item"], [int(n) for n in said["values"].split(";") if n])
         elif said["device"] is not None and self._asking:
-            return self._end_of_round(said["device"].split(";"))
+            question = self._end_of_round(said["device"].split(";"))
+            self.decided = not question
+            return question
         return ""
 
     def _end_of_round(self, device: list[str]) -> str:
         self._asking = False
-        named = _WITH_PLACEHOLDERS.match(self._name)
+        named = _has_placeholders(self._name)
         if self._kitty_said_yes and (named or not self._name):
             self._know(kind=Kind.KITTY)
         elif self._sixel_asked:

@@ -18,7 +18,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from textual.drivers.linux_driver import LinuxDriver
+from textual import constants
+from textual.drivers.linux_driver import (
+    KITTY_DISAMBIGUATE_ESCAPE_CODES,
+    KITTY_REPORT_ALL_KEYS,
+    KITTY_REPORT_ASSOCIATED_TEXT,
+    LinuxDriver,
+)
 
 from vlmtui import printable
 from vlmtui.ui.pastes import PasteParser
@@ -39,6 +45,9 @@ _BLOCKED_SECONDS = 0.05
 _SLOW_SECONDS = 10.0
 """After such a write the link counts as slow for this long."""
 
+
+_KEYBOARD = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
+"""What Textual wants of kitty's keyboard protocol."""
 
 _TICK_SECONDS = 0.1
 """Between two looks at the clock while nothing is typed: a lone Esc is a key by then."""
@@ -123,6 +132,19 @@ class TerminalDriver(LinuxDriver):
         if self._has_title and self._writer_thread is not None:
             self.write("\x1b[23;2t")
         super().stop_application_mode()
+
+    def set_modes(self) -> None:
+        """Switch on again what a reset of the terminal has switched off; otherwise harmless."""
+        if self._writer_thread is None:
+            return
+        self.write("\x1b[?1049h\x1b[?25l\x1b[?1004h")
+        if not constants.DISABLE_KITTY_KEY:
+            self.write(f"\x1b[={_KEYBOARD};1u")  # not pushed once more: leaving takes one back
+        self._enable_bracketed_paste()
+        self._disable_line_wrap()
+        self._enable_mouse_support()
+        self._query_in_band_window_resize()
+        self._write_title()
 
     def _write_title(self) -> None:
         if self._has_title and self._title:

@@ -89,6 +89,7 @@ class Picture(Widget):
         if isinstance(self.app, PixelApp):
             self.set_reactive(Picture.graphics, self.app.graphics)
             self.watch(self.app, "graphics", self._take_graphics, init=False)
+            self.watch(self.app, "pictures_lost", self._refine, init=False)
         self.watch_part(self.part)
 
     def _take_graphics(self, graphics: Graphics) -> None:
