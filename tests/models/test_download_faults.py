@@ -535,10 +535,9 @@ def test_a_disk_that_fills_on_the_way_keeps_what_came(
         kept = part.stat().st_size
         assert kept > 0
         ballast.unlink()
-        sent = hub.sent
-        events = pull()
-        assert whole(events)
-        assert hub.sent - sent == len(MODEL) - kept
+        assert whole(pull())
+        # not by what was sent: the first answer may still be on its way into closed sockets
+        assert hub.of_kind("GET")[-1].headers["range"] == f"bytes={kept}-"
 
 
 def test_space_that_others_take_is_seen_before_the_disk_is_full(
