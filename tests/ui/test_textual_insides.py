@@ -1,0 +1,161 @@
+"""What we lean on inside Textual, beyond what it promises: all of it, why, and that it is there.
+
+A new version that moves any of this fails here, with the name and the reason, and not somewhere in
+a chat.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+
+import pytest
+from textual.app import App
+from textual.dom import DOMNode
+from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import TextArea
+
+import vlmtui.ui
+
+MODULES = {
+    "textual._ansi_sequences.ANSI_SEQUENCES_KEYS": "Alt+Enter is a new line (composer)",
+    "textual._compositor.ChopsUpdate": "which cells were drawn over sixels (overlay)",
+    "textual._context.active_message_pump": "whose message failed while it goes (app)",
+    "textual._time.get_time": "the parser's own clock (replies, pastes)",
+    "textual._xterm_parser.XTermParser": "replies and pastes are taken out before it (replies)",
+    "textual.document._document.EditResult": "what an edit of the composer returns",
+    "textual.document._document.Location": "where in a text",
+    "textual.document._document.Selection": "from where to where",
+    "textual.keys._character_to_key": "keys as people write them (keymap)",
+}
+"""Imported from modules, or under names, that Textual keeps to itself."""
+
+MEMBERS = {
+    "_bindings": (DOMNode, "which keys a node has (keymap)"),
+    "_clipboard": (App, "what Ctrl+V in a text field takes (app_clipboard)"),
+    "_compositor": (Screen, "where a picture is to be seen, and what covers it (overlay)"),
+    "_debug": (LinuxDriver, "the parser wants to be told (terminal)"),
+    "_delete_via_keyboard": (TextArea, "a token is deleted whole (composer)"),
+    "_display": (App, "when the screen has been drawn (pixel_app)"),
+    "_driver": (App, "what is written past the screen: pictures, title, clipboard"),
+    "_exit": (App, "the app is being left (app)"),
+    "_file": (LinuxDriver, "writes to a terminal that has gone don't fail (terminal)"),
+    "_get_style": (Widget, "styles of a drawn line (chat_rows, markdown_view)"),
+    "_handle_exception": (App, "what fails while its screen goes is left alone (app)"),
+    "_keymap": (App, "the settings' keys, before there is a screen (app_keys, keymap)"),
+    "_on_key": (Widget, "a key meets the bindings in the order of typing (composer)"),
+    "_on_paste": (TextArea, "what is pasted is cleaned before it is put in (text_field)"),
+    "_pruning": (Widget, "a widget is being taken away (app)"),
+    "_recompute_cursor_offset": (TextArea, "an undo that fails in Textual (text_field)"),
+    "_replace_via_keyboard": (TextArea, "a token is replaced whole (composer)"),
+    "_writer_thread": (LinuxDriver, "whether anything can be written yet (terminal)"),
+}
+"""Attributes and methods with an underscore that some class of Textual has."""
+
+KINDS = (App, LinuxDriver, Screen, TextArea)
+"""What others than their own methods look into."""
+
+
+def ours() -> Iterator[ModuleType]:
+    """The modules of the interface."""
+    for found in pkgutil.walk_packages(vlmtui.ui.__path__, f"{vlmtui.ui.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+@cache
+def tree(module: ModuleType) -> ast.Module:
+    return ast.parse(inspect.getsource(module))
+
+
+def source(kind: type) -> ast.ClassDef:
+    """Where a class is written."""
+    module = tree(importlib.import_module(kind.__module__))
+    return next(
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.ClassDef) and node.name == kind.__name__
+    )
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def foreign(kind: type) -> list[type]:
+    return [base for base in kind.__mro__ if base.__module__.startswith("textual.")]
+
+
+def imported() -> set[str]:
+    return {
+        f"{node.module}.{name.name}"
+        for module in ours()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("textual.")
+        for name in node.names
+        if any(private(part) for part in [*(node.module or "").split("."), name.name])
+    }
+
+
+@cache
+def members(kind: type) -> frozenset[str]:
+    """What a class defines, and what its methods give to `self`."""
+    given = (node for node in attributes(source(kind), "self") if isinstance(node.ctx, ast.Store))
+    return frozenset(filter(private, {*vars(kind), *(node.attr for node in given)}))
+
+
+def attributes(tree: ast.AST, *of: str) -> Iterator[ast.Attribute]:
+    """Attributes of anything, or of what goes by these names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (
+            not of or (isinstance(node.value, ast.Name) and node.value.id in of)
+        ):
+            yield node
+
+
+def defined(tree: ast.AST) -> set[str]:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in ast.walk(tree) if isinstance(node, functions)}
+
+
+def used() -> set[str]:
+    """Members of Textual's classes that are got, set or overridden anywhere in the interface."""
+    inside = frozenset().union(*map(members, {base for kind in KINDS for base in foreign(kind)}))
+    names = set()
+    for module in ours():
+        whole = tree(module)
+        on_others = {id(node) for node in attributes(whole)}
+        on_others -= {id(node) for node in attributes(whole, "self", "cls")}
+        names |= {node.attr for node in attributes(whole) if id(node) in on_others} & inside
+        for kind in vars(module).values():
+            if isinstance(kind, type) and kind.__module__ == module.__name__ and foreign(kind):
+                theirs = frozenset().union(*map(members, foreign(kind)))
+                own = {node.attr for node in attributes(source(kind), "self")}
+                names |= (own | defined(source(kind))) & theirs
+    return names
+
+
+def test_what_is_imported_from_inside_is_listed_here() -> None:
+    assert imported() == set(MODULES)
+
+
+def test_members_from_inside_are_listed_here() -> None:
+    assert used() == set(MEMBERS)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_imported_from_inside_is_there(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    assert hasattr(importlib.import_module(module), attribute), MODULES[name]
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_member_from_inside_is_there(name: str) -> None:
+    kind, why = MEMBERS[name]
+    assert any(name in members(base) for base in foreign(kind)), why
