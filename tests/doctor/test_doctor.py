@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +33,8 @@ from vlmtui.doctor import (
 )
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import InputError
-from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
+from vlmtui.hardware.base import Snapshot
+from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +129,38 @@ def test_a_slow_power_mode_comes_with_the_command_that_changes_it(root: Board) -
     root.write("/var/lib/nvpmodel/status", "pmode:0000")
     mode = of(board.findings(), "power mode")
     assert mode.value == "15W"
-    assert "nvpmodel" in mode.advice
+    assert "`sudo nvpmodel -m 2` (MAXN_SUPER)" in mode.advice
+
+
+def test_modes_without_a_fastest_are_listed_with_their_numbers(root: Board) -> None:
+    BOARDS["xavier-nx"](root.root)
+    root.write(
+        "/etc/nvpmodel.conf",
+        "< POWER_MODEL ID=0 NAME=MODE_15W_2CORE >\n< POWER_MODEL ID=8 NAME=MODE_20W_6CORE >",
+    )
+    root.write("/var/lib/nvpmodel/status", "pmode:0000")
+    mode = of(board.findings(), "power mode")
+    assert "0 MODE_15W_2CORE, 8 MODE_20W_6CORE" in mode.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("agx-orin", "JetPack 6 has a newer Python"),
+        ("xavier-nx", "newest for this board"),
+        ("nano", "newest for this board"),
+    ],
+)
+def test_only_a_board_that_can_take_a_newer_jetpack_is_told_to(
+    root: Board, name: str, advice: str
+) -> None:
+    BOARDS[name](root.root)
+    assert advice in of(board.findings(), "JetPack").advice
+
+
+def test_the_bandwidth_is_that_of_the_power_mode(root: Board) -> None:
+    BOARDS["orin-nano"](root.root).power_mode(0)
+    assert of(memory.findings(), "bandwidth").value.startswith("68.3 GB/s")
 
 
 def test_a_board_whose_every_file_is_broken_gives_findings_and_no_failure(root: Board) -> None:
@@ -176,6 +210,81 @@ def test_a_board_without_cuda_in_llama_cpp_gets_the_exact_command(
     assert sys.executable in gpu.advice
 
 
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [("orin-nano", 87), ("agx-orin", 87), ("xavier-nx", 72), ("thor", 110)],
+)
+def test_each_boards_command_can_be_pasted_as_it_is(
+    root: Board, monkeypatch: pytest.MonkeyPatch, name: str, architecture: int
+) -> None:
+    BOARDS[name](root.root)
+    root.write("/proc/meminfo", "MemTotal: 4100000 kB\nMemAvailable: 900000 kB")
+    build(monkeypatch, CPU)
+    monkeypatch.setattr(llama.sys, "executable", "/home/a b/bin/python")
+    advice = of(llama.findings(), "GPU").advice
+    assert "`sudo apt install nvidia-jetpack`" in advice  # there is no nvcc
+    root.write("/usr/local/cuda/bin/nvcc", "#!/bin/sh\n")
+    (root.root / "usr/local/cuda/bin/nvcc").chmod(0o755)
+    advice = of(llama.findings(), "GPU").advice
+    words = shlex.split(advice.removeprefix("Build it with CUDA: "))
+    assert words == [
+        f"CMAKE_ARGS=-DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES={architecture}",
+        "CUDACXX=/usr/local/cuda/bin/nvcc",
+        "CMAKE_BUILD_PARALLEL_LEVEL=1",
+        "/home/a b/bin/python",
+        *["-m", "pip", "install", "--force-reinstall", "--no-cache-dir", "--no-deps"],
+        *["--no-binary", "llama-cpp-python"],
+        f"llama-cpp-python=={metadata.version('llama-cpp-python')}",
+    ]
+
+
+def test_an_environment_without_pip_gets_the_command_of_uv(
+    root: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jetson(root, "tegra234")
+    build(monkeypatch, CPU)
+    monkeypatch.setattr(llama, "find_spec", lambda name: None)
+    assert f"uv pip install --python {sys.executable} --reinstall" in llama.reinstall(87)
+
+
+def test_thor_is_called_otherwise_by_cuda_12(root: Board) -> None:
+    jetson(root, "tegra264")
+    root.write("/usr/local/cuda/bin/nvcc", "#!/bin/sh\necho release 12.8, V12.8.1\n")
+    (root.root / "usr/local/cuda/bin/nvcc").chmod(0o755)
+    assert llama.cuda_architecture(Sysroot()) == 101
+
+
+def test_a_board_whose_cuda_is_too_old_isnt_told_to_build_with_it(
+    root: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BOARDS["nano"](root.root)
+    build(monkeypatch, CPU)
+    monkeypatch.setattr(llama, "nvcc_version", lambda _: "10.2")
+    gpu = of(llama.findings(), "GPU")
+    assert gpu.status == "info"
+    assert "needs CUDA 11" in gpu.value
+    assert "CMAKE" not in gpu.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"), [("xavier-nx", 72), ("agx-orin", 87), ("thor", 110)]
+)
+def test_a_container_that_hides_the_device_tree_still_knows_the_architecture(
+    root: Board, name: str, architecture: int
+) -> None:
+    BOARDS[name](root.root)
+    root.remove("/proc/device-tree")
+    root.remove("/sys/firmware")
+    assert llama.cuda_architecture(Sysroot()) == architecture
+
+
+def test_a_board_without_cudas_compiler_is_told_how_to_get_it(root: Board) -> None:
+    BOARDS["thor"](root.root)
+    cuda = of(software.findings(), "CUDA")
+    assert cuda.value == "no compiler"
+    assert "nvidia-jetpack" in cuda.advice
+
+
 def test_cuda_for_another_gpu_is_noticed(root: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     jetson(root, "tegra264")
     build(monkeypatch, CUDA)
@@ -192,7 +301,7 @@ def test_cuda_for_this_gpu_is_fine(root: Board, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_pc_with_a_gpu_lets_the_compiler_find_its_architecture(root: Board) -> None:
     root.write("/proc/driver/nvidia/version", "NVRM version: NVIDIA Kernel Module  550.90.07")
-    assert llama.cuda_architecture(llama.Sysroot()) == "native"
+    assert llama.cuda_architecture(Sysroot()) == "native"
 
 
 def test_a_build_without_vision_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,7 +469,7 @@ def test_a_measured_bandwidth_is_kept_for_this_machine(
     assert run(["doctor", "--bandwidth"]) == 0
     assert "as the processor reads it" in capsys.readouterr().out
     monkeypatch.setattr(bandwidth, "_machine", lambda: "another")
-    assert bandwidth.known(None) is None
+    assert bandwidth.known(Snapshot(time=0)) is None
 
 
 # ------------------------------------------------------------------------------- a real terminal

@@ -24,10 +24,27 @@ UNREADABLE = None
 Value = object
 
 NVPMODEL = """\
+# < POWER_MODEL ID=id_num NAME=mode_name >
+< PARAM TYPE=CLOCK NAME=EMC >
+MAX_FREQ /sys/kernel/nvpmodel_clk_cap/emc
+
 < POWER_MODEL ID=0 NAME=15W >
 CPU_ONLINE CORE_0 1
+GPU MAX_FREQ 612000000
+EMC MAX_FREQ 2133000000
+
 < POWER_MODEL ID=1 NAME=25W >
+GPU MAX_FREQ 918000000
+EMC MAX_FREQ 3199000000
+
 < POWER_MODEL ID=2 NAME=MAXN_SUPER >
+GPU MAX_FREQ -1
+EMC MAX_FREQ -1
+
+< POWER_MODEL ID=3 NAME=7W >
+GPU MAX_FREQ 408000000
+EMC MAX_FREQ 2133000000
+
 < PM_CONFIG DEFAULT=1 >
 """
 
@@ -63,9 +80,10 @@ class Board:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(os.path.relpath(self.root / target.lstrip("/"), place.parent))
 
-    def model(self, name: str) -> None:
+    def model(self, name: str, chip: str = "tegra000") -> None:
         self.write("/proc/device-tree/model", name.encode() + b"\0")
-        self.write("/proc/device-tree/compatible", b"nvidia,p0000\0nvidia,tegra000\0")
+        compatible = f"nvidia,p0000\0nvidia,{chip}\0"
+        self.write("/proc/device-tree/compatible", compatible.encode())
 
     def release(self, major: int, revision: str) -> None:
         line = f"# R{major} (release), REVISION: {revision}, GCID: 1, BOARD: generic, EABI: aarch64"
@@ -140,7 +158,7 @@ class Board:
 def orin_nano(root: Path) -> Board:
     """Orin Nano with JetPack 6.2; two of its sensors are switched off with what they measure."""
     board = Board(root)
-    board.model("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super")
+    board.model("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super", "tegra234")
     board.release(36, "4.3")
     board.memory(7_802_880, 1_469_440, 3_276_800)
     board.gpu("17000000.gpu", "gpu", 630, 621_000_000, 1_020_000_000)
@@ -167,7 +185,7 @@ def orin_nano(root: Path) -> Board:
 def agx_orin(root: Path) -> Board:
     """AGX Orin with JetPack 5: no rail for all, and a channel with nothing connected."""
     board = Board(root)
-    board.model("Jetson AGX Orin Developer Kit")
+    board.model("Jetson AGX Orin Developer Kit", "tegra234")
     board.release(35, "6.0")
     board.memory(31_326_208, 20_971_520, 6_291_456)
     board.gpu("17000000.ga10b", "ga10b", 995, 1_300_500_000, 1_300_500_000)
@@ -186,7 +204,7 @@ def agx_orin(root: Path) -> Board:
 def xavier_nx(root: Path) -> Board:
     """Xavier NX with JetPack 5."""
     board = Board(root)
-    board.model("NVIDIA Jetson Xavier NX Developer Kit")
+    board.model("NVIDIA Jetson Xavier NX Developer Kit", "tegra194")
     board.release(35, "4.1")
     board.memory(6_989_824, 3_145_728, 1_048_576)
     board.gpu("17000000.gv11b", "gv11b", 0, 114_750_000, 1_109_250_000)
@@ -209,7 +227,7 @@ def xavier_nx(root: Path) -> Board:
 def thor(root: Path) -> Board:
     """AGX Thor with JetPack 7: its GPU's load is only in NVML; all power passes one INA238."""
     board = Board(root)
-    board.model("NVIDIA Jetson AGX Thor Developer Kit")
+    board.model("NVIDIA Jetson AGX Thor Developer Kit", "tegra264")
     board.release(38, "2.1")
     board.memory(128_790_528, 20_971_520)
     board.clock("/sys/class/devfreq/gpu-gpc-0", 314_000_000, 1_575_000_000)
@@ -234,7 +252,7 @@ def thor(root: Path) -> Board:
 def nano(root: Path) -> Board:
     """The first Nano, with a Tegra X1: a GPU of the older kind, power only from tegrastats."""
     board = Board(root)
-    board.model("NVIDIA Jetson Nano Developer Kit")
+    board.model("NVIDIA Jetson Nano Developer Kit", "tegra210")
     board.release(32, "7.4")
     board.memory(4_059_712, 2_048_000, 512_000)
     board.write("/sys/devices/gpu.0/load", 421)

@@ -1,39 +1,97 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from vlmtui.hardware.bandwidth import Bandwidth, measure, of_board, share
+from tests.hardware.boards import orin_nano
+from vlmtui.hardware.bandwidth import Bandwidth, bounds, measure, of_machine, share
+from vlmtui.hardware.base import Snapshot
+from vlmtui.hardware.jetson import figures_now
+from vlmtui.hardware.sysroot import Sysroot
+
+
+def board(
+    name: str | None, mode: str | None = None, memory_mhz: int | None = None, gib: int | None = None
+) -> Snapshot:
+    return Snapshot(
+        time=0,
+        board_name=name,
+        power_mode=mode,
+        memory_clock_max_hz=memory_mhz * 1_000_000 if memory_mhz else None,
+        ram_total_bytes=gib * 1024**3 if gib else None,
+    )
+
+
+SUPER = "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super"
 
 
 @pytest.mark.parametrize(
-    ("name", "mode", "gigabytes"),
+    ("machine", "gigabytes"),
     [
-        ("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit", "15W", 68.0),
-        ("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super", None, 102.4),
-        ("NVIDIA Jetson Orin Nano Developer Kit", "MAXN_SUPER", 102.4),
-        ("NVIDIA Jetson Orin NX Engineering Reference Developer Kit", None, 102.4),
-        ("Jetson AGX Orin Developer Kit", "MAXN", 204.8),
-        ("NVIDIA Jetson AGX Thor Developer Kit", None, 273.0),
-        ("Jetson-AGX Xavier", None, 136.5),
-        ("NVIDIA Jetson Xavier NX Developer Kit", None, 59.7),
-        ("Jetson-AGX", None, None),
-        ("Raspberry Pi 5 Model B", None, None),
-        (None, None, None),
+        (board("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit", "15W"), 68.0),
+        (board(SUPER, None), 102.4),
+        (board("NVIDIA Jetson Orin Nano Developer Kit", "MAXN_SUPER"), 102.4),
+        (board("NVIDIA Jetson Orin NX Engineering Reference Developer Kit"), 102.4),
+        (board("Jetson AGX Orin Developer Kit", "MAXN"), 204.8),
+        (board("NVIDIA Jetson AGX Thor Developer Kit"), 273.0),
+        (board("Jetson-AGX Xavier"), 136.5),
+        (board("NVIDIA Jetson Xavier NX Developer Kit"), 59.7),
+        (board("NVIDIA Jetson TX1 Developer Kit"), 25.6),
+        (board("Jetson-AGX"), None),
+        (board("Raspberry Pi 5 Model B"), None),
+        (board(None), None),
     ],
 )
 def test_a_boards_bandwidth_is_known_by_its_name(
-    name: str | None, mode: str | None, gigabytes: float | None
+    machine: Snapshot, gigabytes: float | None
 ) -> None:
-    found = of_board(name, mode)
+    found = of_machine(machine)
     assert (found.bytes_per_s / 1e9 if found else None) == gigabytes
 
 
+@pytest.mark.parametrize(
+    ("machine", "gigabytes"),
+    [
+        (board(SUPER, "15W", 2133), 68.3),
+        (board(SUPER, "25W", 3199), 102.4),
+        (board("NVIDIA Jetson Orin Nano Developer Kit", "25W", 3199), 102.0),
+        (board("Jetson AGX Orin Developer Kit", "MODE_30W", 2133), 136.6),
+        (board(SUPER, "MAXN_SUPER", None, 4), 51.2),
+        (board("NVIDIA Jetson Orin Nano Developer Kit", "10W", 2133, 4), 34.0),
+        (board("NVIDIA Jetson Orin NX Engineering Reference Developer Kit", "25W", 3199, 8), 102.4),
+    ],
+)
+def test_a_power_mode_that_clocks_the_memory_lower_and_half_the_memory_have_less(
+    machine: Snapshot, gigabytes: float
+) -> None:
+    found = of_machine(machine)
+    assert found is not None
+    assert found.bytes_per_s / 1e9 == pytest.approx(gigabytes, abs=0.05)
+
+
+def test_a_boards_files_give_the_bandwidth_of_the_mode_that_it_is_in(tmp_path: Path) -> None:
+    files = orin_nano(tmp_path)
+    for mode, gigabytes in ((0, 68.3), (1, 102.4), (2, 102.4)):
+        files.power_mode(mode)
+        now = Snapshot(time=0, **figures_now(Sysroot(tmp_path)))
+        found = of_machine(now)
+        assert found is not None
+        assert found.bytes_per_s / 1e9 == pytest.approx(gigabytes, abs=0.05)
+
+
 def test_the_share_of_the_limit_is_what_the_documents_figures_say() -> None:
-    orin = of_board("Jetson AGX Orin Developer Kit")
+    orin = of_machine(board("Jetson AGX Orin Developer Kit"))
     assert orin is not None
     # 4.08 GB at 204.8 GB/s: 50.2 tokens/s at most
     assert share(50.2, 4_080_000_000, orin) == pytest.approx(1.0, abs=0.001)
     assert share(19.3, 4_080_000_000, Bandwidth(102.4e9, "table")) == pytest.approx(0.77, abs=0.005)
+
+
+def test_what_the_processor_measured_bounds_no_model_on_a_gpu() -> None:
+    assert bounds(Bandwidth(1e10, "measured"), gpu=False)
+    assert not bounds(Bandwidth(1e10, "measured"), gpu=True)
+    assert bounds(Bandwidth(1e10, "table"), gpu=True)
 
 
 def test_measuring_gives_a_plausible_figure() -> None:

@@ -252,6 +252,9 @@ def test_values_are_read_anew_each_time(tmp_path: Path) -> None:
     figures = watched.read(None, Figures())
     assert ("gpu", 61.5) in figures["temperatures"]
     assert figures["power_mode"] == "15W"
+    assert figures["memory_clock_max_hz"] == 2_133_000_000
+    board.write("/var/lib/nvpmodel/status", "pmode:0002 fmode:quiet")
+    assert "memory_clock_max_hz" not in watched.read(None, Figures())  # it sets no limit
     board.write("/var/lib/nvpmodel/status", "pmode:0007")
     assert watched.read(None, Figures())["power_mode"] == "mode 7"
     watched.close()

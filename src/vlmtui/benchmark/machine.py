@@ -24,7 +24,7 @@ def describe_machine() -> tuple[Machine, Bandwidth | None]:
     """The machine, and the bandwidth of its memory where that is known; takes a second."""
     snapshot = look()
     root = Sysroot()
-    limit = known(snapshot.board_name, snapshot.power_mode)
+    limit = known(snapshot)
     names = re.search(r'^PRETTY_NAME="?(.*?)"?$', root.text("/etc/os-release") or "", re.MULTILINE)
     cpu = re.search(r"^model name\s*:\s*(.+)$", root.text("/proc/cpuinfo") or "", re.MULTILINE)
     machine = Machine(

@@ -16,7 +16,7 @@ from vlmtui.engine import images
 from vlmtui.engine.base import Finished, Generate, Load, Loaded, ModelInfo, Sampling, Stats
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import EngineError
-from vlmtui.hardware.bandwidth import Bandwidth, share
+from vlmtui.hardware.bandwidth import Bandwidth, bounds, share
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.energy import EnergyMeter
 from vlmtui.hardware.host import peak_rss
@@ -160,6 +160,8 @@ class _Run:
     def costs(self, result: ModelResult, bandwidth: Bandwidth | None) -> ModelResult:
         """Memory, energy, and the share of the limit, from all that was measured."""
         energy = self._watch.decode_joules()
+        if bandwidth is not None and not bounds(bandwidth, gpu=result.gpu):
+            bandwidth = None
         best = max((decode.tokens_per_s.median for decode in result.decode), default=0.0)
         return msgspec.structs.replace(
             result,

@@ -8,12 +8,15 @@ import re
 from contextlib import suppress
 
 from vlmtui.doctor.finding import Finding
-from vlmtui.hardware import jetson
+from vlmtui.hardware import jetson, nvpmodel
 from vlmtui.hardware.base import Figures
 from vlmtui.hardware.monitor import SOURCES
 from vlmtui.hardware.sysroot import Sysroot
 
 TOPIC = "machine"
+
+_ORIN = 87
+"""CUDA's name of its architecture. Of the boards with JetPack 5, JetPack 6 takes only these."""
 
 _JETPACKS = (("32.", "4"), ("34.", "5"), ("35.", "5"), ("36.", "6"), ("38.", "7"), ("39.", "7"))
 
@@ -21,27 +24,17 @@ _JETPACKS = (("32.", "4"), ("34.", "5"), ("35.", "5"), ("36.", "6"), ("38.", "7"
 def findings() -> list[Finding]:
     """Board, system, processor, power mode, sources of figures."""
     root = Sysroot()
-    figures = _jetson_figures(root)
+    figures = jetson.figures_now(root) or None
     found = [
         Finding(TOPIC, "board", "ok" if figures else "info", _board(root, figures)),
-        Finding(TOPIC, "system", "ok", f"{_system(root)}, kernel {platform.release()}"),
+        Finding(TOPIC, "system", "ok", f"{_system(root)}, kernel {_kernel(root)}"),
         Finding(TOPIC, "processor", "ok", _processor(root)),
     ]
     if figures is not None:
-        found.append(_jetpack(figures.get("l4t")))
-        found.append(_power_mode(figures.get("power_mode")))
+        found.append(_jetpack(root, figures.get("l4t")))
+        found.append(_power_mode(root))
     found.append(_sources())
     return found
-
-
-def _jetson_figures(root: Sysroot) -> Figures | None:
-    if not jetson.is_jetson(root):
-        return None
-    probe = jetson.JetsonProbe(root)
-    try:
-        return probe.read(None, Figures())
-    finally:
-        probe.close()
 
 
 def _board(root: Sysroot, figures: Figures | None) -> str:
@@ -57,13 +50,17 @@ def _system(root: Sysroot) -> str:
     return names[1] if names else platform.system()
 
 
+def _kernel(root: Sysroot) -> str:
+    return root.text("/proc/sys/kernel/osrelease") or platform.release()
+
+
 def _processor(root: Sysroot) -> str:
     name = re.search(r"^model name\s*:\s*(.+)$", root.text("/proc/cpuinfo") or "", re.MULTILINE)
     usable = len(os.sched_getaffinity(0))
     return f"{name[1] if name else platform.machine()}, {usable} of {os.cpu_count()} cores usable"
 
 
-def _jetpack(l4t: str | None) -> Finding:
+def _jetpack(root: Sysroot, l4t: str | None) -> Finding:
     if l4t is None:
         return Finding(
             TOPIC,
@@ -74,20 +71,29 @@ def _jetpack(l4t: str | None) -> Finding:
         )
     jetpack = next((number for start, number in _JETPACKS if l4t.startswith(start)), None)
     value = f"L4T {l4t}" + (f", JetPack {jetpack}" if jetpack else "")
-    if jetpack in ("4", "5"):
-        return Finding(
-            TOPIC, "JetPack", "warn", value, "JetPack 6 or 7 has a newer Python and CUDA"
-        )
-    return Finding(TOPIC, "JetPack", "ok", value)
+    if jetpack not in ("4", "5"):
+        return Finding(TOPIC, "JetPack", "ok", value)
+    if jetson.cuda_architecture(root) == _ORIN:
+        return Finding(TOPIC, "JetPack", "warn", value, "JetPack 6 has a newer Python and CUDA")
+    return Finding(TOPIC, "JetPack", "info", value, "The newest for this board (docs/jetson.md)")
 
 
-def _power_mode(mode: str | None) -> Finding:
+def _power_mode(root: Sysroot) -> Finding:
+    """The mode, and the command for the fastest, which boards number differently."""
+    modes = nvpmodel.modes(root)
+    mode = nvpmodel.current(root, modes)
     if mode is None:
         return Finding(TOPIC, "power mode", "info", "unknown", "`sudo nvpmodel -q` tells it")
-    if mode.upper().startswith("MAXN"):
-        return Finding(TOPIC, "power mode", "ok", mode)
-    advice = "A faster mode may be allowed: `sudo nvpmodel -q --verbose`, then `sudo nvpmodel -m N`"
-    return Finding(TOPIC, "power mode", "info", mode, advice)
+    if mode.name.upper().startswith("MAXN"):
+        return Finding(TOPIC, "power mode", "ok", mode.name)
+    fastest = [each for each in modes.values() if each.name.upper().startswith("MAXN")]
+    if fastest:
+        best = max(fastest, key=lambda each: "SUPER" in each.name.upper())
+        advice = f"Faster, and hungrier: `sudo nvpmodel -m {best.number}` ({best.name})"
+    else:
+        names = ", ".join(f"{each.number} {each.name}" for each in modes.values())
+        advice = f"`sudo nvpmodel -m N` changes it{': ' if names else ''}{names}"
+    return Finding(TOPIC, "power mode", "info", mode.name, advice)
 
 
 def _sources() -> Finding:

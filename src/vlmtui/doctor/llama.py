@@ -6,11 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
+from importlib import metadata
+from importlib.util import find_spec
+from shlex import quote
 
 import msgspec
 
 from vlmtui.doctor.finding import Finding
-from vlmtui.doctor.software import nvcc_version
+from vlmtui.doctor.software import cuda_compiler, nvcc, nvcc_version
 from vlmtui.hardware import jetson
 from vlmtui.hardware.sysroot import Sysroot
 
@@ -38,8 +42,11 @@ except Exception as error:
 sys.__stdout__.write("\\n" + json.dumps(told) + "\\n")
 """
 
-_ARCHITECTURES = (("tegra264", 110), ("tegra234", 87), ("tegra194", 72), ("tegra186", 62))
-"""CUDA architecture of each chip. Thor's was 101 before CUDA 13."""
+_OLDEST_CUDA = 11
+"""Before it nvcc knew no C++17, which llama.cpp is written in: JetPack 4 has 10.2."""
+
+_BYTES_A_JOB = 2 * 1024**3
+"""What a job of CUDA's compiler takes at most; with one for each core a small board would swap."""
 
 
 class _Build(msgspec.Struct):
@@ -67,18 +74,26 @@ def findings() -> list[Finding]:
     ]
 
 
-def reinstall(cuda_architecture: int | str | None = None) -> str:
-    """The command that builds llama-cpp-python again."""
-    options = ""
-    if cuda_architecture is not None:
-        options = (
-            f'CMAKE_ARGS="-DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES={cuda_architecture}"'
-            " PATH=/usr/local/cuda/bin:$PATH "
-        )
-    return (
-        f"{options}{sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir"
-        " --no-binary llama-cpp-python llama-cpp-python"
-    )
+def reinstall(architecture: int | str | None = None) -> str:
+    """The command that builds llama-cpp-python again, in the version that is here.
+
+    Args:
+        architecture: What CUDA compiles for; None for the processor alone.
+    """
+    root = Sysroot()
+    settings = []
+    if architecture is not None:
+        settings += [
+            f'CMAKE_ARGS="-DGGML_CUDA=on -DCMAKE_CUDA_ARCHITECTURES={architecture}"',
+            f"CUDACXX={nvcc(root) or '/usr/local/cuda/bin/nvcc'}",
+            f"CMAKE_BUILD_PARALLEL_LEVEL={_jobs(root)}",
+        ]
+    if find_spec("pip") is not None:
+        pip = f"{quote(sys.executable)} -m pip install --force-reinstall --no-cache-dir"
+    else:  # as in an environment that uv made
+        pip = f"uv pip install --python {quote(sys.executable)} --reinstall --no-cache"
+    options = "--no-deps --no-binary llama-cpp-python"
+    return " ".join([*settings, pip, options, f'"llama-cpp-python{_wanted_version()}"'])
 
 
 def cuda_architecture(root: Sysroot) -> int | str | None:
@@ -86,14 +101,36 @@ def cuda_architecture(root: Sysroot) -> int | str | None:
 
     None without an NVIDIA GPU.
     """
-    compatible = root.text("/proc/device-tree/compatible") or ""
-    for chip, number in _ARCHITECTURES:
-        if chip in compatible:
-            version = nvcc_version(root)
-            return 101 if number == 110 and version and int(version.split(".")[0]) < 13 else number
+    architecture = jetson.cuda_architecture(root)
+    if architecture == 110 and (_cuda_major(root) or 13) < 13:
+        return 101  # what it was called before CUDA 13
+    if architecture is not None:
+        return architecture
     if jetson.is_jetson(root) or root.text("/proc/driver/nvidia/version"):
         return "native"
     return None
+
+
+def _cuda_major(root: Sysroot) -> int | None:
+    version = nvcc_version(root)
+    return int(version.split(".")[0]) if version else None
+
+
+def _jobs(root: Sysroot) -> int:
+    found = re.search(r"^MemTotal:\s+([0-9]{1,15}) kB", root.text("/proc/meminfo") or "", re.M)
+    cores = os.cpu_count() or 1
+    return max(1, min(cores, int(found[1]) * 1024 // _BYTES_A_JOB)) if found else cores
+
+
+def _wanted_version() -> str:
+    """The version that is here, as pip is asked for it; else those that vlmtui takes."""
+    with suppress(metadata.PackageNotFoundError):
+        return f"=={metadata.version('llama-cpp-python')}"
+    with suppress(metadata.PackageNotFoundError):
+        for requirement in metadata.requires("vlmtui") or []:
+            if requirement.startswith("llama-cpp-python"):
+                return requirement.removeprefix("llama-cpp-python").strip()
+    return ""
 
 
 def _ask() -> _Build | str:
@@ -152,13 +189,15 @@ def _gpu(build: _Build, root: Sysroot) -> Finding:
         return Finding(TOPIC, "GPU", "ok", value)
     if wanted is None:
         return Finding(TOPIC, "GPU", "info", "none: models run on the processor")
-    return Finding(
-        TOPIC,
-        "GPU",
-        "warn",
-        "not used: llama-cpp-python was built without CUDA",
-        f"Build it with CUDA: {reinstall(wanted)}",
-    )
+    major = _cuda_major(root)
+    if major is not None and major < _OLDEST_CUDA:
+        value = f"not used: llama.cpp needs CUDA {_OLDEST_CUDA} or newer, here is {major}"
+        return Finding(TOPIC, "GPU", "info", value, "Models run on the processor")
+    command = f"Build it with CUDA: {reinstall(wanted)}"
+    if nvcc(root) is None:
+        command = f"First {cuda_compiler(root)}. Then build it with CUDA: {reinstall(wanted)}"
+    value = "not used: llama-cpp-python was built without CUDA"
+    return Finding(TOPIC, "GPU", "warn", value, command)
 
 
 def _features(system: str) -> str:

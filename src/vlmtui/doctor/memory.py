@@ -9,6 +9,7 @@ from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import StorageError
 from vlmtui.hardware import bandwidth, jetson
+from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.sysroot import Sysroot
 
 TOPIC = "memory and disk"
@@ -81,7 +82,7 @@ def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
 
 
 def _bandwidth(root: Sysroot) -> Finding:
-    known = bandwidth.known(root.text("/proc/device-tree/model"))
+    known = bandwidth.known(Snapshot(time=0.0, **jetson.figures_now(root)))
     if known is None:
         return Finding(
             TOPIC, "bandwidth", "info", "unknown", "`vlmtui doctor --bandwidth` measures it"

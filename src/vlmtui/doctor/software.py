@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from vlmtui import __version__
 from vlmtui.doctor.finding import Finding
+from vlmtui.hardware import jetson
 from vlmtui.hardware.sysroot import Sysroot
 
 TOPIC = "software"
@@ -40,21 +42,39 @@ def findings() -> list[Finding]:
     return found
 
 
+def nvcc(root: Sysroot) -> str | None:
+    """Path of CUDA's compiler on the machine; None without one."""
+    for path in ("/usr/local/cuda/bin/nvcc", "/usr/bin/nvcc"):
+        if os.access(root.path(path), os.X_OK):
+            return path
+    return shutil.which("nvcc") if root.real else None
+
+
 def nvcc_version(root: Sysroot) -> str | None:
     """Version of CUDA's compiler, "12.6"; None without one."""
-    for path in ("/usr/local/cuda/bin/nvcc", "/usr/bin/nvcc"):
-        place = root.path(path)
-        if not place.exists():
-            continue
-        try:
-            told = subprocess.run(
-                [str(place), "--version"], capture_output=True, text=True, timeout=10, check=False
-            ).stdout
-        except (OSError, subprocess.SubprocessError):
-            return None
-        release = re.search(r"release ([0-9]+\.[0-9]+)", told)
-        return release[1] if release else None
-    return None
+    path = nvcc(root)
+    if path is None:
+        return None
+    try:
+        told = subprocess.run(
+            [str(root.path(path)), "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    release = re.search(r"release ([0-9]+\.[0-9]+)", told)
+    return release[1] if release else None
+
+
+def cuda_compiler(root: Sysroot) -> str:
+    """How to get CUDA's compiler here."""
+    if jetson.is_jetson(root):
+        return "`sudo apt install nvidia-jetpack`, which brings CUDA's compiler"
+    return "install CUDA's compiler: https://developer.nvidia.com/cuda-downloads"
 
 
 def _cuda(root: Sysroot) -> Finding:
@@ -62,9 +82,12 @@ def _cuda(root: Sysroot) -> Finding:
     driver = re.search(r"Module\s+(?:for \S+\s+)?([0-9.]+)", _driver(root))
     parts = [f"compiler {compiler}"] if compiler else []
     parts += [f"driver {driver[1]}"] if driver else []
-    if not parts:
-        return Finding(TOPIC, "CUDA", "info", "none: models run on the processor")
-    return Finding(TOPIC, "CUDA", "ok", ", ".join(parts))
+    if compiler or not (driver or jetson.is_jetson(root)):
+        value = ", ".join(parts) or "none: models run on the processor"
+        return Finding(TOPIC, "CUDA", "ok" if parts else "info", value)
+    value = ", ".join([*parts, "no compiler"])
+    advice = f"Only for building llama.cpp: {cuda_compiler(root)}"
+    return Finding(TOPIC, "CUDA", "info", value, advice)
 
 
 def _driver(root: Sysroot) -> str:

@@ -19,23 +19,29 @@ import msgspec
 
 from vlmtui import paths
 from vlmtui.errors import StorageError
+from vlmtui.hardware.base import Snapshot
 
 Origin = Literal["table", "measured"]
 """table: the maker's figure for the board; measured: by `measure`."""
 
 _BOARDS = (
     # the first that matches; a Super is an Orin Nano in a power mode that clocks the memory higher
-    (r"orin nano.*super", 102.4),
-    (r"orin nano", 68.0),
-    (r"orin nx", 102.4),
-    (r"agx orin", 204.8),
-    (r"thor", 273.0),
-    (r"agx.xavier", 136.5),
-    (r"xavier nx", 59.7),
-    (r"tx2", 59.7),
-    (r"jetson nano", 25.6),
+    (r"orin nano.*super", 102.4, 3199),
+    (r"orin nano", 68.0, 2133),
+    (r"orin nx", 102.4, 3199),
+    (r"agx orin", 204.8, 3199),
+    (r"thor", 273.0, 4266),
+    (r"agx.xavier", 136.5, 2133),
+    (r"xavier nx", 59.7, 1866),
+    (r"tx2", 59.7, 1866),
+    (r"jetson nano|tx1", 25.6, 1600),
 )
-"""Memory bandwidth in GB/s by a pattern of the board's name, from NVIDIA's data sheets."""
+"""Memory bandwidth in GB/s by a pattern of the board's name, and the memory's clock in MHz at which
+it is reached, from NVIDIA's data sheets. Power modes may clock it lower."""
+
+_HALF = re.compile(r"orin nano")
+_HALF_BELOW = 5 * 1024**3
+"""The Orin Nano with 4 GB has half the memory chips, and half the bandwidth."""
 
 
 class Bandwidth(msgspec.Struct, frozen=True):
@@ -45,25 +51,27 @@ class Bandwidth(msgspec.Struct, frozen=True):
     origin: Origin
 
 
-def of_board(name: str | None, power_mode: str | None = None) -> Bandwidth | None:
-    """The bandwidth of a board by its name; None for a board that isn't in the table.
-
-    Args:
-        name: As the board's device tree has it.
-        power_mode: As the board names it: "MAXN_SUPER" makes an Orin Nano a Super.
-    """
-    if not name:
+def of_machine(snapshot: Snapshot) -> Bandwidth | None:
+    """A board's bandwidth, by its name, memory and power mode; None for one not in the table."""
+    if not snapshot.board_name:
         return None
-    full = f"{name} {power_mode or ''}".lower().replace("_", " ")
-    for pattern, gigabytes in _BOARDS:
+    full = f"{snapshot.board_name} {snapshot.power_mode or ''}".lower().replace("_", " ")
+    for pattern, gigabytes, megahertz in _BOARDS:
         if re.search(pattern, full):
-            return Bandwidth(gigabytes * 1e9, "table")
+            share_of_clock = (snapshot.memory_clock_max_hz or megahertz * 1e6) / (megahertz * 1e6)
+            half = _HALF.search(full) and (snapshot.ram_total_bytes or _HALF_BELOW) < _HALF_BELOW
+            return Bandwidth(gigabytes * 1e9 * share_of_clock * (0.5 if half else 1), "table")
     return None
 
 
-def known(board: str | None, power_mode: str | None = None) -> Bandwidth | None:
+def known(snapshot: Snapshot) -> Bandwidth | None:
     """The best figure there is: the board's from the table, or what was once measured."""
-    return of_board(board, power_mode) or kept()
+    return of_machine(snapshot) or kept()
+
+
+def bounds(bandwidth: Bandwidth, *, gpu: bool) -> bool:
+    """Whether a model's speed is bound by it: what the processor measured says nothing of a GPU."""
+    return bandwidth.origin == "table" or not gpu
 
 
 def kept() -> Bandwidth | None:

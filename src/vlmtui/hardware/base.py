@@ -77,6 +77,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     power_mode: str | None = None
     """The board's name for the limits it runs under: "MAXN_SUPER", "15W"."""
 
+    memory_clock_max_hz: int | None = None
+    """What the power mode allows the memory; None where it sets no limit."""
+
     throttled_by: tuple[str, ...] | None = None
     """What slows the machine down now, heat or current, in its own names; empty for nothing, None
     where it doesn't tell."""
@@ -116,6 +119,7 @@ class Figures(TypedDict, total=False):
     power_w: float
     power_rails: tuple[Rail, ...]
     power_mode: str
+    memory_clock_max_hz: int
     throttled_by: tuple[str, ...]
     board_name: str
     l4t: str

@@ -15,16 +15,20 @@ from dataclasses import dataclass, field
 from os.path import exists, isdir  # false, too, for what may not be looked at
 from pathlib import Path
 
-from vlmtui.hardware import sysroot
+from vlmtui.hardware import nvpmodel, sysroot
 from vlmtui.hardware.base import Figures, Rail, Temperature
+from vlmtui.hardware.nvpmodel import PowerMode
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
 from vlmtui.hardware.throttle import Throttle
 
-_CHIPS = frozenset({"ga10b", "gv11b", "gp10b", "gb10b"})
-"""GPUs of Orin, Xavier, TX2 and Thor, as the device tree names them."""
+_CHIPS = {"tegra264": 110, "tegra234": 87, "tegra194": 72, "tegra186": 62, "tegra210": 53}
+"""What CUDA calls the architecture of the GPU of Thor, Orin, Xavier, TX2, and Nano and TX1."""
 
-_GPU_NAMES = _CHIPS | {"gpu"}
+_GPUS = {"gb10b": 110, "ga10b": 87, "gv11b": 72, "gp10b": 62}
+"""The same of these GPUs, as the device tree names them."""
+
+_GPU_NAMES = _GPUS.keys() | {"gpu"}
 _GPU_CLOCK = "gpu-gpc"
 """Begins the name of Thor's clock domain, which has no entry in the device tree."""
 
@@ -38,8 +42,6 @@ with the gaps between them make it jump from 0 to 99 %."""
 
 _MEMORY = re.compile(r"^(MemTotal|MemAvailable|NvMapMemUsed):\s+([0-9]{1,15}) kB", re.MULTILINE)
 _RELEASE = re.compile(r"R([0-9]+)\b.*?REVISION:\s*([0-9]+(?:\.[0-9]+)*)")
-_MODE = re.compile(r"pmode:0*([0-9]{1,6})")
-_MODE_NAME = re.compile(r"POWER_MODEL\s+ID=([0-9]{1,6})\s+NAME=([\w.+-]{1,40})")
 _CLIENT = re.compile(r"\s([0-9]{1,10})\s+([0-9]{1,15})K$", re.MULTILINE)
 
 
@@ -63,7 +65,7 @@ class _Layout:
     clock: Path | None
     zones: tuple[tuple[str, Path], ...]
     channels: tuple[_Channel, ...]
-    modes: dict[str, str] = field(default_factory=dict)
+    modes: dict[int, PowerMode] = field(default_factory=dict)
 
 
 def find() -> JetsonProbe | None:
@@ -87,9 +89,30 @@ def is_jetson(root: Sysroot) -> bool:
     if exists(root.path("/etc/nv_tegra_release")):
         return True
     devices = root.glob("/sys/class/devfreq/*")
-    return any(_device_name(device) in _CHIPS for device in devices) or any(
+    return any(_device_name(device) in _GPUS for device in devices) or any(
         exists(root.path(gpu)) for gpu in _OLDER_GPUS
     )
+
+
+def cuda_architecture(root: Sysroot) -> int | None:
+    """What CUDA must compile for on this board; None where that can't be found out.
+
+    In a container the device tree is hidden, and only the GPU tells, if its name is its own.
+    """
+    compatible = root.text("/proc/device-tree/compatible") or ""
+    for chip, architecture in _CHIPS.items():
+        if f"nvidia,{chip}" in compatible:
+            return architecture
+    devices = root.glob("/sys/class/devfreq/*")
+    names = [_device_name(device) for device in devices]
+    if any(device.name.startswith(_GPU_CLOCK) for device in devices):
+        return _GPUS["gb10b"]
+    return next((_GPUS[name] for name in names if name in _GPUS), None)
+
+
+def figures_now(root: Sysroot) -> Figures:
+    """What the board tells at this moment; empty on other machines."""
+    return JetsonProbe(root).read(None, Figures()) if is_jetson(root) else Figures()
 
 
 class JetsonProbe:
@@ -130,8 +153,10 @@ class JetsonProbe:
             figures["power_rails"] = rails
             if (watts := total_watts(rails)) is not None:
                 figures["power_w"] = watts
-        if (mode := self._power_mode()) is not None:
-            figures["power_mode"] = mode
+        if (mode := nvpmodel.current(self._root, layout.modes)) is not None:
+            figures["power_mode"] = mode.name
+            if mode.memory_clock_hz is not None:
+                figures["memory_clock_max_hz"] = mode.memory_clock_hz
         if (throttled := self._throttle.read()) is not None:
             figures["throttled_by"] = throttled
         return figures
@@ -175,10 +200,6 @@ class JetsonProbe:
         if held := sum(int(kib) for pid, kib in clients if int(pid) == engine_pid):
             figures["engine_gpu_bytes"] = held * 1024
 
-    def _power_mode(self) -> str | None:
-        mode = _MODE.search(self._root.text("/var/lib/nvpmodel/status") or "")
-        return self._layout.modes.get(mode[1], f"mode {mode[1]}") if mode else None
-
 
 def _look(root: Sysroot) -> _Layout:
     release = _RELEASE.search(root.text("/etc/nv_tegra_release") or "")
@@ -190,10 +211,7 @@ def _look(root: Sysroot) -> _Layout:
         clock=clock,
         zones=_find_zones(root),
         channels=_find_channels(root),
-        modes={
-            str(int(number)): name
-            for number, name in _MODE_NAME.findall(root.text("/etc/nvpmodel.conf") or "")
-        },
+        modes=nvpmodel.modes(root),
     )
 
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from vlmtui.chat.events import AnswerSaved
+from vlmtui.engine.base import ModelInfo
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.hardware import bandwidth
 from vlmtui.hardware.base import Snapshot
@@ -86,9 +87,7 @@ class ChatHardware(ChatTurns):
     async def _react(self, item: object) -> None:
         await super()._react(item)
         if isinstance(item, AnswerSaved) and item.stored.stats is not None:
-            info = self.figures.info
-            taken = self._taken(item.stored.stats)
-            self._store_price(item.stored, taken, info.size_bytes if info is not None else 0)
+            self._store_price(item.stored, self._taken(item.stored.stats), self.figures.info)
 
     def _taken(self, stats: dict[str, Any]) -> dict[str, Any]:
         """What the machine gave for this answer, as far as it was measured."""
@@ -110,14 +109,16 @@ class ChatHardware(ChatTurns):
         return extra
 
     @work(thread=True, group="price", exit_on_error=False)
-    def _store_price(self, answer: StoredMessage, extra: dict[str, Any], weights: int) -> None:
+    def _store_price(
+        self, answer: StoredMessage, extra: dict[str, Any], model: ModelInfo | None
+    ) -> None:
         last, stats = self.timeline.last, answer.stats or {}
         rate = stats.get("decode_tokens_per_s")
-        if last is not None and rate and weights:
-            snapshot = last.snapshot
-            limit = bandwidth.known(snapshot.board_name, snapshot.power_mode)
-            if limit is not None:
-                extra = {**extra, "bandwidth_share": bandwidth.share(rate, weights, limit)}
+        if last is not None and rate and model is not None and model.size_bytes:
+            limit = bandwidth.known(last.snapshot)
+            if limit is not None and bandwidth.bounds(limit, gpu=model.gpu):
+                share = bandwidth.share(rate, model.size_bytes, limit)
+                extra = {**extra, "bandwidth_share": share}
         if not extra:
             return
         try:
