@@ -6,7 +6,8 @@
 #   scripts/install-jetson.sh                  do it; after a failure, run it again: it goes on
 #
 # --prefix DIR   where to install; default ~/.local/share/vlmtui-venv, with a link in ~/.local/bin
-# --python EXE   the interpreter to use; default the newest python3.x >= 3.10 there is
+# --python EXE   the interpreter to use; default the system's python3, or the newest beside it if
+#                that is older than 3.10
 # --cpu          build without CUDA although there is a GPU
 # VLMTUI_SYSROOT names a directory to look at instead of /, for trying the detection.
 #
@@ -18,6 +19,7 @@ readonly llama_version=0.3.36
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
 
+[ -n "${HOME:-}" ] || { echo "install-jetson: HOME is not set" >&2; exit 3; }
 dry_run=no prefix=$HOME/.local/share/vlmtui-venv python='' want_cuda=yes
 while (($#)); do
     case $1 in
@@ -27,11 +29,13 @@ while (($#)); do
             (($# > 1)) || { echo "install-jetson: $1 needs a value" >&2; exit 2; }
             if [ "$1" = --prefix ]; then prefix=$2; else python=$2; fi
             shift ;;
-        -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) echo "install-jetson: unknown option $1; --help lists them" >&2; exit 2 ;;
     esac
     shift
 done
+
+case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac # the link must lead there from anywhere
 
 say() { printf '%s\n' "$*"; }
 fact() { printf '  %-12s %s\n' "$1" "$2"; }
@@ -44,9 +48,9 @@ stop() {
 
 # ------------------------------------------------------------------------------ what is here
 
-read_text() { if [ -r "$root$1" ]; then tr -d '\0' <"$root$1"; fi; }
+read_text() { if [ -r "$root$1" ]; then LC_ALL=C tr -cd '[:print:]\n' <"$root$1"; fi; }
 
-board=$(read_text /proc/device-tree/model)
+board=$(read_text /proc/device-tree/model | head -n 1)
 chip=$(read_text /proc/device-tree/compatible)
 release=$(read_text /etc/nv_tegra_release | sed -nE 's/^# R([0-9]+).*REVISION: ([0-9.]+).*/\1.\2/p' | head -n 1)
 machine=${VLMTUI_MACHINE:-$(uname -m)}
@@ -71,6 +75,7 @@ nvcc=''
 for candidate in /usr/local/cuda/bin/nvcc /usr/bin/nvcc; do
     if [ -x "$root$candidate" ]; then nvcc=$candidate; break; fi
 done
+if [ -z "$nvcc$root" ]; then nvcc=$(command -v nvcc || true); fi
 cuda=''
 if [ -n "$nvcc" ]; then
     cuda=$("$root$nvcc" --version 2>/dev/null | sed -nE 's/.*release ([0-9]+\.[0-9]+).*/\1/p' | head -n 1)
@@ -81,27 +86,40 @@ if [ "$cuda_arch" = 110 ] && [ -n "$cuda" ] && [ "${cuda%%.*}" -lt 13 ]; then cu
 has_gpu=no
 if [ "$is_jetson" = yes ] || [ -e "$root/proc/driver/nvidia/version" ]; then has_gpu=yes; fi
 
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
+new_enough() { case $1 in 3.?) return 1 ;; 3.*) return 0 ;; *) return 1 ;; esac }
+
+# The system's own comes first: only it sees the TensorRT that JetPack brings.
 find_python() {
     if [ -n "$python" ]; then
         command -v "$python" >/dev/null || stop "there is no $python" "Name another one with --python."
         return
     fi
     local candidate
-    for candidate in 3.13 3.12 3.11 3.10; do
-        if [ -x "$root/usr/bin/python$candidate" ]; then python=$root/usr/bin/python$candidate; return; fi
+    for candidate in 3 3.14 3.13 3.12 3.11 3.10; do
+        candidate=$root/usr/bin/python$candidate
+        if [ -x "$candidate" ] && new_enough "$(version_of "$candidate")"; then python=$candidate; return; fi
     done
-    for candidate in 3.9 3.8 3.6; do
+    for candidate in 3 3.9 3.8 3.6; do
         if [ -x "$root/usr/bin/python$candidate" ]; then python=$root/usr/bin/python$candidate; return; fi
     done
 }
 find_python
 python_version=''
 if [ -n "$python" ]; then
-    python_version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+    python_version=$(version_of "$python")
 fi
 
 memory_kb=$(sed -nE 's/^MemTotal: *([0-9]+) kB/\1/p' "$root/proc/meminfo" 2>/dev/null || true)
 swap_kb=$(sed -nE 's/^SwapTotal: *([0-9]+) kB/\1/p' "$root/proc/meminfo" 2>/dev/null || true)
+# of the directory where something will be, which may not be there yet
+free_kb() {
+    local place=$1
+    while [ ! -d "$place" ]; do place=$(dirname "$place"); done
+    df -Pk "$place" 2>/dev/null | awk 'NR == 2 { print $4 }' || true
+}
+disk_kb=$(free_kb "$prefix")
+temporary_kb=$(free_kb "${TMPDIR:-/tmp}")
 gib() { if [ -n "$1" ]; then awk -v k="$1" 'BEGIN { printf "%.1f GiB", k / 1048576 }'; else echo unknown; fi; }
 
 say "Here is:"
@@ -110,14 +128,18 @@ fact system "${release:+L4T $release, }${jetpack:+JetPack $jetpack, }$machine"
 fact CUDA "${cuda:-none found}${cuda_arch:+, the GPU needs architecture $cuda_arch}"
 fact Python "${python_version:-none found}${python:+ ($python)}"
 fact memory "$(gib "$memory_kb"), swap $(gib "$swap_kb")"
+fact disk "$(gib "$disk_kb") free for $prefix, $(gib "$temporary_kb") in ${TMPDIR:-/tmp}"
 
 # ------------------------------------------------------------------------------ can it be done?
 
+if [ "$jetpack" = 4 ]; then
+    stop "JetPack 4 is too old: its CUDA 10.2 can't compile llama.cpp, its glibc is older than the packages need" \
+        "Without the GPU it runs in a container: docker build -f docker/Dockerfile -t vlmtui . && docker/run.sh"
+fi
 if [ -z "$python_version" ]; then
     stop "there is no Python" "sudo apt install python3 python3-venv"
 fi
-minor=${python_version#3.}
-if [ "${python_version%%.*}" -ne 3 ] || [ "$minor" -lt 10 ]; then
+if ! new_enough "$python_version"; then
     advice=("Install Python 3.10 or newer beside it, and name it: $0 --python python3.10")
     if [ "$jetpack" = 5 ]; then
         advice=("JetPack 5 comes with Python $python_version. Two ways on:"
@@ -134,7 +156,13 @@ if [ "$want_cuda" = yes ] && [ "$has_gpu" = yes ]; then
         if [ "$is_jetson" = yes ]; then hint="sudo apt install nvidia-jetpack   (or --cpu to do without the GPU)"; fi
         stop "there is a GPU but no CUDA compiler" "$hint"
     fi
+    if [ -n "$cuda" ] && [ "${cuda%%.*}" -lt 11 ]; then
+        stop "CUDA $cuda is too old for llama.cpp, which needs 11 or newer" "Install a newer one, or take --cpu."
+    fi
     build_cuda=yes
+fi
+if [ -d "$prefix" ] && [ -n "$(ls -A "$prefix")" ] && [ ! -e "$prefix/pyvenv.cfg" ] && [ ! -e "$prefix/.interpreter" ]; then
+    stop "$prefix is there already and no virtual environment" "Name another directory with --prefix."
 fi
 
 # ------------------------------------------------------------------------------ the plan
@@ -157,7 +185,7 @@ else
 fi
 constraint=()
 if [ -f "$repository/constraints.txt" ]; then constraint=(--constraint "$repository/constraints.txt"); fi
-readonly bin=$prefix/bin
+readonly bin=$prefix/bin log=$prefix.log
 
 # run_step NAME STAMP COMMAND…: runs a command unless it was done before, when STAMP was left.
 run_step() {
@@ -171,33 +199,68 @@ run_step() {
     fi
     if [ -e "$stamp" ]; then say "  $name: done before"; return; fi
     say "  $name"
-    if ! "$@" >>"$prefix/install.log" 2>&1; then
-        tail -n 15 "$prefix/install.log" >&2
-        printf '\ninstall-jetson: this step failed: %s\n  The log is %s. Run the script again to go on from here.\n' \
-            "$name" "$prefix/install.log" >&2
+    local began=0
+    if [ -e "$log" ]; then began=$(wc -c <"$log"); fi
+    if ! "$@" >>"$log" 2>&1; then
+        tail -c "+$((began + 1))" "$log" | tail -n 15 >&2
+        printf '\ninstall-jetson: this step failed: %s\n' "$name" >&2
+        if tail -c "+$((began + 1))" "$log" | grep -qE 'No space left|Disk quota'; then
+            printf '  A disk is full: building takes about 3 GB in %s; TMPDIR names another place.\n' "${TMPDIR:-/tmp}" >&2
+        elif tail -c "+$((began + 1))" "$log" | grep -qE 'connection broken|Temporary failure in name|Network is unreachable'; then
+            printf '  The package index was not reached. docs/jetson.md tells how to install without internet.\n' >&2
+        fi
+        printf '  The log is %s. Run the script again to go on from here.\n' "$log" >&2
         exit 1
     fi
     touch "$stamp"
 }
 
+# Takes the stamps of steps away that must be done again.
+forget() { if [ "$dry_run" = no ]; then rm -f "$@"; fi; }
+
 say
 say "The plan:"
-missing=()
-for program in c++ cmake; do command -v "$program" >/dev/null || missing+=("$program"); done
-"$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=("python$python_version-venv")
-if ((${#missing[@]})); then
+packages=()
+command -v c++ >/dev/null || packages+=(build-essential)
+command -v cmake >/dev/null || packages+=(cmake)
+"$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=("python$python_version-venv")
+if ((${#packages[@]})); then
     # installing system packages is the user's decision
-    packages="sudo apt install build-essential cmake python$python_version-venv python$python_version-dev"
-    if [ "$dry_run" = no ]; then stop "missing: ${missing[*]}" "$packages"; fi
-    printf '  %s\n      %s\n' "what is missing: ${missing[*]}" "$packages"
+    if [ "$dry_run" = no ]; then stop "some packages are missing" "sudo apt install ${packages[*]}"; fi
+    printf '  %s\n      %s\n' "what is missing, first of all" "sudo apt install ${packages[*]}"
 fi
-[ "$dry_run" = yes ] || mkdir -p "$prefix" "$HOME/.local/bin"
-run_step "a virtual environment in $prefix" venv "$python" -m venv --system-site-packages "$prefix"
+for free in "$disk_kb" "$temporary_kb"; do
+    if [ -n "$free" ] && ((free < 3 * 1048576)); then
+        say "  (little disk space: building takes about 3 GB, and models come on top)"
+        break
+    fi
+done
+if [ "$dry_run" = no ] && ! mkdir -p "$prefix" "$HOME/.local/bin" 2>/dev/null; then
+    stop "$prefix or ~/.local/bin can't be made" "Name another directory with --prefix."
+fi
+# An environment of this script's that another Python made, or none finished, is made anew.
+interpreter="$python_version $(command -v "$python")" clear=()
+if [ -e "$prefix/.interpreter" ] && [ "$(cat "$prefix/.interpreter")" != "$interpreter" ] || [ ! -x "$bin/python" ]; then
+    forget "$prefix"/.done-*
+    if [ -e "$prefix/.interpreter" ]; then clear=(--clear); fi
+fi
+note_interpreter() { if [ "$dry_run" = no ]; then printf '%s\n' "$interpreter" >"$prefix/.interpreter"; fi; }
+note_interpreter
+run_step "a virtual environment in $prefix" venv \
+    "$python" -m venv ${clear[@]+"${clear[@]}"} --system-site-packages "$prefix"
+note_interpreter # --clear takes everything away
+built=llama-$llama_version-${cuda_arch:-none}-$build_cuda
+if [ ! -e "$prefix/.done-$built" ]; then forget "$prefix"/.done-llama-*; fi # one takes another's place
 run_step "llama-cpp-python $llama_version with $cmake_args (20 to 60 minutes on a Jetson)" \
-    "llama-$llama_version-${cuda_arch:-none}-$build_cuda" \
+    "$built" \
     env "CMAKE_ARGS=$cmake_args" "CMAKE_BUILD_PARALLEL_LEVEL=$jobs" \
     "$bin/pip" install --no-binary llama-cpp-python --force-reinstall --no-cache-dir --no-deps \
     ${constraint[@]+"${constraint[@]}"} "llama-cpp-python==$llama_version"
+# a checkout that was updated since is installed again
+if [ "$source_of" != vlmtui ] && [ -e "$prefix/.done-vlmtui" ] &&
+    [ -n "$(find "$repository/src" "$repository/themes" "$repository/pyproject.toml" -newer "$prefix/.done-vlmtui" -type f ! -name '*.pyc' -print -quit 2>/dev/null)" ]; then
+    forget "$prefix/.done-vlmtui"
+fi
 run_step "vlmtui and what it needs" vlmtui "$bin/pip" install ${constraint[@]+"${constraint[@]}"} "$source_of"
 run_step "a link in ~/.local/bin" link ln -sfn "$bin/vlmtui" "$HOME/.local/bin/vlmtui"
 if [ "$dry_run" = yes ]; then

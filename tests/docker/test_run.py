@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -92,14 +94,93 @@ def test_secrets_are_passed_by_name_and_not_shown(tmp_path: Path) -> None:
     assert not any("hf_secret" in word for word in words)
 
 
-def test_without_docker_it_says_what_to_do(tmp_path: Path) -> None:
+def refused(root: Path, **environment: str) -> str:
+    """What it complains of."""
     done = subprocess.run(
         [str(SCRIPT)],
-        env=os.environ | {"DOCKER": "no-such-docker"},
+        env=os.environ | {"VLMTUI_SYSROOT": str(root), "DRY_RUN": "1"} | environment,
+        cwd=root,
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
     assert done.returncode == 1
-    assert "Install Docker" in done.stderr
+    return done.stderr
+
+
+def engine(
+    base: Path, name: str, version: str = "Docker version 27", runtimes: str | None = "runc"
+) -> str:
+    """The path of an engine that is installed; without runtimes its daemon doesn't run."""
+    told = {each: {"path": each} for each in (runtimes or "").split()}
+    info = f"echo '{json.dumps(told)}'" if told else "exit 1"
+    program = base / name
+    program.write_text(
+        f"""#!/bin/sh
+case "$1" in --version) echo '{version}' ;; info) {info} ;; esac
+"""
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_without_docker_it_says_what_to_do(tmp_path: Path) -> None:
+    assert "Install Docker" in refused(tmp_path, DOCKER="no-such-docker", DRY_RUN="")
+
+
+def test_podman_gets_the_gpu_by_its_description(tmp_path: Path) -> None:
+    file(tmp_path, "proc/driver/nvidia/version")
+    for podman in (engine(tmp_path, "podman"), engine(tmp_path, "docker", "podman version 4.9")):
+        assert "nvidia-ctk cdi generate" in refused(tmp_path, DOCKER=podman)
+    file(tmp_path, "etc/cdi/nvidia.yaml")
+    for podman in (engine(tmp_path, "podman"), engine(tmp_path, "docker", "podman version 4.9")):
+        words = command(tmp_path, DOCKER=podman)
+        assert values(words, "--device") == ["nvidia.com/gpu=all"]
+        assert "--gpus" not in words
+        assert "--runtime" not in words
+
+
+def test_podman_is_taken_where_there_is_no_docker(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "grep", "realpath"):
+        (programs / name).symlink_to(shutil.which(name) or "")
+    engine(programs, "podman")
+    assert command(tmp_path, PATH=str(programs))[0] == "podman"
+    engine(programs, "docker")
+    assert command(tmp_path, PATH=str(programs))[0] == "docker"
+
+
+def test_a_jetson_whose_docker_lacks_the_runtime_uses_the_description_or_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    file(tmp_path, "etc/nv_tegra_release", b"# R38 (release)\n")
+    complete = engine(tmp_path, "complete", runtimes="io.containerd.runc.v2 nvidia runc")
+    assert values(command(tmp_path, DOCKER=complete), "--runtime") == ["nvidia"]
+    silent = engine(tmp_path, "silent", runtimes=None)  # a daemon that doesn't run
+    assert values(command(tmp_path, DOCKER=silent), "--runtime") == ["nvidia"]
+    plain = engine(tmp_path, "plain", runtimes="io.containerd.runc.v2 runc")
+    assert "nvidia-ctk runtime configure" in refused(tmp_path, DOCKER=plain)
+    file(tmp_path, "var/run/cdi/nvidia.yaml")
+    words = command(tmp_path, DOCKER=plain)
+    assert values(words, "--device") == ["nvidia.com/gpu=all"]
+    assert "--runtime" not in words
+
+
+def test_a_boards_power_modes_are_mounted_with_their_names(tmp_path: Path) -> None:
+    for path in ("etc/nv_tegra_release", "etc/nvpmodel.conf", "var/lib/nvpmodel/status"):
+        file(tmp_path, path)
+    mounted = values(command(tmp_path), "--volume")
+    assert "/etc/nvpmodel.conf:/etc/nvpmodel.conf:ro" in mounted
+    assert "/var/lib/nvpmodel:/var/lib/nvpmodel:ro" in mounted
+
+
+def test_directories_become_absolute_and_names_stay_volumes(tmp_path: Path) -> None:
+    mounted = values(command(tmp_path, MODELS="./my models", DATA="chats"), "--volume")
+    assert f"{tmp_path.resolve()}/my models:/models" in mounted
+    assert "chats:/data" in mounted
+
+
+def test_a_directory_of_pictures_that_isnt_there_is_told(tmp_path: Path) -> None:
+    assert "there is no directory" in refused(tmp_path, IMAGES=str(tmp_path / "nowhere"))

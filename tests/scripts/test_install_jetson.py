@@ -140,6 +140,46 @@ def test_a_xavier_with_a_newer_python_gets_architecture_72(machine: Machine, run
     assert "CMAKE_CUDA_ARCHITECTURES=72" in done.stdout
 
 
+def test_jetpack_4_is_told_that_it_is_too_old_and_what_runs_there(
+    machine: Machine, run: Run
+) -> None:
+    machine.board("NVIDIA Jetson Nano Developer Kit", "tegra210", "32.7.4")
+    machine.cuda("10.2")
+    machine.python("3.6")
+    done = run("--dry-run")
+    assert done.returncode == 3
+    assert "JetPack 4 is too old" in done.stderr
+    assert "docker/Dockerfile" in done.stderr
+
+
+def test_the_systems_own_python_comes_before_a_newer_one_beside_it(
+    machine: Machine, run: Run
+) -> None:
+    machine.python("3.12")
+    machine.python("3.10")
+    (machine.root / "usr/bin/python3").symlink_to("python3.10")
+    assert str(machine.root / "usr/bin/python3 ") in run("--dry-run").stdout
+    (machine.root / "usr/bin/python3").unlink()
+    machine.python("3.8")
+    (machine.root / "usr/bin/python3").symlink_to("python3.8")
+    assert str(machine.root / "usr/bin/python3.12") in run("--dry-run").stdout
+
+
+def test_a_cuda_that_cant_compile_llama_cpp_is_refused(machine: Machine, run: Run) -> None:
+    machine.write("/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module\n")
+    machine.cuda("10.2")
+    machine.python("3.12")
+    assert "CUDA 10.2 is too old" in run("--dry-run").stderr
+    assert run("--dry-run", "--cpu").returncode == 0
+
+
+def test_a_board_that_calls_itself_in_control_characters_is_shown_as_text(
+    machine: Machine, run: Run
+) -> None:
+    machine.board("evil\x1b]0;name\x07\nboard", "tegra234", "36.4.3")
+    assert "\x1b" not in run("--dry-run").stdout
+
+
 def test_a_pc_with_an_nvidia_gpu_builds_for_the_gpu_it_has(machine: Machine, run: Run) -> None:
     machine.write("/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module\n")
     machine.cuda("12.6")
@@ -198,50 +238,183 @@ def test_wrong_options_are_refused(run: Run) -> None:
     assert run("--python", "/no/such/python").returncode == 3
 
 
-def test_a_failed_step_names_its_log_and_is_tried_again_while_finished_ones_are_not(
-    run: Run, tmp_path: Path
+class Installation:
+    """Runs with stand-ins for Python and pip, which note their step and fail when told to."""
+
+    def __init__(self, run: Run, base: Path) -> None:
+        self._run = run
+        base.mkdir()
+        self.prefix = base / "the prefix"
+        self.notes = base / "notes"
+        self.broken = base / "broken"
+        self.broken.mkdir()
+        self.python = base / "python3.11"
+        self.write_python(self.python, "3.11")
+
+    def write_python(self, path: Path, version: str) -> None:
+        step = f"""
+echo "$step" >> '{self.notes}'
+if [ -e '{self.broken}'/"${{step%% *}}" ]; then cat '{self.broken}'/"${{step%% *}}"; exit 1; fi
+"""
+        pip = f"""#!/bin/sh
+case "$*" in *llama-cpp-python==*) step=llama ;; *) step=vlmtui ;; esac
+{step}
+"""
+        path.with_name("pip").write_text(pip)
+        path.write_text(
+            f"""#!/bin/sh
+case "$*" in *version_info*) echo {version} ;; esac
+case "$*" in *"-m venv"*) ;; *) exit 0 ;; esac
+for prefix in "$@"; do :; done
+step=venv
+case "$*" in *--clear*) step="venv --clear"; rm -rf "$prefix" ;; esac
+{step}
+mkdir -p "$prefix/bin"
+cp '{path.with_name("pip")}' "$prefix/bin/pip"
+cp "$0" "$prefix/bin/python"
+printf '#!/bin/sh\necho "$*" >> "{self.notes}"\n' > "$prefix/bin/vlmtui"
+chmod +x "$prefix/bin/"*
+"""
+        )
+        path.chmod(0o755)
+
+    def run(self, *options: str, python: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return self._run(
+            "--prefix", str(self.prefix), "--python", str(python or self.python), *options
+        )
+
+    def steps(self) -> list[str]:
+        """What was done since the last question."""
+        steps = self.notes.read_text().splitlines() if self.notes.exists() else []
+        self.notes.unlink(missing_ok=True)
+        return steps
+
+
+@pytest.fixture
+def installation(run: Run, tmp_path: Path) -> Installation:
+    return Installation(run, tmp_path / "a b")
+
+
+def test_all_is_installed_and_looked_at_and_the_command_linked(
+    installation: Installation, tmp_path: Path
 ) -> None:
-    prefix = tmp_path / "prefix"
-    calls = tmp_path / "calls"
-    python = tmp_path / "python3.11"
-    # a pip that notes what it is asked, and refuses to build while `broken` exists
-    (tmp_path / "pip").write_text(
-        f"""#!/bin/sh
-echo "$*" >> {calls}
-case "$*" in *llama*) test ! -e {tmp_path}/broken ;; esac
-"""
-    )
-    python.write_text(
-        f"""#!/bin/sh
-case "$*" in
-*version_info*) echo 3.11 ;;
-*"-m venv"*)
-    echo venv >> {calls}
-    mkdir -p {prefix}/bin
-    cp {tmp_path}/pip {prefix}/bin/pip
-    printf '#!/bin/sh\\necho "vlmtui $*" >> {calls}\\n' > {prefix}/bin/vlmtui
-    chmod +x {prefix}/bin/*
-    ;;
-esac
-"""
-    )
-    python.chmod(0o755)
-    (tmp_path / "broken").touch()
-    options = ("--prefix", str(prefix), "--python", str(python))
-
-    failed = run(*options)
-    assert failed.returncode == 1
-    assert str(prefix / "install.log") in failed.stderr
-    (tmp_path / "broken").unlink()
-    done = run(*options)
-
+    done = installation.run()
     assert done.returncode == 0, done.stderr
-    lines = calls.read_text().splitlines()
-    assert lines.count("venv") == 1
-    assert sum("llama-cpp-python==" in line for line in lines) == 2
-    assert lines[-1] == "vlmtui doctor"
+    assert installation.steps() == ["venv", "llama", "vlmtui", "doctor"]
     link = tmp_path / "home/.local/bin/vlmtui"
-    assert link.resolve() == prefix / "bin/vlmtui"
+    assert link.resolve() == installation.prefix / "bin/vlmtui"
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "after"),
+    [
+        ("venv", ["venv"], ["venv --clear", "llama", "vlmtui", "doctor"]),
+        ("llama", ["venv", "llama"], ["llama", "vlmtui", "doctor"]),
+        ("vlmtui", ["venv", "llama", "vlmtui"], ["vlmtui", "doctor"]),
+    ],
+)
+def test_after_a_failure_it_goes_on_with_the_step_that_failed(
+    installation: Installation, step: str, before: list[str], after: list[str]
+) -> None:
+    (installation.broken / step).write_text("no luck\n")
+    failed = installation.run()
+    assert failed.returncode == 1
+    assert "no luck" in failed.stderr
+    assert f"The log is {installation.prefix}.log" in failed.stderr
+    assert installation.steps() == before
+    (installation.broken / step).unlink()
+    done = installation.run()
+    assert done.returncode == 0, done.stderr
+    assert installation.steps() == after
+
+
+@pytest.mark.parametrize(
+    ("complaint", "advice"),
+    [
+        ("OSError: [Errno 28] No space left on device", "A disk is full"),
+        (
+            "WARNING: Retrying after connection broken by 'NewConnectionError'",
+            "without internet",
+        ),
+    ],
+)
+def test_a_full_disk_and_a_lost_network_are_named(
+    installation: Installation, complaint: str, advice: str
+) -> None:
+    (installation.broken / "llama").write_text(f"{complaint}\n")
+    assert advice in installation.run().stderr
+    (installation.broken / "llama").write_text("another reason\n")
+    assert advice not in installation.run().stderr  # that was the time before
+
+
+def test_what_is_installed_is_left_alone_when_it_runs_again(installation: Installation) -> None:
+    installation.run()
+    installation.steps()
+    done = installation.run()
+    assert done.returncode == 0, done.stderr
+    assert installation.steps() == ["doctor"]
+    assert done.stdout.count("done before") == 4
+
+
+def test_a_checkout_that_was_updated_is_installed_again(installation: Installation) -> None:
+    installation.run()
+    installation.steps()
+    long_ago = 1_000_000_000
+    os.utime(installation.prefix / ".done-vlmtui", (long_ago, long_ago))
+    installation.run()
+    assert installation.steps() == ["vlmtui", "doctor"]
+
+
+def test_another_python_begins_anew(installation: Installation) -> None:
+    installation.run()
+    other = installation.python.with_name("python3.12")
+    installation.write_python(other, "3.12")
+    installation.steps()
+    installation.run(python=other)
+    assert installation.steps() == ["venv --clear", "llama", "vlmtui", "doctor"]
+
+
+def test_an_environment_that_lost_its_python_is_made_anew(installation: Installation) -> None:
+    installation.run()
+    (installation.prefix / "bin/python").unlink()
+    installation.steps()
+    installation.run()
+    assert installation.steps() == ["venv --clear", "llama", "vlmtui", "doctor"]
+
+
+def test_going_to_the_processor_and_back_compiles_each_time(
+    installation: Installation, machine: Machine
+) -> None:
+    machine.board("NVIDIA Jetson Orin NX", "tegra234", "36.4.3")
+    machine.cuda("12.6")
+    for options in ((), ("--cpu",), ()):
+        installation.steps()
+        installation.run(*options)
+        assert "llama" in installation.steps()
+
+
+def test_a_directory_of_somebody_elses_is_not_touched(installation: Installation) -> None:
+    installation.prefix.mkdir()
+    (installation.prefix / "thesis.tex").write_text("mine")
+    done = installation.run()
+    assert done.returncode == 3
+    assert "no virtual environment" in done.stderr
+    assert installation.steps() == []
+
+
+def test_a_place_that_cant_be_written_is_told(installation: Installation) -> None:
+    (installation.prefix.parent / "the prefix").write_text("a file")
+    done = installation.run()
+    assert done.returncode == 3
+    assert "can't be made" in done.stderr
+
+
+def test_the_link_leads_there_from_a_relative_prefix_too(run: Run, tmp_path: Path) -> None:
+    installation = Installation(run, tmp_path / "base")
+    relative = os.path.relpath(installation.prefix, Path.cwd())
+    run("--prefix", relative, "--python", str(installation.python))
+    link = tmp_path / "home/.local/bin/vlmtui"
+    assert link.resolve() == installation.prefix / "bin/vlmtui"
 
 
 def test_it_installs_the_version_of_llama_cpp_that_is_tested() -> None:
