@@ -255,7 +255,8 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         such as a new size.
         """
         late = isinstance(error, NoMatches | NoScreen | ScreenStackError | MountError)
-        if not (late and (self._exit or _is_going(active_message_pump.get(None)))):
+        ending = self._exit or (self._dom_ready and not self._running)
+        if not (late and (ending or _is_going(active_message_pump.get(None)))):
             super()._handle_exception(error)
 
     def on_unmount(self) -> None:
