@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.models.hub import model_bytes, tower_bytes
+import pytest
+
+from tests.models.conftest import hub
+from tests.models.hub import Hub, model_bytes, tower_bytes
 from vlmtui.chat.outlook import Outlook
-from vlmtui.chat.pulling import expected
-from vlmtui.errors import BadModelFile, FetchFailed
-from vlmtui.models.download import Plan, RemoteFile
+from vlmtui.chat.pulling import Wish, among, expected
+from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed
+from vlmtui.models.download import Plan, Pull, RemoteFile
 from vlmtui.models.fit import Machine
+from vlmtui.models.memory import Bytes
 from vlmtui.settings import Settings
+
+__all__ = ["hub"]
 
 GB = 1_000_000_000
 ROOMY = Machine(8 * GB, 16 * GB)
@@ -58,3 +64,46 @@ def test_headers_that_can_not_be_had_are_no_reason_to_ask(tmp_path: Path) -> Non
     found = look(missing, ROOMY)
     assert isinstance(found.problem, FetchFailed)
     assert not found.warns
+
+
+def candidates(wish: Wish) -> AmbiguousFiles:
+    with pytest.raises(AmbiguousFiles) as caught:
+        list(Pull(wish.wanted, model=wish.model, mmproj=wish.mmproj).run())
+    return caught.value
+
+
+def test_of_several_files_each_is_judged_by_its_size_and_one_header(hub: Hub) -> None:
+    small, large = model_bytes(1_000_000), model_bytes(40_000_000)
+    hub.put("acme/Tiny", **{"a-Q4.gguf": small, "b-Q8.gguf": large, "mmproj-a.gguf": tower_bytes()})
+    wish = Wish("hf:acme/Tiny")
+    error = candidates(wish)
+    fixed = Settings(ctx=256)
+    whole = [each.fit for each in among(wish, error, fixed, ROOMY)]
+    assert whole[0] is not None
+    assert whole[1] is not None
+    assert whole[1].need.weights.host == 40 * whole[0].need.weights.host
+    assert whole[0].need.mmproj.host > 0
+    board = Machine(sum(whole[0].need.total), 16 * GB)
+    assert [each.word for each in among(wish, error, fixed, board)] == ["tight", "too big"]
+    assert hub.sent < 3_000_000, "headers are read, not files"
+
+
+def test_a_choice_of_towers_that_is_still_to_come_counts_the_smallest(hub: Hub) -> None:
+    towers = {"mmproj-a.gguf": tower_bytes(900_000), "mmproj-b.gguf": tower_bytes(500_000)}
+    hub.put("acme/Tiny", **{"a.gguf": model_bytes(), "b.gguf": model_bytes(seed=2), **towers})
+    wish = Wish("hf:acme/Tiny")
+    (first, _) = among(wish, candidates(wish), Settings(), ROOMY)
+    assert first.fit is not None
+    assert first.fit.need.mmproj == Bytes(500_000)
+    wish = Wish("hf:acme/Tiny", model="a.gguf")
+    error = candidates(wish)
+    assert error.role == "mmproj"
+    assert [each.word for each in among(wish, error, Settings(), ROOMY)] == ["fits", "fits"]
+
+
+def test_files_that_can_not_be_looked_into_are_listed_all_the_same(hub: Hub) -> None:
+    hub.put("acme/Tiny", **{"a.gguf": b"<html>" * 1000, "b.gguf": b"<html>" * 2000})
+    wish = Wish("hf:acme/Tiny")
+    assert [each.word for each in among(wish, candidates(wish), Settings(), ROOMY)] == [
+        *("damaged", "damaged")
+    ]

@@ -233,7 +233,7 @@ def test_on_a_terminal_one_is_asked_and_a_bar_moves(shell: Shell) -> None:
     shell.hub.hold_at = 1_500_000
     with Terminal(shell, "models", "pull", f"hf:{REPOSITORY}") as terminal:
         terminal.wait_for("Which one?")
-        assert "  2      3 MB  Qwen2.5-VL-3B-Instruct-Q8_0.gguf" in terminal.shown
+        assert "  2      3 MB  fits     Qwen2.5-VL-3B-Instruct-Q8_0.gguf" in terminal.shown
         terminal.type("1\r")
         wait_for(lambda: any(part.stat().st_size >= 1_500_000 for part in shell.parts()))
         shell.hub.go_on.set()

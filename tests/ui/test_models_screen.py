@@ -89,7 +89,7 @@ class FullShelf(FakeShelf):
     def remove(self, planned: Removal) -> None:
         self.gone.append(planned.model.name)
 
-    def pull(self, wanted: str) -> Pull:
+    def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
         made = FakePull(wanted, self.script)
         self.pulls.append(made)
         return made

@@ -14,7 +14,7 @@ from vlmtui.engine.base import Engine, Load, Planned
 from vlmtui.errors import EngineCrashed, LoadFailed
 from vlmtui.hardware.memory import free_memory
 from vlmtui.models import gguf, memory
-from vlmtui.models.fit import Fit, Machine, Options, choose, judge
+from vlmtui.models.fit import Fit, Machine, Needs, Options, choose, judge
 from vlmtui.models.gguf import Header, pairing
 from vlmtui.models.memory import Bytes, Need, Setup
 
@@ -121,23 +121,19 @@ class Prospect:
         if fit.verdict == "yes" and not has_gpu(machine):
             return fit
 
-        def needs(setup: Setup) -> Need:
-            return self.simulated(setup, machine, engine)
+        return self.expected(machine, lambda setup: self.simulated(setup, machine, engine))
 
+    def expected(self, machine: Machine, needs: Needs | None = None) -> Fit:
+        """As `fitted`, from the headers alone: roughly, within milliseconds, without an engine.
+
+        Args:
+            machine: What there is.
+            needs: What it takes; None reckons.
+        """
+        needs = needs or (lambda setup: self.estimated(setup, machine))
         if self.load.ctx:
-            return judge(wanted, needs(wanted), machine)
-        return choose(needs, wanted, machine, self.options(machine))
-
-    def expected(self, machine: Machine) -> Fit:
-        """As `fitted`, from the headers alone: roughly, within milliseconds, without an engine."""
-        wanted = self.wanted
-
-        def needs(setup: Setup) -> Need:
-            return self.estimated(setup, machine)
-
-        if self.load.ctx:
-            return judge(wanted, needs(wanted), machine)
-        return choose(needs, wanted, machine, self.options(machine))
+            return judge(self.wanted, needs(self.wanted), machine)
+        return choose(needs, self.wanted, machine, self.options(machine))
 
     def _need(self, setup: Setup, planned: Planned, picture: tuple[int, int] | None) -> Need:
         """A simulated load by part."""

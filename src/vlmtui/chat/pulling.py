@@ -6,15 +6,18 @@ megabytes over the network, with what is free (`hardware`).
 
 from __future__ import annotations
 
+import msgspec
+
 from vlmtui.chat import outlook
 from vlmtui.chat.fitting import Prospect
 from vlmtui.chat.outlook import Outlook
 from vlmtui.engine.base import KvType, Load
-from vlmtui.errors import BadModelFile, FetchFailed, NothingToPull
+from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, NothingToPull, VlmtuiError
 from vlmtui.models import gguf
-from vlmtui.models.download import Plan, Pull, RemoteFile, Resolved, hub
+from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved, hub
 from vlmtui.models.fit import Machine
 from vlmtui.models.gguf import Header
+from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.settings import Settings
 
 
@@ -35,6 +38,77 @@ def expected(plan: Plan, settings: Settings, machine: Machine) -> Outlook:
     return outlook.of_prospect(prospect, machine)
 
 
+class Wish(msgspec.Struct, frozen=True):
+    """What a user wants to fetch; each field as of `Pull`."""
+
+    wanted: str
+    model: str = ""
+    mmproj: str = ""
+
+
+def among(wish: Wish, error: AmbiguousFiles, settings: Settings, machine: Machine) -> list[Outlook]:
+    """Whether a model would fit with each of several files that may be meant. Blocks.
+
+    Towers have small headers, so each is read. Models of one repository mostly differ in their
+    quantisation: the header of one is read, and the sizes of the others stand for their weights.
+
+    Args:
+        wish: What was asked for.
+        error: What `Pull` raised then.
+        settings: How it would be loaded.
+        machine: The memory there is.
+    """
+    if error.role == "mmproj":
+        return [
+            _with(msgspec.structs.replace(wish, mmproj=name), settings, machine)
+            for name, _ in error.candidates
+        ]
+    sized = [(name, size) for name, size in error.candidates if size]
+    if not sized:
+        return [Outlook() for _ in error.candidates]
+    name, known = min(sized, key=lambda file: file[1])
+    try:
+        plan, tower = _some_plan(msgspec.structs.replace(wish, model=name))
+        prospect = prospect_of(plan, settings.ctx, settings.kv, settings.gpu_layers)
+    except VlmtuiError as problem:
+        return [outlook.of_problem(problem) for _ in error.candidates]
+
+    def look(name: str, size: int | None) -> Outlook:
+        if not size:
+            return Outlook()
+
+        def needs(setup: Setup) -> Need:
+            need = prospect.estimated(setup, machine)
+            weights = Bytes(*(part * size // known for part in need.weights))
+            return msgspec.structs.replace(
+                need, weights=weights, mmproj=need.mmproj.plus(Bytes(tower))
+            )
+
+        return outlook.of_fit(name, prospect.expected(machine, needs), prospect.wanted)
+
+    return [look(*file) for file in error.candidates]
+
+
+def _with(wish: Wish, settings: Settings, machine: Machine) -> Outlook:
+    try:
+        plan = plan_of(wish.wanted, wish.mmproj, wish.model)
+    except VlmtuiError as problem:
+        return outlook.of_problem(problem)
+    return expected(plan, settings, machine) if plan is not None else Outlook()
+
+
+def _some_plan(wish: Wish) -> tuple[Plan, int]:
+    """A plan for one of several models, and the size of a tower that isn't in it."""
+    tower = 0
+    try:
+        plan = plan_of(wish.wanted, wish.mmproj, wish.model)
+    except AmbiguousFiles as error:
+        tower = min((size for _, size in error.candidates if size), default=0)
+        plan = plan_of(wish.wanted, NO_TOWER, wish.model)
+    assert plan is not None, "it named the files"
+    return plan, tower
+
+
 def prospect_of(plan: Plan, ctx: int, kv: KvType, gpu_layers: int) -> Prospect:
     """What can be known of a load of a plan's model, from headers. Blocks.
 
@@ -49,18 +123,19 @@ def prospect_of(plan: Plan, ctx: int, kv: KvType, gpu_layers: int) -> Prospect:
     return Prospect(load, _header(models), tower)
 
 
-def plan_of(wanted: str, mmproj: str = "") -> Plan | None:
+def plan_of(wanted: str, mmproj: str = "", model: str = "") -> Plan | None:
     """What a pull would fetch; None for what is no name of something to be had. Blocks.
 
     Args:
         wanted: As of `Pull`.
         mmproj: As of `Pull`.
+        model: As of `Pull`.
 
     Raises:
         PullError: The server can't be asked, or leaves a choice.
     """
     try:
-        pull = Pull(wanted, mmproj=mmproj)
+        pull = Pull(wanted, model=model, mmproj=mmproj)
     except NothingToPull:
         return None
     for event in pull.run():

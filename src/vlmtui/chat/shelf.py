@@ -22,6 +22,7 @@ from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings
 
 if TYPE_CHECKING:
+    from vlmtui.errors import AmbiguousFiles
     from vlmtui.models.download import Plan, Pull
 
 
@@ -101,24 +102,43 @@ class Shelf:
         """
         removal.carry_out(planned)
 
-    def pull(self, wanted: str) -> Pull:
+    def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
         """What fetches a model; nothing is fetched yet.
 
         Args:
             wanted: A name of the catalogue, `hf:owner/repo`, or an address.
+            model: Which file of the repository, where several may be meant.
+            mmproj: The same for the vision tower.
 
         Raises:
             NothingToPull: It means nothing.
         """
         from vlmtui.models.download import Pull  # it imports a client for the network
 
-        return Pull(wanted)
+        return Pull(wanted, model=model, mmproj=mmproj)
 
     def expected(self, plan: Plan) -> Outlook:
         """Whether what would be fetched will fit; asks the network for headers."""
         from vlmtui.chat import pulling
 
         return pulling.expected(plan, self._settings, self.machine())
+
+    def among(
+        self, wanted: str, error: AmbiguousFiles, *, model: str = "", mmproj: str = ""
+    ) -> list[Outlook]:
+        """Whether a model would fit with each of several files; asks the network for headers.
+
+        Args:
+            wanted: As of `pull`.
+            error: What it raised.
+            model: As of `pull`.
+            mmproj: As of `pull`.
+        """
+        from vlmtui.chat import pulling
+
+        return pulling.among(
+            pulling.Wish(wanted, model, mmproj), error, self._settings, self.machine()
+        )
 
     def load(self, name: str) -> Load:
         """What loads a model.

@@ -130,12 +130,16 @@ def _resolve(job: _Job, number: int, shown: Display, *, yes: bool, asks: bool) -
 def _choose(job: _Job, error: AmbiguousFiles) -> None:
     """Let the user choose one of several files."""
     click.echo(f"{line(error.message)}:", err=True)
+    wish = pulling.Wish(job.wanted, job.model, job.mmproj)
+    verdicts = [each.word for each in pulling.among(wish, error, load_settings(), this_machine())]
     for number, (name, size) in enumerate(error.candidates, 1):
-        click.echo(f"  {number:>3}  {units.size(size):>8}  {line(name)}", err=True)
+        word = verdicts[number - 1]
+        row = f"  {number:>3}  {units.size(size):>8}  {word:<8} {line(name)}"
+        click.echo(row, err=True)
     last = len(error.candidates)
     if error.role == "mmproj":
         last += 1
-        click.echo(f"  {last:>3}  {'':>8}  none: text only", err=True)
+        click.echo(f"  {last:>3}  {'':>8}  {'':<8} none: text only", err=True)
     chosen = click.prompt("Which one?", type=click.IntRange(1, last), err=True)
     name = "none" if chosen > len(error.candidates) else error.candidates[chosen - 1][0]
     if error.role == "model":

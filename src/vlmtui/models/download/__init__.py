@@ -41,8 +41,10 @@ from vlmtui.models.download.events import (
 )
 from vlmtui.models.download.line import Patience
 from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.target import NO_TOWER
 
 __all__ = [
+    "NO_TOWER",
     "Cancelled",
     "Event",
     "Finished",

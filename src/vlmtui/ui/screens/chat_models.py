@@ -147,13 +147,14 @@ class ChatModels(ChatMessages, ChatPulls):
         screen = ModelsScreen(lambda: self._shelf, self.figures.model, self.pulls)
         self.app.push_screen(screen, take)
 
-    def show_pulls(self, state: State) -> None:
+    def show_pulls(self, state: State) -> bool:
         """Show it on the screen of all models, too, while that is open."""
         from vlmtui.ui.screens.models import ModelsScreen
 
-        for screen in self.app.screen_stack:
-            if isinstance(screen, ModelsScreen):
-                screen.pull_moved(state)
+        listing = [screen for screen in self.app.screen_stack if isinstance(screen, ModelsScreen)]
+        for screen in listing:
+            screen.pull_moved(state)
+        return bool(listing)
 
     def choices_model(self) -> list[commands.Choice]:
         """The models by name; blocks."""

@@ -56,7 +56,7 @@ class ChatPulls(ChatTurns):
         state = event.state
         running = self.pulls.running
         self.pulling = _line(running)
-        self.show_pulls(state)
+        asked = self.show_pulls(state)
         name = printable.line(state.name, _NAME)
         if state.error is not None:
             self.prompt.say(f"{name}: {state.error.message}", state.error.hint, error=True)
@@ -64,11 +64,17 @@ class ChatPulls(ChatTurns):
             self.prompt.say(f"{name} is not fetched further", "What came is kept")
         elif state.ended:
             self.prompt.say(f"{name} is here", f"/model {name} has it answer")
-        elif state.doubt:
-            self.prompt.say(f"{name}: {state.doubt}", "/models decides whether to fetch it")
+        elif state.question is not None and not asked:
+            why = state.question.doubt or "several files may be meant"
+            self.prompt.say(f"{name}: {why}", "/models asks what to do")
 
-    def show_pulls(self, state: State) -> None:
-        """A download has moved; `ChatModels` knows the screen that lists them."""
+    def show_pulls(self, state: State) -> bool:
+        """A download has moved; `ChatModels` knows the screen that lists them.
+
+        Returns:
+            Whether that is open, and asks what there is to ask.
+        """
+        return False
 
     def leave(self) -> Worker[None]:
         """Stop downloads, too; what came of them is kept."""

@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable
+from vlmtui.chat.choice import Choice
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui import model_facts, model_rows, units
 from vlmtui.ui.pulls import Pulls
@@ -26,7 +27,7 @@ from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
-    from vlmtui.chat.choice import Choice, Choices
+    from vlmtui.chat.choice import Choices
     from vlmtui.chat.shelf import Shelf
 
 _LABEL = 14
@@ -77,7 +78,7 @@ class ModelsList(Dialog[str]):
         self._order = model_rows.ORDERS[0]
         self._rows: Sequence[Choice] = ()
         self._shown: list[Choice] = []
-        self._pulls = pulls
+        self.pulls = pulls
         self._said = ""
 
     def compose(self) -> ComposeResult:
@@ -101,7 +102,7 @@ class ModelsList(Dialog[str]):
     def on_resize(self, event: events.Resize) -> None:
         """Fit the rows to the new width."""
         if self._rows:
-            self.call_after_refresh(self._show)
+            self.call_after_refresh(self.show_rows)
 
     @property
     def row(self) -> Choice | None:
@@ -128,35 +129,40 @@ class ModelsList(Dialog[str]):
         self.query_one(Heading).note = f"{free} of memory free"
         problem = event.choices.problem
         if problem is not None:
-            self._tell(f"{problem.message}. {problem.hint}", error=True)
+            self.tell(f"{problem.message}. {problem.hint}", error=True)
         elif event.choices.broken and not self._said:
             first, *more = event.choices.broken
             others = f" (and {len(more)} more)" if more else ""
-            self._tell(f"Can't be used: {first.name}: {first.reason}{others}")
-        self.call_after_refresh(self._show)  # the list has its width then
+            self.tell(f"Can't be used: {first.name}: {first.reason}{others}")
+        self.call_after_refresh(self.show_rows)  # the list has its width then
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:
         event.stop()
-        self._tell(f"{event.error.message}. {event.error.hint}".strip(), error=True)
+        self.tell(f"{event.error.message}. {event.error.hint}".strip(), error=True)
 
     # ------------------------------------------------------------------ showing
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._tell("")
-        self._show()
+        self.tell("")
+        self.show_rows()
 
-    def _show(self) -> None:
+    def show_rows(self) -> None:
+        """Show what answers the query, and how far each download is."""
+        if not self._rows:
+            return
         options = self.query_one(OptionList)
         kept = self.row.name if self.row is not None else self._current
         query = self.query_one(Input).value
-        self._shown = model_rows.chosen(self._rows, query, self._order)
+        pulled = {state.name: f"↓ {state.words}" for state in self.pulls.unfinished}
+        known = {row.name for row in self._rows}
+        rows = [*self._rows, *(Choice(name) for name in pulled if name not in known)]
+        self._shown = model_rows.chosen(rows, query, self._order)
         width = max(options.size.width - 3, 16)
-        name_width = model_rows.widest(self._rows, width)
+        name_width = model_rows.widest(rows, width)
         options.clear_options()
-        pulled = {state.name: f"↓ {state.words}" for state in self._pulls.running}
         options.add_options(
             [model_rows.line(row, width, name_width, self._current, pulled) for row in self._shown]
         )
@@ -176,10 +182,21 @@ class ModelsList(Dialog[str]):
         pane = self.query_one("#models-details", VerticalScroll)
         row = self.row
         width = pane.content_size.width - 1
-        pane.query_one(Static).update(_details(row, width) if row is not None else Content(""))
+        pane.query_one(Static).update(
+            _details(row, self._fetching(row), width) if row is not None else Content("")
+        )
         pane.scroll_home(animate=False)
 
-    def _tell(self, text: str, *, error: bool = False) -> None:
+    def _fetching(self, row: Choice) -> str:
+        """How its download is, in words; empty where there is none."""
+        for state in self.pulls.unfinished:
+            if state.name == row.name:
+                error = state.error
+                return state.words if error is None else f"{error.message}. {error.hint}"
+        return ""
+
+    def tell(self, text: str, *, error: bool = False) -> None:
+        """Say something below the list, until a key is pressed."""
         self._said = text
         self.query_one("#models-said").set_class(error, "error")
         self._say()
@@ -196,9 +213,11 @@ class ModelsList(Dialog[str]):
             said.update(Content(none if self._rows else "Looking for models…"))
             return
         order = model_rows.ORDERS[(model_rows.ORDERS.index(self._order) + 1) % 3]
-        pulled = row.name in [state.name for state in self._pulls.running]
-        enter = "F9 stops fetching" if pulled else _on_enter(row, self._current)
-        keys = [enter, f"F5 by {order}"]
+        fetched = [state for state in self.pulls.unfinished if state.name == row.name]
+        keys = ["F9 stops fetching" if fetched else _on_enter(row, self._current)]
+        if fetched and fetched[0].ended:
+            keys = ["Enter tries again", "F9 forgets it"]
+        keys.append(f"F5 by {order}")
         if self.has_class("-low"):
             keys.append("F6 list" if self.has_class("-details") else "F6 details")
         if row.here:
@@ -213,14 +232,14 @@ class ModelsList(Dialog[str]):
         if self._shown:
             at = (options.highlighted or 0) + by
             options.highlighted = min(max(at, 0), len(self._shown) - 1)
-            self._tell("")
+            self.tell("")
 
     def action_sort(self) -> None:
         """Take the next order."""
         orders = model_rows.ORDERS
         self._order = orders[(orders.index(self._order) + 1) % len(orders)]
-        self._tell("")
-        self._show()
+        self.tell("")
+        self.show_rows()
 
     def action_details(self) -> None:
         """Show the details in the place of the list, where both have no room."""
@@ -240,9 +259,11 @@ def _on_enter(row: Choice, current: str) -> str:
     return "No GGUF to fetch" if entry is not None and entry.imported else "Enter fetches it"
 
 
-def _details(row: Choice, width: int) -> Content:
+def _details(row: Choice, fetching: str, width: int) -> Content:
     """Labels on the left; what is longer than a line goes on below its beginning."""
     facts = model_facts.rows(row)
+    if fetching:
+        facts.insert(0, ("fetching", fetching))
     lines = [Content.styled(printable.line(row.name), "bold $primary"), Content("")]
     for label, value in facts:
         told = textwrap.wrap(printable.line(value, 400), max(width - _LABEL, 20)) or [""]
