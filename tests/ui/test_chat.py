@@ -170,6 +170,7 @@ async def test_escape_stops_the_answer_and_keeps_its_text(stage: Stage) -> None:
         await ready(pilot)
         await say(pilot, "go")
         await until(pilot, lambda: "So far" in shown(pilot))
+        assert "being written elsewhere" not in shown(pilot)
         await pilot.press("escape")
         await answered(pilot)
         text = shown(pilot)
@@ -630,6 +631,24 @@ async def test_commands_are_offered_while_a_slash_is_typed(stage: Stage) -> None
         await until(pilot, lambda: len(screen.prompt._completions.candidates) == 1)
         await pilot.press("enter")  # takes no argument: done at once
         await until(pilot, lambda: "Second." in shown(pilot))
+
+
+async def test_enter_sends_what_was_typed_though_the_list_lags_behind(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage.app(samples=(stage.picture(),)).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        prompt = screen.prompt
+        await type_text(pilot, "/")
+        await until(pilot, lambda: prompt._completions.chosen is not None)
+        first = prompt._completions.chosen
+        monkeypatch.setattr(prompt, "_look_up", lambda fragment, tab: None)  # it takes its time
+        await type_text(pilot, "sample")
+        assert prompt._completions.chosen is first, "the list is still that of /"
+        assert first is not None and first.path.strip() != "/sample"
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.images)
+        assert [image.name for image in screen.images] == ["scene.png"]
 
 
 async def test_a_command_can_be_typed_behind_a_picture(stage: Stage) -> None:

@@ -137,10 +137,13 @@ async def test_an_answer_that_goes_on_stands_in_its_place() -> None:
         half = stored(2, assistant("It is a"), status="cancelled")
         await transcript.show([stored(1, user("What?")), half])
         await transcript.tell("Something", error=False)
+        await settled(pilot, transcript)
+        assert "stopped" in shown(pilot)
         answer = await transcript.begin_answer(half)
         answer.append(" circle.")
         await settled(pilot, transcript)
         assert "It is a circle." in shown(pilot)
+        assert "stopped" not in shown(pilot)
         assert "Something" not in shown(pilot)
         assert len(transcript.messages()) == 2
 

@@ -150,6 +150,7 @@ class Conversation(Column):
         entry.stored = stored
         self._live = entry
         assert isinstance(entry.widget, Answer)
+        entry.widget.describe("", None)  # how it ended before, or that somebody writes it: we do
         return entry.widget
 
     async def end_answer(self, stored: StoredMessage) -> None:
