@@ -114,3 +114,14 @@ def test_bytes_that_are_no_text_do_not_end_the_input(terminals: list[Terminal]) 
     assert terminal.end() == 0
     assert "Traceback" not in terminal.seen
     assert "\N{REPLACEMENT CHARACTER}" in terminal.seen
+
+
+def test_what_is_typed_while_the_chat_starts_stands_in_the_composer(
+    terminals: list[Terminal], home: Path
+) -> None:
+    terminal = Terminal([*PROGRAM])
+    terminals.append(terminal)
+    terminal.send(DRAFT)
+    terminal.wait_until(lambda: drafts(home) == [DRAFT])
+    terminal.send("\x11")
+    assert terminal.end() == 0

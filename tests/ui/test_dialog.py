@@ -113,3 +113,18 @@ async def test_a_click_on_what_has_just_gone_hits_nothing(stage: Stage) -> None:
             chat._forward_event(events.MouseDown(None, x, y, 0, 0, 1, False, False, False, x, y))
         await pilot.pause()
         assert "to click on" not in shown(pilot)
+
+
+async def test_what_a_screen_left_to_do_is_not_done_once_it_has_gone(stage: Stage) -> None:
+    """The screen below does it for it, and can't tell its errors from its own."""
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        chat = await ready(pilot)
+        gone: Overlying[None] = Overlying()
+        await pilot.app.push_screen(gone)
+        await gone.dismiss(None)
+        done: list[str] = []
+        chat._invoke_later(lambda: done.append("of the gone"), gone)
+        chat._invoke_later(lambda: done.append("its own"), chat)
+        chat.refresh()
+        await until(pilot, lambda: done)
+        assert done == ["its own"]

@@ -17,7 +17,7 @@ from textual._context import active_message_pump
 from textual.app import ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
-from textual.dom import DOMNode, NoScreen
+from textual.dom import NoScreen
 from textual.message import Message
 from textual.widget import MountError
 from textual.worker import WorkerCancelled
@@ -30,10 +30,12 @@ from vlmtui.ui import themes
 from vlmtui.ui.app_clipboard import AppClipboard
 from vlmtui.ui.app_keys import AppKeys
 from vlmtui.ui.app_themes import AppThemes
+from vlmtui.ui.early_input import EarlyInput
 from vlmtui.ui.pixel_app import PixelApp
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.screens.chat_work import ChatWork
+from vlmtui.ui.screens.mended import is_going
 from vlmtui.ui.screens.too_small import TooSmallScreen, too_small
 from vlmtui.ui.terminal import TerminalDriver
 from vlmtui.ui.themes import LoadedThemes
@@ -68,7 +70,7 @@ class MonitorLike(Protocol):
 MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
 
 
-class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
+class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     """The chat client. Returns the exit code of the process.
 
     Attributes:
@@ -256,7 +258,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, PixelApp):
         """
         late = isinstance(error, NoMatches | NoScreen | ScreenStackError | MountError)
         ending = self._exit or (self._dom_ready and not self._running)
-        if not (late and (ending or _is_going(active_message_pump.get(None)))):
+        if not (late and (ending or is_going(active_message_pump.get(None)))):
             super()._handle_exception(error)
 
     def on_unmount(self) -> None:
@@ -275,7 +277,3 @@ def _usual_shelf() -> Shelf:
     from vlmtui.chat.shelf import Shelf
 
     return Shelf(Settings())
-
-
-def _is_going(pump: object) -> bool:
-    return isinstance(pump, DOMNode) and (pump._pruning or not pump.is_attached)
