@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.too_small import TooSmallScreen
 from vlmtui.ui.widgets.composer import Composer
@@ -208,3 +208,17 @@ async def test_nothing_overlaps(stage: Stage, size: tuple[int, int]) -> None:
             assert screen.region.contains_region(one.region)
             for other in parts:
                 assert one is other or not one.region.overlaps(other.region)
+
+
+async def test_completions_survive_a_terminal_that_is_made_tiny_at_once(stage: Stage) -> None:
+    stage.picture()
+    memory = Memory()
+    memory.change(chats=True, side=True)
+    async with stage.app(memory=memory).run_test(size=(250, 70)) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "@")
+        await until(pilot, lambda: screen.prompt._completions.candidates)
+        for size in ((20, 5), (250, 70), (60, 15), (1, 1), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert screen.prompt.text == "@"

@@ -59,6 +59,7 @@ class ChatScreen(
         }
         & #main {
             width: 1fr;
+            min-width: 36; /* where panes take all that a tiny terminal has; it is covered then */
             height: 1fr;
         }
         &.-low #title {
