@@ -29,6 +29,7 @@ MODULES = {
     "textual._compositor.ChopsUpdate": "which cells were drawn over sixels (overlay)",
     "textual._context.active_message_pump": "whose message failed while it goes (app)",
     "textual._time.get_time": "the parser's own clock (replies, pastes)",
+    "textual._types.CallbackType": "what that is (mended)",
     "textual._xterm_parser.XTermParser": "replies and pastes are taken out before it (replies)",
     "textual.document._document.EditResult": "what an edit of the composer returns",
     "textual.document._document.Location": "where in a text",
@@ -49,6 +50,10 @@ MEMBERS = {
     "_file": (LinuxDriver, "writes to a terminal that has gone don't fail (terminal)"),
     "_get_style": (Widget, "styles of a drawn line (chat_rows, markdown_view)"),
     "_handle_exception": (App, "what fails while its screen goes is left alone (app)"),
+    "_invoke_later": (
+        Screen,
+        "what a screen that has gone left to do (mended)",
+    ),
     "_keymap": (App, "the settings' keys, before there is a screen (app_keys, keymap)"),
     "_on_key": (Widget, "a key meets the bindings in the order of typing (composer)"),
     "_on_paste": (TextArea, "what is pasted is cleaned before it is put in (text_field)"),

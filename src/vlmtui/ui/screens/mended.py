@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from textual._callback import invoke
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
 from textual.dom import DOMNode
 from textual.geometry import Offset
+from textual.message_pump import MessagePump
 from textual.screen import Screen, ScreenResultType
 from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from textual._types import CallbackType
 
 
 class MendedScreen(Screen[ScreenResultType]):
     """A screen that lets go of what has just gone: of clicks on it, and of what it left to do."""
 
-    async def _invoke_and_clear_callbacks(self) -> None:
-        """Do what was to be done after the paint.
+    def _invoke_later(self, callback: CallbackType, sender: MessagePump) -> None:
+        """Have something done after the paint.
 
         The screen on top does it for all, so an error there can't be told from one of its own.
         """
-        callbacks, self._callbacks = self._callbacks, []
-        for callback, sender in callbacks:
-            if not is_going(sender):
-                with sender._context():
-                    await invoke(callback)
+
+        async def unless_gone() -> None:
+            if not is_going(sender) and isawaitable(done := callback()):
+                await done
+
+        super()._invoke_later(unless_gone, sender)
 
     def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
         """What is there, and not what was: until the next layout Textual finds that, too."""
