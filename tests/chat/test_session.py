@@ -98,6 +98,19 @@ def test_pictures_inside_a_sentence_reach_the_engine_and_the_disk_there(
     assert session.chat.title == "compare [red.png] with [blue.png]"
 
 
+def test_a_question_that_got_no_answer_is_shown_and_can_be_answered(
+    session: ChatSession,
+) -> None:
+    ask(session, "First?")
+    turn = session.send("Second?")
+    assert isinstance(next(turn), UserSaved)
+    turn.close()
+    assert [text for text, _ in transcript(session)][-1] == "Second?"
+    list(session.regenerate())
+    assert [status for _, status in transcript(session)] == ["complete"] * 4
+    assert transcript(session)[2] == ("Second?", "complete")
+
+
 def test_the_question_is_on_disk_before_the_engine_hears_of_it(
     session: ChatSession, engine: FakeEngine, path: Path
 ) -> None:

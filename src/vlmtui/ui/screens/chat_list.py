@@ -31,11 +31,9 @@ class ChatList(ChatArchive, ChatPanes):
         """Show the chat, and what was in the composer unless something is there already."""
         self.chat = self._session.chat
         await self.transcript.show(event.thread)
-        pictures = [image for stored in event.thread for image in stored.message.images]
-        self._last_in_chat = pictures[-1] if pictures else None
         if event.draft != Draft() and not self.prompt.text:
             self.prompt.draft = event.draft
-        self._choose_image()
+        self._choose_image_of(event.thread)
         if event.warning is not None:
             await self.transcript.tell(event.warning.message, event.warning.hint, error=True)
         if event.error is not None:
@@ -49,10 +47,8 @@ class ChatList(ChatArchive, ChatPanes):
         """Show another chat, with the composer as it was left there."""
         self.chat = self._session.chat
         await self.transcript.show(event.thread)
-        pictures = [image for stored in event.thread for image in stored.message.images]
-        self._last_in_chat = pictures[-1] if pictures else None
         self.prompt.draft = event.draft
-        self._choose_image()
+        self._choose_image_of(event.thread)
         self.prompt.say()
         if event.message_id is not None:
             await self.transcript.goto(event.message_id, event.words)

@@ -222,9 +222,7 @@ class ChatMessages(ChatReading):
         await self.transcript.show(event.thread, stay=True)
         if browsing and event.cursor is not None:
             await self.transcript.put_cursor(event.cursor)
-        pictures = [image for stored in event.thread for image in stored.message.images]
-        self._last_in_chat = pictures[-1] if pictures else None
-        self._choose_image()
+        self._choose_image_of(event.thread)
         if event.deleted is not None:
             deleted = event.deleted
             self.offer_undo(lambda: self._restore_message(deleted))

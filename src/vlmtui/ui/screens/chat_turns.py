@@ -6,7 +6,7 @@ The widgets are those of `chat`; the threads behind it are those of `chat_work`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from vlmtui.engine.base import Adjusted, Delta, Encoded, Trimmed
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
-from vlmtui.storage.records import Chat
+from vlmtui.storage.records import Chat, StoredMessage
 from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
 from vlmtui.ui.terminal import is_slow
@@ -76,10 +76,20 @@ class ChatTurns(ChatWork):
         super().__init__(open_session)
         self._log_path = log
         self._answer: Answer | None = None
+        """What is being written."""
+
         self._unsent: str | None = None
+        """A question that may not be on disk yet."""
+
         self._turn = False
+        """A turn is going on: nothing else may change the chat."""
+
         self._again = False
+        """It changes what stood there before: when it fails, the disk tells what does now."""
+
         self._left = False
+        """The screen is being left: nothing is shown any more."""
+
         self._last_in_chat: ImagePart | None = None
         self._not_before = 0.0
         self._uncounted: tuple[Delta, float] | None = None
@@ -120,6 +130,12 @@ class ChatTurns(ChatWork):
 
     def _choose_image(self) -> None:
         self.image = self.images[-1] if self.images else self._last_in_chat
+
+    def _choose_image_of(self, thread: Sequence[StoredMessage]) -> None:
+        """The same for another chat, or another branch of it."""
+        pictures = [image for stored in thread for image in stored.message.images]
+        self._last_in_chat = pictures[-1] if pictures else None
+        self._choose_image()
 
     # ------------------------------------------------------------------ asking
 
