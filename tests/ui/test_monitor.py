@@ -16,10 +16,11 @@ from vlmtui.messages import assistant, user
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.figures import Phase
-from vlmtui.ui.screens.details import rows as details
 from vlmtui.ui.screens.monitor import MonitorScreen
-from vlmtui.ui.screens.stats import StatsScreen, StatsTable, roofline
+from vlmtui.ui.screens.stats import StatsScreen, StatsTable
 from vlmtui.ui.timeline import Timeline
+from vlmtui.ui.took import roofline
+from vlmtui.ui.took import rows as details
 from vlmtui.ui.widgets.monitor_panel import MonitorPanel
 
 BOARD = Snapshot(

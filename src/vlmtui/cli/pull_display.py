@@ -6,7 +6,6 @@ import json
 import shlex
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -20,17 +19,14 @@ from vlmtui.models.download import (
     Progress,
     Ready,
     Resolved,
-    Resolving,
-    Restarted,
     Started,
     Verifying,
     Waiting,
 )
 from vlmtui.printable import line, prose
 from vlmtui.ui import units
+from vlmtui.ui.pull_lines import PullLines, far, waiting
 
-_LINE_EVERY_S = 10.0
-_LINE_EVERY_PERCENT = 10
 _NAME_WIDTH = 28
 
 
@@ -63,47 +59,12 @@ def display(wanted: Sequence[str], *, as_json: bool) -> Display:
     return Bars(wanted) if sys.stderr.isatty() else Lines(wanted)
 
 
-class Lines:
+class Lines(PullLines):
     """A line now and then, on standard error."""
 
     def __init__(self, wanted: Sequence[str]) -> None:
         """Prepare."""
-        self._wanted = wanted
-        self._told: dict[tuple[int, str], tuple[float, int]] = {}
-
-    def show(self, number: int, event: Event) -> None:
-        """See `Display.show`."""
-        match event:
-            case Resolving(wanted=wanted):
-                self.say(f"{line(wanted)}: asking what there is")
-            case Waiting(reason=reason, seconds=seconds):
-                self.say(f"{self._name(number)}: {_waiting(reason, seconds)}")
-            case Restarted(file=file, reason=reason):
-                self.say(f"{line(file)}: from the beginning again, {line(reason)}")
-            case Started(file=file, done=done, total=total):
-                here = f", {units.size(done)} are here already" if done else ""
-                self.say(f"{line(file)}: {units.size(total)}{here}")
-            case Progress():
-                self._progress(number, event)
-            case Verifying(file=file, done=0):
-                self.say(f"{line(file)}: comparing its hash")
-            case Ready(file=file):
-                self.say(f"{line(file)}: here")
-            case _:
-                pass
-
-    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
-        """See `Display.plan`."""
-        came = plan.size - plan.missing
-        here = f", {units.size(came)} of it are here" if came > 0 else ""
-        where = f" from {plan.repository}" if plan.repository else ""
-        terms = f", licence {plan.licence}" if plan.licence else ""
-        self.say(line(f"{plan.name}{where}: {units.size(plan.size)}{here}{terms}"))
-        for file in plan.files:
-            self.say(f"  {units.size(file.size):>8}  {line(file.name)}")
-        words = expected.words
-        told = words if expected.problem is None else f"whether it fits can't be told: {words}"
-        self.say(f"  {line(told)}.")
+        super().__init__(wanted, self.say)
 
     def failed(self, number: int, error: VlmtuiError) -> None:
         """See `Display.failed`."""
@@ -132,17 +93,6 @@ class Lines:
     def close(self) -> None:
         """See `Display.close`."""
 
-    def _name(self, number: int) -> str:
-        return line(self._wanted[number])
-
-    def _progress(self, number: int, event: Progress) -> None:
-        key = (number, event.file)
-        now = time.monotonic()
-        before, step = self._told.setdefault(key, (now, _step(event)))
-        if _step(event) > step or now - before >= _LINE_EVERY_S:
-            self._told[key] = (now, _step(event))
-            self.say(f"{line(event.file)}: {_far(event)}")
-
 
 class Bars(Lines):
     """A line for each download that is drawn over again, on a terminal."""
@@ -160,13 +110,13 @@ class Bars(Lines):
         match event:
             case Progress(file=file):
                 share = event.done / event.total if event.total else None
-                self._bars[number] = (file, share, _far(event, short=True))
+                self._bars[number] = (file, share, far(event, short=True))
             case Verifying(file=file, done=done, total=total):
                 words = "comparing its hash"
                 self._bars[number] = (file, done / total if total else None, words)
             case Waiting(reason=reason, seconds=seconds) if number in self._bars:
                 file, share, _ = self._bars[number]
-                self._bars[number] = (file, share, _waiting(reason, seconds))
+                self._bars[number] = (file, share, waiting(reason, seconds))
             case Ready(file=file):
                 self._bars.pop(number, None)
                 self.say(f"{line(file)}: here")
@@ -287,30 +237,6 @@ class JsonLines:
 
     def _print(self, number: int, event: str, values: dict[str, Any]) -> None:
         print(json.dumps({"event": event, "model": self._wanted[number], **values}), flush=True)
-
-
-def _step(event: Progress) -> int:
-    return event.done * 100 // event.total // _LINE_EVERY_PERCENT if event.total else 0
-
-
-def _far(event: Progress, *, short: bool = False) -> str:
-    """How far a file is: "45 %, 1.9 of 4.1 GB, 23.4 MB/s, 1 min 35 s left"."""
-    if not event.total:
-        rate = f", {event.bytes_per_s / 1e6:.1f} MB/s" if event.bytes_per_s else ""
-        return f"{units.size(event.done)}{rate}"
-    far = f"{event.done * 100 // event.total} %"
-    if not short:
-        far = f"{far}, {units.size(event.done)} of {units.size(event.total)}"
-    if event.bytes_per_s:
-        far += f", {event.bytes_per_s / 1e6:.1f} MB/s"
-    if event.seconds_left is not None:
-        far += f", {units.duration(event.seconds_left)} left"
-    return far
-
-
-def _waiting(reason: str, seconds: float | None) -> str:
-    again = f", again in {units.duration(seconds)}" if seconds and seconds >= 1 else ""
-    return line(f"{reason}{again}")
 
 
 def _json(value: object) -> object:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from textual import on, work
 
-from vlmtui.chat.events import AnswerSaved, UserSaved
-from vlmtui.engine.base import Finished, Load
+from vlmtui.chat.comparison import Asked, Began, Comparison, Exchanged, Exchanging, Failed
+from vlmtui.chat.events import AnswerSaved
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart, Role
 from vlmtui.storage.records import StoredMessage
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 _ARGUMENT = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A question that is not in the chat yet."""
-
-    text: str
-    images: tuple[ImagePart, ...] = ()
-    places: tuple[int, ...] = ()
-
-
 class Refused(msgspec.Struct, frozen=True):
     """One of the models isn't there: nothing was asked."""
 
@@ -45,19 +37,6 @@ class Opened(msgspec.Struct, frozen=True):
     """Both models are known: the comparison begins."""
 
     models: tuple[str, ...]
-
-
-class Began(msgspec.Struct, frozen=True):
-    """The turn of one of the models."""
-
-    number: int
-
-
-class Failed(msgspec.Struct, frozen=True):
-    """One of the models could not answer."""
-
-    number: int
-    error: VlmtuiError
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -72,15 +51,13 @@ class ChatCompare(ChatModels):
     _models: tuple[str, str] | None = None
     """Who is to answer the question that is being prepared."""
 
-    _unasked: Asked | None = None
-    """The question, while it isn't in the chat; the thread's."""
+    _comparing: Comparison | None = None
+    """What goes on in the thread, or went on last."""
 
     _comparison: CompareScreen | None = None
     _column = 0
     _answer_id: dict[int, int]
     """Columns by the id of their answer."""
-
-    _stopped = False
 
     def on_mount(self) -> None:
         """Follow the models in their columns."""
@@ -97,7 +74,6 @@ class ChatCompare(ChatModels):
             self.prompt.say("There is no question yet", "Write one behind the two names")
             return
         self.prompt.say()
-        self._stopped = False
         if question:
             self._models = (first, second)
             self._begin_turn()
@@ -131,8 +107,6 @@ class ChatCompare(ChatModels):
     def _compare(self, names: tuple[str, str], question: Asked | None) -> None:
         """Have one model after the other answer, and go back to the one from before."""
         session = self._session
-        old = session.load_request
-        self._unasked = question
         try:
             loads = [self._shelf.load(name) for name in names]
         except VlmtuiError as error:
@@ -140,60 +114,42 @@ class ChatCompare(ChatModels):
             self._inbox.put(Refused(error, f"/compare {' '.join(names)} {asked}".rstrip()))
             self._inbox.put(TurnEnded())
             return
-        self._inbox.put(Opened(tuple(load.name for load in loads)))
-        for number, load in enumerate(loads):
-            if self._stopped:
-                break
-            self._inbox.put(Began(number))
-            try:
-                if self._exchange(load) and not self._stopped:
-                    self._answer_in()
-            except VlmtuiError as error:
-                self._inbox.put(Failed(number, error))
+        self._comparing = comparison = Comparison(session, loads, question)
         if self._left:
             return
+        self._inbox.put(Opened(tuple(load.name for load in loads)))
         try:
-            self._exchange(old)
+            for step in comparison.run():
+                self._inbox.put(self._told(step))
+            if comparison.left:
+                return
             self._inbox.put(Ended(session.transcript()))
         except VlmtuiError as error:
             self._inbox.put(LoadFailed(error))
             self._inbox.put(Ended(()))
         self._inbox.put(TurnEnded())
 
-    def _answer_in(self) -> None:
-        """A turn of the loaded model: with the question, or answering it again."""
-        if (asked := self._unasked) is None:
-            turn = self._session.regenerate()
-        else:
-            turn = self._session.send(asked.text, asked.images, asked.places)
-        for event in turn:
-            if isinstance(event, UserSaved):
-                self._unasked = None
-            self._inbox.put(event)
-
-    def _exchange(self, load: Load) -> bool:
-        """Have another model; False when that was cancelled."""
-        number, done = self._switches, True
-        self._inbox.put(SwitchBegan(load.name, number))
-        try:
-            for event in self._session.switch(load):
-                if isinstance(event, Finished):
-                    done = event.reason != "cancelled"
-                else:
-                    self._inbox.put(event)
-        finally:
-            self._inbox.put(SwitchEnded(self._session.load_request.name, number))
-        return done
+    def _told(self, step: object) -> object:
+        """A step as the screen knows it: an exchange is a switch like any other."""
+        match step:
+            case Exchanging(model=model):
+                return SwitchBegan(model, self._switches)
+            case Exchanged(model=model):
+                return SwitchEnded(model, self._switches)
+            case _:
+                return step
 
     # ------------------------------------------------------------------ on the screen
 
     def leave(self) -> Worker[None]:
         """Begin nothing more."""
-        self._stopped = True
+        if self._comparing is not None:
+            self._comparing.stop(leaving=True)
         return super().leave()
 
     def _stop_comparing(self) -> None:
-        self._stopped = True
+        if self._comparing is not None:
+            self._comparing.stop()
         self.cancel_turn()
 
     async def _react(self, item: object) -> None:

@@ -12,11 +12,11 @@ from textual.message import Message
 from vlmtui.chat.events import AnswerSaved
 from vlmtui.engine.base import ModelInfo
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.hardware import bandwidth
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.energy import EnergyMeter
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.figures import Figures
+from vlmtui.ui.pricing import Pricing
 from vlmtui.ui.screens.chat_turns import ChatTurns
 from vlmtui.ui.timeline import Timeline
 
@@ -42,24 +42,23 @@ class ChatHardware(ChatTurns):
             super().__init__()
             self.thread = thread
 
-    _timeline: Timeline | None = None
-    _energy: EnergyMeter | None = None
-    _peak = 0
-    _peak_gpu = 0
+    _pricing_of_this: Pricing | None = None
+
+    @property
+    def _pricing(self) -> Pricing:
+        if self._pricing_of_this is None:
+            self._pricing_of_this = Pricing()
+        return self._pricing_of_this
 
     @property
     def timeline(self) -> Timeline:
         """The last minutes."""
-        if self._timeline is None:
-            self._timeline = Timeline()
-        return self._timeline
+        return self._pricing.timeline
 
     @property
     def energy(self) -> EnergyMeter:
         """What the present turn has taken, or the one before."""
-        if self._energy is None:
-            self._energy = EnergyMeter()
-        return self._energy
+        return self._pricing.energy
 
     # ------------------------------------------------------------------ following
 
@@ -69,56 +68,25 @@ class ChatHardware(ChatTurns):
 
     def watch_snapshot(self, snapshot: Snapshot | None) -> None:
         """A second has passed."""
-        if snapshot is None:
-            return
-        moment = self.timeline.add(snapshot, self.figures.phase, self.figures.tokens_per_s)
-        phase = moment.phase.value if moment.phase is not None else None
-        if phase is None and self._turn:
-            phase = "between"  # not at rest, though nothing is marked
-        self.energy.sample(snapshot.time, snapshot.power_w, phase)
-        self._peak = max(self._peak, snapshot.engine_rss_bytes or 0)
-        self._peak_gpu = max(self._peak_gpu, snapshot.engine_gpu_bytes or 0)
+        if snapshot is not None:
+            self._pricing.sample(snapshot, self.figures, in_turn=self._turn)
 
     def _begin_turn(self) -> None:
-        self.energy.begin()
-        self._peak = self._peak_gpu = 0
+        self._pricing.begin()
         super()._begin_turn()
 
     async def _react(self, item: object) -> None:
         await super()._react(item)
         if isinstance(item, AnswerSaved) and item.stored.stats is not None:
-            self._store_price(item.stored, self._taken(item.stored.stats), self.figures.info)
-
-    def _taken(self, stats: dict[str, Any]) -> dict[str, Any]:
-        """What the machine gave for this answer, as far as it was measured."""
-        last = self.timeline.last
-        if last is None:
-            return {}
-        extra: dict[str, Any] = {}
-        # a turn shorter than the interval of the snapshots has none of its own
-        if peak := self._peak or last.snapshot.engine_rss_bytes:
-            extra["peak_memory_bytes"] = peak
-        if self._peak_gpu:
-            extra["peak_gpu_bytes"] = self._peak_gpu
-        energy = self.energy.energy()
-        if energy is not None:
-            extra["energy"] = msgspec.structs.asdict(energy)
-            decode = energy.phases.get("decoding")
-            if decode is not None and stats.get("generated_tokens"):
-                extra["joules_per_token"] = decode / stats["generated_tokens"]
-        return extra
+            taken = self._pricing.taken(item.stored.stats)
+            self._store_price(item.stored, taken, self.figures.info)
 
     @work(thread=True, group="price", exit_on_error=False)
     def _store_price(
         self, answer: StoredMessage, extra: dict[str, Any], model: ModelInfo | None
     ) -> None:
-        last, stats = self.timeline.last, answer.stats or {}
-        rate = stats.get("decode_tokens_per_s")
-        if last is not None and rate and model is not None and model.size_bytes:
-            limit = bandwidth.known(last.snapshot)
-            if limit is not None and bandwidth.bounds(limit, gpu=model.gpu):
-                share = bandwidth.share(rate, model.size_bytes, limit)
-                extra = {**extra, "bandwidth_share": share}
+        stats = answer.stats or {}
+        extra = {**extra, **self._pricing.bandwidth(stats, model)}
         if not extra:
             return
         try:

@@ -13,9 +13,8 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from vlmtui import printable
-from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui import units
+from vlmtui.ui import took, units
 from vlmtui.ui.screens.dialog import Dialog
 
 _COLUMNS = (
@@ -87,13 +86,9 @@ class StatsTable(Widget):
 
     def __init__(self, thread: Sequence[StoredMessage]) -> None:
         super().__init__()
-        self._answers: list[tuple[str, Mapping[str, Any]]] = []
-        question = ""
-        for stored in thread:
-            if stored.message.role is Role.USER:
-                question = stored.message.text
-            elif stored.stats:
-                self._answers.append((question, stored.stats))
+        self._answers = [
+            (question, stored.stats or {}) for question, stored in took.answers(thread)
+        ]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Its lines, those that wrap more than once."""
@@ -120,15 +115,14 @@ class StatsTable(Widget):
         return [*rows, Content(""), *_summary([stats for _, stats in self._answers])]
 
 
-def roofline(stats: Mapping[str, Any]) -> str:
-    """How near an answer came to what memory bandwidth allows, in a sentence; empty if unknown."""
-    rate, share = stats.get("decode_tokens_per_s"), stats.get("bandwidth_share")
-    if not rate or not share:
-        return ""
-    return (
-        f"{units.rate(rate)} tok/s = {units.percent(share)} of this machine's memory-bandwidth "
-        "limit for this model"
-    )
+def _summary(answers: Sequence[Mapping[str, Any]]) -> list[Content]:
+    sums, why = took.summary(answers)
+    lines = [Content(sums)]
+    if sentence := took.roofline(answers[-1]):
+        lines.append(Content(f"Last: {sentence}."))
+    if why:
+        lines.append(Content.styled(why, "$text-dim"))
+    return lines
 
 
 def _cells(stats: Mapping[str, Any]) -> list[str]:
@@ -150,24 +144,3 @@ def _row(question: str, cells: Sequence[str], wide: int) -> Content:
     columns = zip(cells, _COLUMNS, strict=False)
     numbers = "".join(f" {cell:>{size}}" for cell, (_, size) in columns)
     return Content(f"{question:<{wide}}{numbers}")
-
-
-def _summary(answers: Sequence[Mapping[str, Any]]) -> list[Content]:
-    tokens = sum(stats.get("generated_tokens") or 0 for stats in answers)
-    seconds = sum(stats.get("decode_s") or 0.0 for stats in answers)
-    parts = [
-        f"{len(answers)} answer{'s' if len(answers) != 1 else ''}",
-        f"{units.count(tokens)} tokens",
-    ]
-    if seconds:
-        parts.append(f"{units.seconds(seconds)} decoding")
-    joules = [stats["energy"]["net_j"] for stats in answers if stats.get("energy")]
-    if joules:
-        parts.append(f"{sum(joules):.0f} J above idle")
-    lines = [Content(" · ".join(parts))]
-    if sentence := roofline(answers[-1]):
-        lines.append(Content(f"Last: {sentence}."))
-    if not joules:
-        why = "No energy: no power sensor here, or answers of less than a second."
-        lines.append(Content.styled(why, "$text-dim"))
-    return lines

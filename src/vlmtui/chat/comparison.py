@@ -1,0 +1,137 @@
+"""The same question to several models, one after the other: turns and switches of one session.
+
+Their answers are siblings in the chat. Afterwards the model from before answers again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+
+import msgspec
+
+from vlmtui.chat.events import ChatEvent, UserSaved
+from vlmtui.chat.session import ChatSession
+from vlmtui.engine.base import Finished, Load
+from vlmtui.errors import VlmtuiError
+from vlmtui.messages import ImagePart
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A question that is not in the chat yet."""
+
+    text: str
+    images: tuple[ImagePart, ...] = ()
+    places: tuple[int, ...] = ()
+
+
+class Began(msgspec.Struct, frozen=True):
+    """The turn of one of the models."""
+
+    number: int
+    """Its place, from 0."""
+
+    model: str
+
+
+class Exchanging(msgspec.Struct, frozen=True):
+    """A model takes the place of another."""
+
+    model: str
+
+
+class Exchanged(msgspec.Struct, frozen=True):
+    """That is over, however it ended."""
+
+    model: str
+    """The one that answers now."""
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """One of the models could not answer."""
+
+    number: int
+    error: VlmtuiError
+
+
+Step = Began | Exchanging | Exchanged | Failed | ChatEvent
+
+
+class Comparison:
+    """One question, and the models that answer it."""
+
+    def __init__(
+        self, session: ChatSession, loads: Sequence[Load], question: Asked | None = None
+    ) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            session: The conversation.
+            loads: The models.
+            question: What they are asked; None for the last question of the chat.
+        """
+        self._session = session
+        self._loads = loads
+        self._unasked = question
+        self._stopped = False
+        self.left = False
+        """Nobody waits for the end any more."""
+
+    def stop(self, *, leaving: bool = False) -> None:
+        """Begin nothing more; `ChatSession.cancel` ends what is going on.
+
+        Args:
+            leaving: Nobody needs the model from before any more.
+        """
+        self._stopped = True
+        self.left = self.left or leaving
+
+    def run(self) -> Iterator[Step]:
+        """Have one model after the other answer, and go back to the one from before. Blocks.
+
+        Yields:
+            For each model `Began`, the events of its load between `Exchanging` and `Exchanged`, and
+            those of its turn; `Failed` where it breaks off. Then the load of the old model.
+
+        Raises:
+            VlmtuiError: The model from before doesn't come back.
+        """
+        old = self._session.load_request
+        for number, load in enumerate(self._loads):
+            if self._stopped:
+                break
+            yield Began(number, load.name)
+            try:
+                done = yield from self._exchange(load)
+                if done and not self._stopped:
+                    yield from self._answer()
+            except VlmtuiError as error:
+                yield Failed(number, error)
+        if not self.left:
+            yield from self._exchange(old)
+
+    def _answer(self) -> Iterator[ChatEvent]:
+        """A turn of the loaded model: with the question, or answering it again."""
+        if (asked := self._unasked) is None:
+            turn = self._session.regenerate()
+        else:
+            turn = self._session.send(asked.text, asked.images, asked.places)
+        for event in turn:
+            if isinstance(event, UserSaved):
+                self._unasked = None
+            yield event
+
+    def _exchange(self, load: Load) -> Generator[Step, None, bool]:
+        """Have another model; returns False when that was cancelled."""
+        done = True
+        yield Exchanging(load.name)
+        try:
+            for event in self._session.switch(load):
+                if isinstance(event, Finished):  # it would look like the end of a turn
+                    done = event.reason != "cancelled"
+                else:
+                    yield event
+        except VlmtuiError:
+            yield Exchanged(self._session.load_request.name)
+            raise
+        yield Exchanged(self._session.load_request.name)
+        return done
