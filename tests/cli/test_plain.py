@@ -116,7 +116,7 @@ def test_chats_are_listed_opened_copied_and_thrown_away(run: Run) -> None:
     ("line", "words"),
     [
         ("/nonsense", "There is no command /nonsense"),
-        ("/view", "about the full screen"),
+        ("/theme", "There are no colours here"),
         ("/image", "needs a path"),
         ("/image /no/such.png", "/no/such.png"),
         ("/set temperature hot", "temperature can't be hot"),
@@ -125,7 +125,7 @@ def test_chats_are_listed_opened_copied_and_thrown_away(run: Run) -> None:
         ("/export a.md b.md", "A chat goes to one file"),
         ("/import /no/such.json", "/no/such.json"),
         ("/regen", "Error"),
-        ("/open nothing like it", "No title has these words"),
+        ("/open nothing like it", "No chat has “nothing like it” in its title"),
         ("/open 4711", "There is no chat 4711"),
         ("@/no/such.jpg what?", "/no/such.jpg"),
     ],

@@ -2,150 +2,90 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from queue import SimpleQueue
-from types import FrameType
 
-from vlmtui.chat.session import ChatSession
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.messages import ImagePart
 from vlmtui.plain.commands import PlainCommands
-from vlmtui.plain.reading import Lines, remember
-from vlmtui.plain.turn import Told
-from vlmtui.plain.voice import Voice
-from vlmtui.storage.records import StoredMessage
-from vlmtui.ui import commands, completion, mentions, references
-from vlmtui.ui.mentions import Token
+from vlmtui.plain.voice import ReaderGone
+from vlmtui.storage.records import Draft
+
+INTERRUPTED = 130
+"""Exit code after Ctrl+C in a script, as shells have it: 128 + SIGINT."""
 
 
 class PlainChat:
     """One sitting."""
 
-    def __init__(self, session: ChatSession, voice: Voice) -> None:
-        self._session = session
-        self._voice = voice
-        self._failed = False
-
-    def run(self, do: PlainCommands) -> int:
-        """Talk until the user leaves; returns the exit code.
+    def __init__(self, do: PlainCommands) -> None:
+        """Join the parts.
 
         Args:
-            do: The commands.
+            do: The commands, with the state that they share.
         """
-        lines = Lines(_complete)
-        self._greet(lines)
-        while not do.ended:
-            try:
-                text = lines.read("> ")
-                if text is None:
-                    break
+        self._do = do
+        self._lines = do.lines
+        self._voice = do.voice
+        self._failed = False
+
+    def run(self) -> int:
+        """Talk until the user leaves; returns the exit code."""
+        try:
+            begun = self._greet()
+            while not self._do.ended and (text := self._next(begun)) is not None:
+                begun = ""
                 if text.strip():
-                    self._take(text, do)
-            except KeyboardInterrupt:
-                with suppress(KeyboardInterrupt):  # a second one while that is printed
-                    self._voice.note("", "Ctrl+D or /quit leaves; everything is saved")
+                    self._take(text)
+        except ReaderGone as gone:
+            if gone.reason:
+                self._voice.note(f"Error: The answers can't be written: {gone.reason}")
+            return 1
+        except KeyboardInterrupt:
+            return INTERRUPTED
         # a script wants to know; a person has read it
-        return 1 if self._failed and not lines.interactive else 0
+        return 1 if self._failed and not self._lines.interactive else 0
 
-    def follow(self, events: Iterator[object]) -> StoredMessage | None:
-        """Tell the events of a turn or a load; Ctrl+C stops it, and what has come is kept.
+    def keep(self) -> None:
+        """Keep what was typed or attached and not sent."""
+        if self._lines.interactive:
+            with suppress(StorageError):
+                self._do.session.save_draft(self._lines.pending(), self._do.waiting)
 
-        The events are made in a thread: an exception in the midst of a frame would leave the
-        conversation with the engine half-way.
-        """
-        told = Told(self._voice)
-        stop = threading.Event()
+    def _next(self, begun: str) -> str | None:
+        while True:
+            try:
+                return self._lines.read("> ", begun)
+            except KeyboardInterrupt:
+                self._hint()
 
-        def interrupted(number: int, frame: FrameType | None) -> None:
-            stop.set()
-            threading.Thread(target=self._session.cancel, daemon=True).start()
-
-        before = signal.signal(signal.SIGINT, interrupted)
+    def _take(self, text: str) -> None:
         try:
-            told.follow(_in_thread(events))
-        finally:
-            signal.signal(signal.SIGINT, before)
-        if stop.is_set():
-            self._voice.note("Stopped; /continue goes on, /regen answers again")
-        return told.saved
-
-    def _greet(self, lines: Lines) -> None:
-        warning = self._session.warning
-        if warning is not None:
-            self._voice.complain(warning)
-        if not lines.interactive:
-            return
-        self._voice.note("/help lists the commands, Ctrl+D leaves")
-        with suppress(StorageError):
-            asked = self._session.asked_before(50)
-            remember([one.message.text for one in reversed(asked) if "\n" not in one.message.text])
-        if self._session.chat is not None:
-            self._voice.note(f"Going on with: {self._session.chat.title}")
-
-    def _take(self, text: str, do: PlainCommands) -> None:
-        try:
-            command = commands.parse(text)
-            if command is not None:
-                do.run(command)
-                return
-            draft = mentions.take_out(text, self._pictures(text))
-            waiting = [self._session.attach(path) for path in do.waiting]
-            places = [0] * len(waiting) + list(draft.places)
-            do.waiting.clear()
-            self.follow(self._session.send(draft.text, [*waiting, *draft.images], places))
+            self._do.take(text)
         except VlmtuiError as error:
             self._failed = True
             self._voice.complain(error)
+        except KeyboardInterrupt:
+            self._hint()
 
-    def _pictures(self, text: str) -> list[Token]:
-        """The pictures that a text mentions, checked and copied."""
-        tokens: list[Token] = []
-        for mention in mentions.pictures(text):
-            images: list[ImagePart] = [
-                self._session.attach(path) for path in references.resolve(mention.path)
-            ]
-            # all pictures of one pattern stand at its place
-            tokens += [Token(mention.start, mention.end, image) for image in images[:1]]
-            tokens += [Token(mention.end, mention.end, image) for image in images[1:]]
-        return tokens
+    def _hint(self) -> None:
+        if not self._lines.interactive:
+            raise KeyboardInterrupt
+        with suppress(KeyboardInterrupt):  # a second one while that is printed
+            self._voice.note("\nCtrl+D or /quit leaves; everything is saved")
 
-
-def _in_thread(events: Iterator[object]) -> Iterator[object]:
-    """The events, made in a thread of their own; what they raise is raised here."""
-    queue: SimpleQueue[tuple[object, BaseException | None]] = SimpleQueue()
-    end = object()
-
-    def make() -> None:
-        try:
-            for event in events:
-                queue.put((event, None))
-        except BaseException as error:  # raised again where the events are taken
-            queue.put((end, error))
-        else:
-            queue.put((end, None))
-
-    threading.Thread(target=make, daemon=True).start()
-    while True:
-        event, error = queue.get()
-        if event is not end:
-            yield event
-        elif error is not None:
-            raise error
-        else:
-            return
-
-
-def _complete(before: str, word: str) -> Sequence[str]:
-    """What Tab may put in the place of a word: a command, or a path after `@` and `/image`."""
-    if before.startswith("/") and " " not in before:
-        return [f"/{spec.name} " for spec in commands.beginning_with(before)]
-    sign = "@" if word.startswith("@") else ""
-    if not sign and not before.startswith("/image "):
-        return []
-    return [
-        sign + completion.spell(found.path, "", whole=True)
-        for found in completion.candidates(word.removeprefix(sign))
-    ]
+    def _greet(self) -> str:
+        """Say what there is to say; returns what was typed last time and not sent."""
+        session = self._do.session
+        if session.warning is not None:
+            self._voice.complain(session.warning)
+        if not self._lines.interactive:
+            return ""
+        self._voice.note("/help lists the commands, Ctrl+D leaves")
+        self._do.remember()
+        draft = Draft()
+        with suppress(StorageError):
+            if session.chat is not None:
+                self._voice.note(f"Going on with: {session.chat.title}")
+                self._do.tell_peculiarities(session.chat)
+            draft = session.draft()
+        self._do.attached(draft.images)
+        return draft.text

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
 import threading
 from types import FrameType
 
 from vlmtui.chat.requests import load_request
-from vlmtui.chat.session import ChatSession
-from vlmtui.errors import VlmtuiError
+from vlmtui.errors import InputError, VlmtuiError
+from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.chat import PlainChat
 from vlmtui.plain.commands import PlainCommands
+from vlmtui.plain.completing import Completer
+from vlmtui.plain.reading import Lines
+from vlmtui.plain.sitting import Means
 from vlmtui.plain.voice import Voice
-from vlmtui.settings import Settings
+from vlmtui.settings import PRESETS, Settings
 from vlmtui.ui.backstage import Backstage
 
 
@@ -35,37 +40,44 @@ def launch(
         The exit code of the process: 1 when something failed that a script asked for.
 
     Raises:
-        InputError: There is no such model.
+        InputError: There is no such model, or nothing to read from or write to.
         StorageError: There is no place for chats, not even for one that isn't saved.
     """
-    voice = Voice()
+    if sys.stdin is None or sys.stdout is None:
+        raise InputError("Standard input or output is closed", "Give the chat both of them")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where the locale has no “…”
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        session = backstage.open()
-        chat = PlainChat(session, voice)
-        threading.Thread(target=_load_ahead, args=(session,), daemon=True).start()
-        return chat.run(
-            PlainCommands(
-                session,
-                voice,
-                samples=backstage.samples,
-                presets=settings.presets,
-                load_named=lambda name: load_request(settings, name, None),
-                follow=chat.follow,
-            )
-        )
+        return _talk(backstage, settings)
     finally:
+        backstage.close()
         for number, handler in before.items():
             signal.signal(number, handler)
-        backstage.close()
 
 
-def _load_ahead(session: ChatSession) -> None:
+def _talk(backstage: Backstage, settings: Settings) -> int:
+    session = backstage.open()
+    means = Means(backstage.shelf(), {**PRESETS, **settings.presets}, backstage.samples)
+    do = PlainCommands(session, Voice(), Lines(Completer(means)), means)
+    chat = PlainChat(do)
+    monitor = Monitor(backstage.pid, do.measured)
+    monitor.start()
+    threading.Thread(target=_load_ahead, args=(do,), daemon=True).start()
+    try:
+        return chat.run()
+    finally:
+        monitor.stop()
+        chat.keep()
+
+
+def _load_ahead(do: PlainCommands) -> None:
     """Load while the user types; a failure is told by the first turn, which tries again."""
     try:
-        for _ in session.load():
-            pass
+        for event in do.session.load():
+            do.notice(event)
     except VlmtuiError:
         return
 

@@ -1,27 +1,37 @@
-"""A turn or a load, told in lines as it happens."""
+"""A turn, a load or a comparison, told in lines as it happens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from vlmtui import printable
+from vlmtui.chat.comparison import Began, Exchanging, Failed
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Prefill, Trimmed
-from vlmtui.plain.voice import Answer, Voice
+from vlmtui.plain.voice import Answer, ReaderGone, Voice
 from vlmtui.storage.records import StoredMessage
 
 _LONG_PROMPT = 1500
 """Tokens from which reading the prompt takes long enough to be told, on a small board."""
 
+_NAME = 40
+
 
 class Told:
-    """Tells the events of one request. Each phase has one line at most: there are no spinners."""
+    """Tells the events of one request. Each phase has one line at most: there are no spinners.
+
+    Attributes:
+        answers: The answers as they were stored.
+        stopped: The user wanted no more.
+    """
 
     def __init__(self, voice: Voice) -> None:
+        self.answers: list[StoredMessage] = []
+        self.stopped = False
         self._voice = voice
         self._answer: Answer | None = None
         self._said: set[str] = set()
-        self.saved: StoredMessage | None = None
-        """The answer as it was stored, once it has ended."""
 
     def follow(self, events: Iterator[object]) -> None:
         """Tell the events as they come; what they raise goes on to the caller."""
@@ -29,9 +39,8 @@ class Told:
             for event in events:
                 self._tell(event)
         finally:
-            if self._answer is not None:
-                self._answer.end()
-                self._answer = None
+            with suppress(ReaderGone):  # what ended it is told
+                self._end_answer()
 
     def _tell(self, event: object) -> None:
         match event:
@@ -43,24 +52,48 @@ class Told:
             case Encoded(reused=False, scaled_to=(width, height)):
                 self._voice.note(
                     f"The model gets a picture scaled down to {width}×{height} pixels: in full it "
-                    "would fill the context"
+                    "would fill the context",
+                    "A larger ctx in the settings gives it more pixels",
                 )
             case Prefill(total=total, reused=reused) if total - reused > _LONG_PROMPT:
                 self._once("prefill", f"Reading {total - reused} tokens …")
             case Trimmed(dropped=dropped):
-                self._voice.note(f"The oldest {dropped} messages no longer fit into the context")
+                self._voice.note(
+                    f"The context is full: the {dropped} oldest messages are no longer seen by the "
+                    "model",
+                    "They stay in the chat; /new begins another one",
+                )
             case Adjusted(why=why, changes=changes):
                 self._voice.note(f"{why}. " + (f"Taking {changes}" if changes else "Trying anyway"))
             case AnswerStarted():
                 self._answer = self._voice.answer()
             case Delta(text=text) if self._answer is not None:
                 self._answer.feed(text)
+            case AnswerSaved(stored=stored):
+                self._end_answer()
+                self.answers.append(stored)
             case StorageWarning(message=message, hint=hint):
                 self._voice.note(message, hint)
             case GoingBack(model=model):
-                self._voice.note(f"Going back to {model} …")
-            case AnswerSaved(stored=stored):
-                self.saved = stored
+                self._voice.note(f"Going back to {printable.line(model, _NAME)} …")
+            case _:
+                self._tell_comparison(event)
+
+    def _tell_comparison(self, event: object) -> None:
+        match event:
+            case Began(model=model):
+                self._end_answer()
+                self._voice.show(f"{printable.line(model, _NAME)}:")
+            case Exchanging():
+                self._said.clear()  # another model is loaded, and encodes the pictures again
+            case Failed(error=error):
+                self._end_answer()
+                self._voice.complain(error)
+
+    def _end_answer(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.end()
 
     def _once(self, key: str, text: str) -> None:
         if key not in self._said:

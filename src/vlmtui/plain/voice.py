@@ -2,52 +2,99 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from vlmtui import printable
-from vlmtui.errors import VlmtuiError
+from vlmtui.errors import EngineCrashed, VlmtuiError
 
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=\S)")
 _LONGEST = 400
 """Characters that are held back at most, waiting for the end of a sentence."""
 
 
+class ReaderGone(Exception):
+    """Nobody reads the answers any more, or they can't be written.
+
+    Attributes:
+        reason: Why, where that is no everyday thing such as `| head`.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Voice:
     """Prints answers on one stream, everything else on another.
 
-    On a terminal both are the same place; in a script the answers alone are standard output.
+    On a terminal both are the same place; in a script the answers alone are standard output. Where
+    the notes can't be written, nothing is lost but they.
     """
 
     def __init__(self, answers: TextIO | None = None, notes: TextIO | None = None) -> None:
         self._answers = answers if answers is not None else sys.stdout
-        self._notes = notes if notes is not None else sys.stderr
+        self._notes: TextIO | None = notes if notes is not None else sys.stderr
 
     def note(self, text: str, advice: str = "") -> None:
         """Tell something that is no part of the conversation."""
-        lines = printable.prose(text + (f"\n{advice}" if advice else "")).splitlines()
-        for line in lines or [""]:
-            print(line, file=self._notes, flush=True)
+        lines = printable.prose(text + (f"\n{advice}" if advice else "")).splitlines() or [""]
+        if self._notes is None:
+            return
+        with suppress(OSError, ValueError):  # the terminal has gone, or nobody wants them
+            self._notes.write("\n".join(lines) + "\n")
+            self._notes.flush()
 
     def complain(self, error: VlmtuiError) -> None:
         """Tell what went wrong, and what to do."""
         self.note(f"Error: {error.message}", error.hint)
+        if isinstance(error, EngineCrashed) and error.log_tail:
+            self.note(f"The engine's log ends with:\n{error.log_tail}")
 
     def show(self, text: str) -> None:
-        """Print something that was asked for."""
-        print(printable.prose(text), file=self._answers, flush=True)
+        """Print something that was asked for.
+
+        Raises:
+            ReaderGone: It can't be printed.
+        """
+        self.write(printable.prose(text) + "\n")
 
     def answer(self) -> Answer:
         """Begin to print an answer."""
-        return Answer(self._answers)
+        return Answer(self)
+
+    def write(self, text: str) -> None:
+        """Print text that is safe to print, and see that it arrives.
+
+        Raises:
+            ReaderGone: It can't be printed.
+        """
+        try:
+            self._answers.write(text)
+            self._answers.flush()
+        except BrokenPipeError:
+            self._forget()
+            raise ReaderGone from None
+        except OSError as error:
+            self._forget()
+            raise ReaderGone(error.strerror or str(error)) from None
+
+    def _forget(self) -> None:
+        """Have what is still in the buffer go nowhere: the end of the program would complain."""
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._answers.fileno())
+            os.close(nowhere)
 
 
 class Answer:
     """Prints a growing answer sentence by sentence: a screen reader reads what is whole."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
         self._safe = printable.ProseStream()
         self._held = ""
         self._line_open = False
@@ -62,8 +109,8 @@ class Answer:
 
     def end(self) -> None:
         """There is no more."""
-        self._write(self._held)
-        self._held = ""
+        held, self._held = self._held, ""
+        self._write(held)
         if self._line_open:
             self._write("\n")
 
@@ -77,6 +124,5 @@ class Answer:
 
     def _write(self, text: str) -> None:
         if text:
-            self._stream.write(text)
-            self._stream.flush()
+            self._voice.write(text)
             self._line_open = not text.endswith("\n")

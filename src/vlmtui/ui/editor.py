@@ -62,7 +62,7 @@ def edit(text: str) -> str:
         if status:
             raise InputError(
                 f"{words[0]} ended with status {status}; the text is as it was before",
-                "Ctrl+G opens it again",
+                "/editor opens it again",
             )
         return Path(name).read_text(encoding="utf-8", errors="replace").removesuffix("\n")
     except OSError as error:

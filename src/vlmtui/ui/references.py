@@ -80,7 +80,7 @@ def newest(count: int = 1, directory: str = ".") -> list[str]:
         raise InputError(f"{here} can't be read: {error.strerror}", "Name a file") from None
     if not dated:
         raise ImageNotFound(
-            f"There is no picture in {here}", "Ctrl+O looks for pictures in other directories"
+            f"There is no picture in {here}", "/pick looks for pictures in other directories"
         )
     if count > MOST:
         raise InputError(f"At most {MOST} pictures can be attached at once", "Ask for fewer")

@@ -1,0 +1,206 @@
+"""Models in the plain chat: exchanged in mid-chat, compared, listed, fetched, deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vlmtui import printable
+from vlmtui.chat.choice import Choice
+from vlmtui.chat.comparison import Asked, Comparison
+from vlmtui.errors import AmbiguousFiles, InputError, ModelNotFound, SwitchFailed, VlmtuiError
+from vlmtui.messages import Role
+from vlmtui.plain.following import in_thread, interrupts
+from vlmtui.plain.machine import figures
+from vlmtui.plain.writing import WritingCommands
+from vlmtui.ui import model_facts, units
+from vlmtui.ui.pull_lines import PullLines
+
+_COMPARED = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
+_NAME = 60
+
+
+class ModelCommands(WritingCommands):
+    """What can be done with models."""
+
+    # ------------------------------------------------------------------ who answers
+
+    def command_model(self, name: str) -> None:
+        """Say which model answers, or answer with another one."""
+        if not name:
+            now = printable.line(self.session.load_request.name, _NAME)
+            self.voice.note(f"{now} answers", "/model NAME changes it; /models lists all")
+            return
+        load = self.means.shelf.load(name)
+        same = load == self.session.load_request
+        try:
+            told = self.follow(self.session.switch(load))
+        except SwitchFailed as error:
+            raise self._explained(error) from error
+        present = self.session.load_request
+        shown = printable.line(present.name, _NAME)
+        if told.stopped:
+            self.voice.note("Loading was stopped")
+        since = "already" if same else "from now on" if present == load else "as before"
+        self.voice.note(f"{shown} answers {since}{_sight(self._figures.info)}")
+
+    def _explained(self, error: SwitchFailed) -> VlmtuiError:
+        """The error with who answers now."""
+        old = printable.line(self.session.load_request.name, _NAME)
+        now = (
+            f"{old} is loaded again and answers"
+            if error.back
+            else f"No model is loaded; the next question tries {old}"
+        )
+        name = printable.line(error.model, _NAME)
+        return VlmtuiError(f"{name} can't be used: {error.message}", f"{error.hint}\n{now}".strip())
+
+    def command_compare(self, argument: str) -> None:
+        """Have two models answer one question, the last one or that behind their names."""
+        match = _COMPARED.fullmatch(argument)
+        if match is None:
+            raise InputError("/compare needs two models", "For example: /compare demo llava:7b")
+        loads = [self.means.shelf.load(name) for name in match.groups()[:2]]
+        question: Asked | None = None
+        if match[3]:
+            draft = self.draft(match[3])
+            waiting, self.waiting = self.waiting, []
+            places = (*[0] * len(waiting), *draft.places)
+            question = Asked(draft.text, (*waiting, *draft.images), places)
+        else:
+            self.last(Role.USER)
+        comparison = Comparison(self.session, loads, question)
+
+        def stop() -> None:
+            comparison.stop()
+            self.session.cancel()
+
+        told = self.follow(comparison.run(), stop)
+        for stored in told.answers:
+            name = printable.line(stored.model or "", _NAME)
+            self.voice.note(f"{name} took {figures(stored.stats or {})}")
+        now = printable.line(self.session.load_request.name, _NAME)
+        stopped = "Stopped. " if told.stopped else ""
+        both = "; /previous and /next show the answers" if len(told.answers) > 1 else ""
+        self.voice.note(f"{stopped}{now} answers, as before{both}")
+
+    # ------------------------------------------------------------------ all models
+
+    def command_models(self, argument: str) -> None:
+        """List the models, or do something with one."""
+        verb, _, name = argument.strip().partition(" ")
+        actions = {"pull": self._pull, "rm": self._remove, "info": self._inform}
+        if verb in actions:
+            if not name.strip():
+                raise InputError(f"/models {verb} needs a name", "/models lists the models")
+            actions[verb](name.strip())
+            return
+        found = self.means.shelf.choices()
+        chosen = [
+            choice
+            for choice in (*found.here, *found.elsewhere)
+            if argument.casefold() in choice.name.casefold()
+        ]
+        free = units.size(found.machine.gpu_free or found.machine.free)
+        self.voice.note(f"{free} of memory is free")
+        self.print_rows(
+            (_row(choice, self.session.load_request.name) for choice in chosen),
+            "There are no such models",
+            "/model NAME has one answer; /models pull, rm or info NAME fetches, deletes, tells",
+        )
+        for broken in found.broken:
+            self.voice.note(f"{printable.line(broken.name)} can't be used: {broken.reason}")
+        if found.problem is not None:
+            self.voice.complain(found.problem)
+
+    def _inform(self, name: str) -> None:
+        """Tell all that is known of a model."""
+        found = self.means.shelf.choices()
+        for choice in (*found.here, *found.elsewhere):
+            also = choice.installed.aliases if choice.installed is not None else ()
+            if name in (choice.name, *also):
+                for label, value in [("name", choice.name), *model_facts.rows(choice)]:
+                    self.voice.show(f"{label}: {printable.line(value)}")
+                return
+        raise ModelNotFound(f"There is no model named {name!r}", "/models lists them")
+
+    def _pull(self, name: str) -> None:
+        """Fetch a model; lines tell how far it is."""
+        from vlmtui.models.download import Cancelled, Finished, Resolved
+
+        pull = self.means.shelf.pull(name)
+        lines = PullLines([name], self.voice.note)
+        finished: Finished | None = None
+        with interrupts(pull.cancel) as stopped:
+            try:
+                for event in in_thread(pull.run()):
+                    lines.show(0, event)
+                    if isinstance(event, Resolved):
+                        expected = self.means.shelf.expected(event.plan)
+                        lines.plan(0, event.plan, expected)
+                        doubt = "Fetch it all the same?"
+                        if expected.warns and not self.lines.confirm(self.voice.note, doubt):
+                            pull.cancel()
+                    elif isinstance(event, Finished):
+                        finished = event
+                    elif isinstance(event, Cancelled):
+                        self.voice.note(f"Stopped; what came is kept. /models pull {name} goes on")
+            except AmbiguousFiles as error:
+                for file, size in error.candidates:
+                    self.voice.note(f"{units.size(size)} {printable.line(file)}")
+                raise
+        if finished is not None:
+            here = printable.line(finished.name or name, _NAME)
+            self.voice.note(f"{here} is here; /model {here} has it answer")
+        elif stopped.is_set() and not self.lines.interactive:
+            raise KeyboardInterrupt
+
+    def _remove(self, name: str) -> None:
+        """Delete a model's files."""
+        planned = self.means.shelf.removal(name)
+        model = planned.model
+        shown = printable.line(model.name, _NAME)
+        if str(model.path) == self.session.load_request.model:
+            raise InputError(f"{shown} is the model that answers", "Have another one answer first")
+        what = (
+            f"Delete {shown} and free {units.size(planned.freed)}?"
+            if planned.files
+            else f"Forget {shown}? Its file stays."
+        )
+        if self.lines.confirm(self.voice.note, what):
+            self.means.shelf.remove(planned)
+            self.voice.note(f"{shown} is gone")
+        else:
+            self.voice.note("Nothing was deleted")
+
+
+def _sight(info: object) -> str:
+    from vlmtui.engine.base import ModelInfo
+
+    if not isinstance(info, ModelInfo):
+        return ""
+    return f"; {units.size(info.size_bytes)}{'' if info.vision else ', sees no pictures'}"
+
+
+def _row(choice: Choice, current: str) -> str:
+    parts: Iterator[str] = iter(
+        (
+            "answers now" if choice.installed is not None and choice.name == current else "",
+            "here" if choice.installed is not None else "to be had",
+            _verdict(choice),
+            f"{'about ' if choice.reckoned else ''}{units.size(choice.size_bytes)}",
+            choice.installed.quantisation if choice.installed is not None else "",
+            "" if choice.sees else "text only",
+            choice.entry.about if choice.entry is not None else "",
+            "no GGUF: to be converted first"
+            if choice.installed is None and choice.entry is not None and choice.entry.imported
+            else "",
+        )
+    )
+    return f"{printable.line(choice.name, _NAME)}: {printable.line(', '.join(filter(None, parts)))}"
+
+
+def _verdict(choice: Choice) -> str:
+    if choice.problem is not None:
+        return f"can't be used: {choice.problem.message}"
+    return model_facts.FITS[choice.fit.verdict] if choice.fit is not None else ""

@@ -1,0 +1,314 @@
+"""The commands of `vlmtui --plain`: those of the screen, in lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.test_models_pull import MODEL, NAME, REPOSITORY, TOWER
+from tests.models.hub import Hub, environment, serving
+from tests.web import WebServer, png, sends
+from vlmtui import demo
+from vlmtui.plain import specs
+from vlmtui.plain.commands import PlainCommands
+from vlmtui.ui import commands
+
+SAMPLE = demo.sample_images()[0]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub that has the demo model under another name."""
+    with serving() as made:
+        made.put(
+            REPOSITORY,
+            **{MODEL: demo.model_path().read_bytes(), TOWER: demo.mmproj_path().read_bytes()},
+        )
+        for name, value in environment(made, tmp_path).items():
+            if name == "VLMTUI_HOME":
+                continue
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        yield made
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    made = WebServer()
+    yield made
+    made.close()
+
+
+def lines(*texts: str) -> bytes:
+    return "".join(f"{text}\n" for text in texts).encode()
+
+
+def test_every_command_of_the_screen_is_here_or_says_what_to_do_instead(run: Run) -> None:
+    here = {spec.name for spec in specs.SPECS}
+    assert here | set(specs.INSTEAD) >= {spec.name for spec in commands.SPECS}
+    assert all(hasattr(PlainCommands, f"command_{name}") for name in here)
+    ended = run("--plain", stdin=lines("/help", *(f"/{name}" for name in specs.INSTEAD)))
+    assert all(f"/{name}" in ended.err for name in here)
+    for what, instead in specs.INSTEAD.values():
+        assert f"Error: {what}\n{instead}\n" in ended.err
+
+
+# ------------------------------------------------------------------------------- models
+
+
+def test_a_model_is_fetched_answers_is_compared_and_deleted(run: Run, hub: Hub) -> None:
+    ended = run(
+        "--plain",
+        stdin=lines(
+            "/set max_tokens 8",
+            f"/models pull {NAME}",
+            "/models",
+            f"/models info {NAME}",
+            f"@{SAMPLE} What is it?",
+            f"/compare demo {NAME}",
+            f"/compare {NAME} demo @{SAMPLE} And now?",
+            f"/model {NAME}",
+            "Really?",
+            "/show all",
+            f"/models rm {NAME}",
+            "/model demo",
+            f"/models rm {NAME}",
+            "y",
+            "/models",
+        ),
+    )
+    assert "100 %" in ended.err
+    assert f"{NAME} is here; /model {NAME} has it answer" in ended.err
+    assert re.search(rf"^{NAME}: here, fits", ended.out, re.MULTILINE)
+    assert f"name: {NAME}\n" in ended.out
+    # the answers stand below the names, in the order of the names
+    named = [line for line in ended.out.splitlines() if line in ("demo:", f"{NAME}:")]
+    assert named == ["demo:", f"{NAME}:", f"{NAME}:", "demo:"]
+    assert re.search(rf"^{NAME} took \d+ tokens?, [\d.]+ tokens/s, first after", ended.err, re.M)
+    assert ended.err.count("demo answers, as before; /previous and /next") == 2
+    assert f"{NAME} answers from now on" in ended.err
+    assert f"From here on {NAME} answers." in ended.out
+    assert "is the model that answers" in ended.err
+    assert f"{NAME} is gone" in ended.err
+    assert re.search(rf"^{NAME}: to be had", ended.out.split("Really?")[-1], re.MULTILINE)
+
+
+def test_a_download_that_nobody_agrees_to_delete_or_fetch_changes_nothing(
+    run: Run, hub: Hub
+) -> None:
+    ended = run(
+        "--plain",
+        stdin=lines(f"/models pull {NAME}", f"/models rm {NAME}", "n", "/models pull nonsense!"),
+    )
+    assert "Nothing was deleted" in ended.err
+    assert "nonsense!" in ended.err
+    assert f"{NAME}: here" in run("--plain", stdin=lines(f"/models {NAME}")).out
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("/compare", "/compare needs a model"),
+        ("/compare demo", "/compare needs two models"),
+        ("/compare demo demo", "There is nothing in this chat yet"),
+        ("/compare demo nonsense What?", "nonsense"),
+        ("/models info nonsense", "There is no model named 'nonsense'"),
+        ("/models rm demo", "it comes with the program"),
+        ("/models rm", "/models rm needs a name"),
+        ("/regen #99", "isn't there any more"),
+        ("/delete #99", "There is no message #99"),
+        ("/edit #99 What?", "There is no message #99"),
+        ("/previous", "No message of this chat has several versions"),
+        ("/open 1 #99", "There is no chat 1"),
+        ("/history #99", "There is no question #99"),
+        ("/search", "/search needs a text"),
+        ("/import ''", "One file is imported"),
+        ("/editor", "An editor needs a terminal"),
+        ("/pick /no/such/folder", "/no/such/folder can't be read"),
+        ("/preset nonsense", "There are: "),
+        ("/help nonsense", "There is no command /nonsense"),
+        ("@/Users/ada/cat.png What?", "\nscp /Users/ada/cat.png "),
+    ],
+)
+def test_what_cant_be_done_says_what_to_do(run: Run, line: str, words: str) -> None:
+    ended = run("--plain", stdin=lines(line, "/set"))
+    assert words in ended.err
+    assert "temperature 0.2" in ended.err  # the next line was done
+    assert ended.code == 1
+
+
+# ------------------------------------------------------------------------------- messages
+
+
+def test_messages_have_numbers_by_which_they_are_changed(run: Run) -> None:
+    ended = run(
+        "--plain",
+        stdin=lines(
+            "/set max_tokens 4",
+            f"@{SAMPLE} First?",
+            "Second?",
+            "/edit #1 Other?",
+            "/show all",
+            "/previous #5",
+            "/show all",
+            "/delete #3",
+            "/undo",
+            "/stats #2",
+            "/regen #2",
+            "/show #7",
+        ),
+    )
+    assert ended.code == 0, ended.err
+    branch, back = ended.out.split("#1 You", 1)
+    assert "Other?" in branch
+    assert "Second?" not in branch
+    assert "Second?" in back
+    assert f"with {SAMPLE.name} (version 2 of 2): Other?" in ended.out  # its picture stays
+    assert "generated: 4 tokens" in ended.out
+    assert "#7 demo (version 2 of 2, cut off)" in ended.out
+
+
+def test_answers_are_gone_through_and_read_again(run: Run) -> None:
+    ended = run(
+        "--plain",
+        stdin=lines(
+            "/set max_tokens 4",
+            "What?",
+            "/regen",
+            "/previous",
+            "/previous",
+            "/next",
+            "/next",
+            "/copy #2",
+        ),
+    )
+    assert "This is the first of 2 versions" in ended.err
+    assert "This is the last of 2 versions" in ended.err
+    shown = [line for line in ended.out.splitlines() if line.startswith("#")]
+    assert [line.split(":")[0] for line in shown] == [
+        "#2 demo (version 1 of 2, cut off)",
+        "#3 demo (version 2 of 2, cut off)",
+    ]
+    assert "There is no message #2" in ended.err  # another version is shown
+
+
+def test_deletions_are_undone_in_turn(run: Run) -> None:
+    ended = run(
+        "--plain",
+        stdin=lines(
+            "/set max_tokens 2",
+            "One?",
+            "Two?",
+            "/delete",
+            "/delete",
+            "/show",
+            "/undo",
+            "/undo",
+            "/undo",
+            "/show",
+        ),
+    )
+    assert "There is nothing in this chat yet" in ended.err
+    assert ended.err.count("It is back") == 2
+    assert "Nothing was deleted" in ended.err
+    assert [name for name in ("One?", "Two?") if f"You: {name}" in ended.out] == ["One?", "Two?"]
+
+
+def test_search_leads_to_the_message_also_on_another_branch(run: Run) -> None:
+    run("--plain", stdin=lines("/set max_tokens 2", "About zebras?", "/edit About lions?"))
+    ended = run("--plain", stdin=lines("/search zebra", "/open 1 #1", "/show all"))
+    assert "1 #1: About zebras?: About zebras?" in ended.out
+    assert "/open 1 #1" in ended.err
+    assert "#1 You (version 1 of 2): About zebras?" in ended.out
+    assert "lions" not in ended.out
+
+
+def test_the_code_of_an_answer_is_printed_alone(run: Run, tmp_path: Path) -> None:
+    chat = tmp_path / "chat.json"
+    run("--plain", stdin=lines("/set max_tokens 1", "Code?", f"/export json {chat}"))
+    said = json.loads(chat.read_text())
+    said["messages"][-1]["parts"] = [{"type": "text", "text": "So:\n```py\nprint(1)\n```\nThere."}]
+    chat.write_text(json.dumps(said))
+    ended = run("--plain", stdin=lines(f"/import {chat}", "/copy code"))
+    assert ended.out.endswith("print(1)\n")
+
+
+def test_what_was_asked_is_found_and_asked_once_more(run: Run) -> None:
+    run("--plain", stdin=lines("/set max_tokens 2", f"@{SAMPLE} About zebras?", "About lions?"))
+    listed = run("--plain", stdin=lines("/history", "/history zebra"))
+    assert listed.out == (
+        "#3: About lions?\n#1 (1 picture): About zebras?\n#1 (1 picture): About zebras?\n"
+    )
+    ended = run("--plain", stdin=lines("/set max_tokens 2", "/history #1", "/show"))
+    assert f"You with {SAMPLE.name}: About zebras?" in ended.out
+
+
+# ------------------------------------------------------------------------------- pictures
+
+
+def test_a_picture_from_the_web_is_fetched_after_a_yes(run: Run, server: WebServer) -> None:
+    server.answers["/cat.png"] = sends(png())
+    ended = run("--plain", stdin=lines(f"/image {server.url('/cat.png')}", "y", "What?", "/view"))
+    assert ended.code == 0, ended.err
+    assert f"Fetch cat.png from 127.0.0.1:{server.port}? At most 20 MB" in ended.err
+    assert "Attached: cat.png, 8×8" in ended.err
+    assert "#1: cat.png, 8×8" in ended.out
+
+
+def test_what_is_no_answer_to_a_question_is_the_next_message(run: Run, server: WebServer) -> None:
+    ended = run("--plain", stdin=lines(f"@{server.url('/cat.png')} What?", "/preset"))
+    assert not server.asked
+    assert "Nothing was fetched" in ended.err
+    assert "precise: " in ended.out
+
+
+def test_pictures_are_listed_and_attached_by_number(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "shots"
+    (folder / "older").mkdir(parents=True)
+    (folder / "red\x1b[31m.png").write_bytes(png())
+    ended = run(
+        "--plain",
+        stdin=lines(f"/pick {folder}", "/pick 1", "/pick 7", "/pick 2", "What?", "/view"),
+    )
+    first, second = ended.out.splitlines()[:2]
+    assert first.startswith("1: red␛[31m.png, ")
+    assert second == "2: older/ (a folder)"
+    assert "Attached: red␛[31m.png, 8×8" in ended.err
+    assert "There are no pictures and no folders" in ended.err
+    assert "There is no number 7 in the list" in ended.err
+    assert "\x1b" not in ended.out + ended.err
+    assert re.search(r"^#1: red␛\[31m.png, 8×8, \d+ tokens", ended.out, re.MULTILINE)
+
+
+def test_a_long_list_stops_and_goes_on(run: Run, tmp_path: Path) -> None:
+    for number in range(23):
+        (tmp_path / f"{number}.png").write_bytes(png())
+    ended = run("--plain", stdin=lines(f"/pick {tmp_path}", "/more", "/more"))
+    assert len(re.findall(r"\.png", ended.out)) == 23
+    assert ended.err.count("/more goes on") == 1
+    assert "There is no more" in ended.err
+
+
+# ------------------------------------------------------------------------------- figures
+
+
+def test_figures_of_answers_and_machine_are_told_in_words(run: Run) -> None:
+    ended = run("--plain", stdin=lines("What?", "/stats", "/monitor"))
+    assert re.search(r"^#2 What\?: \d+ tokens?, [\d.]+ tokens/s, first after", ended.out, re.M)
+    assert "In all: 1 answer" in ended.err
+    assert re.search(r"^memory used: [\d.]+ [GM]B / [\d.]+ [GM]B$", ended.out, re.MULTILINE)
+    assert re.search(r"^vlmtui: \d+ MB$", ended.out, re.MULTILINE)
