@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from vlmtui import printable
 from vlmtui.chat.choice import Choice
@@ -183,24 +182,24 @@ def _sight(info: object) -> str:
 
 
 def _row(choice: Choice, current: str) -> str:
-    parts: Iterator[str] = iter(
-        (
-            "answers now" if choice.installed is not None and choice.name == current else "",
-            "here" if choice.installed is not None else "to be had",
-            _verdict(choice),
-            f"{'about ' if choice.reckoned else ''}{units.size(choice.size_bytes)}",
-            choice.installed.quantisation if choice.installed is not None else "",
-            "" if choice.sees else "text only",
-            choice.entry.about if choice.entry is not None else "",
-            "no GGUF: to be converted first"
-            if choice.installed is None and choice.entry is not None and choice.entry.imported
-            else "",
-        )
+    parts = (
+        "answers now" if choice.here and choice.name == current else "",
+        "here" if choice.here else "to be had",
+        _verdict(choice),
+        f"{'about ' if choice.reckoned else ''}{units.size(choice.size_bytes)}",
+        choice.installed.quantisation if choice.installed is not None else "",
+        "" if choice.sees else "text only",
+        choice.entry.about if choice.entry is not None else "",
+        "no GGUF: to be converted first"
+        if not choice.here and choice.entry is not None and choice.entry.imported
+        else "",
     )
     return f"{printable.line(choice.name, _NAME)}: {printable.line(', '.join(filter(None, parts)))}"
 
 
 def _verdict(choice: Choice) -> str:
-    if choice.problem is not None:
-        return f"can't be used: {choice.problem.message}"
-    return model_facts.FITS[choice.fit.verdict] if choice.fit is not None else ""
+    outlook = choice.outlook
+    if outlook.problem is not None:
+        return f"{outlook.word}: {outlook.problem.message}" if choice.here else ""
+    changes = f" with {outlook.changes}" if outlook.changes else ""
+    return f"{'fits' if outlook.word == 'smaller' else outlook.word}{changes}"

@@ -142,10 +142,9 @@ class Sitting:
         stats = answer.stats
         if stats is None:
             return answer
-        info = self._figures.info
         with self._measuring:
             extra = self._pricing.taken(stats)
-        extra |= self._pricing.bandwidth(stats, info.size_bytes if info is not None else 0)
+        extra |= self._pricing.bandwidth(stats, self._figures.info)
         if extra:
             with suppress(StorageError):  # the answer itself is safe, or was told not to be
                 self.session.annotate(answer.id, extra)
