@@ -6,14 +6,17 @@ Their answers are siblings in the chat. Afterwards the model from before answers
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from vlmtui.chat.events import ChatEvent, UserSaved
-from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Finished, Load
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
+
+if TYPE_CHECKING:
+    from vlmtui.chat.session import ChatSession  # the database: not needed for the first paint
 
 
 class Asked(msgspec.Struct, frozen=True):
