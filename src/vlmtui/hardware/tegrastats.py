@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import cast
 
 import msgspec
 
@@ -42,33 +42,15 @@ _UNITS = {"K": 1024, "M": _MIB, "G": 1024 * _MIB}
 _LONGEST_LINE = 16384
 
 
-class RailPower(NamedTuple):
-    """One rail, in watts; a field that the line doesn't have is None."""
-
-    name: str
-    now: float
-    average: float | None = None
-    maximum: float | None = None
-
-
 class Reading(msgspec.Struct, frozen=True):
-    """All that one line says. Sizes in bytes, loads from 0 to 1, clocks in hertz."""
+    """What one line says. Sizes in bytes, loads from 0 to 1, clocks in hertz."""
 
     ram_used_bytes: int | None = None
     ram_total_bytes: int | None = None
-    swap_used_bytes: int | None = None
-    swap_total_bytes: int | None = None
 
     core_loads: tuple[float | None, ...] = ()
     """One for each core; None for a core that is off."""
 
-    core_clocks_hz: tuple[int | None, ...] = ()
-    """As long as `core_loads`."""
-
-    emc_load: float | None = None
-    """Share of the memory's bandwidth in use; only root is told."""
-
-    emc_clock_hz: int | None = None
     gpu_load: float | None = None
     """Of the busiest, where there are several."""
 
@@ -76,10 +58,10 @@ class Reading(msgspec.Struct, frozen=True):
     """One for each part of the GPU that has its own clock."""
 
     temperatures: tuple[Temperature, ...] = ()
-    rails: tuple[RailPower, ...] = ()
+    rails: tuple[Rail, ...] = ()
 
     def figures(self) -> Figures:
-        """What of it a snapshot has room for."""
+        """The same as a probe tells it."""
         figures = Figures()
         if self.ram_used_bytes is not None and self.ram_total_bytes is not None:
             figures["ram_total_bytes"] = self.ram_total_bytes
@@ -92,9 +74,9 @@ class Reading(msgspec.Struct, frozen=True):
             figures["gpu_clock_hz"] = clock
         if self.temperatures:
             figures["temperatures"] = self.temperatures
-        if rails := tuple(Rail(rail.name, rail.now) for rail in self.rails):
-            figures["power_rails"] = rails
-            if (watts := total_watts(rails)) is not None:
+        if self.rails:
+            figures["power_rails"] = self.rails
+            if (watts := total_watts(self.rails)) is not None:
                 figures["power_w"] = watts
         return figures
 
@@ -104,10 +86,8 @@ class Reading(msgspec.Struct, frozen=True):
 _START = r"(?<!\S)"
 _PERCENT = r"([0-9]{1,3})%"
 _RAM = re.compile(_START + r"RAM\s+([0-9]{1,9})/([0-9]{1,9})\s?([kMG])B", re.IGNORECASE)
-_SWAP = re.compile(_START + r"SWAP\s+([0-9]{1,9})/([0-9]{1,9})\s?([kMG])B", re.IGNORECASE)
-_CPU = re.compile(_START + r"CPU\s+\[([^\[\]]{1,4000})\](?:@([0-9]{1,6}))?", re.IGNORECASE)
-_CORE = re.compile(_PERCENT + r"(?:@([0-9]{1,6}))?")
-_EMC = re.compile(_START + rf"EMC(?:_FREQ)?\s+(?:{_PERCENT})?(?:@([0-9]{{1,6}}))?")
+_CPU = re.compile(_START + r"CPU\s+\[([^\[\]]{1,4000})\]", re.IGNORECASE)
+_CORE = re.compile(_PERCENT + r"(?:@[0-9]{1,6})?")
 _GPU = re.compile(
     _START + rf"GR3D[0-9]?(?:_FREQ)?\s+(?:{_PERCENT})?(?:@(\[[^\[\]]{{1,400}}\]|[0-9]{{1,6}}))?"
 )
@@ -122,7 +102,7 @@ _SURELY_RAIL = re.compile(r"(VDD|VIN|POM)", re.IGNORECASE)
 """Begins the name of a rail. A number without unit or slash after any other name may be a clock."""
 
 _POWER = re.compile(
-    r"(-?[0-9]{1,9})(mW)?(?:/(-?[0-9]{1,9})(?:mW)?)?(?:/(-?[0-9]{1,9})(?:mW)?)?", re.IGNORECASE
+    r"(-?[0-9]{1,9})(mW)?(/-?[0-9]{1,9}(?:mW)?)?(?:/-?[0-9]{1,9}(?:mW)?)?", re.IGNORECASE
 )
 
 
@@ -136,20 +116,12 @@ def parse(line: str) -> Reading:
         The fields that were understood, all others empty.
     """
     line = line[:_LONGEST_LINE]
-    ram_used, ram_total = _sizes(_RAM, line)
-    swap_used, swap_total = _sizes(_SWAP, line)
-    loads, clocks = _cores(line)
-    emc = _EMC.search(line)
+    ram_used, ram_total = _memory(line)
     gpu_load, gpu_clocks = _gpus(line)
     return Reading(
         ram_used_bytes=ram_used,
         ram_total_bytes=ram_total,
-        swap_used_bytes=swap_used,
-        swap_total_bytes=swap_total,
-        core_loads=loads,
-        core_clocks_hz=clocks,
-        emc_load=_share(emc[1]) if emc else None,
-        emc_clock_hz=_hertz(emc[2]) if emc else None,
+        core_loads=_cores(line),
         gpu_load=gpu_load,
         gpu_clocks_hz=gpu_clocks,
         temperatures=_temperatures(line),
@@ -157,22 +129,21 @@ def parse(line: str) -> Reading:
     )
 
 
-def _sizes(field: re.Pattern[str], line: str) -> tuple[int, int] | tuple[None, None]:
-    found = field.search(line)
+def _memory(line: str) -> tuple[int, int] | tuple[None, None]:
+    """Bytes in use and in all."""
+    found = _RAM.search(line)
     if found is None:
         return None, None
     unit = _UNITS[found[3].upper()]
     return int(found[1]) * unit, int(found[2]) * unit
 
 
-def _cores(line: str) -> tuple[tuple[float | None, ...], tuple[int | None, ...]]:
-    """Loads and clocks; the cores have a clock each, or one together."""
+def _cores(line: str) -> tuple[float | None, ...]:
     found = _CPU.search(line)
     if found is None:
-        return (), ()
+        return ()
     cores = [_CORE.fullmatch(core.strip()) for core in found[1].split(",")]
-    loads = tuple(_share(core[1]) if core else None for core in cores)
-    return loads, tuple(_hertz(core[2] or found[2]) if core else None for core in cores)
+    return tuple(_share(core[1]) if core else None for core in cores)
 
 
 def _gpus(line: str) -> tuple[float | None, tuple[int, ...]]:
@@ -190,29 +161,19 @@ def _temperatures(line: str) -> tuple[Temperature, ...]:
     return tuple(Temperature(*each) for each in found if plausible(*each))
 
 
-def _rails(line: str) -> tuple[RailPower, ...]:
+def _rails(line: str) -> tuple[Rail, ...]:
     rails = []
     for name, value in pairwise(line.split()):
         power = _POWER.fullmatch(value)
         if power is None or name == UNCONNECTED or not _RAIL_NAME.fullmatch(name):
             continue
         if power[2] or power[3] or _SURELY_RAIL.match(name):
-            now, average, maximum = (_watts(power[number]) for number in (1, 3, 4))
-            assert now is not None
-            rails.append(RailPower(name, now, average, maximum))
+            rails.append(Rail(name, int(power[1]) / 1000))
     return tuple(rails)
 
 
 def _share(percent: str | None) -> float | None:
     return int(percent) / 100 if percent is not None and int(percent) <= 100 else None
-
-
-def _hertz(megahertz: str | None) -> int | None:
-    return int(megahertz) * 1_000_000 if megahertz is not None else None
-
-
-def _watts(milliwatts: str | None) -> float | None:
-    return int(milliwatts) / 1000 if milliwatts is not None else None
 
 
 # -------------------------------------------------------------------------------------- the probe
