@@ -27,6 +27,8 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 34, 110, 0, 0))
         environment = {**os.environ, "VLMTUI_HOME": str(home), "TERM": "xterm-256color"}
         environment["COLORTERM"] = "truecolor"
+        # an installed program has its bytecode; a checkout under this would be compiled each time
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self._seen = ""
         self.started = time.perf_counter()
         self._process = subprocess.Popen(

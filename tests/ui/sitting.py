@@ -37,8 +37,8 @@ from vlmtui.engine.base import (
 from vlmtui.errors import GenerateFailed, LoadFailed
 from vlmtui.ui import commands
 from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.arrangement import too_small
 from vlmtui.ui.bindings import every_binding
-from vlmtui.ui.screens.too_small import too_small
 
 NASTY = (
     "\x1b[31mred\x1b[0m",

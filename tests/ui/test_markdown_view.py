@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from tests.ui.conftest import WidgetHost, shown, until
-from vlmtui.ui.widgets.markdown_view import MOST, MarkdownView
+from vlmtui.ui.estimates import MOST_SHOWN
+from vlmtui.ui.widgets.markdown_view import MarkdownView
 
 CODE = "Text.\n\n```python\nx = 'one'\n```\n"
 
@@ -77,7 +78,7 @@ async def test_a_resize_while_text_streams_in_loses_nothing() -> None:
 async def test_a_very_long_text_is_shown_in_part_and_says_so() -> None:
     async with Host().run_test(size=(80, 24)) as pilot:
         view = view_of(pilot)
-        view.append("x" * (MOST + 5_000))
+        view.append("x" * (MOST_SHOWN + 5_000))
         view.append("y" * 1_000)
         await until(pilot, lambda: "6,000 more characters" in view._lines[-1].plain)
         view.update(view.source)

@@ -24,24 +24,24 @@ from textual.worker import WorkerCancelled
 
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
-from vlmtui.hardware.base import Snapshot
 from vlmtui.settings import PRESETS, Preset, Settings
 from vlmtui.ui import themes
 from vlmtui.ui.app_clipboard import AppClipboard
 from vlmtui.ui.app_keys import AppKeys
 from vlmtui.ui.app_themes import AppThemes
+from vlmtui.ui.arrangement import too_small
 from vlmtui.ui.early_input import EarlyInput
 from vlmtui.ui.pixel_app import PixelApp
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.screens.chat_work import ChatWork
 from vlmtui.ui.screens.mended import is_going
-from vlmtui.ui.screens.too_small import TooSmallScreen, too_small
 from vlmtui.ui.terminal import TerminalDriver
 from vlmtui.ui.themes import LoadedThemes
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.shelf import Shelf
+    from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat_pulls import OpenShelf
     from vlmtui.ui.screens.chat_work import OpenSession
 
@@ -67,7 +67,7 @@ class MonitorLike(Protocol):
         """End."""
 
 
-MonitorFactory = Callable[[Callable[[Snapshot], None]], MonitorLike]
+MonitorFactory = Callable[[Callable[["Snapshot"], None]], MonitorLike]
 
 
 class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
@@ -187,7 +187,11 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     def on_resize(self, event: events.Resize) -> None:
         """Below a certain size there is nothing but the wish for a larger one."""
-        if too_small(event.size) and not isinstance(self.screen, TooSmallScreen):
+        if not too_small(event.size):
+            return
+        from vlmtui.ui.screens.too_small import TooSmallScreen
+
+        if not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen())
 
     def _post_snapshot(self, snapshot: Snapshot) -> None:

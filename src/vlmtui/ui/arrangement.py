@@ -9,8 +9,12 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from textual.geometry import Size
 
 from vlmtui.ui.remembered import Remembered
+
+LEAST = Size(40, 10)
+"""Below this nothing can be drawn that is of use."""
 
 BESIDE_FROM = 100
 """Columns from which a pane may take some of the transcript's."""
@@ -118,3 +122,8 @@ def _place(pane: Pane, width: int, drawer: Pane | None) -> Place:
     if width:
         return "beside"
     return "over" if drawer == pane else "hidden"
+
+
+def too_small(size: Size) -> bool:
+    """Whether a terminal of this size can only be told about."""
+    return bool(size) and (size.width < LEAST.width or size.height < LEAST.height)

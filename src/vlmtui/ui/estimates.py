@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+MOST_SHOWN = 200_000
+"""Characters of an answer that are shown. A longer text is a file rather than an answer; copying
+takes all."""
+
 _MEASURED = 100_000
 """Characters that an estimate looks at; the rest of a longer text is taken to be like them."""
 

@@ -7,11 +7,11 @@ column. https://sw.kovidgoyal.net/kitty/graphics-protocol/#unicode-placeholders
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections import OrderedDict
 from io import BytesIO
 from itertools import count
-from secrets import randbelow
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -70,7 +70,7 @@ class Pictures:
     """The pictures that a terminal holds for us, the least recently shown going first."""
 
     def __init__(self) -> None:
-        self._high = 1 + randbelow(255)  # another program's ids shall not be ours
+        self._high = 1 + os.urandom(1)[0] % 255  # another program's ids shall not be ours
         self._low = count()
         self._ids: OrderedDict[tuple[str, int, int], int] = OrderedDict()
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from vlmtui import paths
 from vlmtui.chat.requests import load_request
 from vlmtui.errors import InputError
-from vlmtui.hardware.base import Snapshot
 from vlmtui.settings import Settings
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
 from vlmtui.ui.backstage import Backstage, engine_log
 from vlmtui.ui.remembered import memory
 from vlmtui.ui.themes import DEFAULT, MONOCHROME, load_themes
+
+if TYPE_CHECKING:
+    from vlmtui.hardware.base import Snapshot
 
 
 def launch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from textual import work
@@ -15,8 +16,10 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.ui import keymap, units
 from vlmtui.ui.screens.chat_turns import ChatTurns
-from vlmtui.ui.widgets.confirm import Confirm
 from vlmtui.ui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from vlmtui.ui.widgets.confirm import Confirm
 
 _PROGRESS_SECONDS = 0.2
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -11,14 +11,15 @@ from textual.message import Message
 
 from vlmtui import printable
 from vlmtui.chat.events import AnswerStarted
-from vlmtui.chat.prompt import prompt
-from vlmtui.chat.tally import Tally
 from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.ui.costs import Cost, costs, thread_costs
 from vlmtui.ui.screens.chat_turns import ChatTurns
-from vlmtui.ui.widgets.figure import CAPTION, Figure
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.chat.tally import Tally
+    from vlmtui.ui.widgets.figure import Figure
 
 _NAMED = 5
 """Most pictures that are named when the context has no room for them."""
@@ -48,6 +49,9 @@ class ChatFigures(ChatTurns):
 
     async def _react(self, item: object) -> None:
         if isinstance(item, AnswerStarted):
+            from vlmtui.chat.prompt import prompt
+            from vlmtui.chat.tally import Tally
+
             thread = [entry.stored for entry in self.transcript.messages()]
             ids = [stored.id for stored in thread]
             end = ids.index(item.stored.id) if item.stored.id in ids else len(ids)
@@ -58,6 +62,8 @@ class ChatFigures(ChatTurns):
         await super()._react(item)
 
     async def _tell_trimmed(self, dropped: int, images: int) -> None:
+        from vlmtui.ui.widgets.figure import CAPTION
+
         gone = costs(self._tally.stats(Finished("stop", Stats()))) if self._tally else {}
         names = {
             image.sha256: printable.line(image.name, CAPTION)
@@ -78,8 +84,8 @@ class ChatFigures(ChatTurns):
 
     # ------------------------------------------------------------------ full screen
 
-    @on(Figure.Opened)
-    def _figure_opened(self, event: Figure.Opened) -> None:
+    def on_figure_opened(self, event: Figure.Opened) -> None:
+        """Show the picture that was clicked."""
         event.stop()
         self._find_pictures(event.image)
 

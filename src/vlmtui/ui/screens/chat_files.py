@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vlmtui import printable
 from vlmtui.errors import InputError
-from vlmtui.ui import commands, exporting
+from vlmtui.ui import commands
 from vlmtui.ui.screens.chat_archive import ChatArchive
 
 
@@ -19,6 +19,8 @@ class ChatFiles(ChatArchive):
         if chat is None:
             self.prompt.say("This chat begins with its first question", "There is nothing yet")
             return
+        from vlmtui.ui import exporting
+
         try:
             export = exporting.read(argument)
         except InputError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from textual import work
@@ -10,15 +10,17 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from vlmtui.chat.events import AnswerSaved
-from vlmtui.engine.base import ModelInfo
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.hardware.base import Snapshot
-from vlmtui.hardware.energy import EnergyMeter
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.figures import Figures
-from vlmtui.ui.pricing import Pricing
+from vlmtui.ui.figures import Figures, Phase
 from vlmtui.ui.screens.chat_turns import ChatTurns
-from vlmtui.ui.timeline import Timeline
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.engine.base import ModelInfo
+    from vlmtui.hardware.base import Snapshot
+    from vlmtui.hardware.energy import EnergyMeter
+    from vlmtui.ui.pricing import Pricing
+    from vlmtui.ui.timeline import Timeline
 
 
 class ChatHardware(ChatTurns):
@@ -47,6 +49,8 @@ class ChatHardware(ChatTurns):
     @property
     def _pricing(self) -> Pricing:
         if self._pricing_of_this is None:
+            from vlmtui.ui.pricing import Pricing
+
             self._pricing_of_this = Pricing()
         return self._pricing_of_this
 
@@ -64,7 +68,8 @@ class ChatHardware(ChatTurns):
 
     def watch_figures(self, figures: Figures) -> None:
         """Note each phase: many are over before the next snapshot."""
-        self.timeline.saw(figures.phase)
+        if figures.phase is not Phase.ABSENT:  # as it is until the first paint
+            self.timeline.saw(figures.phase)
 
     def watch_snapshot(self, snapshot: Snapshot | None) -> None:
         """A second has passed."""

@@ -16,15 +16,15 @@ from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.ui import commands, units
 from vlmtui.ui.figures import Figures, Phase, exchanging, idle
-from vlmtui.ui.pulls import State
 from vlmtui.ui.screens.chat_archive import ChatArchive
 from vlmtui.ui.screens.chat_messages import ChatMessages
 from vlmtui.ui.screens.chat_pulls import ChatPulls
 from vlmtui.ui.screens.chat_work import ChatWork
-from vlmtui.ui.screens.chooser import Choice
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.shelf import Shelf
+    from vlmtui.ui.pulls import State
+    from vlmtui.ui.screens.chooser import Choice
     from vlmtui.ui.screens.model_picker import ModelPicker
 
 _NAME = 40
@@ -172,6 +172,7 @@ class ChatModels(ChatMessages, ChatPulls):
     @work(thread=True, exclusive=True, group="models", exit_on_error=False)
     def _find_models(self, picker: ModelPicker) -> None:
         from vlmtui.ui.model_facts import about
+        from vlmtui.ui.screens.chooser import Choice
 
         try:
             models = self._shelf.survey().models

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from vlmtui.errors import ImageNotFound
-from vlmtui.ui import commands, keymap, pasted, remote
+from vlmtui.ui import commands, keymap
 from vlmtui.ui.mentions import is_url
 from vlmtui.ui.screens.chat_fetch import ChatFetch, Wanted
 from vlmtui.ui.screens.chat_work import ChatWork
@@ -48,6 +48,8 @@ class ChatPictures(ChatFetch):
 
     def on_chat_work_attach_failed(self, event: ChatWork.AttachFailed) -> None:
         """Tell it in place; the text stays."""
+        from vlmtui.ui import remote
+
         self._send_when_attached = False
         if event.sending:
             self._settle()
@@ -82,6 +84,8 @@ class ChatPictures(ChatFetch):
 
     async def on_prompt_pasted(self, event: Prompt.Pasted) -> None:
         """Paths of pictures that were pasted, or dropped on the terminal, become the pictures."""
+        from vlmtui.ui import pasted
+
         paths = pasted.paths(event.text)
         if paths and is_url(paths[0]):
             await self.ask_to_fetch([Wanted(paths[0], event.text)])

@@ -10,13 +10,13 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from vlmtui import printable
-from vlmtui.ui.pulls import Pulls, State
 from vlmtui.ui.screens.chat_turns import ChatTurns
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # not needed for the first paint
     from textual.worker import Worker
 
     from vlmtui.chat.shelf import Shelf
+    from vlmtui.ui.pulls import Pulls, State
 
     OpenShelf = Callable[[], Shelf]
 
@@ -45,6 +45,8 @@ class ChatPulls(ChatTurns):
     def pulls(self) -> Pulls:
         """The downloads."""
         if self._pulls is None:
+            from vlmtui.ui.pulls import Pulls
+
             self._pulls = Pulls(
                 lambda: self.open_shelf(), lambda state: self.post_message(self.PullMoved(state))
             )

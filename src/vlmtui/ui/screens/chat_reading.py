@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -11,10 +11,12 @@ from vlmtui import printable
 from vlmtui.messages import Role, readable
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui import units
-from vlmtui.ui.code_blocks import CodeBlock, code_blocks
 from vlmtui.ui.screens.chat_turns import ChatTurns
 from vlmtui.ui.widgets.entries import MessageEntry
 from vlmtui.ui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from vlmtui.ui.code_blocks import CodeBlock
 
 
 class ChatReading(ChatTurns):
@@ -83,6 +85,8 @@ class ChatReading(ChatTurns):
             self.copy_message(entry)
 
     def _copy_last_block(self) -> None:
+        from vlmtui.ui.code_blocks import code_blocks
+
         entry = self._meant()
         entries = [entry] if self.transcript.cursor and entry else self.transcript.messages()[::-1]
         for found in entries:

@@ -16,18 +16,18 @@ from textual.worker import Worker
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
 from vlmtui.engine.base import Adjusted, Delta, Encoded, Trimmed
 from vlmtui.errors import EngineCrashed, VlmtuiError
-from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Chat, StoredMessage
 from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.ui.screens.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
 from vlmtui.ui.terminal import is_slow
-from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.prompt import Prompt
 from vlmtui.ui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat_work import OpenSession
+    from vlmtui.ui.widgets.answer import Answer
 
 REDRAW_SECONDS = 0.1
 """Least time between two updates of a streaming answer."""
@@ -56,7 +56,7 @@ class ChatTurns(ChatWork):
 
     # a screen that repaints itself repaints everything, pictures included
     figures: reactive[Figures] = reactive(Figures(), repaint=False)
-    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, repaint=False)
+    snapshot: reactive[Snapshot | None] = reactive["Snapshot | None"](None, repaint=False)
     chat: reactive[Chat | None] = reactive[Chat | None](None, repaint=False)
     """The chat that is open, once it is on disk."""
 

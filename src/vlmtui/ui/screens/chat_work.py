@@ -20,7 +20,7 @@ from vlmtui.engine.base import Finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Draft, StoredMessage
-from vlmtui.ui import mentions, recent, references
+from vlmtui.ui import mentions
 from vlmtui.ui.inbox import Inbox
 from vlmtui.ui.screens.mended import MendedScreen
 
@@ -228,6 +228,8 @@ class ChatWork(MendedScreen[None]):
         self.post_message(self.Prepared(typed, mentions.take_out(typed, found)))
 
     def _pictures(self, reference: str) -> list[ImagePart]:
+        from vlmtui.ui import recent, references
+
         found = references.resolve(reference)
         images = [self._session.attach(Path(path)) for path in found]
         recent.note(found)

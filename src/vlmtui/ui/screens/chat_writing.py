@@ -11,13 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.ui import commands, editor
-from vlmtui.ui.history import History
+from vlmtui.ui import commands
 from vlmtui.ui.screens.chat_turns import ChatTurns
 from vlmtui.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from vlmtui.storage.prompts import Asked  # brings the database
+    from vlmtui.ui.history import History
 
 _PAGE = 50
 """Questions that are fetched at a time while walking back."""
@@ -66,6 +66,8 @@ class ChatWriting(ChatTurns):
 
     def on_prompt_recall_wanted(self, event: Prompt.RecallWanted) -> None:
         """Go back or forth in what was asked."""
+        from vlmtui.ui.history import History
+
         if event.first or self._history is None:
             self._history = History(self.prompt.text)
         history = self._history
@@ -132,6 +134,8 @@ class ChatWriting(ChatTurns):
 
     def action_edit_text(self) -> None:
         """Have the text edited; the terminal belongs to the editor meanwhile."""
+        from vlmtui.ui import editor
+
         text = self.prompt.draft.text
         try:
             with self.app.suspend():

@@ -7,15 +7,8 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Static
 
+from vlmtui.ui.arrangement import LEAST, too_small
 from vlmtui.ui.screens.dialog import Dialog
-
-LEAST = Size(40, 10)
-"""Below this nothing can be drawn that is of use."""
-
-
-def too_small(size: Size) -> bool:
-    """Whether a terminal of this size can only be told about."""
-    return bool(size) and (size.width < LEAST.width or size.height < LEAST.height)
 
 
 class TooSmallScreen(Dialog[None]):

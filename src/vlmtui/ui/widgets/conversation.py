@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from textual import on
@@ -21,12 +21,13 @@ from vlmtui.messages import Role, assistant
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.costs import Cost, costs, thread_costs
 from vlmtui.ui.figures import Figures
-from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.column import Column, Entry
 from vlmtui.ui.widgets.entries import MarkEntry, MessageEntry, NoticeEntry
-from vlmtui.ui.widgets.figure import Figure
 from vlmtui.ui.widgets.news import News
 from vlmtui.ui.widgets.welcome import Welcome
+
+if TYPE_CHECKING:
+    from vlmtui.ui.widgets.answer import Answer
 
 
 class Conversation(Column):
@@ -149,9 +150,9 @@ class Conversation(Column):
             await self.ensure(entry)
         entry.stored = stored
         self._live = entry
-        assert isinstance(entry.widget, Answer)
-        entry.widget.describe("", None)  # how it ended before, or that somebody writes it: we do
-        return entry.widget
+        assert entry.answer is not None, "it was made just now"
+        entry.answer.describe("", None)  # how it ended before, or that somebody writes it: we do
+        return entry.answer
 
     async def end_answer(self, stored: StoredMessage) -> None:
         """Show an answer in its final form."""
@@ -161,15 +162,15 @@ class Conversation(Column):
             return
         entry.stored = stored
         entry.pinned = False
-        if isinstance(entry.widget, Answer):
-            entry.widget.finish(stored.message.text, stored.status, stored.stats)
+        if entry.answer is not None:
+            entry.answer.finish(stored.message.text, stored.status, stored.stats)
 
     async def fail_answer(self) -> None:
         """Keep what the answer has said that was on its way; take it away when it said nothing."""
         entry, self._live = self._live, None
-        if entry is None or not isinstance(entry.widget, Answer):
+        if entry is None or entry.answer is None:
             return
-        if text := entry.widget.text:
+        if text := entry.answer.text:
             await self.end_answer(
                 msgspec.structs.replace(entry.stored, message=assistant(text), status="failed")
             )
@@ -182,6 +183,8 @@ class Conversation(Column):
     def price(self, stats: Mapping[str, Any] | None) -> None:
         """Write beneath the pictures what they cost in the turn that has these stats."""
         self._costs.update(costs(stats, self._costs))
+        from vlmtui.ui.widgets.figure import Figure
+
         for figure in self.query(Figure):
             figure.cost = self._costs.get(figure.image.sha256)
 

@@ -23,13 +23,10 @@ from textual.widget import Widget
 
 from vlmtui.ui import marks, units
 from vlmtui.ui.code_blocks import has_code
-from vlmtui.ui.estimates import wrapped_rows
+from vlmtui.ui.estimates import MOST_SHOWN, wrapped_rows
 
 if TYPE_CHECKING:
     from vlmtui.ui.markdown_flow import Flow
-
-MOST = 200_000
-"""Characters that are shown. A longer text is a file rather than an answer; copying takes all."""
 
 _SLOW = 12_000
 """Longer texts, in characters, are laid out in a thread: here it would be felt as a pause."""
@@ -128,7 +125,7 @@ class MarkdownView(Widget):
             self._flow = None
             self._grow()
         elif _is_slow(self._source):
-            self._lines = [Content("")] * wrapped_rows(self._source[:MOST], width)
+            self._lines = [Content("")] * wrapped_rows(self._source[:MOST_SHOWN], width)
             self._render_apart(self._source, width)
         else:
             from vlmtui.ui.markdown import render  # a parser that the first paint does without
@@ -146,10 +143,10 @@ class MarkdownView(Widget):
             self._flow = Flow(self._width)
             self._fed = 0
             self._strips.clear()
-        elif self._fed >= MOST:
+        elif self._fed >= MOST_SHOWN:
             first = len(self._lines) - 1
-        if self._fed < MOST:
-            end = min(len(self._source), MOST)
+        if self._fed < MOST_SHOWN:
+            end = min(len(self._source), MOST_SHOWN)
             first = self._flow.feed(self._source[self._fed : end])
             self._fed = end
         left_out = _left_out(self._source, self._width)
@@ -160,7 +157,7 @@ class MarkdownView(Widget):
     def _render_apart(self, source: str, width: int) -> None:
         from vlmtui.ui.markdown import render
 
-        lines = render(source[:MOST], width)
+        lines = render(source[:MOST_SHOWN], width)
         self.post_message(self.Rendered(source, width, [*lines, *_left_out(source, width)]))
 
     def on_markdown_view_rendered(self, event: Rendered) -> None:
@@ -228,7 +225,7 @@ def _is_slow(source: str) -> bool:
 
 
 def _left_out(source: str, width: int) -> list[Content]:
-    left = len(source) - MOST
+    left = len(source) - MOST_SHOWN
     if left <= 0:
         return []
     text = f"… {units.count(left)} more characters are not shown; copying takes all"

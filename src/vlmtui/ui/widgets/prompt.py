@@ -23,7 +23,6 @@ from vlmtui.ui.completion import Candidate, Fragment, Kind
 from vlmtui.ui.mentions import Token
 from vlmtui.ui.widgets.completions import Completions
 from vlmtui.ui.widgets.composer import MOST_PASTED, Composer
-from vlmtui.ui.widgets.confirm import Confirm
 from vlmtui.ui.widgets.hint import Hint
 
 
@@ -180,6 +179,8 @@ class Prompt(Vertical):
 
     async def ask(self, question: str) -> None:
         """Ask something, to be answered with yes or no: `Confirm.Answered`."""
+        from vlmtui.ui.widgets.confirm import Confirm
+
         confirm = Confirm(question)
         await self.mount(confirm, before=self._composer)
         confirm.focus()

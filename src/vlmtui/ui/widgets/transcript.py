@@ -8,21 +8,22 @@ composer, since a click may only have meant the window.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui import actions, keymap
-from vlmtui.ui.code_blocks import CodeBlock, code_blocks
-from vlmtui.ui.widgets.action_line import ActionLine, Item
-from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.column import Entry
 from vlmtui.ui.widgets.conversation import Conversation
 from vlmtui.ui.widgets.entries import MessageEntry
-from vlmtui.ui.widgets.message_block import MessageBlock
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.ui.code_blocks import CodeBlock
+    from vlmtui.ui.widgets.action_line import ActionLine, Item
+    from vlmtui.ui.widgets.answer import Answer
 
 _MOST_BLOCKS = 9
 """Blocks of code that can be picked by a digit."""
@@ -140,8 +141,8 @@ class Transcript(Conversation, inherit_bindings=False):
         self._picking = ()
         if before is not None and before is not entry:
             before.pinned = before is self._live
-            if isinstance(before.widget, MessageBlock):
-                await before.widget.offer(())
+            if before.block is not None:
+                await before.block.offer(())
         if entry is not None:
             entry.pinned = True
             await self.ensure(entry)
@@ -203,11 +204,13 @@ class Transcript(Conversation, inherit_bindings=False):
 
     async def _offer(self) -> None:
         entry = self._cursor
-        if entry is not None and isinstance(entry.widget, MessageBlock):
+        if entry is not None and entry.block is not None:
             title = "Copy which block?" if self._picking else ""
-            await entry.widget.offer(self._items(entry), title)
+            await entry.block.offer(self._items(entry), title)
 
     def _items(self, entry: MessageEntry) -> list[Item]:
+        from vlmtui.ui.widgets.action_line import Item
+
         if self._picking:
             return [
                 Item(f"block {number}", str(number), _described(block))
@@ -245,6 +248,8 @@ class Transcript(Conversation, inherit_bindings=False):
 
     async def _act(self, entry: MessageEntry, name: str) -> None:
         if name == "copy_code":
+            from vlmtui.ui.code_blocks import code_blocks
+
             blocks = code_blocks(entry.text)[:_MOST_BLOCKS]
             if len(blocks) == 1:
                 self.post_message(self.CodeWanted(blocks[0]))
@@ -264,8 +269,8 @@ class Transcript(Conversation, inherit_bindings=False):
             self.post_message(self.CodeWanted(blocks[number - 1]))
         await self._offer()
 
-    @on(ActionLine.Chosen)
-    async def _clicked(self, event: ActionLine.Chosen) -> None:
+    async def on_action_line_chosen(self, event: ActionLine.Chosen) -> None:
+        """Do what was clicked."""
         event.stop()
         if event.name.startswith("block "):
             await self._pick(int(event.name.removeprefix("block ")))
