@@ -6,6 +6,7 @@ The formulas are those of WCAG 2.1 (relative luminance, contrast ratio).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 from textual.color import Color
@@ -13,7 +14,8 @@ from textual.pilot import Pilot
 from textual.theme import Theme
 
 from tests.fakes import answer
-from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, type_text, until
+from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
+from tests.ui.test_models_screen import FullShelf
 from vlmtui.engine.base import Trimmed
 from vlmtui.ui.themes import derived, load_themes
 
@@ -25,11 +27,15 @@ TEXTS = (
     *("user-bar", "answer-bar", *(f"markdown-h{level}-color" for level in range(1, 7))),
 )
 GROUNDS = ("background", "surface", "panel")
+TINTS = (("primary", 0.12), ("primary", 0.18), ("warning", 0.08), ("error", 0.1))
+"""Grounds under a cursor and under notices: this much of a colour on the background."""
+
 PAIRS = (
     ("block-cursor-foreground", "block-cursor-background"),
     ("input-cursor-foreground", "input-cursor-background"),
     ("background", "primary"),
 )
+USED = {*TEXTS, *GROUNDS, *itertools.chain(*PAIRS), *(name for name, _ in TINTS)}
 
 
 def needed(theme: Theme) -> float:
@@ -69,11 +75,19 @@ def test_there_is_a_theme_for_everyone() -> None:
 @each_theme
 def test_every_colour_of_text_can_be_read_on_every_ground(theme: Theme) -> None:
     values = variables(theme)
+    colors = {name: Color.parse(value) for name, value in values.items() if name in USED}
+    grounds = {name: colors[name] for name in GROUNDS} | {
+        f"{name} {share:.0%}": colors["background"].blend(colors[name], share)
+        for name, share in TINTS
+    }
+    pairs = [
+        *(((text, ground), colors[text], grounds[ground]) for text in TEXTS for ground in grounds),
+        *((pair, colors[pair[0]], colors[pair[1]]) for pair in PAIRS),
+    ]
     low = {
-        (text, ground): round(ratio, 2)
-        for text, ground in [*itertools.product(TEXTS, GROUNDS), *PAIRS]
-        if (ratio := contrast(Color.parse(values[text]), Color.parse(values[ground])))
-        < needed(theme)
+        names: round(ratio, 2)
+        for names, front, back in pairs
+        if (ratio := contrast(front, back)) < needed(theme)
     }
     assert low == {}
 
@@ -171,17 +185,66 @@ async def test_every_word_on_the_screen_can_be_read_in_every_theme(stage: Stage)
         await answered(pilot)
         await say(pilot, "/nonsense")
         await until(pilot, lambda: "no command /nonsense" in shown(pilot))
+        await check(pilot)
 
-        async def check() -> None:
-            for name, theme in THEMES.items():
-                app.theme = name
-                await pilot.pause()
-                assert (name, unreadable(pilot, needed(theme))) == (name, {})
 
-        await check()
-        for key, typed in (("f1", ""), ("ctrl+p", "im")):
-            await pilot.press(key)
-            await type_text(pilot, typed)
+async def check(pilot: Pilot[int]) -> None:
+    """Look at what is on the screen, in each theme."""
+    for name, theme in THEMES.items():
+        pilot.app.theme = name
+        await pilot.pause()
+        assert (name, unreadable(pilot, needed(theme))) == (name, {})
+
+
+async def test_every_word_of_what_lies_over_the_chat_can_be_read(stage: Stage) -> None:
+    for name in ("one.png", "garden/rose.png", "yard/gate.png"):
+        stage.picture(name)
+    shelf = FullShelf()
+    stage.shelf = lambda: shelf
+    low = {}
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "What is a circle? @one.png")
+        await answered(pilot)
+        for line, keys, there in STATES:
+            if line:
+                screen.prompt.text = line
+            await pilot.press(*keys)
+            await until(pilot, lambda there=there: there in shown(pilot))
+            await pilot.app.workers.wait_for_complete()
             await pilot.pause()
-            await check()
+            for name in ("contrast-dark", "vlmtui-light", "mono", "vlmtui-dark"):
+                pilot.app.theme = name
+                await pilot.pause()
+                if found := unreadable(pilot, needed(THEMES[name])):
+                    low[there, name] = found
+            while pilot.app.screen is not screen:
+                await pilot.press("escape")
             await pilot.press("escape")
+            screen.prompt.text = ""
+    assert low == {}
+
+
+STATES: Sequence[tuple[str, Sequence[str], str]] = (
+    ("", ("f1",), "Type to search"),
+    ("", ("ctrl+p", "i", "m"), "/image"),
+    ("", ("/", "down"), "attach pictures"),
+    ("", ("@", "down", "down"), "garden/"),
+    ("", ("ctrl+o", "end"), "yard/"),
+    ("", ("alt+up",), "copy"),
+    ("", ("f2",), "too big"),
+    ("/models", ("enter", "down", "down"), "damaged"),
+    ("/models", ("enter", *"gemma", "enter"), "Fetch gemma"),
+    ("", ("f3",), "Esc"),
+    ("", ("f4",), "Today"),
+    ("", ("ctrl+f", *"circle"), "What is a"),
+    ("", ("ctrl+f", *"zebra"), "begin so"),
+    ("", ("ctrl+r",), "What is a circle"),
+    ("/theme", ("enter",), "amber"),
+    ("/set", ("enter",), "temperature"),
+    ("/stats", ("enter",), "tok/s"),
+    ("/system", ("enter",), "System prompt"),
+    ("/edit", ("enter",), "earlier question"),
+    ("What? @https://example.org/cat.jpg", ("enter",), "example.org?"),
+)
+"""What is typed at once, the keys after it, and what shows that it is there."""

@@ -134,12 +134,20 @@ async def test_the_side_pane_shows_a_board_whole_and_the_picture_what_is_left(
             assert line in text
 
 
-async def test_the_strip_of_a_narrow_terminal_has_load_memory_and_power(stage: Stage) -> None:
-    async with stage.app().run_test(size=(80, 24)) as pilot:
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((60, 15), "– tok/s  mem 312 MB  ctx  0 %  12.5 W"),
+        ((80, 24), "– tok/s  mem 312 MB  ctx  0 %  GPU 63 % 3.4 GB  12.5 W"),
+    ],
+)
+async def test_the_strip_of_a_narrow_terminal_has_memory_context_load_and_power(
+    stage: Stage, size: tuple[int, int], expected: str
+) -> None:
+    async with stage.app().run_test(size=size) as pilot:
         screen = await ready(pilot)
         screen.snapshot = ORIN
-        await until(pilot, lambda: "GPU 63 % 3.4 GB" in shown(pilot))
-        assert "12.5 W" in shown(pilot)
+        await until(pilot, lambda: shown(pilot).endswith(expected))
 
 
 async def test_the_strip_leaves_out_what_it_has_no_room_for() -> None:
@@ -152,7 +160,7 @@ async def test_the_strip_leaves_out_what_it_has_no_room_for() -> None:
 
     async with StripHost().run_test(size=(40, 5)) as pilot:
         await pilot.pause()
-        assert shown(pilot).split("\n")[0] == " ● ready              – tok/s  312 MB"
+        assert shown(pilot).split("\n")[0] == " ● ready              – tok/s  ctx  0 %"
 
 
 async def test_a_source_that_fails_is_told_once(stage: Stage) -> None:

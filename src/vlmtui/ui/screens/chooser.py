@@ -58,10 +58,6 @@ class Chooser(Dialog[str]):
             margin: 0 0 1 0;
             background: $surface;
             background-tint: transparent;
-
-            & > .input--placeholder {
-                color: $text-dim;
-            }
         }
         & OptionList {
             height: auto;

@@ -72,10 +72,6 @@ class HelpScreen(Dialog[None]):
             padding: 0;
             background: $surface;
             background-tint: transparent;
-
-            & > .input--placeholder {
-                color: $text-dim;
-            }
         }
         & VerticalScroll {
             height: auto;

@@ -51,6 +51,7 @@ class Answer(MessageBlock):
         self._stream = printable.ProseStream()
         self._view = MarkdownView(printable.prose(text))
         self._footer = Static(classes="footer")
+        self._waiting = False
 
     def compose(self) -> ComposeResult:
         """Name, text, figures."""
@@ -74,7 +75,18 @@ class Answer(MessageBlock):
 
     def append(self, text: str) -> None:
         """Add what has arrived."""
+        if self._waiting:
+            self._waiting = False
+            self._footer.remove_class("shown")
         self._view.append(self._stream.feed(text))
+
+    def wait(self, phase: str, style: str) -> None:
+        """Tell below it what the engine does, until more words arrive."""
+        # the line has its place already: what it says changes no layout
+        said = Content.assemble(("● ", style), (phase, "$text-dim"))
+        self._footer.update(said, layout=not self._waiting)
+        self._footer.add_class("shown")
+        self._waiting = True
 
     def finish(self, text: str, status: str, stats: Mapping[str, Any] | None) -> None:
         """Show the whole text in its final form, how it ended, and what it took."""
@@ -83,6 +95,7 @@ class Answer(MessageBlock):
 
     def describe(self, status: str, stats: Mapping[str, Any] | None) -> None:
         """Tell how the answer ended and what it took."""
+        self._waiting = False
         parts = []
         if status in _ENDINGS:
             parts.append(Content.styled(f"■ {_ENDINGS[status]}", "$warning"))

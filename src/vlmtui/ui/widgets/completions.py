@@ -14,6 +14,9 @@ from vlmtui.ui.completion import Candidate
 _NAME = 60
 """Longest name in the list, in characters."""
 
+_COLUMN = 24
+"""Cells of most names: the notes beside longer ones stand further right."""
+
 
 class Completions(OptionList, can_focus=False):
     """A list to choose from; hidden when empty. The composer keeps the focus."""
@@ -26,6 +29,8 @@ class Completions(OptionList, can_focus=False):
         padding: 0 1;
         border: none;
         background: $surface;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
         scrollbar-size-vertical: 1;
         display: none;
 
@@ -33,8 +38,8 @@ class Completions(OptionList, can_focus=False):
             display: block;
         }
         & > .option-list--option-highlighted {
-            background: $primary;
-            color: $background;
+            background: $block-cursor-background;
+            color: $block-cursor-foreground;
         }
     }
     """
@@ -49,6 +54,8 @@ class Completions(OptionList, can_focus=False):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._candidates: Sequence[Candidate] = ()
+        self._width = 0
+        self._marked: int | None = None
 
     @property
     def candidates(self) -> Sequence[Candidate]:
@@ -63,12 +70,27 @@ class Completions(OptionList, can_focus=False):
     def offer(self, candidates: Sequence[Candidate]) -> None:
         """Show other candidates, none of them highlighted."""
         if list(candidates) != list(self._candidates):
+            self.highlighted = None
             self._candidates = candidates
             self.clear_options()
             width = max((len(each.name) for each in candidates if each.note), default=0)
-            self.add_options([_row(each, min(width, _NAME)) for each in candidates])
+            self._width = min(width, _COLUMN)
+            self.add_options([self._row(index) for index in range(len(candidates))])
         self.highlighted = None
         self.set_class(bool(candidates), "filled")
+
+    def watch_highlighted(self, highlighted: int | None) -> None:
+        """Have the highlighted row in one colour: others can't be read on that of the cursor."""
+        super().watch_highlighted(highlighted)
+        for index in (self._marked, highlighted):
+            if index is not None:
+                row = self._row(index)
+                shown = Content(row.plain) if index == highlighted else row
+                self.replace_option_prompt_at_index(index, shown)
+        self._marked = highlighted
+
+    def _row(self, index: int) -> Content:
+        return _row(self._candidates[index], self._width)
 
     def step(self, by: int) -> None:
         """Highlight the next one, or the previous one."""
@@ -92,5 +114,5 @@ def _row(candidate: Candidate, width: int) -> Content:
     )
     if not candidate.note:
         return name
-    gap = " " * (width - name.cell_length + 2)
+    gap = " " * max(width - name.cell_length + 2, 2)
     return Content.assemble(name, gap, (printable.line(candidate.note), "$text-dim"))

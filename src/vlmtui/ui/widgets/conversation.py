@@ -20,7 +20,7 @@ from textual.reactive import reactive
 from vlmtui.messages import Role, assistant
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.costs import Cost, costs, thread_costs
-from vlmtui.ui.figures import Figures
+from vlmtui.ui.figures import Figures, Phase
 from vlmtui.ui.widgets.column import Column, Entry
 from vlmtui.ui.widgets.entries import MarkEntry, MessageEntry, NoticeEntry
 from vlmtui.ui.widgets.news import News
@@ -56,6 +56,15 @@ class Conversation(Column):
         yield Welcome().data_bind(Conversation.figures, Conversation.sample)
         yield self.floor
         yield self._news
+
+    def watch_figures(self, figures: Figures) -> None:
+        """Tell in an answer without words why they don't come yet."""
+        if self._live is None or figures.phase in (Phase.DECODING, Phase.READY, Phase.ABSENT):
+            return
+        from vlmtui.ui.widgets.figures_panel import STYLES
+
+        if (answer := self._live.answer) is not None:
+            answer.wait(figures.label(), STYLES[figures.phase])
 
     # ------------------------------------------------------------------ what it shows
 
@@ -152,6 +161,7 @@ class Conversation(Column):
         self._live = entry
         assert entry.answer is not None, "it was made just now"
         entry.answer.describe("", None)  # how it ended before, or that somebody writes it: we do
+        self.watch_figures(self.figures)
         return entry.answer
 
     async def end_answer(self, stored: StoredMessage) -> None:

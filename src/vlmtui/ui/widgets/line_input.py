@@ -13,6 +13,12 @@ _LONGEST = 1000
 class LineInput(Input):
     """Textual's input, in which what is pasted can neither act nor turn the line around."""
 
+    DEFAULT_CSS = """
+    LineInput > .input--placeholder, LineInput:focus > .input--placeholder {
+        color: $text-dim;
+    }
+    """
+
     def validate_value(self, value: str) -> str:
         """Keep each character in its place, since the cursor counts them."""
         return "".join(map(_shown, value[:_LONGEST]))

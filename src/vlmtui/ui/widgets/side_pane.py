@@ -32,6 +32,9 @@ _MODEL_ROWS = model_box.ROWS + 2
 _PICTURE_ROWS = 8
 """With less for the picture, the model has no room."""
 
+_NO_PICTURE_ROWS = 1
+"""Beside the caption's: what says that there is none has two."""
+
 
 class SidePane(VerticalScroll):
     """Preview above, figures below, the model at the end where the terminal is high enough."""
@@ -94,10 +97,11 @@ class SidePane(VerticalScroll):
         yield ModelBox(classes="model").data_bind(SidePane.figures)
 
     def watch_image(self, image: ImagePart | None) -> None:
-        """Name the picture."""
+        """Name the picture, and give it the rows that it needs."""
         text = "No picture yet.\nAttach one with @path" if image is None else caption(image)
         for static in self.query("#preview-caption").results(Static):
             static.update(Content(text))
+        self._fit(self.size.height)
 
     def watch_snapshot(self) -> None:
         """More figures leave less for the picture."""
@@ -109,7 +113,7 @@ class SidePane(VerticalScroll):
 
     def _fit(self, height: int) -> None:
         left = height - max(rows(self.snapshot), _LEAST_FIGURE_ROWS) - _OTHER_ROWS
-        high = left - _MODEL_ROWS >= _PICTURE_ROWS
+        high = left - _MODEL_ROWS >= (_PICTURE_ROWS if self.image is not None else _NO_PICTURE_ROWS)
         self.set_class(high, "-high")
         for picture in self.query(Picture):
             picture.max_rows = max(left - _MODEL_ROWS if high else left, 1)

@@ -51,25 +51,28 @@ class StatusStrip(Widget):
             gap = width - strip.cell_length - name.cell_length
             if gap >= len(_SPACE):
                 return strip + Content(" " * gap) + name
+        strip = _joined([phase, *self._parts(0)])
+        if strip.cell_length <= width:
+            return strip
         strip = phase
-        for part in self._parts(0):
+        for part in self._parts(0, short=True):
             longer = _joined([strip, part])
             if longer.cell_length <= width:
                 strip = longer
         return strip
 
-    def _parts(self, bar: int) -> list[Content]:
-        """The figures; `bar` cells show how full the context is."""
+    def _parts(self, bar: int, *, short: bool = False) -> list[Content]:
+        """The figures; `bar` cells show how full the context is, if it isn't told in `short`."""
         figures, snapshot = self.figures, self.snapshot
         parts = [_part(units.rate(figures.tokens_per_s), 5, " tok/s")]
         if self.pulling:
             parts.append(Content.styled(printable.line(self.pulling), "$accent"))
         if snapshot is not None and snapshot.engine_rss_bytes is not None:
-            parts.append(_part(units.size(snapshot.engine_rss_bytes), 6))
+            parts.append(Content("mem ") + _part(units.size(snapshot.engine_rss_bytes), 6))
+        if figures.context_size:
+            parts.append(_filled(figures) if short else _context(figures, bar))
         if snapshot is not None and (gpu := _gpu(snapshot)):
             parts.append(gpu)
-        if figures.context_size:
-            parts.append(_context(figures, bar))
         parts.append(Content("first ") + _part(units.seconds(figures.first_token), 6))
         if snapshot is not None and snapshot.power_w is not None:
             parts.append(_part(units.watts(snapshot.power_w), 6))
@@ -92,6 +95,11 @@ def _context(figures: Figures, bar: int) -> Content:
         return text
     share = figures.context_used / figures.context_size
     return text + Content(" ") + meter(share, bar, "$primary")
+
+
+def _filled(figures: Figures) -> Content:
+    share = figures.context_used / figures.context_size
+    return Content("ctx ") + _part(units.percent(share), 4)
 
 
 def _gpu(snapshot: Snapshot) -> Content | None:

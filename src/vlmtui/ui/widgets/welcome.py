@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -12,6 +14,9 @@ from vlmtui import printable
 from vlmtui.paths import shown
 from vlmtui.ui import completion, units
 from vlmtui.ui.figures import Figures, Phase
+
+_KEY = 8
+_TRY = "What is in this picture?"
 
 LOGO = ("╻ ╻╻  ┏┳┓╺┳╸╻ ╻╻", "┃┏┛┃  ┃┃┃ ┃ ┃ ┃┃", "┗┛ ┗━╸╹ ╹ ╹ ┗━┛╹")
 
@@ -30,29 +35,46 @@ class Welcome(Widget):
     figures: reactive[Figures] = reactive(Figures())
     sample: reactive[Path | None] = reactive[Path | None](None, layout=True)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._room = 0
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Its lines, as many as fit."""
+        self._room = container.height - self.gutter.height
+        return len(self._lines(width))
+
     def render(self) -> Content:
-        """Logo, model, and three ways to begin."""
-        lines = [
-            *(Content.styled(line, "$primary") for line in LOGO),
-            Content(""),
-            self._model(),
-            Content(""),
-            _way("@path", "anywhere in a message attaches a picture; Tab completes the path"),
-            _way("Ctrl+O", "looks for pictures in directories"),
-            _way("F1", "lists all keys and commands; Ctrl+P finds them"),
+        """What there is room for."""
+        return Content("\n").join(self._lines(self.content_size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        """Logo, model, and ways to begin; on a low screen first the logo goes, then the space."""
+        logo = [Content.styled(line, "$primary") for line in LOGO]
+        ways = [
+            *_way("@path", "attaches a picture; Tab completes the path", width),
+            *_way("Ctrl+O", "looks for pictures, with a preview", width),
+            *_way("F1", "lists keys and commands; Ctrl+P finds them", width),
         ]
-        if self.sample is not None:
-            path = printable.line(completion.spell(shown(self.sample), "", whole=True))
-            lines += [
-                Content(""),
-                Content.assemble(
-                    ("Try it  ", "bold"),
-                    (f"@{path}", "$accent"),
-                    (" What is in this picture?", ""),
-                ),
-                Content.styled("        or type /sample", "$text-dim"),
+        parts = [part for part in (logo, [self._model()], ways, self._try(width)) if part]
+        spaced = [line for part in parts for line in (*part, Content(""))][:-1]
+        if len(spaced) <= self._room:
+            return spaced
+        if len(spaced) - len(logo) - 1 <= self._room:
+            return spaced[len(logo) + 1 :]
+        return [line for part in parts[1:] for line in part]
+
+    def _try(self, width: int) -> list[Content]:
+        if self.sample is None:
+            return []
+        head = Content.styled(f"{'Try it':<{_KEY}}", "bold")
+        path = printable.line(completion.spell(shown(self.sample), "", whole=True))
+        if _KEY + len(f"@{path} {_TRY}") <= width:
+            return [
+                head + Content.assemble((f"@{path}", "$accent"), f" {_TRY}"),
+                Content.styled(" " * _KEY + "or type /sample", "$text-dim"),
             ]
-        return Content("\n").join(lines)
+        return [head + Content.assemble(("/sample", "$accent"), f", then: {_TRY}")]
 
     def _model(self) -> Content:
         figures = self.figures
@@ -69,5 +91,8 @@ class Welcome(Widget):
         return Content.assemble(("● ", "$warning"), (f"{figures.label()}: {name}", ""))
 
 
-def _way(key: str, what: str) -> Content:
-    return Content.assemble((f"{key:<8}", "bold $accent"), (what, ""))
+def _way(key: str, what: str, width: int) -> list[Content]:
+    """A key and what it does, wrapped in a column of its own."""
+    lines = textwrap.wrap(what, max(width - _KEY, 10))
+    heads = [Content.styled(f"{key:<{_KEY}}", "bold $accent"), *[Content(" " * _KEY)] * len(lines)]
+    return [head + Content(line) for head, line in zip(heads, lines, strict=False)]

@@ -1,0 +1,109 @@
+"""What the chat shows while nothing is there yet, and while an answer is on its way."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes import Gate, answer
+from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from vlmtui.engine.base import Delta, Encoding, Prefill
+from vlmtui.ui.widgets.answer import Answer
+from vlmtui.ui.widgets.transcript import Transcript
+from vlmtui.ui.widgets.welcome import LOGO, Welcome
+
+SIZES = pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36)])
+
+
+def footer(stage_screen: object) -> str:
+    """What stands below the last answer; empty where nothing is shown."""
+    answers = stage_screen.query(Answer)  # type: ignore[attr-defined]
+    line = answers.last().query_one(".footer")
+    return str(line.content) if answers and line.display else ""
+
+
+async def test_an_answer_says_what_it_waits_for_until_its_words_come(stage: Stage) -> None:
+    gates = [Gate() for _ in range(3)]
+    stage.engine.script(
+        *(Encoding(1, 2), gates[0], Prefill(48, 96, 16), gates[1], Delta("A circle", 1), gates[2])
+    )
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "go")
+        for gate, expected in zip(
+            gates, ("● encoding image 1/2", "● prefill 40 %", ""), strict=True
+        ):
+            await until(
+                pilot,
+                lambda expected=expected, gate=gate: (
+                    gate._reached.is_set() and screen.query(Answer) and footer(screen) == expected
+                ),
+            )
+            gate.open()
+        await answered(pilot)
+        assert footer(screen).startswith("4 tokens")
+
+
+async def test_an_answer_that_goes_on_says_what_it_waits_for(stage: Stage) -> None:
+    cut_off, again = Gate(), Gate()
+    stage.engine.script(Delta("One, two", 2), cut_off)
+    stage.engine.script(Prefill(48, 96, 16), again, Delta(", three", 3))
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "Count")
+        await until(pilot, lambda: "One, two" in shown(pilot))
+        await pilot.press("escape")
+        await answered(pilot)
+        assert footer(screen).startswith("■ stopped")
+        await say(pilot, "/continue")
+        await until(pilot, lambda: footer(screen) == "● prefill 40 %")
+        again.open()
+        await answered(pilot)
+        assert "One, two, three" in shown(pilot)
+        assert "stopped" not in footer(screen)
+
+
+@SIZES
+async def test_the_welcome_is_seen_whole(stage: Stage, size: tuple[int, int]) -> None:
+    sample = stage.picture("directory/" * 9 + "sample.png")
+    async with stage.app(samples=(sample,)).run_test(size=size) as pilot:
+        await ready(pilot)
+        text = shown(pilot)
+        for word in ("fake", "@path", "Ctrl+O", "F1", "Try it  /sample"):
+            assert word in text
+        assert (LOGO[0] in text) == (size[1] > 15)
+        assert screen_of(pilot).query_one(Transcript).max_scroll_y == 0
+        # what is wrapped stays in its column
+        lines = screen_of(pilot).query_one(Welcome)._lines(40)
+        assert all(
+            line.plain[:8].strip() in ("", "@path", "Ctrl+O", "F1", "Try it")
+            or "fake" in line.plain
+            or line.plain in LOGO
+            for line in lines
+        )
+
+
+@SIZES
+async def test_each_completion_takes_one_line(stage: Stage, size: tuple[int, int]) -> None:
+    async with stage.app().run_test(size=size) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "/")
+        await until(pilot, lambda: len(screen.prompt._completions.candidates) > 5)
+        await until(pilot, lambda: "/continue" in shown(pilot))
+        lines = shown(pilot).splitlines()
+        rows = [number for number, line in enumerate(lines) if line.lstrip().startswith("/")]
+        assert [lines[row].split()[0] for row in rows[:6]] == [
+            *("/image", "/pick", "/sample", "/view", "/regen", "/continue")
+        ]
+        assert rows[:6] == list(range(rows[0], rows[0] + 6))
+
+
+async def test_without_a_picture_the_side_pane_has_room_for_the_model(stage: Stage) -> None:
+    stage.picture("scene.png", (96, 96))
+    stage.engine.script(*answer("Yes."))
+    async with stage.app().run_test(size=(120, 30)) as pilot:
+        screen = await ready(pilot)
+        assert "sees pictures" in shown(pilot)
+        await say(pilot, "/image scene.png")
+        await until(pilot, lambda: screen.image is not None)
+        await until(pilot, lambda: "sees pictures" not in shown(pilot))
+        assert "context" in shown(pilot)
