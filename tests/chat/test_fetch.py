@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 
@@ -175,3 +177,13 @@ def test_other_addresses_are_refused(url: str) -> None:
 )
 def test_a_name_is_only_a_name(url: str, name: str) -> None:
     assert fetch.name_of(url) == name
+
+
+def test_no_room_for_it_here_is_not_blamed_on_the_server(
+    server: WebServer, tiny_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers["/it"] = sends(b"x" * 3_000_000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tiny_disk))
+    assert re.search("kept in a temporary file: No space left", failure(server.url("/it")))
+    monkeypatch.setattr(tempfile, "tempdir", str(tiny_disk / "absent"))
+    assert re.search("kept in a temporary file: No such file", failure(server.url("/it")))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import queue
 import re
 import socket
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vlmtui import __version__, printable
+from vlmtui.chat import fetch_failures as failures
 from vlmtui.engine import images
 from vlmtui.errors import FetchFailed, ImageError, VlmtuiError
 
@@ -70,11 +70,18 @@ def fetched(
         Cancelled: `cancelled` was set.
     """
     host_of(url)
-    with tempfile.TemporaryDirectory(prefix="vlmtui-fetch-", ignore_cleanup_errors=True) as folder:
+    with _folder() as folder:
         file = Path(folder, name_of(url))
         _wait(url, file, progress, cancelled or threading.Event(), time.monotonic() + seconds)
         _check_picture(url, file)
         yield file
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="vlmtui-fetch-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise failures.not_kept(error) from error
 
 
 def _check_picture(url: str, file: Path) -> None:
@@ -133,8 +140,8 @@ def _wait(
             _fetch(url, file, progress, abandoned, deadline)
         except FetchFailed as error:
             ended.put(error)
-        except Exception as error:
-            ended.put(_explained(url, error))
+        except Exception as error:  # urllib and what it stands on raise anything at odd servers
+            ended.put(failures.explained(host_of(url), error))
         else:
             ended.put(None)
 
@@ -144,7 +151,7 @@ def _wait(
             if cancelled.is_set():
                 raise Cancelled
             if time.monotonic() > deadline:
-                raise _too_slow(url)
+                raise failures.too_slow(host_of(url))
             with contextlib.suppress(queue.Empty):
                 error = ended.get(timeout=0.05)
                 if error is not None:
@@ -167,8 +174,8 @@ def _fetch(
                 "In a browser, copy the address of the picture itself",
             )
         if total is not None and total > MAX_BYTES:
-            raise _too_large(host, total)
-        with file.open("wb") as target:
+            raise failures.too_large(host, total, MAX_BYTES)
+        with _created(file) as target:
             done = _copy(response, target, host, total, progress, abandoned, deadline)
         if total is not None and done < total:
             raise FetchFailed(
@@ -195,10 +202,25 @@ def _copy(
             raise TimeoutError
         done += len(chunk)
         if done > MAX_BYTES:
-            raise _too_large(host, None)
-        target.write(chunk)
+            raise failures.too_large(host, None, MAX_BYTES)
+        _write(target, chunk)
         progress(done, total)
     return done
+
+
+def _created(file: Path) -> BinaryIO:
+    try:
+        return file.open("wb")
+    except OSError as error:
+        raise failures.not_kept(error) from error
+
+
+def _write(target: BinaryIO, chunk: bytes) -> None:
+    try:
+        target.write(chunk)
+        target.flush()
+    except OSError as error:
+        raise failures.not_kept(error) from error
 
 
 def _open(url: str) -> http.client.HTTPResponse:
@@ -278,64 +300,3 @@ def _ascii(url: str) -> str:
 def _declared(response: http.client.HTTPResponse) -> int | None:
     length = response.headers.get("Content-Length", "")
     return int(length) if re.fullmatch(r"\d{1,15}", length) else None
-
-
-def _too_large(host: str, size: int | None) -> FetchFailed:
-    what = f"is {size / 1e6:.0f} MB" if size is not None else "is larger"
-    return FetchFailed(
-        f"The picture on {host} {what}; at most {MAX_BYTES / 1e6:.0f} MB are fetched",
-        "Download it, and attach the file",
-    )
-
-
-def _too_slow(url: str) -> FetchFailed:
-    return FetchFailed(
-        f"{host_of(url)} takes too long", "Try again, or download it and attach the file"
-    )
-
-
-def _explained(url: str, error: Exception) -> FetchFailed:
-    """Any failure below, in words."""
-    import http.client
-    import ssl
-    import urllib.error
-
-    host = host_of(url)
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()
-        if "not allowed" in str(error.msg):
-            return FetchFailed(
-                f"{host} sends one on to what is not on the web", "Check the address"
-            )
-        if "redirect" in str(error.msg).lower() or error.code in (301, 302, 303, 307, 308):
-            return FetchFailed(f"{host} sends one on and on, to no picture", "Check the address")
-        if error.code in (404, 410):
-            return FetchFailed(f"{host} has nothing at that address ({error.code})", "Check it")
-        if error.code in (401, 403):
-            return FetchFailed(
-                f"{host} doesn't give it to everyone ({error.code})",
-                "Download it in a browser, and attach the file",
-            )
-        return FetchFailed(f"{host} answered with error {error.code}", "Try again later")
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(reason, TimeoutError):
-        return _too_slow(url)
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        why = printable.line(reason.verify_message, 100)
-        return FetchFailed(
-            f"The certificate of {host} can't be trusted: {why}", "Check the address"
-        )
-    if isinstance(reason, ssl.SSLError):
-        return FetchFailed(f"No encrypted connection to {host} can be made", "Check the address")
-    if isinstance(reason, socket.gaierror):
-        return FetchFailed(
-            f"There is no host {host}, or no network", "Check the address and the connection"
-        )
-    if isinstance(reason, ConnectionRefusedError):
-        return FetchFailed(f"{host} takes no connection", "Check the address")
-    if isinstance(reason, http.client.HTTPException):
-        return FetchFailed(f"{host} doesn't speak HTTP as it should", "Try again later")
-    if isinstance(reason, OSError):
-        why = printable.line(os.strerror(reason.errno) if reason.errno else str(reason), 100)
-        return FetchFailed(f"{host} can't be reached: {why}", "Check the connection")
-    return FetchFailed(f"{host} can't be read: {printable.line(str(reason), 100)}", "Try again")
