@@ -108,6 +108,34 @@ async def test_no_line_of_the_monitor_is_longer_than_the_screen(size: tuple[int,
     assert max(map(len, text.splitlines())) <= size[0] - 4
 
 
+async def test_many_rails_and_sensors_are_all_shown_on_a_narrow_screen() -> None:
+    rails = ("GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V", "VDDQ_VDD2_1V8AO")
+    zones = ("cpu", "gpu", "cv0", "cv1", "cv2", "soc0", "soc1", "soc2", "tj")
+    many = replace(
+        BOARD,
+        power_rails=tuple(Rail(name, 18.4) for name in rails),
+        temperatures=tuple(Temperature(f"{name}-sensor", 54.0) for name in zones),
+        throttled_by=tuple(f"over-current oc{number}" for number in range(1, 4)),
+        notes=("NVML gives no figures: it doesn't answer. They come back when it does.",),
+    )
+    for width in (60, 80):
+        text = await monitor_of(many, (width, 24))
+        for name in rails:
+            assert f"{name} 18.4 W" in text
+        for name in zones:
+            assert f"{name}-sensor 54" in text
+        assert "over-current oc3" in text
+        assert "…" not in text
+        assert "They come back when it does." in " ".join(text.split())
+        assert max(map(len, text.splitlines())) <= width - 4
+
+
+async def test_a_clock_is_shown_where_there_is_no_load_as_on_a_thor() -> None:
+    text = await monitor_of(replace(BOARD, gpu_load=None, memory_clock_max_hz=2_133_000_000))
+    assert "621 MHz · at most 1020 MHz" in text
+    assert "25W · memory at most 2133 MHz" in text
+
+
 async def test_names_that_a_board_tells_are_shown_as_text() -> None:
     evil = Snapshot(
         time=1.0,

@@ -53,8 +53,8 @@ class MachineCommands(Sitting):
         for row in machine.rows(moment):
             if row.value != "–":
                 self.voice.show(f"{row.label}: {printable.line(row.value)}")
-        for label, text in machine.details(moment.snapshot):
-            self.voice.show(f"{label}: {printable.line(text.replace(' · ', ', '))}")
+        for label, items in machine.details(moment.snapshot):
+            self.voice.show(f"{label}: {printable.line(', '.join(items))}")
         for note in moment.snapshot.notes:
             self.voice.note(note)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -74,22 +74,26 @@ def rows(moment: Moment) -> Iterator[Row]:
         yield Row("vlmtui", units.size(now.ui_rss_bytes), lambda m: m.snapshot.ui_rss_bytes)
 
 
-def details(now: Snapshot) -> Iterator[tuple[str, str]]:
-    """What is but a value: each temperature, each rail, clocks, mode."""
+def details(now: Snapshot) -> Iterator[tuple[str, Sequence[str]]]:
+    """What is but a value, as a label and its parts: each temperature, each rail, clocks, mode."""
     if now.temperatures:
         each = [f"{name} {celsius:.0f}" for name, celsius in now.temperatures]
-        yield "temperatures", " · ".join(each) + " °C"
+        yield "temperatures", [*each[:-1], f"{each[-1]} °C"]
     if now.power_rails:
-        each = [f"{rail.name} {units.watts(rail.watts)}" for rail in now.power_rails]
-        yield "power rails", " · ".join(each)
+        yield "power rails", [f"{rail.name} {units.watts(rail.watts)}" for rail in now.power_rails]
+    clocks = [f"{now.gpu_clock_hz / 1e6:.0f} MHz"] if now.gpu_clock_hz else []
     if now.gpu_clock_max_hz:
-        yield "GPU clock", f"at most {now.gpu_clock_max_hz / 1e6:.0f} MHz"
+        clocks.append(f"at most {now.gpu_clock_max_hz / 1e6:.0f} MHz")
+    if clocks:
+        yield "GPU clock", clocks
     if now.power_mode:
-        yield "power mode", now.power_mode
+        limit = now.memory_clock_max_hz
+        memory = [f"memory at most {limit / 1e6:.0f} MHz"] if limit else []
+        yield "power mode", [now.power_mode, *memory]
     if now.throttled_by is not None:
-        yield SLOWED, ", ".join(now.throttled_by) or "nothing"
+        yield SLOWED, now.throttled_by or ["nothing"]
     if now.sources:
-        yield "told by", ", ".join(now.sources)
+        yield "told by", [", ".join(now.sources)]
 
 
 def _of(part: int, whole: int | None) -> str:

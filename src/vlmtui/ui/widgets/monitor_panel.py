@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from textual.content import Content
 from textual.geometry import Size
@@ -77,7 +78,7 @@ class MonitorPanel(Widget):
     def _legend(self, graph: int, width: int) -> Content:
         _, seconds = self._timeline.columns(graph, lambda _: None)
         parts = [Content.styled(f"▀ {_NAMES[phase]}", STYLES[phase]) for phase in ACTIVE[::-1]]
-        span = units.seconds(float(graph * seconds))
+        span = units.duration(graph * seconds)
         legend = Content("  ").join([*parts, Content(f"last {span}")])
         indent = _LABEL if legend.cell_length + _LABEL <= width else 0
         return Content(" " * indent) + legend
@@ -98,14 +99,26 @@ def _details(now: Snapshot, width: int) -> Iterator[Content]:
     if now.cpu_core_loads:
         cores = sparkline([0.0 if load is None else load for load in now.cpu_core_loads], 1.0)
         off = sum(load is None for load in now.cpu_core_loads)
-        yield _detail("cores", cores + (f"  {off} off" if off else ""), width)
-    for label, text in machine.details(now):
+        yield from _detail("cores", [cores + (f"  {off} off" if off else "")], width)
+    for label, items in machine.details(now):
         slow = label == machine.SLOWED and now.throttled_by
-        yield _detail(label, text, width, "$error" if slow else "")
+        yield from _detail(label, items, width, "$error" if slow else "")
+    for note in now.notes:
+        for line in wrap(printable.line(note), width):
+            yield Content.styled(line, "$warning")
 
 
-def _detail(label: str, text: str, width: int, style: str = "") -> Content:
+def _detail(label: str, items: Sequence[str], width: int, style: str = "") -> Iterator[Content]:
+    """A label and what belongs to it, on as many lines as that takes; no item is cut in two."""
     room = max(width - _LABEL, 1)
-    return Content.assemble(
-        (f"{label:<{_LABEL}}", "$text-dim"), (printable.line(text, room), style)
-    )
+    lines: list[str] = []
+    for item in items:
+        text = printable.line(item, room)
+        joined = f"{lines[-1]} · {text}" if lines else text
+        if lines and Content(joined).cell_length <= room:
+            lines[-1] = joined
+        else:
+            lines.append(text)
+    for number, line in enumerate(lines):
+        head = "" if number else label
+        yield Content.assemble((f"{head:<{_LABEL}}", "$text-dim"), (line, style))
