@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
         ("decode", "--model", "small"),
         ("startup",),
         ("chats", "--chats", "300", "--messages", "100"),
+        ("snapshots",),
     ],
     ids=lambda command: command[0],
 )
