@@ -3,15 +3,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from vlmtui.benchmark import report as reports
+from vlmtui.benchmark.measure import _Watch
 from vlmtui.benchmark.result import Decode, Machine, ModelResult, Report, Spread, load_report
 from vlmtui.cli import run
 from vlmtui.errors import InputError
+from vlmtui.hardware.base import Snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +30,7 @@ MACHINE = Machine(
     power_mode="25W",
     processor="6 cores",
     memory_bytes=8_000_000_000,
-    gpu="Jetson",
+    gpu=None,
     bandwidth_gb_s=68.0,
     bandwidth_origin="table",
     versions={"vlmtui": "0.1.0"},
@@ -85,7 +88,9 @@ def test_two_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_the_table_names_the_machine_and_has_a_column_for_each_model() -> None:
     shown = reports.as_markdown(report(result("llava", 16.0), result("qwen", 30.0)))
-    assert "NVIDIA Jetson Orin Nano, L4T 36.4.3, 25W" in shown
+    assert "NVIDIA Jetson Orin Nano, JetPack 6 (L4T 36.4.3), 25W" in shown
+    assert shown.count("llama 7B Q4_K") == 2
+    assert "| runs on" in shown
     assert "68 GB/s (table)" in shown
     (row,) = [line for line in shown.splitlines() if "decode 64" in line]
     assert "16 (15–17)" in row
@@ -121,6 +126,14 @@ def test_a_comparison_says_when_the_machines_differ() -> None:
     shown = reports.as_comparison(before, report(result("llava", 16.0)))
     assert "different machines" in shown
     assert "2.00×" in shown
+    assert "energy, J/token" in shown
+    assert "power, W" in shown
+
+
+def test_a_pc_is_told_with_its_gpu() -> None:
+    pc = msgspec.structs.replace(MACHINE, board="PC", jetpack=None, gpu="NVIDIA H100")
+    shown = reports.as_markdown(Report(pc, (result("llava", 16.0),), 0.0))
+    assert "- PC, 25W, NVIDIA H100" in shown
 
 
 def test_a_report_survives_being_written_and_read(tmp_path: Path) -> None:
@@ -129,12 +142,64 @@ def test_a_report_survives_being_written_and_read(tmp_path: Path) -> None:
     assert load_report(path) == report(result("llava", 16.0))
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"not json", b'{"machine": 3}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"not json",
+        b'{"machine": 3}',
+        msgspec.json.encode(report(result("llava", 16.0))).replace(b"[2.0,1.0,3.0]", b"[]"),
+    ],
+)
 def test_something_else_is_no_report(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match="no report"):
         load_report(path)
+
+
+class StillMonitor:
+    """Takes no samples by itself."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def test_energy_of_decoding_is_what_was_drawn_above_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[_Watch.__module__], "Monitor", StillMonitor)
+    watch = _Watch(lambda: None)
+    for fifth in range(5):
+        watch._take(Snapshot(time=fifth / 5, power_w=5.0))
+    watch.at_rest()
+    with watch.phase("load"):
+        watch._take(Snapshot(time=1.0, power_w=5.0))
+    with watch.phase("decode"):
+        for fifth in range(6, 10):
+            watch._take(Snapshot(time=fifth / 5, power_w=15.0))
+    watch._take(Snapshot(time=2.0, power_w=15.0))
+    # 5 W to 15 W in 0.2 s is 2 J, then 0.6 s of 15 W; 5 W of it for 0.8 s it draws at rest
+    assert watch.decode_joules() == pytest.approx(2 + 9 - 4)
+    assert watch.decode_watts() == 15.0
+
+
+def test_without_a_look_at_rest_there_is_no_energy_above_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where power comes from tegrastats, which takes seconds to begin."""
+    monkeypatch.setattr(sys.modules[_Watch.__module__], "Monitor", StillMonitor)
+    watch = _Watch(lambda: None)
+    with watch.phase("decode"):
+        for second in range(4):
+            watch._take(Snapshot(time=float(second), power_w=15.0))
+    assert watch.decode_joules() is None
+    assert watch.decode_watts() == 15.0
 
 
 def test_wrong_wishes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

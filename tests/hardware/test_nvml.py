@@ -106,6 +106,7 @@ def test_a_desktop_gpu_tells_everything() -> None:
         gpu_used_bytes=10 * GIB,
         gpu_total_bytes=80 * GIB,
         gpu_load=0.42,
+        gpu_name="NVIDIA H100 80GB HBM3",
     )
 
 
@@ -121,7 +122,12 @@ def test_a_driver_that_may_not_tell_a_process_share_gives_no_figure() -> None:
 
 def test_several_gpus_are_summed_and_the_busiest_counts() -> None:
     figures = read(Gpu(), Gpu(utilization=Utilization(90)))
-    assert figures == Figures(gpu_used_bytes=20 * GIB, gpu_total_bytes=160 * GIB, gpu_load=0.9)
+    assert figures == Figures(
+        gpu_used_bytes=20 * GIB,
+        gpu_total_bytes=160 * GIB,
+        gpu_load=0.9,
+        gpu_name="NVIDIA H100 80GB HBM3",
+    )
 
 
 def test_of_several_gpus_only_those_that_the_engine_is_on_count() -> None:
@@ -138,7 +144,7 @@ def test_the_stub_of_a_jetson_gives_no_figures(name: str | bytes) -> None:
 
 def test_a_thor_has_load_and_a_process_share_but_no_memory_in_use() -> None:
     thor = Gpu("NVIDIA Thor", memory=None, processes=[Process(ENGINE, 3 * GIB)])
-    assert read(thor) == Figures(engine_gpu_bytes=3 * GIB, gpu_load=0.42)
+    assert read(thor) == Figures(engine_gpu_bytes=3 * GIB, gpu_load=0.42, gpu_name="NVIDIA Thor")
 
 
 def test_a_gpu_that_refuses_every_question_gives_no_figures() -> None:

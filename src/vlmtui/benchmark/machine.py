@@ -34,7 +34,7 @@ def describe_machine() -> tuple[Machine, Bandwidth | None]:
         power_mode=snapshot.power_mode,
         processor=f"{cpu[1] if cpu else platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         memory_bytes=snapshot.ram_total_bytes or 0,
-        gpu=", ".join(snapshot.sources) if snapshot.gpu_load is not None else None,
+        gpu=None if snapshot.shared_memory else snapshot.gpu_name,
         bandwidth_gb_s=limit.bytes_per_s / 1e9 if limit else None,
         bandwidth_origin=limit.origin if limit else None,
         versions={

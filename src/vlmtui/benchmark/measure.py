@@ -36,6 +36,7 @@ _ANY = Sampling(temperature=50, top_k=0, top_p=1, min_p=0, seed=1)
 """Draws among all tokens alike, so that a model hardly ever ends its answer early."""
 
 _SAMPLE_S = 0.2
+_REST_SAMPLES = 5
 
 
 def measure(
@@ -192,7 +193,8 @@ class _Watch:
 
     def __init__(self, pid: Callable[[], int | None]) -> None:
         self._lock = threading.Lock()
-        self._first = threading.Event()
+        self._rested = threading.Event()
+        self._samples = 0
         self._phase: str | None = None
         self._energy = EnergyMeter()
         self._watts: list[float] = []
@@ -205,8 +207,8 @@ class _Watch:
         self._monitor.stop()
 
     def at_rest(self) -> None:
-        """Wait until the machine was seen at rest, before anything begins."""
-        self._first.wait(10 * _SAMPLE_S)
+        """Wait until the machine was seen at rest for a second, before anything begins."""
+        self._rested.wait(2 * _REST_SAMPLES * _SAMPLE_S)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -225,10 +227,12 @@ class _Watch:
             return Spread(tuple(self._watts)).median if self._watts else None
 
     def decode_joules(self) -> float | None:
-        """Energy of all decoding, less idle power; None without a power sensor."""
+        """Energy of all decoding, less idle power; None where either wasn't measured."""
         with self._lock:
             energy = self._energy.energy()
-        return energy.phases.get("decode") if energy is not None else None
+        if energy is None or energy.idle_w is None:
+            return None
+        return energy.phases.get("decode")
 
     def _take(self, snapshot: Snapshot) -> None:
         with self._lock:
@@ -236,7 +240,9 @@ class _Watch:
             if self._phase == "decode" and snapshot.power_w is not None:
                 self._watts.append(snapshot.power_w)
             self.peak_gpu = max(self.peak_gpu or 0, snapshot.engine_gpu_bytes or 0) or None
-        self._first.set()
+            self._samples += 1
+            if self._samples >= _REST_SAMPLES:
+                self._rested.set()
 
 
 def _variants(picture: Path, folder: Path, count: int) -> Iterator[ImagePart]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from vlmtui import printable
 from vlmtui.benchmark.result import Machine, ModelResult, Report, Spread
+from vlmtui.hardware.jetson import jetpack_of
 
 _BARS = 40
 """Width of the longest bar of a plot, in characters."""
@@ -17,7 +18,11 @@ def as_markdown(report: Report) -> str:
     """The machine in a few lines, and a table with a column for each model."""
     lines = [*_machine(report.machine), ""]
     header = ["", *(printable.line(model.name, 40) for model in report.models)]
-    rows = [[label, *cells] for label, cells in _rows(report.models)]
+    rows = [
+        ["kind", *(printable.line(model.description, 40) for model in report.models)],
+        ["runs on", *("GPU" if model.gpu else "processor" for model in report.models)],
+    ]
+    rows += [[label, *cells] for label, cells in _rows(report.models)]
     return "\n".join(lines + _table(header, rows))
 
 
@@ -83,9 +88,13 @@ def as_plot(report: Report) -> str:
 def _machine(machine: Machine) -> list[str]:
     parts = [machine.board]
     if machine.jetpack:
-        parts.append(f"L4T {machine.jetpack}")
+        jetpack = jetpack_of(machine.jetpack)
+        l4t = f"L4T {machine.jetpack}"
+        parts.append(f"JetPack {jetpack} ({l4t})" if jetpack else l4t)
     if machine.power_mode:
         parts.append(machine.power_mode)
+    if machine.gpu:
+        parts.append(machine.gpu)
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     memory = f"{machine.memory_bytes / 1e9:.1f} GB"
     lines = [
@@ -114,6 +123,9 @@ _FIGURES: list[tuple[str, Figure]] = [
     ("first token of a follow-up, s", lambda model: _middle(model.follow_up_s)),
     ("prefill, tok/s", lambda model: _middle(model.prefill_tokens_per_s)),
     ("peak memory, MB", lambda model: _megabytes(model.peak_memory_bytes)),
+    ("peak GPU memory, MB", lambda model: _megabytes(model.peak_gpu_bytes)),
+    ("power, W", lambda model: model.power_w),
+    ("energy, J/token", lambda model: model.joules_per_token),
 ]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from vlmtui.errors import InputError
 
@@ -15,7 +17,7 @@ FORMAT = 1
 class Spread(msgspec.Struct, frozen=True):
     """Several measurements of one figure."""
 
-    values: tuple[float, ...]
+    values: Annotated[tuple[float, ...], Meta(min_length=1)]
 
     @property
     def median(self) -> float:
@@ -93,6 +95,8 @@ class Machine(msgspec.Struct, frozen=True):
     processor: str
     memory_bytes: int
     gpu: str | None
+    """Names of the GPUs that have memory of their own."""
+
     bandwidth_gb_s: float | None
     bandwidth_origin: str | None
     versions: dict[str, str]

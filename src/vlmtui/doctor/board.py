@@ -18,8 +18,6 @@ TOPIC = "machine"
 _ORIN = 87
 """CUDA's name of its architecture. Of the boards with JetPack 5, JetPack 6 takes only these."""
 
-_JETPACKS = (("32.", "4"), ("34.", "5"), ("35.", "5"), ("36.", "6"), ("38.", "7"), ("39.", "7"))
-
 
 def findings() -> list[Finding]:
     """Board, system, processor, power mode, sources of figures."""
@@ -69,9 +67,9 @@ def _jetpack(root: Sysroot, l4t: str | None) -> Finding:
             "unknown",
             "In a container, mount /etc/nv_tegra_release: docker/run.sh does",
         )
-    jetpack = next((number for start, number in _JETPACKS if l4t.startswith(start)), None)
+    jetpack = jetson.jetpack_of(l4t)
     value = f"L4T {l4t}" + (f", JetPack {jetpack}" if jetpack else "")
-    if jetpack not in ("4", "5"):
+    if jetpack is None or jetpack >= 6:
         return Finding(TOPIC, "JetPack", "ok", value)
     if jetson.cuda_architecture(root) == _ORIN:
         return Finding(TOPIC, "JetPack", "warn", value, "JetPack 6 has a newer Python and CUDA")

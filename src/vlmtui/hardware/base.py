@@ -48,6 +48,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     gpu_total_bytes: int | None = None
     """The GPU's own memory; None with `shared_memory`, where `ram_total_bytes` is the limit."""
 
+    gpu_name: str | None = None
+    """What the GPUs call themselves; None on a board, whose own name tells."""
+
     gpu_load: float | None = None
     """Share of the time in which the GPU was busy, smoothed over seconds where it jumps about."""
 
@@ -108,6 +111,7 @@ class Figures(TypedDict, total=False):
     engine_gpu_bytes: int
     gpu_used_bytes: int
     gpu_total_bytes: int
+    gpu_name: str
     gpu_load: float
     gpu_clock_hz: int
     gpu_clock_max_hz: int

@@ -35,6 +35,9 @@ _GPU_CLOCK = "gpu-gpc"
 _OLDER_GPUS = ("/sys/devices/platform/gpu.0", "/sys/devices/gpu.0")
 _CLIENTS = "/sys/kernel/debug/nvmap/iovmm/clients"
 
+_JETPACKS = {32: 4, 34: 5, 35: 5, 36: 6, 38: 7, 39: 7}
+"""By the first number of L4T, the board's system software."""
+
 _LOOK_AGAIN_S = 60.0
 _SMOOTHING_S = 2.0
 """Time constant of the GPU's load: the file tells of a few milliseconds, and one token's kernels
@@ -92,6 +95,12 @@ def is_jetson(root: Sysroot) -> bool:
     return any(_device_name(device) in _GPUS for device in devices) or any(
         exists(root.path(gpu)) for gpu in _OLDER_GPUS
     )
+
+
+def jetpack_of(l4t: str) -> int | None:
+    """The JetPack that a version of the system software belongs to: 6 for "36.4.3"."""
+    major = l4t.partition(".")[0]
+    return _JETPACKS.get(int(major)) if major.isdecimal() else None
 
 
 def cuda_architecture(root: Sysroot) -> int | None:

@@ -65,6 +65,7 @@ class NvmlProbe:
         self._answered = False
         self._error: Exception | None = None
         self.gpus: list[Any] = []
+        self._names: list[str] = []
         try:
             nvml.nvmlInit()
         except nvml.NVMLError:
@@ -73,8 +74,10 @@ class NvmlProbe:
         with suppress(nvml.NVMLError):
             for index in range(nvml.nvmlDeviceGetCount()):
                 gpu = nvml.nvmlDeviceGetHandleByIndex(index)
-                if not self._is_stub(gpu):
+                name = self._name(gpu)
+                if name is not None and _STUB not in name:
                     self.gpus.append(gpu)
+                    self._names.append(name)
 
     def read(self, engine_pid: int | None, known: Figures) -> Figures:
         """Measure now.
@@ -106,6 +109,8 @@ class NvmlProbe:
         if self._answered and not figures and self._error is not None:
             raise self._error
         self._answered = self._answered or bool(figures)
+        if figures:
+            figures["gpu_name"] = ", ".join(dict.fromkeys(self._names))
         return figures
 
     def close(self) -> None:
@@ -115,12 +120,12 @@ class NvmlProbe:
                 self._nvml.nvmlShutdown()
             self._nvml = None
 
-    def _is_stub(self, gpu: Any) -> bool:
+    def _name(self, gpu: Any) -> str | None:
         assert self._nvml is not None
         name = self._ask(self._nvml.nvmlDeviceGetName, gpu)
         if isinstance(name, bytes):  # older bindings
-            name = name.decode(errors="replace")
-        return name is None or _STUB in name
+            return name.decode(errors="replace")
+        return name
 
     def _held_by(self, gpu: Any, pid: int | None) -> int | None:
         """Bytes that a process holds; None when it holds none or the driver doesn't say."""
