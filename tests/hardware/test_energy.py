@@ -35,6 +35,18 @@ def test_each_phase_has_its_own_share() -> None:
     assert energy.phases == {"encode": pytest.approx(0.0), "decode": pytest.approx(5.0 + 10.0)}
 
 
+def test_a_turn_at_the_power_of_rest_takes_nothing() -> None:
+    meter = EnergyMeter()
+    meter.sample(0.1, 12.479, None)
+    meter.begin()
+    for fifth in range(1, 30):
+        meter.sample(0.1 + fifth * 0.2, 12.479, "decode")
+    energy = meter.energy()
+    assert energy is not None
+    assert energy.net_j == 0
+    assert energy.phases == {"decode": 0}
+
+
 def test_without_a_power_sensor_there_is_no_energy() -> None:
     meter = EnergyMeter()
     meter.begin()

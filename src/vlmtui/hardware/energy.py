@@ -81,7 +81,8 @@ class EnergyMeter:
             return None
         idle = self.idle_w
         net = {
-            phase: max(joules - (idle or 0.0) * self._seconds[phase], 0.0)
+            # what is left of equal numbers is no energy
+            phase: max(round(joules - (idle or 0.0) * self._seconds[phase], 6), 0.0)
             for phase, joules in self._gross.items()
         }
         return Energy(
