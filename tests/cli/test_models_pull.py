@@ -212,6 +212,7 @@ def test_fit_is_told_of_a_model_that_is_not_here(shell: Shell) -> None:
     assert "Qwen2.5-VL-3B-Instruct-Q8_0.gguf" in told.stderr
     nowhere = shell.run("models", "fit", "vila1.5-3b")
     assert nowhere.returncode == 2
+    assert "not to be had as GGUF" in nowhere.stderr
     assert "Traceback" not in nowhere.stderr
 
 
@@ -293,3 +294,19 @@ def test_a_tower_alone_can_be_had(shell: Shell) -> None:
     done = shell.run("models", "pull", "hf:acme/Towers-GGUF")
     assert done.returncode == 0, done.stderr
     assert "mmproj_a.gguf" in done.stdout
+
+
+def test_fit_understands_the_address_of_a_page_and_keeps_off_the_network_when_told_to(
+    shell: Shell,
+) -> None:
+    page = f"{shell.hub.url}/{REPOSITORY}/blob/main/{MODEL}"
+    told = shell.run("models", "fit", page, "--json")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["verdict"] == "yes"
+    shell.environment["HF_HUB_OFFLINE"] = "1"
+    shell.hub.asked.clear()
+    for wanted in (NAME, page, f"{shell.hub.cdn}/{REPOSITORY}/{MODEL}"):
+        refused = shell.run("models", "fit", wanted)
+        assert refused.returncode == 1
+        assert "HF_HUB_OFFLINE" in refused.stderr
+    assert not shell.hub.asked

@@ -174,6 +174,17 @@ async def test_typing_finds_models_by_all_that_is_known_of_them(
         await until(pilot, lambda: "No model is like that" in shown(pilot))
 
 
+async def test_a_name_that_is_written_out_is_meant_before_those_that_contain_it(
+    stage: Stage, shelf: FullShelf
+) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        for name in ("gemma-3-4b", "GEMMA-3-4B-it-F16"):
+            screen._rows = (*screen._rows, Choice(name + "-it", MODELS[1]), Choice(name))
+        await type_text(pilot, "gemma-3-4b")
+        await until(pilot, lambda: screen.row is not None and screen.row.name == "gemma-3-4b")
+
+
 async def test_the_list_is_ordered_by_name_size_or_fit(stage: Stage, shelf: FullShelf) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)

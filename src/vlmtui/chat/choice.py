@@ -6,6 +6,8 @@ fetched.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from vlmtui.chat import outlook
@@ -108,6 +110,18 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
         now,
         known.problem,
     )
+
+
+def fitting(found: Iterable[Choice]) -> list[Choice]:
+    """Those that could be taken where another one is too big, the one that needs most first."""
+    usable = [
+        choice
+        for choice in found
+        if choice.outlook.word == "fits"
+        and choice.name != library.DEMO
+        and (choice.entry is None or not choice.entry.imported)
+    ]
+    return sorted(usable, key=lambda choice: -choice.need_bytes)
 
 
 def of_installed(

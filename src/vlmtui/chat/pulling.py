@@ -12,7 +12,7 @@ from vlmtui.chat import outlook
 from vlmtui.chat.fitting import Prospect
 from vlmtui.chat.outlook import Outlook
 from vlmtui.engine.base import KvType, Load
-from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, NothingToPull, VlmtuiError
+from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, VlmtuiError
 from vlmtui.models import gguf
 from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved, hub
 from vlmtui.models.fit import Machine
@@ -124,7 +124,7 @@ def prospect_of(plan: Plan, ctx: int, kv: KvType, gpu_layers: int) -> Prospect:
 
 
 def plan_of(wanted: str, mmproj: str = "", model: str = "") -> Plan | None:
-    """What a pull would fetch; None for what is no name of something to be had. Blocks.
+    """What a pull would fetch; None for what comes with vlmtui. Blocks.
 
     Args:
         wanted: As of `Pull`.
@@ -132,13 +132,9 @@ def plan_of(wanted: str, mmproj: str = "", model: str = "") -> Plan | None:
         model: As of `Pull`.
 
     Raises:
-        PullError: The server can't be asked, or leaves a choice.
+        PullError: It means nothing, the server can't be asked, or leaves a choice.
     """
-    try:
-        pull = Pull(wanted, model=model, mmproj=mmproj)
-    except NothingToPull:
-        return None
-    for event in pull.run():
+    for event in Pull(wanted, model=model, mmproj=mmproj).run():
         if isinstance(event, Resolved):
             return event.plan
     return None
@@ -148,7 +144,4 @@ def _header(parts: tuple[RemoteFile, ...]) -> Header:
     first = parts[0]
     if all(part.path.exists() for part in parts):
         return gguf.from_path(first.path)
-    secret = {
-        name: value for name, value in hub.headers(first.url).items() if name == "Authorization"
-    }
-    return gguf.from_url(first.url, secret)
+    return gguf.from_url(first.url, hub.secret(first.url))

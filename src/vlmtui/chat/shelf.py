@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vlmtui.chat import outlook
-from vlmtui.chat.choice import Choices, choices
+from vlmtui.chat.choice import Choices, choices, fitting
 from vlmtui.chat.fitting import this_machine
 from vlmtui.chat.outlook import Outlook
 from vlmtui.chat.requests import load_request
@@ -70,19 +70,12 @@ class Shelf:
             VlmtuiError: As `choices`.
         """
         found = self.choices()
-        for choices_, words in (
+        for among, words in (
             (found.here, "/model {} takes the largest that fits"),
             (found.elsewhere, "{} would fit: /models fetches it"),
         ):
-            fitting = [
-                choice
-                for choice in choices_
-                if choice.outlook.word == "fits"
-                and choice.name != library.DEMO
-                and (choice.entry is None or not choice.entry.imported)
-            ]
-            if fitting:
-                return words.format(max(fitting, key=lambda choice: choice.need_bytes).name)
+            for choice in fitting(among):
+                return words.format(choice.name)
         return ""
 
     def removal(self, name: str) -> Removal:

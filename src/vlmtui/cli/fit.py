@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from vlmtui import paths
 from vlmtui.chat import pulling
+from vlmtui.chat.choice import choices, fitting
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
 from vlmtui.engine.base import KvType, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError
 from vlmtui.models import catalog, gguf, library
-from vlmtui.models.fit import Alternative, Fit, Machine, alternatives, judge
+from vlmtui.models.download import hub
+from vlmtui.models.fit import Alternative, Fit, Machine, Smaller, alternatives, judge
 from vlmtui.models.memory import Need, Setup
 from vlmtui.printable import line
-from vlmtui.settings import load_settings
+from vlmtui.settings import Settings, load_settings
 
 DOES_NOT_FIT = 3
 """Exit code."""
@@ -68,7 +71,10 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
         fit = judge(prospect.wanted, needs(prospect.wanted), machine)
         others = []
         if fit.verdict == "no":
-            others = alternatives(needs, prospect.wanted, machine, prospect.options(machine))
+            options = msgspec.structs.replace(
+                prospect.options(machine), models=_smaller(settings, machine, prospect.load.name)
+            )
+            others = alternatives(needs, prospect.wanted, machine, options)
     name = prospect.load.name
     if as_json:
         print(
@@ -77,6 +83,13 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
     else:
         print(_as_text(name, fit, machine, others))
     return DOES_NOT_FIT if fit.verdict == "no" else 0
+
+
+def _smaller(settings: Settings, machine: Machine, name: str) -> tuple[Smaller, ...]:
+    """Other models, here and to be had, that fit."""
+    found = choices(settings, machine)
+    usable = fitting((*found.here, *found.elsewhere))
+    return tuple(Smaller(each.name, each.need_bytes) for each in usable if each.name != name)
 
 
 def _here(model: str, mmproj: str | None) -> library.InstalledModel | None:
@@ -97,7 +110,7 @@ def _here(model: str, mmproj: str | None) -> library.InstalledModel | None:
 
 def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: int) -> Prospect:
     """A model at an address, or to be pulled by its name; its projector may be there or here."""
-    if not _is_url(model):
+    if not _is_url(model) or hub.address(model) is not None:
         try:
             plan = pulling.plan_of(model, mmproj or "")
         except AmbiguousFiles as error:
@@ -105,16 +118,19 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
             raise ModelNotFound(f"{error.message}: {names}", error.hint) from None
         if plan is None or not plan.of("model"):
             raise ModelNotFound(
-                f"{model} is no model that could be read from afar",
-                "`vlmtui models info NAME` tells what is known of it.",
+                f"{model} is no model of which a header could be fetched",
+                "`vlmtui models` lists what there is.",
             )
         return pulling.prospect_of(plan, ctx, kv, gpu_layers)
+    if hub.offline():
+        raise hub.no_network()
     tower = None
     if mmproj is not None:
-        headers = _token(mmproj)
         remote = _is_url(mmproj)
-        tower = gguf.from_url(mmproj, headers) if remote else gguf.from_path(Path(mmproj))
-    header = gguf.from_url(model, _token(model))
+        tower = (
+            gguf.from_url(mmproj, hub.secret(mmproj)) if remote else gguf.from_path(Path(mmproj))
+        )
+    header = gguf.from_url(model, hub.secret(model))
     name = header.text("general.name") or header.name
     load = Load(model, mmproj, name, ctx=ctx, kv=kv, gpu_layers=gpu_layers)
     return Prospect(load, header, tower)
@@ -122,13 +138,6 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
 
 def _is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
-
-
-def _token(url: str) -> dict[str, str]:
-    """The user's Hugging Face token, for addresses there only."""
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    token = os.environ.get("HF_TOKEN", "")
-    return {"Authorization": f"Bearer {token}"} if token and url.startswith(f"{endpoint}/") else {}
 
 
 def _log(cleanup: ExitStack) -> Path:

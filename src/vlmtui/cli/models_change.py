@@ -35,8 +35,6 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
         VlmtuiError: The files are bad or don't go together, or the name is taken.
     """
     path = Path(file).expanduser()
-    if not path.is_file():
-        raise library.ModelNotFound(f"There is no model file {path}", "Check the path.")
     model = library.resolve(os.path.abspath(path), mmproj)
     tower = gguf.from_path(model.mmproj) if model.mmproj is not None else None
     pairing.check(gguf.from_path(model.path), tower)

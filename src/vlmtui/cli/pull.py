@@ -11,6 +11,7 @@ from contextlib import suppress
 import click
 
 from vlmtui.chat import pulling
+from vlmtui.chat.choice import choices, fitting
 from vlmtui.chat.fitting import this_machine
 from vlmtui.chat.outlook import Outlook
 from vlmtui.cli.endings import INTERRUPTED, ended_by_signals
@@ -150,12 +151,20 @@ def _choose(job: _Job, error: AmbiguousFiles) -> None:
 
 def _ask(plan: Plan, expected: Outlook, shown: Display, number: int, *, asks: bool) -> None:
     if not asks:
-        hint = "Nothing was fetched. --yes fetches it all the same; a smaller model may do."
+        why = expected.problem.hint if expected.problem is not None else _instead()
+        hint = f"Nothing was fetched; --yes fetches it all the same. {why}".strip()
         shown.failed(number, VlmtuiError(f"{plan.name}: {expected.words}", hint))
         raise _Refused
     if not click.confirm("Fetch it all the same?", err=True):
         click.echo("Nothing was fetched.", err=True)
         raise _Refused
+
+
+def _instead() -> str:
+    """A model of the catalogue that would fit, in words."""
+    for choice in fitting(choices(load_settings()).elsewhere):
+        return f"{choice.name} would fit."
+    return ""
 
 
 # ----------------------------------------------------------------------------------------- fetching

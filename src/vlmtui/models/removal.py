@@ -156,7 +156,7 @@ def _keeper(model: InstalledModel) -> str:
 def _how(model: InstalledModel) -> str:
     files = facts.parts(model.path) + ([model.mmproj] if model.mmproj is not None else [])
     return {
-        "demo": "",
+        "demo": "It takes 7 MB, and goes with vlmtui itself.",
         "ollama": f"`ollama rm {model.name.partition('@')[0]}` deletes it.",
         "lm-studio": "Delete it in LM Studio, under My Models.",
         "huggingface": f"`hf cache rm model/{model.repository}` deletes it.",

@@ -73,8 +73,10 @@ class PullLines:
         self._say(line(f"{plan.name}{where}: {units.size(plan.size)}{here}{terms}"))
         for file in plan.files:
             self._say(f"  {units.size(file.size):>8}  {line(file.name)}")
-        words = expected.words
-        told = words if expected.problem is None else f"whether it fits can't be told: {words}"
+        told = expected.words
+        if expected.problem is not None:
+            unknown = "it can't be loaded" if expected.warns else "whether it fits can't be told"
+            told = f"{unknown}: {told}"
         self._say(f"  {line(told)}.")
 
     def _name(self, number: int) -> str:

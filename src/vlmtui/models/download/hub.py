@@ -88,11 +88,14 @@ def token() -> str | None:
 
 def headers(url: str) -> dict[str, str]:
     """Headers of a request; the token goes to the Hub only, or to the mirror in its place."""
-    found = {"User-Agent": f"vlmtui/{__version__}", "Accept-Encoding": "identity"}
-    secret = token() if is_hub(url) else None
-    if secret:
-        found["Authorization"] = f"Bearer {secret}"
-    return found
+    agent = {"User-Agent": f"vlmtui/{__version__}", "Accept-Encoding": "identity"}
+    return {**agent, **secret(url)}
+
+
+def secret(url: str) -> dict[str, str]:
+    """The header with the user's token; empty where there is none, or for an address elsewhere."""
+    known = token() if is_hub(url) else None
+    return {"Authorization": f"Bearer {known}"} if known else {}
 
 
 def validator(headers: httpx2.Headers) -> str:
@@ -222,7 +225,7 @@ def no_network() -> Unreachable:
     """The error for a user who wants no network."""
     return Unreachable(
         "Nothing is downloaded while HF_HUB_OFFLINE is set",
-        "Unset it: `HF_HUB_OFFLINE=0 vlmtui models pull …`.",
+        "Take that variable away, or set it to 0.",
     )
 
 

@@ -65,7 +65,7 @@ class ChatPulls(ChatTurns):
         elif state.cancelled:
             self.prompt.say(f"{name} is not fetched further", "What came is kept")
         elif state.ended:
-            self.prompt.say(f"{name} is here", f"/model {name} has it answer")
+            self.prompt.say(f"{name} is here", f"/model {printable.line(state.name)} has it answer")
         elif state.question is not None and not asked:
             why = state.question.doubt or "several files may be meant"
             self.prompt.say(f"{name}: {why}", "/models asks what to do")

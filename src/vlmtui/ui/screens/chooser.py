@@ -210,10 +210,11 @@ def _search(choices: Sequence[Choice], query: str) -> list[tuple[Choice, Sequenc
 
 def _row(choice: Choice, places: Sequence[int], name_width: int, width: int) -> Content:
     """Name, what it is as far as there is room, and the note at the right end."""
-    name = Content.styled(printable.line(choice.name, width), "bold")
+    note = Content(printable.line(choice.note, width // 2))
+    room = max(width - note.cell_length - 1, 8)
+    name = Content.styled(printable.line(choice.name, room), "bold")
     for place in places:
         name = name.stylize("underline", place, place + 1)
-    note = Content(printable.line(choice.note, width // 2))
     row = name + Content(" " * max(name_width - name.cell_length + 2, 2))
     room = width - row.cell_length - note.cell_length - 2
     if room > 5:

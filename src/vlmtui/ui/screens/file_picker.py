@@ -37,11 +37,11 @@ class FilePicker(Chooser):
 
 def _rows(question: Question) -> list[Choice]:
     rows = [
-        Choice(each.name, each.name, units.size(each.size), _verdict(each))
+        Choice(each.name, each.name, "", f"{units.size(each.size):>7}  {_verdict(each):<7}")
         for each in question.candidates
     ]
     if question.role == "mmproj":
-        rows.append(Choice(NO_TOWER, "none", "text only"))
+        rows.append(Choice(NO_TOWER, "none", "", f"{'text only':<16}"))
     return rows
 
 

@@ -167,8 +167,11 @@ class ModelsList(Dialog[str]):
             [model_rows.line(row, width, name_width, self._current, pulled) for row in self._shown]
         )
         names = [row.name for row in self._shown]
-        if names:
-            options.highlighted = names.index(kept) if kept in names else 0
+        written_out = [name for name in names if name.lower() == query.strip().lower()]
+        for name in (*written_out, kept, *names):
+            if name in names:
+                options.highlighted = names.index(name)
+                break
         self._show_details()
         self._say()
 
