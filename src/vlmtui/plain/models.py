@@ -190,7 +190,7 @@ def _row(choice: Choice, current: str) -> str:
         choice.installed.quantisation if choice.installed is not None else "",
         "" if choice.sees else "text only",
         choice.entry.about if choice.entry is not None else "",
-        "no GGUF: to be converted first"
+        "no GGUF: vlmtui can't run it yet"
         if not choice.here and choice.entry is not None and choice.entry.imported
         else "",
     )
