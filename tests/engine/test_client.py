@@ -110,7 +110,7 @@ def test_the_log_of_the_dead_process_comes_with_the_error(engine):
 
 def test_death_while_idle_is_not_even_noticed(engine):
     os.kill(engine.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(engine._process.pid)], timeout=10)
+    psutil.wait_procs([psutil.Process(engine._process.pid)], timeout=60)
     assert ask(engine, user("Hello")).text
 
 

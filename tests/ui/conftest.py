@@ -25,7 +25,7 @@ from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import ChatScreen
 from vlmtui.ui.themes import LoadedThemes, load_themes
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds to wait for what should be there at once: the machine may be busy with something else."""
 
 SNAPSHOT = Snapshot(
