@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
 
 import click
 import msgspec
 
 from vlmtui import paths
 from vlmtui.cli.endings import ended_by_signals
+from vlmtui.cli.quantize_display import Answer, Bar, Outcome, as_json, in_words
 from vlmtui.engine import images
-from vlmtui.engine.base import Delta, Event, Finished, Generate, Load, Sampling, Stats
+from vlmtui.engine.base import Delta, Finished, Generate, Load, Sampling, Stats
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import BadModelFile, EngineCrashed, LoadFailed, ModelNotFound, OutOfMemory
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 from vlmtui.models import gguf, library, quantize
 from vlmtui.models.gguf import pairing
 from vlmtui.models.quantize import Progress, Quantization, Result
-from vlmtui.printable import line, prose
 from vlmtui.settings import load_settings
-from vlmtui.ui import units
 
-_BAR = 30
 _CHECK_CTX = 2048
 _ANSWER_TOKENS = 128
-_EVERY = 0.1
-"""Share of the work between two lines, where they don't go to a terminal."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -71,8 +62,7 @@ def quantise(wish: Wish) -> int:
     pair = _pair(job, wish.other, needed=wish.check is not None)
     expected = quantize.dry_run(job)
     if wish.dry_run:
-        _tell_sizes(job, expected, wish, reckoned=True)
-        return 0
+        return _tell(wish, Outcome(job, expected, dry_run=True))
     with ended_by_signals():
         try:
             result = _make(job, expected.target_bytes)
@@ -82,9 +72,13 @@ def quantise(wish: Wish) -> int:
             quantize.discard(job)
     answers = []
     if wish.check is not None and picture is not None and pair is not None:
-        for name, load in (("before", pair.before), ("after", pair.after(job.target))):
-            answers.append(_answer(name, load, picture, wish.check[1]))
-    _tell_sizes(job, result, wish, loads=loads, answers=answers)
+        for load in (pair.before, pair.after(job.target)):
+            answers.append(_answer(load, picture, wish.check[1]))
+    return _tell(wish, Outcome(job, result, loads=loads, answers=answers))
+
+
+def _tell(wish: Wish, outcome: Outcome) -> int:
+    click.echo(as_json(outcome) if wish.as_json else in_words(outcome))
     return 0
 
 
@@ -152,9 +146,9 @@ def _picture(path: Path) -> ImagePart:
 
 
 def _make(job: Quantization, expected: int) -> Result:
-    bar = _Bar(f"{job.source.name} → {job.to}")
+    bar = Bar(f"{job.source.name} → {job.to}")
     result = None
-    with closing(cast("Any", quantize.run(job, expected))) as steps, closing(bar):
+    with closing(quantize.run(job, expected)) as steps, closing(bar):
         for step in steps:
             if isinstance(step, Progress):
                 bar.show(step.fraction, step.tensor)
@@ -194,7 +188,7 @@ def _loads(job: Quantization, pair: _Pair | None) -> bool | None:
         ) from error
 
 
-def _answer(name: str, load: Load, picture: ImagePart, question: str) -> dict[str, Any]:
+def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
     """What a model says, with its figures."""
     message = Message(Role.USER, (picture, TextPart(question)))
     request = Generate((message,), Sampling(temperature=0.0, max_tokens=_ANSWER_TOKENS))
@@ -202,102 +196,20 @@ def _answer(name: str, load: Load, picture: ImagePart, question: str) -> dict[st
     with _engine() as engine:
         for _ in engine.load(load):
             pass
-        for event in cast("Iterator[Event]", engine.generate(request)):
+        for event in engine.generate(request):
             match event:
                 case Delta(text=text):
                     words += text
-                case Finished(stats=told) if told is not None:
+                case Finished(stats=told):
                     stats = told
-    return {
-        "which": name,
-        "answer": words,
-        "tokens": stats.generated_tokens,
-        "tokens_per_second": stats.decode_tokens_per_s,
-        "time_to_first_token": stats.time_to_first_token_s,
-    }
-
-
-def _engine() -> Any:
-    return closing(EngineClient(paths.engine_log_path()))
-
-
-def _tell_sizes(
-    job: Quantization,
-    result: Result,
-    wish: Wish,
-    *,
-    reckoned: bool = False,
-    loads: bool | None = None,
-    answers: list[dict[str, Any]] | None = None,
-) -> None:
-    if wish.as_json:
-        told = {
-            "source": str(job.source),
-            "target": str(job.target),
-            "type": job.to,
-            "source_bytes": result.source_bytes,
-            "target_bytes": result.target_bytes,
-            "fallback_tensors": result.fallbacks,
-            "dry_run": reckoned,
-            "loads": loads,
-            "answers": answers or [],
-        }
-        print(json.dumps(told, indent=2))
-        return
-    before, after = result.source_bytes, result.target_bytes
-    about = "about " if reckoned else ""
-    click.echo(
-        f"{line(job.target.name)}: {units.size(before)} → {about}{units.size(after)} "
-        f"({after / max(1, before) * 100:.0f} %), {job.to}"
+    return Answer(
+        load.name,
+        words,
+        stats.generated_tokens,
+        stats.decode_tokens_per_s,
+        stats.time_to_first_token_s,
     )
-    if result.fallbacks:
-        click.echo(
-            f"{result.fallbacks} tensors have rows that {job.to} can't hold; they are kept in "
-            "larger types."
-        )
-    if reckoned:
-        click.echo("Nothing was written.")
-        return
-    told_loads = {
-        True: "It loads.",
-        None: "Not loaded: name its language model with --with to try."
-        if job.is_mmproj
-        else "Not loaded: there is not enough memory free to try.",
-    }
-    click.echo(told_loads[True if loads else None])
-    for answer in answers or []:
-        speed = units.rate(answer["tokens_per_second"])
-        click.echo(f"\n{answer['which']}: {answer['tokens']} tokens, {speed} tokens/s")
-        click.echo(prose(str(answer["answer"]).strip()))
-    if answers and answers[0]["answer"] == answers[1]["answer"]:
-        click.echo("\nBoth say the same.")
 
 
-class _Bar:
-    """Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, title: str) -> None:
-        self._title = line(title)
-        self._terminal = sys.stderr.isatty()
-        self._next = 0.0
-        self._begun = time.monotonic()
-
-    def show(self, fraction: float, tensor: str) -> None:
-        if not self._terminal:
-            if fraction >= self._next:
-                self._next = fraction + _EVERY
-                click.echo(f"{self._title}: {fraction * 100:.0f} %", err=True)
-            return
-        width = os.get_terminal_size(sys.stderr.fileno()).columns
-        full = round(fraction * _BAR)
-        left = ""
-        if fraction > 0.05:
-            seconds = (time.monotonic() - self._begun) * (1 - fraction) / fraction
-            left = f", {units.seconds(seconds)} left"
-        text = f"{'█' * full}{'░' * (_BAR - full)} {fraction * 100:3.0f} %{left}  {line(tensor)}"
-        click.echo(f"\r\x1b[K{text[: width - 1]}", err=True, nl=False)
-
-    def close(self) -> None:
-        """Leave nothing of the bar behind."""
-        if self._terminal:
-            click.echo("\r\x1b[K", err=True, nl=False)
+def _engine() -> closing[EngineClient]:
+    return closing(EngineClient(paths.engine_log_path()))

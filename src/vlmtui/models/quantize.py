@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -160,7 +160,7 @@ def dry_run(job: Quantization) -> Result:
     return result
 
 
-def run(job: Quantization, expected: int) -> Iterator[Progress | Result]:
+def run(job: Quantization, expected: int) -> Generator[Progress | Result, None, None]:
     """Quantise; the result lies at `draft` when the last value, a `Result`, comes.
 
     Leaving the iterator kills the process. Whoever calls this calls `finish` or `discard` then.

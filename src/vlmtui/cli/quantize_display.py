@@ -1,0 +1,129 @@
+"""What `vlmtui models quantize` shows: how far it is, and in the end what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from vlmtui.models.quantize import Quantization, Result
+from vlmtui.printable import line, prose
+from vlmtui.ui import units
+
+_BAR = 30
+_EVERY = 0.1
+"""Share of the work between two lines, where they don't go to a terminal."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a model said to the question of `--check`."""
+
+    which: str
+    """before or after."""
+
+    answer: str
+    tokens: int
+    tokens_per_second: float
+    time_to_first_token: float
+    """Seconds."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What was made of a model, or would be."""
+
+    job: Quantization
+    result: Result
+    dry_run: bool = False
+    loads: bool | None = None
+    """Whether the result could be loaded; None where nobody could try."""
+
+    answers: Sequence[Answer] = ()
+
+
+def as_json(outcome: Outcome) -> str:
+    """All of it as one object."""
+    job, result = outcome.job, outcome.result
+    told = {
+        "source": str(job.source),
+        "target": str(job.target),
+        "type": job.to,
+        "source_bytes": result.source_bytes,
+        "target_bytes": result.target_bytes,
+        "fallback_tensors": result.fallbacks,
+        "dry_run": outcome.dry_run,
+        "loads": outcome.loads,
+        "answers": msgspec.to_builtins(outcome.answers),
+    }
+    return json.dumps(told, indent=2)
+
+
+def in_words(outcome: Outcome) -> str:
+    """The same for a person."""
+    job, result = outcome.job, outcome.result
+    before, after = result.source_bytes, result.target_bytes
+    about = "about " if outcome.dry_run else ""
+    lines = [
+        f"{line(job.target.name)}: {units.size(before)} → {about}{units.size(after)} "
+        f"({after / max(1, before) * 100:.0f} %), {job.to}"
+    ]
+    if result.fallbacks:
+        lines.append(
+            f"{result.fallbacks} tensors have rows that {job.to} can't hold; they are kept in "
+            "larger types."
+        )
+    if outcome.dry_run:
+        return "\n".join([*lines, "Nothing was written."])
+    if outcome.loads:
+        lines.append("It loads.")
+    elif job.is_mmproj:
+        lines.append("Not loaded: name its language model with --with to try.")
+    else:
+        lines.append("Not loaded: there is not enough memory free to try.")
+    for answer in outcome.answers:
+        speed = units.rate(answer.tokens_per_second)
+        lines.append(f"\n{answer.which}: {answer.tokens} tokens, {speed} tokens/s")
+        lines.append(prose(answer.answer.strip()))
+    if len({answer.answer for answer in outcome.answers}) < len(outcome.answers):
+        lines.append("\nBoth say the same.")
+    return "\n".join(lines)
+
+
+class Bar:
+    """Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        self._title = line(title)
+        self._terminal = sys.stderr.isatty()
+        self._next = 0.0
+        self._begun = time.monotonic()
+
+    def show(self, fraction: float, tensor: str) -> None:
+        """Say how far it is.
+
+        Args:
+            fraction: From 0 to 1.
+            tensor: What is being worked on.
+        """
+        if not self._terminal:
+            if fraction >= self._next:
+                self._next = fraction + _EVERY
+                click.echo(f"{self._title}: {fraction * 100:.0f} %", err=True)
+            return
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+        full = round(fraction * _BAR)
+        left = ""
+        if fraction > 0.05:
+            seconds = (time.monotonic() - self._begun) * (1 - fraction) / fraction
+            left = f", {units.seconds(seconds)} left"
+        text = f"{'█' * full}{'░' * (_BAR - full)} {fraction * 100:3.0f} %{left}  {line(tensor)}"
+        click.echo(f"\r\x1b[K{text[: width - 1]}", err=True, nl=False)
+
+    def close(self) -> None:
+        """Leave nothing of the bar behind."""
+        if self._terminal:
+            click.echo("\r\x1b[K", err=True, nl=False)
