@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from vlmtui.benchmark import Report
+    from vlmtui.settings import Settings
 
 
 @click.command()
@@ -49,55 +57,68 @@ def bench(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv can't both be printed.")
     import gc
-    import time
-    from pathlib import Path
 
-    import msgspec
-
-    from vlmtui import benchmark, demo
-    from vlmtui.benchmark import report as reports
-    from vlmtui.chat.requests import load_request
-    from vlmtui.cli.endings import ended_by_signals
+    from vlmtui import benchmark
     from vlmtui.settings import load_settings
 
     gc.enable()  # off since `__main__`
     settings = load_settings()
     earlier = benchmark.load_report(Path(compare)) if compare else None
+    report = _measured(settings, models, image, 1 if quick else repeat, quick=quick)
+    print(_written(report, earlier, as_json=as_json, as_csv=as_csv))
+    return 0
+
+
+def _measured(
+    settings: Settings, models: Sequence[str], image: str | None, repeat: int, *, quick: bool
+) -> Report:
+    """Measure the models that are named, or else the one in the settings; blocks for minutes."""
+    import time
+
+    from vlmtui import benchmark, demo
+    from vlmtui.chat.requests import load_request
+    from vlmtui.cli.endings import ended_by_signals
+
     picture = Path(image).expanduser() if image else demo.sample_images()[0]
     loads = [load_request(settings, name, None) for name in models or (settings.model,)]
-    lengths = (32,) if quick else benchmark.LENGTHS
     with ended_by_signals():
         machine, limit = benchmark.describe_machine()
-        results = []
-        for load in loads:
-
-            def tell(step: str, name: str = load.name) -> None:
-                if sys.stderr.isatty():
-                    print(f"\r\x1b[K{name}: {step} …", end="", file=sys.stderr, flush=True)
-
-            results.append(
-                benchmark.measure(
-                    load,
-                    picture,
-                    repeat=1 if quick else repeat,
-                    bandwidth=limit,
-                    progress=tell,
-                    lengths=lengths,
-                )
+        results = [
+            benchmark.measure(
+                load,
+                picture,
+                repeat=repeat,
+                bandwidth=limit,
+                progress=partial(_show_step, load.name),
+                lengths=(32,) if quick else benchmark.LENGTHS,
             )
+            for load in loads
+        ]
         if sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    report = benchmark.Report(machine, tuple(results), time.time())
+    return benchmark.Report(machine, tuple(results), time.time())
+
+
+def _show_step(model: str, step: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{model}: {step} …", end="", file=sys.stderr, flush=True)
+
+
+def _written(report: Report, earlier: Report | None, *, as_json: bool, as_csv: bool) -> str:
+    """The report as it was asked for."""
+    import msgspec
+
+    from vlmtui.benchmark import report as reports
+
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
-    elif as_csv:
-        print(reports.as_csv(report), end="")
-    elif earlier is not None:
-        print(reports.as_comparison(earlier, report))
-    else:
-        print(reports.as_markdown(report))
-        if plot := reports.as_plot(report):
-            print(f"\n{plot}")
-        if limit is None:
-            print("\n`vlmtui doctor --bandwidth` lets this say how much of the limit is reached.")
-    return 0
+        return msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+    if as_csv:
+        return reports.as_csv(report).rstrip("\n")
+    if earlier is not None:
+        return reports.as_comparison(earlier, report)
+    text = reports.as_markdown(report)
+    if plot := reports.as_plot(report):
+        text += f"\n\n{plot}"
+    if report.machine.bandwidth_gb_s is None:
+        text += "\n\n`vlmtui doctor --bandwidth` lets this say how much of the limit is reached."
+    return text

@@ -11,7 +11,6 @@ import msgspec
 
 from vlmtui.engine.base import (
     Delta,
-    Encoded,
     Encoding,
     Finished,
     Loaded,
@@ -149,8 +148,6 @@ def fold(figures: Figures, event: object, now: float) -> Figures:
             return replace(figures, dropped=dropped)
         case Encoding(image=image, of=of):
             return replace(figures, phase=Phase.ENCODING, fraction=None, image=image, images=of)
-        case Encoded():
-            return figures
         case Prefill(done=done, total=total, reused=reused):
             new = total - reused
             return replace(
