@@ -104,6 +104,19 @@ def test_a_look_that_fails_is_a_finding_and_the_others_are_taken(
     assert of(found, "vlmtui").status == "ok"
 
 
+def test_a_password_in_an_address_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://me:zebra@mirror.example")
+    monkeypatch.setenv("HF_TOKEN", "zebra-of-no-known-kind")
+    monkeypatch.setattr(examination, "LOOKS", (downloads.findings,))
+    assert run(["doctor"]) == 0
+    assert run(["doctor", "--json"]) == 0
+    told = capsys.readouterr().out
+    assert "mirror.example" in told
+    assert "zebra" not in told
+
+
 def test_what_a_board_tells_of_itself_is_shown_as_text() -> None:
     report = doctor.as_text([Finding("machine", "board", "ok", "evil\x1b]0;name\x07\nboard")])
     assert "\x1b" not in report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vlmtui.doctor import redaction
-from vlmtui.doctor.redaction import without_own_words, without_secrets
+from vlmtui.doctor.redaction import for_others, without_own_words, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from vlmtui.doctor.redaction import without_own_words, without_secrets
     ],
 )
 def test_what_is_private_is_taken_out(text: str) -> None:
-    cleaned = without_secrets(f"before {text}\nafter")
+    cleaned = for_others(f"before {text}\nafter")
     assert "zebra" not in cleaned
     assert cleaned.startswith("before ")
     assert cleaned.endswith("\nafter")
@@ -58,7 +58,7 @@ def test_what_is_private_is_taken_out(text: str) -> None:
     ],
 )
 def test_what_helps_to_find_a_fault_stays(text: str) -> None:
-    assert without_secrets(text) == text
+    assert for_others(text) == text
 
 
 def test_secrets_of_the_environment_are_known_whatever_they_look_like(
@@ -74,7 +74,7 @@ def test_secrets_of_the_environment_are_known_whatever_they_look_like(
 def test_names_of_user_and_machine_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_user", lambda: "somebody")
     monkeypatch.setattr(redaction.socket, "gethostname", lambda: "jetson-lab")
-    cleaned = without_secrets("somebody@jetson-lab:/srv/somebody/x")
+    cleaned = for_others("somebody@jetson-lab:/srv/somebody/x")
     assert cleaned == "(user)@(host):/srv/(user)/x"
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
-from vlmtui.doctor.redaction import without_own_words, without_secrets
+from vlmtui.doctor.redaction import for_others, without_own_words
 from vlmtui.doctor.report import as_json, as_text
 from vlmtui.engine.logs import logs_in
 from vlmtui.errors import InputError, StorageError, VlmtuiError
@@ -48,7 +48,7 @@ def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
     # before they are rendered: what is taken out of JSON's text may take a quotation mark along
     told = [
         msgspec.structs.replace(
-            finding, value=without_secrets(finding.value), advice=without_secrets(finding.advice)
+            finding, value=for_others(finding.value), advice=for_others(finding.advice)
         )
         for finding in findings
     ]
@@ -59,7 +59,7 @@ def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
             for name, place in [*_LOGS, *_engine_logs()]:
                 if (text := _tail(place)) is not None:
                     text = without_own_words(text) if name == "config.toml" else text
-                    bundle.writestr(name, without_secrets(text))
+                    bundle.writestr(name, for_others(text))
     except FileExistsError as error:
         raise InputError(f"{path} exists already", "Name another file") from error
     except OSError as error:

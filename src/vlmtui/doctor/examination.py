@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from vlmtui.doctor import board, downloads, llama, memory, software, store, terminal
 from vlmtui.doctor.finding import Finding
+from vlmtui.doctor.redaction import without_secrets
 
 LOOKS: tuple[Callable[[], Sequence[Finding]], ...] = (
     board.findings,
@@ -23,7 +26,7 @@ def examine() -> list[Finding]:
     found: list[Finding] = []
     for look in LOOKS:
         try:
-            found.extend(look())
+            found.extend(map(_without_secrets, look()))
         except Exception as error:  # what is broken is just what people ask a doctor about
             topic = look.__module__.rpartition(".")[2]
             found.append(
@@ -36,3 +39,10 @@ def examine() -> list[Finding]:
                 )
             )
     return found
+
+
+def _without_secrets(finding: Finding) -> Finding:
+    """A password may be a part of what was found: of an address, of a setting."""
+    return msgspec.structs.replace(
+        finding, value=without_secrets(finding.value), advice=without_secrets(finding.advice)
+    )

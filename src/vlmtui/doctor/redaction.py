@@ -61,12 +61,17 @@ _OWN_WORDS = re.compile(rf"""(\b(?:system|about|stop)["']?\s*=\s*)(?:{_VALUE})""
 
 
 def without_secrets(text: str) -> str:
-    """The text without tokens, passwords, names of pictures, the user's name and the machine's."""
+    """The text without tokens and passwords."""
     for value in _known_secrets():
         text = text.replace(value, GONE)
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
-    text = _ASSIGNED.sub(_without_value, text)
+    return _ASSIGNED.sub(_without_value, text)
+
+
+def for_others(text: str) -> str:
+    """Without secrets, and without names of pictures, the user's name and the machine's."""
+    text = without_secrets(text)
     for pattern in _PICTURES:
         text = pattern.sub(r"(picture).\1", text)
     home = os.path.expanduser("~")
