@@ -118,6 +118,7 @@ free_kb() {
     while [ ! -d "$place" ]; do place=$(dirname "$place"); done
     df -Pk "$place" 2>/dev/null | awk 'NR == 2 { print $4 }' || true
 }
+is_full() { local free; free=$(free_kb "$1"); [ -n "$free" ] && ((free < 51200)); }
 disk_kb=$(free_kb "$prefix")
 temporary_kb=$(free_kb "${TMPDIR:-/tmp}")
 gib() { if [ -n "$1" ]; then awk -v k="$1" 'BEGIN { printf "%.1f GiB", k / 1048576 }'; else echo unknown; fi; }
@@ -204,7 +205,9 @@ run_step() {
     if ! "$@" >>"$log" 2>&1; then
         tail -c "+$((began + 1))" "$log" | tail -n 15 >&2
         printf '\ninstall-jetson: this step failed: %s\n' "$name" >&2
-        if tail -c "+$((began + 1))" "$log" | grep -qE 'No space left|Disk quota'; then
+        # a full disk keeps even the complaint about it from the log
+        if is_full "$prefix" || is_full "${TMPDIR:-/tmp}" ||
+            tail -c "+$((began + 1))" "$log" | grep -qE 'No space left|Disk quota'; then
             printf '  A disk is full: building takes about 3 GB in %s; TMPDIR names another place.\n' "${TMPDIR:-/tmp}" >&2
         elif tail -c "+$((began + 1))" "$log" | grep -qE 'connection broken|Temporary failure in name|Network is unreachable'; then
             printf '  The package index was not reached. docs/jetson.md tells how to install without internet.\n' >&2
@@ -244,7 +247,11 @@ if [ -e "$prefix/.interpreter" ] && [ "$(cat "$prefix/.interpreter")" != "$inter
     forget "$prefix"/.done-*
     if [ -e "$prefix/.interpreter" ]; then clear=(--clear); fi
 fi
-note_interpreter() { if [ "$dry_run" = no ]; then printf '%s\n' "$interpreter" >"$prefix/.interpreter"; fi; }
+note_interpreter() {
+    if [ "$dry_run" = yes ]; then return; fi
+    printf '%s\n' "$interpreter" 2>/dev/null >"$prefix/.interpreter" ||
+        stop "nothing can be written in $prefix" "A disk is full, or it is read-only. Run the script again to go on from here."
+}
 note_interpreter
 run_step "a virtual environment in $prefix" venv \
     "$python" -m venv ${clear[@]+"${clear[@]}"} --system-site-packages "$prefix"

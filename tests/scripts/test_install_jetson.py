@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import fill, small_disk
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "install-jetson.sh"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -345,6 +347,20 @@ def test_a_full_disk_and_a_lost_network_are_named(
     assert advice in installation.run().stderr
     (installation.broken / "llama").write_text("another reason\n")
     assert advice not in installation.run().stderr  # that was the time before
+
+
+def test_a_disk_too_full_for_the_log_is_named_and_it_goes_on_when_there_is_room(
+    run: Run, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        installation = Installation(run, disk / "base")
+        fill(disk / "ballast")
+        failed = installation.run()
+        assert failed.returncode == 3
+        assert "A disk is full" in failed.stderr
+        (disk / "ballast").unlink()
+        assert installation.run().returncode == 0
+        assert installation.steps()[-3:] == ["llama", "vlmtui", "doctor"]
 
 
 def test_what_is_installed_is_left_alone_when_it_runs_again(installation: Installation) -> None:
