@@ -272,11 +272,14 @@ def test_a_board_whose_cuda_is_too_old_isnt_told_to_build_with_it(
 ) -> None:
     BOARDS["nano"](root.root)
     build(monkeypatch, CPU)
-    monkeypatch.setattr(llama, "nvcc_version", lambda _: "10.2")
     gpu = of(llama.findings(), "GPU")
     assert gpu.status == "info"
     assert "needs CUDA 11" in gpu.value
     assert "CMAKE" not in gpu.advice
+    root.write("/proc/device-tree/compatible", b"pc\0")
+    root.write("/proc/driver/nvidia/version", "NVRM version: NVIDIA Kernel Module  440.33")
+    monkeypatch.setattr(llama, "nvcc_version", lambda _: "10.2")
+    assert "needs CUDA 11" in of(llama.findings(), "GPU").value
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,9 @@ sys.__stdout__.write("\\n" + json.dumps(told) + "\\n")
 _OLDEST_CUDA = 11
 """Before it nvcc knew no C++17, which llama.cpp is written in: JetPack 4 has 10.2."""
 
+_XAVIER = 72
+"""CUDA's name of the first boards that a newer one than 10.2 exists for."""
+
 _BYTES_A_JOB = 2 * 1024**3
 """What a job of CUDA's compiler takes at most; with one for each core a small board would swap."""
 
@@ -190,8 +193,9 @@ def _gpu(build: _Build, root: Sysroot) -> Finding:
     if wanted is None:
         return Finding(TOPIC, "GPU", "info", "none: models run on the processor")
     major = _cuda_major(root)
-    if major is not None and major < _OLDEST_CUDA:
-        value = f"not used: llama.cpp needs CUDA {_OLDEST_CUDA} or newer, here is {major}"
+    ends_before = isinstance(wanted, int) and wanted < _XAVIER
+    if ends_before or (major is not None and major < _OLDEST_CUDA):
+        value = f"not used: llama.cpp needs CUDA {_OLDEST_CUDA}, here it ends at {major or 10}"
         return Finding(TOPIC, "GPU", "info", value, "Models run on the processor")
     command = f"Build it with CUDA: {reinstall(wanted)}"
     if nvcc(root) is None:
