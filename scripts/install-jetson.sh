@@ -145,8 +145,9 @@ if ! new_enough "$python_version"; then
     if [ "$jetpack" = 5 ]; then
         advice=("JetPack 5 comes with Python $python_version. Two ways on:"
             "1. Flash JetPack 6, if the board can take it (every Orin can; Xavier can't)."
-            "2. Install a newer Python beside it, for example with uv: uv python install 3.10"
-            "   then: $0 --python \"\$(uv python find 3.10)\"")
+            "2. Install a newer Python beside it, for example with uv:"
+            "   python3 -m pip install --user --upgrade pip uv && ~/.local/bin/uv python install 3.10"
+            "   $0 --python \"\$(~/.local/bin/uv python find 3.10)\"")
     fi
     stop "Python $python_version is too old, vlmtui needs 3.10 or newer" "${advice[@]}"
 fi

@@ -39,5 +39,10 @@ def test_the_boards_service_has_the_runtime_and_what_tells_of_the_board(
     jetson = services["jetson"]
     assert jetson["runtime"] == "nvidia"
     assert jetson["environment"]["NVIDIA_DRIVER_CAPABILITIES"] == "all"
+    # the defaults are those of the Dockerfile
+    stated = (DOCKER / "Dockerfile.jetson").read_text()
+    for name, value in jetson["build"]["args"].items():
+        default = value.removeprefix(f"${{{name}:-").removesuffix("}")
+        assert f"\nARG {name}={default}\n" in stated
     mounted = {volume.split(":")[0] for volume in jetson["volumes"]}
     assert {"/etc/nv_tegra_release", "/etc/nvpmodel.conf", "/var/lib/nvpmodel"} <= mounted

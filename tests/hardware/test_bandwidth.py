@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ctypes
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,26 @@ def test_what_the_processor_measured_bounds_no_model_on_a_gpu() -> None:
     assert bounds(Bandwidth(1e10, "measured"), gpu=False)
     assert not bounds(Bandwidth(1e10, "measured"), gpu=True)
     assert bounds(Bandwidth(1e10, "table"), gpu=True)
+
+
+def test_measuring_takes_no_more_than_a_quarter_of_the_free_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twelve cores with two buffers of 64 MiB each would take 1.5 GiB from a small board."""
+    sizes: list[int] = []
+    make = ctypes.create_string_buffer
+
+    def note(size: int) -> ctypes.Array[ctypes.c_char]:
+        sizes.append(size)
+        return make(size)
+
+    memory = {"SC_PAGE_SIZE": 4096, "SC_AVPHYS_PAGES": 20_000}
+    monkeypatch.setattr(ctypes, "create_string_buffer", note)
+    monkeypatch.setattr(os, "sysconf", memory.__getitem__)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    measure(seconds=0)
+    assert len(sizes) == 4
+    assert sum(sizes) <= 20_000 * 4096 // 4
 
 
 def test_measuring_gives_a_plausible_figure() -> None:

@@ -39,6 +39,9 @@ _BOARDS = (
 """Memory bandwidth in GB/s by a pattern of the board's name, and the memory's clock in MHz at which
 it is reached, from NVIDIA's data sheets. Power modes may clock it lower."""
 
+_LEAST_BUFFER = 4 * 1024 * 1024
+"""Smaller ones would be read from a core's own cache."""
+
 _HALF = re.compile(r"orin nano")
 _HALF_BELOW = 5 * 1024**3
 """The Orin Nano with 4 GB has half the memory chips, and half the bandwidth."""
@@ -132,7 +135,8 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
 
     Args:
         seconds: About how long.
-        size: Of each buffer, in bytes; two a core are taken.
+        size: Of each buffer at most, in bytes; two a core are taken, and a quarter of the free
+            memory altogether.
 
     Raises:
         MemoryError: There is no room for the buffers.
@@ -142,6 +146,8 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
     compare = ctypes.CDLL(None).memcmp
     compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
     cores = len(os.sched_getaffinity(0))
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    size = min(size, max(free // (8 * cores), _LEAST_BUFFER))
     buffers = [
         (ctypes.create_string_buffer(size), ctypes.create_string_buffer(size)) for _ in range(cores)
     ]
