@@ -304,6 +304,15 @@ def test_a_copy_can_be_of_the_shown_branch_alone(archive: Archive, store: ChatSt
 # ---------------------------------------------------------------------- searching
 
 
+def test_an_excerpt_is_one_line_without_the_space_around_it(
+    archive: Archive, store: ChatStore
+) -> None:
+    store.start("t", user("\n\n  a \t red\n\nbird  \n"))
+    (hit,) = archive.search("red")
+    assert hit.excerpt == "a red bird"
+    assert [hit.excerpt[begin:end] for begin, end in hit.spans] == ["red"]
+
+
 def test_hits_are_marked_in_the_excerpt(archive: Archive, store: ChatStore) -> None:
     store.start("t", user("Is there  a\nCafé, or two cafés?"))
     (hit,) = archive.search("cafe")

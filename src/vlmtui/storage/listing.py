@@ -143,7 +143,7 @@ def _marked(text: str, begin: str, end: str) -> tuple[str, tuple[tuple[int, int]
             spans.append((start, len(line)))
         else:
             piece = re.sub(r"\s+", " ", piece)
-            line += piece.lstrip() if not line or line.endswith(" ") else piece
+            line += piece if line else piece.lstrip()
     return _cut(line.rstrip(), spans)
 
 
