@@ -7,9 +7,9 @@ def size(count: int | None) -> str:
     """Bytes in decimal units: "312 MB", "4.1 GB". A dash for None."""
     if count is None:
         return "–"
-    if count < 1_000_000:
+    if count < 999_500:
         return f"{count / 1e3:.0f} kB"
-    if count < 1_000_000_000:
+    if count < 999_500_000:
         return f"{count / 1e6:.0f} MB"
     return f"{count / 1e9:.1f} GB"
 
@@ -18,13 +18,13 @@ def seconds(value: float | None) -> str:
     """A duration in seconds: "85 ms", "1.29 s", "1 min 12 s". A dash for None."""
     if value is None:
         return "–"
-    if value < 0.1:
+    if value < 0.0995:
         return f"{value * 1000:.0f} ms"
-    if value < 10:
+    if value < 9.995:
         return f"{value:.2f} s"
-    if value < 60:
+    if value < 59.95:
         return f"{value:.1f} s"
-    return f"{int(value) // 60} min {int(value) % 60} s"
+    return f"{round(value) // 60} min {round(value) % 60} s"
 
 
 def duration(value: float) -> str:
@@ -41,7 +41,7 @@ def rate(value: float | None) -> str:
     """Tokens per second: "4.2", "128". A dash for None."""
     if value is None:
         return "–"
-    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
 
 
 def percent(share: float) -> str:
@@ -63,6 +63,6 @@ def count(value: int) -> str:
     """A number of things: "812", "4,096", "5M", "7.2B"."""
     if value < 1_000_000:
         return f"{value:,}"
-    if value < 1_000_000_000:
+    if value < 999_500_000:
         return f"{value / 1e6:.3g}M"
     return f"{value / 1e9:.3g}B"
