@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bench import make_model
+from tests.models.hub import Hub, environment, serving
 from training import scenes
+from vlmtui import demo
 
 PROGRAM = (sys.executable, "-m", "vlmtui")
 
@@ -77,3 +79,24 @@ def picture(tmp_path: Path) -> Callable[..., Path]:
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with random weights, whose answer ends only when the context is full."""
     return make_model.ensure("small", tmp_path_factory.mktemp("endless")).model
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub that has the demo model under another name."""
+    with serving() as made:
+        made.put(
+            "ggml-org/Qwen2.5-VL-3B-Instruct-GGUF",
+            **{
+                "Qwen2.5-VL-3B-Instruct-Q4_K_M.gguf": demo.model_path().read_bytes(),
+                "mmproj-Qwen2.5-VL-3B-Instruct-Q8_0.gguf": demo.mmproj_path().read_bytes(),
+            },
+        )
+        for name, value in environment(made, tmp_path).items():
+            if name == "VLMTUI_HOME":
+                continue
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        yield made

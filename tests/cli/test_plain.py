@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run
-from tests.terminals import Terminal, children, wait_gone
+from tests.terminals import PATIENCE, Terminal, children, wait_gone
 from vlmtui import demo
 
 SAMPLE = demo.sample_images()[0]
@@ -142,6 +143,68 @@ def test_a_model_that_cant_be_loaded_fails_the_script(run: Run, tmp_path: Path) 
     ended = run("--plain", "--model", broken, stdin=lines("Hello"))
     assert ended.code in (1, 2)
     assert "broken" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("stdin", "asked"),
+    [
+        (b"What \xff\xfe is\x00 it?\n", "What �� is␀ it?"),
+        (b"What is it?\r\n", "What is it?"),
+        (b"What is it?", "What is it?"),
+        (b"What is it?\\\n", "What is it?"),
+    ],
+)
+def test_lines_may_be_broken_or_of_other_systems(run: Run, stdin: bytes, asked: str) -> None:
+    assert run("--plain", stdin=stdin).code == 0
+    assert run("--plain", "-c", stdin=lines("/edit")).out == f"{asked}\n"
+
+
+def test_a_line_of_megabytes_is_too_long_for_the_model_and_not_for_the_chat(run: Run) -> None:
+    ended = run("--plain", stdin=lines("long " * 400_000, "/set"))
+    assert ended.code == 1
+    assert "the context holds" in ended.err
+    assert "temperature 0.2" in ended.err
+
+
+def test_a_locale_without_the_characters_gets_replacements(run: Run) -> None:
+    ended = run(
+        "--plain",
+        stdin=lines("/sample", "What?", "/show"),
+        env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
+    assert ended.code == 0
+    assert "Encoding the picture ?" in ended.err
+
+
+def test_a_reader_that_leaves_ends_the_chat_quietly(run: Run) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "--plain"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.close()
+    _, errors = process.communicate(lines("What?", "What else?"), timeout=PATIENCE)
+    assert process.returncode == 1
+    assert b"Error" not in errors
+    assert b"Traceback" not in errors
+    assert "What?" in run("--plain", "-c", stdin=lines("/show")).out
+
+
+def test_a_full_disk_for_the_answers_is_told(run: Run) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, "--plain"],
+            input=lines("What?"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+        )
+    assert ended.returncode == 1
+    assert b"The answers can't be written: No space left on device" in ended.stderr
+    assert "I am" in run("--plain", "-c", stdin=lines("/show")).out  # it is in the chat
 
 
 # ------------------------------------------------------------------------------- in a terminal

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.test_models_pull import MODEL, NAME, REPOSITORY, TOWER
-from tests.models.hub import Hub, environment, serving
+from tests.cli.test_models_pull import NAME
+from tests.models.hub import Hub, model_bytes
 from tests.web import WebServer, png, sends
 from vlmtui import demo
 from vlmtui.plain import specs
@@ -25,24 +25,6 @@ SAMPLE = demo.sample_images()[0]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A Hub that has the demo model under another name."""
-    with serving() as made:
-        made.put(
-            REPOSITORY,
-            **{MODEL: demo.model_path().read_bytes(), TOWER: demo.mmproj_path().read_bytes()},
-        )
-        for name, value in environment(made, tmp_path).items():
-            if name == "VLMTUI_HOME":
-                continue
-            if value is None:
-                monkeypatch.delenv(name, raising=False)
-            else:
-                monkeypatch.setenv(name, value)
-        yield made
 
 
 @pytest.fixture
@@ -117,6 +99,20 @@ def test_a_download_that_nobody_agrees_to_delete_or_fetch_changes_nothing(
     assert "Nothing was deleted" in ended.err
     assert "nonsense!" in ended.err
     assert f"{NAME}: here" in run("--plain", stdin=lines(f"/models {NAME}")).out
+
+
+def test_what_can_not_be_loaded_is_fetched_only_after_a_yes(
+    run: Run, hub: Hub, tmp_path: Path
+) -> None:
+    hub.put("acme/Strange-GGUF", **{"strange.gguf": model_bytes(200_000, architecture="strange")})
+    ended = run("--plain", stdin=lines("/models pull hf:acme/Strange-GGUF", "/set"))
+    assert "Fetch it all the same? (y or n)" in ended.err
+    assert "Nothing was fetched" in ended.err
+    assert "temperature 0.2" in ended.err
+    assert not list(tmp_path.rglob("*.gguf")) + list(tmp_path.rglob("*.incomplete"))
+    agreed = run("--plain", stdin=lines("/models pull hf:acme/Strange-GGUF", "y"))
+    assert "strange.gguf: here" in agreed.err
+    assert list(tmp_path.rglob("*.gguf"))
 
 
 @pytest.mark.parametrize(

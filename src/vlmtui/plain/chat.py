@@ -8,6 +8,8 @@ from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.plain.commands import PlainCommands
 from vlmtui.plain.voice import ReaderGone
 from vlmtui.storage.records import Draft
+from vlmtui.ui import mentions
+from vlmtui.ui.tokens import Tokens
 
 INTERRUPTED = 130
 """Exit code after Ctrl+C in a script, as shells have it: 128 + SIGINT."""
@@ -26,6 +28,8 @@ class PlainChat:
         self._lines = do.lines
         self._voice = do.voice
         self._failed = False
+        self._kept = Draft()
+        self._lines.typed = self.keep
 
     def run(self) -> int:
         """Talk until the user leaves; returns the exit code."""
@@ -44,11 +48,17 @@ class PlainChat:
         # a script wants to know; a person has read it
         return 1 if self._failed and not self._lines.interactive else 0
 
-    def keep(self) -> None:
-        """Keep what was typed or attached and not sent."""
-        if self._lines.interactive:
-            with suppress(StorageError):
-                self._do.session.save_draft(self._lines.pending(), self._do.waiting)
+    def keep(self, text: str | None = None) -> None:
+        """Keep what is typed or attached and not sent.
+
+        Args:
+            text: The line that is being typed; None for what stood there last.
+        """
+        draft = Draft(self._lines.pending if text is None else text, tuple(self._do.waiting))
+        if self._lines.interactive and draft != self._kept:
+            with suppress(StorageError):  # the next change tries again, and sending tells
+                self._do.session.save_draft(draft.text, draft.images)
+                self._kept = draft
 
     def _next(self, begun: str) -> str | None:
         while True:
@@ -65,6 +75,7 @@ class PlainChat:
             self._voice.complain(error)
         except KeyboardInterrupt:
             self._hint()
+        self.keep("")
 
     def _hint(self) -> None:
         if not self._lines.interactive:
@@ -87,5 +98,8 @@ class PlainChat:
                 self._voice.note(f"Going on with: {session.chat.title}")
                 self._do.tell_peculiarities(session.chat)
             draft = session.draft()
+        self._kept = draft
         self._do.attached(draft.images)
-        return draft.text
+        tokens = Tokens()  # where pictures stand in the text of the screen's composer
+        text = tokens.adopt(draft.text, draft.images)
+        return mentions.take_out(text, tokens.find(text)).text

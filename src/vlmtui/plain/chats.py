@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from vlmtui import printable
-from vlmtui.errors import InputError
+from vlmtui.errors import InputError, StorageError
 from vlmtui.plain.messages import MessageCommands
 from vlmtui.storage.records import Chat, ChatRow, Found
 from vlmtui.ui import commands, dates, exporting, sampling
@@ -22,6 +23,7 @@ class ChatCommands(MessageCommands):
 
     def command_new(self, _: str) -> None:
         """Begin a new chat."""
+        self._take_along()
         self.session.open(None)
         self.voice.note("A new chat")
 
@@ -67,6 +69,7 @@ class ChatCommands(MessageCommands):
             message_id: A message to go to.
         """
         before = self.session.chat
+        self._take_along()
         self.session.open(chat)
         try:
             thread = self.session.transcript()
@@ -82,6 +85,11 @@ class ChatCommands(MessageCommands):
         if (rest := len(thread) - at - 2) > 0:
             self.voice.note(f"{rest} more messages follow: /show all")
         self.tell_peculiarities(chat)
+
+    def _take_along(self) -> None:
+        """Leave nothing that is attached behind in this chat: it goes along to the next."""
+        with suppress(StorageError):
+            self.session.save_draft("")
 
     def tell_peculiarities(self, chat: Chat) -> None:
         """Say what is not as in other chats."""

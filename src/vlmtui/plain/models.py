@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vlmtui import printable
 from vlmtui.chat.choice import Choice
@@ -14,6 +16,9 @@ from vlmtui.plain.machine import figures
 from vlmtui.plain.writing import WritingCommands
 from vlmtui.ui import model_facts, units
 from vlmtui.ui.pull_lines import PullLines
+
+if TYPE_CHECKING:
+    from vlmtui.models.download import Event, Pull  # a client for the network
 
 _COMPARED = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
 _NAME = 60
@@ -125,34 +130,40 @@ class ModelCommands(WritingCommands):
 
     def _pull(self, name: str) -> None:
         """Fetch a model; lines tell how far it is."""
-        from vlmtui.models.download import Cancelled, Finished, Resolved
+        from vlmtui.models.download import Cancelled, Finished
 
         pull = self.means.shelf.pull(name)
+        events = pull.run()
         lines = PullLines([name], self.voice.note)
-        finished: Finished | None = None
+        last = self._follow_pull(pull, _up_to_plan(events), lines)
+        if pull.plan is not None and not isinstance(last, Finished | Cancelled):
+            expected = self.means.shelf.expected(pull.plan)
+            lines.plan(0, pull.plan, expected)
+            doubt = "Fetch it all the same?"
+            if expected.warns and not self.lines.confirm(self.voice.note, doubt):
+                self.voice.note("Nothing was fetched")
+                return
+            last = self._follow_pull(pull, events, lines)
+        if isinstance(last, Finished):
+            here = printable.line(last.name or name, _NAME)
+            self.voice.note(f"{here} is here; /model {here} has it answer")
+        else:
+            self.voice.note(f"Stopped; what came is kept. /models pull {name} goes on")
+
+    def _follow_pull(self, pull: Pull, events: Iterator[Event], lines: PullLines) -> Event | None:
+        """Tell what comes of a download, which Ctrl+C stops; returns the last event."""
+        event: Event | None = None
         with interrupts(pull.cancel) as stopped:
             try:
-                for event in in_thread(pull.run()):
+                for event in in_thread(events):
                     lines.show(0, event)
-                    if isinstance(event, Resolved):
-                        expected = self.means.shelf.expected(event.plan)
-                        lines.plan(0, event.plan, expected)
-                        doubt = "Fetch it all the same?"
-                        if expected.warns and not self.lines.confirm(self.voice.note, doubt):
-                            pull.cancel()
-                    elif isinstance(event, Finished):
-                        finished = event
-                    elif isinstance(event, Cancelled):
-                        self.voice.note(f"Stopped; what came is kept. /models pull {name} goes on")
             except AmbiguousFiles as error:
                 for file, size in error.candidates:
                     self.voice.note(f"{units.size(size)} {printable.line(file)}")
                 raise
-        if finished is not None:
-            here = printable.line(finished.name or name, _NAME)
-            self.voice.note(f"{here} is here; /model {here} has it answer")
-        elif stopped.is_set() and not self.lines.interactive:
+        if stopped.is_set() and not self.lines.interactive:
             raise KeyboardInterrupt
+        return event
 
     def _remove(self, name: str) -> None:
         """Delete a model's files."""
@@ -171,6 +182,16 @@ class ModelCommands(WritingCommands):
             self.voice.note(f"{shown} is gone")
         else:
             self.voice.note("Nothing was deleted")
+
+
+def _up_to_plan(events: Iterator[Event]) -> Iterator[Event]:
+    """What comes before the first byte: whoever follows may ask first."""
+    from vlmtui.models.download import Resolved
+
+    for event in events:
+        yield event
+        if isinstance(event, Resolved):
+            return
 
 
 def _sight(info: object) -> str:

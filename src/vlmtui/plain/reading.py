@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 _YES = ("y", "yes")
 _NO = ("n", "no", "")
+_LOOK_SECONDS = 1.0
 
 
 class Lines:
-    """Reads messages; a backslash at the end of a line goes on with the next one."""
+    """Reads messages; a backslash at the end of a line goes on with the next one.
+
+    Attributes:
+        interactive: A person types.
+        typed: Called with the line as it stands, at most once a second while it is typed.
+    """
 
     def __init__(self, complete: Callable[[str, str], Sequence[str]] | None = None) -> None:
         """Prepare.
@@ -22,11 +30,13 @@ class Lines:
                 and the word; only asked on a terminal.
         """
         self.interactive = sys.stdin is not None and sys.stdin.isatty()
+        self._edited = self.interactive and sys.stdout is not None and sys.stdout.isatty()
+        self.typed: Callable[[str], object] = lambda text: None
         self._put_back: str | None = None
-        self._reading = False
+        self._pending = ""
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")  # a stray byte is no reason to end
-        if self.interactive:
+        if self._edited:
             _edit_lines(complete)
 
     def read(self, prompt: str, begun: str = "") -> str | None:
@@ -69,31 +79,67 @@ class Lines:
                 self._put_back = line
                 return False
 
+    @property
     def pending(self) -> str:
-        """What stands in a line that was not sent; empty where that can't be known."""
-        if not self._reading:
-            return ""
-        try:
-            import readline
-        except ImportError:
-            return ""
-        return readline.get_line_buffer()
+        """What stood in a line that nobody has sent, when it was looked at last."""
+        return self._pending
 
     def _line(self, prompt: str, begun: str = "") -> str | None:
         if self._put_back is not None:
             line, self._put_back = self._put_back, None
             return line
-        if not self.interactive:
-            return _typed("")  # a script's output needs no prompts between its answers
-        self._reading = True
+        if not self._edited:
+            return self._read_on(prompt)
         try:
-            with _begun(begun):
+            with _begun(begun), self._looked_at():
                 typed = _typed(prompt)
         except KeyboardInterrupt:
-            self._reading = False
+            self._pending = ""
             raise
-        self._reading = False
+        if typed is not None:
+            self._pending = ""
         return typed
+
+    @contextmanager
+    def _looked_at(self) -> Iterator[None]:
+        """Look at the line once a second: readline throws it away when its terminal goes away.
+
+        The signal is handled between two keys, so readline's buffer can be read in it.
+        """
+        try:
+            import readline
+        except ImportError:
+            yield
+            return
+
+        def look(number: int, frame: FrameType | None) -> None:
+            text = readline.get_line_buffer()
+            if text != self._pending:
+                self._pending = text
+                self.typed(text)
+
+        before = signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
+        try:
+            yield
+        except SystemExit:  # of a signal that leaves the line as it is
+            self._pending = readline.get_line_buffer() or self._pending
+            raise
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def _read_on(self, prompt: str) -> str | None:
+        """A line without editing; the prompt stays out of what a script takes for answers."""
+        if self.interactive and sys.stderr is not None:
+            with suppress(OSError):
+                sys.stderr.write(prompt)
+                sys.stderr.flush()
+        try:
+            line = sys.stdin.readline()
+        except OSError:  # the terminal has gone
+            return None
+        return line.removesuffix("\n") if line else None
 
 
 def _typed(prompt: str) -> str | None:

@@ -6,6 +6,7 @@ while the screen is already there.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def launch(
         The exit code of the process.
 
     Raises:
-        InputError: There is no terminal, or no such model.
+        InputError: There is no terminal, one that can show no screen, or no such model.
         StorageError: There is no place for chats, not even for one that isn't saved.
     """
     streams = (sys.stdin, sys.stdout, sys.stderr)
@@ -52,6 +53,10 @@ def launch(
         raise InputError(
             "The chat needs a terminal",
             "In scripts and pipes use `vlmtui --plain` or `vlmtui ask`.",
+        )
+    if os.environ.get("TERM") == "dumb":
+        raise InputError(
+            "This terminal can show no screen (TERM=dumb)", "`vlmtui --plain` chats line by line."
         )
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     try:
