@@ -14,7 +14,7 @@ from vlmtui.chat import outlook
 from vlmtui.chat.choice import choices
 from vlmtui.chat.outlook import Outlook
 from vlmtui.chat.shelf import Shelf
-from vlmtui.errors import FetchFailed
+from vlmtui.errors import BadModelFile, FetchFailed
 from vlmtui.models import catalog, library
 from vlmtui.models.catalog import Entry
 from vlmtui.models.fit import Machine
@@ -80,3 +80,12 @@ def test_what_is_damaged_is_told_from_what_can_not_be_told(tmp_path: Path) -> No
     unknown = outlook.of_problem(FetchFailed("No line", "Plug it in"))
     assert (unknown.word, unknown.warns, unknown.words) == ("?", False, "No line")
     assert Outlook().word == "?"
+
+
+def test_a_file_that_can_not_be_loaded_is_refused_before_anything_makes_way_for_it() -> None:
+    odd = put(paths.models_dir() / "odd.gguf", headers.model(architecture="strange"))
+    put(paths.models_dir() / "tiny.gguf", headers.model())
+    shelf = Shelf(Settings())
+    assert shelf.load("tiny").name == "tiny"
+    with pytest.raises(BadModelFile, match="strange"):
+        shelf.load(str(odd))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from vlmtui.chat import outlook
 from vlmtui.chat.choice import Choices, choices, fitting
-from vlmtui.chat.fitting import this_machine
+from vlmtui.chat.fitting import Prospect, this_machine
 from vlmtui.chat.outlook import Outlook
-from vlmtui.chat.requests import load_request
+from vlmtui.chat.requests import loading, request_for
 from vlmtui.engine.base import Load
 from vlmtui.models import library, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
@@ -141,9 +141,12 @@ class Shelf:
 
         Raises:
             ModelNotFound: There is no such model.
-            BadModelFile: The file is no model.
+            BadModelFile: Its files are damaged, no model, or don't go together. This is known from
+                their headers, before the model that answers has made way.
         """
-        return load_request(self._settings, name)
+        model = library.resolve(name)
+        Prospect.of(loading(self._settings, model))
+        return request_for(self._settings, model)
 
     def machine(self) -> Machine:
         """The memory that a model could have now."""

@@ -168,7 +168,7 @@ def plain_name(file: StoredFile) -> str:
     """What a file is called: by its store, by its own name, or by its repository or directory."""
     name = text(file.name or _stem(file.path))
     nameless = _NAMELESS.fullmatch(name)
-    if nameless is None or file.source in ("added", "ollama"):
+    if nameless is None or file.source in ("added", "file", "ollama"):
         return name
     within = file.repository.rpartition("/")[2] or text(file.path.parent.name)
     return _GGUF.sub("", within) + (nameless["rest"] or "")

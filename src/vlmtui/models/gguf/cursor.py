@@ -97,14 +97,14 @@ class Cursor:
         """Whether so many bytes more can belong to this header."""
         end = self.place + size
         total = self._source.size
-        if total is not None and end > total:
-            raise self._cut_off(end - total)
         if end > MOST_BYTES:
             raise BadModelFile(
                 f"{self._source.name} has an impossible header: {self.within} would end "
                 f"{end:,} bytes into the file",
                 _DAMAGED,
             )
+        if total is not None and end > total:
+            raise self._cut_off(end - total)
 
     def _require(self, size: int) -> None:
         """Have so many bytes in the buffer."""

@@ -40,8 +40,12 @@ class ModelsFetch(ModelsList):
         self.ask(
             f"{doubt if row.outlook.word == 'too big' else ''}"
             f"Fetch {row.name}{size if row.size_bytes else ''}?",
-            lambda yes: self.pulls.start(row.name) if yes else None,
+            lambda yes: self._start(row.name) if yes else None,
         )
+
+    def _start(self, name: str) -> None:
+        self.pulls.start(name)
+        self.show_rows()
 
     def pull_moved(self, state: State) -> None:
         """Show how far a download is; at its end what there is now."""
