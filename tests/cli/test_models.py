@@ -306,3 +306,10 @@ def test_a_model_that_was_asked_by_its_path_is_listed_and_can_be_forgotten(
     assert (gone.code, "big is forgotten" in gone.out) == (0, True)
     assert set(listed(run, "--here")) == {"demo"}
     assert model.exists()
+
+
+def test_a_directory_of_the_settings_that_is_not_there_is_told(run: Run) -> None:
+    put(paths.config_dir() / "config.toml", b'model_dirs = ["/no/such/place"]')
+    assert "/no/such/place isn't there (model_dirs in the settings)" in run("models").out
+    told = json.loads(run("models", "--json").out)
+    assert told["unreadable"] == ["/no/such/place"]

@@ -133,7 +133,9 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
     if found.broken or found.found.unreadable:
         rows += ["", click.style("Can't be used", bold=True)]
         rows += [f"  {line(broken.name)}: {line(broken.reason)}" for broken in found.broken]
-        rows += [f"  {line(str(path))} can't be read" for path in found.found.unreadable]
+        for path in found.found.unreadable:
+            why = "can't be read" if path.exists() else "isn't there (model_dirs in the settings)"
+            rows.append(f"  {line(str(path))} {why}")
     if here or not found.elsewhere:
         return rows
     for title, imported in (

@@ -29,6 +29,7 @@ _KEPT_BY = {
     "huggingface": "in the Hugging Face cache",
     "lm-studio": "of LM Studio",
     "ollama": "of Ollama",
+    "file": "opened by path",
 }
 
 _PLACES: tuple[tuple[str, Callable[[], Path]], ...] = (
@@ -131,7 +132,7 @@ def _models() -> list[Finding]:
         found.append(Finding(TOPIC, "broken models", "warn", more, "`vlmtui models` lists them"))
     found += [
         Finding(TOPIC, "models", "info", f"{path} can't be read; models in it are not found")
-        for path in survey.unreadable[:_MOST_TOLD]
+        for path in [path for path in survey.unreadable if path.exists()][:_MOST_TOLD]
     ]
     found += [
         Finding(

@@ -81,4 +81,4 @@ class Discovery(msgspec.Struct, frozen=True):
     models: tuple[InstalledModel, ...]
     broken: tuple[BrokenModel, ...] = ()
     unreadable: tuple[Path, ...] = ()
-    """Directories and manifests that are there and can't be read."""
+    """Directories and manifests that can't be read, and those of `model_dirs` that aren't there."""

@@ -50,7 +50,7 @@ class Stock(msgspec.Struct):
 
     files: list[StoredFile] = []
     unreadable: list[Path] = []
-    """Directories and manifests that are there and can't be read."""
+    """Directories and manifests that can't be read, and the user's own that aren't there."""
 
 
 def stock(directories: Sequence[str] = ()) -> Stock:
@@ -63,7 +63,11 @@ def stock(directories: Sequence[str] = ()) -> Stock:
     with suppress(StorageError):
         _add_tree(found, paths.models_dir(), "own")
     for directory in directories:
-        _add_tree(found, Path(directory).expanduser(), "directory")
+        root = Path(directory).expanduser()
+        if root.is_dir():
+            _add_tree(found, root, "directory")
+        else:
+            found.unreadable.append(root)  # a slip of the pen, or a disk that isn't mounted
     _add_hugging_face(found, hugging_face_cache())
     for place in _homes(".lmstudio/models", ".cache/lm-studio/models"):
         _add_tree(found, place, "lm-studio")
