@@ -15,8 +15,9 @@ SCRIPT = Path(__file__).parents[2] / "docker" / "run.sh"
 
 
 def command(root: Path, *arguments: str, **environment: str) -> list[str]:
-    """The command line that would start the container."""
-    variables = os.environ | {"VLMTUI_SYSROOT": str(root), "DRY_RUN": "1"} | environment
+    """The command line that would start the container; this machine's own Docker isn't asked."""
+    machine = {"VLMTUI_SYSROOT": str(root), "DRY_RUN": "1", "DOCKER": "not-installed"}
+    variables = os.environ | machine | environment
     done = subprocess.run(
         [str(SCRIPT), *arguments],
         env=variables,
@@ -147,9 +148,9 @@ def test_podman_is_taken_where_there_is_no_docker(tmp_path: Path) -> None:
     for name in ("bash", "grep", "realpath"):
         (programs / name).symlink_to(shutil.which(name) or "")
     engine(programs, "podman")
-    assert command(tmp_path, PATH=str(programs))[0] == "podman"
+    assert command(tmp_path, PATH=str(programs), DOCKER="")[0] == "podman"
     engine(programs, "docker")
-    assert command(tmp_path, PATH=str(programs))[0] == "docker"
+    assert command(tmp_path, PATH=str(programs), DOCKER="")[0] == "docker"
 
 
 def test_a_jetson_whose_docker_lacks_the_runtime_uses_the_description_or_says_what_to_do(
