@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.terminals import Terminal
+from vlmtui import demo
 from vlmtui.benchmark import report as reports
 from vlmtui.benchmark.measure import _Watch
 from vlmtui.benchmark.result import Decode, Machine, ModelResult, Report, Spread, load_report
@@ -200,6 +202,35 @@ def test_without_a_look_at_rest_there_is_no_energy_above_it(
             watch._take(Snapshot(time=float(second), power_w=15.0))
     assert watch.decode_joules() is None
     assert watch.decode_watts() == 15.0
+
+
+def test_what_was_measured_is_printed_when_a_later_model_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.gguf"
+    whole = demo.model_path().read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    assert run(["bench", "--quick", "--csv", "--model", "demo", "--model", str(broken)]) != 0
+    told = capsys.readouterr()
+    assert "decode 32, tok/s" in told.out
+    assert "broken" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_models_name_is_shown_as_text_while_it_is_measured_and_afterwards(
+    tmp_path: Path,
+) -> None:
+    model = tmp_path / "evil\x1b]0;name\x07.gguf"
+    model.symlink_to(demo.model_path())
+    terminal = Terminal(
+        [sys.executable, "-m", "vlmtui", "bench", "--quick", "--csv", "--model", model]
+    )
+    try:
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+    assert "prefill" in terminal.seen
+    assert "\x1b]0;name" not in terminal.seen
 
 
 def test_wrong_wishes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,11 +59,12 @@ def as_csv(report: Report) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["model", "figure", "median", "low", "high"])
     for model in report.models:
+        label = printable.line(model.name)
         for name, value in _values(model):
             if isinstance(value, Spread):
-                writer.writerow([model.name, name, value.median, value.low, value.high])
+                writer.writerow([label, name, value.median, value.low, value.high])
             elif value is not None:
-                writer.writerow([model.name, name, value, "", ""])
+                writer.writerow([label, name, value, "", ""])
     return out.getvalue()
 
 

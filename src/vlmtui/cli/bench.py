@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vlmtui.errors import VlmtuiError
+
 if TYPE_CHECKING:
     from vlmtui.benchmark import Report
     from vlmtui.settings import Settings
@@ -64,15 +66,22 @@ def bench(
     gc.enable()  # off since `__main__`
     settings = load_settings()
     earlier = benchmark.load_report(Path(compare)) if compare else None
-    report = _measured(settings, models, image, 1 if quick else repeat, quick=quick)
-    print(_written(report, earlier, as_json=as_json, as_csv=as_csv))
+    report, failure = _measured(settings, models, image, 1 if quick else repeat, quick=quick)
+    if report.models:
+        print(_written(report, earlier, as_json=as_json, as_csv=as_csv), flush=True)
+    if failure is not None:
+        raise failure
     return 0
 
 
 def _measured(
     settings: Settings, models: Sequence[str], image: str | None, repeat: int, *, quick: bool
-) -> Report:
-    """Measure the models that are named, or else the one in the settings; blocks for minutes."""
+) -> tuple[Report, VlmtuiError | None]:
+    """Measure the models that are named, or else the one in the settings; blocks for minutes.
+
+    Returns:
+        What was measured until the end or a failure, and the failure.
+    """
     import time
 
     from vlmtui import benchmark, demo
@@ -83,25 +92,35 @@ def _measured(
     loads = [load_request(settings, name, None) for name in models or (settings.model,)]
     with ended_by_signals():
         machine, limit = benchmark.describe_machine()
-        results = [
-            benchmark.measure(
-                load,
-                picture,
-                repeat=repeat,
-                bandwidth=limit,
-                progress=partial(_show_step, load.name),
-                lengths=(32,) if quick else benchmark.LENGTHS,
-            )
-            for load in loads
-        ]
-        if sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    return benchmark.Report(machine, tuple(results), time.time())
+        results, failure = [], None
+        try:
+            for load in loads:
+                result = benchmark.measure(
+                    load,
+                    picture,
+                    repeat=repeat,
+                    bandwidth=limit,
+                    progress=partial(_show_step, load.name),
+                    lengths=(32,) if quick else benchmark.LENGTHS,
+                )
+                results.append(result)
+        except VlmtuiError as error:
+            failure = error
+        finally:
+            _show("")
+    return benchmark.Report(machine, tuple(results), time.time()), failure
 
 
 def _show_step(model: str, step: str) -> None:
+    from vlmtui import printable
+
+    _show(f"{printable.line(model, 40)}: {step} …")
+
+
+def _show(text: str) -> None:
+    """In place of what was shown before."""
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{model}: {step} …", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _written(report: Report, earlier: Report | None, *, as_json: bool, as_csv: bool) -> str:
