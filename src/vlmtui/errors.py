@@ -35,7 +35,8 @@ Each error says what happened, to what, and what to do.
     │   ├── Unreachable            no network, a proxy in the way, a server that doesn't answer
     │   ├── NotTheFile             something else came in its place
     │   ├── DamagedDownload        what came is not what the server said it would be
-    │   └── DiskFull               no room for it
+    │   ├── DiskFull               no room for it
+    │   └── DoesNotFit             it would be of no use on this machine (exit code 3)
     ├── StorageError               a chat could not be read or written (exit code 1)
     └── SettingsError              a settings file is wrong (exit code 2)
 
@@ -240,6 +241,12 @@ class NotTheFile(PullError):
 
 class DamagedDownload(PullError):
     """What came differs from what the server said it would be."""
+
+
+class DoesNotFit(PullError):
+    """What would be downloaded doesn't fit into memory, or can't be loaded, and nobody insists."""
+
+    exit_code = 3
 
 
 class DiskFull(PullError):

@@ -224,6 +224,7 @@ def test_what_can_not_be_loaded_is_not_fetched_without_asking(shell: Shell) -> N
     told = events(done.stdout)[-1]
     assert told["event"] == "failed"
     assert "strange" in told["message"]
+    assert (told["error"], told["exit_code"]) == ("DoesNotFit", 3)
     assert "--yes" in told["hint"]
     assert not shell.parts()
     assert shell.run("models", "pull", "hf:acme/Strange-GGUF", "--yes").returncode == 0

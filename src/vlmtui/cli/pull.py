@@ -16,22 +16,19 @@ from vlmtui.chat.fitting import this_machine
 from vlmtui.chat.outlook import Outlook
 from vlmtui.cli.endings import INTERRUPTED, ended_by_signals
 from vlmtui.cli.pull_display import Display, display
-from vlmtui.errors import AmbiguousFiles, VlmtuiError
+from vlmtui.errors import AmbiguousFiles, DoesNotFit, VlmtuiError
 from vlmtui.models import library
 from vlmtui.models.download import Cancelled, Event, Finished, Plan, Pull, Resolved
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 from vlmtui.ui import units
 
-DOES_NOT_FIT = 3
-"""Exit code, as of `models fit`."""
-
 _AT_ONCE = 3
 _ENDS_WITHIN_S = 20.0
 
 
 class _Refused(Exception):
-    """Somebody, or the lack of somebody to ask, said no."""
+    """Somebody said no."""
 
 
 class _Job:
@@ -94,7 +91,7 @@ def _attempt(job: _Job, shown: Display, number: int, work: Callable[[], None]) -
     try:
         work()
     except _Refused:
-        job.code = DOES_NOT_FIT
+        job.code = DoesNotFit.exit_code
     except VlmtuiError as error:
         job.code = error.exit_code
         shown.failed(number, error)
@@ -125,7 +122,7 @@ def _resolve(job: _Job, number: int, shown: Display, *, yes: bool, asks: bool) -
     expected = pulling.expected(job.plan, load_settings(), this_machine())
     shown.plan(number, job.plan, expected)
     if expected.warns and not yes:
-        _ask(job.plan, expected, shown, number, asks=asks)
+        _ask(job.plan, expected, asks=asks)
 
 
 def _choose(job: _Job, error: AmbiguousFiles) -> None:
@@ -149,12 +146,11 @@ def _choose(job: _Job, error: AmbiguousFiles) -> None:
         job.mmproj = name
 
 
-def _ask(plan: Plan, expected: Outlook, shown: Display, number: int, *, asks: bool) -> None:
+def _ask(plan: Plan, expected: Outlook, *, asks: bool) -> None:
     if not asks:
         why = expected.problem.hint if expected.problem is not None else _instead()
         hint = f"Nothing was fetched; --yes fetches it all the same. {why}".strip()
-        shown.failed(number, VlmtuiError(f"{plan.name}: {expected.words}", hint))
-        raise _Refused
+        raise DoesNotFit(f"{plan.name}: {expected.words}", hint)
     if not click.confirm("Fetch it all the same?", err=True):
         click.echo("Nothing was fetched.", err=True)
         raise _Refused

@@ -175,7 +175,8 @@ class ChatModels(ChatMessages, ChatPulls):
         from vlmtui.ui.screens.chooser import Choice
 
         try:
-            models = self._shelf.survey().models
+            demo, *others = self._shelf.survey().models
+            models = (demo, *sorted(others, key=lambda model: model.name.lower()))
             rows = [Choice(model.name, model.name, about(model)) for model in models]
             self.post_message(self.ModelsFound(picker, rows))
             machine = self._shelf.machine()
