@@ -130,6 +130,12 @@ def test_on_a_gpu_of_its_own_tower_and_layers_may_leave_it() -> None:
     assert 0 < layers.setup.gpu_layers < 33
 
 
+def test_a_model_without_a_tower_has_none_to_be_moved() -> None:
+    machine = Machine(free=30 * GB, total=32 * GB, gpu_free=6 * GB + 500_000_000, gpu_total=8 * GB)
+    options = msgspec.structs.replace(GPU_OPTIONS, mmproj=False)
+    assert "mmproj" not in {each.kind for each in alternatives(on_gpu, WANTED, machine, options)}
+
+
 def test_on_shared_memory_nothing_is_moved_about() -> None:
     kinds = {each.kind for each in alternatives(on_gpu, WANTED, board(6.6), GPU_OPTIONS)}
     assert not kinds & {"mmproj", "layers"}

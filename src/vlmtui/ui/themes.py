@@ -218,5 +218,4 @@ def derived(colors: Mapping[str, str]) -> dict[str, str]:
         "link-color": colors["secondary"],
         **track,
         **headings,
-        "markdown-h1-background": background,
     }
