@@ -47,5 +47,14 @@ def test_too_much_current_is_told_for_a_few_seconds(tmp_path: Path) -> None:
     assert reader.read(None, Figures())["throttled_by"] == ()
 
 
+def test_a_driver_that_comes_late_is_found(tmp_path: Path) -> None:
+    board, clock = xavier_nx(tmp_path), Clock()
+    reader = probe(board, clock)
+    assert "throttled_by" not in reader.read(None, Figures())
+    board.cooling(gpu_throttle_alert=1)
+    clock.now = 61
+    assert reader.read(None, Figures())["throttled_by"] == ("gpu",)
+
+
 def test_a_board_that_tells_nothing_of_it_leaves_the_figure_out(tmp_path: Path) -> None:
     assert throttled_by(xavier_nx(tmp_path)) is None

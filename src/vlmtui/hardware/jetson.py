@@ -148,6 +148,8 @@ class JetsonProbe:
         if now - self._looked >= _LOOK_AGAIN_S:
             self._looked = now
             self._layout = _look(self._root)
+            if not self._throttle.tells:
+                self._throttle = Throttle(self._root, self._clock)
         layout = self._layout
         figures = Figures(shared_memory=True)
         if layout.board is not None:

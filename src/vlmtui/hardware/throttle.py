@@ -50,6 +50,11 @@ class Throttle:
             for path in sorted(monitor.glob("oc*_event_cnt"))
         ]
 
+    @property
+    def tells(self) -> bool:
+        """Whether there is anything that can tell."""
+        return bool(self._devices or self._counters)
+
     def read(self) -> tuple[str, ...] | None:
         """Names of what slows the board down; empty for nothing, None where nothing can tell."""
         states = [(name, sysroot.number(path)) for name, path in self._devices]
