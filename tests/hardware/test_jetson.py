@@ -22,7 +22,7 @@ from tests.hardware.boards import (
     xavier_nx,
 )
 from tests.processes import unprivileged
-from vlmtui.hardware import jetson
+from vlmtui.hardware import jetson, tegra
 from vlmtui.hardware.base import Figures, Rail, Temperature
 from vlmtui.hardware.jetson import JetsonProbe
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
@@ -299,7 +299,7 @@ def test_a_container_without_a_device_tree_still_knows_the_gpu(tmp_path: Path) -
     board = agx_orin(tmp_path)
     for hidden in ("/proc/device-tree", "/sys/firmware", "/etc/nv_tegra_release"):
         board.remove(hidden)
-    assert jetson.is_jetson(Sysroot(tmp_path))
+    assert tegra.is_jetson(Sysroot(tmp_path))
     figures = read(board)
     assert figures["gpu_load"] == 0.995
     assert figures.keys().isdisjoint({"board_name", "l4t"})
@@ -310,7 +310,7 @@ def test_another_arm_board_is_not_a_jetson(tmp_path: Path) -> None:
     board.write("/proc/device-tree/model", "Rock 5B")
     board.write("/proc/device-tree/compatible", b"radxa,rock-5b\0rockchip,rk3588\0")
     board.gpu("fb000000.gpu", "gpu", "0@300000000Hz", 300_000_000, 1_000_000_000)
-    assert not jetson.is_jetson(Sysroot(tmp_path))
+    assert not tegra.is_jetson(Sysroot(tmp_path))
 
 
 def test_a_machine_without_any_of_it_is_not_a_jetson(
@@ -338,5 +338,5 @@ def test_without_the_variable_the_machines_own_files_are_read(
 
 def test_the_command_writes_a_board(tmp_path: Path) -> None:
     assert main(["thor", str(tmp_path / "thor")]) == 0
-    assert jetson.is_jetson(Sysroot(tmp_path / "thor"))
+    assert tegra.is_jetson(Sysroot(tmp_path / "thor"))
     assert main(["toaster", str(tmp_path)]) == 2

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from vlmtui import printable
 from vlmtui.benchmark.result import Machine, ModelResult, Report, Spread
-from vlmtui.hardware.jetson import jetpack_of
+from vlmtui.hardware.tegra import jetpack_of
 
 _BARS = 40
 """Width of the longest bar of a plot, in characters."""

@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 
 from vlmtui.doctor.finding import Finding
-from vlmtui.hardware import jetson, nvpmodel
+from vlmtui.hardware import jetson, nvpmodel, tegra
 from vlmtui.hardware.base import Figures
 from vlmtui.hardware.monitor import SOURCES
 from vlmtui.hardware.sysroot import Sysroot
@@ -67,11 +67,11 @@ def _jetpack(root: Sysroot, l4t: str | None) -> Finding:
             "unknown",
             "In a container, mount /etc/nv_tegra_release: docker/run.sh does",
         )
-    jetpack = jetson.jetpack_of(l4t)
+    jetpack = tegra.jetpack_of(l4t)
     value = f"L4T {l4t}" + (f", JetPack {jetpack}" if jetpack else "")
     if jetpack is None or jetpack >= 6:
         return Finding(TOPIC, "JetPack", "ok", value)
-    if jetson.cuda_architecture(root) == _ORIN:
+    if tegra.cuda_architecture(root) == _ORIN:
         return Finding(TOPIC, "JetPack", "warn", value, "JetPack 6 has a newer Python and CUDA")
     return Finding(TOPIC, "JetPack", "info", value, "The newest for this board (docs/jetson.md)")
 

@@ -15,7 +15,7 @@ import msgspec
 
 from vlmtui.doctor.finding import Finding
 from vlmtui.doctor.software import cuda_compiler, nvcc, nvcc_version
-from vlmtui.hardware import jetson
+from vlmtui.hardware import tegra
 from vlmtui.hardware.sysroot import Sysroot
 
 TOPIC = "llama.cpp"
@@ -104,12 +104,12 @@ def cuda_architecture(root: Sysroot) -> int | str | None:
 
     None without an NVIDIA GPU.
     """
-    architecture = jetson.cuda_architecture(root)
+    architecture = tegra.cuda_architecture(root)
     if architecture == 110 and (_cuda_major(root) or 13) < 13:
         return 101  # what it was called before CUDA 13
     if architecture is not None:
         return architecture
-    if jetson.is_jetson(root) or root.text("/proc/driver/nvidia/version"):
+    if tegra.is_jetson(root) or root.text("/proc/driver/nvidia/version"):
         return "native"
     return None
 

@@ -8,7 +8,7 @@ import shutil
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import StorageError
-from vlmtui.hardware import bandwidth, jetson
+from vlmtui.hardware import bandwidth, jetson, tegra
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.sysroot import Sysroot
 
@@ -54,7 +54,7 @@ def _free(available: int, total: int) -> Finding:
 def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
     swap = sizes.get("SwapTotal", 0)
     zram = "zram" in (root.text("/proc/swaps") or "")
-    board = jetson.is_jetson(root)
+    board = tegra.is_jetson(root)
     value = f"{_gib(swap)}{', zram' if zram else ''}" if swap else "none"
     if board and zram:
         return [

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vlmtui import __version__
 from vlmtui.doctor.finding import Finding
-from vlmtui.hardware import jetson
+from vlmtui.hardware import tegra
 from vlmtui.hardware.sysroot import Sysroot
 
 TOPIC = "software"
@@ -72,7 +72,7 @@ def nvcc_version(root: Sysroot) -> str | None:
 
 def cuda_compiler(root: Sysroot) -> str:
     """How to get CUDA's compiler here."""
-    if jetson.is_jetson(root):
+    if tegra.is_jetson(root):
         return "`sudo apt install nvidia-jetpack`, which brings CUDA's compiler"
     return "install CUDA's compiler: https://developer.nvidia.com/cuda-downloads"
 
@@ -82,7 +82,7 @@ def _cuda(root: Sysroot) -> Finding:
     driver = re.search(r"Module\s+(?:for \S+\s+)?([0-9.]+)", _driver(root))
     parts = [f"compiler {compiler}"] if compiler else []
     parts += [f"driver {driver[1]}"] if driver else []
-    if compiler or not (driver or jetson.is_jetson(root)):
+    if compiler or not (driver or tegra.is_jetson(root)):
         value = ", ".join(parts) or "none: models run on the processor"
         return Finding(TOPIC, "CUDA", "ok" if parts else "info", value)
     value = ", ".join([*parts, "no compiler"])

@@ -20,23 +20,10 @@ from vlmtui.hardware.base import Figures, Rail, Temperature
 from vlmtui.hardware.nvpmodel import PowerMode
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
+from vlmtui.hardware.tegra import OLDER_GPUS, is_gpu, is_jetson
 from vlmtui.hardware.throttle import Throttle
 
-_CHIPS = {"tegra264": 110, "tegra234": 87, "tegra194": 72, "tegra186": 62, "tegra210": 53}
-"""What CUDA calls the architecture of the GPU of Thor, Orin, Xavier, TX2, and Nano and TX1."""
-
-_GPUS = {"gb10b": 110, "ga10b": 87, "gv11b": 72, "gp10b": 62}
-"""The same of these GPUs, as the device tree names them."""
-
-_GPU_NAMES = _GPUS.keys() | {"gpu"}
-_GPU_CLOCK = "gpu-gpc"
-"""Begins the name of Thor's clock domain, which has no entry in the device tree."""
-
-_OLDER_GPUS = ("/sys/devices/platform/gpu.0", "/sys/devices/gpu.0")
 _CLIENTS = "/sys/kernel/debug/nvmap/iovmm/clients"
-
-_JETPACKS = {32: 4, 34: 5, 35: 5, 36: 6, 38: 7, 39: 7}
-"""By the first number of L4T, the board's system software."""
 
 _LOOK_AGAIN_S = 60.0
 _SMOOTHING_S = 2.0
@@ -81,42 +68,6 @@ def find() -> JetsonProbe | None:
     if not isdir(root.path("/")):
         raise NotADirectoryError(f"{SYSROOT_VARIABLE} names no directory")
     return JetsonProbe(root) if is_jetson(root) else None
-
-
-def is_jetson(root: Sysroot) -> bool:
-    """Whether this is one, also in a container, which sees only a part of the files."""
-    if "nvidia,tegra" in (root.text("/proc/device-tree/compatible") or ""):
-        return True
-    if "Jetson" in (root.text("/proc/device-tree/model") or ""):
-        return True
-    if exists(root.path("/etc/nv_tegra_release")):
-        return True
-    devices = root.glob("/sys/class/devfreq/*")
-    return any(_device_name(device) in _GPUS for device in devices) or any(
-        exists(root.path(gpu)) for gpu in _OLDER_GPUS
-    )
-
-
-def jetpack_of(l4t: str) -> int | None:
-    """The JetPack that a version of the system software belongs to: 6 for "36.4.3"."""
-    major = l4t.partition(".")[0]
-    return _JETPACKS.get(int(major)) if major.isdecimal() else None
-
-
-def cuda_architecture(root: Sysroot) -> int | None:
-    """What CUDA must compile for on this board; None where that can't be found out.
-
-    In a container the device tree is hidden, and only the GPU tells, if its name is its own.
-    """
-    compatible = root.text("/proc/device-tree/compatible") or ""
-    for chip, architecture in _CHIPS.items():
-        if f"nvidia,{chip}" in compatible:
-            return architecture
-    devices = root.glob("/sys/class/devfreq/*")
-    names = [_device_name(device) for device in devices]
-    if any(device.name.startswith(_GPU_CLOCK) for device in devices):
-        return _GPUS["gb10b"]
-    return next((_GPUS[name] for name in names if name in _GPUS), None)
 
 
 def figures_now(root: Sysroot) -> Figures:
@@ -230,24 +181,19 @@ def _find_gpu(root: Sysroot) -> tuple[Path | None, Path | None]:
     """The file with the GPU's load, and the directory with its clock; None for what isn't there."""
     load = clock = None
     for device in root.glob("/sys/class/devfreq/*"):
-        if _device_name(device) in _GPU_NAMES or device.name.startswith(_GPU_CLOCK):
+        if is_gpu(device):
             if load is None and exists(device / "device/load"):
                 load = device / "device/load"
                 clock = device
             elif clock is None and exists(device / "cur_freq"):
                 clock = device
-    for gpu in _OLDER_GPUS:
+    for gpu in OLDER_GPUS:
         if load is None and exists(root.path(gpu) / "load"):
             load = root.path(gpu) / "load"
         for device in (root.path(gpu), *root.glob(f"{gpu}/devfreq/*")):
             if clock is None and exists(device / "cur_freq"):
                 clock = device
     return load, clock
-
-
-def _device_name(device: Path) -> str:
-    """A device's name; containers hide the device tree, but the directory is named for it."""
-    return sysroot.text(device / "device/of_node/name") or device.name.rpartition(".")[2]
 
 
 def _find_zones(root: Sysroot) -> tuple[tuple[str, Path], ...]:
