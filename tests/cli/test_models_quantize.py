@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import make_model
 from tests.cli.conftest import PROGRAM, Run
 from tests.engine import zoo
+from tests.models.shelves import put
 from vlmtui import demo
 
 Draw = Callable[..., Path]
@@ -59,13 +60,26 @@ def test_the_answers_stand_side_by_side(run: Run, tmp_path: Path, picture: Draw)
 
 
 def test_a_tower_alone_is_made_and_not_loaded(run: Run, tmp_path: Path) -> None:
-    command = ("models", "quantize", demo.mmproj_path(), tmp_path / "m.gguf", "--to", "Q8_0")
+    tower = put(tmp_path / "alone" / "mmproj.gguf", demo.mmproj_path().read_bytes())
+    command = ("models", "quantize", tower, tmp_path / "m.gguf", "--to", "Q8_0")
     ended = run(*command)
     assert ended.code == 0
     assert "--with" in ended.out
     refused = run(*command, "--force", "--check", demo.sample_images()[0], "What is it?")
     assert refused.code == 2
     assert "can't answer alone" in refused.err
+
+
+def test_a_tower_is_tried_with_the_model_that_lies_beside_it(run: Run, tmp_path: Path) -> None:
+    put(tmp_path / "pair" / "model.gguf", demo.model_path().read_bytes())
+    put(tmp_path / "pair" / "broken.gguf", demo.model_path().read_bytes()[:-9])
+    tower = put(tmp_path / "pair" / "mmproj.gguf", demo.mmproj_path().read_bytes())
+    command = ("models", "quantize", tower, tmp_path / "m.gguf", "--to", "Q8_0", "--json")
+    ended = run(*command, "--check", demo.sample_images()[0], "What is it?")
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    assert told["loads"] is True
+    assert len(told["answers"]) == 2
 
 
 def test_a_result_that_can_not_be_loaded_is_not_kept(run: Run, tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ from vlmtui.cli.quantize_display import Answer, Bar, Outcome, as_json, in_words
 from vlmtui.engine import images
 from vlmtui.engine.base import Delta, Finished, Generate, Load, Sampling, Stats
 from vlmtui.engine.client import EngineClient
-from vlmtui.errors import BadModelFile, EngineCrashed, LoadFailed, ModelNotFound, OutOfMemory
+from vlmtui.errors import (
+    BadModelFile,
+    EngineCrashed,
+    LoadFailed,
+    ModelNotFound,
+    OutOfMemory,
+    VlmtuiError,
+)
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 from vlmtui.models import gguf, library, quantize
 from vlmtui.models.gguf import pairing
@@ -116,16 +123,33 @@ def _pair(job: Quantization, other: str | None, *, needed: bool) -> _Pair | None
                 "Name it with --with PATH.",
             )
         return _Pair(job.source, mmproj, False)
-    if other is None:
-        if needed:
-            raise ModelNotFound(
-                f"{job.source.name} is a vision tower, and can't answer alone",
-                "Name its language model with --with NAME|PATH.",
-            )
-        return None
-    model = library.resolve(other, str(job.source))
-    pairing.check(gguf.from_path(model.path), job.header)
-    return _Pair(model.path, job.source, True)
+    if other is not None:
+        model = library.resolve(other, str(job.source)).path
+        pairing.check(gguf.from_path(model), job.header)
+        return _Pair(model, job.source, True)
+    beside = _model_beside(job.source)
+    if beside is not None:
+        return _Pair(beside, job.source, True)
+    if needed:
+        raise ModelNotFound(
+            f"{job.source.name} is a vision tower, and can't answer alone",
+            "Name its language model with --with NAME|PATH.",
+        )
+    return None
+
+
+def _model_beside(tower: Path) -> Path | None:
+    """The smallest of the models that lie beside a vision tower and would take it."""
+    beside = [file for file in tower.parent.glob("*.[gG][gG][uU][fF]") if file.is_file()]
+    for file in sorted(beside, key=lambda file: file.stat().st_size):
+        try:
+            model = library.resolve(str(file))
+            if model.mmproj is not None and model.mmproj.samefile(tower):
+                pairing.check(gguf.from_path(model.path), gguf.from_path(tower))
+                return model.path
+        except (VlmtuiError, OSError):
+            continue
+    return None
 
 
 def _mmproj(source: Path, named: str | None) -> Path | None:

@@ -223,8 +223,8 @@ class ModelsList(Dialog[str]):
         keys.append(f"F5 by {order}")
         if self.has_class("-low"):
             keys.append("F6 list" if self.has_class("-details") else "F6 details")
-        if row.here:
-            keys.append("F8 delete")
+        if row.installed is not None and row.installed.source != "demo":
+            keys.append("F8 forget" if row.installed.source in ("added", "file") else "F8 delete")
         said.update(Content(" · ".join([*keys, "Esc back"])))
 
     # ------------------------------------------------------------------ doing
