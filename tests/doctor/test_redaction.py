@@ -94,3 +94,11 @@ def test_what_a_person_wrote_for_a_model_is_taken_out_of_the_settings(settings: 
     assert "Anna" not in cleaned
     assert cleaned.startswith('model = "demo"\n')
     assert cleaned.endswith("\nctx = 4096\n")
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "/", "a.", "token", "token=[", "x://", "'", "eyJ", " ~/a b"]
+)
+def test_a_text_made_to_be_slow_comes_to_an_end(piece: str) -> None:
+    """Not timed: a pattern that backtracks without bound would run into the test's own limit."""
+    for_others(piece * (200_000 // len(piece)))

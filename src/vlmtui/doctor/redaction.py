@@ -28,7 +28,7 @@ _VALUE = (
 """What is assigned, as TOML, JSON, Python, a shell or an address writes it."""
 
 _ASSIGNED = re.compile(
-    rf"""(?P<name>[\w-]*(?:{_SECRET})[\w-]*)(?P<sign>["']?\]?\s*[=:]\s*)(?P<value>{_VALUE})""",
+    rf"""(?P<name>(?:{_SECRET})[\w-]{{0,60}})(?P<sign>["']?\]?\s*[=:]\s*)(?P<value>{_VALUE})""",
     re.IGNORECASE,
 )
 _COUNT = re.compile(r"[0-9]{1,7}\b")
@@ -52,8 +52,9 @@ _PICTURES = tuple(
     re.compile(pattern + _ENDING + after, re.IGNORECASE)
     for pattern, after in (
         (r"""(?<=["'`])[^"'`\n]*""", r"""(?=["'`])"""),
-        (r"""[~.]{0,2}/[^"'`\n]*?""", r"\b"),  # names may have spaces; too much is better
-        (r"""[^\s"'`:=(<>|]+""", r"\b"),
+        # names may have spaces; too much is better
+        (r"""[~.]{0,2}/[^"'`\n]{0,200}?""", r"\b"),
+        (r"""[^\s"'`:=(<>|]{1,100}""", r"\b"),
     )
 )
 
