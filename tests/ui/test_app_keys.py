@@ -67,7 +67,7 @@ async def test_help_scrolls_on_the_smallest_screen(stage: Stage) -> None:
     async with stage.app().run_test(size=(60, 15)) as pilot:
         await ready(pilot)
         await pilot.press("f1")
-        await until(pilot, lambda: "Esc closes" in shown(pilot))
+        await until(pilot, lambda: "Esc close" in shown(pilot))
         assert "Redo" not in shown(pilot)
         await pilot.press("ctrl+end")
         await until(pilot, lambda: "Redo" in shown(pilot))

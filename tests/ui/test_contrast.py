@@ -177,7 +177,7 @@ def shapes(n: int = 1) -> list[str]:  # how many
 async def test_every_word_on_the_screen_can_be_read_in_every_theme(stage: Stage) -> None:
     stage.picture()
     app = stage.app()
-    async with app.run_test(size=(120, 60)) as pilot:
+    async with app.run_test(size=(120, 60), notifications=True) as pilot:
         screen = await ready(pilot)
         screen.snapshot = SNAPSHOT
         stage.engine.script(Trimmed(dropped=2, images=1), *answer(ANSWER))
@@ -185,6 +185,9 @@ async def test_every_word_on_the_screen_can_be_read_in_every_theme(stage: Stage)
         await answered(pilot)
         await say(pilot, "/nonsense")
         await until(pilot, lambda: "no command /nonsense" in shown(pilot))
+        for severity in ("information", "warning", "error"):
+            app.notify("A theme can't be used", title=severity, severity=severity, timeout=999)  # type: ignore[arg-type]
+        await until(pilot, lambda: "information" in shown(pilot))
         await check(pilot)
 
 

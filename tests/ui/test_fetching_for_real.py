@@ -234,7 +234,7 @@ async def test_what_came_before_a_stop_is_kept_and_not_fetched_again(
         await opened(pilot)
         await fetch(pilot, f"hf:{TINY}")
         await until(pilot, lambda: tiny.holding.is_set() and parts(tmp_path))
-        await until(pilot, lambda: "F9 stops fetching" in shown(pilot) and "%" in shown(pilot))
+        await until(pilot, lambda: "F9 stop fetching" in shown(pilot) and "%" in shown(pilot))
         await pilot.press("f9")
         await until(pilot, lambda: f"hf:{TINY}: stopped" in shown(pilot))
         (part,) = parts(tmp_path)
@@ -271,7 +271,7 @@ async def test_a_download_that_failed_stays_in_the_list_until_it_is_tried_again_
         text = " ".join(shown(pilot).split())
         assert "HF_TOKEN" in text or "hf auth login" in text
         await pilot.press("down", "up")
-        await until(pilot, lambda: "Enter tries again" in shown(pilot))
+        await until(pilot, lambda: "Enter try again" in shown(pilot))
         tiny.gated.clear()
         await fetch(pilot, wanted)
         await until(pilot, lambda: "tiny_Q4_K_M: here" in shown(pilot))

@@ -195,12 +195,12 @@ async def test_the_details_of_an_answer_are_shown(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await asked(pilot)
         await pilot.press("alt+up", "i")
-        await until(pilot, lambda: "Esc closes" in shown(pilot))
+        await until(pilot, lambda: "Esc close" in shown(pilot))
         text = shown(pilot)
         for told in ("fake", "32.0 tok/s", "0.75 s", "84 of 4,096", "16 tokens"):
             assert told in text
         await pilot.press("escape")
-        await until(pilot, lambda: "Esc closes" not in shown(pilot))
+        await until(pilot, lambda: "Esc close" not in shown(pilot))
         await until(pilot, lambda: "i details" in _spaced(pilot))
 
 

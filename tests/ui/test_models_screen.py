@@ -305,7 +305,7 @@ async def test_fetching_can_be_stopped_and_begun_again(stage: Stage, shelf: Full
             await pilot.press("enter")
             await until(pilot, lambda: "Fetch gemma-3-4b" in shown(pilot))
             await pilot.press("y")
-            await until(pilot, lambda: "F9 stops fetching" in shown(pilot))
+            await until(pilot, lambda: "F9 stop fetching" in shown(pilot))
             await until(pilot, lambda: "50 %" in shown(pilot))
             await pilot.press("f9")
             await until(pilot, lambda: "gemma-3-4b: stopped" in shown(pilot))

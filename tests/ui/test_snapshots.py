@@ -161,7 +161,7 @@ def test_help_lies_over_the_chat(stage: Stage, snap_compare: Any) -> None:
     async def scene(pilot: Pilot[int]) -> None:
         await _settle(pilot)
         await pilot.press("f1")
-        await until(pilot, lambda: "Type to search" in shown(pilot))
+        await until(pilot, lambda: "Type to search" in shown(pilot) and "Esc" in shown(pilot))
 
     assert snap_compare(stage.app(), terminal_size=NARROW, run_before=scene)
 

@@ -8,6 +8,7 @@ from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.engine.base import Delta, Encoding, Prefill
 from vlmtui.ui.widgets.answer import Answer
+from vlmtui.ui.widgets.parts import Parts
 from vlmtui.ui.widgets.transcript import Transcript
 from vlmtui.ui.widgets.welcome import LOGO, Welcome
 
@@ -17,8 +18,8 @@ SIZES = pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36)])
 def footer(stage_screen: object) -> str:
     """What stands below the last answer; empty where nothing is shown."""
     answers = stage_screen.query(Answer)  # type: ignore[attr-defined]
-    line = answers.last().query_one(".footer")
-    return str(line.content) if answers and line.display else ""
+    line = answers.last().query_one(Parts)
+    return line.plain if answers and line.display else ""
 
 
 async def test_an_answer_says_what_it_waits_for_until_its_words_come(stage: Stage) -> None:

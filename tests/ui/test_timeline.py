@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from vlmtui.hardware.base import Snapshot
 from vlmtui.ui.figures import Phase
-from vlmtui.ui.sparkline import sparkline
+from vlmtui.ui.sparkline import bars, sparkline
 from vlmtui.ui.timeline import Moment, Timeline
 
 
@@ -75,3 +75,8 @@ def test_bars_are_in_proportion_and_never_over_the_top() -> None:
     assert sparkline([0.5, 1.0, 7.0], 1.0) == "▄▇▇"
     assert sparkline([1, 2, 4]) == "▃▄▇"
     assert sparkline([0.0, 0.0]) == "▁▁"
+
+
+def test_high_bars_stand_on_several_lines_and_end_below_the_top() -> None:
+    assert bars([0.0, 0.5, 1.0, None], 1.0, 2) == ["  ▇ ", "▁██ "]
+    assert bars([0.25, 0.75], 1.0, 2) == [" ▃", "▅█"]

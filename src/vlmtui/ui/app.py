@@ -81,12 +81,27 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     ENABLE_COMMAND_PALETTE = False
     # Text in a column of no width can't be laid out: Rich divides by it. What lies over the chat is
     # never that narrow, but cut off, when a terminal is made so small that it can only say so.
+    # What is told in passing stands above the chat, not over the composer and its figures.
     CSS = """
     ModalScreen > * {
         min-width: 36;
     }
     TooSmallScreen > * {
         min-width: 1;
+    }
+    ToastRack {
+        dock: top;
+        align: right top;
+        margin: 1 0 0 0;
+    }
+    Toast {
+        max-width: 80%;
+        margin: 0 1 1 0;
+        padding: 0 1;
+        background: $panel;
+    }
+    Toast .toast--title {
+        color: $foreground;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

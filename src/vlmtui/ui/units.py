@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def size(count: int | None) -> str:
-    """Bytes in decimal units: "312 MB", "4.1 GB". A dash for None."""
+    """Bytes in decimal units: "812 B", "312 MB", "4.1 GB". A dash for None."""
     if count is None:
         return "–"
+    if count < 1000:
+        return f"{count} B"
     if count < 999_500:
         return f"{count / 1e3:.0f} kB"
     if count < 999_500_000:

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable
-from vlmtui.ui import fuzzy
+from vlmtui.ui import fuzzy, key_hints
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.line_input import LineInput
 
@@ -96,7 +96,7 @@ class Chooser(Dialog[str]):
 
     title_text = ""
     placeholder = "Type to search"
-    closing = "Enter takes it · Esc closes"
+    hints: ClassVar[key_hints.Hints] = (("Enter", "choose"), ("Esc", "close"))
     nothing = "Nothing by that name"
 
     def __init__(self, choices: Sequence[Choice], highlight: str = "") -> None:
@@ -115,7 +115,6 @@ class Chooser(Dialog[str]):
         """A line to type in, and the list."""
         with Vertical(id="chooser") as panel:
             panel.border_title = Content(self.title_text)
-            panel.border_subtitle = Content(self.closing)
             yield LineInput(placeholder=self.placeholder)
             options = OptionList(markup=False)
             options.can_focus = False
@@ -155,6 +154,7 @@ class Chooser(Dialog[str]):
         kept = self._first or ("" if self.highlighted is None else self.highlighted.value)
         query = self.query_one(Input).value
         self._found = _search(self._choices, query)
+        key_hints.in_border(self.query_one("#chooser"), self.hints)
         # less the padding of a row and the scrollbar's column
         width = max(self.query_one("#chooser").content_size.width - 3, 10)
         options.clear_options()

@@ -14,13 +14,16 @@ from textual.widgets import Static
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui import units
+from vlmtui.ui import key_hints, units
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.answer import Answer
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.notice import Notice
 
 _QUESTION = 200
+_HINTS = (("Tab", "other column"), ("Esc", "stop"))
+_HINTS_AT_THE_END = (("Esc", "back"),)
+_HINT_CELLS = 30
 
 
 class CompareScreen(Dialog[None]):
@@ -61,6 +64,9 @@ class CompareScreen(Dialog[None]):
             height: 1fr;
             padding: 0 1;
             scrollbar-size-vertical: 1;
+        }
+        & .column .speaker {
+            display: none;
         }
         & .column .took {
             height: auto;
@@ -103,7 +109,7 @@ class CompareScreen(Dialog[None]):
             yield Static(Content(printable.line(self._question, _QUESTION)), id="compared-question")
             with Container(id="columns"):
                 yield from self._columns
-            yield Static("Esc stops · Tab changes the column", id="compared-keys")
+            yield Static(key_hints.line(_HINTS, _HINT_CELLS), id="compared-keys")
 
     def column(self, number: int) -> Column:
         """The column of a model, 0 or 1."""
@@ -113,7 +119,8 @@ class CompareScreen(Dialog[None]):
         """Nothing more will come."""
         self._going_on = False
         self.query_one("#compared-keys", Static).update(
-            "Both answers are in the chat, ← and → go from one to the other · Esc back"
+            Content("Both answers are in the chat; ←→ switch there · ")
+            + key_hints.line(_HINTS_AT_THE_END, _HINT_CELLS)
         )
 
     def action_leave(self) -> None:

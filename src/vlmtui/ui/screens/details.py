@@ -13,6 +13,7 @@ from textual.widgets import Static
 from vlmtui import printable
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
+from vlmtui.ui import key_hints
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.took import rows
 
@@ -59,7 +60,7 @@ class DetailsScreen(Dialog[None]):
             panel.border_title = (
                 "Answer" if self._stored.message.role is Role.ASSISTANT else "Question"
             )
-            panel.border_subtitle = "Esc closes"
+            panel.border_subtitle = key_hints.line([("Esc", "close")], 20)
             lines = [_line(label, value) for label, value in rows(self._stored)]
             yield Static(Content("\n").join(lines))
 

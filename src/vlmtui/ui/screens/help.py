@@ -16,10 +16,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from vlmtui.ui import commands, fuzzy, keymap
+from vlmtui.ui import commands, fuzzy, key_hints, keymap
 from vlmtui.ui.bindings import Entry
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.line_input import LineInput
+
+_HINTS = (("↑↓ PgUp PgDn", "scroll"), ("Esc", "close"))
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -102,7 +104,7 @@ class HelpScreen(Dialog[None]):
         """A line to search in, and one scrollable text."""
         with Vertical(id="help") as panel:
             panel.border_title = "Help"
-            panel.border_subtitle = Content("↑↓ PgUp PgDn scroll · Esc closes")
+            key_hints.in_border(panel, _HINTS)
             yield LineInput(placeholder="Type to search")
             with VerticalScroll(can_focus=False):
                 yield Static()
@@ -111,6 +113,7 @@ class HelpScreen(Dialog[None]):
         """Wrap the lines to the new width."""
         self._width = max(min(event.size.width, 86), 40) - 5  # border, padding, scrollbar
         self._show()
+        self.call_after_refresh(key_hints.in_border, self.query_one("#help"), _HINTS)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -25,7 +25,7 @@ class ModelPicker(Chooser):
     """
     title_text = "Which model should answer?"
     placeholder = "Type a part of its name"
-    closing = "Enter takes it · F2 all models, to fetch and delete · Esc closes"
+    hints = (("Enter", "choose"), ("F2", "all models"), ("Esc", "close"))
     nothing = SEARCHING
     ALL = ""
     """Returned when one wants to see the models that could be had, too."""

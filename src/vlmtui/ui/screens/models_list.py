@@ -20,7 +20,7 @@ from textual.widgets import Input, OptionList, Static
 from vlmtui import printable
 from vlmtui.chat.choice import Choice
 from vlmtui.errors import VlmtuiError
-from vlmtui.ui import model_facts, model_rows, units
+from vlmtui.ui import key_hints, model_facts, model_rows, units
 from vlmtui.ui.pulls import Pulls
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
@@ -217,15 +217,16 @@ class ModelsList(Dialog[str]):
             return
         order = model_rows.ORDERS[(model_rows.ORDERS.index(self._order) + 1) % 3]
         fetched = [state for state in self.pulls.unfinished if state.name == row.name]
-        keys = ["F9 stops fetching" if fetched else _on_enter(row, self._current)]
+        hints = [("F9", "stop fetching")] if fetched else _on_enter(row, self._current)
         if fetched and fetched[0].ended:
-            keys = ["Enter tries again", "F9 forgets it"]
-        keys.append(f"F5 by {order}")
+            hints = [("Enter", "try again"), ("F9", "forget it")]
         if self.has_class("-low"):
-            keys.append("F6 list" if self.has_class("-details") else "F6 details")
+            hints.append(("F6", "list" if self.has_class("-details") else "details"))
         if row.installed is not None and row.installed.source != "demo":
-            keys.append("F8 forget" if row.installed.source in ("added", "file") else "F8 delete")
-        said.update(Content(" · ".join([*keys, "Esc back"])))
+            ours = row.installed.source not in ("added", "file")
+            hints.append(("F8", "delete" if ours else "forget"))
+        hints += [("F5", f"by {order}"), ("Esc", "back")]
+        said.update(key_hints.line(hints, self.size.width - 2))
 
     # ------------------------------------------------------------------ doing
 
@@ -255,11 +256,11 @@ class ModelsList(Dialog[str]):
         self.dismiss(None)
 
 
-def _on_enter(row: Choice, current: str) -> str:
+def _on_enter(row: Choice, current: str) -> list[tuple[str, str]]:
     if row.here:
-        return "It answers now" if row.name == current else "Enter uses it"
-    entry = row.entry
-    return "No GGUF to fetch" if entry is not None and entry.imported else "Enter fetches it"
+        return [] if row.name == current else [("Enter", "use")]
+    imported = row.entry is not None and row.entry.imported
+    return [] if imported else [("Enter", "fetch")]
 
 
 def _details(row: Choice, fetching: str, width: int) -> Content:

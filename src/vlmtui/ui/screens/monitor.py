@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from vlmtui import printable
+from vlmtui.ui import key_hints
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.timeline import Timeline
 from vlmtui.ui.widgets.monitor_panel import MonitorPanel
@@ -52,7 +53,7 @@ class MonitorScreen(Dialog[None]):
         """One panel that can be scrolled where it is too high."""
         with VerticalScroll() as box:
             box.border_title = self._title()
-            box.border_subtitle = "Esc back"
+            box.border_subtitle = key_hints.line([("Esc", "back")], 20)
             yield MonitorPanel(self._timeline)
 
     def on_mount(self) -> None:

@@ -22,7 +22,7 @@ from vlmtui import printable
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart
 from vlmtui.paths import shown
-from vlmtui.ui import browse, recent, units
+from vlmtui.ui import browse, key_hints, recent, units
 from vlmtui.ui.browse import Entry, Listing
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.file_list import FileList
@@ -139,7 +139,8 @@ class PickerScreen(Dialog[tuple[str, ...]]):
 
     def compose(self) -> ComposeResult:
         """List and preview side by side, a line below."""
-        with Vertical(id="frame"):
+        with Vertical(id="frame") as frame:
+            key_hints.in_border(frame, _KEYS)
             with Horizontal():
                 yield self._list
                 with Vertical(id="look"):
@@ -150,15 +151,13 @@ class PickerScreen(Dialog[tuple[str, ...]]):
     def on_mount(self) -> None:
         """Read the directory."""
         self._list.focus()
-        frame = self.query_one("#frame")
-        keys = [Content.assemble((key, "$accent"), f" {what}") for key, what in _KEYS]
-        frame.border_subtitle = Content("  ").join(keys)
         self._open(self._directory)
 
     def on_resize(self, event: events.Resize) -> None:
         """No preview where there is no room for it."""
         self.set_class(event.size.width < 72 or event.size.height < 18, "-small")
         self._picture.max_rows = max(event.size.height - 8, 1)
+        self.call_after_refresh(key_hints.in_border, self.query_one("#frame"), _KEYS)
 
     # ------------------------------------------------------------------ directories
 

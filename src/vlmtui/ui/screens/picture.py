@@ -18,7 +18,7 @@ from textual.widgets import Static
 from vlmtui import printable
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart
-from vlmtui.ui import units
+from vlmtui.ui import key_hints, units
 from vlmtui.ui.costs import Cost
 from vlmtui.ui.screens.dialog import Overlying
 from vlmtui.ui.widgets.picture import Picture
@@ -116,8 +116,7 @@ class PictureScreen(Overlying[None]):
         with Container(id="place"):
             yield self._picture
         yield Static(id="facts")
-        keys = [Content.assemble((key, "$accent"), f" {what}") for key, what in _KEYS]
-        yield Static(Content("   ").join(keys), id="keys")
+        yield Static(id="keys")
 
     def on_mount(self) -> None:
         """Show the first one."""
@@ -125,6 +124,7 @@ class PictureScreen(Overlying[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """As large as it gets."""
+        self.query_one("#keys", Static).update(key_hints.line(_KEYS, event.size.width - 2))
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:

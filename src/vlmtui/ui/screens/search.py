@@ -19,7 +19,7 @@ from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Role, readable
 from vlmtui.storage.records import Found, StoredMessage
-from vlmtui.ui import dates, units
+from vlmtui.ui import dates, key_hints, units
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
@@ -34,6 +34,7 @@ _AFTER = 6_000
 """Characters of a message that the preview shows around the first hit."""
 
 _PAGE = 4
+_HINTS = (("Enter", "open the chat there"), ("↑↓", "choose"), ("Esc", "close"))
 
 Find = Callable[[str, int], list[Found]]
 """Looks for words; blocks, and raises `VlmtuiError`."""
@@ -66,6 +67,7 @@ class SearchScreen(Dialog[Found]):
         }
         & #search-body {
             height: 1fr;
+            layers: base over;
         }
         & OptionList {
             width: 1fr;
@@ -92,6 +94,20 @@ class SearchScreen(Dialog[Found]):
         }
         & #search-preview > Static {
             height: auto;
+        }
+        & #search-none {
+            layer: over;
+            dock: top;
+            height: auto;
+            display: none;
+            padding: 1 2;
+            color: $text-dim;
+        }
+        &.-none #search-none {
+            display: block;
+        }
+        &.-none #search-preview {
+            visibility: hidden;
         }
         & #search-said {
             height: 1;
@@ -160,6 +176,7 @@ class SearchScreen(Dialog[Found]):
             with Horizontal(id="search-body"):
                 options = OptionList(markup=False)
                 options.can_focus = False
+                yield Static(id="search-none")
                 yield options
                 with VerticalScroll(id="search-preview", can_focus=False):
                     yield Static()
@@ -226,11 +243,16 @@ class SearchScreen(Dialog[Found]):
         if error is not None:
             said.update(Content(printable.line(f"{error.message}. {error.hint}")))
         elif count:
-            said.update(Content("Enter opens the chat there · ↑↓ choose · Esc closes"))
-        elif self.text.strip():
-            said.update(Content("No message has words that begin so"))
+            said.update(key_hints.line(_HINTS, self.size.width - 2))
         else:
-            said.update(Content("Questions, answers and titles of every chat and branch"))
+            said.update(key_hints.line(_HINTS[-1:], self.size.width - 2))
+        self.set_class(not count, "-none")
+        self.query_one("#search-none", Static).update(
+            "No message has words that begin so."
+            if self.text.strip()
+            else "Finds words, or their beginnings, in the questions, answers and titles\n"
+            "of every chat and branch."
+        )
 
     # ------------------------------------------------------------------ showing
 

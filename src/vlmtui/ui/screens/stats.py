@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from vlmtui import printable
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui import took, units
+from vlmtui.ui import key_hints, took, units
 from vlmtui.ui.screens.dialog import Dialog
 
 _COLUMNS = (
@@ -71,7 +71,7 @@ class StatsScreen(Dialog[None]):
         """One table."""
         with VerticalScroll() as box:
             box.border_title = "What the answers took"
-            box.border_subtitle = "Esc closes"
+            box.border_subtitle = key_hints.line([("Esc", "close")], 20)
             yield StatsTable(self._thread)
 
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from vlmtui import printable
-from vlmtui.ui import keymap
+from vlmtui.ui import key_hints, keymap
 from vlmtui.ui.screens.dialog import Dialog
 from vlmtui.ui.widgets.text_field import TextField
 
@@ -73,7 +73,8 @@ class TextEditor(Dialog[str]):
             panel.border_title = Content(self._title)
             save = keymap.keys_of(self.app, "editor.save", "ctrl+s")
             cancel = keymap.keys_of(self.app, "editor.cancel", "escape")
-            panel.border_subtitle = Content(f"{save} saves · {cancel} leaves it as it was")
+            hints = ((save, "save"), (cancel, "leave it as it was"))
+            panel.border_subtitle = key_hints.line(hints, 50)
             yield TextField(
                 printable.prose(self._text),
                 soft_wrap=True,

@@ -25,7 +25,7 @@ class ThemePicker(Chooser):
     """
 
     title_text = "Themes"
-    placeholder = "↑↓ tries them on"
+    hints = (("↑↓", "try on"), ("Enter", "keep"), ("Esc", "close"))
 
     def __init__(self, themes: LoadedThemes, current: str) -> None:
         """Make the list.

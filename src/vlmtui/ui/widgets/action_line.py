@@ -9,9 +9,9 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 from textual.style import Style
-from textual.widgets import Static
 
 from vlmtui import printable
+from vlmtui.ui.widgets.parts import Parts
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -24,15 +24,8 @@ class Item(msgspec.Struct, frozen=True):
     label: str
 
 
-class ActionLine(Static):
+class ActionLine(Parts):
     """Shows items side by side, on a second line where one is too short."""
-
-    DEFAULT_CSS = """
-    ActionLine {
-        height: auto;
-        color: $text-dim;
-    }
-    """
 
     class Chosen(Message):
         """An item was clicked."""
@@ -43,12 +36,10 @@ class ActionLine(Static):
 
     def offer(self, items: Sequence[Item], title: str = "") -> None:
         """Show other items."""
-        parts = [Content.styled(f"{title} ", "bold")] if title else []
-        for number, item in enumerate(items):
-            if number:
-                parts.append(Content(" · "))
-            parts.append(_clickable(item))
-        self.update(Content("").join(parts))
+        parts = [_clickable(item) for item in items]
+        if title and parts:
+            parts[0] = Content.styled(f"{title} ", "bold") + parts[0]
+        self.say(parts)
 
     def on_click(self, event: events.Click) -> None:
         """Choose what was clicked."""
@@ -58,10 +49,9 @@ class ActionLine(Static):
 
 
 def _clickable(item: Item) -> Content:
-    # no line break between a key and what it does
-    label = printable.line(item.label, 40).replace(" ", "\N{NO-BREAK SPACE}")
+    label = printable.line(item.label, 40)
     text = Content.styled(item.key, "bold $accent")
     if item.key and label:
-        text += Content("\N{NO-BREAK SPACE}")
+        text += Content(" ")
     text += Content(label)
     return text.stylize(Style.from_meta({"item": item.name}))

@@ -13,6 +13,7 @@ from vlmtui import printable
 from vlmtui.ui import units
 from vlmtui.ui.widgets.markdown_view import MarkdownView
 from vlmtui.ui.widgets.message_block import MessageBlock, speaker
+from vlmtui.ui.widgets.parts import Parts
 
 _ENDINGS = {
     "cancelled": "stopped",
@@ -35,7 +36,6 @@ class Answer(MessageBlock):
             text-style: bold;
         }
         & > .footer {
-            color: $text-dim;
             display: none;
         }
         & > .footer.shown {
@@ -50,7 +50,7 @@ class Answer(MessageBlock):
         self._model = model
         self._stream = printable.ProseStream()
         self._view = MarkdownView(printable.prose(text))
-        self._footer = Static(classes="footer")
+        self._footer = Parts(classes="footer")
         self._waiting = False
 
     def compose(self) -> ComposeResult:
@@ -84,7 +84,7 @@ class Answer(MessageBlock):
         """Tell below it what the engine does, until more words arrive."""
         # the line has its place already: what it says changes no layout
         said = Content.assemble(("● ", style), (phase, "$text-dim"))
-        self._footer.update(said, layout=not self._waiting)
+        self._footer.say([said], layout=not self._waiting)
         self._footer.add_class("shown")
         self._waiting = True
 
@@ -100,7 +100,7 @@ class Answer(MessageBlock):
         if status in _ENDINGS:
             parts.append(Content.styled(f"■ {_ENDINGS[status]}", "$warning"))
         parts.extend(Content(part) for part in _costs(stats or {}))
-        self._footer.update(Content(" · ").join(parts))
+        self._footer.say(parts)
         self._footer.set_class(bool(parts), "shown")
 
 

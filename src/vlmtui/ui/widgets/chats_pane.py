@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from vlmtui import printable
 from vlmtui.storage.records import ChatRow
-from vlmtui.ui import units
+from vlmtui.ui import key_hints, units
 from vlmtui.ui.widgets.chat_rows import ChatRows
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
@@ -171,7 +171,7 @@ class ChatsPane(Vertical):
         """What is of least use goes first."""
         self.set_class(event.size.height >= _ABOUT_ROWS, "-about")
         self.set_class(event.size.height >= _KEYS_ROWS, "-keys")
-        self.query_one("#chats-keys", Static).update(_keys(event.size.width - 3))
+        self.query_one("#chats-keys", Static).update(key_hints.lines(_KEYS, event.size.width - 3))
         self._stop_renaming()
 
     # ------------------------------------------------------------------ what is shown
@@ -291,17 +291,6 @@ def _about(row: ChatRow, room: int) -> Content:
         counts.append(f"{units.count(row.images)} picture{'s' if row.images != 1 else ''}")
     preview = Content(printable.line(row.preview)).truncate(room, ellipsis=True)
     return Content.assemble((" · ".join(counts), "$foreground"), "\n", preview)
-
-
-def _keys(width: int) -> Content:
-    """The keys of the list, none of them apart from what it does."""
-    lines = [Content("")]
-    for key, what in _KEYS:
-        part = Content.assemble((key, "$accent"), f" {what}")
-        if lines[-1].cell_length + part.cell_length > width:
-            lines.append(Content(""))
-        lines[-1] += part + Content("  ")
-    return Content("\n").join(line.rstrip() for line in lines)
 
 
 def _none_like(title: str) -> str:

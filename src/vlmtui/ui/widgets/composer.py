@@ -14,7 +14,6 @@ from rich.text import Text
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.document._document import EditResult, Location, Selection
 from textual.keys import Keys
 from textual.message import Message
@@ -22,7 +21,7 @@ from textual.reactive import var
 from textual.widgets import TextArea
 
 from vlmtui import printable
-from vlmtui.ui import keymap
+from vlmtui.ui import key_hints, keymap
 from vlmtui.ui.mentions import Token
 from vlmtui.ui.tokens import Tokens
 from vlmtui.ui.widgets.text_field import TextField
@@ -149,14 +148,21 @@ class Composer(TextField, inherit_bindings=False):
         )
 
     def on_mount(self) -> None:
-        """Name the keys in the border, as far as there is room."""
-        keys = {
-            "send": keymap.keys_of(self.app, "composer.send", "enter"),
-            "new line": keymap.keys_of(self.app, "composer.newline", "ctrl+j"),
-            "stop": keymap.keys_of(self.app, "chat.stop", "escape"),
-            "help": keymap.keys_of(self.app, "app.help", "f1"),
-        }
-        self.border_subtitle = Content(" · ".join(f"{key} {does}" for does, key in keys.items()))
+        """Name the keys in the border."""
+        self._hint_at_keys()
+
+    def on_resize(self) -> None:
+        """As many as there is room for."""
+        self._hint_at_keys()
+
+    def _hint_at_keys(self) -> None:
+        hints = (
+            (keymap.keys_of(self.app, "composer.send", "enter"), "send"),
+            (keymap.keys_of(self.app, "composer.newline", "ctrl+j"), "new line"),
+            (keymap.keys_of(self.app, "chat.stop", "escape"), "stop"),
+            (keymap.keys_of(self.app, "app.help", "f1"), "help"),
+        )
+        key_hints.in_border(self, hints)
 
     @property
     def cursor_index(self) -> int:

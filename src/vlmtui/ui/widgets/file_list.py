@@ -20,7 +20,7 @@ from vlmtui import printable
 from vlmtui.ui import keymap, units
 from vlmtui.ui.browse import Entry
 
-_FACTS = 20
+_FACTS = 21
 """Columns at the right end of a row: size and date."""
 
 
@@ -204,11 +204,11 @@ class FileList(ScrollView, can_focus=True):
         base, mark, name, facts = styles
         sign = "●" if entry.path in self._marked else "↺" if entry.recent else " "
         right = "" if entry.directory else _facts(entry)
-        room = max(width - 2 - (len(right) + 1 if right and width > 2 * _FACTS else 0), 1)
+        room = max(width - 2 - (len(right) + 2 if right and width > 2 * _FACTS else 0), 1)
         left = Strip([Segment(printable.line(entry.name, room), name)])
         strip = Strip([Segment(f"{sign} ", mark), *left.adjust_cell_length(room, name)])
         if right and width > 2 * _FACTS:
-            strip = Strip([*strip, Segment(f" {right}", facts)])
+            strip = Strip([*strip, Segment(f"  {right}", facts)])
         return strip.adjust_cell_length(width, base).apply_style(Style())
 
 
@@ -218,4 +218,4 @@ def _facts(entry: Entry) -> str:
     when = time.localtime(entry.modified)
     recent = abs(time.time() - entry.modified) < 180 * 86_400
     date = time.strftime("%d %b %H:%M" if recent else "%d %b  %Y", when)
-    return f"{units.size(entry.size_bytes):>7} {date:>12}"
+    return f"{units.size(entry.size_bytes):>7}  {date:>12}"

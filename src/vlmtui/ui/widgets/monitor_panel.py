@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
@@ -13,12 +14,15 @@ from vlmtui import printable
 from vlmtui.hardware.base import Snapshot
 from vlmtui.ui import machine, units
 from vlmtui.ui.figures import Phase
-from vlmtui.ui.sparkline import sparkline
+from vlmtui.ui.sparkline import bars, sparkline
 from vlmtui.ui.timeline import ACTIVE, Timeline
 from vlmtui.ui.widgets.figures_panel import STYLES
 
 _LABEL = 13
 _VALUE = 20
+_HIGHEST = 3
+"""Lines of a graph on a high screen."""
+
 _NAMES = {
     Phase.LOADING: "load",
     Phase.ENCODING: "encode",
@@ -40,6 +44,7 @@ class MonitorPanel(Widget):
         super().__init__()
         self._timeline = timeline
         self._rows = 0
+        self._room = 0
 
     def tick(self) -> None:
         """The timeline has grown."""
@@ -48,7 +53,8 @@ class MonitorPanel(Widget):
         self._rows = rows
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Its lines."""
+        """Its lines; the graphs grow with the screen."""
+        self._room = container.height
         return len(self._lines(width))
 
     def render(self) -> Content:
@@ -60,16 +66,21 @@ class MonitorPanel(Widget):
         if last is None:
             return [Content.styled("The first figures come in a second …", "$text-dim")]
         graph = max(width - _LABEL - _VALUE, 1)
-        lines = [_with_graph(row, self._timeline, graph) for row in machine.rows(last)]
-        lines.append(self._ribbon(graph))
-        lines.append(self._legend(graph, width))
-        details = list(_details(last.snapshot, width))
-        return [*lines, Content(""), *details] if details else lines
+        below = [self._ribbon(graph), self._legend(graph, width)]
+        if details := list(_details(last.snapshot, width)):
+            below += [Content(""), *details]
+        figures = list(machine.rows(last))
+        high = min(max((self._room - len(below) - 1) // len(figures), 1), _HIGHEST)
+        graphs = [_with_graph(row, self._timeline, graph, high) for row in figures]
+        gap = [Content("")] * (high > 1)
+        return [*itertools.chain(*graphs), *gap, *below]
 
     def _ribbon(self, graph: int) -> Content:
         """What the engine did, in the columns of the graphs above."""
         cells = [
-            Content.styled("▀", STYLES[phase]) if phase is not None else Content("·")
+            Content.styled("·", "$text-dim")
+            if phase is None
+            else Content.styled("▀", STYLES[phase])
             for phase in self._timeline.phases(graph)
         ]
         head = Content.styled(f"{'phases':<{_LABEL + _VALUE}}", "$text-dim")
@@ -84,14 +95,22 @@ class MonitorPanel(Widget):
         return Content(" " * indent) + legend
 
 
-def _with_graph(row: machine.Row, timeline: Timeline, graph: int) -> Content:
+def _with_graph(row: machine.Row, timeline: Timeline, graph: int, high: int) -> list[Content]:
+    """A figure beside the foot of its graph; a thin line where nothing was measured."""
     columns, _ = timeline.columns(graph, row.figure)
-    bars = sparkline(columns, row.most).rjust(graph)
-    return Content.assemble(
+    *above, foot = bars(columns, row.most, high)
+    early = graph - len(columns)
+    indent = Content(" " * (_LABEL + _VALUE + early))
+    head = Content.assemble(
         (f"{row.label:<{_LABEL}}", "$text-dim"),
         (f"{row.value:<{_VALUE}}"[:_VALUE], ""),
-        (bars, row.style),
+        ("▁" * early, "$border-blurred"),
+        *(
+            ("▁", "$border-blurred") if value is None else (bar, row.style)
+            for value, bar in zip(columns, foot, strict=True)
+        ),
     )
+    return [*(indent + Content.styled(line, row.style) for line in above), head]
 
 
 def _details(now: Snapshot, width: int) -> Iterator[Content]:
