@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.engine import zoo
 from tests.engine.asking import GREEDY, ask
 from tests.engine.conftest import as_part
 from vlmtui import errors
@@ -313,3 +314,29 @@ def test_a_conversation_must_end_with_a_question_or_a_part_of_its_answer(engine)
         ask(engine, assistant("Hi"))
     with pytest.raises(errors.GenerateFailed):
         ask(engine)
+
+
+@pytest.mark.parametrize(
+    ("given", "fallback", "used"),
+    [
+        (None, None, "llava-1.6-mistral"),
+        (None, "chatml", "chatml"),
+        (None, "{{ messages[0]['content'] }}", "given"),
+        ("vicuna_v1", "chatml", "vicuna_v1"),
+    ],
+)
+def test_a_file_without_a_chat_template_takes_the_one_meant_for_it(
+    tmp_path, start, given, fallback, used
+):
+    files = zoo.build("llava-1.6-mistral", tmp_path)
+    engine = start(
+        model=str(files.model),
+        mmproj=str(files.mmproj),
+        template=given,
+        fallback_template=fallback,
+    )
+    assert engine.info.template == used
+
+
+def test_the_files_own_chat_template_goes_before_the_one_for_files_without(start):
+    assert start(fallback_template="chatml").info.template == "file"

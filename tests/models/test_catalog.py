@@ -10,10 +10,12 @@ import pytest
 from tests.models import headers
 from tests.models.shelves import HuggingFace, put
 from vlmtui import demo, paths
+from vlmtui.chat.requests import load_request
 from vlmtui.engine import template
 from vlmtui.models import catalog, facts, library
 from vlmtui.models.catalog import BITS, Entry
 from vlmtui.models.stores import hugging_face_cache
+from vlmtui.settings import Settings
 
 SHIPPED = catalog.load(Path("/nowhere/models.toml")).entries
 names = [entry.name for entry in SHIPPED]
@@ -121,3 +123,13 @@ def test_a_model_of_the_catalogue_that_is_not_here_is_told_how_to_get() -> None:
     assert "5.5 GB" in caught.value.hint
     with pytest.raises(library.ModelNotFound, match="not to be had as GGUF") as caught:
         library.resolve("vila1.5-3b")
+
+
+def test_the_template_of_an_entry_is_there_when_its_model_is_loaded(tmp_path: Path) -> None:
+    put(paths.models_dir() / "mine.gguf", headers.model())
+    put(paths.models_dir() / "other.gguf", headers.model(width=32))
+    own = b'["mine"]\nrepository = "a/b"\nmodel = ["*"]\ntemplate = "chatml"\n'
+    put(paths.config_dir() / "models.toml", own)
+    assert load_request(Settings(), "mine").fallback_template == "chatml"
+    assert load_request(Settings(), "other").fallback_template is None
+    assert load_request(Settings(), "demo").fallback_template is None

@@ -56,6 +56,7 @@ def loading(settings: Settings, model: library.InstalledModel) -> Load:
         kv=settings.kv,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
+        fallback_template=library.template(model),
     )
 
 

@@ -58,6 +58,9 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     template: str | None = None
     """Name of a built-in chat template or Jinja source, used instead of the file's own."""
 
+    fallback_template: str | None = None
+    """The same for a file without its own; None guesses from its tokens and name."""
+
     image_cache_bytes: int = 256 * 1024 * 1024
     """Upper bound of the kept image embeddings, in bytes."""
 

@@ -79,7 +79,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """Tokens that it was trained on."""
 
     template: str = ""
-    """Name of the chat template, where the file carries none."""
+    """Chat template for a file that carries none: the name of a built-in one, or Jinja source."""
 
     image_tokens: Count = 0
     """What a picture takes of the context; where that varies, the most."""

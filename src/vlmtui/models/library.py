@@ -23,6 +23,7 @@ __all__ = [
     "resolve",
     "resolve_installed",
     "survey",
+    "template",
 ]
 
 
@@ -78,6 +79,20 @@ def remember(model: InstalledModel) -> None:
         from vlmtui.models import search
 
         search.remember(model)
+
+
+def template(model: InstalledModel) -> str | None:
+    """The chat template that the catalogue has for a model whose file carries none.
+
+    Args:
+        model: Any; the file isn't looked into.
+    """
+    if model.source == "demo":
+        return None
+    from vlmtui.models import catalog
+
+    entry = catalog.load().find(model.name)
+    return (entry.template or None) if entry is not None else None
 
 
 def resolve_installed(name: str) -> InstalledModel:

@@ -184,13 +184,12 @@ class _Loaded:
 
 def _choose_template(request: Load, model: LoadedModel) -> tuple[str, str]:
     """Name and source of the chat template: the one asked for, the file's, or a built-in one."""
-    if request.template is not None:
-        if request.template in BUILTIN:
-            return request.template, BUILTIN[request.template]
-        return "given", request.template
     own = model.chat_template()
-    if own:
+    if request.template is None and own:
         return "file", own
+    given = request.fallback_template if request.template is None else request.template
+    if given is not None:
+        return (given, BUILTIN[given]) if given in BUILTIN else ("given", given)
     name = _builtin_for(model.vocabulary, model.metadata("general.architecture") or "", request)
     return name, BUILTIN[name]
 
