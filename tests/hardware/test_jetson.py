@@ -198,6 +198,20 @@ def test_a_fifo_in_the_place_of_a_file_holds_up_nobody(tmp_path: Path) -> None:
     assert "ram_total_bytes" not in read(board)
 
 
+def test_a_zone_that_says_try_again_as_of_a_part_without_power_is_left_out(
+    tmp_path: Path,
+) -> None:
+    board = orin_nano(tmp_path)
+    zone = "/sys/devices/virtual/thermal/thermal_zone0/temp"
+    board.remove(zone)
+    os.mkfifo(tmp_path / zone.lstrip("/"))
+    held = os.open(tmp_path / zone.lstrip("/"), os.O_RDWR)  # reading it is EAGAIN
+    try:
+        assert [name for name, _ in read(board)["temperatures"]] == ["gpu", "soc0", "tj"]
+    finally:
+        os.close(held)
+
+
 # ---------------------------------------------------------------------------------- over time
 
 
