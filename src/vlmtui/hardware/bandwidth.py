@@ -20,6 +20,7 @@ import msgspec
 from vlmtui import paths
 from vlmtui.errors import StorageError
 from vlmtui.hardware.base import Snapshot
+from vlmtui.hardware.sysroot import text
 
 Origin = Literal["table", "measured"]
 """table: the maker's figure for the board; measured: by `measure`."""
@@ -41,6 +42,8 @@ it is reached, from NVIDIA's data sheets. Power modes may clock it lower."""
 
 _LEAST_BUFFER = 4 * 1024 * 1024
 """Smaller ones would be read from a core's own cache."""
+
+_AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]{1,15}) kB", re.MULTILINE)
 
 _HALF = re.compile(r"orin nano")
 _HALF_BELOW = 5 * 1024**3
@@ -135,7 +138,7 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
 
     Args:
         seconds: About how long.
-        size: Of each buffer at most, in bytes; two a core are taken, and a quarter of the free
+        size: Of each buffer at most, in bytes; two a core are taken, and a quarter of the available
             memory altogether.
 
     Raises:
@@ -146,8 +149,7 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
     compare = ctypes.CDLL(None).memcmp
     compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
     cores = len(os.sched_getaffinity(0))
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    size = min(size, max(free // (8 * cores), _LEAST_BUFFER))
+    size = min(size, max(_available() // (8 * cores), _LEAST_BUFFER))
     buffers = [
         (ctypes.create_string_buffer(size), ctypes.create_string_buffer(size)) for _ in range(cores)
     ]
@@ -167,3 +169,9 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
             thread.join()
         best = max(best, 2 * size * cores / (time.monotonic() - began))
     return Bandwidth(best, "measured")
+
+
+def _available() -> int:
+    """Bytes of this very machine that could be taken without swapping."""
+    found = _AVAILABLE.search(text(Path("/proc/meminfo")) or "")
+    return int(found[1]) * 1024 if found else 0
