@@ -10,7 +10,7 @@ import threading
 from types import FrameType
 
 from vlmtui.chat.requests import load_request
-from vlmtui.errors import InputError, VlmtuiError
+from vlmtui.errors import InputError
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.chat import PlainChat
 from vlmtui.plain.commands import PlainCommands
@@ -67,21 +67,12 @@ def _talk(backstage: Backstage, settings: Settings) -> int:
     chat = PlainChat(do)
     monitor = Monitor(backstage.pid, do.measured)
     monitor.start()
-    threading.Thread(target=_load_ahead, args=(do,), daemon=True).start()
+    threading.Thread(target=do.load_ahead, daemon=True).start()
     try:
         return chat.run()
     finally:
         monitor.stop()
         chat.keep()
-
-
-def _load_ahead(do: PlainCommands) -> None:
-    """Load while the user types; a failure is told by the first turn, which tries again."""
-    try:
-        for event in do.session.load():
-            do.notice(event)
-    except VlmtuiError:
-        return
 
 
 def _leave(number: int, _: FrameType | None) -> None:

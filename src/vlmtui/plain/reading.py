@@ -72,6 +72,8 @@ class Lines:
         while True:
             question(f"{text} (y or n)")
             line = self._line("y/n> ")
+            if self._edited:
+                _forget(line)
             word = (line or "").strip().lower()
             if word in _YES or word in _NO:
                 return word in _YES
@@ -185,6 +187,16 @@ def _edit_lines(complete: Callable[[str, str], Sequence[str]] | None) -> None:
     readline.set_completer_delims(" \t\n")
     with suppress(ValueError):
         readline.parse_and_bind("tab: complete")
+
+
+def _forget(line: str | None) -> None:
+    """Have Up not bring back an answer to a question."""
+    with suppress(ImportError):
+        import readline
+
+        last = readline.get_current_history_length()
+        if line and last and readline.get_history_item(last) == line:
+            readline.remove_history_item(last - 1)
 
 
 def remember(texts: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from time import monotonic
 
 import msgspec
@@ -16,7 +17,8 @@ from vlmtui.chat.comparison import Began, Exchanged
 from vlmtui.chat.events import AnswerSaved, AnswerStarted
 from vlmtui.chat.session import ChatSession
 from vlmtui.chat.shelf import Shelf
-from vlmtui.errors import InputError, StorageError
+from vlmtui.engine.base import Adjusted
+from vlmtui.errors import InputError, StorageError, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart, Role
 from vlmtui.plain.following import in_thread, interrupts
@@ -71,8 +73,20 @@ class Sitting:
         self._first_measured = threading.Event()
         self._figures = Figures(model=session.load_request.name)
         self._in_turn = False
+        self._untold: SimpleQueue[object] = SimpleQueue()
 
     # ------------------------------------------------------------------ turns and loads
+
+    def load_ahead(self) -> None:
+        """Load while the user types; what there is to tell of it is told before the next answer.
+
+        A failure is told by the first turn, which tries again.
+        """
+        with suppress(VlmtuiError):
+            for event in self.session.load():
+                self.notice(event)
+                if isinstance(event, Adjusted):
+                    self._untold.put(event)
 
     def answer(self, turn: Iterator[object]) -> None:
         """Tell a turn as it happens; Ctrl+C stops it, and what has come is kept.
@@ -105,6 +119,8 @@ class Sitting:
             KeyboardInterrupt: It was stopped, and nobody is there to go on.
         """
         told = Told(self.voice)
+        while not self._untold.empty():
+            told.follow(iter([self._untold.get()]))
         try:
             with interrupts(stop or self.session.cancel) as stopped:
                 told.follow(map(self.notice, in_thread(events)))

@@ -11,7 +11,9 @@ from typing import TextIO
 from vlmtui import printable
 from vlmtui.errors import EngineCrashed, VlmtuiError
 
-_SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=\S)")
+_SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=\S)|(?<=[\u3002\uff01\uff1f\uff1a\uff1b])(?=[^\n])")
+"""Where one ends; in Chinese and Japanese no space follows."""
+
 _LONGEST = 400
 """Characters that are held back at most, waiting for the end of a sentence."""
 

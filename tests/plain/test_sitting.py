@@ -1,0 +1,191 @@
+"""The plain chat with an engine that plays scripts: what it tells of what happens."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import LOAD, FakeEngine, answer
+from tests.ui.test_chat_models import FakeShelf
+from tests.web import png
+from vlmtui.chat.session import ChatSession
+from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Prefill, Trimmed
+from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
+from vlmtui.plain.chat import PlainChat
+from vlmtui.plain.commands import PlainCommands
+from vlmtui.plain.reading import Lines
+from vlmtui.plain.sitting import Means
+from vlmtui.plain.voice import Voice
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.database import Database
+from vlmtui.storage.images import ImageStore
+
+
+class Talk:
+    """A plain chat to which a script speaks."""
+
+    def __init__(self, session: ChatSession, engine: FakeEngine) -> None:
+        self.session = session
+        self.engine = engine
+        self.answers = io.StringIO()
+        self.notes = io.StringIO()
+
+    def begin(self, *lines: str) -> PlainCommands:
+        """The commands, with these lines to be read."""
+        sys.stdin = io.StringIO("".join(f"{line}\n" for line in lines))
+        voice = Voice(self.answers, self.notes)
+        return PlainCommands(self.session, voice, Lines(), Means(FakeShelf()))
+
+    def say(self, *lines: str) -> int:
+        """Say these lines; returns the exit code."""
+        return PlainChat(self.begin(*lines)).run()
+
+    @property
+    def said(self) -> str:
+        return self.answers.getvalue()
+
+    @property
+    def told(self) -> str:
+        return self.notes.getvalue()
+
+
+@pytest.fixture
+def talk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
+    monkeypatch.setattr(sys, "stdin", sys.stdin)  # put back afterwards
+    store = ChatStore(Database(tmp_path / "chats.db"))
+    engine = FakeEngine()
+    session = ChatSession(engine, store, ImageStore(tmp_path / "images"), LOAD)
+    yield Talk(session, engine)
+    session.close()
+    store.close()
+
+
+def test_each_phase_is_one_line_however_often_it_moves(talk: Talk) -> None:
+    talk.engine.script_load(*(Loading(step / 50) for step in range(50)))
+    talk.engine.script(
+        Encoding(1, 2),
+        Encoded(0, 80, 1.0, False),
+        Encoding(2, 2),
+        Encoded(1, 80, 1.0, False, (336, 336)),
+        *(Prefill(step * 100, 4000, 0) for step in range(40)),
+        *answer("Two."),
+    )
+    assert talk.say("What?") == 0
+    assert talk.told.splitlines() == [
+        "Loading the model …",
+        "Encoding picture 1 of 2 …",
+        "Encoding picture 2 of 2 …",
+        "The model gets a picture scaled down to 336×336 pixels: in full it would fill the context",
+        "A larger ctx in the settings gives it more pixels",
+        "Reading 4000 tokens …",
+    ]
+    assert talk.said == "Two.\n"
+
+
+def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(
+    talk: Talk,
+) -> None:
+    talk.engine.script_load(
+        Adjusted("fake needs 7.3 GB, 6.1 GB are free", "a context of 2048 tokens")
+    )
+    do = talk.begin("What?", "And?")
+    loading = threading.Thread(target=do.load_ahead)
+    loading.start()
+    loading.join()
+    assert talk.told == ""
+    assert PlainChat(do).run() == 0
+    assert talk.told == "fake needs 7.3 GB, 6.1 GB are free. Taking a context of 2048 tokens\n"
+
+
+def test_what_a_model_says_reaches_the_terminal_as_text(talk: Talk) -> None:
+    talk.engine.script(Delta("\x1b]0;owned\x07\x1b[2J", 1), Delta("\r\x9b31m‮abc", 2))
+    talk.say("What?")
+    assert not set(talk.said) & {"\x1b", "\x07", "\r", "\x9b", "‮"}
+    assert "owned" in talk.said
+
+
+@pytest.mark.parametrize(
+    ("pieces", "printed"),
+    [
+        (("One. T", "wo"), "One. "),
+        (("これは猫です。そ", "れ"), "これは猫です。"),
+        (("`a.b` is", " code"), ""),
+        (("a line\nhal", "f"), "a line\n"),
+    ],
+)
+def test_an_answer_is_printed_by_whole_sentences_and_lines(
+    pieces: tuple[str, ...], printed: str
+) -> None:
+    stream = io.StringIO()
+    growing = Voice(stream, stream).answer()
+    for piece in pieces:
+        growing.feed(piece)
+    assert stream.getvalue() == printed
+    growing.end()
+    assert stream.getvalue() == "".join(pieces) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (GenerateFailed("The picture is too strange", "Take another"), "Take another"),
+        (EngineCrashed("decoding", "exit code 9", log_tail="GGML_ASSERT(false)"), "GGML_ASSERT"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_kept_and_told(
+    talk: Talk, error: Exception, told: str
+) -> None:
+    talk.engine.script(Delta("Half of it", 1), error)
+    assert talk.say("What?", "/show") == 1
+    assert talk.said.startswith("Half of it\n")
+    assert "#2 fake (failed): Half of it" in talk.said
+    assert "Error: " in talk.told
+    assert told in talk.told
+
+
+def test_what_left_the_context_is_told_and_each_picture_once(talk: Talk, tmp_path: Path) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(png())
+    talk.engine.script(*answer("A cat."))
+    talk.engine.script(Trimmed(2, 1), *answer("Yes."))
+    talk.engine.script(Trimmed(4, 1), *answer("No."))
+    talk.say(f"@{picture} What?", "Really?", "Really?")
+    assert "the 2 oldest messages are no longer seen by the model" in talk.told
+    assert talk.told.count("No longer seen by the model: cat.png\n") == 1
+
+
+def test_what_is_attached_goes_along_to_another_chat(talk: Talk, tmp_path: Path) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(png())
+    talk.say("One?", f"/image {picture}", "/new", "What?")
+    assert [len(request.messages[-1].images) for request in talk.engine.requests] == [0, 1]
+
+
+def test_a_model_that_can_not_be_used_leaves_the_one_from_before(talk: Talk) -> None:
+    talk.engine.script_load()
+    talk.engine.script_load(LoadFailed("It is damaged", "Fetch it again"))
+    assert talk.say("What?", "/model llava:7b", "And now?") == 1
+    assert "Error: llava:7b can't be used: It is damaged" in talk.told
+    assert "fake is loaded again and answers" in talk.told
+    assert talk.said == "Yes.\nYes.\n"
+    assert [load.name for load in talk.engine.loads] == ["fake", "llava:7b", "fake"]
+
+
+def test_comparing_goes_on_when_one_of_the_models_fails(talk: Talk) -> None:
+    talk.engine.script_load(LoadFailed("It is damaged", "Fetch it again"))
+    talk.say("/compare qwen2.5-vl-3b llava:7b What is it?", "/model")
+    assert talk.said == "qwen2.5-vl-3b:\nllava:7b:\nYes.\n"
+    assert "It is damaged" in talk.told
+    assert "fake answers, as before" in talk.told
+    assert [load.name for load in talk.engine.loads] == ["qwen2.5-vl-3b", "llava:7b", "fake"]
+
+
+def test_the_mark_of_another_model_stands_where_it_began_to_answer(talk: Talk) -> None:
+    talk.say("One?", "/model llava:7b", "Two?", "/show all")
+    shown: Callable[[str], int] = talk.said.index
+    assert shown("#2 fake: ") < shown("From here on llava:7b answers.") < shown("#4 llava:7b: ")
