@@ -22,7 +22,9 @@ from tests.web import WebServer, png, sends
 from vlmtui import demo, paths
 
 SAMPLE = demo.sample_images()[0]
-SOME_WORDS = r"(\w+\s+){14}"
+ANSWERING = (
+    r"Go on and on\s+(?:random-small:\s+)?(?:Loading the model …\s+)?(?!Loading|random)\S[\s\S]{60}"
+)
 
 Open = Callable[..., Terminal]
 
@@ -51,6 +53,11 @@ def terminals() -> Iterator[Open]:
 
 def lines(*texts: str) -> bytes:
     return "".join(f"{text}\n" for text in texts).encode()
+
+
+def answering(terminal: Terminal) -> None:
+    """Until the endless model has begun to answer."""
+    terminal.wait_until(lambda: re.search(ANSWERING, terminal.text))
 
 
 def chat(run: Run) -> str:
@@ -227,7 +234,7 @@ def test_ctrl_c_stops_comparing_and_the_model_from_before_answers(
 ) -> None:
     terminal = terminals()
     terminal.send(f"/compare {endless} demo Go on and on\n")
-    terminal.read_until(rf":\r?\n(.*\n)*{SOME_WORDS}")
+    answering(terminal)
     terminal.process.send_signal(signal.SIGINT)
     terminal.read_until("Stopped. demo answers, as before")
 
@@ -264,7 +271,7 @@ def test_a_terminal_that_goes_away_in_mid_answer_loses_nothing(
 ) -> None:
     terminal = terminals("--model", endless)
     terminal.send("Go on and on\n")
-    terminal.read_until(SOME_WORDS)
+    answering(terminal)
     engine = children(terminal.process.pid)
     terminal.hang_up()
     assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
