@@ -125,6 +125,12 @@ def test_a_thumbnail_fits_and_keeps_its_shape(tmp_path):
     assert near(small.getpixel((50, 12)), RED)
 
 
+def test_a_thumbnail_of_a_large_photo_has_all_the_pixels_it_may(tmp_path):
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (800, 800), RED).save(path)
+    assert images.thumbnail(path, 200, 200).size == (200, 200)
+
+
 def test_a_thumbnail_of_a_turned_photo_is_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -220,6 +226,17 @@ def test_a_picture_of_100_megapixels_is_the_most(tmp_path):
     assert images.inspect(tmp_path / "just.png").width == 10_000
     with pytest.raises(errors.ImageTooLarge, match="megapixels"):
         images.inspect(tmp_path / "over.png")
+
+
+def test_a_file_over_the_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MAX_FILE_BYTES", 1000)
+    path = tmp_path / "huge.png"
+    path.write_bytes(b"x" * 1001)
+    with pytest.raises(errors.ImageTooLarge, match="MB can be used"):
+        images.inspect(path)
+    path.write_bytes(b"x" * 1000)
+    with pytest.raises(errors.NotAnImage):
+        images.inspect(path)
 
 
 def test_pillow_is_imported_only_when_a_picture_is_opened():

@@ -46,6 +46,15 @@ def test_the_next_turns_begin_where_the_shortened_one_did():
     assert following.text.startswith(prompt.text)
 
 
+def test_a_single_message_that_was_kept_stays_the_beginning():
+    window = Window(build, 1000, 4096)
+    messages = (user("a" * 500), assistant("b" * 10), user("c" * 740))
+    window.fit(messages, 0)
+    following, dropped = window.fit((*messages, assistant("d"), user("e")), 0)
+    assert dropped == 2
+    assert following.text.startswith("c")
+
+
 def test_another_conversation_does_not_inherit_the_shortening():
     window = Window(build, 1000, 4096)
     window.fit(conversation(12), 0)
@@ -73,6 +82,9 @@ def test_no_context_larger_than_the_model_was_trained_for_is_advised():
         Window(build, 1000, 1000).fit((user("x" * 990),), 0)
     assert "--ctx" not in caught.value.hint
     assert "trained for 1000" in caught.value.hint
+    with pytest.raises(ContextOverflow) as caught:
+        Window(build, 1000, 2048).fit((user("x" * 990),), 0)
+    assert "--ctx 2048" in caught.value.hint
 
 
 def test_a_short_answer_reserves_little():
