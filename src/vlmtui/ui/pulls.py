@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -189,10 +190,12 @@ class Pulls:
             return Question("", error.role, tuple(Candidate(*file, word) for file, word in files))
 
         def judge() -> None:
-            found = shelf.among(job.name, error, model=job.model, mmproj=job.mmproj)
+            words = [""] * len(error.candidates)
+            with suppress(Exception):  # the list is there without it, and nobody else would tell
+                found = shelf.among(job.name, error, model=job.model, mmproj=job.mmproj)
+                words = [outlook.word for outlook in found]
             with job.lock:
                 if job.state.question == asked:
-                    words = [outlook.word for outlook in found]
                     self._tell(job, State(job.name, "asks", question(words)))
 
         asked = question([None] * len(error.candidates))
