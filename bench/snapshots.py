@@ -24,7 +24,7 @@ _INTERVAL_S = 0.05
 _BUDGET_S = 0.01
 """1 % of a core at one snapshot a second."""
 
-_ON = ("orin-nano", "agx-orin", "xavier-nx", "thor", "nano")
+_ON = ("orin-nano", "agx-orin", "xavier-nx", "agx-xavier", "thor", "nano")
 
 
 def costs(snapshots: int) -> list[float]:

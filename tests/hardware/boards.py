@@ -224,6 +224,19 @@ def xavier_nx(root: Path) -> Board:
     return board
 
 
+def agx_xavier(root: Path) -> Board:
+    """AGX Xavier with JetPack 5: six rails, none for all."""
+    board = Board(root)
+    board.model("NVIDIA Jetson AGX Xavier Developer Kit", "tegra194")
+    board.release(35, "4.1")
+    board.memory(32_091_136, 20_971_520, 2_097_152)
+    board.gpu("17000000.gv11b", "gv11b", 950, 1_377_000_000, 1_377_000_000)
+    board.zones({"CPU-therm": 49_000, "GPU-therm": 54_500, "Tboard_tegra": 47_000})
+    board.ina3221("1-0040", 3, ("GPU", 19_000, 968), ("CPU", 19_000, 121), ("SOC", 19_000, 242))
+    board.ina3221("1-0041", 4, ("CV", 19_000, 0), ("VDDRQ", 19_000, 153), ("SYS5V", 5000, 926))
+    return board
+
+
 def thor(root: Path) -> Board:
     """AGX Thor with JetPack 7: its GPU's load is only in NVML; all power passes one INA238."""
     board = Board(root)
@@ -283,6 +296,7 @@ BOARDS: dict[str, Callable[[Path], Board]] = {
     "orin-nano": orin_nano,
     "agx-orin": agx_orin,
     "xavier-nx": xavier_nx,
+    "agx-xavier": agx_xavier,
     "thor": thor,
     "nano": nano,
     "broken": broken,

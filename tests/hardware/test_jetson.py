@@ -14,6 +14,7 @@ from tests.hardware.boards import (
     UNREADABLE,
     Board,
     agx_orin,
+    agx_xavier,
     broken,
     main,
     nano,
@@ -97,6 +98,15 @@ def test_an_agx_orins_power_is_the_sum_of_its_three_inputs(tmp_path: Path) -> No
     assert figures["temperatures"] == (("CPU", 48.5), ("GPU", 46.0), ("tj", 48.5))
     assert figures["l4t"] == "35.6.0"
     assert "power_mode" not in figures
+
+
+def test_an_agx_xaviers_power_is_the_sum_of_all_six_rails(tmp_path: Path) -> None:
+    figures = read(agx_xavier(tmp_path))
+    rails = watts(figures["power_rails"])
+    assert list(rails) == ["GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V"]
+    # 19 V times 1.484 A, and 5 V times 0.926 A
+    assert figures["power_w"] == pytest.approx(28.196 + 4.63)
+    assert figures["gpu_load"] == 0.95
 
 
 def test_a_sum_with_a_missing_rail_is_no_total(tmp_path: Path) -> None:
