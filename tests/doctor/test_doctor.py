@@ -444,6 +444,19 @@ def test_the_bundle_has_findings_logs_and_settings_but_no_chats_and_no_secrets(
         assert secret not in content
 
 
+def test_a_long_log_is_cut_between_lines_so_that_no_half_of_a_secret_stands_alone(
+    home: Path, tmp_path: Path
+) -> None:
+    (home / "state").mkdir(parents=True)
+    rest = "a line\n" * (bundle._TAIL_BYTES // 7)
+    (home / "state" / "vlmtui.log").write_text(f"begin\ntoken=zebra-zebra\n{rest}")
+    assert len(rest) < bundle._TAIL_BYTES < len(rest) + 7
+    written = bundle.write_bundle([], tmp_path / "x.zip")
+    with zipfile.ZipFile(written) as bundled:
+        log = bundled.read("vlmtui.log").decode()
+    assert log.startswith("a line\n")
+
+
 def test_a_bundle_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "report.zip"
     target.write_text("mine")

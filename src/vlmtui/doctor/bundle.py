@@ -83,7 +83,11 @@ def _tail(place: Callable[[], Path]) -> str | None:
     try:
         path = place()
         with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
-            return file.read().decode(errors="replace")
+            start = max(path.stat().st_size - _TAIL_BYTES, 0)
+            file.seek(start)
+            content = file.read()
+        if start:  # the line that is cut in two may have been "token = …": nobody would see it now
+            content = content.partition(b"\n")[2]
+        return content.decode(errors="replace")
     except (OSError, VlmtuiError):
         return None
