@@ -51,7 +51,7 @@ from vlmtui.cli.options import Finite, kv_option, mmproj_option, model_option
 )
 @click.argument("prompt")
 def ask(prompt: str, images: tuple[str, ...], **options: Any) -> int:
-    r"""Answer PROMPT on standard output; `-` reads it from standard input.
+    """Answer PROMPT on standard output; `-` reads it from standard input.
 
     \b
     Examples:
@@ -60,7 +60,7 @@ def ask(prompt: str, images: tuple[str, ...], **options: Any) -> int:
       curl -s URL | vlmtui ask --image - --json "Describe the image."
 
     Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 130 interrupted.
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     if [prompt, *images].count("-") > 1:
         raise click.UsageError("Standard input can be read once: for the prompt or for one image.")
     import gc

@@ -42,9 +42,8 @@ def bench(
     as_csv: bool,
     compare: str | None,
 ) -> int:
-    r"""Measure models: load, image, prefill, decode, memory, energy.
+    """Measure models: load, image, prefill, decode, memory, energy.
 
-    \b
     Prints a table to paste into an issue, with the machine's name, system and versions, and a plot.
     Figures are medians, with the least and the most in brackets. What this machine can't measure
     is left out. The machine should do nothing else meanwhile.
@@ -55,7 +54,7 @@ def bench(
       vlmtui bench --json > before.json; vlmtui bench --compare before.json
 
     Exit codes: 0 measured, 1 the engine failed, 2 usage or bad input, 130 interrupted.
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     if as_json and as_csv:
         raise click.UsageError("--json and --csv can't both be printed.")
     import gc

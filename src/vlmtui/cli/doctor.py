@@ -21,9 +21,8 @@ import click
     help="Measure how fast the processor reads memory, and keep it: it bounds tokens per second.",
 )
 def doctor(as_json: bool, bundle: str | None, bandwidth: bool) -> int:
-    r"""Look at this machine: what vlmtui needs, what is there, what to do.
+    """Look at this machine: what vlmtui needs, what is there, what to do.
 
-    \b
     Looks at the board and its system, CUDA and how llama.cpp was built, memory and disk, the
     terminal, and vlmtui's own files. Changes nothing; --bandwidth writes one small file.
 

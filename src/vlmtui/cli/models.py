@@ -76,7 +76,7 @@ def add(file: str, mmproj: str | None, name: str | None, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched, and whether it fits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def pull(wanted: tuple[str, ...], mmproj: str, yes: bool, dry_run: bool, as_json: bool) -> int:
-    r"""Download models, into the cache that Hugging Face's tools share.
+    """Download models, into the cache that Hugging Face's tools share.
 
     \b
     Examples:
@@ -90,7 +90,7 @@ def pull(wanted: tuple[str, ...], mmproj: str, yes: bool, dry_run: bool, as_json
 
     Exit codes: 0 all are here, 1 failed, 2 usage, no such model, or one has to choose,
     3 it does not fit, 130 interrupted; of several, that of the first that failed.
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.cli.pull import pull_models
 
     return pull_models(wanted, mmproj, yes=yes, dry_run=dry_run, as_json=as_json)
@@ -101,9 +101,8 @@ def pull(wanted: tuple[str, ...], mmproj: str, yes: bool, dry_run: bool, as_json
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 @json_option
 def rm(name: str, yes: bool, as_json: bool) -> int:
-    r"""Delete a model that vlmtui has fetched, or forget one that was added.
+    """Delete a model that vlmtui fetched; forget one that was added or opened by its path.
 
-    \b
     Asks first, and says what it frees. Files of other programs are never touched: it says
     which command deletes them.
     """
@@ -138,7 +137,7 @@ def default(name: str | None, as_json: bool) -> int:
 @kv_option
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as one JSON object.")
 def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bool) -> int:
-    r"""Say whether a model fits into memory, before it is loaded or downloaded.
+    """Say whether a model fits into memory, before it is loaded or downloaded.
 
     \b
     Examples:
@@ -150,7 +149,7 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
     Of a model that isn't here only the header is fetched, a few megabytes at most.
 
     Exit codes: 0 it fits, 1 it can't be told, 2 usage or a bad file, 3 it does not fit.
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.cli.fit import report
 
     return report(model, mmproj, ctx, kv or "f16", as_json=as_json)
@@ -187,7 +186,7 @@ def quantize(
     force: bool,
     as_json: bool,
 ) -> int:
-    r"""Make a smaller model of a large one, with llama.cpp's own quantiser.
+    """Make a smaller model of a large one, with llama.cpp's own quantiser.
 
     \b
     Examples:
@@ -199,7 +198,7 @@ def quantize(
 
     Exit codes: 0 done, 1 failed (no room, it can't be loaded), 2 usage or a bad file,
     130 interrupted.
-    """
+    """  # noqa: D301 - click's mark for lines that stay as they are
     from pathlib import Path
 
     from vlmtui.cli.models_quantize import Wish, quantise
