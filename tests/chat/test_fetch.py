@@ -131,6 +131,14 @@ def test_the_web_does_not_lead_into_the_own_network(
     assert server.asked == ["/it"]
 
 
+def test_a_redirect_does_not_lead_out_of_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "is_private", lambda url: False)
+    with pytest.raises(FetchFailed, match=r"sends one on to b\.example without encryption"):
+        fetch._check_redirect("HTTPS://a.example/x", "http://b.example/x", False)
+    fetch._check_redirect("http://a.example/x", "http://b.example/x", False)
+    fetch._check_redirect("https://a.example/x", "HTTPS://b.example/x", False)
+
+
 @pytest.mark.parametrize(
     ("url", "private"),
     [

@@ -144,8 +144,9 @@ def test_too_many_requests_are_waited_out_as_long_as_the_server_asks(tiny: Hub) 
     assert whole(events)
 
 
-def test_a_wait_of_hours_is_an_error_in_place_of_a_wait(tiny: Hub) -> None:
-    tiny.lists += [refuses(429, Retry_After="86400")]
+@pytest.mark.parametrize("asked", ["lists", "heads", "sends"])
+def test_a_wait_of_hours_is_an_error_in_place_of_a_wait(tiny: Hub, asked: str) -> None:
+    getattr(tiny, asked).append(refuses(429, Retry_After="86400"))
     with pytest.raises(Unreachable, match="too many requests") as caught:
         pull()
     assert "HF_TOKEN" in caught.value.hint
