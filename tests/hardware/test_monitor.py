@@ -208,6 +208,20 @@ def test_a_probe_that_cannot_be_made_costs_its_own_figures_only(watch: Watch) ->
     assert "libnvidia-ml is from another release" in snapshot.notes[0]
 
 
+def test_the_first_of_a_row_of_failures_is_the_one_that_is_told(watch: Watch) -> None:
+    tries = 0
+
+    def worse() -> Probe:
+        nonlocal tries
+        tries += 1
+        raise OSError("the bus is gone" if tries == 1 else "no such device")
+
+    snapshots = watch(worse)
+    until(snapshots, lambda it: tries >= 4)
+    snapshots.get(timeout=PATIENCE)  # the next one is sure to have seen the third failure
+    assert "the bus is gone" in snapshots.get(timeout=PATIENCE).notes[0]
+
+
 def test_what_was_lost_and_is_not_found_again_is_looked_for_further(watch: Watch) -> None:
     works, gone, missed = threading.Event(), threading.Event(), threading.Semaphore(0)
     works.set()
