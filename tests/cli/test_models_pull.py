@@ -141,6 +141,15 @@ def test_an_interrupted_download_says_how_to_go_on(shell: Shell, number: signal.
     assert shell.parts()[0].stat().st_size >= 1_500_000
 
 
+def test_an_interrupted_download_goes_on_with_the_same_vision_tower(shell: Shell) -> None:
+    shell.hub.hold_at = 1_500_000
+    process = shell.start("models", "pull", NAME, "--mmproj", "none")
+    wait_for(lambda: any(part.stat().st_size >= 1_500_000 for part in shell.parts()))
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert f"`vlmtui models pull {NAME} --mmproj none` goes on" in error
+
+
 def test_two_processes_fetch_one_model_once(shell: Shell) -> None:
     shell.hub.hold_at = 1_500_000
     first = shell.start("models", "pull", NAME, "--json")

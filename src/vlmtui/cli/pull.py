@@ -74,7 +74,7 @@ def pull_models(
                 _fetch(jobs, shown)
         except (KeyboardInterrupt, SystemExit) as told:
             shown.close()
-            shown.kept([job.again() for job in jobs if not job.finished and not job.code])
+            shown.kept(_again([job for job in jobs if not job.finished and not job.code]))
             if isinstance(told, SystemExit):
                 raise
             return INTERRUPTED
@@ -84,6 +84,13 @@ def pull_models(
         if job.finished is not None:
             shown.result(job.wanted, job.finished, _name(job))
     return next((job.code for job in jobs if job.code), 0)
+
+
+def _again(jobs: list[_Job]) -> list[str]:
+    """The arguments that go on with downloads."""
+    towers = {job.mmproj for job in jobs}
+    tower = towers.pop() if len(towers) == 1 else ""
+    return [job.again() for job in jobs] + (["--mmproj", tower] if tower else [])
 
 
 def _attempt(job: _Job, shown: Display, number: int, work: Callable[[], None]) -> None:
