@@ -25,4 +25,5 @@ def test_pictures_stand_where_they_were_put() -> None:
 def test_a_person_reads_the_names_of_pictures_inside_a_sentence() -> None:
     assert readable(user("compare  with ", (A, B), (8, 14))) == "compare [a.png] with [b.png]"
     assert readable(user("or  ?", (A, B), (0, 3))) == "[a.png] or [b.png] ?"
+    assert readable(user("compare  please", (A, B), (8, 8))) == "compare [a.png] [b.png] please"
     assert readable(user("what?", (A,))) == "what?"

@@ -107,6 +107,8 @@ def readable(message: Message) -> str:
         if isinstance(part, TextPart):
             pieces.append(part.text)
         elif inside:
+            if pieces and not pieces[-1][-1:].isspace():
+                pieces.append(" ")
             pieces.append(f"[{part.name}]")
             if len(pieces) == 1:
                 pieces.append(" ")

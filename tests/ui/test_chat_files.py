@@ -32,7 +32,27 @@ async def test_a_chat_is_saved_and_opened_again(stage: Stage, size: tuple[int, i
         await say(pilot, "/import 'my chat.json'")
         await until(pilot, lambda: screen.chat is not None and screen.chat != before)
         await until(pilot, lambda: "A red circle." in shown(pilot))
+        await until(pilot, lambda: "Imported from my chat.json" in shown(pilot))
     assert len(stage.store.listing.rows()) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("/import ''", "/import needs a path"),
+        ("/import ~nobody-of-this-name/a.json", "can't be read"),
+        ("/export ~nobody-of-this-name/a.md", "There is no directory"),
+        ("/export pdf", "There is no format pdf"),
+    ],
+)
+async def test_a_place_that_can_not_be_is_told(stage: Stage, typed: str, told: str) -> None:
+    async with stage.app().run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await say(pilot, "Hello")
+        await answered(pilot)
+        await say(pilot, typed)
+        await until(pilot, lambda: told in shown(pilot))
+    assert [path.name for path in stage.folder.iterdir()] == ["data"]
 
 
 async def test_what_is_there_is_replaced_only_by_force(stage: Stage) -> None:

@@ -35,7 +35,7 @@ async def test_several_dropped_files_become_several_pictures(stage: Stage) -> No
     paths = [stage.picture(name) for name in ("a.png", "b.png")]
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        screen.query_one(Composer).post_message(Paste("\n".join(map(str, paths))))
+        screen.query_one(Composer).post_message(Paste("\n".join(map(str, paths)) + "\n"))
         await until(pilot, lambda: len(screen.images) == 2)
         assert screen.prompt.text == "[image: a.png 96x64] [image: b.png 96x64] "
 

@@ -109,6 +109,13 @@ def test_a_pattern_offers_all_that_it_fits_and_each(folder: Path) -> None:
     assert spell("my shots/*.png", "", whole=True) == "my\\ shots/*.png"
 
 
+def test_a_name_that_only_looks_like_a_pattern_is_completed(folder: Path) -> None:
+    (folder / "[draft] cat.png").touch()
+    (folder / "new one.png").touch()
+    assert [row.path for row in candidates("[dr")] == ["[draft] cat.png"]
+    assert [row.path for row in candidates("[draft] c")] == ["[draft] cat.png"]
+
+
 def test_newest_is_offered_with_the_name_of_the_picture(folder: Path) -> None:
     os.utime(folder / "cat.png", (2e9, 2e9))
     assert [(row.path, row.note) for row in candidates("new")] == [("newest", "cat.png")]

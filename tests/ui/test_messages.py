@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.fakes import STATS, Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.engine.base import Delta, Finished
 from vlmtui.ui.screens.chat import ChatScreen
 
@@ -221,3 +221,30 @@ async def test_a_change_of_the_model_is_marked(stage: Stage) -> None:
 def _spaced(pilot: Pilot[int]) -> str:
     """The screen with plain spaces: the actions have such that keep a key with its word."""
     return " ".join(shown(pilot).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [("/continue", "There is no answer to go on with"), ("/regen", "There is no question")],
+)
+async def test_what_can_not_be_done_leaves_no_trace_in_the_chat(
+    stage: Stage, typed: str, told: str
+) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, typed)
+        await until(pilot, lambda: told in shown(pilot) and not screen._turn)
+        assert screen.transcript.entries == []
+        await type_text(pilot, "a")
+        await until(pilot, lambda: told not in shown(pilot))
+
+
+async def test_no_action_is_torn_from_its_key(stage: Stage) -> None:
+    async with stage.app().run_test(size=(60, 15)) as pilot:
+        await asked(pilot)
+        await pilot.press("alt+up", "r")
+        await until(pilot, lambda: "2/2" in shown(pilot))
+        await done(pilot)
+        await until(pilot, lambda: "Esc back" in shown(pilot))
+        for action in ("y copy", "R model", "d delete", "i details"):
+            assert action in shown(pilot)

@@ -175,3 +175,15 @@ async def test_twenty_thousand_files_are_scrolled_like_three(tmp_path: Path) -> 
         assert entry is not None and entry.path.endswith(".png")
         assert files.cursor == 19_999
         assert 0 < len(drawn) < 500  # a few screens, not the directory
+
+
+async def test_no_row_is_cut_off_beside_a_scrollbar(folder: Path) -> None:
+    for number in range(30):
+        Image.new("RGB", (8, 8), "red").save(folder / f"{number}.png")
+        os.utime(folder / f"{number}.png", (1e9, 1e9))
+    async with Host(folder).run_test(size=(60, 15)) as pilot:
+        await settled(pilot)
+        await until(pilot, lambda: pilot.app.screen.query_one(FileList).show_vertical_scrollbar)
+        rows = [row for row in shown(pilot).splitlines() if ".png " in row and "×" not in row]
+        assert len(rows) > 5
+        assert all(" B " in row and " 2001" in row for row in rows)

@@ -156,7 +156,7 @@ class ChatCommands(MessageCommands):
         paths = commands.split_paths(argument)
         if len(paths) != 1:
             raise InputError("One file is imported", "Put quotes around a path with spaces")
-        self.open(self.session.archive.import_json(Path(paths[0]).expanduser()))
+        self.open(self.session.archive.import_json(Path(paths[0])))
 
 
 def _row(row: ChatRow) -> str:

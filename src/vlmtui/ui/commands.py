@@ -29,6 +29,10 @@ class Spec(msgspec.Struct, frozen=True):
     """The screen knows what its argument can be: a method `choices_<name>`, called in a thread,
     gives `Choice`s."""
 
+    def lacks(self, argument: str) -> bool:
+        """Whether it can't be done with no more than this; empty quotes are nothing."""
+        return bool(self.example) and not argument.strip("\"' ")
+
     @property
     def article_and_argument(self) -> str:
         """What is missing, for a sentence: `a path`."""

@@ -113,8 +113,8 @@ def candidates(typed: str) -> list[Candidate]:
     Hidden files are offered after a dot. A name in small letters also finds capitals. A directory
     that can't be read has no candidates.
     """
-    if references.means_several(typed):
-        return _several(typed)
+    if references.means_several(typed) and (several := _several(typed)):
+        return several
     directory, _, beginning = typed.rpartition("/")
     directory += "/" if "/" in typed else ""
     if typed == "~":

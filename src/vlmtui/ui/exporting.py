@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -29,12 +30,18 @@ def read(argument: str) -> Export:
     """Read the arguments of `/export`.
 
     Raises:
-        InputError: There is more than one path.
+        InputError: There is more than one path, or what is neither a format nor a path.
     """
     words = [word for word in commands.split_paths(argument) if word != _FORCE]
     chosen = _FORMATS.get(words[0].lower()) if words else None
     paths = words[1:] if chosen else words
     if len(paths) > 1:
         raise InputError("A chat goes to one file", "Put quotes around a path with spaces")
+    path = Path(paths[0] if paths else ".")
+    if chosen is None and re.fullmatch(r"\w+", str(path)) and not path.exists():
+        raise InputError(
+            f"There is no format {path}",
+            f"There are md, json and html; a file is meant by ./{path} or {path}.md",
+        )
     overwrite = _FORCE in commands.split_paths(argument)
-    return Export(Path(paths[0] if paths else ".").expanduser(), chosen, overwrite)
+    return Export(path, chosen, overwrite)

@@ -206,7 +206,7 @@ class ChatScreen(
             )
         elif spec.idle and self._turn:
             self.prompt.say("An answer is on its way", "Esc stops it")
-        elif spec.example and not command.argument:
+        elif spec.lacks(command.argument):
             self.prompt.say(
                 f"/{spec.name} needs {spec.article_and_argument}",
                 f"For example: /{spec.name} {spec.example}",

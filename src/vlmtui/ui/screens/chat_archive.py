@@ -71,12 +71,14 @@ class ChatArchive(ChatTurns):
             draft: Draft,
             message_id: int | None,
             words: Sequence[str],
+            told: str,
         ) -> None:
             super().__init__()
             self.thread = thread
             self.draft = draft
             self.message_id = message_id
             self.words = words
+            self.told = told
 
     @work(thread=True, exclusive=True, group="chats", exit_on_error=False)
     def read_chats(self, limit: int, offset: int, title_like: str) -> None:
@@ -143,6 +145,7 @@ class ChatArchive(ChatTurns):
         left: Draft,
         message_id: int | None = None,
         words: Sequence[str] = (),
+        told: str = "",
     ) -> None:
         """Open another chat, or another branch of the same.
 
@@ -151,6 +154,7 @@ class ChatArchive(ChatTurns):
             left: What is in the composer, for the chat that is left.
             message_id: Open it on a branch with this message.
             words: What to mark in that message.
+            told: Said when it is open.
         """
         session = self._session
         try:
@@ -163,4 +167,4 @@ class ChatArchive(ChatTurns):
         except VlmtuiError as error:
             self.post_message(self.ChatsFailed(error))
         else:
-            self.post_message(self.ChatOpened(thread, draft, message_id, words))
+            self.post_message(self.ChatOpened(thread, draft, message_id, words, told))

@@ -49,7 +49,7 @@ class ChatList(ChatArchive, ChatPanes):
         await self.transcript.show(event.thread)
         self.prompt.draft = event.draft
         self._choose_image_of(event.thread)
-        self.prompt.say()
+        self.prompt.say(event.told)
         if event.message_id is not None:
             await self.transcript.goto(event.message_id, event.words)
 
@@ -97,7 +97,7 @@ class ChatList(ChatArchive, ChatPanes):
         if chat is not None and self.chat is not None and chat.id == self.chat.id:
             self.chat = chat  # its title
         if event.opens and event.chat is not None:
-            self.go_to_chat(event.chat.id)
+            self.go_to_chat(event.chat.id, told=event.told)
         self._reload()
 
     def pane_toggled(self, name: Pane, shown: bool) -> None:
@@ -149,14 +149,18 @@ class ChatList(ChatArchive, ChatPanes):
         return not self._turn
 
     def go_to_chat(
-        self, chat_id: int, message_id: int | None = None, words: Sequence[str] = ()
+        self,
+        chat_id: int,
+        message_id: int | None = None,
+        words: Sequence[str] = (),
+        told: str = "",
     ) -> None:
         """Open a chat and go there; an answer on its way is never cut off by it."""
         is_open = self.chat is not None and self.chat.id == chat_id
         if not (is_open and message_id is None):
             if not self._is_idle():
                 return
-            self.open_chat(chat_id, self.prompt.draft, message_id, words)
+            self.open_chat(chat_id, self.prompt.draft, message_id, words, told)
         self.close_drawer()
         self.prompt.focus_composer()
 

@@ -15,7 +15,14 @@ from textual.worker import Worker
 
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
 from vlmtui.engine.base import Adjusted, Delta, Encoded, Trimmed
-from vlmtui.errors import EngineCrashed, VlmtuiError
+from vlmtui.errors import (
+    EmptyPrompt,
+    EngineCrashed,
+    MessageNotFound,
+    NothingToContinue,
+    TurnRunning,
+    VlmtuiError,
+)
 from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Chat, StoredMessage
 from vlmtui.ui.figures import Figures, Phase, begin, fold, idle, stopping, unloaded
@@ -42,6 +49,9 @@ one is drawn in two places far from the text."""
 _COST_SHARE = 8
 """A redraw that took long is followed by a pause this many times as long, so that drawing never
 takes more than about a ninth of a core however long the answer is."""
+
+_NOTHING_DONE = (EmptyPrompt, MessageNotFound, NothingToContinue, TurnRunning)
+"""What is wrong with a command, and no part of the chat that it was given in."""
 
 _DOING = {
     "load": "loading the model",
@@ -261,6 +271,9 @@ class ChatTurns(ChatWork):
 
     async def _tell(self, error: VlmtuiError) -> None:
         if self._left:
+            return
+        if isinstance(error, _NOTHING_DONE):
+            self.prompt.say(error.message, error.hint, error=True)
             return
         if isinstance(error, EngineCrashed):
             self.figures = unloaded(self.figures)

@@ -30,7 +30,15 @@ _ABOUT_ROWS = 24
 """Rows from which there is room to say something about the chat under the cursor."""
 
 _KEYS_ROWS = 14
-_KEYS = (("n", "new"), ("r", "rename"), ("p", "pin"), ("d", "delete"), ("x", "export"))
+_KEYS = (
+    ("n", "new"),
+    ("r", "rename"),
+    ("p", "pin"),
+    ("d", "delete"),
+    ("u", "undo"),
+    ("c", "copy"),
+    ("x", "export"),
+)
 _NONE_YET = "No chats yet.\nEach begins with its first question, and stays here."
 
 
@@ -94,7 +102,7 @@ class ChatsPane(Vertical):
         & > #chats-about, & > #chats-keys {
             display: none;
             height: auto;
-            max-height: 3;
+            max-height: 4;
             padding: 0 1 0 2;
             color: $text-dim;
         }
@@ -272,7 +280,6 @@ class ChatsPane(Vertical):
             return
         row = self._renaming[0]
         self._stop_renaming()
-        self._rows.focus()
         if event.value.strip() and event.value != row.chat.title:
             self.post_message(self.Renamed(row, event.value))
 
@@ -281,6 +288,8 @@ class ChatsPane(Vertical):
         if self._renaming is not None:
             line = self._renaming[1]
             self._renaming = None
+            if line.has_focus:  # Textual would look for another place, and find the composer
+                self.screen.set_focus(self._rows)
             line.remove()
 
 

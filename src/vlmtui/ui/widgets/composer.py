@@ -195,7 +195,9 @@ class Composer(TextField, inherit_bindings=False):
         start = min(starts, key=lambda index: abs(index + len(old) - cursor))
         self.history.checkpoint()
         end = start + len(old)
-        new += "" if text[end:] else " "
+        if not text[end:].strip():  # the line break that ended a paste, for example
+            end = len(text)
+            new += " "
         result = self.replace(new, self._location(start), self._location(end))
         if start <= cursor <= end:
             self.move_cursor(result.end_location)

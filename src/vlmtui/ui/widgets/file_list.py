@@ -184,7 +184,7 @@ class FileList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row, or nothing below the last."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
         index = y + round(self.scroll_y)
         if index >= len(self._entries):
             return Strip.blank(width, self.rich_style)
