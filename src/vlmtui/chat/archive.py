@@ -54,6 +54,10 @@ class Archive:
         """
         return self._store.listing.rows(limit, offset, title_like)
 
+    def version(self) -> int:
+        """A number that is another one when anybody, here or in another instance, changed chats."""
+        return self._store.listing.version()
+
     def search(self, text: str, limit: int = 50) -> list[Found]:
         """Messages and titles with words that begin with each of the words in `text`."""
         return self._store.listing.search(text, limit)

@@ -68,7 +68,7 @@ class ChatStore:
         self._presence = Presence(self._root / "instances")
         self.drafts = Drafts(database, self._presence)
         self.prompts = Prompts(database)
-        self.listing = Listing(database)
+        self.listing = Listing(database, self._presence)
         self.trash = Trash(database)
         self.trees = Trees(database, self._presence)
 

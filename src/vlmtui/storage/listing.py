@@ -14,6 +14,7 @@ import unicodedata
 from vlmtui.storage import rows
 from vlmtui.storage.database import Database
 from vlmtui.storage.pictures import storable
+from vlmtui.storage.presence import Presence
 from vlmtui.storage.records import ChatRow, Found
 
 PREVIEW_LENGTH = 160
@@ -30,7 +31,9 @@ _ROWS = """
          WHERE chat_id = page.id AND deleted IS NULL) AS images,
         (SELECT substr(CASE WHEN leaf.text <> '' THEN leaf.text ELSE before.text END, 1, :preview)
          FROM messages AS leaf LEFT JOIN messages AS before ON before.id = leaf.parent_id
-         WHERE leaf.id = page.leaf_id) AS preview
+         WHERE leaf.id = page.leaf_id) AS preview,
+        (SELECT group_concat(writer) FROM messages
+         WHERE chat_id = page.id AND status = 'streaming' AND deleted IS NULL) AS writers
     FROM (
         SELECT * FROM chats
         WHERE deleted IS NULL AND last_id IS NOT NULL AND {matching}
@@ -62,8 +65,9 @@ class Listing:
     Every method raises `StorageError` when the database can't be read.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, presence: Presence) -> None:
         self._database = database
+        self._presence = presence
 
     def rows(self, limit: int = 200, offset: int = 0, title_like: str = "") -> list[ChatRow]:
         """Chats that have had messages: pinned ones first, then the one that got one last.
@@ -88,9 +92,16 @@ class Listing:
                 row["messages"],
                 row["images"],
                 " ".join((row["preview"] or "").split()),
+                any(map(self._presence.is_alive, filter(None, (row["writers"] or "").split(",")))),
             )
             for row in found
         ]
+
+    def version(self) -> int:
+        """A number that is another one when anybody has changed something."""
+        with self._database.read() as connection:
+            (number,) = connection.execute("PRAGMA data_version").fetchone()
+        return int(number)
 
     def search(self, text: str, limit: int = 50) -> list[Found]:
         """Messages and titles that have words beginning with each of the words in `text`.

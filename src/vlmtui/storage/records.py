@@ -57,6 +57,9 @@ class ChatRow(msgspec.Struct, frozen=True):
     preview: str
     """The beginning of the last message of the shown branch that has text, on one line."""
 
+    written: bool = False
+    """Whether an instance of vlmtui is writing an answer in it just now."""
+
 
 class StoredMessage(msgspec.Struct, frozen=True):
     """A message and what became of it."""

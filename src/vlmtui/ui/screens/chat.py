@@ -21,6 +21,7 @@ from vlmtui.ui import commands, mentions
 from vlmtui.ui.figures import stopping
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat_compare import ChatCompare
+from vlmtui.ui.screens.chat_elsewhere import ChatElsewhere
 from vlmtui.ui.screens.chat_fetch import Wanted
 from vlmtui.ui.screens.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat_files import ChatFiles
@@ -47,6 +48,7 @@ class ChatScreen(
     ChatCompare,
     ChatSettings,
     ChatFiles,
+    ChatElsewhere,
     ChatSearch,
 ):
     """The screen that vlmtui opens."""

@@ -186,7 +186,7 @@ class ChatRows(ScrollView, can_focus=True):
         room = max(width - len(date) - 5, 1)
         title = Content(printable.line(chat.title)).truncate(room, ellipsis=True, pad=True)
         return Content.assemble(
-            (" ● " if is_open else "   ", "$accent"),
+            (" ◐ " if row.written else " ● " if is_open else "   ", "$accent"),
             title.stylize("bold") if is_open else title,
             (f" {date} ", "$text-dim"),
         )

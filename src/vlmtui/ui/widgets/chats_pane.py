@@ -298,6 +298,8 @@ def _about(row: ChatRow, room: int) -> Content:
     counts = [f"{units.count(row.messages)} message{'s' if row.messages != 1 else ''}"]
     if row.images:
         counts.append(f"{units.count(row.images)} picture{'s' if row.images != 1 else ''}")
+    if row.written:
+        counts.append("being written")
     preview = Content(printable.line(row.preview)).truncate(room, ellipsis=True)
     return Content.assemble((" · ".join(counts), "$foreground"), "\n", preview)
 
