@@ -8,6 +8,7 @@ from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.engine.base import Delta, Encoding, Prefill
 from vlmtui.ui.widgets.answer import Answer
+from vlmtui.ui.widgets.notice import Notice
 from vlmtui.ui.widgets.parts import Parts
 from vlmtui.ui.widgets.transcript import Transcript
 from vlmtui.ui.widgets.welcome import LOGO, Welcome
@@ -108,3 +109,11 @@ async def test_without_a_picture_the_side_pane_has_room_for_the_model(stage: Sta
         await until(pilot, lambda: screen.image is not None)
         await until(pilot, lambda: "sees pictures" not in shown(pilot))
         assert "context" in shown(pilot)
+
+
+async def test_what_was_asked_for_is_no_warning(stage: Stage) -> None:
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "/set")
+        await until(pilot, lambda: "temperature" in shown(pilot))
+        assert screen.query_one(Notice).has_class("asked")

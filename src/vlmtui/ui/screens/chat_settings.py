@@ -175,6 +175,7 @@ class ChatSettings(ChatTurns):
             "/set NAME VALUE changes it for this chat, /set NAME default takes it back",
             "\n".join(rows),
             error=False,
+            asked=True,
         )
 
     def command_preset(self, name: str) -> None:

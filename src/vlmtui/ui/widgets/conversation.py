@@ -201,10 +201,12 @@ class Conversation(Column):
     def _entry(self, stored: StoredMessage) -> MessageEntry:
         return MessageEntry(stored, self._costs)
 
-    async def tell(self, message: str, hint: str = "", details: str = "", *, error: bool) -> None:
-        """Add a notice."""
+    async def tell(
+        self, message: str, hint: str = "", details: str = "", *, error: bool, asked: bool = False
+    ) -> None:
+        """Add a notice, which may be one that was `asked` for."""
         self.query_one(Welcome).display = False
-        await self.add(NoticeEntry(message, hint, details, error=error))
+        await self.add(NoticeEntry(message, hint, details, error=error, asked=asked))
 
     def entry(self, message_id: int) -> MessageEntry | None:
         """The place of a message, if it is shown here."""

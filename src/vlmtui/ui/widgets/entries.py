@@ -115,15 +115,24 @@ class MarkEntry(Entry):
 class NoticeEntry(Entry):
     """A place for a notice."""
 
-    def __init__(self, message: str, hint: str = "", details: str = "", *, error: bool) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        details: str = "",
+        *,
+        error: bool,
+        asked: bool = False,
+    ) -> None:
         super().__init__(self._build, self._rows)
         self._texts = (message, hint, details)
         self._error = error
+        self._asked = asked
 
     def _build(self) -> Notice:
         from vlmtui.ui.widgets.notice import Notice
 
-        return Notice(*self._texts, error=self._error)
+        return Notice(*self._texts, error=self._error, asked=self._asked)
 
     def _rows(self, width: int) -> int:
         return 1 + sum(wrapped_rows(text, max(width - _FRAME, 1)) for text in self._texts if text)

@@ -1,4 +1,4 @@
-"""A panel in the transcript that tells what went wrong, or something the reader should know."""
+"""A panel in the transcript: what went wrong, what the reader should know, or has asked for."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class Notice(Static):
         border-left: outer $warning;
         background: $warning 8%;
 
+        &.asked {
+            border-left: outer $secondary;
+            background: $surface;
+        }
         &.error {
             border-left: outer $error;
             background: $error 10%;
@@ -26,12 +30,29 @@ class Notice(Static):
     }
     """
 
-    def __init__(self, message: str, hint: str = "", details: str = "", *, error: bool) -> None:
-        lines = [
-            Content.styled(printable.prose(message), f"bold ${'error' if error else 'warning'}")
-        ]
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        details: str = "",
+        *,
+        error: bool,
+        asked: bool = False,
+    ) -> None:
+        """Make the panel.
+
+        Args:
+            message: What happened.
+            hint: What to do.
+            details: What else is known.
+            error: Something went wrong.
+            asked: The reader has asked for it, and nothing is wrong.
+        """
+        color = "secondary" if asked else "error" if error else "warning"
+        lines = [Content.styled(printable.prose(message), f"bold ${color}")]
         if hint:
             lines.append(Content(printable.prose(hint)))
         if details:
             lines.append(Content.styled(printable.prose(details), "$text-dim"))
-        super().__init__(Content("\n").join(lines), classes="error" if error else "")
+        classes = "asked" if asked else "error" if error else ""
+        super().__init__(Content("\n").join(lines), classes=classes)
