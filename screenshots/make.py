@@ -59,11 +59,12 @@ async def ready(pilot: Pilot[int]) -> None:
 
 
 async def chat(pilot: Pilot[int]) -> None:
-    """A picture in the chat, a question, a follow-up."""
+    """Two pictures in the chat, a question about both, a follow-up."""
     await ready(pilot)
-    await ask(pilot, "What color is the circle? @shapes-1.png")
-    await ask(pilot, "How many shapes are there?")
-    await pilot.press(*"Describe", "space", *"the", "space", *"image.")
+    await ask(pilot, "Which image has more shapes? @shapes-1.png @shapes-3.png")
+    await ask(pilot, "What color is the triangle in the second image?")
+    await pilot.press(*"How", "space", *"many", "space", *"stars", "space", *"are", "space")
+    await pilot.press(*"there?")
     await finish(pilot)
 
 
@@ -99,7 +100,8 @@ async def themes(pilot: Pilot[int]) -> None:
     await chat(pilot)
     await pilot.press("ctrl+p", *"/theme", "enter")
     await until(pilot, lambda: type(pilot.app.screen).__name__ == "ThemePicker")
-    await pilot.press(*"fjord")
+    await until(pilot, lambda: "fjord" in _text(pilot))
+    await pilot.press(*["up"] * 4)
     await finish(pilot)
 
 
@@ -116,9 +118,10 @@ async def error(pilot: Pilot[int]) -> None:
 async def chats(pilot: Pilot[int]) -> None:
     """Several chats beside the one that is open."""
     await ready(pilot)
-    for number, question in enumerate(QUESTIONS, start=1):
+    questions = ("How many stars are there?", "Where is the triangle?", *QUESTIONS)
+    for number, question in zip((3, 3, 1, 2, 3, 4), questions, strict=True):
         await ask(pilot, f"{question} @shapes-{number}.png")
-        if number < len(QUESTIONS):
+        if question != questions[-1]:
             await ask_command(pilot, "/new")
     await finish(pilot)
 
@@ -328,7 +331,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         from vlmtui import demo
 
-        os.environ["VLMTUI_HOME"] = f"{home}/.vlmtui"
         os.environ["COLORTERM"] = "truecolor"
         os.environ.pop("NO_COLOR", None)
         os.environ["HOME"] = home  # no path of this machine in a picture
@@ -338,6 +340,7 @@ def main() -> int:
             shutil.copy(sample, pictures)
         os.chdir(pictures)
         for name in arguments.only or NAMES:
+            os.environ["VLMTUI_HOME"] = f"{home}/.vlmtui-{name}"  # its own chats only
             svg = draw(name)
             print(svg)
             if arguments.png:

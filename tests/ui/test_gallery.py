@@ -74,3 +74,13 @@ async def test_enter_and_a_click_open_a_figure(stage: Stage) -> None:
         await until(pilot, lambda: app.opened == [parts[1]])
         await pilot.click("Figure", offset=(3, 3))
         await until(pilot, lambda: app.opened == [parts[1], parts[0]])
+
+
+async def test_no_figure_below_a_narrow_picture_is_cut_off(stage: Stage) -> None:
+    parts = pictures(stage, 2)
+    known = {part.sha256: Cost(576, 1.84, reused=True, scaled_to=(336, 252)) for part in parts}
+    async with Asked(parts, known).run_test(size=(56, 30)) as pilot:
+        await until(pilot, lambda: "576 tokens" in shown(pilot))
+        lines = [line.replace("▌", "").split() for line in shown(pilot).splitlines()]
+        for words in ("576 tokens · 1.84 s", "in cache", "model sees 336×252"):
+            assert 2 * words.split() in lines

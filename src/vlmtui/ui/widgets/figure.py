@@ -16,6 +16,7 @@ from textual.widgets import Static
 from vlmtui import printable
 from vlmtui.messages import ImagePart
 from vlmtui.ui.costs import Cost
+from vlmtui.ui.widgets.parts import Parts
 from vlmtui.ui.widgets.picture import Picture
 
 CAPTION = 40
@@ -31,8 +32,13 @@ class Figure(Vertical, can_focus=True):
         height: auto;
 
         & > .caption {
-            width: auto;
+            width: 100%;
             color: $text-dim;
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
+        }
+        &.-unpriced > .cost {
+            display: none;
         }
         &:hover > .caption {
             color: $foreground;
@@ -66,14 +72,15 @@ class Figure(Vertical, can_focus=True):
     def __init__(self, image: ImagePart, cost: Cost | None = None) -> None:
         super().__init__()
         self.image = image
-        self._caption = Static(classes="caption")
+        self._cost = Parts(classes="caption cost")
         self.set_reactive(Figure.cost, cost)
 
     def compose(self) -> ComposeResult:
         """Picture above, caption below."""
         self._describe()
         yield Picture(self.image)
-        yield self._caption
+        yield Static(Content(caption(self.image)), classes="caption")
+        yield self._cost
 
     def watch_cost(self) -> None:
         """Say what it took."""
@@ -81,10 +88,9 @@ class Figure(Vertical, can_focus=True):
 
     def _describe(self) -> None:
         cost = self.cost
-        lines = [caption(self.image)]
-        if cost is not None and (words := cost.words()):
-            lines.append(" · ".join(words))
-        self._caption.update(Content("\n".join(lines)))
+        words = cost.words() if cost is not None else []
+        self._cost.say([Content(word) for word in words])
+        self.set_class(not words, "-unpriced")
         self.set_class(cost is not None and cost.trimmed, "-trimmed")
 
     def action_open(self) -> None:
