@@ -62,6 +62,26 @@ def test_a_chat_goes_for_good_a_month_after_it_was_deleted(store: ChatStore, pat
         assert plain.execute("SELECT count(*) FROM messages").fetchone() == (3,)
 
 
+def test_a_message_goes_for_good_a_month_after_it_was_deleted_with_what_follows_it(
+    store: ChatStore, path: Path
+) -> None:
+    chat, question = store.start("t", user("kept"))
+    old = store.add(chat.id, question.id, user("old"))
+    store.add(chat.id, old.id, user("behind the old one"))
+    recent = store.add(chat.id, question.id, user("recent"))
+    store.trash.delete_message(old.id)
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("UPDATE messages SET deleted = ? WHERE deleted > 0", (time.time() - LONG,))
+        plain.commit()
+    store.trash.delete_message(recent.id)
+    assert store.trash.purge() == 0
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("INSERT INTO messages_fts (messages_fts) VALUES ('integrity-check')")
+        assert plain.execute("SELECT text FROM messages").fetchall() == [("kept",), ("recent",)]
+    store.trash.restore_message(recent.id)
+    assert [stored.message.text for stored in store.thread(chat.id)] == ["kept", "recent"]
+
+
 def test_the_number_of_a_chat_is_not_given_to_another(store: ChatStore, path: Path) -> None:
     chat, _ = store.start("t", user("q"))
     store.trash.delete(chat.id)

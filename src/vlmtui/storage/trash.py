@@ -127,18 +127,22 @@ class Trash:
             return _leaf_below(connection, message_id)
 
     def purge(self) -> int:
-        """Remove for good the chats that were deleted more than `KEEP_DAYS` ago.
+        """Remove for good the chats and messages that were deleted more than `KEEP_DAYS` ago.
 
         The newest chat stays whatever it is: its number would be given to the next one, which an
         instance that has it open would take for it.
 
         Returns:
-            How many they were.
+            How many chats they were.
         """
+        long_ago = (time.time() - KEEP_DAYS * 86_400,)
         with self._database.write() as connection:
+            # What follows a deleted message was deleted with it or before: nothing else goes along.
+            connection.execute(
+                "DELETE FROM messages WHERE deleted_with IS NOT NULL AND deleted < ?", long_ago
+            )
             gone = connection.execute(
-                "DELETE FROM chats WHERE deleted < ? AND id < (SELECT max(id) FROM chats)",
-                (time.time() - KEEP_DAYS * 86_400,),
+                "DELETE FROM chats WHERE deleted < ? AND id < (SELECT max(id) FROM chats)", long_ago
             )
             return gone.rowcount
 
