@@ -8,7 +8,7 @@ import sys
 
 from bench import report
 
-BENCHMARKS = ("startup", "followup", "decode", "chats", "stream", "keys", "snapshots")
+BENCHMARKS = ("startup", "followup", "decode", "chats", "stream", "keys", "line", "snapshots")
 
 
 def main() -> int:

@@ -3,8 +3,9 @@
     python -m bench.stream_app WAY RATE TOKENS RESULT.json
 
 Ways: `vlmtui`, the whole application with a scripted engine and its database; `markdownstream`,
-Textual's `Markdown.get_stream()` written to for each token; `oterm`, which does that with a line of
-figures and a scroll for each token; `elia`, which renders the whole text anew with Rich.
+Textual's `Markdown.get_stream()` written to for each token; `typing`, the same above an input line;
+`oterm`, which does that with a line of figures and a scroll for each token; `elia`, which renders
+the whole text anew with Rich.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rich.markdown import Markdown as RichMarkdown
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Markdown, Static
+from textual.widgets import Input, Markdown, Static
 
 _PARAGRAPH = (
     "The picture shows a **red** circle on the left and a *green* square on the right; the "
@@ -129,6 +130,18 @@ class MarkdownStreamApp(Plain):
 
     async def finish(self) -> None:
         await self.stream.stop()
+
+
+class TypingApp(MarkdownStreamApp):
+    """Textual's own way, with something to type into."""
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield Input()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(Input).focus()
 
 
 class OtermApp(MarkdownStreamApp):
@@ -249,7 +262,12 @@ def main() -> None:
     way, rate, count, result = sys.argv[1:5]
     words = tokens(int(count))
     probe = Probe(len(words), Path(result))
-    apps = {"markdownstream": MarkdownStreamApp, "oterm": OtermApp, "elia": EliaApp}
+    apps = {
+        "markdownstream": MarkdownStreamApp,
+        "typing": TypingApp,
+        "oterm": OtermApp,
+        "elia": EliaApp,
+    }
     if way == "vlmtui":
         run_vlmtui(float(rate), words, probe)
     else:

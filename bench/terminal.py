@@ -22,11 +22,11 @@ _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX
 class Terminal:
     """A program in a pseudo-terminal."""
 
-    def __init__(self, arguments: tuple[str, ...], home: Path) -> None:
+    def __init__(self, arguments: tuple[str, ...], home: Path, **more: str) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 34, 110, 0, 0))
         environment = {**os.environ, "VLMTUI_HOME": str(home), "TERM": "xterm-256color"}
-        environment["COLORTERM"] = "truecolor"
+        environment |= {"COLORTERM": "truecolor", **more}
         # an installed program has its bytecode; a checkout under this would be compiled each time
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self._seen = ""

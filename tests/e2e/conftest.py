@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import make_model
+from tests.e2e.ssh import Server
 from tests.e2e.tmux import Tmux
 from tests.terminals import Terminal
 from vlmtui.messages import Role
@@ -43,6 +45,16 @@ def tmux(home: Path) -> Iterator[Tmux]:
         terminal.close()
 
 
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "sshd")
+    try:
+        server.wait_until_it_listens()
+        yield server
+    finally:
+        server.close()
+
+
 def answers(home: Path) -> list[StoredMessage]:
     """The answers of the last chat, the oldest first, as the next start will read them."""
     store = ChatStore(Database(home / "data" / "chats.db"))
@@ -50,6 +62,11 @@ def answers(home: Path) -> list[StoredMessage]:
         chat = store.latest()
         thread = store.thread(chat.id) if chat is not None else []
     return [stored for stored in thread if stored.message.role is Role.ASSISTANT]
+
+
+def end_of(answer: StoredMessage) -> str:
+    """The last letters of an answer; other characters may be shown as something else."""
+    return re.findall(r"[a-z]+", answer.message.text)[-1]
 
 
 def drafts(home: Path) -> list[str]:

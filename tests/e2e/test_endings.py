@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM
-from tests.e2e.conftest import answers, drafts, has_words
+from tests.e2e.conftest import answers, drafts, end_of, has_words
 from tests.terminals import Terminal, children, wait_gone
 
 COMPOSER = "Ask about a picture"
@@ -42,7 +42,7 @@ def assert_comes_back(terminals: list[Terminal], home: Path, model: Path) -> Non
     before = answers(home)
     terminal = Terminal([*PROGRAM, "--model", model, "--continue"])
     terminals.append(terminal)
-    last = before[-1].message.text.split()[-1]
+    last = end_of(before[-1])
     terminal.wait_until(lambda: DRAFT in terminal.text and last in terminal.text)
     terminal.send("\x11")
     assert terminal.end() == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 def open_chat(
     model: str | None = None,
@@ -29,7 +31,7 @@ def open_chat(
     from vlmtui.settings import load_settings
 
     settings = load_settings()
-    if plain:
+    if plain or os.environ.get("TERM") == "dumb":  # such a terminal draws no screen
         from vlmtui.plain.launch import launch as launch_plain
 
         return launch_plain(settings, model=model, mmproj=mmproj, continue_last=continue_last)

@@ -17,6 +17,8 @@ from enum import Enum
 
 import msgspec
 
+from vlmtui.ui.line import is_far
+
 NAMES = ("auto", "kitty", "sixel", "halfblock", "none")
 """What `--images` and the setting `images` may be."""
 
@@ -133,9 +135,8 @@ class Detection:
         self._asking = False
         self._cell_known = cell is not None
         self.decided = False
-        thrifty = any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
         kind = Kind.HALFBLOCK if wanted == "auto" else Kind(wanted)
-        self.graphics = Graphics(kind, thrifty=thrifty)
+        self.graphics = Graphics(kind, thrifty=is_far(environ))
         if cell is not None:
             self._know(cell=cell)
         if kind is Kind.KITTY:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _PLACEHOLDER = "\U0010eeee"
-_CHUNK = 4096
+CHUNK = 4096
 """Most characters of base64 in one command."""
+
+SMALL_CHUNK = 1024
+"""Over a slow line: what is typed need not wait for more."""
 
 _CODES = """
 305 30d 30e 310 312 33d 33e 33f 346 34a 34b 34c 350 351 352 357 35b 363 364 365 366 367 368 369
@@ -81,8 +84,10 @@ class Pictures:
             self._ids.move_to_end(key)
         return self._ids.get(key)
 
-    def send(self, sha256: str, columns: int, rows: int, png: str) -> tuple[int, list[str]]:
-        """Give a picture to the terminal.
+    def send(
+        self, sha256: str, columns: int, rows: int, png: str, chunk: int = CHUNK
+    ) -> tuple[int, list[str]]:
+        """Give a picture to the terminal, in commands of so many characters at most.
 
         Returns:
             Its id, and the commands that send it, each to be wrapped by itself.
@@ -95,9 +100,9 @@ class Pictures:
         number = self._high << 24 | next(self._low) % 255 + 1
         self._ids[sha256, columns, rows] = number
         head = f"a=T,U=1,i={number},c={columns},r={rows},f=100,q=2,"
-        for start in range(0, len(png), _CHUNK):
-            more = int(start + _CHUNK < len(png))
-            commands.append(f"\x1b_G{head}m={more};{png[start : start + _CHUNK]}\x1b\\")
+        for start in range(0, len(png), chunk):
+            more = int(start + chunk < len(png))
+            commands.append(f"\x1b_G{head}m={more};{png[start : start + chunk]}\x1b\\")
             head = "q=2,"
         return number, commands
 

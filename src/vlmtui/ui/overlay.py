@@ -4,7 +4,8 @@ To Textual a picture is always half blocks. Once one has been still for a moment
 nothing, its sixels are written over it: of the rows that are in view, where it is scrolled halfway
 out. Whatever Textual draws there later replaces them cell by cell, as terminals do, so nothing is
 left behind when a picture scrolls, shrinks, goes away or is covered; only then, and when it is
-still again, its pixels are sent once more.
+still again, its pixels are sent once more. Over a line so slow that keys would have to wait for
+seconds behind them, they aren't sent at all.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class _Picture(msgspec.Struct):
 class Overlay:
     """Knows which pictures stand on the screen as pixels, and adds those that may."""
 
-    def __init__(self, app: App[int], write: Callable[[str], None], *, thrifty: bool) -> None:
+    def __init__(self, app: App[int], write: Callable[[str], bool], *, thrifty: bool) -> None:
         self._app = app
         self._write = write
         self._least = _THRIFTY_WAIT if thrifty else _LOOK
@@ -140,7 +141,8 @@ class Overlay:
 
     def _draw(self, picture: _Picture, place: _Place) -> None:
         region, sixels = place.region, picture.sixels[place.rows]
-        self._write(f"\x1b7\x1b[{region.y + 1};{region.x + 1}H{sixels}\x1b8")
+        if not self._write(f"\x1b7\x1b[{region.y + 1};{region.x + 1}H{sixels}\x1b8"):
+            return  # it would take too long: half blocks have to do
         picture.drawn = region
         picture.drawn_at = time.monotonic()
 

@@ -11,7 +11,6 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
@@ -20,6 +19,7 @@ from textual.screen import Screen
 from vlmtui.ui import kitty
 from vlmtui.ui.graphics import Detection, Graphics, Kind, Tmux
 from vlmtui.ui.overlay import Overlay
+from vlmtui.ui.paced_app import PacedApp
 from vlmtui.ui.replies import TerminalReplied
 from vlmtui.ui.terminal import TerminalDriver
 
@@ -32,7 +32,7 @@ _ATTACHED_SECONDS = 1.0
 """Between two looks at whether tmux has another terminal."""
 
 
-class PixelApp(App[int]):
+class PixelApp(PacedApp):
     """Asks the terminal once the first paint is over.
 
     Until it replies, and where it never does, pictures are half blocks.
@@ -91,7 +91,7 @@ class PixelApp(App[int]):
         if self._detection is not None and self._detection.needs_tmux:
             self._ask_tmux()
         elif self._detection is not None:
-            self._say(self._detection.ask())
+            self.say(self._detection.ask())
             self._decide(self._detection)
 
     # ------------------------------------------------------------------ a terminal that changed
@@ -142,13 +142,14 @@ class PixelApp(App[int]):
     def on_pixel_app_tmux_answered(self, event: TmuxAnswered) -> None:
         """Decide, or ask further."""
         if self._detection is not None and event.tmux.attached:
-            self._say(self._detection.tmux_said(event.tmux))
+            self.say(self._detection.tmux_said(event.tmux))
             self._decide(self._detection)
 
     def on_terminal_replied(self, event: TerminalReplied) -> None:
         """Decide, or ask further."""
+        super().on_terminal_replied(event)
         if self._detection is not None:
-            self._say(self._detection.take(event.reply))
+            self.say(self._detection.take(event.reply))
             self._decide(self._detection)
 
     def _decide(self, detection: Detection) -> None:
@@ -163,34 +164,31 @@ class PixelApp(App[int]):
     def watch_graphics(self, graphics: Graphics) -> None:
         """Have a place for sixels where the terminal takes them."""
         if graphics.kind is Kind.SIXEL and self.overlay is None:
-            self.overlay = Overlay(self, self._say, thrifty=graphics.thrifty)
+            self.overlay = Overlay(self, self.put, thrifty=graphics.thrifty)
 
     def place(self, sha256: str, columns: int, rows: int, png: str) -> int:
         """Let the terminal hold a picture for `kitty.strips`; returns its id."""
         number = self._kitty.find(sha256, columns, rows)
         if number is None:
-            number, commands = self._kitty.send(sha256, columns, rows, png)
+            chunk = kitty.SMALL_CHUNK if self.graphics.thrifty else kitty.CHUNK
+            number, commands = self._kitty.send(sha256, columns, rows, png, chunk)
             self._command(commands)
         return number
 
     def _command(self, commands: list[str]) -> None:
         if self.graphics.wrapped:
             commands = [kitty.wrap(command) for command in commands]
-        self._say("".join(commands))
+        self.send(commands)
 
-    def _say(self, text: str) -> None:
-        if text and self._driver is not None and not self.is_headless:
-            self._driver.write(text)
-            self._driver.flush()
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        super()._display(screen, renderable)
+    def _show(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._show(screen, renderable)
         if self.overlay is not None:
             self.overlay.displayed(renderable)
 
     def on_unmount(self) -> None:
         """Take our pictures out of the terminal."""
-        self._command(self._kitty.forget())
+        commands = self._kitty.forget()
+        self.say("".join(map(kitty.wrap, commands) if self.graphics.wrapped else commands))
 
 
 def _attached_at() -> int:

@@ -13,9 +13,11 @@ from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
+from vlmtui.ui import line
 from vlmtui.ui.graphics import REPLIES
 
-_BEGUN = re.compile(r"\x1b(\[\?[\d;]*|\[6;[\d;]*|P>(\|[^\x1b]*\x1b?)?|_G[^\x1b]*\x1b?)\Z")
+_REPLY = re.compile(f"{REPLIES.pattern}|{re.escape(line.REPLY)}")
+_BEGUN = re.compile(r"\x1b(\[0|\[\?[\d;]*|\[6;[\d;]*|P>(\|[^\x1b]*\x1b?)?|_G[^\x1b]*\x1b?)\Z")
 """The first part of a reply that was torn apart on its way. A lone Esc is the key."""
 
 _PATIENCE = 1.0
@@ -50,7 +52,7 @@ class ReplyParser(XTermParser):
             yield from super().feed(data)
             return
         start = 0
-        for match in REPLIES.finditer(data):
+        for match in _REPLY.finditer(data):
             if match.start() > start:
                 yield from super().feed(data[start : match.start()])
             yield TerminalReplied(match[0])

@@ -9,13 +9,14 @@ from __future__ import annotations
 import array
 import codecs
 import fcntl
+import io
 import os
 import select
 import signal
 import termios
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from textual import constants
@@ -27,13 +28,18 @@ from textual.drivers.linux_driver import (
 )
 
 from vlmtui import printable
+from vlmtui.ui.line import REPLY, Line, is_far
 from vlmtui.ui.pastes import PasteParser
+from vlmtui.ui.replies import TerminalReplied
 
 if TYPE_CHECKING:
     from typing import TextIO
 
     from textual.app import App
     from textual.message import Message
+
+_DUMB = frozenset({"", "dumb", "unknown", "emacs"})
+"""Terminals that print a question instead of replying."""
 
 _WITHOUT_TITLE = frozenset({"", "dumb", "linux"})
 _LONGEST_TITLE = 80
@@ -49,6 +55,11 @@ _SLOW_SECONDS = 10.0
 _KEYBOARD = KITTY_DISAMBIGUATE_ESCAPE_CODES | KITTY_REPORT_ALL_KEYS | KITTY_REPORT_ASSOCIATED_TEXT
 """What Textual wants of kitty's keyboard protocol."""
 
+_LAST_REPLY_SECONDS = 3.0
+"""Longest time that leaving waits for a reply that is on its way."""
+
+_LOOK_SECONDS = 0.01
+
 _TICK_SECONDS = 0.1
 """Between two looks at the clock while nothing is typed: a lone Esc is a key by then."""
 
@@ -59,12 +70,16 @@ class HangupSafe:
     """A text file whose writes are lost, not failing, once its terminal has gone.
 
     It also notices when the other end doesn't take what is written: then the link is slow.
+
+    Attributes:
+        gone: Something couldn't be written.
     """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._began: float | None = None
         self._slow_until = 0.0
+        self.gone = False
 
     @property
     def slow(self) -> bool:
@@ -74,14 +89,20 @@ class HangupSafe:
 
     def write(self, text: str) -> int:
         """Write as far as there is somebody to read it."""
-        with self._timed(), suppress(OSError):
-            return self._file.write(text)
+        with self._timed():
+            try:
+                return self._file.write(text)
+            except OSError:
+                self.gone = True
         return len(text)
 
     def flush(self) -> None:
         """Flush likewise."""
-        with self._timed(), suppress(OSError):
-            self._file.flush()
+        with self._timed():
+            try:
+                self._file.flush()
+            except OSError:
+                self.gone = True
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -99,20 +120,51 @@ class HangupSafe:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver on a `HangupSafe` file, which also names the terminal's window."""
+    """Textual's driver on a `HangupSafe` file, which also names the terminal's window.
+
+    Attributes:
+        line: What is on its way to the terminal; None where it can't be asked.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if isinstance(self._file, io.TextIOWrapper):
+            # Terminals speak UTF-8 today, also where the locale says something else; what that
+            # lacks would be drawn as "\\u2500"
+            self._file.reconfigure(encoding="utf-8", errors="replace")
         self._file = HangupSafe(self._file)  # type: ignore[assignment, arg-type]
         self._title = ""
+        self.line = None if os.environ.get("TERM", "") in _DUMB else Line(far=is_far(os.environ))
         # The Linux console and dumb terminals have no title, and may print what they are told.
         self._has_title = os.environ.get("TERM", "") not in _WITHOUT_TITLE
 
     @property
     def slow(self) -> bool:
-        """The terminal, or the link to it, doesn't keep up with what is written."""
+        """The terminal, or the line to it, doesn't keep up with what is written."""
         file: object = self._file
-        return isinstance(file, HangupSafe) and file.slow
+        blocked = isinstance(file, HangupSafe) and file.slow
+        return blocked or (self.line is not None and self.line.slow)
+
+    def write(self, data: str) -> None:
+        """Write to the terminal, in a thread."""
+        if self.line is not None:
+            self.line.wrote(len(data))
+        super().write(data)
+
+    def disable_input(self) -> None:
+        """Let replies come that are on their way: the shell would take them for keys."""
+        self._await_replies()
+        super().disable_input()
+
+    def _await_replies(self) -> None:
+        file: object = self._file
+        if self.line is None or self._key_thread is None or self.exit_event.is_set():
+            return
+        deadline = time.monotonic() + _LAST_REPLY_SECONDS
+        while self.line.waiting and time.monotonic() < deadline:
+            if isinstance(file, HangupSafe) and file.gone:
+                return
+            time.sleep(_LOOK_SECONDS)
 
     def name_window(self, title: str) -> None:
         """Name the window, or the pane of tmux, until the application is left."""
@@ -176,6 +228,8 @@ class TerminalDriver(LinuxDriver):
 
     def _process(self, messages: Iterable[Message]) -> None:
         for message in messages:
+            if isinstance(message, TerminalReplied) and message.reply == REPLY and self.line:
+                self.line.heard()
             self.process_message(message)
 
     def cell(self) -> tuple[int, int] | None:
