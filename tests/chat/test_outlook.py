@@ -89,3 +89,9 @@ def test_a_file_that_can_not_be_loaded_is_refused_before_anything_makes_way_for_
     assert shelf.load("tiny").name == "tiny"
     with pytest.raises(BadModelFile, match="strange"):
         shelf.load(str(odd))
+
+
+def test_a_model_that_is_no_gguf_never_fits() -> None:
+    found = outlook.of_entry(entry("vila1.5-3b"), Settings(), board(30.0, 32.0))
+    assert found.word == "no GGUF"
+    assert found.warns

@@ -37,6 +37,11 @@ def begin(tmux: Tmux, model: Path, home: Path) -> psutil.Process:
     return tmux.inside()[0]
 
 
+def statuses(home: Path) -> list[str]:
+    """How the answers of the last chat stand on disk."""
+    return [answer.status for answer in answers(home)]
+
+
 def still(screen: str) -> list[str]:
     """What of a screen doesn't change while nothing happens: the chat, without the figures."""
     return [re.sub(r"\d", "0", line[:60]).rstrip() for line in screen.splitlines()]
@@ -72,9 +77,13 @@ def test_a_storm_of_sizes_leaves_nothing_behind(tmux: Tmux, home: Path, slow_mod
         tmux.resize(random.randint(20, 250), random.randint(5, 70))
     tmux.resize(110, 34)
     tmux.wait_for(DRAFT)
-    tmux.press("Escape")
+
+    def stopped() -> bool:
+        tmux.press("Escape")  # the first may still meet the word that the terminal is too small
+        return statuses(home) == ["cancelled"]
+
+    tmux.wait_until(stopped)
     tmux.wait_for("ready")
-    tmux.wait_until(lambda: answers(home)[0].status == "cancelled")
     screen = tmux.settled()
     chat.send_signal(signal.SIGTSTP)
     tmux.wait_for("Stopped")
@@ -91,7 +100,7 @@ def test_a_killed_engine_is_told_and_started_again(
     terminal = Terminal([*MODULE, "--model", slow_model])
     terminals.append(terminal)
     terminal.read_until(COMPOSER)
-    for _ in range(2):
+    for turn in (1, 2):
         before = len(terminal.text)
         terminal.send("Go on and on\r")
         terminal.wait_until(lambda: children(terminal.process.pid) and has_words(home))
@@ -99,8 +108,8 @@ def test_a_killed_engine_is_told_and_started_again(
         for process in engine:
             process.kill()
         wait_gone(engine)
+        terminal.wait_until(lambda turn=turn: statuses(home) == ["failed"] * turn)
         terminal.wait_until(lambda before=before: "not loaded" in terminal.text[before:])
-    assert [answer.status for answer in answers(home)] == ["failed", "failed"]
     assert "killed by the system" in (answers(home)[0].error or "")
     terminal.send("\x11")
     assert terminal.end() == 0

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.events import Paste
 from textual.widget import Widget
 from textual.widgets import TextArea
 
-from tests.ui.conftest import Stage, ready, shown, until
+from tests.ui.conftest import Stage, WidgetHost, ready, shown, until
 from vlmtui.ui.widgets.line_input import LineInput
 from vlmtui.ui.widgets.text_field import TextField
 
 HOSTILE = "a\x1b[2J\u202eb\x07c"
 
 
-class Host(App[None]):
+class Host(WidgetHost):
     """An application around one field, which has the focus."""
 
     def __init__(self, field: Widget) -> None:

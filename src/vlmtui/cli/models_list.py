@@ -21,6 +21,7 @@ _COLOURS = {
     "tight": "yellow",
     "smaller": "yellow",
     "too big": "red",
+    "no GGUF": "red",
     "damaged": "red",
 }
 _NUMBERS = ("SIZE", "NEEDS")

@@ -19,6 +19,7 @@ TONES = {
     "tight": "$warning",
     "smaller": "$warning",
     "too big": "$error",
+    "no GGUF": "$error",
     "damaged": "$error",
 }
 _VERDICT = 8

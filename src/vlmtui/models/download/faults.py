@@ -114,7 +114,7 @@ def of_status(response: httpx2.Response, what: str) -> Fault:
 
 
 def _gated(response: httpx2.Response, repository: str) -> AccessDenied:
-    page = f"{hub.endpoint()}/{_repository(repository)}"
+    page = f"{hub.shown_endpoint()}/{_repository(repository)}"
     if hub.token():
         said = _said(response)
         return AccessDenied(
@@ -125,7 +125,7 @@ def _gated(response: httpx2.Response, repository: str) -> AccessDenied:
     return AccessDenied(
         f"{repository} is only for those who have accepted its terms and are logged in",
         f"Accept them on {page}, then `hf auth login`, or set HF_TOKEN to a token from "
-        f"{hub.endpoint()}/settings/tokens.",
+        f"{hub.shown_endpoint()}/settings/tokens.",
     )
 
 
@@ -239,7 +239,7 @@ def _proxy_refused(reason: str) -> Unreachable:
 def _network_hint() -> str:
     proxy = _proxy()
     through = f" It is asked through the proxy in {proxy}." if proxy else ""
-    other = f" HF_ENDPOINT is {hub.endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
+    other = f" HF_ENDPOINT is {hub.shown_endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
     return f"Check the network and pull again; what came is kept.{through}{other}"
 
 

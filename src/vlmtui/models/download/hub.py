@@ -70,6 +70,12 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or _ENDPOINT).rstrip("/")
 
 
+def shown_endpoint() -> str:
+    """The same for people's eyes: without the name and password that an address may carry."""
+    parts = urlsplit(endpoint())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def offline() -> bool:
     """Whether the user wants no network."""
     said = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""

@@ -89,7 +89,7 @@ def _of_catalogue(wanted: str, entry: Entry, model: str, mmproj: str) -> Target:
     if entry.bundled:
         return Bundled(entry)
     if entry.imported or entry.repository is None:
-        page = f"{hub.endpoint()}/{entry.repository}" if entry.repository else ""
+        page = f"{hub.shown_endpoint()}/{entry.repository}" if entry.repository else ""
         raise NothingToPull(
             f"{entry.name} is not to be had as GGUF, so vlmtui can't run it",
             f"{entry.note} {page}".strip() or "Take another one of `vlmtui models`.",
