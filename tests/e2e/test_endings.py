@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cli.conftest import PROGRAM
@@ -125,3 +126,23 @@ def test_what_is_typed_while_the_chat_starts_stands_in_the_composer(
     terminal.wait_until(lambda: drafts(home) == [DRAFT])
     terminal.send("\x11")
     assert terminal.end() == 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTSTP, signal.SIGSTOP])
+def test_stopped_and_continued_many_times_in_mid_answer_it_goes_on(
+    terminals: list[Terminal], home: Path, slow_model: Path, stop: signal.Signals
+) -> None:
+    chat = Chat(slow_model, home)
+    terminals.append(chat)
+    process = psutil.Process(chat.process.pid)
+    for _ in range(40):
+        chat.process.send_signal(stop)
+        chat.wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+        chat.process.send_signal(signal.SIGCONT)
+        chat.wait_until(lambda: process.status() != psutil.STATUS_STOPPED)
+    chat.drain()
+    chat.send(" and typed")
+    chat.wait_until(lambda: drafts(home) == [f"{DRAFT} and typed"])
+    chat.send("\x11")
+    assert chat.end() == 0
+    chat.assert_clean()

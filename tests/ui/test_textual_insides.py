@@ -15,6 +15,7 @@ from functools import cache
 from types import ModuleType
 
 import pytest
+from textual._compositor import Compositor
 from textual.app import App
 from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
@@ -27,6 +28,7 @@ import vlmtui.ui
 MODULES = {
     "textual._ansi_sequences.ANSI_SEQUENCES_KEYS": "Alt+Enter is a new line (composer)",
     "textual._compositor.ChopsUpdate": "which cells were drawn over sixels (overlay)",
+    "textual._compositor.LayoutUpdate": "what is drawn, to leave some of it out (paced_app)",
     "textual._context.active_message_pump": "whose message failed while it goes (app)",
     "textual._time.get_time": "the parser's own clock (replies, pastes)",
     "textual._types.CallbackType": "what that is (mended)",
@@ -39,11 +41,14 @@ MODULES = {
 """Imported from modules, or under names, that Textual keeps to itself."""
 
 MEMBERS = {
+    "_auto_restart": (LinuxDriver, "an editor has the terminal, not the shell (terminal)"),
     "_bindings": (DOMNode, "which keys a node has (keymap)"),
     "_clipboard": (App, "what Ctrl+V in a text field takes (app_clipboard)"),
     "_compositor": (Screen, "where a picture is to be seen, and what covers it (overlay)"),
+    "_compositor_refresh": (Screen, "what was left out is drawn later (paced_app)"),
     "_debug": (LinuxDriver, "the parser wants to be told (terminal)"),
     "_delete_via_keyboard": (TextArea, "a token is deleted whole (composer)"),
+    "_dirty_regions": (Compositor, "the same (paced_app)"),
     "_disable_line_wrap": (LinuxDriver, "modes after a reset of the terminal (terminal)"),
     "_display": (App, "when the screen has been drawn (pixel_app)"),
     "_dom_ready": (App, "the app has begun (app)"),
@@ -55,7 +60,9 @@ MEMBERS = {
     "_get_style": (Widget, "styles of a drawn line (chat_rows, markdown_view)"),
     "_handle_exception": (App, "what fails while its screen goes is left alone (app)"),
     "_invoke_later": (Screen, "what a screen that has gone left to do (mended)"),
+    "_key_thread": (LinuxDriver, "whether replies are read (terminal)"),
     "_keymap": (App, "the settings' keys, before there is a screen (app_keys, keymap)"),
+    "_must_signal_resume": (LinuxDriver, "the shell has the terminal (terminal)"),
     "_on_key": (Widget, "a key meets the bindings in the order of typing (composer)"),
     "_on_paste": (TextArea, "what is pasted is cleaned before it is put in (text_field)"),
     "_pruning": (Widget, "a widget is being taken away (app)"),
@@ -63,11 +70,12 @@ MEMBERS = {
     "_recompute_cursor_offset": (TextArea, "an undo that fails in Textual (text_field)"),
     "_replace_via_keyboard": (TextArea, "a token is replaced whole (composer)"),
     "_running": (App, "the app hasn't ended (app)"),
+    "_screen_stack": (App, "there is a screen (paced_app)"),
     "_writer_thread": (LinuxDriver, "whether anything can be written yet (terminal)"),
 }
 """Attributes and methods with an underscore that some class of Textual has."""
 
-KINDS = (App, LinuxDriver, Screen, TextArea)
+KINDS = (App, Compositor, LinuxDriver, Screen, TextArea)
 """What others than their own methods look into."""
 
 

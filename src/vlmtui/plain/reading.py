@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
 
 _YES = ("y", "yes")
 _NO = ("n", "no", "")
@@ -106,30 +105,33 @@ class Lines:
     def _looked_at(self) -> Iterator[None]:
         """Look at the line once a second: readline throws it away when its terminal goes away.
 
-        The signal is handled between two keys, so readline's buffer can be read in it.
+        From a thread, and not by an alarm: where two signals come at once, CPython handles the
+        second while the exception of the first is set, and `input` ends with an internal error.
         """
         try:
             import readline
         except ImportError:
             yield
             return
+        done = threading.Event()
 
-        def look(number: int, frame: FrameType | None) -> None:
-            text = readline.get_line_buffer()
-            if text != self._pending:
-                self._pending = text
-                self.typed(text)
+        def look() -> None:
+            while not done.wait(_LOOK_SECONDS):
+                text = readline.get_line_buffer()
+                if text != self._pending:
+                    self._pending = text
+                    self.typed(text)
 
-        before = signal.signal(signal.SIGALRM, look)
-        signal.setitimer(signal.ITIMER_REAL, _LOOK_SECONDS, _LOOK_SECONDS)
+        looking = threading.Thread(target=look, name="vlmtui-line", daemon=True)
+        looking.start()
         try:
             yield
         except SystemExit:  # of a signal that leaves the line as it is
             self._pending = readline.get_line_buffer() or self._pending
             raise
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            done.set()
+            looking.join()
 
     def _read_on(self, prompt: str) -> str | None:
         """A line without editing; the prompt stays out of what a script takes for answers."""

@@ -6,7 +6,6 @@ while the screen is already there.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -53,10 +52,6 @@ def launch(
         raise InputError(
             "The chat needs a terminal",
             "In scripts and pipes use `vlmtui --plain` or `vlmtui ask`.",
-        )
-    if os.environ.get("TERM") == "dumb":
-        raise InputError(
-            "This terminal can show no screen (TERM=dumb)", "`vlmtui --plain` chats line by line."
         )
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     try:

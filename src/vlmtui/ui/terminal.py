@@ -7,6 +7,7 @@ Textual's writing thread, its queue fills up, and the application hangs before i
 from __future__ import annotations
 
 import array
+import asyncio
 import codecs
 import fcntl
 import io
@@ -14,6 +15,7 @@ import os
 import select
 import signal
 import termios
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -134,6 +136,7 @@ class TerminalDriver(LinuxDriver):
             self._file.reconfigure(encoding="utf-8", errors="replace")
         self._file = HangupSafe(self._file)  # type: ignore[assignment, arg-type]
         self._title = ""
+        self._away = False
         self.line = None if os.environ.get("TERM", "") in _DUMB else Line(far=is_far(os.environ))
         # The Linux console and dumb terminals have no title, and may print what they are told.
         self._has_title = os.environ.get("TERM", "") not in _WITHOUT_TITLE
@@ -147,6 +150,8 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Write to the terminal, in a thread."""
+        if self._away:  # the thread has gone; all is drawn anew when we come back
+            return
         if self.line is not None:
             self.line.wrote(len(data))
         super().write(data)
@@ -174,10 +179,37 @@ class TerminalDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Put the title of before aside: the terminal keeps a stack of them."""
+        self._catch_stops()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._has_title and self._writer_thread is not None:
             self.write("\x1b[22;2t")
             self._write_title()
+
+    def _catch_stops(self) -> None:
+        """Have the event loop obey Ctrl+Z and `fg`.
+
+        Textual obeys at once, in the middle of whatever runs. Where that was handing text to the
+        writing thread, it waits for itself for ever, deaf to everything, also to a hangup.
+        """
+        if threading.current_thread() is threading.main_thread():  # elsewhere nobody can
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTSTP, self._stop)
+            loop.add_signal_handler(signal.SIGCONT, self._go_on)
+
+    def _stop(self) -> None:
+        if self._auto_restart and not self._must_signal_resume:
+            self.suspend_application_mode()
+            self._away = self._must_signal_resume = True
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _go_on(self) -> None:
+        if self._must_signal_resume:
+            self._away = False
+            self.resume_application_mode()
+            self._away = self._must_signal_resume  # it stays, where this was `bg` and not `fg`
+        elif self._auto_restart and self._writer_thread is not None:
+            # stopped without being asked, so never left: to enter once more would read keys twice
+            self.process_message(self.SignalResume())
 
     def stop_application_mode(self) -> None:
         """Give the title of before back."""
