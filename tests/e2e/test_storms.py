@@ -84,6 +84,7 @@ def test_a_storm_of_sizes_leaves_nothing_behind(tmux: Tmux, home: Path, slow_mod
 
     tmux.wait_until(stopped)
     tmux.wait_for("ready")
+    tmux.wait_until(lambda: "Go on and on" in tmux.screen().splitlines()[0])  # all is drawn again
     screen = tmux.settled()
     chat.send_signal(signal.SIGTSTP)
     tmux.wait_for("Stopped")
