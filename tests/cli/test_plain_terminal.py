@@ -180,8 +180,7 @@ def test_ctrl_c_at_a_question_fetches_nothing_and_the_chat_goes_on(
         terminal = terminals()
         terminal.send(f"/image {server.url('/cat.png')}\n")
         terminal.read_until("y/n> ")
-        terminal.send("\x03")
-        terminal.read_until("Ctrl.D or /quit leaves")
+        terminal.repeat_until(lambda: terminal.send("\x03"), "Ctrl.D or /quit leaves")
         terminal.send("/image " + server.url("/cat.png") + "\n")
         terminal.wait_until(lambda: terminal.text.count("y/n> ") == 2)
         terminal.send("perhaps\n")
@@ -253,8 +252,8 @@ def test_a_line_that_was_not_sent_is_there_the_next_time(
     waits(terminal, 2)
     terminal.send("What about this half")
     terminal.read_until("this half")
-    terminal.process.send_signal(number)
-    assert terminal.end() == 128 + number
+    code = terminal.repeat_to_the_end(lambda: terminal.process.send_signal(number))
+    assert code == 128 + number
     again = terminals()
     again.read_until("Attached: shapes-1.png")
     again.read_until("> What about this half")
