@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run
@@ -180,7 +182,8 @@ def test_ctrl_c_at_a_question_fetches_nothing_and_the_chat_goes_on(
         terminal = terminals()
         terminal.send(f"/image {server.url('/cat.png')}\n")
         terminal.read_until("y/n> ")
-        terminal.repeat_until(lambda: terminal.send("\x03"), "Ctrl.D or /quit leaves")
+        terminal.send("\x03")
+        terminal.read_until("Ctrl.D or /quit leaves")
         terminal.send("/image " + server.url("/cat.png") + "\n")
         terminal.wait_until(lambda: terminal.text.count("y/n> ") == 2)
         terminal.send("perhaps\n")
@@ -240,6 +243,15 @@ def test_ctrl_c_stops_comparing_and_the_model_from_before_answers(
     terminal.read_until("Stopped. demo answers, as before")
 
 
+def test_a_signal_that_another_thread_gets_ends_the_line_all_the_same(terminals: Open) -> None:
+    terminal = terminals()
+    waits(terminal, 1)
+    main = terminal.process.pid
+    others = [thread.id for thread in psutil.Process(main).threads() if thread.id != main]
+    ctypes.CDLL(None).tgkill(main, others[0], int(signal.SIGINT))
+    terminal.read_until("Ctrl.D or /quit leaves")
+
+
 # ------------------------------------------------------------------------------- gone
 
 
@@ -252,8 +264,8 @@ def test_a_line_that_was_not_sent_is_there_the_next_time(
     waits(terminal, 2)
     terminal.send("What about this half")
     terminal.read_until("this half")
-    code = terminal.repeat_to_the_end(lambda: terminal.process.send_signal(number))
-    assert code == 128 + number
+    terminal.process.send_signal(number)
+    assert terminal.end() == 128 + number
     again = terminals()
     again.read_until("Attached: shapes-1.png")
     again.read_until("> What about this half")

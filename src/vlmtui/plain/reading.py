@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import select
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +14,11 @@ from contextlib import contextmanager, suppress
 _YES = ("y", "yes")
 _NO = ("n", "no", "")
 _LOOK_SECONDS = 1.0
+_HEARD_SECONDS = 0.3
+"""A signal that has not ended the line by then was not heard."""
+
+_DONE = 0
+"""No signal has this number."""
 
 
 class Lines:
@@ -107,6 +115,9 @@ class Lines:
 
         From a thread, and not by an alarm: where two signals come at once, CPython handles the
         second while the exception of the first is set, and `input` ends with an internal error.
+
+        The thread also sends on a signal that did not wake `input`: it came just before that began
+        to wait, or to another thread, and would count only at the next key.
         """
         try:
             import readline
@@ -114,14 +125,25 @@ class Lines:
             yield
             return
         done = threading.Event()
+        reader = threading.get_ident()
 
         def look() -> None:
-            while not done.wait(_LOOK_SECONDS):
+            while not done.is_set():
+                if select.select([came], [], [], _LOOK_SECONDS)[0]:
+                    numbers = set(os.read(came, 64))
+                    if done.wait(_HEARD_SECONDS):
+                        return
+                    for number in numbers - {_DONE}:
+                        signal.pthread_kill(reader, number)
+                    continue
                 text = readline.get_line_buffer()
                 if text != self._pending:
                     self._pending = text
                     self.typed(text)
 
+        came, told = os.pipe()
+        os.set_blocking(told, False)
+        before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         looking = threading.Thread(target=look, name="vlmtui-line", daemon=True)
         looking.start()
         try:
@@ -131,7 +153,11 @@ class Lines:
             raise
         finally:
             done.set()
+            signal.set_wakeup_fd(before)
+            os.write(told, bytes([_DONE]))
             looking.join()
+            os.close(came)
+            os.close(told)
 
     def _read_on(self, prompt: str) -> str | None:
         """A line without editing; the prompt stays out of what a script takes for answers."""
