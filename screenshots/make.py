@@ -237,8 +237,8 @@ NAMES = (*SHOTS, "gallery")
 async def shoot(picture: Picture) -> str:
     """Run the application once and draw its screen, as SVG."""
     from vlmtui.chat.requests import load_request
+    from vlmtui.chat.setup import Backstage
     from vlmtui.settings import Settings
-    from vlmtui.ui.backstage import Backstage
     from vlmtui.ui.launch import make_app
 
     # greedy, so that the pictures stay the same

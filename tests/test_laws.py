@@ -105,7 +105,7 @@ import asyncio, sys
 from vlmtui.chat.requests import load_request
 from vlmtui.settings import Settings
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.ui.backstage import Backstage
+from vlmtui.chat.setup import Backstage
 from vlmtui.ui.launch import make_app
 
 painted = None

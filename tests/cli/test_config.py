@@ -12,7 +12,7 @@ import pytest
 from vlmtui.cli import run
 from vlmtui.cli.config import explained, template
 from vlmtui.settings import Preset, Settings, load_settings
-from vlmtui.ui import bindings
+from vlmtui.ui.keys import key_bindings
 
 Captured = pytest.CaptureFixture[str]
 
@@ -125,4 +125,4 @@ def test_every_binding_that_the_documentation_names_is_there() -> None:
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
     named = set(re.findall(r'"([a-z_]+\.[a-z_]+)" =', page))
     assert named
-    assert named <= {entry.id for entry in bindings.every_binding()}
+    assert named <= {entry.id for entry in key_bindings.every_binding()}

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from vlmtui.cli import run
-from vlmtui.ui import bindings, keymap
+from vlmtui.ui.keys import key_bindings, keymap
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_the_list_can_be_pasted_into_the_settings(
     assert again.out == listed
     assert again.err == ""
     table = msgspec.toml.decode(listed)["keys"]
-    assert table.keys() == {entry.id for entry in bindings.every_binding()}
+    assert table.keys() == {entry.id for entry in key_bindings.every_binding()}
     assert keymap.parse(table)[1] == []
 
 

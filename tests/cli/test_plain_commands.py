@@ -14,9 +14,9 @@ from tests.cli.test_models_pull import NAME
 from tests.models.hub import Hub, model_bytes
 from tests.web import WebServer, png, sends
 from vlmtui import demo
-from vlmtui.plain import specs
+from vlmtui.commands import specs
+from vlmtui.plain import plain_specs
 from vlmtui.plain.commands import PlainCommands
-from vlmtui.ui import commands
 
 SAMPLE = demo.sample_images()[0]
 
@@ -40,12 +40,12 @@ def lines(*texts: str) -> bytes:
 
 
 def test_every_command_of_the_screen_is_here_or_says_what_to_do_instead(run: Run) -> None:
-    here = {spec.name for spec in specs.SPECS}
-    assert here | set(specs.INSTEAD) >= {spec.name for spec in commands.SPECS}
+    here = {spec.name for spec in plain_specs.SPECS}
+    assert here | set(plain_specs.INSTEAD) >= {spec.name for spec in specs.SPECS}
     assert all(hasattr(PlainCommands, f"command_{name}") for name in here)
-    ended = run("--plain", stdin=lines("/help", *(f"/{name}" for name in specs.INSTEAD)))
+    ended = run("--plain", stdin=lines("/help", *(f"/{name}" for name in plain_specs.INSTEAD)))
     assert all(f"/{name}" in ended.err for name in here)
-    for what, instead in specs.INSTEAD.values():
+    for what, instead in plain_specs.INSTEAD.values():
         assert f"Error: {what}\n{instead}\n" in ended.err
 
 

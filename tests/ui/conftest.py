@@ -20,10 +20,10 @@ from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.ui.app_themes import AppThemes
 from vlmtui.ui.remembered import Memory
-from vlmtui.ui.screens.chat import ChatScreen
-from vlmtui.ui.themes import LoadedThemes, load_themes
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
+from vlmtui.ui.themes.app_themes import AppThemes
+from vlmtui.ui.themes.theme_files import LoadedThemes, load_themes
 
 PATIENCE = 60.0
 """Seconds to wait for what should be there at once: the machine may be busy with something else."""

@@ -24,6 +24,7 @@ from textual.pilot import Pilot
 from tests.fakes import STATS, Gate, Step, crash
 from tests.ui.conftest import PATIENCE, SNAPSHOT, Stage, screen_of
 from tests.ui.foreign import assert_harmless
+from vlmtui.commands import specs
 from vlmtui.engine.base import (
     Adjusted,
     Delta,
@@ -35,10 +36,9 @@ from vlmtui.engine.base import (
     Trimmed,
 )
 from vlmtui.errors import GenerateFailed, LoadFailed
-from vlmtui.ui import commands
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.ui.arrangement import too_small
-from vlmtui.ui.bindings import every_binding
+from vlmtui.ui.keys.key_bindings import every_binding
+from vlmtui.ui.screens.chat.arrangement import too_small
 
 NASTY = (
     "\x1b[31mred\x1b[0m",
@@ -92,7 +92,7 @@ KINDS |= {"click": 3, "drag": 1, "wheel": 1, "resize": 1, "measure": 1, "leave":
 def steps(random: Random, number: int) -> Iterator[tuple[object, ...]]:
     """Things to do: the name of a method of `Sitting`, and its arguments."""
     bound = keys()
-    names = [spec.name for spec in commands.SPECS if spec.name != "quit"]
+    names = [spec.name for spec in specs.SPECS if spec.name != "quit"]
 
     def place() -> tuple[int, int]:
         return random.randrange(1000), random.randrange(1000)

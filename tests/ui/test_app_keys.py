@@ -6,8 +6,8 @@ import pytest
 
 from tests.fakes import answer
 from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
-from vlmtui.ui.screens.help import HelpScreen
-from vlmtui.ui.screens.palette import PaletteScreen
+from vlmtui.ui.screens.dialogs.palette import PaletteScreen
+from vlmtui.ui.screens.help_screen import HelpScreen
 
 SIZE = (120, 36)
 

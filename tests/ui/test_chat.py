@@ -8,10 +8,10 @@ from tests.fakes import INFO, STATS, Gate, answer, crash
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.engine.base import Adjusted, Delta, Encoding, Finished, Loading, Prefill, Trimmed
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
+from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.ui.figures import Phase
-from vlmtui.ui.widgets.answer import Answer
-from vlmtui.ui.widgets.question import Question
+from vlmtui.ui.widgets.transcript.answer_block import Answer
+from vlmtui.ui.widgets.transcript.question_block import Question
 
 SIZE = (120, 36)
 WIDE_AND_NARROW = pytest.mark.parametrize("size", [SIZE, (80, 24), (60, 15)])

@@ -9,8 +9,8 @@ from textual.events import Paste
 
 from tests.ui.conftest import Stage, answered, ready, say, shown, until
 from tests.web import WebServer, png, refuses, sends
-from vlmtui.ui.widgets.composer import Composer
-from vlmtui.ui.widgets.confirm import Confirm
+from vlmtui.ui.widgets.composer.composer import Composer
+from vlmtui.ui.widgets.composer.confirm import Confirm
 
 SIZE = (120, 36)
 TOKEN = "[image: cat.png 8x8]"

@@ -6,8 +6,8 @@ import pytest
 from tests.fakes import Gate, answer
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
 from vlmtui.engine.base import Delta, Encoded, Trimmed
-from vlmtui.ui import overlay
-from vlmtui.ui.widgets.picture import Picture
+from vlmtui.terminal import overlay
+from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
 SIZE = (90, 40)
 

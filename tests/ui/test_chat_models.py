@@ -25,9 +25,9 @@ from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.fit import Fit, Machine, Verdict
 from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.settings import Settings
-from vlmtui.ui.figures import Phase
-from vlmtui.ui.screens.model_picker import ModelPicker
-from vlmtui.ui.widgets.model_mark import ModelMark
+from vlmtui.stats.engine_state import Phase
+from vlmtui.ui.screens.models.model_picker import ModelPicker
+from vlmtui.ui.widgets.transcript.model_mark import ModelMark
 
 SIZE = (120, 36)
 SMALL = pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])

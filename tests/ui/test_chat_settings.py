@@ -6,8 +6,8 @@ from tests.fakes import answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.messages import Role
 from vlmtui.settings import Preset
-from vlmtui.ui.screens.preset_picker import PresetPicker
-from vlmtui.ui.screens.text_editor import TextEditor
+from vlmtui.ui.screens.dialogs.preset_picker import PresetPicker
+from vlmtui.ui.screens.dialogs.text_editor import TextEditor
 
 SIZE = (120, 36)
 

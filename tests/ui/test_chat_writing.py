@@ -9,8 +9,8 @@ import pytest
 from textual.events import Paste
 
 from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
-from vlmtui.ui.screens.picker import PickerScreen
-from vlmtui.ui.widgets.composer import Composer
+from vlmtui.ui.screens.picture_picker import PickerScreen
+from vlmtui.ui.widgets.composer.composer import Composer
 
 SIZE = (120, 36)
 

@@ -11,10 +11,10 @@ from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.messages import assistant, user
 from vlmtui.storage.records import Chat
-from vlmtui.ui.widgets.chat_rows import ChatRows
-from vlmtui.ui.widgets.chats_pane import PAGE, ChatsPane
-from vlmtui.ui.widgets.composer import Composer
+from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.panes.chat_rows import ChatRows
+from vlmtui.ui.widgets.panes.chats_pane import PAGE, ChatsPane
 
 WIDE = (150, 40)
 NARROW = (80, 24)

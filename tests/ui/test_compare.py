@@ -12,7 +12,7 @@ from tests.ui.test_chat_models import FakeShelf
 from vlmtui.engine.base import Delta
 from vlmtui.errors import GenerateFailed, LoadFailed
 from vlmtui.messages import Role
-from vlmtui.ui.screens.compare import CompareScreen
+from vlmtui.ui.screens.compare_screen import CompareScreen
 
 SIZE = (120, 36)
 DONE = "Both answers are in the chat"

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import WidgetHost, until
 from vlmtui.messages import ImagePart
-from vlmtui.ui.widgets.composer import Composer
+from vlmtui.ui.widgets.composer.composer import Composer
 
 
 class Host(WidgetHost):

@@ -17,7 +17,7 @@ from tests.fakes import answer
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
 from tests.ui.test_models_screen import FullShelf
 from vlmtui.engine.base import Trimmed
-from vlmtui.ui.themes import derived, load_themes
+from vlmtui.ui.themes.theme_files import derived, load_themes
 
 THEMES = {theme.name: theme for theme in load_themes().themes}
 each_theme = pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)

@@ -9,10 +9,10 @@ from textual import events
 from textual.screen import Screen
 
 from tests.ui.conftest import Stage, ready, screen_of, shown, until
-from vlmtui.ui.bindings import every_class
-from vlmtui.ui.screens.chat import ChatScreen
-from vlmtui.ui.screens.dialog import Overlying
-from vlmtui.ui.screens.too_small import TooSmallScreen
+from vlmtui.ui.keys.key_bindings import every_class
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
+from vlmtui.ui.screens.dialogs.dialog import Overlying
+from vlmtui.ui.screens.dialogs.too_small import TooSmallScreen
 
 KEYS = {"ctrl+p": "palette", "f1": "help", "f3": "monitor", "ctrl+o": "picker", "f2": "models"}
 

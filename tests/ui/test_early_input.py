@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.widgets import TextArea
 
 from tests.ui.conftest import until
-from vlmtui.ui.early_input import EarlyInput
+from vlmtui.terminal.early_input import EarlyInput
 
 
 class Host(EarlyInput):

@@ -11,8 +11,8 @@ from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.screens import chat_elsewhere
-from vlmtui.ui.widgets.chat_rows import ChatRows
+from vlmtui.ui.screens.chat import chat_elsewhere
+from vlmtui.ui.widgets.panes.chat_rows import ChatRows
 
 SIZE = (160, 40)
 

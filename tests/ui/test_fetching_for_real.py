@@ -12,15 +12,15 @@ from tests.models.hub import Hub, cut_after, model_bytes, refuses, spoiled, towe
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui import demo
 from vlmtui.chat.requests import load_request
+from vlmtui.chat.setup import Backstage
 from vlmtui.chat.shelf import Shelf
 from vlmtui.models import library
 from vlmtui.models.download import Patience, Pull
 from vlmtui.models.fit import Machine
 from vlmtui.settings import Settings
-from vlmtui.ui.backstage import Backstage
 from vlmtui.ui.launch import make_app
-from vlmtui.ui.screens.file_picker import FilePicker
-from vlmtui.ui.screens.models import ModelsScreen
+from vlmtui.ui.screens.dialogs.file_picker import FilePicker
+from vlmtui.ui.screens.models.models_screen import ModelsScreen
 
 __all__ = ["hub"]
 

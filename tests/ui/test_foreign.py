@@ -17,7 +17,7 @@ from vlmtui.errors import EngineCrashed, GenerateFailed
 from vlmtui.messages import assistant, user
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import Memory
-from vlmtui.ui.screens.search import SearchScreen
+from vlmtui.ui.screens.search_screen import SearchScreen
 
 SIZE = (160, 48)
 NAME = HOSTILE.replace("\x00", "").replace("/", "∕")[:80]
@@ -180,7 +180,7 @@ async def test_the_title_of_the_window_is_only_a_title(
     _chat(stage, HOSTILE)
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         await ready(pilot)
-        from vlmtui.ui.terminal import TerminalDriver
+        from vlmtui.terminal.driver import TerminalDriver
 
         written: list[str] = []
         driver = TerminalDriver.__new__(TerminalDriver)

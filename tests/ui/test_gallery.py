@@ -5,10 +5,10 @@ from textual.app import ComposeResult
 
 from tests.ui.conftest import Stage, WidgetHost, shown, until
 from vlmtui.messages import ImagePart, user
-from vlmtui.ui.costs import Cost
-from vlmtui.ui.widgets.figure import Figure
-from vlmtui.ui.widgets.gallery import GAP, columns
-from vlmtui.ui.widgets.question import Question
+from vlmtui.stats.image_costs import Cost
+from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+from vlmtui.ui.widgets.pictures.gallery import GAP, columns
+from vlmtui.ui.widgets.transcript.question_block import Question
 
 
 class Asked(WidgetHost):

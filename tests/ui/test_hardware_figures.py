@@ -9,11 +9,11 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import SNAPSHOT, Stage, WidgetHost, ready, say, shown, until
 from vlmtui.hardware.base import Snapshot, Temperature
+from vlmtui.stats.engine_state import Figures, Phase
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.ui.figures import Figures, Phase
-from vlmtui.ui.widgets.figures_panel import FiguresPanel, rows
-from vlmtui.ui.widgets.picture import Picture
-from vlmtui.ui.widgets.status_strip import StatusStrip
+from vlmtui.ui.widgets.panes.stats_panel import FiguresPanel, rows
+from vlmtui.ui.widgets.panes.status_strip import StatusStrip
+from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
 ORIN = replace(
     SNAPSHOT,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.ui.conftest import Stage, ready, say, screen_of, shown, until
 from tests.ui.test_models_screen import FullShelf
-from vlmtui.ui import key_hints
+from vlmtui.ui.keys import key_hints
 
 HINTS = (("Enter", "send"), ("Ctrl+J", "new line"), ("F1", "help"), ("Esc", "close"))
 

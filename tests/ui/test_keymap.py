@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.ui import bindings, keymap
+from vlmtui.ui.keys import key_bindings, keymap
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_shift_enter_may_stand_beside_a_key_that_always_works() -> None:
 
 def test_every_binding_has_an_id_of_its_own_and_says_what_it_does() -> None:
     owners: dict[str, type] = {}
-    for owner in bindings.every_class():
-        for binding in bindings.declared(owner):
+    for owner in key_bindings.every_class():
+        for binding in key_bindings.declared(owner):
             where = f"{owner.__qualname__}: {binding.key}"
             assert binding.id, where
             assert binding.id.count(".") == 1, where
@@ -81,18 +81,18 @@ def test_every_binding_has_an_id_of_its_own_and_says_what_it_does() -> None:
 
 
 def test_no_binding_needs_a_key_that_terminals_do_not_send() -> None:
-    for entry in bindings.every_binding():
+    for entry in key_bindings.every_binding():
         assert keymap.parse({entry.id: entry.keys})[1] == []
 
 
 def test_the_default_keys_do_not_get_in_each_others_way() -> None:
     """Pasting the whole list into the settings changes nothing."""
-    table = {entry.id: entry.keys for entry in bindings.every_binding()}
-    assert bindings.check(table) == (table, [])
+    table = {entry.id: entry.keys for entry in key_bindings.every_binding()}
+    assert key_bindings.check(table) == (table, [])
 
 
 def test_an_unknown_id_is_told_with_the_nearest_one() -> None:
-    usable, (problem,) = bindings.check({"chat.stp": "alt+f5"})
+    usable, (problem,) = key_bindings.check({"chat.stp": "alt+f5"})
     assert usable == {}
     assert "chat.stop?" in problem.hint
 
@@ -109,23 +109,23 @@ def test_an_unknown_id_is_told_with_the_nearest_one() -> None:
 def test_two_things_on_one_key_are_told_and_the_first_is_left_out(
     table: dict[str, str], other: str
 ) -> None:
-    usable, (problem,) = bindings.check(table)
+    usable, (problem,) = key_bindings.check(table)
     assert problem.binding not in usable
     assert f"is taken by {other}" in problem.message
 
 
 def test_the_same_key_may_do_different_things_on_different_screens() -> None:
     table = {"help.close": "alt+f9", "chat.stop": "alt+f9"}
-    assert bindings.check(table) == (table, [])
+    assert key_bindings.check(table) == (table, [])
 
 
 def test_keys_can_be_exchanged() -> None:
     table = {"composer.send": "ctrl+j", "composer.newline": "enter"}
-    assert bindings.check(table) == (table, [])
+    assert key_bindings.check(table) == (table, [])
 
 
 @pytest.mark.parametrize("binding", ["chat.stop", "app.help", "composer.send"])
 def test_a_plain_character_stays_the_text_of_a_message(binding: str) -> None:
-    usable, (problem,) = bindings.check({binding: "x"})
+    usable, (problem,) = key_bindings.check({binding: "x"})
     assert usable == {}
     assert "typed into the message" in problem.message

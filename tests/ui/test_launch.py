@@ -10,9 +10,9 @@ import pytest
 
 from tests.ui.conftest import answered, ready, say, shown, until
 from vlmtui.chat.requests import load_request
+from vlmtui.chat.setup import Backstage
 from vlmtui.settings import Settings
 from vlmtui.storage.database import Database
-from vlmtui.ui.backstage import Backstage
 from vlmtui.ui.launch import make_app
 
 

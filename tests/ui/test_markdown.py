@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.ui.markdown import render
-from vlmtui.ui.markdown_flow import Flow
+from vlmtui.ui.markdown.markdown_flow import Flow
+from vlmtui.ui.markdown.markdown_layout import render
 
 DOCUMENT = """# Title with `code`
 

@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from tests.ui.conftest import WidgetHost, shown, until
-from vlmtui.ui.estimates import MOST_SHOWN
-from vlmtui.ui.widgets.markdown_view import MarkdownView
+from vlmtui.ui.widgets.transcript.markdown_view import MarkdownView
+from vlmtui.ui.widgets.transcript.wrapped_rows import MOST_SHOWN
 
 CODE = "Text.\n\n```python\nx = 'one'\n```\n"
 

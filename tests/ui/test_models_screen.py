@@ -29,8 +29,8 @@ from vlmtui.models.download import (
 )
 from vlmtui.models.fit import Machine
 from vlmtui.models.removal import Removal
-from vlmtui.ui import model_rows
-from vlmtui.ui.screens.models import ModelsScreen
+from vlmtui.ui.screens.models import model_rows
+from vlmtui.ui.screens.models.models_screen import ModelsScreen
 
 SIZE = (120, 36)
 

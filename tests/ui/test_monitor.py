@@ -13,15 +13,15 @@ from tests.fakes import answer as words
 from tests.ui.conftest import Stage, WidgetHost, ready, say, until
 from vlmtui.hardware.base import Rail, Snapshot, Temperature
 from vlmtui.messages import assistant, user
+from vlmtui.stats.answer_stats import roofline
+from vlmtui.stats.answer_stats import rows as details
+from vlmtui.stats.engine_state import Phase
+from vlmtui.stats.timeline import Timeline
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.ui.figures import Phase
-from vlmtui.ui.screens.monitor import MonitorScreen
-from vlmtui.ui.screens.stats import StatsScreen, StatsTable
-from vlmtui.ui.timeline import Timeline
-from vlmtui.ui.took import roofline
-from vlmtui.ui.took import rows as details
-from vlmtui.ui.widgets.monitor_panel import MonitorPanel
+from vlmtui.ui.screens.monitor_screen import MonitorScreen
+from vlmtui.ui.screens.stats_screen import StatsScreen, StatsTable
+from vlmtui.ui.widgets.panes.monitor_panel import MonitorPanel
 
 BOARD = Snapshot(
     time=1.0,

@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.ui.remembered import Memory
-from vlmtui.ui.screens.too_small import TooSmallScreen
-from vlmtui.ui.widgets.composer import Composer
-from vlmtui.ui.widgets.divider import Divider
-from vlmtui.ui.widgets.side_pane import SidePane
+from vlmtui.ui.screens.dialogs.too_small import TooSmallScreen
+from vlmtui.ui.widgets.composer.composer import Composer
+from vlmtui.ui.widgets.panes.divider import Divider
+from vlmtui.ui.widgets.panes.side_pane import SidePane
 
 WIDE = (120, 36)
 NARROW = (80, 24)

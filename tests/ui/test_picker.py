@@ -10,9 +10,9 @@ from PIL import Image
 from textual.pilot import Pilot
 
 from tests.ui.conftest import WidgetHost, shown, until
-from vlmtui.ui import recent
-from vlmtui.ui.screens.picker import PickerScreen
-from vlmtui.ui.widgets.file_list import FileList
+from vlmtui.compose import recent_pictures
+from vlmtui.ui.screens.picture_picker import PickerScreen
+from vlmtui.ui.widgets.pictures.file_list import FileList
 
 SIZES = pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])
 
@@ -113,7 +113,7 @@ async def test_a_double_click_attaches(folder: Path) -> None:
 async def test_what_was_attached_lately_is_at_the_top(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "lately.png"
     Image.new("RGB", (8, 8)).save(other)
-    recent.note([str(other)])
+    recent_pictures.note([str(other)])
     app = Host(folder)
     async with app.run_test() as pilot:
         await settled(pilot, "lately.png")

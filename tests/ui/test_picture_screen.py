@@ -6,9 +6,9 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
-from vlmtui.ui.screens.picture import PictureScreen
-from vlmtui.ui.widgets.figure import Figure
-from vlmtui.ui.widgets.picture import Picture
+from vlmtui.ui.screens.picture_screen import PictureScreen
+from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
 SIZE = (100, 30)
 

@@ -4,8 +4,8 @@ from textual.app import ComposeResult
 
 from tests.ui.conftest import Stage, WidgetHost, shown, until
 from vlmtui.messages import ImagePart, user
-from vlmtui.ui.widgets.picture import Picture
-from vlmtui.ui.widgets.question import Question
+from vlmtui.ui.widgets.pictures.picture_widget import Picture
+from vlmtui.ui.widgets.transcript.question_block import Question
 
 
 class Host(WidgetHost):

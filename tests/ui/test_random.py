@@ -22,7 +22,7 @@ from textual.message import Message
 from tests.fakes import PATIENCE
 from tests.ui.conftest import Stage, ready
 from tests.ui.sitting import Sitting, steps
-from vlmtui.ui.widgets.prompt import Prompt
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 SITTINGS = int(os.environ.get("VLMTUI_RANDOM", "0"))
 STEPS = 100

@@ -9,8 +9,8 @@ from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.errors import StorageError
 from vlmtui.messages import assistant, user
-from vlmtui.ui.screens.search import SearchScreen
-from vlmtui.ui.widgets.composer import Composer
+from vlmtui.ui.screens.search_screen import SearchScreen
+from vlmtui.ui.widgets.composer.composer import Composer
 
 WIDE = (120, 36)
 NARROW = (80, 24)

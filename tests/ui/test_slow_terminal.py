@@ -4,7 +4,7 @@ import os
 import threading
 from typing import TextIO
 
-from vlmtui.ui.terminal import HangupSafe
+from vlmtui.terminal.driver import HangupSafe
 
 
 def pipe() -> tuple[int, TextIO]:

@@ -16,7 +16,7 @@ from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, screen_of, 
 from tests.ui.test_models_screen import FullShelf
 from vlmtui.engine.base import Delta
 from vlmtui.messages import assistant, user
-from vlmtui.ui.widgets.composer import Composer
+from vlmtui.ui.widgets.composer.composer import Composer
 
 NARROW = (80, 24)
 WIDE = (160, 48)
@@ -126,7 +126,7 @@ def test_the_chats_stand_in_groups_beside_or_over_the_transcript(
     stage: Stage, snap_compare: Any, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noon = datetime(2026, 3, 12, 12, 0).timestamp()
-    monkeypatch.setattr("vlmtui.ui.widgets.chat_rows.time.time", lambda: noon)
+    monkeypatch.setattr("vlmtui.ui.widgets.panes.chat_rows.time.time", lambda: noon)
     days = [0, 0, 1, 3, 4, 20, 25, 200, 500]
     for number, ago in enumerate(reversed(days)):
         title = TITLES[number % len(TITLES)]

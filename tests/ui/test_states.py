@@ -7,11 +7,11 @@ import pytest
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.engine.base import Delta, Encoding, Prefill
-from vlmtui.ui.widgets.answer import Answer
-from vlmtui.ui.widgets.notice import Notice
 from vlmtui.ui.widgets.parts import Parts
-from vlmtui.ui.widgets.transcript import Transcript
-from vlmtui.ui.widgets.welcome import LOGO, Welcome
+from vlmtui.ui.widgets.transcript.answer_block import Answer
+from vlmtui.ui.widgets.transcript.notice import Notice
+from vlmtui.ui.widgets.transcript.transcript import Transcript
+from vlmtui.ui.widgets.transcript.welcome import LOGO, Welcome
 
 SIZES = pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36)])
 

@@ -10,8 +10,8 @@ from tests.engine import zoo
 from tests.ui.conftest import answered, ready, say, shown, until
 from vlmtui import demo
 from vlmtui.chat.requests import load_request
+from vlmtui.chat.setup import Backstage
 from vlmtui.settings import Settings
-from vlmtui.ui.backstage import Backstage
 from vlmtui.ui.launch import make_app
 
 

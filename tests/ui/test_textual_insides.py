@@ -23,6 +23,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import TextArea
 
+import vlmtui.terminal
 import vlmtui.ui
 
 MODULES = {
@@ -30,9 +31,9 @@ MODULES = {
     "textual._compositor.ChopsUpdate": "which cells were drawn over sixels (overlay)",
     "textual._compositor.LayoutUpdate": "what is drawn, to leave some of it out (paced_app)",
     "textual._context.active_message_pump": "whose message failed while it goes (app)",
-    "textual._time.get_time": "the parser's own clock (replies, pastes)",
-    "textual._types.CallbackType": "what that is (mended)",
-    "textual._xterm_parser.XTermParser": "replies and pastes are taken out before it (replies)",
+    "textual._time.get_time": "the parser's own clock (terminal_replies, bracketed_paste)",
+    "textual._types.CallbackType": "what that is (mended_screen)",
+    "textual._xterm_parser.XTermParser": "replies and pastes are taken out before it",
     "textual.document._document.EditResult": "what an edit of the composer returns",
     "textual.document._document.Location": "where in a text",
     "textual.document._document.Selection": "from where to where",
@@ -41,37 +42,37 @@ MODULES = {
 """Imported from modules, or under names, that Textual keeps to itself."""
 
 MEMBERS = {
-    "_auto_restart": (LinuxDriver, "an editor has the terminal, not the shell (terminal)"),
+    "_auto_restart": (LinuxDriver, "an editor has the terminal, not the shell (driver)"),
     "_bindings": (DOMNode, "which keys a node has (keymap)"),
     "_clipboard": (App, "what Ctrl+V in a text field takes (app_clipboard)"),
     "_compositor": (Screen, "where a picture is to be seen, and what covers it (overlay)"),
     "_compositor_refresh": (Screen, "what was left out is drawn later (paced_app)"),
-    "_debug": (LinuxDriver, "the parser wants to be told (terminal)"),
+    "_debug": (LinuxDriver, "the parser wants to be told (driver)"),
     "_delete_via_keyboard": (TextArea, "a token is deleted whole (composer)"),
     "_dirty_regions": (Compositor, "the same (paced_app)"),
-    "_disable_line_wrap": (LinuxDriver, "modes after a reset of the terminal (terminal)"),
+    "_disable_line_wrap": (LinuxDriver, "modes after a reset of the terminal (driver)"),
     "_display": (App, "when the screen has been drawn (pixel_app)"),
     "_dom_ready": (App, "the app has begun (app)"),
     "_driver": (App, "what is written past the screen: pictures, title, clipboard"),
-    "_enable_bracketed_paste": (LinuxDriver, "the same (terminal)"),
-    "_enable_mouse_support": (LinuxDriver, "the same (terminal)"),
+    "_enable_bracketed_paste": (LinuxDriver, "the same (driver)"),
+    "_enable_mouse_support": (LinuxDriver, "the same (driver)"),
     "_exit": (App, "the app is being left (app)"),
-    "_file": (LinuxDriver, "writes to a terminal that has gone don't fail (terminal)"),
+    "_file": (LinuxDriver, "writes to a terminal that has gone don't fail (driver)"),
     "_get_style": (Widget, "styles of a drawn line (chat_rows, markdown_view)"),
     "_handle_exception": (App, "what fails while its screen goes is left alone (app)"),
-    "_invoke_later": (Screen, "what a screen that has gone left to do (mended)"),
-    "_key_thread": (LinuxDriver, "whether replies are read (terminal)"),
+    "_invoke_later": (Screen, "what a screen that has gone left to do (mended_screen)"),
+    "_key_thread": (LinuxDriver, "whether replies are read (driver)"),
     "_keymap": (App, "the settings' keys, before there is a screen (app_keys, keymap)"),
-    "_must_signal_resume": (LinuxDriver, "the shell has the terminal (terminal)"),
+    "_must_signal_resume": (LinuxDriver, "the shell has the terminal (driver)"),
     "_on_key": (Widget, "a key meets the bindings in the order of typing (composer)"),
     "_on_paste": (TextArea, "what is pasted is cleaned before it is put in (text_field)"),
     "_pruning": (Widget, "a widget is being taken away (app)"),
-    "_query_in_band_window_resize": (LinuxDriver, "the same (terminal)"),
+    "_query_in_band_window_resize": (LinuxDriver, "the same (driver)"),
     "_recompute_cursor_offset": (TextArea, "an undo that fails in Textual (text_field)"),
     "_replace_via_keyboard": (TextArea, "a token is replaced whole (composer)"),
     "_running": (App, "the app hasn't ended (app)"),
     "_screen_stack": (App, "there is a screen (paced_app)"),
-    "_writer_thread": (LinuxDriver, "whether anything can be written yet (terminal)"),
+    "_writer_thread": (LinuxDriver, "whether anything can be written yet (driver)"),
 }
 """Attributes and methods with an underscore that some class of Textual has."""
 
@@ -81,8 +82,9 @@ KINDS = (App, Compositor, LinuxDriver, Screen, TextArea)
 
 def ours() -> Iterator[ModuleType]:
     """The modules of the interface."""
-    for found in pkgutil.walk_packages(vlmtui.ui.__path__, f"{vlmtui.ui.__name__}."):
-        yield importlib.import_module(found.name)
+    for package in (vlmtui.ui, vlmtui.terminal):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(found.name)
 
 
 @cache

@@ -7,8 +7,8 @@ import pytest
 from tests.ui.conftest import Stage, ready, say, screen_of, shown, type_text, until
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import Memory
-from vlmtui.ui.screens.theme_picker import ThemePicker
-from vlmtui.ui.themes import LoadedThemes, ThemeFailure, load_themes
+from vlmtui.ui.screens.dialogs.theme_picker import ThemePicker
+from vlmtui.ui.themes.theme_files import LoadedThemes, ThemeFailure, load_themes
 
 
 def test_the_shipped_themes_are_found_and_sound() -> None:

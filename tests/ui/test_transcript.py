@@ -10,7 +10,7 @@ from tests.ui.conftest import WidgetHost, shown, until
 from vlmtui.messages import Message, assistant, user
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui import marks
-from vlmtui.ui.widgets.transcript import Transcript
+from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 SIZE = (60, 20)
 

@@ -117,12 +117,12 @@ def complaints() -> list[str]:
     """
     from vlmtui import paths
     from vlmtui.settings import load_settings
-    from vlmtui.ui import bindings, keymap
-    from vlmtui.ui.themes import load_themes
+    from vlmtui.ui.keys import key_bindings, keymap
+    from vlmtui.ui.themes.theme_files import load_themes
 
     settings = load_settings()
     wanted, problems = keymap.parse(settings.keys)
-    found = [str(problem) for problem in [*problems, *bindings.check(wanted)[1]]]
+    found = [str(problem) for problem in [*problems, *key_bindings.check(wanted)[1]]]
     loaded = load_themes(paths.config_path().parent / "themes")
     found += [f"{failure.path}: {failure.reason}" for failure in loaded.failures]
     names = {theme.name for theme in loaded.themes}

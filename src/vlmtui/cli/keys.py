@@ -14,11 +14,11 @@ def keys(as_json: bool) -> None:
     """
     from vlmtui import paths
     from vlmtui.settings import load_settings
-    from vlmtui.ui import bindings, keymap
+    from vlmtui.ui.keys import key_bindings, keymap
 
     wanted, problems = keymap.parse(load_settings().keys)
-    usable, more = bindings.check(wanted)
-    entries = bindings.every_binding()
+    usable, more = key_bindings.check(wanted)
+    entries = key_bindings.every_binding()
     if as_json:
         import json
 

@@ -12,13 +12,12 @@ from typing import Any
 import click
 import msgspec
 
-from vlmtui import paths
+from vlmtui import paths, units
 from vlmtui.errors import InputError, SettingsError
 from vlmtui.models import added, gguf, library, removal
 from vlmtui.models.gguf import pairing
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
-from vlmtui.ui import units
 
 _NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]*")
 _YIELDING = ("added", "file")

@@ -15,7 +15,7 @@ from vlmtui.errors import ModelNotFound
 from vlmtui.models import catalog, library
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
-from vlmtui.ui import model_facts
+from vlmtui.stats import model_details
 
 
 def tell(name: str, *, json_wanted: bool) -> int:
@@ -30,7 +30,7 @@ def tell(name: str, *, json_wanted: bool) -> int:
         print(json.dumps(_json(choice), indent=2))
         return 0
     rows = [("", choice.name + (" (default)" if choice.name == settings.model else ""))]
-    rows += model_facts.rows(choice)
+    rows += model_details.rows(choice)
     for key, value in rows:
         click.echo(f"{key:<14}{line(value)}" if key else click.style(line(value), bold=True))
     if choice.installed is not None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
+from vlmtui import units
 from vlmtui.chat.choice import Choice, Choices, choices
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
-from vlmtui.ui import units
-from vlmtui.ui.model_facts import KEEPERS
+from vlmtui.stats.model_details import KEEPERS
 
 _COLOURS = {
     "fits": "green",

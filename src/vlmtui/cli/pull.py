@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import click
 
+from vlmtui import units
 from vlmtui.chat import pulling
 from vlmtui.chat.choice import choices, fitting
 from vlmtui.chat.fitting import this_machine
@@ -21,7 +22,6 @@ from vlmtui.models import library
 from vlmtui.models.download import Cancelled, Event, Finished, Plan, Pull, Resolved
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
-from vlmtui.ui import units
 
 _AT_ONCE = 3
 _ENDS_WITHIN_S = 20.0

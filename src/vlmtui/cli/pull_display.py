@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from vlmtui import units
 from vlmtui.chat.outlook import Outlook
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
 from vlmtui.models.download import (
@@ -24,8 +25,7 @@ from vlmtui.models.download import (
     Waiting,
 )
 from vlmtui.printable import line, prose
-from vlmtui.ui import units
-from vlmtui.ui.pull_lines import PullLines, far, waiting
+from vlmtui.stats.pull_lines import PullLines, far, waiting
 
 _NAME_WIDTH = 28
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from vlmtui import units
 from vlmtui.models.quantize import Quantization, Result
 from vlmtui.printable import line, prose
-from vlmtui.ui import units
 
 _BAR = 30
 _EVERY = 0.1

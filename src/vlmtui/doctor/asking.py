@@ -10,7 +10,7 @@ import termios
 import time
 import tty
 
-from vlmtui.ui.graphics import REPLIES, Detection, Graphics, Tmux
+from vlmtui.terminal.graphics import REPLIES, Detection, Graphics, Tmux
 
 _PATIENCE_S = 1.0
 """A terminal replies within milliseconds; over a slow line, within a second."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from vlmtui.compose import mentions
+from vlmtui.compose.tokens import Tokens
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.plain.commands import PlainCommands
 from vlmtui.plain.voice import ReaderGone
 from vlmtui.storage.records import Draft
-from vlmtui.ui import mentions
-from vlmtui.ui.tokens import Tokens
 
 INTERRUPTED = 130
 """Exit code after Ctrl+C in a script, as shells have it: 128 + SIGINT."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from vlmtui import printable
+from vlmtui import dates, printable
+from vlmtui.commands import export_arguments, sampling_text, specs
 from vlmtui.errors import InputError, StorageError
 from vlmtui.plain.messages import MessageCommands
 from vlmtui.storage.records import Chat, ChatRow, Found
-from vlmtui.ui import commands, dates, exporting, sampling
 
 _MOST = 1000
 """Chats of a list; a title finds the others."""
@@ -97,7 +97,7 @@ class ChatCommands(MessageCommands):
         if chat.model and chat.model != now:
             name = printable.line(chat.model, _TITLE)
             self.voice.note(f"This chat was answered by {name}", f"/model {name} switches to it")
-        own = [sampling.shown(self.session.own_sampling)] if self.session.own_sampling else []
+        own = [sampling_text.shown(self.session.own_sampling)] if self.session.own_sampling else []
         if self.session.own_system is not None:
             own.append("a system prompt" if self.session.own_system else "no system prompt")
         if own:
@@ -141,7 +141,7 @@ class ChatCommands(MessageCommands):
         """Write this chat to a file: a format, a path, both or neither."""
         from vlmtui.chat.export import format_of
 
-        export = exporting.read(argument)
+        export = export_arguments.read(argument)
         written = self.session.archive.export(
             self.chat_id(),
             export.destination,
@@ -153,7 +153,7 @@ class ChatCommands(MessageCommands):
 
     def command_import(self, argument: str) -> None:
         """Open a chat that was exported as JSON."""
-        paths = commands.split_paths(argument)
+        paths = specs.split_paths(argument)
         if len(paths) != 1:
             raise InputError("One file is imported", "Put quotes around a path with spaces")
         self.open(self.session.archive.import_json(Path(paths[0])))

@@ -5,12 +5,12 @@ A command is a method `command_<name>` of one of the topics, which gets the rest
 
 from __future__ import annotations
 
+from vlmtui.commands import specs
 from vlmtui.errors import InputError
-from vlmtui.plain import specs
+from vlmtui.plain import plain_specs
 from vlmtui.plain.machine import MachineCommands
 from vlmtui.plain.models import ModelCommands
 from vlmtui.plain.settings import SettingCommands
-from vlmtui.ui import commands
 
 
 class PlainCommands(ModelCommands, SettingCommands, MachineCommands):
@@ -22,11 +22,11 @@ class PlainCommands(ModelCommands, SettingCommands, MachineCommands):
         Raises:
             VlmtuiError: It can't be done.
         """
-        command = commands.parse(text)
+        command = specs.parse(text)
         if command is None:
             self.ask(text)
             return
-        spec = specs.find(command.name)
+        spec = plain_specs.find(command.name)
         if spec.example and not command.argument:
             raise InputError(
                 f"/{spec.name} needs {spec.article_and_argument}",
@@ -42,13 +42,13 @@ class PlainCommands(ModelCommands, SettingCommands, MachineCommands):
     def command_help(self, name: str) -> None:
         """List the commands, or explain one."""
         if name:
-            spec = specs.find(name.strip().lstrip("/").lower())
-            self.voice.note(specs.usage(spec))
+            spec = plain_specs.find(name.strip().lstrip("/").lower())
+            self.voice.note(plain_specs.usage(spec))
             if spec.example:
                 self.voice.note(f"For example: /{spec.name} {spec.example}")
             return
-        for spec in specs.SPECS:
-            self.voice.note(specs.usage(spec))
+        for spec in plain_specs.SPECS:
+            self.voice.note(plain_specs.usage(spec))
         self.voice.note(
             "@path in a message attaches a picture; @newest the newest one of this folder. "
             "#17 is a message; /show tells the numbers. A backslash at the end of a line goes on "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vlmtui.commands import sampling_text, specs
+from vlmtui.compose import completion
 from vlmtui.errors import VlmtuiError
-from vlmtui.plain import specs
+from vlmtui.plain import plain_specs
 from vlmtui.plain.sitting import Means
-from vlmtui.ui import commands, completion, sampling
 
 
 class Completer:
@@ -29,8 +30,10 @@ class Completer:
             word: Its last word.
         """
         if before.startswith("/") and " " not in before:
-            return [f"/{spec.name} " for spec in specs.SPECS if f"/{spec.name}".startswith(before)]
-        command = commands.parse(before)
+            return [
+                f"/{spec.name} " for spec in plain_specs.SPECS if f"/{spec.name}".startswith(before)
+            ]
+        command = specs.parse(before)
         name = command.name if command is not None else ""
         sign = "@" if word.startswith("@") else ""
         if sign or name in ("image", "pick", "import", "export"):
@@ -43,11 +46,11 @@ class Completer:
     def _arguments(self, name: str) -> Sequence[str]:
         match name:
             case "preset":
-                return [*self._means.presets, sampling.DEFAULT]
+                return [*self._means.presets, sampling_text.DEFAULT]
             case "set":
-                return list(sampling.FIELDS)
+                return list(sampling_text.FIELDS)
             case "help":
-                return [spec.name for spec in specs.SPECS]
+                return [spec.name for spec in plain_specs.SPECS]
             case "model" | "compare":
                 return self._models()
             case "models":

@@ -10,6 +10,7 @@ import threading
 from types import FrameType
 
 from vlmtui.chat.requests import load_request
+from vlmtui.chat.setup import Backstage
 from vlmtui.errors import InputError
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.chat import PlainChat
@@ -19,7 +20,6 @@ from vlmtui.plain.reading import Lines
 from vlmtui.plain.sitting import Means
 from vlmtui.plain.voice import Voice
 from vlmtui.settings import PRESETS, Settings
-from vlmtui.ui.backstage import Backstage
 
 
 def launch(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vlmtui import printable
+from vlmtui import printable, units
 from vlmtui.messages import Role
 from vlmtui.plain.sitting import Sitting
-from vlmtui.ui import machine, took, units
+from vlmtui.stats import answer_stats, machine_rows
 
 _QUESTION = 60
 
@@ -23,11 +23,11 @@ class MachineCommands(Sitting):
         """What the answers took, or all that is known of one message."""
         number, _ = self.numbered(argument)
         if number is not None:
-            for label, value in took.rows(self.message(number)):
+            for label, value in answer_stats.rows(self.message(number)):
                 self.voice.show(f"{label}: {printable.line(value, 400)}")
             return
         self.last(Role.ASSISTANT)
-        answers = took.answers(self.session.transcript())
+        answers = answer_stats.answers(self.session.transcript())
         if not answers:
             self.voice.note("No answer in this chat has figures yet")
             return
@@ -35,9 +35,9 @@ class MachineCommands(Sitting):
             asked = printable.line(question, _QUESTION) or "a picture"
             self.voice.show(f"#{stored.id} {asked}: {figures(stored.stats or {})}")
         stats = [stored.stats or {} for _, stored in answers]
-        sums, why = took.summary(stats)
+        sums, why = answer_stats.summary(stats)
         self.voice.note(f"In all: {sums.replace(' · ', ', ')}")
-        if sentence := took.roofline(stats[-1]):
+        if sentence := answer_stats.roofline(stats[-1]):
             self.voice.note(f"Last: {sentence}")
         if why:
             self.voice.note(why)
@@ -50,10 +50,10 @@ class MachineCommands(Sitting):
         if moment is None:
             self.voice.note("This machine has told nothing yet; ask again")
             return
-        for row in machine.rows(moment):
+        for row in machine_rows.rows(moment):
             if row.value != "–":
                 self.voice.show(f"{row.label}: {printable.line(row.value)}")
-        for label, items in machine.details(moment.snapshot):
+        for label, items in machine_rows.details(moment.snapshot):
             self.voice.show(f"{label}: {printable.line(', '.join(items))}")
         for note in moment.snapshot.notes:
             self.voice.note(note)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from vlmtui import printable
+from vlmtui.commands.code_blocks import code_blocks
+from vlmtui.commands.message_actions import is_cut_off
 from vlmtui.errors import InputError
 from vlmtui.messages import ImagePart, Message, Role, placed, readable
 from vlmtui.plain.pictures import PictureCommands
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.actions import is_cut_off
-from vlmtui.ui.code_blocks import code_blocks
 
 _LATELY = 6
 """Messages that are shown unless all are wanted."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vlmtui import printable
+from vlmtui import printable, units
 from vlmtui.chat.choice import Choice
 from vlmtui.chat.comparison import Asked, Comparison
 from vlmtui.errors import AmbiguousFiles, InputError, ModelNotFound, SwitchFailed, VlmtuiError
@@ -14,8 +14,8 @@ from vlmtui.messages import Role
 from vlmtui.plain.following import in_thread, interrupts
 from vlmtui.plain.machine import figures
 from vlmtui.plain.writing import WritingCommands
-from vlmtui.ui import model_facts, units
-from vlmtui.ui.pull_lines import PullLines
+from vlmtui.stats import model_details
+from vlmtui.stats.pull_lines import PullLines
 
 if TYPE_CHECKING:
     from vlmtui.models.download import Event, Pull  # a client for the network
@@ -123,7 +123,7 @@ class ModelCommands(WritingCommands):
         for choice in (*found.here, *found.elsewhere):
             also = choice.installed.aliases if choice.installed is not None else ()
             if name in (choice.name, *also):
-                for label, value in [("name", choice.name), *model_facts.rows(choice)]:
+                for label, value in [("name", choice.name), *model_details.rows(choice)]:
                     self.voice.show(f"{label}: {printable.line(value)}")
                 return
         raise ModelNotFound(f"There is no model named {name!r}", "/models lists them")

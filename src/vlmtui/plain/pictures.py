@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlmtui import printable
+from vlmtui import dates, printable, units
+from vlmtui.commands import specs
+from vlmtui.compose import mentions, picture_folders, recent_pictures, references, remote_paths
+from vlmtui.compose.mentions import Draft, Token
 from vlmtui.errors import ImageNotFound, InputError
 from vlmtui.messages import ImagePart
 from vlmtui.plain.sitting import Sitting
+from vlmtui.stats.image_costs import Cost, thread_costs
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui import browse, commands, dates, mentions, recent, references, remote, units
-from vlmtui.ui.costs import Cost, thread_costs
-from vlmtui.ui.mentions import Draft, Token
 
 
 class PictureCommands(Sitting):
     """What can be done with pictures."""
 
-    _picked: tuple[browse.Entry, ...] = ()
+    _picked: tuple[picture_folders.Entry, ...] = ()
     _picked_in = "."
 
     def draft(self, text: str) -> Draft:
@@ -38,7 +39,7 @@ class PictureCommands(Sitting):
 
     def command_image(self, argument: str) -> None:
         """Attach pictures to the next message."""
-        for reference in commands.split_paths(argument):
+        for reference in specs.split_paths(argument):
             self.attached(self._pictures(reference))
 
     def command_sample(self, _: str) -> None:
@@ -57,7 +58,7 @@ class PictureCommands(Sitting):
             for word in words:
                 self._pick(int(word))
             return
-        named = commands.split_paths(argument)
+        named = specs.split_paths(argument)
         self._list_pictures(os.path.abspath(os.path.expanduser(named[0] if named else ".")))
 
     def _pick(self, number: int) -> None:
@@ -72,7 +73,7 @@ class PictureCommands(Sitting):
             self.attached(self._pictures(entry.path))
 
     def _list_pictures(self, directory: str) -> None:
-        listing = browse.read(directory, recent=recent.files())
+        listing = picture_folders.read(directory, recent=recent_pictures.files())
         here = printable.line(directory)
         if listing.failure:
             raise InputError(f"{here} can't be read: {listing.failure}", "Name another folder")
@@ -108,13 +109,13 @@ class PictureCommands(Sitting):
         try:
             images = [self.session.attach(Path(path)) for path in found]
         except ImageNotFound:
-            if not remote.is_elsewhere(reference):
+            if not remote_paths.is_elsewhere(reference):
                 raise
             raise ImageNotFound(
                 "This path is not on this machine",
-                f"On yours run this, then send again:\n{remote.copy_command(reference)}",
+                f"On yours run this, then send again:\n{remote_paths.copy_command(reference)}",
             ) from None
-        recent.note(found)
+        recent_pictures.note(found)
         return images
 
     def _fetch(self, url: str) -> ImagePart:
@@ -136,7 +137,7 @@ class PictureCommands(Sitting):
             raise InputError("Cancelled; nothing was fetched") from None
 
 
-def _row(number: int, entry: browse.Entry) -> str:
+def _row(number: int, entry: picture_folders.Entry) -> str:
     name = printable.line(entry.name, 80)
     if entry.directory:
         return f"{number}: {name} (a folder)"

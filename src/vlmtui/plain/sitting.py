@@ -26,10 +26,10 @@ from vlmtui.plain.reading import Lines
 from vlmtui.plain.turn import Told
 from vlmtui.plain.voice import Voice
 from vlmtui.settings import Preset
+from vlmtui.stats.answer_costs import Pricing
+from vlmtui.stats.engine_state import Figures, begin, fold
+from vlmtui.stats.image_costs import costs
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.costs import costs
-from vlmtui.ui.figures import Figures, begin, fold
-from vlmtui.ui.pricing import Pricing
 
 PAGE = 20
 """Lines of a list that are printed at a time."""

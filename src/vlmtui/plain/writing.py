@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vlmtui import printable
+from vlmtui.compose import external_editor
 from vlmtui.errors import InputError, StorageError
 from vlmtui.messages import Message, Role, readable
 from vlmtui.plain.chats import ChatCommands
 from vlmtui.plain.reading import remember
-from vlmtui.ui import editor
 
 if TYPE_CHECKING:
     from vlmtui.storage.prompts import Asked
@@ -66,7 +66,7 @@ class WritingCommands(ChatCommands):
             raise InputError("An editor needs a terminal", "A backslash ends a line that goes on")
         number, begun = self.numbered(argument)
         if number is None:
-            text = editor.edit(begun)
+            text = external_editor.edit(begun)
             if text.strip():
                 self.ask(text)
             else:
@@ -75,7 +75,7 @@ class WritingCommands(ChatCommands):
         question = self.message(number)
         if question.message.role is not Role.USER:
             raise InputError(f"Message #{number} is no question", "Only questions are edited")
-        text = editor.edit(question.message.text)
+        text = external_editor.edit(question.message.text)
         if text.strip() in ("", question.message.text.strip()):
             self.voice.note("Nothing is changed")
         else:

@@ -25,25 +25,25 @@ from textual.worker import WorkerCancelled
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.settings import PRESETS, Preset, Settings
-from vlmtui.ui import themes
+from vlmtui.terminal.driver import TerminalDriver
+from vlmtui.terminal.early_input import EarlyInput
+from vlmtui.terminal.pixel_app import PixelApp
 from vlmtui.ui.app_clipboard import AppClipboard
-from vlmtui.ui.app_keys import AppKeys
-from vlmtui.ui.app_themes import AppThemes
-from vlmtui.ui.arrangement import too_small
-from vlmtui.ui.early_input import EarlyInput
-from vlmtui.ui.pixel_app import PixelApp
+from vlmtui.ui.keys.app_keys import AppKeys
 from vlmtui.ui.remembered import Memory
-from vlmtui.ui.screens.chat import ChatScreen
-from vlmtui.ui.screens.chat_work import ChatWork
-from vlmtui.ui.screens.mended import is_going
-from vlmtui.ui.terminal import TerminalDriver
-from vlmtui.ui.themes import LoadedThemes
+from vlmtui.ui.screens.chat.arrangement import too_small
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
+from vlmtui.ui.screens.chat.chat_work import ChatWork
+from vlmtui.ui.screens.mended_screen import is_going
+from vlmtui.ui.themes import theme_files
+from vlmtui.ui.themes.app_themes import AppThemes
+from vlmtui.ui.themes.theme_files import LoadedThemes
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.shelf import Shelf
     from vlmtui.hardware.base import Snapshot
-    from vlmtui.ui.screens.chat_pulls import OpenShelf
-    from vlmtui.ui.screens.chat_work import OpenSession
+    from vlmtui.ui.screens.chat.chat_pulls import OpenShelf
+    from vlmtui.ui.screens.chat.chat_work import OpenSession
 
 CLOSE_SECONDS = 10.0
 """Longest time that leaving waits for the engine; then the process ends and takes it along."""
@@ -153,7 +153,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             keys: Keys by the ids of bindings, instead of the default ones.
             config: The settings file, for complaints about it.
             memory: How the user left the screen; None remembers nothing.
-            images: How pictures are shown: one of `vlmtui.ui.graphics.NAMES`.
+            images: How pictures are shown: one of `vlmtui.terminal.graphics.NAMES`.
             presets: Ways to be answered, beside those that come with vlmtui.
             shelf: Makes what knows the models; called in a thread. None takes the usual settings.
         """
@@ -166,7 +166,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._leaving = False
         self._farewell: asyncio.Future[None] | None = None
         memory = memory if memory is not None else Memory()
-        loaded_themes = loaded_themes if loaded_themes is not None else themes.load_themes()
+        loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
@@ -204,7 +204,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         """Below a certain size there is nothing but the wish for a larger one."""
         if not too_small(event.size):
             return
-        from vlmtui.ui.screens.too_small import TooSmallScreen
+        from vlmtui.ui.screens.dialogs.too_small import TooSmallScreen
 
         if not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen())

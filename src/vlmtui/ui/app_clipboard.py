@@ -8,7 +8,7 @@ from textual import work
 from textual.app import App
 from textual.message import Message
 
-from vlmtui.ui import clipboard
+from vlmtui.terminal import clipboard
 
 
 class AppClipboard(App[int]):

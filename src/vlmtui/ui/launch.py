@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from vlmtui import paths
 from vlmtui.chat.requests import load_request
+from vlmtui.chat.setup import Backstage, engine_log
 from vlmtui.errors import InputError
 from vlmtui.settings import Settings
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
-from vlmtui.ui.backstage import Backstage, engine_log
 from vlmtui.ui.remembered import memory
-from vlmtui.ui.themes import DEFAULT, MONOCHROME, load_themes
+from vlmtui.ui.themes.theme_files import DEFAULT, MONOCHROME, load_themes
 
 if TYPE_CHECKING:
     from vlmtui.hardware.base import Snapshot

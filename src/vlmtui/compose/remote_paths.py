@@ -1,0 +1,67 @@
+"""Paths of another machine: someone who works over SSH drops a file of the laptop on the terminal.
+
+What is said then is the command that brings the file here. Knows no screen.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+
+from vlmtui.compose.pasted_paths import WINDOWS
+
+_ELSEWHERE = re.compile(r"/(?:Users|Volumes|private/var|var/folders|mnt/[a-z])/")
+_FOLDERS = re.compile(r"~/(?:Desktop|Downloads|Pictures|Documents|Library|OneDrive)/")
+
+
+def is_elsewhere(path: str) -> bool:
+    """Whether a path that doesn't exist looks like one of another machine."""
+    if os.path.exists(os.path.expanduser(path)):
+        return False
+    if WINDOWS.match(path) or _ELSEWHERE.match(path) or _FOLDERS.match(path):
+        return True
+    home = re.match(r"/home/[^/]+/", path)
+    return home is not None and not os.path.isdir(home[0])
+
+
+def copy_command(path: str, directory: str | None = None) -> str:
+    """The command that, run on the other machine, copies the file here.
+
+    Args:
+        path: The file there.
+        directory: Where to; None: the working directory.
+    """
+    target = os.path.abspath(directory or os.curdir)
+    return f"scp {_quoted(path)} {_user()}@{_host()}:{_for_shell(target + '/')}"
+
+
+def _quoted(path: str) -> str:
+    if WINDOWS.match(path):
+        return f'"{path}"'  # a shell of Windows, where only these quotes are quotes
+    if path.startswith("~/"):
+        return "~/" + _for_shell(path[2:])
+    return _for_shell(path)
+
+
+def _for_shell(text: str) -> str:
+    import shlex  # not needed for the first paint
+
+    return shlex.quote(text)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id, as in some containers
+        return "USER"
+
+
+def _host() -> str:
+    """This machine as the other one reached it, or else its name."""
+    connection = os.environ.get("SSH_CONNECTION", "").split()
+    if len(connection) == 4:
+        address = connection[2]
+        return f"[{address}]" if ":" in address else address
+    return socket.gethostname()

@@ -1,0 +1,128 @@
+"""What an answer took, and what is known of a message, as labels and values. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vlmtui import units
+from vlmtui.messages import Role
+from vlmtui.stats.image_costs import costs
+from vlmtui.storage.records import StoredMessage
+
+
+def rows(stored: StoredMessage) -> list[tuple[str, str]]:
+    """What there is to tell, each with its label; what nobody measured is left out."""
+    text = stored.message.text
+    told = [
+        ("written", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(stored.created))),
+        ("model", stored.model or ""),
+        ("length", f"{units.count(len(text))} characters, {units.count(len(text.split()))} words"),
+        ("version", f"{stored.sibling} of {stored.siblings}" if stored.siblings > 1 else ""),
+        ("state", "" if stored.status == "complete" else stored.status),
+        ("error", stored.error or ""),
+        *_figures(stored.stats or {}),
+        *_pictures(stored),
+        ("number", f"{stored.id}" + (f", after {stored.parent_id}" if stored.parent_id else "")),
+    ]
+    return [(label, value) for label, value in told if value]
+
+
+def _figures(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def number(name: str) -> float:
+        value = stats.get(name)
+        return value if isinstance(value, int | float) else 0
+
+    def tokens(name: str) -> str:
+        return f"{units.count(int(number(name)))} tokens" if number(name) else ""
+
+    def seconds(name: str) -> str:
+        return units.seconds(number(name)) if number(name) else ""
+
+    def rate(name: str) -> str:
+        return f", {units.rate(number(name))} tok/s" if number(name) else ""
+
+    memory = number("peak_memory_bytes")
+    used, size = int(number("context_used")), int(number("context_size"))
+    return [
+        ("ended by", str(stats.get("finish_reason", ""))),
+        ("generated", tokens("generated_tokens")),
+        ("decoding", seconds("decode_s") + rate("decode_tokens_per_s")),
+        ("first token", seconds("time_to_first_token_s")),
+        ("prompt", tokens("prompt_tokens")),
+        ("reused", tokens("reused_tokens")),
+        ("of pictures", tokens("image_tokens")),
+        ("encoding", seconds("encode_s")),
+        ("prefill", seconds("prefill_s") + rate("prefill_tokens_per_s")),
+        ("context", f"{units.count(used)} of {units.count(size)}" if size else ""),
+        ("continued", f"{int(number('continued'))} times" if number("continued") else ""),
+        ("memory", units.size(int(memory)) if memory else ""),
+        ("energy", _energy(stats)),
+        ("limit", roofline(stats)),
+    ]
+
+
+def _energy(stats: Mapping[str, Any]) -> str:
+    energy = stats.get("energy")
+    if not isinstance(energy, Mapping) or "net_j" not in energy:
+        return ""
+    parts = [f"{energy['net_j']:.1f} J above idle"]
+    if isinstance(each := stats.get("joules_per_token"), int | float):
+        parts.append(f"{each:.2f} J a token")
+    return ", ".join(parts)
+
+
+def _pictures(stored: StoredMessage) -> list[tuple[str, str]]:
+    """Those in the message; for an answer, what those in the prompt cost."""
+    told = [
+        ("picture", f"{image.name}, {image.width}×{image.height}, {image.sha256[:12]}")
+        for image in stored.message.images
+    ]
+    for sha256, cost in costs(stored.stats).items():
+        if words := cost.words():
+            told.append(("picture", f"{sha256[:12]}: {', '.join(words)}"))
+    return told
+
+
+def roofline(stats: Mapping[str, Any]) -> str:
+    """How near an answer came to what memory bandwidth allows, in a sentence; empty if unknown."""
+    rate, share = stats.get("decode_tokens_per_s"), stats.get("bandwidth_share")
+    if not rate or not share:
+        return ""
+    return (
+        f"{units.rate(rate)} tok/s = {units.percent(share)} of this machine's memory-bandwidth "
+        "limit for this model"
+    )
+
+
+def answers(thread: Sequence[StoredMessage]) -> list[tuple[str, StoredMessage]]:
+    """The answers of a chat that have figures, each with the text of its question."""
+    found: list[tuple[str, StoredMessage]] = []
+    question = ""
+    for stored in thread:
+        if stored.message.role is Role.USER:
+            question = stored.message.text
+        elif stored.stats:
+            found.append((question, stored))
+    return found
+
+
+def summary(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """What several answers took in all, on a line, and what is to be added to that.
+
+    Args:
+        answers: The figures of each, at least one.
+    """
+    tokens = sum(stats.get("generated_tokens") or 0 for stats in answers)
+    seconds = sum(stats.get("decode_s") or 0.0 for stats in answers)
+    parts = [
+        f"{len(answers)} answer{'s' if len(answers) != 1 else ''}",
+        f"{units.count(tokens)} tokens",
+    ]
+    if seconds:
+        parts.append(f"{units.seconds(seconds)} decoding")
+    joules = [stats["energy"]["net_j"] for stats in answers if stats.get("energy")]
+    if joules:
+        return " · ".join([*parts, f"{sum(joules):.0f} J above idle"]), ""
+    return " · ".join(parts), "No energy: no power sensor here, or answers of less than a second."

@@ -1,0 +1,116 @@
+"""Downloads told in lines: a line at each step, and now and then one that says how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from vlmtui import units
+from vlmtui.chat.outlook import Outlook
+from vlmtui.models.download import (
+    Event,
+    Plan,
+    Progress,
+    Ready,
+    Resolving,
+    Restarted,
+    Started,
+    Verifying,
+    Waiting,
+)
+from vlmtui.printable import line
+
+_LINE_EVERY_S = 10.0
+_LINE_EVERY_PERCENT = 10
+
+
+class PullLines:
+    """A line now and then."""
+
+    def __init__(self, wanted: Sequence[str], say: Callable[[str], object]) -> None:
+        """Prepare.
+
+        Args:
+            wanted: What is fetched, as the user calls it.
+            say: Prints a line.
+        """
+        self._wanted = wanted
+        self._say = say
+        self._told: dict[tuple[int, str], tuple[float, int]] = {}
+
+    def show(self, number: int, event: Event) -> None:
+        """Tell an event.
+
+        Args:
+            number: Which of the wanted ones it is about.
+            event: What happened.
+        """
+        match event:
+            case Resolving(wanted=wanted):
+                self._say(f"{line(wanted)}: asking what there is")
+            case Waiting(reason=reason, seconds=seconds):
+                self._say(f"{self._name(number)}: {waiting(reason, seconds)}")
+            case Restarted(file=file, reason=reason):
+                self._say(f"{line(file)}: from the beginning again, {line(reason)}")
+            case Started(file=file, done=done, total=total):
+                here = f", {units.size(done)} are here already" if done else ""
+                self._say(f"{line(file)}: {units.size(total)}{here}")
+            case Progress():
+                self._progress(number, event)
+            case Verifying(file=file, done=0):
+                self._say(f"{line(file)}: comparing its hash")
+            case Ready(file=file):
+                self._say(f"{line(file)}: here")
+            case _:
+                pass
+
+    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
+        """Tell what will be fetched, and whether it fits."""
+        came = plan.size - plan.missing
+        here = f", {units.size(came)} of it are here" if came > 0 else ""
+        where = f" from {plan.repository}" if plan.repository else ""
+        terms = f", licence {plan.licence}" if plan.licence else ""
+        self._say(line(f"{plan.name}{where}: {units.size(plan.size)}{here}{terms}"))
+        for file in plan.files:
+            self._say(f"  {units.size(file.size):>8}  {line(file.name)}")
+        told = expected.words
+        if expected.problem is not None:
+            unknown = "it can't be loaded" if expected.warns else "whether it fits can't be told"
+            told = f"{unknown}: {told}"
+        self._say(f"  {line(told)}.")
+
+    def _name(self, number: int) -> str:
+        return line(self._wanted[number])
+
+    def _progress(self, number: int, event: Progress) -> None:
+        key = (number, event.file)
+        now = time.monotonic()
+        before, step = self._told.setdefault(key, (now, _step(event)))
+        if _step(event) > step or now - before >= _LINE_EVERY_S:
+            self._told[key] = (now, _step(event))
+            self._say(f"{line(event.file)}: {far(event)}")
+
+
+def _step(event: Progress) -> int:
+    return event.done * 100 // event.total // _LINE_EVERY_PERCENT if event.total else 0
+
+
+def far(event: Progress, *, short: bool = False) -> str:
+    """How far a file is: "45 %, 1.9 of 4.1 GB, 23.4 MB/s, 1 min 35 s left"."""
+    if not event.total:
+        rate = f", {event.bytes_per_s / 1e6:.1f} MB/s" if event.bytes_per_s else ""
+        return f"{units.size(event.done)}{rate}"
+    far = f"{event.done * 100 // event.total} %"
+    if not short:
+        far = f"{far}, {units.size(event.done)} of {units.size(event.total)}"
+    if event.bytes_per_s:
+        far += f", {event.bytes_per_s / 1e6:.1f} MB/s"
+    if event.seconds_left is not None:
+        far += f", {units.duration(event.seconds_left)} left"
+    return far
+
+
+def waiting(reason: str, seconds: float | None) -> str:
+    """What it waits for: "no connection, again in 8 s"."""
+    again = f", again in {units.duration(seconds)}" if seconds and seconds >= 1 else ""
+    return line(f"{reason}{again}")

@@ -1,0 +1,1 @@
+"""Keys, as people write them, as Textual has them, and as they are shown."""

@@ -1,0 +1,137 @@
+"""Keys of the whole application: the user's own, the help about them, the palette."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from vlmtui import printable
+from vlmtui.commands import specs
+from vlmtui.ui.keys import keymap
+from vlmtui.ui.keys.keymap import Problem
+
+if TYPE_CHECKING:
+    from textual.dom import DOMNode
+    from textual.screen import Screen
+
+    from vlmtui.ui.keys.key_bindings import Entry
+
+_READ_SECONDS = 15.0
+"""How long a problem with the settings stays on the screen."""
+
+
+class AppKeys(App[int]):
+    """An application whose keys are remapped by the settings, and told on F1."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
+        Binding("ctrl+p", "palette", "Commands", id="app.palette", show=False),
+    ]
+
+    class KeysChecked(Message):
+        """The user's keys were held against the bindings there are."""
+
+        def __init__(self, usable: Mapping[str, str], problems: Sequence[Problem]) -> None:
+            super().__init__()
+            self.usable = usable
+            self.problems = problems
+
+    _config: Path | None = None
+
+    def take_keys(self, table: Mapping[str, str], config: Path | None) -> None:
+        """Use the keys of the settings from the beginning.
+
+        Args:
+            table: The settings' `[keys]`.
+            config: The file it was read from, for complaints.
+        """
+        self._config = config
+        self._wanted_keys, self._key_problems = keymap.parse(table)
+        self._keymap = self._wanted_keys  # `set_keymap` wants a screen
+
+    def check_keys(self) -> None:
+        """Check them once everything is painted, if there are any."""
+        if self._wanted_keys or self._key_problems:
+            self._check_keys(self._wanted_keys, self._key_problems)
+
+    @work(thread=True, exclusive=True, group="keys", exit_on_error=False)
+    def _check_keys(self, wanted: Mapping[str, str], problems: Sequence[Problem]) -> None:
+        from vlmtui.ui.keys import key_bindings
+
+        usable, more = key_bindings.check(wanted)
+        self.post_message(self.KeysChecked(usable, [*problems, *more]))
+
+    def on_app_keys_keys_checked(self, event: KeysChecked) -> None:
+        """Leave out what can't be used, and tell it."""
+        self.set_keymap(event.usable)
+        for problem in event.problems:
+            where = f"{self._config}: " if self._config is not None else ""
+            self.notify(
+                printable.line(f"{where}{problem}"),
+                title="A key can't be used",
+                severity="warning",
+                timeout=_READ_SECONDS,
+                markup=False,
+            )
+
+    # ------------------------------------------------------------------ what there is
+
+    def action_help(self) -> None:
+        """List the keys of this screen; the same key closes the list."""
+        from vlmtui.ui.screens.help_screen import PICTURES, HelpScreen, command_rows, key_rows
+
+        if isinstance(self.screen, HelpScreen):
+            self.screen.action_close()
+            return
+        entries = [entry for entry, _ in self._bindings_of(self.screen)]
+        editing = [entry for entry in entries if entry.area == "edit"]  # many, and well known
+        rows = key_rows([entry for entry in entries if entry not in editing])
+        if self._takes_commands(self.screen):
+            rows += [*PICTURES, *command_rows(specs.SPECS)]
+        self.push_screen(HelpScreen([*rows, *key_rows(editing)]))
+
+    def action_keys(self) -> None:
+        """List the ids of the bindings with their keys, and how to change them."""
+        from vlmtui.ui.screens.help_screen import HelpScreen, Row
+
+        how = Row("In the settings file", "[keys]", f'"{{id}}" = "ctrl+k, f5" in {self._config}')
+        rows = [
+            Row(entry.heading, keymap.shown(entry.keys), f"{entry.id}: {entry.description}")
+            for entry, _ in self._bindings_of(self.screen)
+        ]
+        every = Row("Everywhere else", "vlmtui keys", "on the command line lists all of them")
+        self.push_screen(HelpScreen([how, *rows, every]))
+
+    def action_palette(self) -> None:
+        """Offer everything that can be done here."""
+        from vlmtui.ui.screens.dialogs.palette import COMMAND, PaletteScreen, actions, choices
+
+        below = self.screen
+        focused = (below.focused or below).ancestors_with_self
+        offered = actions(self._bindings_of(below), focused)
+        shown = specs.SPECS if self._takes_commands(below) else ()
+
+        async def act(chosen: str | None) -> None:
+            if chosen is None:
+                return
+            if chosen.startswith(COMMAND):
+                await below.do_command(chosen.removeprefix(COMMAND))  # type: ignore[attr-defined]
+            else:
+                entry, node = offered[chosen]
+                await self.run_action(entry.action, node)
+
+        self.push_screen(PaletteScreen(choices(offered, shown)), act)
+
+    def _bindings_of(self, screen: Screen[object]) -> list[tuple[Entry, DOMNode]]:
+        from vlmtui.ui.keys import key_bindings
+
+        return key_bindings.of_screen(screen)
+
+    def _takes_commands(self, screen: Screen[object]) -> bool:
+        return hasattr(screen, "do_command")

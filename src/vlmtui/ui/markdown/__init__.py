@@ -1,0 +1,1 @@
+"""Markdown, laid out line by line while it grows."""

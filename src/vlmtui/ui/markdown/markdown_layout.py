@@ -1,0 +1,190 @@
+"""Markdown as lines of styled text, for a widget that draws lines.
+
+A model's answer is foreign text: HTML is shown as it is written, links and images show where they
+point and can't be opened, and what the parser decodes (entities such as `&#x202e;`) is made
+printable again. Styles are names of the theme's variables, so a line needs no theme to exist.
+
+Knows no widget. A text that still grows is laid out by `markdown_flow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+from textual.content import Content
+
+from vlmtui import printable
+from vlmtui.ui.markdown.markdown_table import table_lines
+
+BULLETS = "•◦▪"
+CODE = "$foreground on $surface"
+DIM = "$text-dim"
+_HIGHLIGHTED = 16_000
+"""Longer code, in characters, stays plain: highlighting it would be felt as a pause."""
+
+_INLINE_STYLES = {"em": "italic", "strong": "bold", "s": "strike"}
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False})
+    return parser.enable(["table", "strikethrough"])
+
+
+def render(source: str, width: int, *, highlight: bool = True) -> list[Content]:
+    """Lay out a markdown text.
+
+    Args:
+        source: The text, already printable.
+        width: Cells of a line, at least 1.
+        highlight: Colour the code in fences that name their language.
+
+    Returns:
+        One `Content` a line, none wider than `width`.
+    """
+    lines = Layout(highlight).blocks(parse(source), max(width, 1))
+    if not lines and source.strip():  # nested deeper than the parser goes
+        return Content(source).wrap(max(width, 1))
+    return lines
+
+
+def parse(source: str) -> list[SyntaxTreeNode]:
+    """The blocks of a text."""
+    return SyntaxTreeNode(_parser().parse(source)).children
+
+
+class Layout:
+    """Turns nodes into lines."""
+
+    def __init__(self, highlight: bool) -> None:
+        self._highlight = highlight
+
+    def blocks(
+        self, nodes: Sequence[SyntaxTreeNode], width: int, *, depth: int = 0, tight: bool = False
+    ) -> list[Content]:
+        """Blocks one below the other, with a blank line between them unless `tight`."""
+        lines: list[Content] = []
+        for node in nodes:
+            block = self._block(node, width, depth)
+            if lines and block and not tight:
+                lines.append(Content(""))
+            lines.extend(block)
+        return lines
+
+    def _block(self, node: SyntaxTreeNode, width: int, depth: int) -> list[Content]:
+        match node.type:
+            case "paragraph":
+                return self.text(node).wrap(width)
+            case "heading":
+                level = min(int(node.tag[1]), 3)
+                style = f"$markdown-h{level}-color bold"
+                return self.text(node).stylize_before(style).wrap(width)
+            case "bullet_list" | "ordered_list":
+                return self.items(node.children, width, depth=depth)
+            case "blockquote":
+                inner = self.blocks(node.children, max(width - 2, 1), depth=depth)
+                return [_prefixed(Content.styled("▎ ", DIM), line, width) for line in inner]
+            case "fence" | "code_block":
+                return self._code(node, width)
+            case "hr":
+                return [Content.styled("─" * width, DIM)]
+            case "table":
+                rows = [row for part in node.children for row in part.children]
+                return table_lines(
+                    [[self.text(cell) for cell in row.children] for row in rows], width
+                )
+            case _:
+                return (
+                    Content(printable.prose(node.content)).wrap(width) if not node.is_root else []
+                )
+
+    def items(
+        self, items: Sequence[SyntaxTreeNode], width: int, *, depth: int = 0
+    ) -> list[Content]:
+        """List items, one below the other without blank lines."""
+        lines: list[Content] = []
+        for item in items:
+            marker = f"{item.info}{item.markup} " if item.info else f"{_bullet(depth)} "
+            inner = max(width - len(marker), 1)
+            block = self.blocks(item.children, inner, depth=depth + 1, tight=True) or [Content("")]
+            indent = Content(" " * len(marker))
+            lines.append(_prefixed(Content.styled(marker, "$accent"), block[0], width))
+            lines.extend(_prefixed(indent, line, width) for line in block[1:])
+        return lines
+
+    def _code(self, node: SyntaxTreeNode, width: int) -> list[Content]:
+        code = printable.prose(node.content).rstrip("\n").expandtabs(4)
+        language = node.info.split()[0] if node.info.strip() else ""
+        lines = []
+        if language:
+            lines.append(_padded(Content.styled(f" {printable.line(language, 20)}", DIM), width))
+        if self._highlight and language and len(code) < _HIGHLIGHTED:
+            from textual.highlight import highlight
+
+            from vlmtui.ui.markdown.code_colors import CodeColors
+
+            content = highlight(code, language=language, theme=CodeColors)
+            for line in content.split(allow_blank=True):
+                lines.extend(_code_lines(line, width))
+        else:
+            for text in code.split("\n"):
+                lines.extend(code_lines(text, width))
+        return lines
+
+    def text(self, node: SyntaxTreeNode) -> Content:
+        """What a block says, in one piece."""
+        pieces: list[Content] = []
+        for inline in node.children:
+            for child in inline.children if inline.type == "inline" else [inline]:
+                pieces.append(self._inline(child))
+        return Content("").join(pieces)
+
+    def _inline(self, node: SyntaxTreeNode) -> Content:
+        match node.type:
+            case "softbreak":
+                return Content(" ")
+            case "hardbreak":
+                return Content("\n")
+            case "code_inline":
+                return Content.styled(printable.line(node.content), "$warning")
+            case "em" | "strong" | "s":
+                return self.text(node).stylize(_INLINE_STYLES[node.type])
+            case "link":
+                text = self.text(node)
+                target = printable.line(str(node.attrs.get("href", "")))
+                text = text.stylize("underline")
+                if target in (text.plain, f"mailto:{text.plain}"):
+                    return text
+                return text + Content.styled(f" ({target})", DIM)
+            case "image":
+                target = printable.line(str(node.attrs.get("src", "")))
+                return Content.styled(f"[image: {printable.line(node.content)}] ({target})", DIM)
+            case _:
+                return Content(printable.line(node.content))
+
+
+def _bullet(depth: int) -> str:
+    return BULLETS[depth % len(BULLETS)]
+
+
+def _prefixed(prefix: Content, line: Content, width: int) -> Content:
+    return (prefix + line).truncate(width)
+
+
+def _padded(line: Content, width: int) -> Content:
+    return line.truncate(width).extend_right(max(width - line.cell_length, 0)).stylize_before(CODE)
+
+
+def _code_lines(line: Content, width: int) -> list[Content]:
+    inner = max(width - 2, 2)
+    return [_padded(Content(" ") + part, width) for part in line.fold(inner)]
+
+
+@lru_cache(maxsize=4096)
+def code_lines(text: str, width: int) -> tuple[Content, ...]:
+    """A line of code without colours, in as many lines as it takes."""
+    # while a long block streams in, its lines are laid out ten times a second
+    return tuple(_code_lines(Content(text), width))

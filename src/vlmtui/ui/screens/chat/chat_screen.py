@@ -1,0 +1,260 @@
+"""The chat screen: its panes, and what happens when something is typed.
+
+What can be done on it is in a module each, `chat_<topic>`. A slash command `/name` is a method
+`command_name` of one of them, which gets the rest of the line.
+"""
+
+from __future__ import annotations
+
+from inspect import isawaitable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.widget import Widget
+
+from vlmtui.commands import specs
+from vlmtui.compose import mentions
+from vlmtui.stats.engine_state import stopping
+from vlmtui.ui.remembered import Memory
+from vlmtui.ui.screens.chat.chat_compare import ChatCompare
+from vlmtui.ui.screens.chat.chat_elsewhere import ChatElsewhere
+from vlmtui.ui.screens.chat.chat_fetch import Wanted
+from vlmtui.ui.screens.chat.chat_figures import ChatFigures
+from vlmtui.ui.screens.chat.chat_files import ChatFiles
+from vlmtui.ui.screens.chat.chat_hardware import ChatHardware
+from vlmtui.ui.screens.chat.chat_pictures import ChatPictures
+from vlmtui.ui.screens.chat.chat_search import ChatSearch
+from vlmtui.ui.screens.chat.chat_settings import ChatSettings
+from vlmtui.ui.screens.chat.chat_writing import ChatWriting
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
+from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.transcript.transcript import Transcript
+
+if TYPE_CHECKING:
+    from vlmtui.ui.screens.chat.chat_work import OpenSession
+
+_DRAFT_SECONDS = 0.5
+
+
+class ChatScreen(
+    ChatPictures,
+    ChatWriting,
+    ChatHardware,
+    ChatFigures,
+    ChatCompare,
+    ChatSettings,
+    ChatFiles,
+    ChatElsewhere,
+    ChatSearch,
+):
+    """The screen that vlmtui opens."""
+
+    DEFAULT_CSS = """
+    ChatScreen {
+        & #body {
+            height: 1fr;
+            layers: base drawer;
+        }
+        & #main {
+            width: 1fr;
+            min-width: 36; /* where panes take all that a tiny terminal has; it is covered then */
+            height: 1fr;
+        }
+        &.-low #title {
+            display: none;
+        }
+        & .pane.-over {
+            layer: drawer;
+            background: $surface;
+        }
+        & .pane.chats.-over {
+            dock: left;
+            border-right: solid $primary;
+        }
+        & .pane.side.-over {
+            dock: right;
+            border-left: solid $primary;
+        }
+    }
+    """
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it as it is
+        (0, "-narrow"),
+        (100, "-wide"),
+        (150, "-huge"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop the answer", id="chat.stop"),
+    ]
+
+    sample: reactive[Path | None] = reactive[Path | None](None, repaint=False)
+
+    def __init__(
+        self,
+        open_session: OpenSession,
+        *,
+        model: str = "",
+        log: Path | None = None,
+        samples: tuple[Path, ...] = (),
+        memory: Memory | None = None,
+    ) -> None:
+        """Make the screen.
+
+        Args:
+            open_session: Opens the conversation; called in a thread, after the first paint.
+            model: What the user calls the model that will be loaded.
+            log: Where the engine writes its log.
+            samples: Pictures to offer for a first try.
+            memory: How the user left the screen; None remembers nothing.
+        """
+        super().__init__(open_session, model=model, log=log)
+        self._columns = 0
+        self.memory = memory if memory is not None else Memory()
+        self._samples = samples
+        self._draft_timer: Timer | None = None
+        self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
+
+    def expect_width(self, columns: int) -> None:
+        """Take the classes of this width at once; Textual would style everything a second time."""
+        classes = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if columns >= least]
+        self.add_class(classes[-1])
+        self._columns = columns
+
+    def compose(self) -> ComposeResult:
+        """What the first paint needs; `_furnish` adds the rest."""
+        with Horizontal(id="body") as body, Vertical(id="main"):
+            self._keep_free(body)
+            yield Heading(id="title")
+            yield Transcript().data_bind(ChatScreen.figures, ChatScreen.sample)
+            yield Prompt()
+
+    def _keep_free(self, body: Widget) -> None:
+        """Leave the panes and the strip their places, so that nothing moves when they come."""
+        now = self.arrangement_at(self._columns)
+        body.styles.padding = (0, now.reserved("side"), 1, now.reserved("chats"))
+
+    def on_mount(self) -> None:
+        """Paint first, then do everything else."""
+        self.prompt.focus_composer()
+        self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        """Read the chat, load the model, mount the panes and the strip."""
+        from vlmtui.ui.widgets.panes.chats_pane import ChatsPane
+        from vlmtui.ui.widgets.panes.divider import Divider
+        from vlmtui.ui.widgets.panes.side_pane import SidePane
+        from vlmtui.ui.widgets.panes.status_strip import StatusStrip
+
+        self.open_session()
+        self.restore(draft=True)
+        self.load_model()
+        strip = StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot, ChatScreen.pulling)
+        side = SidePane(classes="pane side").data_bind(
+            ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot
+        )
+        body = self.query_one("#body")
+        with self.app.batch_update():
+            await self.mount(strip)
+            chats = ChatsPane(classes="pane chats")
+            chats.display = side.display = False  # until they are laid out
+            await body.mount(chats, Divider(classes="chats"), before="#main")
+            await body.mount(Divider(classes="side"), side)
+            body.styles.padding = 0
+            self.lay_out_panes()
+
+    def on_chat_work_open_failed(self) -> None:
+        """Show nothing more; the application leaves."""
+        self._left = True
+
+    def on_prompt_edited(self, event: Prompt.Edited) -> None:
+        """Keep the text a moment after the last change."""
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        self._draft_timer = self.set_timer(
+            _DRAFT_SECONDS, lambda: self.keep_draft(self.prompt.draft)
+        )
+        self._choose_image()
+
+    # ------------------------------------------------------------------ asking
+
+    async def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        """Do a command, or send a message."""
+        command = specs.parse(event.text)
+        if command is not None:
+            await self._run_command(command, event.text)
+        elif self._turn:
+            self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
+        elif not event.text.strip():
+            self.prompt.say("Type a question, or attach a picture with @path")
+        elif self._attaching:
+            self._send_when_attached = True
+        elif urls := mentions.urls(event.text, self.prompt.tokens(event.text)):
+            wanted = [Wanted(url.path, event.text[url.start : url.end]) for url in urls]
+            await self.ask_to_fetch(wanted, send=True)
+        else:
+            self._begin_turn()
+            self.prepare(event.text, self.prompt.tokens(event.text))
+
+    async def _run_command(self, command: specs.Command, typed: str) -> None:
+        spec = specs.find(command.name)
+        if spec is None:
+            self.prompt.say(
+                f"There is no command /{command.name}",
+                "F1 lists them; a space before the slash makes it text",
+                error=True,
+            )
+        elif spec.idle and self._turn:
+            self.prompt.say("An answer is on its way", "Esc stops it")
+        elif spec.lacks(command.argument):
+            self.prompt.say(
+                f"/{spec.name} needs {spec.article_and_argument}",
+                f"For example: /{spec.name} {spec.example}",
+                error=True,
+            )
+        else:
+            if typed:
+                self.prompt.take(typed)
+            done = getattr(self, f"command_{spec.name}")(command.argument)
+            if isawaitable(done):
+                await done
+
+    # ------------------------------------------------------------------ keys
+
+    def action_stop(self) -> None:
+        """Close the list of completions, or else stop the answer."""
+        if self.prompt.close_list():
+            return
+        self.prompt.say()
+        if self.stop_fetching() or self.stop_editing():
+            return
+        if self._turn:
+            self.figures = stopping(self.figures)
+            self.cancel_turn()
+        else:
+            self.stop_loading()
+
+    async def do_command(self, name: str) -> None:
+        """Do a command that was chosen from a list; the composer takes one that needs more."""
+        spec = specs.find(name)
+        if spec is not None and spec.arguments and not spec.arguments.startswith("["):
+            if self.prompt.text:
+                self.prompt.say("Ctrl+Z brings back what was here")
+            self.prompt.text = f"/{spec.name} "
+        else:
+            await self._run_command(specs.Command(name, ""), "")
+
+    async def command_help(self, _: str) -> None:
+        """Show the keys and commands."""
+        await self.run_action("app.help")
+
+    async def command_keys(self, _: str) -> None:
+        """Show the ids of the bindings."""
+        await self.run_action("app.keys")
+
+    async def command_quit(self, _: str) -> None:
+        """Leave."""
+        await self.run_action("app.quit")

@@ -1,0 +1,1 @@
+"""What lies over another screen for one question."""

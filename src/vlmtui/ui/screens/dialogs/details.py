@@ -1,0 +1,69 @@
+"""All that is known about one message, over the chat."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from vlmtui import printable
+from vlmtui.messages import Role
+from vlmtui.stats.answer_stats import rows
+from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.screens.dialogs.dialog import Dialog
+
+_LABEL_WIDTH = 16
+
+
+class DetailsScreen(Dialog[None]):
+    """A list of labels and values."""
+
+    DEFAULT_CSS = """
+    DetailsScreen {
+        align: center middle;
+        background: $background 60%;
+
+        & > VerticalScroll {
+            width: 72;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            padding: 0 1;
+            border: round $border;
+            border-title-color: $primary;
+            border-title-style: bold;
+            border-subtitle-color: $text-dim;
+            background: $surface;
+            scrollbar-size-vertical: 1;
+        }
+        & Static {
+            height: auto;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q,i", "dismiss", "Close", id="details.close")
+    ]
+
+    def __init__(self, stored: StoredMessage) -> None:
+        super().__init__()
+        self._stored = stored
+
+    def compose(self) -> ComposeResult:
+        """One scrollable text."""
+        with VerticalScroll() as panel:
+            panel.border_title = (
+                "Answer" if self._stored.message.role is Role.ASSISTANT else "Question"
+            )
+            panel.border_subtitle = key_hints.line([("Esc", "close")], 20)
+            lines = [_line(label, value) for label, value in rows(self._stored)]
+            yield Static(Content("\n").join(lines))
+
+
+def _line(label: str, value: str) -> Content:
+    return Content.assemble((f"{label:<{_LABEL_WIDTH}}", "$text-dim"), printable.line(value, 400))

@@ -1,0 +1,98 @@
+"""A longer text, written on a screen of its own over whatever is there."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import TextArea
+
+from vlmtui import printable
+from vlmtui.ui.keys import key_hints, keymap
+from vlmtui.ui.screens.dialogs.dialog import Dialog
+from vlmtui.ui.widgets.text_field import TextField
+
+
+class TextEditor(Dialog[str]):
+    """Returns what is written, or None when it is to stay as it was."""
+
+    DEFAULT_CSS = """
+    TextEditor {
+        align: center middle;
+        background: $background 60%;
+
+        & > #editor {
+            width: 78;
+            max-width: 100%;
+            height: 16;
+            max-height: 100%;
+            border: round $border;
+            border-title-color: $primary;
+            border-title-style: bold;
+            border-subtitle-color: $text-dim;
+            background: $surface;
+        }
+        & TextArea, & TextArea:focus {
+            height: 1fr;
+            border: none;
+            padding: 0 1;
+            background: $surface;
+            background-tint: transparent;
+            scrollbar-size-vertical: 1;
+
+            & .text-area--placeholder {
+                color: $text-dim;
+            }
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "save", "Save", id="editor.save", priority=True),
+        Binding("escape", "cancel", "Leave it as it was", id="editor.cancel", priority=True),
+    ]
+
+    def __init__(self, title: str, text: str, placeholder: str) -> None:
+        """Make the editor.
+
+        Args:
+            title: What is written.
+            text: What it is now.
+            placeholder: What an empty one means.
+        """
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._placeholder = placeholder
+
+    def compose(self) -> ComposeResult:
+        """A frame with the text in it."""
+        with Vertical(id="editor") as panel:
+            panel.border_title = Content(self._title)
+            save = keymap.keys_of(self.app, "editor.save", "ctrl+s")
+            cancel = keymap.keys_of(self.app, "editor.cancel", "escape")
+            hints = ((save, "save"), (cancel, "leave it as it was"))
+            panel.border_subtitle = key_hints.line(hints, 50)
+            yield TextField(
+                printable.prose(self._text),
+                soft_wrap=True,
+                show_line_numbers=False,
+                highlight_cursor_line=False,
+                placeholder=self._placeholder,
+            )
+
+    def on_mount(self) -> None:
+        """Write at the end."""
+        area = self.query_one(TextArea)
+        area.focus()
+        area.move_cursor(area.document.end)
+
+    def action_save(self) -> None:
+        """Return the text."""
+        self.dismiss(self.query_one(TextArea).text.strip())
+
+    def action_cancel(self) -> None:
+        """Return nothing."""
+        self.dismiss(None)

@@ -1,0 +1,166 @@
+"""The keys of the screen below, as they are now, and the commands; over that screen."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import ClassVar
+
+import msgspec
+from rich.cells import cell_len
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from vlmtui.commands import specs
+from vlmtui.ui import fuzzy
+from vlmtui.ui.keys import key_hints, keymap
+from vlmtui.ui.keys.key_bindings import Entry
+from vlmtui.ui.screens.dialogs.dialog import Dialog
+from vlmtui.ui.widgets.line_input import LineInput
+
+_HINTS = (("↑↓ PgUp PgDn", "scroll"), ("Esc", "close"))
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line of the help."""
+
+    heading: str
+    keys: str
+    does: str
+
+
+PICTURES = (Row("Pictures", "@path", 'in a message; also @"my pic.png"; \\@ is a plain @'),)
+
+
+def key_rows(entries: Sequence[Entry]) -> list[Row]:
+    """The lines about keys."""
+    return [Row(entry.heading, keymap.shown(entry.keys), entry.description) for entry in entries]
+
+
+def command_rows(specs: Sequence[specs.Spec]) -> list[Row]:
+    """The lines about commands."""
+    return [
+        Row("Commands", f"/{spec.name} {spec.arguments}".rstrip(), spec.summary) for spec in specs
+    ]
+
+
+class HelpScreen(Dialog[None]):
+    """Lists what it is given; what is typed narrows it."""
+
+    DEFAULT_CSS = """
+    HelpScreen {
+        align: center middle;
+        background: $background 60%;
+
+        & > #help {
+            width: 86;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            padding: 0 1;
+            border: round $border;
+            border-title-color: $primary;
+            border-title-style: bold;
+            border-subtitle-color: $text-dim;
+            background: $surface;
+        }
+        & Input, & Input:focus {
+            dock: top;
+            height: 1;
+            border: none;
+            padding: 0;
+            background: $surface;
+            background-tint: transparent;
+        }
+        & VerticalScroll {
+            height: auto;
+            max-height: 100%;
+            scrollbar-size-vertical: 1;
+        }
+        & Static {
+            height: auto;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "close", "Close", id="help.close", priority=True),
+        Binding("up", "scroll('up')", "Scroll up", id="help.up"),
+        Binding("down", "scroll('down')", "Scroll down", id="help.down"),
+        Binding("pageup", "scroll('page_up')", "Page up", id="help.pageup"),
+        Binding("pagedown", "scroll('page_down')", "Page down", id="help.pagedown"),
+        Binding("ctrl+home", "scroll('home')", "To the start", id="help.start"),
+        Binding("ctrl+end", "scroll('end')", "To the end", id="help.end"),
+    ]
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        super().__init__()
+        self._rows = tuple(rows)
+        self._width = 80
+
+    def compose(self) -> ComposeResult:
+        """A line to search in, and one scrollable text."""
+        with Vertical(id="help") as panel:
+            panel.border_title = "Help"
+            key_hints.in_border(panel, _HINTS)
+            yield LineInput(placeholder="Type to search")
+            with VerticalScroll(can_focus=False):
+                yield Static()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap the lines to the new width."""
+        self._width = max(min(event.size.width, 86), 40) - 5  # border, padding, scrollbar
+        self._show()
+        self.call_after_refresh(key_hints.in_border, self.query_one("#help"), _HINTS)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._show()
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def _show(self) -> None:
+        query = self.query_one(Input).value
+        rows = [
+            row
+            for row in self._rows
+            if fuzzy.match(query, f"{row.keys} {row.does}", scattered=False)
+        ]
+        rows = rows or [Row("Nothing by that name", "", "")]
+        self.query_one(Static).update(_text(rows, self._width))
+
+    def action_scroll(self, how: str) -> None:
+        """Scroll the list."""
+        getattr(self.query_one(VerticalScroll), f"scroll_{how}")(animate=False)
+
+    def action_close(self) -> None:
+        """Go back."""
+        self.dismiss(None)
+
+
+def _text(rows: Sequence[Row], width: int) -> Content:
+    lines: list[Content] = []
+    heading = ""
+    keys_width = min(max(cell_len(row.keys) for row in rows) + 2, width * 2 // 5)
+    for row in rows:
+        if row.heading != heading:
+            heading = row.heading
+            lines += [Content("")] * bool(lines)
+            lines.append(Content.styled(heading, "bold $primary"))
+        if row.keys:
+            lines.extend(_lines(row, keys_width, width))
+    return Content("\n").join(lines)
+
+
+def _lines(row: Row, keys_width: int, width: int) -> list[Content]:
+    """Keys on the left, what they do on the right, each wrapped in its column."""
+    keys = textwrap.wrap(row.keys, keys_width - 2)
+    does = textwrap.wrap(row.does, max(width - keys_width, 10)) or [""]
+    return [
+        Content.styled(left, "$accent") + Content(" " * (keys_width - cell_len(left)) + right)
+        for left, right in zip_longest(keys, does, fillvalue="")
+    ]

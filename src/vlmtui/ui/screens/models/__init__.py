@@ -1,0 +1,1 @@
+"""The models of this machine, and those that could be had."""

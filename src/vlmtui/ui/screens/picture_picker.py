@@ -1,0 +1,302 @@
+"""Choosing pictures by looking: a directory on the left, the picture under the cursor on the right.
+
+Returns paths; whether they can be attached is for the chat to find out.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar
+
+import msgspec
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Static
+
+from vlmtui import printable, units
+from vlmtui.compose import picture_folders, recent_pictures
+from vlmtui.compose.picture_folders import Entry, Listing
+from vlmtui.errors import ImageError
+from vlmtui.messages import ImagePart
+from vlmtui.paths import shown
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.screens.dialogs.dialog import Dialog
+from vlmtui.ui.widgets.pictures.file_list import FileList
+from vlmtui.ui.widgets.pictures.picture_widget import Picture
+
+_LOOK_SECONDS = 0.1
+
+_KEYS = (
+    ("Enter", "attach"),
+    ("Space", "mark"),
+    ("Backspace", "up"),
+    (".", "hidden"),
+    ("Esc", "close"),
+)
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What was seen of the file under the cursor."""
+
+    path: str
+    image: ImagePart | None = None
+    size_bytes: int = 0
+    format: str = ""
+    failure: str = ""
+
+
+class PickerScreen(Dialog[tuple[str, ...]]):
+    """Enter attaches what is marked, or the file under the cursor; Escape nothing."""
+
+    DEFAULT_CSS = """
+    PickerScreen {
+        background: $background;
+
+        & > #frame {
+            height: 1fr;
+            border: round $border;
+            border-title-color: $primary;
+            border-title-style: bold;
+            border-subtitle-color: $text-dim;
+            background: $surface;
+        }
+        & FileList {
+            width: 3fr;
+            height: 1fr;
+        }
+        & #look {
+            width: 2fr;
+            height: 1fr;
+            padding: 0 1;
+            align: center top;
+        }
+        & #facts {
+            width: 1fr;
+            height: auto;
+            margin: 1 0 0 0;
+            text-align: center;
+            color: $text-dim;
+        }
+        & #told {
+            height: auto;
+            max-height: 3;
+            padding: 0 1;
+            color: $text-dim;
+        }
+        & #told.error {
+            color: $error;
+        }
+        &.-small #look {
+            display: none;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+o", "dismiss(())", "Close", id="picker.close"),
+        Binding("backspace", "back", "To the directory above", id="picker.back"),
+        Binding("full_stop", "hidden", "Show hidden files", id="picker.hidden"),
+        Binding("ctrl+home,tilde", "home", "To the home directory", id="picker.home"),
+    ]
+
+    class Read(Message):
+        """A directory was read."""
+
+        def __init__(self, listing: Listing, came_from: str) -> None:
+            super().__init__()
+            self.listing = listing
+            self.came_from = came_from
+
+    class Looked(Message):
+        """The file under the cursor was looked at."""
+
+        def __init__(self, look: Look) -> None:
+            super().__init__()
+            self.look = look
+
+    def __init__(self, directory: str) -> None:
+        """Make the screen.
+
+        Args:
+            directory: Where to begin.
+        """
+        super().__init__()
+        self._directory = os.path.abspath(directory)
+        self._listing = Listing(self._directory)
+        self._filter = ""
+        self._hidden = False
+        self._look_timer: Timer | None = None
+        self._list = FileList()
+        self._picture = Picture()
+
+    @property
+    def directory(self) -> str:
+        """The directory that is shown."""
+        return self._directory
+
+    def compose(self) -> ComposeResult:
+        """List and preview side by side, a line below."""
+        with Vertical(id="frame") as frame:
+            key_hints.in_border(frame, _KEYS)
+            with Horizontal():
+                yield self._list
+                with Vertical(id="look"):
+                    yield self._picture
+                    yield Static(id="facts")
+            yield Static(id="told")
+
+    def on_mount(self) -> None:
+        """Read the directory."""
+        self._list.focus()
+        self._open(self._directory)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """No preview where there is no room for it."""
+        self.set_class(event.size.width < 72 or event.size.height < 18, "-small")
+        self._picture.max_rows = max(event.size.height - 8, 1)
+        self.call_after_refresh(key_hints.in_border, self.query_one("#frame"), _KEYS)
+
+    # ------------------------------------------------------------------ directories
+
+    def _open(self, directory: str, came_from: str = "") -> None:
+        self._directory = directory
+        self._say(f"Reading {directory}")
+        self._read(directory, self._hidden, came_from)
+
+    @work(thread=True, exclusive=True, group="directory", exit_on_error=False)
+    def _read(self, directory: str, hidden: bool, came_from: str) -> None:
+        listing = picture_folders.read(directory, hidden=hidden, recent=recent_pictures.files())
+        self.post_message(self.Read(listing, came_from))
+
+    def on_picker_screen_read(self, event: Read) -> None:
+        """Show what is there."""
+        if event.listing.directory != self._directory:
+            return  # gone on since
+        self._listing = event.listing
+        self._filter = ""
+        self._show(event.came_from)
+
+    def _show(self, came_from: str = "") -> None:
+        listing = self._listing
+        entries = picture_folders.matching(listing.entries, self._filter)
+        paths = [entry.path for entry in entries] if came_from else []
+        self._list.show(entries, paths.index(came_from) if came_from in paths else 0)
+        frame = self.query_one("#frame")
+        title = Content(printable.line(shown(listing.directory), max(self.size.width - 30, 20)))
+        if self._filter:
+            title = Content.assemble(title, (f"  ⌕ {printable.line(self._filter)}", "$accent"))
+        frame.border_title = title
+        self._describe(len(entries))
+
+    def _describe(self, shown: int) -> None:
+        listing = self._listing
+        if listing.failure:
+            self._say(
+                f"{listing.directory} can't be read: {listing.failure}. Backspace goes up",
+                error=True,
+            )
+            return
+        pictures = sum(not entry.directory for entry in listing.entries)
+        text = f"{units.count(pictures)} picture{'' if pictures == 1 else 's'}"
+        if self._filter:
+            text = f"{units.count(shown)} of {units.count(len(listing.entries))} fit the filter"
+        if listing.more:
+            text += f"; only the first {units.count(picture_folders.MOST)} entries were read"
+        if self._list.marked:
+            text += f" · {len(self._list.marked)} marked"
+        if not listing.entries:
+            text = "No pictures and no directories here"
+        self._say(text)
+
+    def _say(self, text: str, *, error: bool = False) -> None:
+        told = self.query_one("#told", Static)
+        told.update(Content(printable.line(text)))
+        told.set_class(error, "error")
+
+    def action_back(self) -> None:
+        """Take a character of the filter away, or else go up."""
+        if self._filter:
+            self._narrow(self._filter[:-1])
+            return
+        above = os.path.dirname(self._directory)
+        if above != self._directory:
+            self._open(above, self._directory)
+
+    def action_home(self) -> None:
+        """Go home."""
+        self._open(os.path.expanduser("~"))
+
+    def action_hidden(self) -> None:
+        """Show hidden files, or not; behind other characters a dot belongs to the filter."""
+        if self._filter:
+            self._narrow(self._filter + ".")
+        else:
+            self._hidden = not self._hidden
+            self._open(self._directory)
+
+    @on(FileList.Typed)
+    def _typed(self, event: FileList.Typed) -> None:
+        self._narrow(self._filter + event.character)
+
+    def _narrow(self, typed: str) -> None:
+        self._filter = typed
+        self._show()
+
+    @on(FileList.Chosen)
+    def _chosen(self, event: FileList.Chosen) -> None:
+        if event.entry.directory:
+            self._open(event.entry.path)
+        else:
+            self.dismiss(self._list.marked or (event.entry.path,))
+
+    # ------------------------------------------------------------------ preview
+
+    @on(FileList.Highlighted)
+    def _highlighted(self, event: FileList.Highlighted) -> None:
+        if not self._listing.failure:
+            self._describe(len(self._listing.entries) if not self._filter else self._list.count)
+        if self._look_timer is not None:
+            self._look_timer.stop()
+        entry = event.entry
+        if entry is None or entry.directory:
+            self._show_look(Look(""))
+        else:  # not each that the cursor runs over
+            self._look_timer = self.set_timer(_LOOK_SECONDS, lambda: self._look(entry))
+
+    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
+    def _look(self, entry: Entry) -> None:
+        from vlmtui.engine import images  # Pillow, when there is something to look at
+
+        try:
+            info = images.inspect(entry.path)
+        except ImageError as error:
+            look = Look(entry.path, size_bytes=entry.size_bytes, failure=error.message)
+        else:
+            image = ImagePart(entry.path, info.sha256, entry.name, info.width, info.height)
+            look = Look(entry.path, image, info.size_bytes, info.format)
+        self.post_message(self.Looked(look))
+
+    def on_picker_screen_looked(self, event: Looked) -> None:
+        """Show it, unless the cursor has moved on."""
+        entry = self._list.entry
+        if entry is not None and entry.path == event.look.path:
+            self._show_look(event.look)
+
+    def _show_look(self, look: Look) -> None:
+        self._picture.part = look.image
+        facts = Content("")
+        if look.failure:
+            facts = Content.styled(printable.line(look.failure), "$error")
+        elif look.image is not None:
+            image = look.image
+            facts = Content(
+                f"{printable.line(image.name)}\n{image.width}×{image.height} {look.format}, "
+                f"{units.size(look.size_bytes)}"
+            )
+        self.query_one("#facts", Static).update(facts)
+        if self.has_class("-small") and (look.image or look.failure):
+            self._say(" ".join(facts.plain.split("\n")), error=bool(look.failure))

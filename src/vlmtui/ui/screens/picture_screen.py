@@ -1,0 +1,205 @@
+"""The pictures of a chat, one at a time, as large as the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from vlmtui import printable, units
+from vlmtui.errors import ImageError
+from vlmtui.messages import ImagePart
+from vlmtui.stats.image_costs import Cost
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.screens.dialogs.dialog import Overlying
+from vlmtui.ui.widgets.pictures.picture_widget import Picture
+
+_KEYS = (("←→", "other pictures"), ("i", "facts"), ("y", "copy path"), ("Esc", "back"))
+
+
+class PictureFile(msgspec.Struct, frozen=True):
+    """What the stored copy is, or why nobody knows."""
+
+    format: str = ""
+    size_bytes: int = 0
+    failure: str = ""
+
+
+class PictureScreen(Overlying[None]):
+    """Shows one picture; the arrows go through the others."""
+
+    DEFAULT_CSS = """
+    PictureScreen {
+        layout: vertical;
+
+        & > #title {
+            height: 1;
+            padding: 0 1;
+            background: $surface;
+        }
+        & > #place {
+            height: 1fr;
+            align: center middle;
+        }
+        & > #facts {
+            height: auto;
+            max-height: 50%;
+            padding: 0 1;
+            background: $surface;
+            display: none;
+        }
+        &.-facts > #facts {
+            display: block;
+        }
+        & > #keys {
+            height: 1;
+            padding: 0 1;
+            color: $text-dim;
+            background: $surface;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,f7", "dismiss", "Back to the chat", id="picture.close"),
+        Binding("right,space,n,pagedown", "step(1)", "Next picture", id="picture.next"),
+        Binding("left,backspace,p,pageup", "step(-1)", "Previous picture", id="picture.previous"),
+        Binding("home", "end(0)", "First picture", id="picture.first"),
+        Binding("end", "end(-1)", "Last picture", id="picture.last"),
+        Binding("i", "toggle_facts", "Facts about the picture", id="picture.facts"),
+        Binding("y,o", "copy_path", "Copy the path of the stored copy", id="picture.copy"),
+    ]
+
+    index: reactive[int] = reactive(0)
+    file: reactive[PictureFile | None] = reactive[PictureFile | None](None)
+
+    class Inspected(Message):
+        """The stored copy was looked at."""
+
+        def __init__(self, image: ImagePart, file: PictureFile) -> None:
+            super().__init__()
+            self.image = image
+            self.file = file
+
+    def __init__(
+        self, images: Sequence[ImagePart], index: int, costs: Mapping[str, Cost] | None = None
+    ) -> None:
+        """Make the screen.
+
+        Args:
+            images: The pictures, at least one.
+            index: The one to begin with.
+            costs: What is known about them, by SHA-256.
+        """
+        super().__init__()
+        self._images = tuple(images)
+        self._costs = costs or {}
+        self._picture = Picture()
+        self.set_reactive(PictureScreen.index, index)
+
+    @property
+    def image(self) -> ImagePart:
+        """The picture that is shown."""
+        return self._images[self.index]
+
+    def compose(self) -> ComposeResult:
+        """Name above, facts and keys below."""
+        yield Static(id="title")
+        with Container(id="place"):
+            yield self._picture
+        yield Static(id="facts")
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        """Show the first one."""
+        self._show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """As large as it gets."""
+        self.query_one("#keys", Static).update(key_hints.line(_KEYS, event.size.width - 2))
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        self._picture.max_rows = self.query_one("#place").size.height
+
+    def watch_index(self) -> None:
+        """Show another picture."""
+        if self.is_mounted:
+            self._show()
+
+    def _show(self) -> None:
+        self.file = None
+        self._picture.part = self.image
+        self._inspect(self.image)
+        self._describe()
+
+    @work(thread=True, exclusive=True, group="inspect", exit_on_error=False)
+    def _inspect(self, image: ImagePart) -> None:
+        from vlmtui.engine import images
+
+        try:
+            info = images.inspect(image.path)
+            file = PictureFile(info.format, info.size_bytes)
+        except ImageError as error:
+            file = PictureFile(failure=error.message)
+        self.post_message(self.Inspected(image, file))
+
+    def on_picture_screen_inspected(self, event: Inspected) -> None:
+        """Show the facts, unless another picture has come."""
+        if event.image == self.image:
+            self.file = event.file
+            self._describe()
+
+    def _describe(self) -> None:
+        image, many = self.image, len(self._images) > 1
+        title = Content.assemble(
+            (printable.line(image.name, 60), "bold"), f"  {image.width}×{image.height}"
+        )
+        if many:
+            title += Content.styled(f"   {self.index + 1} of {len(self._images)}", "$text-dim")
+        self.query_one("#title", Static).update(title)
+        self.query_one("#facts", Static).update(self._facts())
+
+    def _facts(self) -> Content:
+        image, file = self.image, self.file
+        cost = self._costs.get(image.sha256)
+        rows = [("pixels", f"{image.width}×{image.height}")]
+        if file is not None and file.failure:
+            rows.append(("file", file.failure))
+        elif file is not None:
+            rows.append(("file", f"{file.format}, {units.size(file.size_bytes)}"))
+        rows.append(("model", " · ".join(cost.words()) if cost else "has not seen it yet"))
+        rows.append(("sha256", image.sha256[:16]))
+        rows.append(("stored", image.path))
+        return Content("\n").join(
+            Content.assemble((f"{name:<8}", "$text-dim"), printable.line(value))
+            for name, value in rows
+        )
+
+    # ------------------------------------------------------------------ keys
+
+    def action_step(self, by: int) -> None:
+        """Go to another picture; behind the last comes the first."""
+        self.index = (self.index + by) % len(self._images)
+
+    def action_end(self, index: int) -> None:
+        """Go to the first or the last picture."""
+        self.index = index % len(self._images)
+
+    def action_toggle_facts(self) -> None:
+        """Show or hide the facts."""
+        self.toggle_class("-facts")
+        self.call_after_refresh(self._fit)
+
+    def action_copy_path(self) -> None:
+        """Put the path of the stored copy on the clipboard."""
+        self.app.copy_to_clipboard(self.image.path)
+        self.notify("The path is on the clipboard", markup=False, timeout=3)

@@ -1,0 +1,370 @@
+"""Search in all chats while one types: what was found, and the message around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, OptionList, Static
+
+from vlmtui import dates, printable, units
+from vlmtui.errors import VlmtuiError
+from vlmtui.messages import Role, readable
+from vlmtui.storage.records import Found, StoredMessage
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.screens.dialogs.dialog import Dialog
+from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.line_input import LineInput
+
+LIMIT = 100
+"""Most hits that are shown; more words find fewer."""
+
+_TYPING_SECONDS = 0.15
+_MARK = "bold $accent underline"
+_BEFORE = 1_500
+_AFTER = 6_000
+"""Characters of a message that the preview shows around the first hit."""
+
+_PAGE = 4
+_HINTS = (("Enter", "open the chat there"), ("↑↓", "choose"), ("Esc", "close"))
+
+Find = Callable[[str, int], list[Found]]
+"""Looks for words; blocks, and raises `VlmtuiError`."""
+
+Read = Callable[[Found], list[StoredMessage]]
+"""The messages up to the one that was found; blocks, and raises `VlmtuiError`."""
+
+
+class SearchScreen(Dialog[Found]):
+    """Returns the hit to go to, or None."""
+
+    DEFAULT_CSS = """
+    SearchScreen {
+        background: $background;
+
+        & > #search {
+            height: 1fr;
+            background: $background;
+        }
+        & Heading {
+            color: $primary;
+        }
+        & Input, & Input:focus {
+            height: 1;
+            border: none;
+            padding: 0 1;
+            margin: 0 1;
+            background: $panel;
+            background-tint: transparent;
+        }
+        & #search-body {
+            height: 1fr;
+            layers: base over;
+        }
+        & OptionList {
+            width: 1fr;
+            height: 1fr;
+            border: none;
+            padding: 0;
+            background: $background;
+            scrollbar-size-vertical: 1;
+
+            & > .option-list--option-highlighted {
+                background: $primary 18%;
+            }
+        }
+        & #search-preview {
+            display: none;
+            width: 1fr;
+            height: 1fr;
+            padding: 0 2;
+            border-left: solid $border-blurred;
+            scrollbar-size-vertical: 1;
+        }
+        &.-wide #search-preview {
+            display: block;
+        }
+        & #search-preview > Static {
+            height: auto;
+        }
+        & #search-none {
+            layer: over;
+            dock: top;
+            height: auto;
+            display: none;
+            padding: 1 2;
+            color: $text-dim;
+        }
+        &.-none #search-none {
+            display: block;
+        }
+        &.-none #search-preview {
+            visibility: hidden;
+        }
+        & #search-said {
+            height: 1;
+            padding: 0 1;
+            color: $text-dim;
+        }
+        & #search-said.error {
+            color: $error;
+        }
+    }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual has it
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+f", "close", "Close", id="search.close", priority=True),
+        Binding("up", "step(-1)", "Up", id="search.up"),
+        Binding("down", "step(1)", "Down", id="search.down"),
+        Binding("pageup", f"step(-{_PAGE})", "Page up", id="search.pageup"),
+        Binding("pagedown", f"step({_PAGE})", "Page down", id="search.pagedown"),
+    ]
+
+    class Searched(Message):
+        """What was found for a text."""
+
+        def __init__(self, text: str, found: Sequence[Found]) -> None:
+            super().__init__()
+            self.text = text
+            self.found = found
+
+    class Failed(Message):
+        """It could not be read."""
+
+        def __init__(self, error: VlmtuiError) -> None:
+            super().__init__()
+            self.error = error
+
+    class Previewed(Message):
+        """The messages around a hit."""
+
+        def __init__(self, hit: Found, thread: Sequence[StoredMessage]) -> None:
+            super().__init__()
+            self.hit = hit
+            self.thread = thread
+
+    def __init__(self, find: Find, read: Read, text: str = "") -> None:
+        """Make the screen.
+
+        Args:
+            find: How to search.
+            read: How to read the messages around a hit.
+            text: What to search for at first.
+        """
+        super().__init__()
+        self._find = find
+        self._read = read
+        self._first = text
+        self._found: Sequence[Found] = ()
+        self._typing: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """A line to type in, the hits, and beside them the message where there is room."""
+        with Vertical(id="search"):
+            yield Heading("Search in all chats")
+            yield LineInput(
+                self._first, placeholder="Words, or their beginnings", select_on_focus=True
+            )
+            with Horizontal(id="search-body"):
+                options = OptionList(markup=False)
+                options.can_focus = False
+                yield Static(id="search-none")
+                yield options
+                with VerticalScroll(id="search-preview", can_focus=False):
+                    yield Static()
+            yield Static(id="search-said")
+
+    def on_mount(self) -> None:
+        """Begin to type, or show what there is for the text."""
+        self.query_one(Input).focus()
+        self._say()
+        if self._first:
+            self._search(self._first)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Break the excerpts anew."""
+        if self._found:
+            self.call_after_refresh(self._show_hits)
+
+    @property
+    def text(self) -> str:
+        """What is searched for."""
+        return self.query_one(Input).value
+
+    @property
+    def hit(self) -> Found | None:
+        """The hit under the cursor."""
+        index = self.query_one(OptionList).highlighted
+        return self._found[index] if index is not None and index < len(self._found) else None
+
+    # ------------------------------------------------------------------ searching
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(_TYPING_SECONDS, lambda: self._search(self.text))
+
+    @work(thread=True, exclusive=True, group="search", exit_on_error=False)
+    def _search(self, text: str) -> None:
+        try:
+            self.post_message(self.Searched(text, self._find(text, LIMIT)))
+        except VlmtuiError as error:
+            self.post_message(self.Failed(error))
+
+    @on(Searched)
+    def _searched(self, event: Searched) -> None:
+        event.stop()
+        if event.text != self.text:
+            return  # typed on since
+        self._found = event.found
+        self._show_hits()
+        self._say()
+
+    @on(Failed)
+    def _failed(self, event: Failed) -> None:
+        event.stop()
+        self._say(event.error)
+
+    def _say(self, error: VlmtuiError | None = None) -> None:
+        said = self.query_one("#search-said", Static)
+        said.set_class(error is not None, "error")
+        count = len(self._found)
+        self.query_one(Heading).note = units.count(count) + "+" * (count == LIMIT) if count else ""
+        if error is not None:
+            said.update(Content(printable.line(f"{error.message}. {error.hint}")))
+        elif count:
+            said.update(key_hints.line(_HINTS, self.size.width - 2))
+        else:
+            said.update(key_hints.line(_HINTS[-1:], self.size.width - 2))
+        self.set_class(not count, "-none")
+        self.query_one("#search-none", Static).update(
+            "No message has words that begin so."
+            if self.text.strip()
+            else "Finds words, or their beginnings, in the questions, answers and titles\n"
+            "of every chat and branch."
+        )
+
+    # ------------------------------------------------------------------ showing
+
+    def _show_hits(self) -> None:
+        options = self.query_one(OptionList)
+        kept = options.highlighted or 0
+        width = max(options.size.width - 3, 16)
+        options.clear_options()
+        options.add_options([_option(hit, width) for hit in self._found])
+        if self._found:
+            options.highlighted = min(kept, len(self._found) - 1)
+        else:
+            self._preview_text(Content(""))
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        hit = self.hit
+        if hit is not None and self.has_class("-wide"):
+            self._preview(hit)
+
+    @work(thread=True, exclusive=True, group="preview", exit_on_error=False)
+    def _preview(self, hit: Found) -> None:
+        try:
+            self.post_message(self.Previewed(hit, self._read(hit)[-2:]))
+        except VlmtuiError as error:
+            self.post_message(self.Failed(error))
+
+    @on(Previewed)
+    def _previewed(self, event: Previewed) -> None:
+        event.stop()
+        if event.hit is self.hit:
+            self._preview_text(_preview(event.hit, event.thread))
+
+    def _preview_text(self, content: Content) -> None:
+        pane = self.query_one("#search-preview", VerticalScroll)
+        pane.query_one(Static).update(content)
+        pane.scroll_home(animate=False)
+
+    # ------------------------------------------------------------------ choosing
+
+    def action_step(self, by: int) -> None:
+        """Move in the list."""
+        options = self.query_one(OptionList)
+        if self._found:
+            at = (options.highlighted or 0) + by
+            options.highlighted = min(max(at, 0), len(self._found) - 1)
+
+    def action_close(self) -> None:
+        """Go nowhere."""
+        self.dismiss(None)
+
+    @on(Input.Submitted)
+    def _taken(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self.hit is not None:
+            self.dismiss(self.hit)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(self._found[event.option_index])
+
+
+def words(hit: Found) -> list[str]:
+    """The words of a hit as they stand in the message."""
+    return sorted({hit.excerpt[start:end] for start, end in hit.spans} - {""})
+
+
+def _option(hit: Found, width: int) -> Content:
+    """Title and date, and below them the words around the hit."""
+    date = dates.full(hit.chat.updated)
+    title = Content(printable.line(hit.chat.title))
+    title = title.truncate(max(width - len(date) - 2, 8), ellipsis=True)
+    gap = " " * max(width - title.cell_length - len(date), 1)
+    head = Content.assemble(" ", title.stylize("bold"), (f"{gap}{date}", "$text-dim"))
+    if hit.in_title:
+        return head + Content.styled("\n   in the title\n", "$text-dim")
+    # one character for one, so that the spans stay where they are
+    excerpt = Content("".join(printable.line(sign)[:1] or " " for sign in hit.excerpt))
+    for start, end in hit.spans:
+        excerpt = excerpt.stylize(_MARK, start, end)
+    first = hit.spans[0][0] if hit.spans else 0
+    shown = excerpt[max(first - width // 3, 0) :] if first > width else excerpt
+    return head + Content("\n   ") + shown.truncate(width - 3, ellipsis=True) + Content("\n")
+
+
+def _preview(hit: Found, thread: Sequence[StoredMessage]) -> Content:
+    lines = [
+        Content.styled(printable.line(hit.chat.title), "bold"),
+        Content.styled(dates.full(hit.chat.updated), "$text-dim"),
+        Content(""),
+    ]
+    marked = words(hit)
+    for stored in thread:
+        is_user = stored.message.role is Role.USER
+        who = "you" if is_user else printable.line(stored.model or "model", 60)
+        lines.append(Content.styled(who, "bold $user-bar" if is_user else "bold $answer-bar"))
+        lines += [_around(readable(stored.message), marked), Content("")]
+    return Content("\n").join(lines)
+
+
+def _around(text: str, marked: Sequence[str]) -> Content:
+    """A text with its hits marked; a very long one only around the first."""
+    pattern = "|".join(re.escape(word) for word in sorted(marked, key=len, reverse=True))
+    first = re.search(pattern, text) if pattern else None
+    start = max((first.start() if first else 0) - _BEFORE, 0)
+    part = text[start : start + _BEFORE + _AFTER]
+    content = Content(("…" if start else "") + printable.prose(part))
+    if start + len(part) < len(text):
+        content += Content("…")
+    if pattern:
+        for match in re.finditer(pattern, content.plain):
+            content = content.stylize(_MARK, match.start(), match.end())
+    return content

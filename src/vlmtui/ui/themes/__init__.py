@@ -1,0 +1,1 @@
+"""Colour themes: their files, and which one is worn."""

@@ -1,0 +1,118 @@
+"""What the word at the cursor could become: a short list above the composer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+
+from vlmtui import printable
+from vlmtui.compose.completion import Candidate
+
+_NAME = 60
+"""Longest name in the list, in characters."""
+
+_COLUMN = 24
+"""Cells of most names: the notes beside longer ones stand further right."""
+
+
+class Completions(OptionList, can_focus=False):
+    """A list to choose from; hidden when empty. The composer keeps the focus."""
+
+    DEFAULT_CSS = """
+    Completions {
+        height: auto;
+        max-height: 6;
+        margin: 0 1;
+        padding: 0 1;
+        border: none;
+        background: $surface;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+        scrollbar-size-vertical: 1;
+        display: none;
+
+        &.filled {
+            display: block;
+        }
+        & > .option-list--option-highlighted {
+            background: $block-cursor-background;
+            color: $block-cursor-foreground;
+        }
+    }
+    """
+
+    class Chosen(Message):
+        """A candidate was clicked."""
+
+        def __init__(self, candidate: Candidate) -> None:
+            super().__init__()
+            self.candidate = candidate
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self._candidates: Sequence[Candidate] = ()
+        self._width = 0
+        self._marked: int | None = None
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """What is offered."""
+        return self._candidates
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The highlighted one."""
+        return None if self.highlighted is None else self._candidates[self.highlighted]
+
+    def offer(self, candidates: Sequence[Candidate]) -> None:
+        """Show other candidates, none of them highlighted."""
+        if list(candidates) != list(self._candidates):
+            self.highlighted = None
+            self._candidates = candidates
+            self.clear_options()
+            width = max((len(each.name) for each in candidates if each.note), default=0)
+            self._width = min(width, _COLUMN)
+            self.add_options([self._row(index) for index in range(len(candidates))])
+        self.highlighted = None
+        self.set_class(bool(candidates), "filled")
+
+    def watch_highlighted(self, highlighted: int | None) -> None:
+        """Have the highlighted row in one colour: others can't be read on that of the cursor."""
+        super().watch_highlighted(highlighted)
+        for index in (self._marked, highlighted):
+            if index is not None:
+                row = self._row(index)
+                shown = Content(row.plain) if index == highlighted else row
+                self.replace_option_prompt_at_index(index, shown)
+        self._marked = highlighted
+
+    def _row(self, index: int) -> Content:
+        return _row(self._candidates[index], self._width)
+
+    def step(self, by: int) -> None:
+        """Highlight the next one, or the previous one."""
+        count = len(self._candidates)
+        if not count:
+            return
+        if self.highlighted is None:
+            self.highlighted = 0 if by > 0 else count - 1
+        else:
+            self.highlighted = (self.highlighted + by) % count
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A click chooses."""
+        event.stop()
+        self.post_message(self.Chosen(self._candidates[event.option_index]))
+
+
+def _row(candidate: Candidate, width: int) -> Content:
+    name = Content.styled(
+        printable.line(candidate.name, _NAME), "$secondary" if candidate.directory else ""
+    )
+    if not candidate.note:
+        return name
+    gap = " " * max(width - name.cell_length + 2, 2)
+    return Content.assemble(name, gap, (printable.line(candidate.note), "$text-dim"))

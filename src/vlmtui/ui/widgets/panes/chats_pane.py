@@ -1,0 +1,309 @@
+"""The left-hand pane: all chats, a line to filter them, and what the one under the cursor is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from vlmtui import printable, units
+from vlmtui.storage.records import ChatRow
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.line_input import LineInput
+from vlmtui.ui.widgets.panes.chat_rows import ChatRows
+
+PAGE = 200
+"""Chats that are read at a time."""
+
+_TYPING_SECONDS = 0.12
+_ABOUT_ROWS = 24
+"""Rows from which there is room to say something about the chat under the cursor."""
+
+_KEYS_ROWS = 14
+_KEYS = (
+    ("n", "new"),
+    ("r", "rename"),
+    ("p", "pin"),
+    ("d", "delete"),
+    ("u", "undo"),
+    ("c", "copy"),
+    ("x", "export"),
+)
+_NONE_YET = "No chats yet.\nEach begins with its first question, and stays here."
+
+
+class Line(LineInput):
+    """A line to type in, without a frame."""
+
+    DEFAULT_CSS = """
+    Line, Line:focus {
+        height: 1;
+        border: none;
+        padding: 0 1;
+        background: $panel;
+        background-tint: transparent;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "give_up", "Leave it", id="chats.cancel"),
+        Binding("down", "give_up(True)", "To the list", id="chats.list"),
+    ]
+
+    class GivenUp(Message):
+        """Escape was pressed, or an arrow that leads to the list."""
+
+        def __init__(self, line: Line, keep: bool) -> None:
+            super().__init__()
+            self.line = line
+            self.keep = keep
+
+    def action_give_up(self, keep: bool = False) -> None:
+        """Leave the line."""
+        self.post_message(self.GivenUp(self, keep))
+
+
+class ChatsPane(Vertical):
+    """Shows what it is given; says what it wants to be given, and what the user wants done."""
+
+    DEFAULT_CSS = """
+    ChatsPane {
+        width: 30;
+        height: 1fr;
+        layers: base line;
+
+        &:focus-within > Heading {
+            color: $primary;
+        }
+        & > #chats-filter {
+            margin: 0 1;
+        }
+        & > #chats-none {
+            display: none;
+            height: 1fr;
+            padding: 1 2;
+            color: $text-dim;
+        }
+        &.-none > #chats-none {
+            display: block;
+        }
+        &.-none > ChatRows {
+            height: 1;
+        }
+        & > #chats-about, & > #chats-keys {
+            display: none;
+            height: auto;
+            max-height: 4;
+            padding: 0 1 0 2;
+            color: $text-dim;
+        }
+        & > #chats-about {
+            height: 4;
+            max-height: 4;
+            margin: 1 0 0 0;
+        }
+        &.-about > #chats-about, &.-keys > #chats-keys {
+            display: block;
+        }
+        & > #chats-rename {
+            layer: line;
+            dock: top;
+            margin: 0 1;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("less_than_sign", "screen.widen('chats', -2)", "Narrower", id="chats.narrower"),
+        Binding("greater_than_sign", "screen.widen('chats', 2)", "Wider", id="chats.wider"),
+        Binding("escape", "screen.leave_pane", "Back", id="chats.leave"),
+    ]
+
+    current: reactive[int | None] = reactive[int | None](None)
+    """Id of the chat that is open."""
+
+    class PageWanted(Message):
+        """Chats should be read."""
+
+        def __init__(self, offset: int, title_like: str, limit: int = PAGE) -> None:
+            super().__init__()
+            self.offset = offset
+            self.title_like = title_like
+            self.limit = limit
+
+    class ActionWanted(Message):
+        """Something should be done: open, new, pin, delete, undo, duplicate or export."""
+
+        def __init__(self, action: str, row: ChatRow | None) -> None:
+            super().__init__()
+            self.action = action
+            self.row = row
+
+    class Renamed(Message):
+        """A chat has another title now."""
+
+        def __init__(self, row: ChatRow, title: str) -> None:
+            super().__init__()
+            self.row = row
+            self.title = title
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self._rows = ChatRows(classes="list")
+        self._filter = Line(placeholder="/ filters by title", id="chats-filter")
+        self._typing: Timer | None = None
+        self._renaming: tuple[ChatRow, Line] | None = None
+
+    def compose(self) -> ComposeResult:
+        """One below the other."""
+        yield Heading("Chats")
+        yield self._filter
+        yield self._rows.data_bind(ChatsPane.current)
+        yield Static(id="chats-none")
+        yield Static(id="chats-about")
+        yield Static(id="chats-keys")
+
+    def on_mount(self) -> None:
+        """Ask for the first page."""
+        self.reload()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What is of least use goes first."""
+        self.set_class(event.size.height >= _ABOUT_ROWS, "-about")
+        self.set_class(event.size.height >= _KEYS_ROWS, "-keys")
+        self.query_one("#chats-keys", Static).update(key_hints.lines(_KEYS, event.size.width - 3))
+        self._stop_renaming()
+
+    # ------------------------------------------------------------------ what is shown
+
+    @property
+    def title_like(self) -> str:
+        """What the titles are filtered by."""
+        return self._filter.value.strip()
+
+    def reload(self) -> None:
+        """Ask for everything that is shown once more."""
+        if self.display:
+            self.post_message(self.PageWanted(0, self.title_like, max(len(self._rows.rows), PAGE)))
+
+    def show(
+        self, rows: Sequence[ChatRow], *, offset: int, title_like: str, complete: bool
+    ) -> None:
+        """Take a page; one that belongs to another filter comes too late."""
+        if title_like != self.title_like:
+            return
+        if offset == 0:
+            self._rows.show(rows, complete=complete)
+        elif offset == len(self._rows.rows):
+            self._rows.extend(rows, complete=complete)
+        count = len(self._rows.rows)
+        self.query_one(Heading).note = units.count(count) + ("" if complete else "+")
+        self.set_class(not count, "-none")
+        none = _none_like(title_like) if title_like else _NONE_YET
+        self.query_one("#chats-none", Static).update(Content(none))
+
+    def put_cursor(self, chat_id: int | None) -> None:
+        """Go to a chat in the list."""
+        self._rows.put_cursor(chat_id)
+
+    @on(ChatRows.MoreWanted)
+    def _more(self, event: ChatRows.MoreWanted) -> None:
+        event.stop()
+        self.post_message(self.PageWanted(len(self._rows.rows), self.title_like))
+
+    @on(ChatRows.CursorMoved)
+    def _cursor_moved(self, event: ChatRows.CursorMoved) -> None:
+        event.stop()
+        static = self.query_one("#chats-about", Static)
+        room = max(static.content_size.width, 10) * 2 - 4  # two lines, broken between words
+        static.update(Content("") if event.row is None else _about(event.row, room))
+
+    # ------------------------------------------------------------------ filtering
+
+    @on(Input.Changed, "#chats-filter")
+    def _filtered(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(_TYPING_SECONDS, self._read_filtered)
+
+    def _read_filtered(self) -> None:
+        self.post_message(self.PageWanted(0, self.title_like))
+
+    @on(Input.Submitted, "#chats-filter")
+    def _filter_done(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._rows.focus()
+
+    @on(Line.GivenUp)
+    def _given_up(self, event: Line.GivenUp) -> None:
+        event.stop()
+        if self._renaming is not None and event.line is self._renaming[1]:
+            self._stop_renaming()
+        elif not event.keep:
+            self._filter.value = ""
+        self._rows.focus()
+
+    # ------------------------------------------------------------------ doing
+
+    @on(ChatRows.ActionWanted)
+    async def _act(self, event: ChatRows.ActionWanted) -> None:
+        event.stop()
+        if event.action == "filter":
+            self._filter.focus()
+        elif event.action == "rename" and event.row is not None:
+            await self._rename(event.row)
+        elif event.row is not None or event.action in ("new", "undo"):
+            self.post_message(self.ActionWanted(event.action, event.row))
+
+    async def _rename(self, row: ChatRow) -> None:
+        """Type over the title, where it stands."""
+        self._stop_renaming()
+        line = Line(printable.line(row.chat.title), id="chats-rename")
+        line.styles.offset = (0, self._rows.region.y - self.region.y + self._rows.cursor_line)
+        self._renaming = (row, line)
+        await self.mount(line)
+        line.focus()
+
+    @on(Input.Submitted, "#chats-rename")
+    def _renamed(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._renaming is None:
+            return
+        row = self._renaming[0]
+        self._stop_renaming()
+        if event.value.strip() and event.value != row.chat.title:
+            self.post_message(self.Renamed(row, event.value))
+
+    @on(Input.Blurred, "#chats-rename")
+    def _stop_renaming(self) -> None:
+        if self._renaming is not None:
+            line = self._renaming[1]
+            self._renaming = None
+            if line.has_focus:  # Textual would look for another place, and find the composer
+                self.screen.set_focus(self._rows)
+            line.remove()
+
+
+def _about(row: ChatRow, room: int) -> Content:
+    """The chat under the cursor, in three lines; `room` cells of its end."""
+    counts = [f"{units.count(row.messages)} message{'s' if row.messages != 1 else ''}"]
+    if row.images:
+        counts.append(f"{units.count(row.images)} picture{'s' if row.images != 1 else ''}")
+    if row.written:
+        counts.append("being written")
+    preview = Content(printable.line(row.preview)).truncate(room, ellipsis=True)
+    return Content.assemble((" · ".join(counts), "$foreground"), "\n", preview)
+
+
+def _none_like(title: str) -> str:
+    shown = printable.line(title, 40)
+    return f"No title has “{shown}” in it.\nCtrl+F searches in the messages."

@@ -1,0 +1,52 @@
+"""The model that answers: what it is, how large, and what it can see."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from vlmtui import units
+from vlmtui.engine.base import ModelInfo
+from vlmtui.stats.engine_state import Figures
+from vlmtui.ui.widgets.panes.stats_panel import row
+
+_LABELS = ("kind", "size", "sees pictures", "trained on", "GPU offload")
+ROWS = len(_LABELS)
+"""Lines that it takes."""
+
+
+class ModelBox(Widget):
+    """A table of what doesn't change while the model is loaded."""
+
+    DEFAULT_CSS = """
+    ModelBox {
+        height: 5;
+    }
+    """
+
+    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+
+    def watch_figures(self, before: Figures, after: Figures) -> None:
+        """Most figures are none of its business."""
+        if before.info != after.info:
+            self.refresh()
+
+    def render(self) -> Content:
+        """One fact a line; dashes until the model is loaded."""
+        width = max(self.content_size.width, 10)
+        facts = _facts(self.figures.info)
+        return Content("\n").join(row(label, value, width) for label, value in facts)
+
+
+def _facts(info: ModelInfo | None) -> list[tuple[str, str]]:
+    if info is None:
+        return [(label, "–") for label in _LABELS]
+    values = (
+        info.description or info.architecture or "–",
+        f"{units.count(info.parameters)} · {units.size(info.size_bytes)}",
+        "yes" if info.vision else "no, text only",
+        f"{units.count(info.context_trained)} tok",
+        "possible" if info.gpu else "no",
+    )
+    return list(zip(_LABELS, values, strict=True))

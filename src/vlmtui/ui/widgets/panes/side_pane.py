@@ -1,0 +1,119 @@
+"""The right-hand pane: the picture that the talk is about, the live figures, and the model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from vlmtui.hardware.base import Snapshot
+from vlmtui.messages import ImagePart
+from vlmtui.stats.engine_state import Figures
+from vlmtui.ui.widgets.heading import Heading
+from vlmtui.ui.widgets.panes import model_box
+from vlmtui.ui.widgets.panes.model_box import ModelBox
+from vlmtui.ui.widgets.panes.stats_panel import FiguresPanel, rows
+from vlmtui.ui.widgets.pictures.captioned_picture import caption
+from vlmtui.ui.widgets.pictures.picture_widget import Picture
+
+_LEAST_FIGURE_ROWS = 13
+"""Those of a machine without a GPU: the picture needn't shrink when the first figures come."""
+
+_OTHER_ROWS = 6
+"""Headings, caption, and space between."""
+
+_MODEL_ROWS = model_box.ROWS + 2
+_PICTURE_ROWS = 8
+"""With less for the picture, the model has no room."""
+
+_NO_PICTURE_ROWS = 1
+"""Beside the caption's: what says that there is none has two."""
+
+
+class SidePane(VerticalScroll):
+    """Preview above, figures below, the model at the end where the terminal is high enough."""
+
+    DEFAULT_CSS = """
+    SidePane {
+        width: 38;
+        height: 1fr;
+        scrollbar-size-vertical: 1;
+
+        & > #preview {
+            height: 1fr;
+            min-height: 3;
+            align: center top;
+            padding: 0 2;
+            margin: 0 0 1 0;
+        }
+        & #preview-caption {
+            width: 1fr;
+            height: auto;
+            text-align: center;
+            color: $text-dim;
+        }
+        & > FiguresPanel, & > ModelBox {
+            margin: 0 2;
+        }
+        & > .model {
+            display: none;
+        }
+        & > Heading.model {
+            margin: 1 0 0 0;
+        }
+        &.-high > .model {
+            display: block;
+        }
+        &:focus Heading {
+            color: $primary;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("less_than_sign", "screen.widen('side', 2)", "Wider", id="side.wider"),
+        Binding("greater_than_sign", "screen.widen('side', -2)", "Narrower", id="side.narrower"),
+        Binding("escape", "screen.leave_pane", "Back", id="side.leave"),
+    ]
+
+    image: reactive[ImagePart | None] = reactive[ImagePart | None](None, repaint=False)
+    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, repaint=False)
+
+    def compose(self) -> ComposeResult:
+        """One below the other."""
+        yield Heading("Picture")
+        with Vertical(id="preview"):
+            yield Picture().data_bind(part=SidePane.image)
+            yield Static(id="preview-caption")
+        yield Heading("Figures")
+        yield FiguresPanel().data_bind(SidePane.figures, SidePane.snapshot)
+        yield Heading("Model", classes="model")
+        yield ModelBox(classes="model").data_bind(SidePane.figures)
+
+    def watch_image(self, image: ImagePart | None) -> None:
+        """Name the picture, and give it the rows that it needs."""
+        text = "No picture yet.\nAttach one with @path" if image is None else caption(image)
+        for static in self.query("#preview-caption").results(Static):
+            static.update(Content(text))
+        self._fit(self.size.height)
+
+    def watch_snapshot(self) -> None:
+        """More figures leave less for the picture."""
+        self._fit(self.size.height)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the picture the rows that the figures leave."""
+        self._fit(event.size.height)
+
+    def _fit(self, height: int) -> None:
+        left = height - max(rows(self.snapshot), _LEAST_FIGURE_ROWS) - _OTHER_ROWS
+        high = left - _MODEL_ROWS >= (_PICTURE_ROWS if self.image is not None else _NO_PICTURE_ROWS)
+        self.set_class(high, "-high")
+        for picture in self.query(Picture):
+            picture.max_rows = max(left - _MODEL_ROWS if high else left, 1)

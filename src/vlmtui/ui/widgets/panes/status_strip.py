@@ -1,0 +1,111 @@
+"""The figures on one line below everything, each in a column of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from vlmtui import printable, units
+from vlmtui.hardware.base import Snapshot
+from vlmtui.stats.engine_state import Figures
+from vlmtui.ui.widgets.panes.meter_bar import meter
+from vlmtui.ui.widgets.panes.stats_panel import STYLES
+
+_PHASE = 13
+"""Cells for most phases, "prefill 100 %" among them: what follows doesn't move with the digits."""
+
+_METER = 10
+_NAME = 32
+_SPACE = "  "
+
+
+class StatusStrip(Widget):
+    """Phase first; what has no room at the end is left out whole, never cut."""
+
+    DEFAULT_CSS = """
+    StatusStrip {
+        height: 1;
+        padding: 0 1;
+        background: $surface;
+        color: $text-dim;
+    }
+    """
+
+    figures: reactive[Figures] = reactive(Figures())
+    snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
+    pulling: reactive[str] = reactive("")
+
+    def render(self) -> Content:
+        """As many figures as fit, in the order of their worth, and the model on the right."""
+        figures = self.figures
+        width = self.content_size.width
+        style = STYLES[figures.phase]
+        phase = Content.assemble(("● ", style), (f"{figures.label():<{_PHASE}}", f"bold {style}"))
+        name = Content.styled(printable.line(figures.model, _NAME), "$text-dim")
+        for bar in (_METER, 0):
+            strip = _joined([phase, *self._parts(bar)])
+            gap = width - strip.cell_length - name.cell_length
+            if gap >= len(_SPACE):
+                return strip + Content(" " * gap) + name
+        strip = _joined([phase, *self._parts(0)])
+        if strip.cell_length <= width:
+            return strip
+        strip = phase
+        for part in self._parts(0, short=True):
+            longer = _joined([strip, part])
+            if longer.cell_length <= width:
+                strip = longer
+        return strip
+
+    def _parts(self, bar: int, *, short: bool = False) -> list[Content]:
+        """The figures; `bar` cells show how full the context is, if it isn't told in `short`."""
+        figures, snapshot = self.figures, self.snapshot
+        parts = [_part(units.rate(figures.tokens_per_s), 5, " tok/s")]
+        if self.pulling:
+            parts.append(Content.styled(printable.line(self.pulling), "$accent"))
+        if snapshot is not None and snapshot.engine_rss_bytes is not None:
+            parts.append(Content("mem ") + _part(units.size(snapshot.engine_rss_bytes), 6))
+        if figures.context_size:
+            parts.append(_filled(figures) if short else _context(figures, bar))
+        if snapshot is not None and (gpu := _gpu(snapshot)):
+            parts.append(gpu)
+        parts.append(Content("first ") + _part(units.seconds(figures.first_token), 6))
+        if snapshot is not None and snapshot.power_w is not None:
+            parts.append(_part(units.watts(snapshot.power_w), 6))
+        return parts
+
+
+def _joined(parts: Sequence[Content]) -> Content:
+    return Content(_SPACE).join(parts)
+
+
+def _part(value: str, cells: int, unit: str = "") -> Content:
+    """A figure that ends in the same column however many digits it has."""
+    return Content.assemble((value.rjust(cells), "$foreground"), unit)
+
+
+def _context(figures: Figures, bar: int) -> Content:
+    size = units.count(figures.context_size)
+    text = Content("ctx ") + _part(units.count(figures.context_used), len(size), f"/{size}")
+    if not bar:
+        return text
+    share = figures.context_used / figures.context_size
+    return text + Content(" ") + meter(share, bar, "$primary")
+
+
+def _filled(figures: Figures) -> Content:
+    share = figures.context_used / figures.context_size
+    return Content("ctx ") + _part(units.percent(share), 4)
+
+
+def _gpu(snapshot: Snapshot) -> Content | None:
+    parts = []
+    if snapshot.gpu_load is not None:
+        parts.append(units.percent(snapshot.gpu_load).rjust(4))
+    memory = snapshot.engine_gpu_bytes or snapshot.gpu_used_bytes
+    if memory is not None:
+        parts.append(units.size(memory).rjust(6))
+    return Content("GPU") + _part(" ".join(("", *parts)), 0) if parts else None

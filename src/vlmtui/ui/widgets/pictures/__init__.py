@@ -1,0 +1,1 @@
+"""Pictures in the transcript, in lists, and large."""

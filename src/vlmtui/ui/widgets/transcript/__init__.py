@@ -1,0 +1,1 @@
+"""The conversation, of which only what is in view has widgets."""

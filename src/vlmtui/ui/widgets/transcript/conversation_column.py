@@ -1,0 +1,259 @@
+"""A conversation as a column of messages and notices: shown, asked, answered, told.
+
+Knows nothing of keys; what the reader does with messages is in `transcript`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from textual import on
+from textual.app import ComposeResult
+from textual.geometry import Size
+from textual.layout import WidgetPlacement
+from textual.reactive import reactive
+
+from vlmtui.messages import Role, assistant
+from vlmtui.stats.engine_state import Figures, Phase
+from vlmtui.stats.image_costs import Cost, costs, thread_costs
+from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.widgets.transcript.column import Column, Entry
+from vlmtui.ui.widgets.transcript.entries import MarkEntry, MessageEntry, NoticeEntry
+from vlmtui.ui.widgets.transcript.news import News
+from vlmtui.ui.widgets.transcript.welcome import Welcome
+
+if TYPE_CHECKING:
+    from vlmtui.ui.widgets.transcript.answer_block import Answer
+
+
+class Conversation(Column):
+    """Messages and notices; a welcome while there are none."""
+
+    DEFAULT_CSS = """
+    Conversation {
+        height: 1fr;
+        padding: 1 0 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    """
+
+    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    sample: reactive[Path | None] = reactive[Path | None](None, repaint=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._news = News()
+        self._costs: dict[str, Cost] = {}
+        self._live: MessageEntry | None = None
+        self._sought: MessageEntry | None = None
+
+    def compose(self) -> ComposeResult:
+        """The welcome, shown while there is nothing else."""
+        yield Welcome().data_bind(Conversation.figures, Conversation.sample)
+        yield self.floor
+        yield self._news
+
+    def watch_figures(self, figures: Figures) -> None:
+        """Tell in an answer without words why they don't come yet."""
+        if self._live is None or figures.phase in (Phase.DECODING, Phase.READY, Phase.ABSENT):
+            return
+        from vlmtui.ui.widgets.panes.stats_panel import STYLES
+
+        if (answer := self._live.answer) is not None:
+            answer.wait(figures.label(), STYLES[figures.phase])
+
+    # ------------------------------------------------------------------ what it shows
+
+    async def show(self, thread: Iterable[StoredMessage], *, stay: bool = False) -> None:
+        """Show another conversation; an empty one shows the welcome.
+
+        Messages that were shown before keep their widgets. What was told before there was any
+        message stays.
+
+        Args:
+            thread: The messages, first message first.
+            stay: Leave the reader where the two have messages in common, and do not go to the end.
+        """
+        thread = list(thread)
+        self._costs.clear()
+        self._costs.update(thread_costs(stored.stats for stored in thread))
+        told = [] if self.messages() else self.entries
+        entries = [*self._entries_of(thread), *told]
+        self.query_one(Welcome).display = not entries
+        self._live = None
+        if not stay:
+            self.follow()
+        await self.put(entries)
+
+    def _entries_of(self, thread: Iterable[StoredMessage]) -> Iterable[Entry]:
+        before = {entry.stored.id: entry for entry in self.messages()}
+        model = ""
+        for stored in thread:
+            if stored.message.role is Role.SYSTEM:
+                continue
+            if stored.model and stored.message.role is Role.ASSISTANT:
+                if model and model != stored.model:
+                    yield MarkEntry(model, stored.model)
+                model = stored.model
+            known = before.get(stored.id)
+            yield known if known and known.stored == stored else self._entry(stored)
+            if stored.status == "failed":
+                yield NoticeEntry(stored.error or "The answer failed", error=True)
+
+    async def goto(self, message_id: int, words: Sequence[str] = ()) -> bool:
+        """Scroll to a message and mark words in it, until others are marked.
+
+        Args:
+            message_id: A message of this conversation.
+            words: Beginnings of words; the first that is found is scrolled to.
+
+        Returns:
+            False where there is no such message.
+        """
+        entry = self.entry(message_id)
+        if entry is None:
+            return False
+        for other in self.messages():
+            if other.words and other is not entry:
+                other.mark(())
+        self._sought = entry if words else None
+        await self.bring(entry, 1)
+        entry.mark(words)
+        return True
+
+    def _show_mark(self) -> None:
+        """Scroll on where the first marked word is below the view, once that is laid out."""
+        entry, page = self._sought, self.container_size.height
+        row = entry.first_mark() if entry is not None else None
+        if entry is None or row is None or entry not in self.entries:
+            return
+        self._sought = None
+        if row + 2 > page:
+            self.scroll_to(y=self.top_of(entry) + row - page // 3, animate=False)
+
+    async def ask(self, stored: StoredMessage) -> None:
+        """Add a question after the message that it follows, and go to the end."""
+        self.query_one(Welcome).display = False
+        await self._branch(stored)
+        self.follow()
+        await self.add(self._entry(stored))
+
+    async def begin_answer(self, stored: StoredMessage) -> Answer:
+        """Add an answer that will grow, or go on with the one that is there."""
+        entry = self.entry(stored.id)
+        if entry is None:
+            await self._branch(stored)
+            models = [e.stored.model for e in self.messages() if e.stored.model]
+            if models and stored.model and models[-1] != stored.model:
+                await self.add(MarkEntry(models[-1], stored.model))
+            entry = self._entry(stored)
+            entry.pinned = True
+            await self.add(entry)
+        else:
+            entry.pinned = True
+            await self._drop_after(entry)
+            await self.ensure(entry)
+        entry.stored = stored
+        self._live = entry
+        assert entry.answer is not None, "it was made just now"
+        entry.answer.describe("", None)  # how it ended before, or that somebody writes it: we do
+        self.watch_figures(self.figures)
+        return entry.answer
+
+    async def end_answer(self, stored: StoredMessage) -> None:
+        """Show an answer in its final form."""
+        self._live = None
+        entry = self.entry(stored.id)
+        if entry is None:
+            return
+        entry.stored = stored
+        entry.pinned = False
+        if entry.answer is not None:
+            entry.answer.finish(stored.message.text, stored.status, stored.stats)
+
+    async def fail_answer(self) -> None:
+        """Keep what the answer has said that was on its way; take it away when it said nothing."""
+        entry, self._live = self._live, None
+        if entry is None or entry.answer is None:
+            return
+        if text := entry.answer.text:
+            await self.end_answer(
+                msgspec.structs.replace(entry.stored, message=assistant(text), status="failed")
+            )
+        else:
+            end = self.entries.index(entry)
+            if end and isinstance(self.entries[end - 1], MarkEntry):
+                end -= 1
+            await self.put(self.entries[:end])
+
+    def price(self, stats: Mapping[str, Any] | None) -> None:
+        """Write beneath the pictures what they cost in the turn that has these stats."""
+        self._costs.update(costs(stats, self._costs))
+        from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+
+        for figure in self.query(Figure):
+            figure.cost = self._costs.get(figure.image.sha256)
+
+    def _entry(self, stored: StoredMessage) -> MessageEntry:
+        return MessageEntry(stored, self._costs)
+
+    async def tell(
+        self, message: str, hint: str = "", details: str = "", *, error: bool, asked: bool = False
+    ) -> None:
+        """Add a notice, which may be one that was `asked` for."""
+        self.query_one(Welcome).display = False
+        await self.add(NoticeEntry(message, hint, details, error=error, asked=asked))
+
+    def entry(self, message_id: int) -> MessageEntry | None:
+        """The place of a message, if it is shown here."""
+        return next((e for e in self.messages() if e.stored.id == message_id), None)
+
+    def messages(self) -> Sequence[MessageEntry]:
+        """The places of the messages, first message first."""
+        return [entry for entry in self.entries if isinstance(entry, MessageEntry)]
+
+    async def _branch(self, stored: StoredMessage) -> None:
+        """Take away what stood after the message that a new one follows.
+
+        What was told before the first message stays above it: that nothing is saved, for example.
+        """
+        if stored.parent_id is None:
+            await self.put(
+                itertools.takewhile(lambda e: not isinstance(e, MessageEntry), self.entries)
+            )
+        elif (parent := self.entry(stored.parent_id)) is not None:
+            await self._drop_after(parent)
+
+    async def _drop_after(self, entry: Entry) -> None:
+        end = self.entries.index(entry) + 1
+        if end < len(self.entries):
+            await self.put(self.entries[:end])
+
+    # ------------------------------------------------------------------ new text below
+
+    def place(self, placements: list[WidgetPlacement], size: Size) -> list[WidgetPlacement]:
+        """Tell of what has grown below the view."""
+        end = self.end
+        placed = super().place([p for p in placements if p.widget is not self._news], size)
+        if self.following:
+            self._news.tell(False)
+        elif self.end > end and self._live is not None:
+            self._news.tell(self.end > self.scroll_offset.y + size.height)
+        if self._sought is not None:
+            self.call_later(self._show_mark)
+        return [*placed, self._news.placement(size)]
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """At the end nothing is new."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.following:
+            self._news.tell(False)
+
+    @on(News.Clicked)
+    def _to_the_end(self, event: News.Clicked) -> None:
+        event.stop()
+        self.follow()

@@ -1,0 +1,98 @@
+"""What an empty chat shows: what is there, and how to begin."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from vlmtui import printable, units
+from vlmtui.compose import completion
+from vlmtui.paths import shown
+from vlmtui.stats.engine_state import Figures, Phase
+
+_KEY = 8
+_TRY = "What is in this picture?"
+
+LOGO = ("╻ ╻╻  ┏┳┓╺┳╸╻ ╻╻", "┃┏┛┃  ┃┃┃ ┃ ┃ ┃┃", "┗┛ ┗━╸╹ ╹ ╹ ┗━┛╹")
+
+
+class Welcome(Widget):
+    """The first screen. Names a sample picture to try when there is one."""
+
+    DEFAULT_CSS = """
+    Welcome {
+        width: 1fr;
+        height: auto;
+        padding: 1 2;
+    }
+    """
+
+    figures: reactive[Figures] = reactive(Figures())
+    sample: reactive[Path | None] = reactive[Path | None](None, layout=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._room = 0
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Its lines, as many as fit."""
+        self._room = container.height - self.gutter.height
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        """What there is room for."""
+        return Content("\n").join(self._lines(self.content_size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        """Logo, model, and ways to begin; on a low screen first the logo goes, then the space."""
+        logo = [Content.styled(line, "$primary") for line in LOGO]
+        ways = [
+            *_way("@path", "attaches a picture; Tab completes the path", width),
+            *_way("Ctrl+O", "looks for pictures, with a preview", width),
+            *_way("F1", "lists keys and commands; Ctrl+P finds them", width),
+        ]
+        parts = [part for part in (logo, [self._model()], ways, self._try(width)) if part]
+        spaced = [line for part in parts for line in (*part, Content(""))][:-1]
+        if len(spaced) <= self._room:
+            return spaced
+        if len(spaced) - len(logo) - 1 <= self._room:
+            return spaced[len(logo) + 1 :]
+        return [line for part in parts[1:] for line in part]
+
+    def _try(self, width: int) -> list[Content]:
+        if self.sample is None:
+            return []
+        head = Content.styled(f"{'Try it':<{_KEY}}", "bold")
+        path = printable.line(completion.spell(shown(self.sample), "", whole=True))
+        if _KEY + len(f"@{path} {_TRY}") <= width:
+            return [
+                head + Content.assemble((f"@{path}", "$accent"), f" {_TRY}"),
+                Content.styled(" " * _KEY + "or type /sample", "$text-dim"),
+            ]
+        return [head + Content.assemble(("/sample", "$accent"), f", then: {_TRY}")]
+
+    def _model(self) -> Content:
+        figures = self.figures
+        name = printable.line(figures.model, 50) or "the model"
+        if figures.info is not None:
+            info = figures.info
+            about = f"{printable.line(info.description, 60)}, {units.size(info.size_bytes)}"
+            sight = "" if info.vision else " · text only"
+            return Content.assemble(
+                ("● ", "$success"), (name, "bold"), (f"  {about}{sight}", "$text-dim")
+            )
+        if figures.phase is Phase.ABSENT:
+            return Content.assemble(("● ", "$error"), (f"{name} is not loaded", ""))
+        return Content.assemble(("● ", "$warning"), (f"{figures.label()}: {name}", ""))
+
+
+def _way(key: str, what: str, width: int) -> list[Content]:
+    """A key and what it does, wrapped in a column of its own."""
+    lines = textwrap.wrap(what, max(width - _KEY, 10))
+    heads = [Content.styled(f"{key:<{_KEY}}", "bold $accent"), *[Content(" " * _KEY)] * len(lines)]
+    return [head + Content(line) for head, line in zip(heads, lines, strict=False)]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from vlmtui.commands.specs import SPECS, beginning_with, find, image_line, parse, split_paths
+
+
+def test_a_slash_and_a_word_is_a_command() -> None:
+    command = parse("/image a.png b.png ")
+    assert command is not None
+    assert (command.name, command.argument) == ("image", "a.png b.png")
+
+
+def test_an_unknown_command_is_told_from_text() -> None:
+    command = parse("/foo")
+    assert command is not None
+    assert find(command.name) is None
+
+
+@pytest.mark.parametrize("text", ["/data/cat.png what?", " /new", "a /new", "//", "/1", ""])
+def test_text_with_a_slash_is_text(text: str) -> None:
+    assert parse(text) is None
+
+
+def test_commands_are_found_by_their_beginning() -> None:
+    assert [spec.name for spec in beginning_with("/IM")] == ["image", "import"]
+    assert beginning_with("/") == list(SPECS)
+    assert beginning_with("/xyz") == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "paths"),
+    [
+        ("a.png b.png", ["a.png", "b.png"]),
+        ('"two words.png" c.png', ["two words.png", "c.png"]),
+        ("two\\ words.png", ["two words.png"]),
+        ("it's.png", ["it's.png"]),
+        ("'never closed.png", ["never closed.png"]),
+        ("", []),
+    ],
+)
+def test_paths_are_split_as_a_shell_would(argument: str, paths: list[str]) -> None:
+    assert split_paths(argument) == paths
+
+
+def test_a_line_of_paths_reads_back_as_the_same_paths() -> None:
+    paths = ["a.png", "two words.png", 'it\'s "odd".png']
+    assert split_paths(image_line(paths).removeprefix("/image ")) == paths

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import pytest
+
+from vlmtui.compose.pasted_paths import paths
+from vlmtui.compose.remote_paths import copy_command, is_elsewhere
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("/a/b.png", ["/a/b.png"]),
+        ("/a/b.png ", ["/a/b.png"]),
+        ("'/a/it s.png'", ["/a/it s.png"]),
+        ('"/a/b c.png"', ["/a/b c.png"]),
+        ("/a/b\\ c.png", ["/a/b c.png"]),
+        ("/a/b c.png", ["/a/b c.png"]),
+        ("file:///a/b%20c.png", ["/a/b c.png"]),
+        ("/a/b.png /a/c.JPG", ["/a/b.png", "/a/c.JPG"]),
+        ("'/a/b.png' '/a/c d.png'", ["/a/b.png", "/a/c d.png"]),
+        ("/a/b.png\n/a/c d.png\n", ["/a/b.png", "/a/c d.png"]),
+        ("~/b.png", ["~/b.png"]),
+        (r"C:\Users\me\b.png", [r"C:\Users\me\b.png"]),
+        (r'"C:\My pictures\b.png"', [r"C:\My pictures\b.png"]),
+        ("https://example.org/b.png?size=2", ["https://example.org/b.png?size=2"]),
+    ],
+)
+def test_what_terminals_make_of_a_dropped_file_is_read(text: str, found: list[str]) -> None:
+    assert paths(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "see /a/b.png",
+        "/a/notes.txt",
+        "nowhere.png",
+        "a sentence about b.png",
+        "https://example.org/page",
+        "file://[broken.png",
+        "/a/b.png\nand a second line",
+        "x" * 30_000 + ".png",
+    ],
+)
+def test_other_texts_are_just_texts(text: str) -> None:
+    assert paths(text) == []
+
+
+def test_a_bare_name_is_a_path_when_the_file_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here.png").touch()
+    assert paths("here.png") == ["here.png"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Users/me/Desktop/a.png",
+        "/home/nobody-of-this-name/a.png",
+        "C:\\Users\\me\\a.png",
+        "~/Desktop/a.png",
+        "/var/folders/x1/T/a.png",
+    ],
+)
+def test_paths_of_a_laptop_are_told_from_typos(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert is_elsewhere(path)
+    assert not is_elsewhere("~/typo.png")
+    assert not is_elsewhere("/nowhere/typo.png")
+
+
+def test_a_file_that_is_there_is_not_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "Desktop").mkdir()
+    (tmp_path / "Desktop" / "a.png").touch()
+    assert not is_elsewhere("~/Desktop/a.png")
+
+
+@pytest.mark.parametrize(
+    ("connection", "host"),
+    [("10.0.0.9 5000 10.0.0.2 22", "10.0.0.2"), ("fe80::9 5000 fe80::2 22", "[fe80::2]")],
+)
+def test_the_command_copies_to_where_one_is_logged_in(
+    connection: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", connection)
+    user = getpass.getuser()
+    assert (
+        copy_command("/Users/me/it's.png", "/data/my work")
+        == f"scp '/Users/me/it'\"'\"'s.png' {user}@{host}:'/data/my work/'"
+    )
+    assert copy_command("~/Desktop/a b.png", "/d") == f"scp ~/'Desktop/a b.png' {user}@{host}:/d/"
+    assert copy_command("C:\\a b.png", "/d") == f'scp "C:\\a b.png" {user}@{host}:/d/'

@@ -1,0 +1,72 @@
+"""Copying, for a terminal and through a real tmux."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from vlmtui.terminal.clipboard import give_to_tmux, sequence
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+@pytest.fixture
+def tmux() -> Iterator[dict[str, str]]:
+    """The environment of a program inside a tmux that is set up as by default."""
+    with tempfile.TemporaryDirectory() as sockets:
+        outside = {**os.environ, "TMUX_TMPDIR": sockets, "TERM": "xterm-256color"}
+        outside.pop("TMUX", None)
+
+        def call(*arguments: str) -> str:
+            return subprocess.run(
+                ["tmux", *arguments],
+                env=outside,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=30,
+            ).stdout
+
+        call("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sleep 600")
+        where = call("display-message", "-p", "#{socket_path},#{pid},0").strip()
+        try:
+            yield {**outside, "TMUX": where}
+        finally:
+            call("kill-server")
+
+
+def test_a_terminal_is_told_with_osc_52() -> None:
+    written = sequence("a\nß", {"TERM": "xterm-256color"})
+    assert written.startswith("\x1b]52;c;") and written.endswith("\x07")
+    assert base64.b64decode(written[7:-1]).decode() == "a\nß"
+
+
+def test_for_a_tmux_beyond_ssh_it_is_sent_wrapped_too() -> None:
+    written = sequence("text", {"TERM": "tmux-256color"})
+    assert "\x1bPtmux;\x1b\x1b]52;c;" in written
+    assert written.endswith("\x1b\\")
+
+
+@needs_tmux
+def test_inside_tmux_the_text_becomes_its_buffer(tmux: dict[str, str]) -> None:
+    text = "two\nlines, ß and 'quotes'\n" * 5_000
+    assert give_to_tmux(text, tmux)
+    shown = subprocess.run(
+        ["tmux", "show-buffer"], env=tmux, check=True, capture_output=True, text=True, timeout=30
+    )
+    assert shown.stdout == text
+
+
+def test_without_tmux_nobody_is_asked() -> None:
+    assert not give_to_tmux("text", {"PATH": os.environ["PATH"]})
+
+
+@needs_tmux
+def test_a_tmux_that_is_gone_is_no_error(tmux: dict[str, str]) -> None:
+    assert not give_to_tmux("text", {**tmux, "TMUX": "/nowhere/socket,1,0"})
