@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from bench import report
-from vlmtui.engine.base import Delta, Generate, Load, Sampling
+from vlmtui.engine.base import Delta, Files, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import user
 
@@ -36,7 +36,7 @@ class Ours:
     def __init__(self, model: report.Model, threads: int, tokens: int, log: Path) -> None:
         self._engine = EngineClient(log)
         self._tokens = tokens
-        load = Load(str(model.path), None, model.name, ctx=CONTEXT, threads=threads, batch=BATCH)
+        load = Load(Files(str(model.path)), model.name, ctx=CONTEXT, threads=threads, batch=BATCH)
         for _ in self._engine.load(load):
             pass
 

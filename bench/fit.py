@@ -21,7 +21,7 @@ from PIL import Image
 from bench import shapes
 from vlmtui.chat.fitting import Prospect
 from vlmtui.engine import images
-from vlmtui.engine.base import Finished, Generate, Load, Sampling
+from vlmtui.engine.base import Files, Finished, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import ImagePart, user
 from vlmtui.models import library, memory
@@ -84,9 +84,9 @@ def measure(name: str, folder: Path, ctx: int, kv: str = "f16") -> Measured:
 def _load(name: str, folder: Path, ctx: int, kv: str) -> Load:
     if name == DEMO:
         demo = library.resolve(DEMO)
-        return Load(str(demo.path), str(demo.mmproj), DEMO, ctx=ctx, kv=kv)  # type: ignore[arg-type]
+        return Load(Files(str(demo.path), str(demo.mmproj)), DEMO, ctx=ctx, kv=kv)  # type: ignore[arg-type]
     files = shapes.write(name, folder)
-    return Load(str(files.model), str(files.mmproj), name, ctx=ctx, kv=kv)  # type: ignore[arg-type]
+    return Load(Files(str(files.model), str(files.mmproj)), name, ctx=ctx, kv=kv)  # type: ignore[arg-type]
 
 
 def _picture(folder: Path) -> ImagePart:

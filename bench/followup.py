@@ -26,7 +26,7 @@ from PIL import Image
 
 from bench import report
 from vlmtui.engine import images
-from vlmtui.engine.base import Delta, Generate, Load, Sampling
+from vlmtui.engine.base import Delta, Files, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import ImagePart, Message, assistant, user
 
@@ -49,7 +49,11 @@ def ours(model: report.Model, threads: int, log: Path) -> tuple[Conversation, En
     """Through the public engine, process and socket included."""
     engine = EngineClient(log)
     load = Load(
-        str(model.path), str(model.mmproj), model.name, ctx=CONTEXT, threads=threads, batch=BATCH
+        Files(str(model.path), str(model.mmproj)),
+        model.name,
+        ctx=CONTEXT,
+        threads=threads,
+        batch=BATCH,
     )
     for _ in engine.load(load):
         pass

@@ -196,7 +196,17 @@ class EliaApp(Plain):
 def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
     """The application itself, asked a question as soon as it is ready."""
     from vlmtui.chat.session import ChatSession
-    from vlmtui.engine.base import Delta, Event, Finished, Generate, Load, Loaded, ModelInfo, Stats
+    from vlmtui.engine.base import (
+        Delta,
+        Event,
+        Files,
+        Finished,
+        Generate,
+        Load,
+        Loaded,
+        ModelInfo,
+        Stats,
+    )
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.database import Database
     from vlmtui.storage.images import ImageStore
@@ -210,9 +220,10 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
 
         def load(self, request: Load) -> Iterator[Event]:
             self.info = ModelInfo(
-                name="bench", path=request.model, architecture="llama", description="scripted",
+                name="bench", source=request.source, can=frozenset(["pictures"]),
+                architecture="llama", description="scripted",
                 parameters=1, size_bytes=1, context_size=32_768, context_trained=32_768,
-                vision=True, template="file", gpu=False, load_s=0.0,
+                template="file",
             )  # fmt: skip
             yield Loaded(self.info)
             yield Finished("done")
@@ -253,7 +264,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = ChatStore(Database(Path(folder) / "chats.db"))
         images = ImageStore(Path(folder) / "images")
-        load = Load(model="/bench.gguf", name="bench")
+        load = Load(Files("/bench.gguf"), name="bench")
         Measured(lambda: ChatSession(Engine(), store, images, load)).run()
         store.close()
 

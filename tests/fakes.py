@@ -27,6 +27,7 @@ from vlmtui.engine.base import (
     DeviceMemory,
     Engine,
     Event,
+    Files,
     Finished,
     Generate,
     Load,
@@ -45,17 +46,17 @@ PATIENCE = 30.0
 FAKE_PID = 4_194_305
 """One above the largest process id that Linux can give out, so it never names a real process."""
 
-LOAD = Load(model="/models/fake.gguf", mmproj="/models/fake-mmproj.gguf", name="fake")
+LOAD = Load(Files("/models/fake.gguf", "/models/fake-mmproj.gguf"), name="fake")
 INFO = ModelInfo(
     name="fake",
-    path="/models/fake.gguf",
+    source=LOAD.source,
+    can=frozenset(["pictures", "plan"]),
     architecture="llama",
     description="llama 5M Q8_0",
     parameters=5_000_000,
     size_bytes=5_300_000,
     context_size=4096,
     context_trained=4096,
-    vision=True,
     template="file",
     gpu=False,
     load_s=0.25,
@@ -270,7 +271,9 @@ class FakeEngine:
         yield from self._play(script)
         if not self._cancelled.is_set():
             self._loaded = True
-            self._info = msgspec.structs.replace(self._info, name=request.name, path=request.model)
+            self._info = msgspec.structs.replace(
+                self._info, name=request.name, source=request.source
+            )
             yield Loaded(self._info)
 
     def _play(self, script: tuple[Step, ...]) -> Iterator[Event]:

@@ -59,7 +59,7 @@ def test_a_chat_with_the_real_engine_imports_no_inference_library(tmp_path: Path
     code = f"""
 from pathlib import Path
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Load, Sampling
+from vlmtui.engine.base import Files, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.models.library import resolve
 from vlmtui.storage.chats import ChatStore
@@ -74,7 +74,7 @@ session = ChatSession(
     engine,
     ChatStore(Database(home / "chats.db")),
     with_images,
-    Load(str(model.path), str(model.mmproj), model.name),
+    Load(Files(str(model.path), str(model.mmproj)), model.name),
     sampling=Sampling(max_tokens=2),
 )
 for _ in session.load():

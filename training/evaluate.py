@@ -19,7 +19,7 @@ from PIL import Image
 from training.check import right
 from training.exam import PAPERS, Case, exam
 from vlmtui.demo import mmproj_path, model_path
-from vlmtui.engine.base import Delta, Generate, Load, Sampling
+from vlmtui.engine.base import Delta, Files, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.images import inspect
 from vlmtui.messages import ImagePart, Message, Part, Role, TextPart
@@ -84,7 +84,7 @@ def main() -> int:
     figures: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as logs:
         engine = EngineClient(Path(logs) / "engine.log")
-        load = Load(str(a.model.absolute()), str(a.mmproj.absolute()), name="demo")
+        load = Load(Files(str(a.model.absolute()), str(a.mmproj.absolute())), name="demo")
         for _ in engine.load(load):
             pass
         for paper in a.papers:

@@ -22,14 +22,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.fakes import LOAD, PATIENCE, STATS, FakeEngine, Step, answer, crash
 from vlmtui.chat.events import AnswerStarted, ChatEvent, UserSaved
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Finished, Load
+from vlmtui.engine.base import Delta, Files, Finished, Load
 from vlmtui.errors import LoadFailed, VlmtuiError
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
 from vlmtui.storage.records import StoredMessage
 
-MODELS = (LOAD, Load("/models/other.gguf", name="other"), Load("/models/third.gguf", name="third"))
+MODELS = (
+    LOAD,
+    Load(Files("/models/other.gguf"), name="other"),
+    Load(Files("/models/third.gguf"), name="third"),
+)
 
 ENDINGS: dict[str, tuple[Step, ...]] = {
     "stop": (),

@@ -12,7 +12,7 @@ from tests.chat.conftest import Begin
 from tests.fakes import LOAD, STATS, FakeEngine, Gate, answer, crash
 from vlmtui.chat.events import AnswerSaved, AnswerStarted
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Finished, FinishReason, Load, Sampling, Stats
+from vlmtui.engine.base import Delta, Files, Finished, FinishReason, Load, Sampling, Stats
 from vlmtui.errors import EngineCrashed, LoadFailed, NothingToContinue
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
@@ -226,7 +226,7 @@ def test_another_model_may_go_on_and_the_figures_say_so(
     session: ChatSession, engine: FakeEngine
 ) -> None:
     cut_off(session, engine)
-    list(session.switch(Load("/models/other.gguf", name="other")))
+    list(session.switch(Load(Files("/models/other.gguf"), name="other")))
     list(session.continue_answer())
     assert last(session).model == "fake"
     assert (last(session).stats or {})["continued_by"] == "other"

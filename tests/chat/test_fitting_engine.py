@@ -18,11 +18,14 @@ from vlmtui.engine.base import (
     Adjusted,
     Delta,
     DeviceMemory,
+    Endpoint,
     Event,
+    Files,
     Finished,
     Generate,
     Load,
     Loaded,
+    Loading,
     Planned,
     Sampling,
 )
@@ -42,7 +45,7 @@ def load(tmp_path: Path) -> Load:
     heads = headers.u32("llama.attention.head_count", 1)
     trained = headers.u32("llama.context_length", 8192)
     path = headers.write(tmp_path / "m.gguf", headers.model(heads, trained))
-    return Load(str(path), None, "small")
+    return Load(Files(str(path)), "small")
 
 
 def killed(phase: str) -> EngineCrashed:
@@ -123,12 +126,38 @@ def test_a_bad_file_is_refused_before_a_process_is_started(tmp_path: Path) -> No
     engine = FittingEngine(inner, lambda replaced: PLENTY)
     broken = headers.write(tmp_path / "broken.gguf", headers.model()[:-2000])
     with pytest.raises(BadModelFile, match="2,000 of"):
-        list(engine.load(Load(str(broken))))
+        list(engine.load(Load(Files(str(broken)))))
     tower = headers.write(tmp_path / "mmproj.gguf", headers.tower(width=128))
     whole = headers.write(tmp_path / "whole.gguf", headers.model())
     with pytest.raises(BadModelFile, match="belongs to another model"):
-        list(engine.load(Load(str(whole), str(tower))))
+        list(engine.load(Load(Files(str(whole), str(tower)))))
     assert inner.loads == []
+
+
+def test_a_model_elsewhere_is_neither_looked_at_nor_made_to_fit() -> None:
+    inner = FakeEngine()
+    engine = FittingEngine(inner, lambda replaced: pytest.fail("memory here doesn't matter"))
+    load = Load(Endpoint("http://localhost:8080/v1", "qwen"), backend="openai")
+    assert [type(event) for event in engine.load(load)] == [Loading, Loaded, Finished]
+    assert inner.loads == [load] and not inner.plans
+    assert engine.info is not None and engine.info.source == load.source
+    inner.script(killed("prefill"))
+    with pytest.raises(EngineCrashed):
+        list(engine.generate(ASKED))
+    assert len(inner.loads) == 1
+
+
+def test_streams_need_not_be_generators(load: Load) -> None:
+    class Listed(FakeEngine):
+        def load(self, request: Load) -> Iterator[Event]:
+            return iter(list(super().load(request)))
+
+        def generate(self, request: Generate) -> Iterator[Event]:
+            return iter(list(super().generate(request)))
+
+    engine = FittingEngine(Listed(), lambda replaced: PLENTY)
+    list(engine.load(load))
+    assert isinstance(list(engine.generate(ASKED))[-1], Finished)
 
 
 def test_a_simulation_that_dies_leaves_the_header_to_tell(load: Load) -> None:
@@ -224,7 +253,7 @@ def test_the_real_engine_without_memory_loads_with_half_the_context(
 ) -> None:
     """Limits the engine's process alone: 1.07 GB of KV cache are refused, 537 MB are not."""
     files = make_model.ensure("small", tmp_path)
-    request = Load(str(files.model), str(files.mmproj), "small", ctx=262_144)
+    request = Load(Files(str(files.model), str(files.mmproj)), "small", ctx=262_144)
     client.plan(request)  # starts the process
     assert client.pid is not None
     mapped = int(Path(f"/proc/{client.pid}/statm").read_text().split()[0]) * 4096
@@ -251,4 +280,4 @@ def demo() -> Load:
     from vlmtui.models import library
 
     model = library.resolve("demo")
-    return Load(str(model.path), str(model.mmproj), model.name)
+    return Load(Files(str(model.path), str(model.mmproj)), model.name)

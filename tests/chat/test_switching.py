@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.chat.conftest import Begin
 from tests.fakes import LOAD, FakeEngine, Gate, answer, crash
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, GoingBack, UserSaved
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Finished, Load, Loaded, Loading
+from vlmtui.engine.base import Files, Finished, Load, Loaded, Loading
 from vlmtui.errors import EngineCrashed, LoadFailed, SwitchFailed, TurnRunning
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
 
-OTHER = Load("/models/other.gguf", name="other")
-THIRD = Load("/models/third.gguf")
+OTHER = Load(Files("/models/other.gguf"), name="other")
+THIRD = Load(Files("/models/third.gguf"))
 BROKEN = LoadFailed("other.gguf is damaged", "Pull it again")
 
 
@@ -70,7 +71,7 @@ def test_the_same_model_is_loaded_again_with_another_context(
     session: ChatSession, engine: FakeEngine
 ) -> None:
     list(session.load())
-    larger = Load(LOAD.model, LOAD.mmproj, LOAD.name, ctx=8192)
+    larger = msgspec.structs.replace(LOAD, ctx=8192)
     list(session.switch(larger))
     assert engine.loads == [LOAD, larger]
 

@@ -16,7 +16,7 @@ from tests.fakes import PATIENCE
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.demo import sample_images
-from vlmtui.engine.base import Delta, Encoded, Finished, Load, Loaded, Prefill, Sampling
+from vlmtui.engine.base import Delta, Encoded, Files, Finished, Load, Loaded, Prefill, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import EngineCrashed, SwitchFailed
 from vlmtui.models import library
@@ -51,7 +51,7 @@ def session_with_demo(engine: EngineClient, store: ChatStore, images: ImageStore
         engine,
         store,
         images,
-        Load(str(model.path), str(model.mmproj), model.name),
+        Load(Files(str(model.path), str(model.mmproj)), model.name),
         sampling=Sampling(temperature=0, max_tokens=24),
         chat=store.latest(),
     )
@@ -176,7 +176,7 @@ def test_an_answer_goes_on_in_an_engine_that_was_killed(
 def small(tmp_path_factory: pytest.TempPathFactory) -> Load:
     """Another model than the demo, of random weights."""
     files = zoo.build("qwen2.5-vl", tmp_path_factory.mktemp("zoo"))
-    return Load(str(files.model), str(files.mmproj), "small", ctx=1024)
+    return Load(Files(str(files.model), str(files.mmproj)), "small", ctx=1024)
 
 
 def test_a_picture_is_encoded_anew_for_another_model_and_again_for_the_first(
@@ -206,7 +206,7 @@ def test_a_file_that_is_no_model_brings_the_old_one_back(demo: ChatSession, tmp_
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"GGUF" + b"\xff" * 100)
     with pytest.raises(SwitchFailed) as caught:
-        list(demo.switch(Load(str(bad), name="bad")))
+        list(demo.switch(Load(Files(str(bad)), name="bad")))
     assert caught.value.back
     events = list(demo.send("Still there?"))
     assert not any(isinstance(event, Loaded) for event in events)

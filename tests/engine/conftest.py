@@ -11,7 +11,7 @@ import pytest
 
 from training import scenes
 from vlmtui.engine import images
-from vlmtui.engine.base import Load
+from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import ImagePart
 from vlmtui.models import library
@@ -22,7 +22,7 @@ DrawPicture = Callable[..., ImagePart]
 def demo_load(**changes: object) -> Load:
     """A request for the demo model."""
     model = library.resolve("demo")
-    load = Load(str(model.path), str(model.mmproj), model.name)
+    load = Load(Files(str(model.path), str(model.mmproj)), model.name)
     return msgspec.structs.replace(load, **changes)
 
 

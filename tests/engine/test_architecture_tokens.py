@@ -16,7 +16,7 @@ from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
 from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_positions
 from vlmtui.engine.backends.llamacpp.vision import Vision
-from vlmtui.engine.base import Load
+from vlmtui.engine.base import Files, Load
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.template import BUILTIN, ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
@@ -28,7 +28,7 @@ def model(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedModel]:
     files = zoo.build(request.param, tmp_path_factory.mktemp(request.param))
-    load = Load(str(files.model), str(files.mmproj), ctx=4096)
+    load = Load(Files(str(files.model), str(files.mmproj)), ctx=4096)
     loaded = LoadedModel(load, CancelFlag(), lambda _done: None)
     yield loaded
     loaded.close()

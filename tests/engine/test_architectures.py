@@ -27,6 +27,7 @@ from vlmtui import errors
 from vlmtui.engine.base import (
     Encoded,
     Encoding,
+    Files,
     Finished,
     Generate,
     Load,
@@ -75,7 +76,7 @@ def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def engines(files: zoo.Files) -> Iterator[Bench]:
     # steps smaller than a picture, so that reading one takes several where the model allows it
-    request = Load(str(files.model), str(files.mmproj), files.model.stem, ctx=1024, batch=32)
+    request = Load(Files(str(files.model), str(files.mmproj)), files.model.stem, ctx=1024, batch=32)
     folder = files.model.parent
     warm, fresh = EngineClient(folder / "warm.log"), EngineClient(folder / "fresh.log")
     yield Bench(files.model.stem, request, warm, fresh)

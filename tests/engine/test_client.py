@@ -19,6 +19,7 @@ from vlmtui import errors
 from vlmtui.engine.base import (
     Delta,
     Encoding,
+    Files,
     Finished,
     Generate,
     Load,
@@ -190,20 +191,20 @@ def broken(tmp_path: Path, name: str, data: bytes) -> Path:
 
 def test_files_that_are_no_model_are_told_with_the_reason(tmp_path):
     demo = demo_load()
-    whole = Path(demo.model).read_bytes()
+    whole = Path(demo.files.model).read_bytes()
     cases = {
         broken(tmp_path, "empty.gguf", b""): "empty",
         broken(tmp_path, "page.gguf", b"<!DOCTYPE html>"): "<!DO",
         broken(tmp_path, "cut.gguf", whole[: len(whole) // 2]): "cut.gguf",
         broken(tmp_path, "head.gguf", whole[:200]): "head.gguf",
         tmp_path / "missing.gguf": "No such file",
-        Path(demo.mmproj): "CLIP",
+        Path(demo.files.mmproj): "CLIP",
     }
     engine = EngineClient(tmp_path / "engine.log")
     try:
         for path, said in cases.items():
             with pytest.raises(errors.LoadFailed) as caught:
-                list(engine.load(Load(str(path))))
+                list(engine.load(Load(Files(str(path)))))
             assert said in caught.value.message, path
             assert str(path) in caught.value.message
             assert caught.value.hint
@@ -219,7 +220,7 @@ def test_a_language_model_given_as_projector_is_told(start, tmp_path):
     engine = EngineClient(tmp_path / "engine.log")
     try:
         with pytest.raises(errors.LoadFailed, match="vision tower") as caught:
-            list(engine.load(msgspec.structs.replace(demo, mmproj=demo.model)))
+            list(engine.load(Load(Files(demo.files.model, demo.files.model))))
         assert "mmproj" in caught.value.hint
     finally:
         engine.close()

@@ -10,12 +10,13 @@ import pytest
 
 from tests.engine import zoo
 from tests.engine.asking import GREEDY, ask
-from tests.engine.conftest import as_part
+from tests.engine.conftest import as_part, demo_load
 from vlmtui import errors
 from vlmtui.engine.base import (
     Delta,
     Encoded,
     Encoding,
+    Files,
     Finished,
     Generate,
     Prefill,
@@ -300,7 +301,7 @@ def test_a_damaged_picture_is_told_and_the_engine_goes_on(engine, picture, tmp_p
 
 
 def test_a_model_without_a_projector_says_that_it_can_not_see(start, picture):
-    engine = start(mmproj=None)
+    engine = start(source=Files(demo_load().files.model))
     assert not engine.info.vision
     with pytest.raises(errors.GenerateFailed, match="mmproj"):
         ask(engine, user("What is it?", (picture(),)))
@@ -330,8 +331,7 @@ def test_a_file_without_a_chat_template_takes_the_one_meant_for_it(
 ):
     files = zoo.build("llava-1.6-mistral", tmp_path)
     engine = start(
-        model=str(files.model),
-        mmproj=str(files.mmproj),
+        source=Files(str(files.model), str(files.mmproj)),
         template=given,
         fallback_template=fallback,
     )

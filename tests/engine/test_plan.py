@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench import make_model
 from tests.engine.conftest import demo_load
-from vlmtui.engine.base import Finished, Generate, Load, Loaded, Sampling
+from vlmtui.engine.base import Files, Finished, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import LoadFailed
 from vlmtui.messages import user
@@ -29,12 +30,14 @@ def client(tmp_path: Path) -> Iterator[EngineClient]:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Load:
     files = make_model.ensure("small", tmp_path_factory.mktemp("small"))
-    return Load(str(files.model), str(files.mmproj), "small", ctx=1024)
+    return Load(Files(str(files.model), str(files.mmproj)), "small", ctx=1024)
 
 
 def test_a_plan_counts_weights_and_cache(client: EngineClient, small: Load) -> None:
     planned = client.plan(small)
-    model, mmproj = (gguf.from_path(Path(str(path))) for path in (small.model, small.mmproj))
+    model, mmproj = (
+        gguf.from_path(Path(str(path))) for path in (small.files.model, small.files.mmproj)
+    )
     assert sum(device.weights for device in planned.devices) == model.weights
     assert sum(device.kv for device in planned.devices) == 4 * 1024 * 2 * 256 * 2  # layers, f16
     assert planned.mmproj == mmproj.weights
@@ -47,7 +50,7 @@ def test_a_plan_counts_weights_and_cache(client: EngineClient, small: Load) -> N
 def test_a_quantised_cache_is_smaller_and_answers(client: EngineClient, small: Load) -> None:
     sizes = {}
     for kv in ("f16", "q8_0", "q4_0"):
-        load = Load(small.model, small.mmproj, "small", ctx=1024, kv=kv)
+        load = msgspec.structs.replace(small, kv=kv)
         sizes[kv] = sum(device.kv for device in client.plan(load).devices)
         assert any(isinstance(event, Loaded) for event in client.load(load))
         asked = Generate((user("Hello"),), Sampling(temperature=0, max_tokens=3))
@@ -86,7 +89,7 @@ def test_a_plan_of_a_file_that_is_no_model_is_told(client: EngineClient, tmp_pat
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(LoadFailed, match=r"broken\.gguf"):
-        client.plan(Load(str(broken)))
+        client.plan(Load(Files(str(broken))))
     assert client.plan(demo_load()).devices  # it still lives
 
 
@@ -94,7 +97,7 @@ def test_rearranged_weights_are_in_memory_once(client: EngineClient, tmp_path: P
     from bench import shapes
 
     files = shapes.write("q4_0-0.1", tmp_path)
-    load = Load(str(files.model), None, ctx=256)
+    load = Load(Files(str(files.model)), ctx=256)
     if not any(device.name == "CPU_REPACK" for device in client.plan(load).devices):
         pytest.skip("this CPU takes Q4_0 as it is")
     list(client.load(load))

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from vlmtui.engine.base import Delta, Finished, Generate, Load, Sampling, Stats
+from vlmtui.engine.base import Delta, Endpoint, Files, Finished, Generate, Load, Sampling, Stats
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 from vlmtui.messages import ImagePart, user
 
@@ -23,7 +23,8 @@ def test_requests_and_events_arrive_as_they_were(ends):
     client, worker, *_ = ends
     picture = ImagePart("/a b/ü.png", "ab" * 32, "ü.png", 3, 4)
     requests = [
-        Load("/m.gguf", mmproj="/p.gguf", ctx=512),
+        Load(Files("/m.gguf", "/p.gguf"), ctx=512),
+        Load(Endpoint("https://example.org/v1", "qwen"), backend="openai"),
         Generate((user("hi\n\x00\U0001f600", (picture,)),), Sampling(stop=("x",), seed=3)),
     ]
     for number, request in enumerate(requests):

@@ -10,7 +10,7 @@ import pytest
 from bench import fit as bench_fit
 from bench import shapes
 from tests.models import headers
-from vlmtui.engine.base import Load
+from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.models import gguf, memory
 from vlmtui.models.memory import Setup
@@ -42,7 +42,7 @@ def test_a_header_foretells_what_llama_cpp_would_take(
     files = shapes.write(name, tmp_path)
     model, mmproj = gguf.from_path(files.model), gguf.from_path(files.mmproj)
     setup = Setup(ctx=4096, kv=kv)
-    planned = engine.plan(Load(str(files.model), str(files.mmproj), ctx=4096, kv=kv))  # type: ignore[arg-type]
+    planned = engine.plan(Load(Files(str(files.model), str(files.mmproj)), ctx=4096, kv=kv))  # type: ignore[arg-type]
     need = memory.estimate(model, mmproj, setup)
     assert kv in memory.kv_types(model)
     assert need.weights.host == pytest.approx(sum(d.weights for d in planned.devices), rel=0.01)

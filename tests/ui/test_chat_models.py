@@ -19,7 +19,7 @@ from tests.ui.conftest import (
 )
 from vlmtui.chat.outlook import Outlook, of_fit
 from vlmtui.chat.shelf import Shelf
-from vlmtui.engine.base import Adjusted, Delta, Load, Loading
+from vlmtui.engine.base import Adjusted, Delta, Files, Load, Loading
 from vlmtui.errors import LoadFailed, ModelNotFound, VlmtuiError
 from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.fit import Fit, Machine, Verdict
@@ -32,8 +32,12 @@ from vlmtui.ui.widgets.transcript.model_mark import ModelMark
 SIZE = (120, 36)
 SMALL = pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])
 
+FILES = LOAD.files
+
 MODELS = (
-    InstalledModel("fake", Path(LOAD.model), Path(LOAD.mmproj or ""), "demo", 5_300_000),
+    InstalledModel(
+        "fake", Path(LOAD.files.model), Path(LOAD.files.mmproj or ""), "demo", 5_300_000
+    ),
     InstalledModel(
         *("qwen2.5-vl-3b", Path("/hub/qwen.gguf"), Path("/hub/mmproj.gguf"), "huggingface"),
         size_bytes=2_800_000_000,
@@ -78,7 +82,7 @@ class FakeShelf(Shelf):
         for model in MODELS:
             if name in (model.name, str(model.path)):
                 tower = str(model.mmproj) if model.mmproj is not None else None
-                return Load(str(model.path), tower, model.name)
+                return Load(Files(str(model.path), tower), model.name)
         raise ModelNotFound(f"There is no model named {name!r}", "`vlmtui models` lists them.")
 
 
@@ -152,7 +156,7 @@ async def test_a_model_is_named_by_its_path(stage: Stage, shelf: FakeShelf) -> N
         await ready(pilot)
         await say(pilot, "/model /models/tiny.gguf")
         await until(pilot, lambda: "answers from now on" in shown(pilot))
-    assert stage.engine.loads[-1].model == "/models/tiny.gguf"
+    assert stage.engine.loads[-1].files.model == "/models/tiny.gguf"
 
 
 async def test_escape_stops_the_load_and_the_old_model_is_back(

@@ -64,22 +64,21 @@ def measure(
     """
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-bench-")))
-        pictures = list(_variants(picture, folder, repeat)) if load.mmproj else []
         run = _Run(load, cleanup)
         progress("load")
         loads = [run.load() for _ in range(repeat)]
         info = run.info
         result = ModelResult(
-            name=load.name or Path(load.model).stem,
+            name=load.title,
             description=info.description,
             size_bytes=info.size_bytes,
             context=info.context_size,
             gpu=info.gpu,
             load_s=Spread(tuple(loads)),
         )
-        if info.vision and pictures:
+        if info.vision:
             progress("a picture, and a second question about it")
-            result = run.questions(result, pictures)
+            result = run.questions(result, list(_variants(picture, folder, repeat)))
         progress("prefill")
         result = msgspec.structs.replace(result, prefill_tokens_per_s=run.prefill(repeat))
         decode = []

@@ -46,8 +46,9 @@ class Prospect:
         Raises:
             BadModelFile: A file is damaged, no model, or doesn't go with the other.
         """
-        mmproj = gguf.from_path(Path(load.mmproj)) if load.mmproj is not None else None
-        return Prospect(load, gguf.from_path(Path(load.model)), mmproj)
+        files = load.files
+        mmproj = gguf.from_path(Path(files.mmproj)) if files.mmproj is not None else None
+        return Prospect(load, gguf.from_path(Path(files.model)), mmproj)
 
     @property
     def wanted(self) -> Setup:

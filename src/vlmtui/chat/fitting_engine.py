@@ -1,5 +1,7 @@
 """An engine that looks before it loads, and tries once more with less when memory runs out.
 
+A source that isn't files takes no memory here, so there is nothing to look at.
+
 Stands where the engine's client stands, for the chat and for questions alike. Whatever it changes
 about a load, it tells in an `Adjusted`.
 """
@@ -7,8 +9,6 @@ about a load, it tells in an `Adjusted`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from pathlib import Path
 
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
 from vlmtui.engine.base import (
@@ -16,11 +16,13 @@ from vlmtui.engine.base import (
     Delta,
     Engine,
     Event,
+    Files,
     Finished,
     Generate,
     Load,
     ModelInfo,
     Planned,
+    closing_events,
 )
 from vlmtui.errors import EngineCrashed, OutOfMemory, VlmtuiError
 from vlmtui.models.fit import Fit, Machine, describe, judge, step_down
@@ -52,16 +54,19 @@ class FittingEngine:
         Raises:
             BadModelFile: A file of it is damaged or no model; no process was started.
         """
+        self._stepped, self._prospect = False, None
+        if not isinstance(request.source, Files):  # it takes no memory of this machine
+            yield from self._engine.load(request)
+            return
         prospect = self._prospect = Prospect.of(request)
-        self._stepped = False
         machine = self._machine(self._engine.pid)
         fit = prospect.fitted(machine, self._engine)
         wanted = prospect.wanted
         if fit.setup != wanted:
             asked = judge(wanted, prospect.simulated(wanted, machine, self._engine), machine)
-            yield Adjusted(shortage(_name(request), asked), describe(fit.setup, wanted))
+            yield Adjusted(shortage(request.title, asked), describe(fit.setup, wanted))
         elif fit.verdict == "no":
-            yield Adjusted(shortage(_name(request), fit), "")
+            yield Adjusted(shortage(request.title, fit), "")
         yield from self._load(prospect, fit)
 
     def generate(self, request: Generate) -> Iterator[Event]:
@@ -72,7 +77,7 @@ class FittingEngine:
         """
         answered = False
         try:
-            with _closing(self._engine.generate(request)) as events:
+            with closing_events(self._engine.generate(request)) as events:
                 for event in events:
                     answered = answered or isinstance(event, Delta)
                     yield event
@@ -120,7 +125,7 @@ class FittingEngine:
         unchanged = fit.setup == prospect.wanted
         request = prospect.load if unchanged else prospect.request(fit.setup)
         try:
-            with _closing(self._engine.load(request)) as events:
+            with closing_events(self._engine.load(request)) as events:
                 yield from events
             return
         except (OutOfMemory, EngineCrashed) as error:
@@ -145,20 +150,10 @@ class FittingEngine:
         yield Adjusted(error.message, describe(setup, self._setup))
         self._setup = setup
         ended = Finished("cancelled")
-        with _closing(self._engine.load(self._prospect.request(setup))) as events:
+        with closing_events(self._engine.load(self._prospect.request(setup))) as events:
             for event in events:
                 if isinstance(event, Finished):
                     ended = event
                 else:
                     yield event
         return ended
-
-
-def _name(load: Load) -> str:
-    return load.name or Path(load.model).stem
-
-
-def _closing(events: Iterator[Event]) -> closing[Generator[Event, None, None]]:
-    """A stream that is closed at once when it is left, which cancels its request."""
-    assert isinstance(events, Generator)
-    return closing(events)

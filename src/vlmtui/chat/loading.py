@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from pathlib import Path
 
 from vlmtui.chat.events import GoingBack
 from vlmtui.chat.floor import Floor, Task
-from vlmtui.engine.base import Engine, Event, Finished, Load, Loaded
+from vlmtui.engine.base import Engine, Event, Finished, Load, Loaded, closing_events
 from vlmtui.errors import SwitchFailed, VlmtuiError
 
 
@@ -41,7 +40,7 @@ class CurrentModel:
     @property
     def name(self) -> str:
         """What the user calls the model."""
-        return name_of(self._request)
+        return self._request.title
 
     def load(self) -> Generator[Event, None, None]:
         """Load it ahead of the first question; nothing happens when it is loaded."""
@@ -80,16 +79,16 @@ class CurrentModel:
         self, old: Load, new: Load, task: Task, failure: VlmtuiError | None, *, needed: bool
     ) -> Generator[Event | GoingBack, None, None]:
         """Load the old model again where it was loaded, and raise what the switch came to."""
-        name = name_of(new)
+        name = new.title
         back = False
         if needed and self._floor.renew(task):
-            yield GoingBack(name_of(old), failure.message if failure else "")
+            yield GoingBack(old.title, failure.message if failure else "")
             try:
                 back = yield from self._load(old, task, afresh=True)
             except VlmtuiError as error:
                 first = f"{failure.message}. " if failure else ""
                 raise SwitchFailed(
-                    f"{first}{name_of(old)} can't be loaded again either: {error.message}",
+                    f"{first}{old.title} can't be loaded again either: {error.message}",
                     error.hint,
                     model=name,
                 ) from error
@@ -118,24 +117,16 @@ class CurrentModel:
         if info is None:
             return False
         if self._ready is None:  # it was loaded before the engine came here
-            return info.path == request.model
+            return info.source == request.source
         return self._ready == request
 
 
 def obeying(task: Task, engine: Engine, events: Iterator[Event]) -> Generator[Event, None, None]:
     """The events; a stop that came before the engine had begun is repeated to it."""
     repeated = False
-    try:
+    with closing_events(events):
         for event in events:
             if task.stopped and not repeated:
                 repeated = True
                 engine.cancel()
             yield event
-    finally:
-        if isinstance(events, Generator):
-            events.close()  # at once, not when the garbage collector comes by
-
-
-def name_of(load: Load) -> str:
-    """What the user calls a model."""
-    return load.name or Path(load.model).stem

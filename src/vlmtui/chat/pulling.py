@@ -11,7 +11,7 @@ import msgspec
 from vlmtui.chat import outlook
 from vlmtui.chat.fitting import Prospect
 from vlmtui.chat.outlook import Outlook
-from vlmtui.engine.base import KvType, Load
+from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, VlmtuiError
 from vlmtui.models import gguf
 from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved, hub
@@ -119,7 +119,7 @@ def prospect_of(plan: Plan, ctx: int, kv: KvType, gpu_layers: int) -> Prospect:
     models, towers = plan.of("model"), plan.of("mmproj")
     tower = _header(towers) if towers else None
     name = towers[0].name if towers else None
-    load = Load(models[0].name, name, plan.name, ctx=ctx, kv=kv, gpu_layers=gpu_layers)
+    load = Load(Files(models[0].name, name), plan.name, ctx=ctx, kv=kv, gpu_layers=gpu_layers)
     return Prospect(load, _header(models), tower)
 
 

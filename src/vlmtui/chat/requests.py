@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlmtui.engine.base import Load, Sampling
+from vlmtui.engine.base import Files, Load, Sampling
 from vlmtui.errors import InputError
 from vlmtui.models import library
 from vlmtui.settings import Settings
@@ -49,8 +49,7 @@ def loading(settings: Settings, model: library.InstalledModel) -> Load:
         InputError: Its path is no text.
     """
     return Load(
-        model=_as_text(model.path),
-        mmproj=_as_text(model.mmproj) if model.mmproj is not None else None,
+        Files(_as_text(model.path), _as_text(model.mmproj) if model.mmproj is not None else None),
         name=model.name,
         ctx=settings.ctx,
         kv=settings.kv,
@@ -58,6 +57,11 @@ def loading(settings: Settings, model: library.InstalledModel) -> Load:
         threads=settings.threads,
         fallback_template=library.template(model),
     )
+
+
+def is_of(load: Load, model: library.InstalledModel) -> bool:
+    """Whether a load is of this model, with whatever tower."""
+    return isinstance(load.source, Files) and load.source.model == str(model.path)
 
 
 def sampling(settings: Settings) -> Sampling:

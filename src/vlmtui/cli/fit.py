@@ -15,7 +15,7 @@ from vlmtui import paths
 from vlmtui.chat import pulling
 from vlmtui.chat.choice import choices, fitting
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
-from vlmtui.engine.base import KvType, Load
+from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError
 from vlmtui.models import catalog, gguf, library
@@ -60,7 +60,9 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
         else:
             tower = str(found.mmproj) if found.mmproj is not None else None
             layers = settings.gpu_layers
-            load = Load(str(found.path), tower, found.name, ctx=ctx, kv=kv, gpu_layers=layers)
+            load = Load(
+                Files(str(found.path), tower), found.name, ctx=ctx, kv=kv, gpu_layers=layers
+            )
             prospect = Prospect.of(load)
             engine = EngineClient(_log(cleanup))
             cleanup.callback(engine.close)
@@ -132,7 +134,7 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
         )
     header = gguf.from_url(model, hub.secret(model))
     name = header.text("general.name") or header.name
-    load = Load(model, mmproj, name, ctx=ctx, kv=kv, gpu_layers=gpu_layers)
+    load = Load(Files(model, mmproj), name, ctx=ctx, kv=kv, gpu_layers=gpu_layers)
     return Prospect(load, header, tower)
 
 

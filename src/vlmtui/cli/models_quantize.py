@@ -13,7 +13,7 @@ from vlmtui import paths
 from vlmtui.cli.endings import ended_by_signals
 from vlmtui.cli.quantize_display import Answer, Bar, Outcome, as_json, in_words
 from vlmtui.engine import images
-from vlmtui.engine.base import Delta, Finished, Generate, Load, Sampling, Stats
+from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Sampling, Stats
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import (
     BadModelFile,
@@ -99,7 +99,7 @@ class _Pair(msgspec.Struct, frozen=True):
     @property
     def before(self) -> Load:
         tower = str(self.mmproj) if self.mmproj is not None else None
-        return Load(str(self.model), tower, "before", ctx=_CHECK_CTX)
+        return Load(Files(str(self.model), tower), "before", ctx=_CHECK_CTX)
 
     def after(self, made: Path) -> Load:
         """With the file that was made in the place of the one it was made from."""

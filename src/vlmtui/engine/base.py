@@ -8,11 +8,14 @@ A request is answered by a stream of events whose last is `Finished` or `Failed`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Literal, Protocol
 
 import msgspec
 
+from vlmtui.errors import LoadFailed
 from vlmtui.messages import Message
 
 # --------------------------------------------------------------------------------------- requests
@@ -21,14 +24,47 @@ from vlmtui.messages import Message
 KvType = Literal["f16", "q8_0", "q4_0"]
 
 
-class Load(msgspec.Struct, frozen=True, tag="load"):
-    """Load a model, replacing the one that is loaded. Holds everything a backend may know."""
+class Files(msgspec.Struct, frozen=True, tag="files"):
+    """A model on this machine: its memory is ours to plan."""
 
     model: str
     """Absolute path of the language model's file."""
 
     mmproj: str | None = None
     """Absolute path of the vision tower and projector; None for a text-only model."""
+
+    @property
+    def title(self) -> str:
+        """What to call it when nobody gave it a name."""
+        return PurePath(self.model).stem
+
+
+class Endpoint(msgspec.Struct, frozen=True, tag="endpoint"):
+    """A model that a server runs: whether it fits there is not for us to say."""
+
+    url: str
+    """Where the server's interface begins."""
+
+    model: str
+    """What the server calls the model."""
+
+    @property
+    def title(self) -> str:
+        """What to call it when nobody gave it a name."""
+        return self.model
+
+
+Source = Files | Endpoint
+"""Where answers come from."""
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Load a model, replacing the one that is loaded. Holds everything a backend may know.
+
+    What is said of memory and processors is for backends that run `Files`.
+    """
+
+    source: Source
 
     name: str = ""
     """What the user calls the model."""
@@ -63,6 +99,25 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
     image_cache_bytes: int = 256 * 1024 * 1024
     """Upper bound of the kept image embeddings, in bytes."""
+
+    @property
+    def title(self) -> str:
+        """What a person is told that this is."""
+        return self.name or self.source.title
+
+    @property
+    def files(self) -> Files:
+        """The source of a load that only makes sense with files.
+
+        Raises:
+            LoadFailed: It is somewhere else.
+        """
+        if isinstance(self.source, Files):
+            return self.source
+        raise LoadFailed(
+            f"{self.title} runs on a server: there are no files of it on this machine",
+            "Choose a model whose files are here: `vlmtui models` lists them.",
+        )
 
 
 class Sampling(msgspec.Struct, frozen=True):
@@ -130,33 +185,46 @@ class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """0 to 1, of the language model and the vision tower together."""
 
 
+Capability = Literal["pictures", "thinking", "grammar", "plan", "prepare"]
+"""What not every engine can. pictures: sees them; thinking: says what it thinks apart from the
+answer; grammar: keeps to a schema; plan: simulates a load; prepare: reads ahead of a question."""
+
+
 class ModelInfo(msgspec.Struct, frozen=True):
     """What is loaded."""
 
     name: str
-    path: str
-    architecture: str
+    source: Source
+    can: frozenset[Capability]
+    architecture: str = ""
     """`general.architecture` of the file."""
 
-    description: str
-    """llama.cpp's one-line description: architecture, size, quantisation."""
+    description: str = ""
+    """One line: architecture, size, quantisation."""
 
-    parameters: int
-    """Weights of the language model, as a count."""
+    parameters: int = 0
+    """Weights of the language model, as a count; 0 where nobody says."""
 
-    size_bytes: int
-    """Weights of the language model, in bytes."""
+    size_bytes: int = 0
+    """Weights of the language model, in bytes; 0 where nobody says."""
 
-    context_size: int
-    context_trained: int
-    vision: bool
-    template: str
-    """"file" for the file's own chat template, or the name of the built-in one."""
+    context_size: int = 0
+    """Tokens; 0 where nobody says."""
 
-    gpu: bool
+    context_trained: int = 0
+    template: str = ""
+    """"file" for the file's own chat template, the name of the built-in one, "given" for another
+    source; empty where a server sees to it."""
+
+    gpu: bool = False
     """llama.cpp was built with a GPU backend and may offload to it."""
 
-    load_s: float
+    load_s: float = 0.0
+
+    @property
+    def vision(self) -> bool:
+        """It sees pictures."""
+        return "pictures" in self.can
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
@@ -328,6 +396,20 @@ Event = (
 # --------------------------------------------------------------------------------------- protocol
 
 
+@contextmanager
+def closing_events(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
+    """A stream that is closed at once when it is left, which cancels its request.
+
+    Otherwise that would happen when the garbage collector comes by. Not every iterator can be
+    closed, and the protocol doesn't ask it to.
+    """
+    try:
+        yield events
+    finally:
+        if isinstance(events, Generator):
+            events.close()
+
+
 class Engine(Protocol):
     """One engine, one model, one request at a time.
 
@@ -365,7 +447,7 @@ class Engine(Protocol):
         """Simulate a load; blocks for a moment, and leaves what is loaded alone.
 
         Raises:
-            LoadFailed: The model can't be loaded.
+            LoadFailed: The model can't be loaded, or its backend can't simulate.
             EngineCrashed: The simulation died.
         """
 

@@ -307,7 +307,7 @@ class EngineClient:
         assert process is not None
         self._reap(process)
         self._info = None
-        name = self._load.name or Path(self._load.model).name if self._load else "no model"
+        name = self._load.title if self._load else "no model"
         cause, hint = death.explain(process.returncode, phase)
         return errors.EngineCrashed(
             f"The engine died while {death.DOING.get(phase, 'idle')} ({name}): {cause}",

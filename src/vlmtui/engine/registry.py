@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vlmtui.engine.base import Event, Finished, Generate, Load, Planned
 from vlmtui.engine.cancellation import CancelFlag
@@ -28,11 +28,16 @@ class Backend(Protocol):
     ) -> Finished:
         """Answer a conversation."""
 
-    def plan(self, request: Load) -> Planned:
-        """Simulate a load, on a backend that has nothing loaded."""
-
     def close(self) -> None:
         """Release all memory."""
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """A backend that can also tell beforehand what a load would take."""
+
+    def plan(self, request: Load) -> Planned:
+        """Simulate a load, on a backend that has nothing loaded."""
 
 
 def create(kind: str) -> Backend:

@@ -120,6 +120,8 @@ class Worker:
             case Plan(load=load):
                 backend = registry.create(load.backend)
                 try:
+                    if not isinstance(backend, registry.Planner):
+                        raise errors.LoadFailed(f"Memory for {load.title} is planned elsewhere")
                     emit(backend.plan(load))
                 finally:
                     backend.close()

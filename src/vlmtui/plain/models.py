@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vlmtui import printable, units
 from vlmtui.chat.choice import Choice
 from vlmtui.chat.comparison import Asked, Comparison
+from vlmtui.chat.requests import is_of
 from vlmtui.errors import AmbiguousFiles, InputError, ModelNotFound, SwitchFailed, VlmtuiError
 from vlmtui.messages import Role
 from vlmtui.plain.following import in_thread, interrupts
@@ -170,7 +171,7 @@ class ModelCommands(WritingCommands):
         planned = self.means.shelf.removal(name)
         model = planned.model
         shown = printable.line(model.name, _NAME)
-        if str(model.path) == self.session.load_request.model:
+        if is_of(self.session.load_request, model):
             raise InputError(f"{shown} is the model that answers", "Have another one answer first")
         what = (
             f"Delete {shown} and free {units.size(planned.freed)}?"

@@ -201,7 +201,7 @@ def _builtin_for(vocabulary: Vocabulary, architecture: str, request: Load) -> st
         return "chatml"
     if "<|start_header_id|>" in special:
         return "llama-3"
-    if "mistral" in request.model.lower():
+    if "mistral" in request.files.model.lower():
         return "llava-1.6-mistral"
     return _FALLBACK_TEMPLATE.get(architecture, "chatml")
 

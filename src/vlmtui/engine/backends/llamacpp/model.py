@@ -9,7 +9,6 @@ import ctypes
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp import chunks, logs, parameters, plan
@@ -47,17 +46,19 @@ class LoadedModel:
         self.vision: Any = None
         self.cancel = cancel
         logs.clear()
-        _check_file(request.model, "model")
-        if request.mmproj is not None:
-            _check_file(request.mmproj, "mmproj")
-        sizes = [os.path.getsize(file) for file in (request.model, request.mmproj) if file]
+        files = request.files
+        _check_file(files.model, "model")
+        if files.mmproj is not None:
+            _check_file(files.mmproj, "mmproj")
+        sizes = [os.path.getsize(file) for file in (files.model, files.mmproj) if file]
         share = sizes[0] / sum(sizes)
         threads = parameters.threads(request)
         try:
             self._load_weights(request, lambda done: progress(done * share))
-            if request.mmproj is not None:
+            if files.mmproj is not None:
+                given = parameters.for_vision(request, threads)
                 self._load_vision(
-                    request, threads, lambda done: progress(share + done * (1 - share))
+                    files.mmproj, given, lambda done: progress(share + done * (1 - share))
                 )
             self._create_context(request, threads)
         except BaseException:
@@ -79,15 +80,15 @@ class LoadedModel:
     def describe(self, request: Load, template: str) -> ModelInfo:
         """What was loaded, for the user."""
         return ModelInfo(
-            name=request.name or Path(request.model).stem,
-            path=request.model,
+            name=request.title,
+            source=request.source,
+            can=frozenset(("plan", "pictures") if self.vision is not None else ("plan",)),
             architecture=self.metadata("general.architecture") or "",
             description=_description(self.model),
             parameters=cpp.llama_model_n_params(self.model),
             size_bytes=cpp.llama_model_size(self.model),
             context_size=self.context_size,
             context_trained=self.context_trained,
-            vision=self.vision is not None,
             template=template,
             gpu=bool(cpp.llama_supports_gpu_offload()),
             load_s=self._load_s,
@@ -125,9 +126,10 @@ class LoadedModel:
         if given.n_gpu_layers == 0 and plan.is_repacked(request):
             given.load_mode = plan.LOAD_MODE_NONE
         given.progress_callback = cpp.llama_progress_callback(self._watch(progress))
-        self.model = cpp.llama_model_load_from_file(os.fsencode(request.model), given)
+        path = request.files.model
+        self.model = cpp.llama_model_load_from_file(os.fsencode(path), given)
         if self.model is None:
-            self._fail(request.model, "load the model", _model_hint(logs.last_complaint()))
+            self._fail(path, "load the model", _model_hint(logs.last_complaint()))
 
     def _create_context(self, request: Load, threads: int) -> None:
         given = parameters.for_context(request, self.model, threads, self._whole_part())
@@ -136,22 +138,18 @@ class LoadedModel:
         self.context = cpp.llama_init_from_model(self.model, given)
         if self.context is None:
             self._fail(
-                request.model,
+                request.files.model,
                 f"make a context of {given.n_ctx} tokens for",
                 _context_hint(logs.last_complaint()),
             )
 
-    def _load_vision(self, request: Load, threads: int, progress: Callable[[float], None]) -> None:
-        assert request.mmproj is not None
-        given = parameters.for_vision(request, threads)
+    def _load_vision(self, path: str, given: Any, progress: Callable[[float], None]) -> None:
         given.progress_callback = mtmd.mtmd_progress_callback(self._watch(progress))
-        self.vision = mtmd.mtmd_init_from_file(os.fsencode(request.mmproj), self.model, given)
+        self.vision = mtmd.mtmd_init_from_file(os.fsencode(path), self.model, given)
         if self.vision is None:
-            self._fail(request.mmproj, "load the vision tower", _mmproj_hint(logs.last_complaint()))
+            self._fail(path, "load the vision tower", _mmproj_hint(logs.last_complaint()))
         if not mtmd.mtmd_support_vision(self.vision):
-            raise LoadFailed(
-                f"{request.mmproj} holds no vision tower", "Choose an mmproj file for pictures."
-            )
+            raise LoadFailed(f"{path} holds no vision tower", "Choose an mmproj file for pictures.")
 
     def _looks_both_ways(self) -> bool:
         """Whether the tokens of a picture's part see those behind them too: Gemma 3 and 4."""

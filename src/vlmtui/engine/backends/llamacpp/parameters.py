@@ -73,7 +73,8 @@ def threads(request: Load) -> int:
     """CPU threads for a load whose files are there."""
     if request.threads:
         return request.threads
-    size = sum(os.path.getsize(file) for file in (request.model, request.mmproj) if file)
+    files = (request.files.model, request.files.mmproj)
+    size = sum(os.path.getsize(file) for file in files if file)
     return 1 if size < _SMALL_MODEL_BYTES else physical_cores()
 
 

@@ -54,17 +54,16 @@ def simulate(request: Load) -> Planned:
         LoadFailed: llama.cpp refuses the model, or can't tell.
     """
     logs.clear()
+    path = request.files.model
     threads = parameters.threads(request)
-    given = parameters.for_weights(request)
-    given.no_alloc, given.load_mode = True, LOAD_MODE_NONE
-    model = cpp.llama_model_load_from_file(os.fsencode(request.model), given)
+    model = _without_weights(request)
     if model is None:
-        raise _refused(request.model)
+        raise _refused(path)
     context: Any = None
     try:
         context = cpp.llama_init_from_model(model, parameters.for_context(request, model, threads))
         if context is None:
-            raise _refused(request.model)
+            raise _refused(path)
         process = _held() + _LATER_BYTES  # before the tower's buffers come and go
         weights, compute = _vision(request, threads)
         return Planned(
@@ -88,9 +87,7 @@ def is_repacked(request: Load) -> bool:
     Then mapping the file is no use: each weight would be in memory twice, 1.07 GB for 0.47 GB of
     Q4_0.
     """
-    given = parameters.for_weights(request)
-    given.no_alloc, given.load_mode = True, LOAD_MODE_NONE
-    model = cpp.llama_model_load_from_file(os.fsencode(request.model), given)
+    model = _without_weights(request)
     if model is None:
         return False  # the load itself will say why
     try:
@@ -100,6 +97,13 @@ def is_repacked(request: Load) -> bool:
     finally:
         cpp.llama_model_free(model)
     return sizes.get(_REPACKED, 0) > sum(sizes.values()) // 4
+
+
+def _without_weights(request: Load) -> Any:
+    """A `llama_model` that holds no weights; None where llama.cpp refuses it."""
+    given = parameters.for_weights(request)
+    given.no_alloc, given.load_mode = True, LOAD_MODE_NONE
+    return cpp.llama_model_load_from_file(os.fsencode(request.files.model), given)
 
 
 def _devices(context: Any) -> tuple[DeviceMemory, ...]:
@@ -122,17 +126,18 @@ def _vision(request: Load, threads: int) -> tuple[int, int]:
     Reckoned for the CPU, also where the tower will be on the GPU: libmtmd reserves what it reckons,
     and main memory that nobody writes to costs nothing.
     """
-    if request.mmproj is None:
+    mmproj = request.files.mmproj
+    if mmproj is None:
         return 0, 0
     given = parameters.for_vision(request, threads)
     given.use_gpu = False
     sizes = []
     for warmup in (False, True):
         given.warmup = warmup
-        found = _rows(_ask(mtmd._libmtmd, _VISION_MEMORY, os.fsencode(request.mmproj), given), 2)
+        found = _rows(_ask(mtmd._libmtmd, _VISION_MEMORY, os.fsencode(mmproj), given), 2)
         sizes.append(sum(size for _, size in found))
     if not sizes[0]:
-        raise _refused(request.mmproj)
+        raise _refused(mmproj)
     return sizes[0], sizes[1] - sizes[0]
 
 
