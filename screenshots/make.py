@@ -48,13 +48,15 @@ async def ask(pilot: Pilot[int], text: str) -> None:
     before = len(screen.query("Answer"))
     screen.prompt.text = text
     await pilot.press("enter")
-    await until(pilot, lambda: len(screen.query("Answer")) > before and not screen.figures.busy)
+    await until(
+        pilot, lambda: len(screen.query("Answer")) > before and not screen.engine_state.busy
+    )
 
 
 async def ready(pilot: Pilot[int]) -> None:
     """Wait for the model and the first figures of its memory."""
     screen = pilot.app.screen_stack[0]
-    await until(pilot, lambda: screen.figures.info and screen.query("SidePane"))
+    await until(pilot, lambda: screen.engine_state.info and screen.query("SidePane"))
     await until(pilot, lambda: screen.snapshot and screen.snapshot.engine_rss_bytes)
 
 
@@ -177,7 +179,7 @@ async def ask_command(pilot: Pilot[int], line: str) -> None:
     screen.prompt.text = line
     await pilot.press("enter")
     await pilot.pause(0.5)
-    await until(pilot, lambda: not screen.figures.busy)
+    await until(pilot, lambda: not screen.engine_state.busy)
 
 
 class Picture(NamedTuple):

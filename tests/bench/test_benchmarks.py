@@ -34,6 +34,6 @@ def test_prints_figures_as_json(command: tuple[str, ...]) -> None:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)
-    assert figures["ratio"] > 0
-    assert figures["repeats"] == 1
+    engine_state = json.loads(done.stdout)
+    assert engine_state["ratio"] > 0
+    assert engine_state["repeats"] == 1

@@ -10,7 +10,7 @@ from tests.hardware.boards import orin_nano
 from vlmtui.hardware import bandwidth
 from vlmtui.hardware.bandwidth import Bandwidth, bounds, measure, of_machine, share
 from vlmtui.hardware.base import Snapshot
-from vlmtui.hardware.jetson import figures_now
+from vlmtui.hardware.jetson import readings_now
 from vlmtui.hardware.sysroot import Sysroot
 
 
@@ -77,7 +77,7 @@ def test_a_boards_files_give_the_bandwidth_of_the_mode_that_it_is_in(tmp_path: P
     files = orin_nano(tmp_path)
     for mode, gigabytes in ((0, 68.3), (1, 102.4), (2, 102.4)):
         files.power_mode(mode)
-        now = Snapshot(time=0, **figures_now(Sysroot(tmp_path)))
+        now = Snapshot(time=0, **readings_now(Sysroot(tmp_path)))
         found = of_machine(now)
         assert found is not None
         assert found.bytes_per_s / 1e9 == pytest.approx(gigabytes, abs=0.05)

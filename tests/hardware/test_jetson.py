@@ -24,7 +24,7 @@ from tests.hardware.boards import (
 )
 from tests.processes import unprivileged
 from vlmtui.hardware import jetson, tegra
-from vlmtui.hardware.base import Figures, Rail, Temperature
+from vlmtui.hardware.base import Rail, Readings, Temperature
 from vlmtui.hardware.jetson import JetsonProbe
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
 
@@ -46,8 +46,8 @@ def probe(board: Board, clock: Callable[[], float] | None = None) -> JetsonProbe
     return JetsonProbe(Sysroot(board.root), clock or Clock())
 
 
-def read(board: Board, pid: int | None = None) -> Figures:
-    return probe(board).read(pid, Figures())
+def read(board: Board, pid: int | None = None) -> Readings:
+    return probe(board).read(pid, Readings())
 
 
 def watts(rails: tuple[Rail, ...]) -> dict[str, float]:
@@ -55,9 +55,9 @@ def watts(rails: tuple[Rail, ...]) -> dict[str, float]:
 
 
 def test_an_orin_nano_tells_everything(tmp_path: Path) -> None:
-    figures = read(orin_nano(tmp_path))
-    rails = figures.pop("power_rails")
-    assert figures == Figures(
+    readings = read(orin_nano(tmp_path))
+    rails = readings.pop("power_rails")
+    assert readings == Readings(
         shared_memory=True,
         board_name="NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super",
         l4t="36.4.3",
@@ -85,44 +85,44 @@ def test_an_orin_nano_tells_everything(tmp_path: Path) -> None:
 
 
 def test_an_agx_orins_power_is_the_sum_of_its_three_inputs(tmp_path: Path) -> None:
-    figures = read(agx_orin(tmp_path))
-    assert watts(figures["power_rails"]) == {
+    readings = read(agx_orin(tmp_path))
+    assert watts(readings["power_rails"]) == {
         "VDD_GPU_SOC": 6.2976,
         "VDD_CPU_CV": 0.7872,
         "VIN_SYS_5V0": 4.992,
         "VDDQ_VDD2_1V8AO": 0.62848,
     }
-    assert figures["power_w"] == pytest.approx(6.2976 + 0.7872 + 4.992)
-    assert figures["gpu_load"] == 0.995
-    assert figures["gpu_clock_hz"] == 1_300_500_000
-    assert figures["temperatures"] == (("CPU", 48.5), ("GPU", 46.0), ("tj", 48.5))
-    assert figures["l4t"] == "35.6.0"
-    assert "power_mode" not in figures
+    assert readings["power_w"] == pytest.approx(6.2976 + 0.7872 + 4.992)
+    assert readings["gpu_load"] == 0.995
+    assert readings["gpu_clock_hz"] == 1_300_500_000
+    assert readings["temperatures"] == (("CPU", 48.5), ("GPU", 46.0), ("tj", 48.5))
+    assert readings["l4t"] == "35.6.0"
+    assert "power_mode" not in readings
 
 
 def test_an_agx_xaviers_power_is_the_sum_of_all_six_rails(tmp_path: Path) -> None:
-    figures = read(agx_xavier(tmp_path))
-    rails = watts(figures["power_rails"])
+    readings = read(agx_xavier(tmp_path))
+    rails = watts(readings["power_rails"])
     assert list(rails) == ["GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V"]
     # 19 V times 1.484 A, and 5 V times 0.926 A
-    assert figures["power_w"] == pytest.approx(28.196 + 4.63)
-    assert figures["gpu_load"] == 0.95
+    assert readings["power_w"] == pytest.approx(28.196 + 4.63)
+    assert readings["gpu_load"] == 0.95
 
 
 def test_a_sum_with_a_missing_rail_is_no_total(tmp_path: Path) -> None:
     board = agx_orin(tmp_path)
     board.write("/sys/bus/i2c/devices/1-0040/hwmon/hwmon3/curr2_input", UNREADABLE)
-    figures = read(board)
-    assert "power_w" not in figures
-    assert "VDD_CPU_CV" not in watts(figures["power_rails"])
+    readings = read(board)
+    assert "power_w" not in readings
+    assert "VDD_CPU_CV" not in watts(readings["power_rails"])
 
 
 def test_a_xavier_nx_at_rest_has_a_load_of_zero(tmp_path: Path) -> None:
-    figures = read(xavier_nx(tmp_path))
-    assert figures["gpu_load"] == 0.0
-    assert figures["gpu_clock_hz"] == 114_750_000
-    assert figures["power_w"] == pytest.approx(5.048 * 0.584)
-    assert ("GPU", 32.5) in figures["temperatures"]
+    readings = read(xavier_nx(tmp_path))
+    assert readings["gpu_load"] == 0.0
+    assert readings["gpu_clock_hz"] == 114_750_000
+    assert readings["power_w"] == pytest.approx(5.048 * 0.584)
+    assert ("GPU", 32.5) in readings["temperatures"]
 
 
 def test_the_limit_of_the_power_chip_is_not_taken_for_a_temperature(tmp_path: Path) -> None:
@@ -131,15 +131,15 @@ def test_the_limit_of_the_power_chip_is_not_taken_for_a_temperature(tmp_path: Pa
 
 
 def test_a_thor_has_clock_and_power_but_neither_load_nor_gpu_memory(tmp_path: Path) -> None:
-    figures = read(thor(tmp_path))
-    assert "gpu_load" not in figures
-    assert "gpu_used_bytes" not in figures
-    assert figures["shared_memory"]
-    assert figures["gpu_clock_hz"] == 314_000_000
-    assert figures["gpu_clock_max_hz"] == 1_575_000_000
-    assert figures["power_w"] == pytest.approx(19.78)
-    assert watts(figures["power_rails"])["VDD_GPU"] == pytest.approx(-0.3924)
-    assert ("soc012", 0.0) in figures["temperatures"]
+    readings = read(thor(tmp_path))
+    assert "gpu_load" not in readings
+    assert "gpu_used_bytes" not in readings
+    assert readings["shared_memory"]
+    assert readings["gpu_clock_hz"] == 314_000_000
+    assert readings["gpu_clock_max_hz"] == 1_575_000_000
+    assert readings["power_w"] == pytest.approx(19.78)
+    assert watts(readings["power_rails"])["VDD_GPU"] == pytest.approx(-0.3924)
+    assert ("soc012", 0.0) in readings["temperatures"]
 
 
 def test_an_inas_power_is_volts_times_amperes_when_it_does_not_tell(tmp_path: Path) -> None:
@@ -155,20 +155,20 @@ def test_an_older_gpu_tells_load_and_clock_from_its_own_place(tmp_path: Path, pl
         board.remove("/sys/devices/gpu.0")
         board.write(f"{place}/load", 421)
         board.clock(place, 76_800_000, 921_600_000)
-    figures = read(board)
-    assert figures["gpu_load"] == 0.421
-    assert figures["gpu_clock_hz"] == 76_800_000
-    assert figures["gpu_clock_max_hz"] == 921_600_000
-    assert "power_w" not in figures
-    assert "power_rails" not in figures
+    readings = read(board)
+    assert readings["gpu_load"] == 0.421
+    assert readings["gpu_clock_hz"] == 76_800_000
+    assert readings["gpu_clock_max_hz"] == 921_600_000
+    assert "power_w" not in readings
+    assert "power_rails" not in readings
 
 
 def test_a_board_of_garbage_gives_no_figure_but_its_name(tmp_path: Path) -> None:
-    figures = read(broken(tmp_path), ENGINE)
-    assert figures == Figures(shared_memory=True, board_name=figures["board_name"])
-    assert figures["board_name"].startswith("[2JJetsonx")
-    assert figures["board_name"].isprintable()
-    assert len(figures["board_name"]) == 80
+    readings = read(broken(tmp_path), ENGINE)
+    assert readings == Readings(shared_memory=True, board_name=readings["board_name"])
+    assert readings["board_name"].startswith("[2JJetsonx")
+    assert readings["board_name"].isprintable()
+    assert len(readings["board_name"]) == 80
 
 
 def test_a_board_whose_files_are_forbidden_gives_what_is_left() -> None:
@@ -180,11 +180,11 @@ def test_a_board_whose_files_are_forbidden_gives_what_is_left() -> None:
         for forbidden in (root / "sys/bus/i2c", root / "sys/devices/virtual/thermal", load):
             forbidden.chmod(0)
         with unprivileged():
-            figures = read(board)
+            readings = read(board)
         for path in (root / "sys/bus/i2c", root / "sys/devices/virtual/thermal"):
             path.chmod(0o755)
-    assert figures["gpu_clock_hz"] == 621_000_000
-    assert figures.keys().isdisjoint({"gpu_load", "temperatures", "power_rails", "power_w"})
+    assert readings["gpu_clock_hz"] == 621_000_000
+    assert readings.keys().isdisjoint({"gpu_load", "temperatures", "power_rails", "power_w"})
 
 
 def test_a_value_of_any_kind_in_any_file_costs_at_most_its_own_figure(tmp_path: Path) -> None:
@@ -230,57 +230,57 @@ def test_the_load_is_smoothed_over_seconds(tmp_path: Path) -> None:
     load = "/sys/devices/platform/bus@0/17000000.gpu/load"
     watched = probe(board, clock)
     board.write(load, 0)
-    assert watched.read(None, Figures())["gpu_load"] == 0.0
+    assert watched.read(None, Readings())["gpu_load"] == 0.0
     board.write(load, 1000)
     loads = []
     for _ in range(8):
         clock.now += 1
-        loads.append(watched.read(None, Figures())["gpu_load"])
+        loads.append(watched.read(None, Readings())["gpu_load"])
     assert loads == sorted(loads)
     assert 0.3 < loads[0] < 0.5
     assert loads[-1] > 0.95
     clock.now += 60  # whatever was a minute ago counts no more
     board.write(load, 200)
-    assert watched.read(None, Figures())["gpu_load"] == pytest.approx(0.2)
+    assert watched.read(None, Readings())["gpu_load"] == pytest.approx(0.2)
 
 
 def test_a_load_that_cannot_be_read_is_absent_and_begins_anew(tmp_path: Path) -> None:
     board, clock = orin_nano(tmp_path), Clock()
     load = "/sys/devices/platform/bus@0/17000000.gpu/load"
     watched = probe(board, clock)
-    assert watched.read(None, Figures())["gpu_load"] == 0.63
+    assert watched.read(None, Readings())["gpu_load"] == 0.63
     board.write(load, UNREADABLE)
     clock.now += 1
-    assert "gpu_load" not in watched.read(None, Figures())
+    assert "gpu_load" not in watched.read(None, Readings())
     board.write(load, 900)
     clock.now += 1
-    assert watched.read(None, Figures())["gpu_load"] == 0.9
+    assert watched.read(None, Readings())["gpu_load"] == 0.9
 
 
 def test_a_driver_that_comes_late_is_found(tmp_path: Path) -> None:
     board, clock = Board(tmp_path), Clock()
     board.model("NVIDIA Jetson Orin Nano Developer Kit")
     watched = probe(board, clock)
-    assert "gpu_load" not in watched.read(None, Figures())
+    assert "gpu_load" not in watched.read(None, Readings())
     board.gpu("17000000.gpu", "gpu", 500, 1, 1)
     clock.now += 61
-    assert watched.read(None, Figures())["gpu_load"] == 0.5
+    assert watched.read(None, Readings())["gpu_load"] == 0.5
 
 
 def test_values_are_read_anew_each_time(tmp_path: Path) -> None:
     board = orin_nano(tmp_path)
     watched = probe(board)
-    watched.read(None, Figures())
+    watched.read(None, Readings())
     board.write("/sys/devices/virtual/thermal/thermal_zone1/temp", 61_500)
     board.write("/var/lib/nvpmodel/status", "pmode:0000")
-    figures = watched.read(None, Figures())
-    assert ("gpu", 61.5) in figures["temperatures"]
-    assert figures["power_mode"] == "15W"
-    assert figures["memory_clock_max_hz"] == 2_133_000_000
+    readings = watched.read(None, Readings())
+    assert ("gpu", 61.5) in readings["temperatures"]
+    assert readings["power_mode"] == "15W"
+    assert readings["memory_clock_max_hz"] == 2_133_000_000
     board.write("/var/lib/nvpmodel/status", "pmode:0002 fmode:quiet")
-    assert "memory_clock_max_hz" not in watched.read(None, Figures())  # it sets no limit
+    assert "memory_clock_max_hz" not in watched.read(None, Readings())  # it sets no limit
     board.write("/var/lib/nvpmodel/status", "pmode:0007")
-    assert watched.read(None, Figures())["power_mode"] == "mode 7"
+    assert watched.read(None, Readings())["power_mode"] == "mode 7"
     watched.close()
 
 
@@ -316,7 +316,7 @@ def test_every_board_is_known_as_a_jetson(
     monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path))
     found = jetson.find()
     assert found is not None
-    assert found.read(None, Figures())["shared_memory"]
+    assert found.read(None, Readings())["shared_memory"]
 
 
 def test_a_container_without_a_device_tree_still_knows_the_gpu(tmp_path: Path) -> None:
@@ -324,9 +324,9 @@ def test_a_container_without_a_device_tree_still_knows_the_gpu(tmp_path: Path) -
     for hidden in ("/proc/device-tree", "/sys/firmware", "/etc/nv_tegra_release"):
         board.remove(hidden)
     assert tegra.is_jetson(Sysroot(tmp_path))
-    figures = read(board)
-    assert figures["gpu_load"] == 0.995
-    assert figures.keys().isdisjoint({"board_name", "l4t"})
+    readings = read(board)
+    assert readings["gpu_load"] == 0.995
+    assert readings.keys().isdisjoint({"board_name", "l4t"})
 
 
 def test_another_arm_board_is_not_a_jetson(tmp_path: Path) -> None:

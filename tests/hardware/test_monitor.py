@@ -14,7 +14,7 @@ from tests.fakes import FAKE_PID, PATIENCE
 from tests.hardware.boards import nano, orin_nano
 from tests.hardware.test_tegrastats_lines import ORIN_BUSY
 from vlmtui.hardware import tegrastats
-from vlmtui.hardware.base import Figures, Probe, Snapshot, Source
+from vlmtui.hardware.base import Probe, Readings, Snapshot, Source
 from vlmtui.hardware.monitor import SOURCES, Monitor
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
 
@@ -26,14 +26,14 @@ class Steady:
 
     def __init__(self) -> None:
         self.closed = threading.Event()
-        self.told: list[Figures] = []
+        self.told: list[Readings] = []
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         self.told.append(known)
-        figures = Figures(ram_total_bytes=8)
+        readings = Readings(ram_total_bytes=8)
         if engine_pid is not None:
-            figures["engine_rss_bytes"] = engine_pid
-        return figures
+            readings["engine_rss_bytes"] = engine_pid
+        return readings
 
     def close(self) -> None:
         self.closed.set()
@@ -42,7 +42,7 @@ class Steady:
 class Broken(Steady):
     """A probe that raises what nobody expects."""
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         raise ZeroDivisionError
 
 
@@ -54,10 +54,10 @@ class Hanging(Steady):
         self.hang = threading.Event()
         self.let_go = threading.Event()
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         if self.hang.is_set():
             self.let_go.wait(PATIENCE)
-        return Figures(gpu_total_bytes=80)
+        return Readings(gpu_total_bytes=80)
 
 
 class Moody(Steady):
@@ -67,10 +67,10 @@ class Moody(Steady):
         super().__init__()
         self.works = works
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         if not self.works.is_set():
             raise OSError("the GPU fell off the bus")
-        return Figures(gpu_load=0.5, ram_total_bytes=9)
+        return Readings(gpu_load=0.5, ram_total_bytes=9)
 
 
 class Found:
@@ -167,9 +167,9 @@ def test_a_probe_is_told_what_the_others_know_but_not_what_it_said_itself(watch:
     works.set()
     told = Found(Steady)
     snapshots = watch(told, lambda: Moody(works))
-    others = Figures(gpu_load=0.5, ram_total_bytes=9)
+    others = Readings(gpu_load=0.5, ram_total_bytes=9)
     until(snapshots, lambda it: any(others in probe.told for probe in told.probes))
-    assert all(known in (others, Figures()) for known in told.probes[0].told)
+    assert all(known in (others, Readings()) for known in told.probes[0].told)
 
 
 def test_when_the_better_source_fails_the_next_is_used_until_it_is_back(watch: Watch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vlmtui.hardware import nvml as module
-from vlmtui.hardware.base import Figures
+from vlmtui.hardware.base import Readings
 from vlmtui.hardware.nvml import NvmlProbe
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
 
@@ -95,13 +95,13 @@ def told(what: object) -> object:
     return what
 
 
-def read(*gpus: Gpu, pid: int | None = ENGINE) -> Figures:
-    return NvmlProbe(FakeNvml(*gpus)).read(pid, Figures())
+def read(*gpus: Gpu, pid: int | None = ENGINE) -> Readings:
+    return NvmlProbe(FakeNvml(*gpus)).read(pid, Readings())
 
 
 def test_a_desktop_gpu_tells_everything() -> None:
     gpu = Gpu(processes=[Process(1, GIB), Process(ENGINE, 5 * GIB)])
-    assert read(gpu) == Figures(
+    assert read(gpu) == Readings(
         engine_gpu_bytes=5 * GIB,
         gpu_used_bytes=10 * GIB,
         gpu_total_bytes=80 * GIB,
@@ -121,8 +121,8 @@ def test_a_driver_that_may_not_tell_a_process_share_gives_no_figure() -> None:
 
 
 def test_several_gpus_are_summed_and_the_busiest_counts() -> None:
-    figures = read(Gpu(), Gpu(utilization=Utilization(90)))
-    assert figures == Figures(
+    readings = read(Gpu(), Gpu(utilization=Utilization(90)))
+    assert readings == Readings(
         gpu_used_bytes=20 * GIB,
         gpu_total_bytes=160 * GIB,
         gpu_load=0.9,
@@ -132,30 +132,30 @@ def test_several_gpus_are_summed_and_the_busiest_counts() -> None:
 
 def test_of_several_gpus_only_those_that_the_engine_is_on_count() -> None:
     other = Gpu(utilization=Utilization(99), processes=[Process(1, 70 * GIB)])
-    figures = read(other, Gpu(processes=[Process(ENGINE, GIB)]))
-    assert figures["gpu_total_bytes"] == 80 * GIB
-    assert figures["gpu_load"] == 0.42
+    readings = read(other, Gpu(processes=[Process(ENGINE, GIB)]))
+    assert readings["gpu_total_bytes"] == 80 * GIB
+    assert readings["gpu_load"] == 0.42
 
 
 @pytest.mark.parametrize("name", ["Orin (nvgpu)", b"Orin (nvgpu)"])
 def test_the_stub_of_a_jetson_gives_no_figures(name: str | bytes) -> None:
-    assert read(Gpu(name=name)) == Figures()
+    assert read(Gpu(name=name)) == Readings()
 
 
 def test_a_thor_has_load_and_a_process_share_but_no_memory_in_use() -> None:
     thor = Gpu("NVIDIA Thor", memory=None, processes=[Process(ENGINE, 3 * GIB)])
-    assert read(thor) == Figures(engine_gpu_bytes=3 * GIB, gpu_load=0.42, gpu_name="NVIDIA Thor")
+    assert read(thor) == Readings(engine_gpu_bytes=3 * GIB, gpu_load=0.42, gpu_name="NVIDIA Thor")
 
 
 def test_a_gpu_that_refuses_every_question_gives_no_figures() -> None:
-    assert read(Gpu(memory=None, utilization=None, processes=None)) == Figures()
-    assert read(Gpu(name=None)) == Figures()
-    assert read() == Figures()
+    assert read(Gpu(memory=None, utilization=None, processes=None)) == Readings()
+    assert read(Gpu(name=None)) == Readings()
+    assert read() == Readings()
 
 
 def test_a_driver_that_does_not_answer_gives_no_figures() -> None:
     probe = NvmlProbe(FakeNvml(Gpu(), broken=True))
-    assert probe.read(ENGINE, Figures()) == Figures()
+    assert probe.read(ENGINE, Readings()) == Readings()
     probe.close()
 
 
@@ -165,16 +165,16 @@ def test_closing_lets_go_of_the_driver() -> None:
     probe.close()
     probe.close()
     assert nvml.opened == 0
-    assert probe.read(ENGINE, Figures()) == Figures()
+    assert probe.read(ENGINE, Readings()) == Readings()
 
 
 def test_a_driver_that_was_exchanged_raises_so_that_a_new_probe_is_made() -> None:
     gpu = Gpu()
     probe = NvmlProbe(FakeNvml(gpu))
-    assert probe.read(ENGINE, Figures())["gpu_load"] == 0.42
+    assert probe.read(ENGINE, Readings())["gpu_load"] == 0.42
     gpu.memory = gpu.utilization = gpu.processes = None
     with pytest.raises(NVMLError):
-        probe.read(ENGINE, Figures())
+        probe.read(ENGINE, Readings())
 
 
 def test_without_the_drivers_library_nothing_is_imported(
@@ -203,7 +203,7 @@ def test_a_gpu_is_a_source_unless_the_files_of_another_machine_are_looked_at(
     monkeypatch.delenv(SYSROOT_VARIABLE, raising=False)
     probe = module.find()
     assert probe is not None
-    assert probe.read(None, Figures())["gpu_load"] == 0.42
+    assert probe.read(None, Readings())["gpu_load"] == 0.42
     monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path))
     assert module.find() is None
 
@@ -215,5 +215,5 @@ def test_a_gpu_is_a_source_unless_the_files_of_another_machine_are_looked_at(
 def test_what_holds_a_gpu_back_is_told_and_being_idle_is_not(
     reasons: int, throttled_by: tuple[str, ...]
 ) -> None:
-    figures = NvmlProbe(FakeNvml(Gpu(reasons=reasons))).read(None, Figures())
-    assert figures["throttled_by"] == throttled_by
+    readings = NvmlProbe(FakeNvml(Gpu(reasons=reasons))).read(None, Readings())
+    assert readings["throttled_by"] == throttled_by

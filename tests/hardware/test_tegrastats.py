@@ -19,7 +19,7 @@ from tests.hardware.test_jetson import Clock
 from tests.hardware.test_tegrastats_lines import ORIN_BUSY, THOR
 from tests.processes import child
 from vlmtui.hardware import tegrastats
-from vlmtui.hardware.base import Figures
+from vlmtui.hardware.base import Readings
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
 from vlmtui.hardware.tegrastats import MISSING_S, SILENT_S, TegrastatsFailed, TegrastatsProbe
 
@@ -92,10 +92,10 @@ def probe(program: Program, clock: Clock) -> Iterator[TegrastatsProbe]:
     probe.close()
 
 
-def start(probe: TegrastatsProbe, clock: Clock, known: Figures | None = None) -> int:
+def start(probe: TegrastatsProbe, clock: Clock, known: Readings | None = None) -> int:
     """Let the figures be missing for long enough; returns the process id."""
-    missing = known if known is not None else Figures()
-    assert probe.read(None, missing) == Figures()
+    missing = known if known is not None else Readings()
+    assert probe.read(None, missing) == Readings()
     assert probe.pid is None
     clock.now += MISSING_S
     probe.read(None, missing)
@@ -117,7 +117,7 @@ def test_it_is_not_run_while_nothing_is_missing(
 ) -> None:
     program.prints(ORIN_BUSY)
     for _ in range(5):
-        assert probe.read(None, Figures(gpu_load=0.0, power_w=5.0)) == Figures()
+        assert probe.read(None, Readings(gpu_load=0.0, power_w=5.0)) == Readings()
         clock.now += 10
     assert probe.pid is None
 
@@ -127,9 +127,9 @@ def test_a_figure_that_is_missing_only_for_a_moment_starts_nothing(
 ) -> None:
     program.prints(ORIN_BUSY)
     for _ in range(5):
-        probe.read(None, Figures(power_w=5.0))
+        probe.read(None, Readings(power_w=5.0))
         clock.now += MISSING_S - 1
-        probe.read(None, Figures(power_w=5.0, gpu_load=0.5))
+        probe.read(None, Readings(power_w=5.0, gpu_load=0.5))
         clock.now += 1
     assert probe.pid is None
 
@@ -138,13 +138,13 @@ def test_it_gives_what_the_others_lack_and_nothing_else(
     probe: TegrastatsProbe, program: Program, clock: Clock
 ) -> None:
     program.prints("RAM 1/2MB nonsense", ORIN_BUSY, "", "half a li")
-    known = Figures(gpu_load=0.0, ram_total_bytes=1, ram_available_bytes=1, temperatures=())
+    known = Readings(gpu_load=0.0, ram_total_bytes=1, ram_available_bytes=1, temperatures=())
     start(probe, clock, known)
     program.wait_done()
-    figures = probe.read(None, known)
-    assert figures["power_w"] == 12.479
-    assert figures["gpu_clock_hz"] == 621_000_000
-    assert figures.keys().isdisjoint(known)
+    readings = probe.read(None, known)
+    assert readings["power_w"] == 12.479
+    assert readings["gpu_clock_hz"] == 621_000_000
+    assert readings.keys().isdisjoint(known)
     assert program.started() == ["--interval 1000"]
 
 
@@ -154,8 +154,8 @@ def test_it_is_ended_as_soon_as_nothing_is_missing_any_more(
     program.prints(ORIN_BUSY)
     pid = start(probe, clock)
     program.wait_done()
-    assert probe.read(None, Figures())["gpu_load"] == 0.63
-    assert probe.read(None, Figures(gpu_load=0.1, power_w=9.0)) == Figures()
+    assert probe.read(None, Readings())["gpu_load"] == 0.63
+    assert probe.read(None, Readings(gpu_load=0.1, power_w=9.0)) == Readings()
     assert probe.pid is None
     assert reaped(pid)
 
@@ -166,11 +166,11 @@ def test_figures_are_dropped_when_they_are_old(
     program.prints(ORIN_BUSY)
     start(probe, clock)
     program.wait_done()
-    assert probe.read(None, Figures())["power_w"] == 12.479
+    assert probe.read(None, Readings())["power_w"] == 12.479
     clock.now += 2
-    assert probe.read(None, Figures())["power_w"] == 12.479
+    assert probe.read(None, Readings())["power_w"] == 12.479
     clock.now += 2
-    assert probe.read(None, Figures()) == Figures()
+    assert probe.read(None, Readings()) == Readings()
 
 
 def test_one_that_hangs_is_a_failure_and_is_ended(
@@ -180,10 +180,10 @@ def test_one_that_hangs_is_a_failure_and_is_ended(
     pid = start(probe, clock)
     program.wait_done()
     clock.now += SILENT_S
-    assert probe.read(None, Figures()) == Figures()
+    assert probe.read(None, Readings()) == Readings()
     clock.now += 1
     with pytest.raises(TegrastatsFailed, match="says nothing"):
-        probe.read(None, Figures())
+        probe.read(None, Readings())
     probe.close()
     assert reaped(pid)
 
@@ -197,7 +197,7 @@ def test_one_that_dies_is_a_failure(
     program.wait_done()
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(TegrastatsFailed, match=f"status {status}$"):
-        probe.read(None, Figures())
+        probe.read(None, Readings())
     assert reaped(pid)
 
 
@@ -208,9 +208,9 @@ def test_the_last_line_before_its_death_still_counts(
     pid = start(probe, clock)
     program.wait_done()
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert probe.read(None, Figures())["power_w"] == 12.479
+    assert probe.read(None, Readings())["power_w"] == 12.479
     with pytest.raises(TegrastatsFailed, match="status 0"):
-        probe.read(None, Figures())
+        probe.read(None, Readings())
 
 
 @pytest.mark.parametrize(
@@ -229,11 +229,11 @@ def test_one_that_prints_garbage_gives_no_figures_and_is_a_failure(
     start(probe, clock)
     program.wait_done()
     for _ in range(int(SILENT_S)):
-        assert probe.read(None, Figures()) == Figures()
+        assert probe.read(None, Readings()) == Readings()
         clock.now += 1
     clock.now += 1
     with pytest.raises(TegrastatsFailed):
-        probe.read(None, Figures())
+        probe.read(None, Readings())
 
 
 def test_one_that_pours_without_end_neither_blocks_nor_fills_the_memory(
@@ -243,7 +243,7 @@ def test_one_that_pours_without_end_neither_blocks_nor_fills_the_memory(
     start(probe, clock)
     program.wait_done()
     for _ in range(50):
-        assert probe.read(None, Figures()) == Figures()
+        assert probe.read(None, Readings()) == Readings()
 
 
 def test_one_that_cannot_be_run_is_a_failure(
@@ -254,14 +254,14 @@ def test_one_that_cannot_be_run_is_a_failure(
     pid = start(probe, clock)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(TegrastatsFailed, match="status 1"):
-        probe.read(None, Figures())
+        probe.read(None, Readings())
 
 
 def test_one_that_never_has_what_is_missing_is_not_run_for_it_again(
     probe: TegrastatsProbe, program: Program, clock: Clock
 ) -> None:
     """Thor's has no load."""
-    known = Figures(power_w=5.0)
+    known = Readings(power_w=5.0)
     go = program.path.with_name("go")
     os.mkfifo(go)
     program.script(f"echo '{THOR}'", "echo done >&9", f"read -r _ < {go}", f"echo '{THOR}'")
@@ -271,10 +271,10 @@ def test_one_that_never_has_what_is_missing_is_not_run_for_it_again(
     clock.now += SILENT_S + 1
     go.write_text("\n")
     program.wait_done()
-    assert probe.read(None, known) == Figures()
+    assert probe.read(None, known) == Readings()
     assert reaped(pid)
     clock.now += 1000
-    assert probe.read(None, known) == Figures()
+    assert probe.read(None, known) == Readings()
     assert probe.pid is None
     start(probe, clock)  # now power is missing, too
 

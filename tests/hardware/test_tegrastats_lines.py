@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from vlmtui.hardware.base import Figures, Rail
+from vlmtui.hardware.base import Rail, Readings
 from vlmtui.hardware.tegrastats import Reading, parse
 
 MIB = 1024 * 1024
@@ -138,7 +138,7 @@ def test_a_busy_orin() -> None:
         ),
         rails=(Rail("VDD_IN", 12.479), Rail("VDD_CPU_GPU_CV", 4.667), Rail("VDD_SOC", 2.817)),
     )
-    assert parse(ORIN_BUSY).figures() == Figures(
+    assert parse(ORIN_BUSY).readings() == Readings(
         ram_total_bytes=7620 * MIB,
         ram_available_bytes=(7620 - 6185) * MIB,
         cpu_core_loads=(0.15, 0.11, 0.14, 0.13, 0.11, 0.08),
@@ -167,7 +167,7 @@ def test_an_orin_asked_without_root() -> None:
         ),
         rails=(Rail("VDD_IN", 4.824), Rail("VDD_CPU_GPU_CV", 0.518), Rail("VDD_SOC", 1.475)),
     )
-    assert reading.figures()["power_w"] == 4.824
+    assert reading.readings()["power_w"] == 4.824
 
 
 def test_a_tx2() -> None:
@@ -196,7 +196,7 @@ def test_a_tx2() -> None:
             Rail("VDD_SYS_DDR", 1.241),
         ),
     )
-    assert reading.figures()["power_w"] == 5.297
+    assert reading.readings()["power_w"] == 5.297
 
 
 def test_a_thor_has_three_clocks_and_no_load() -> None:
@@ -220,10 +220,10 @@ def test_a_thor_has_three_clocks_and_no_load() -> None:
             Rail("VIN", 19.78),
         ),
     )
-    figures = reading.figures()
-    assert "gpu_load" not in figures
-    assert figures["gpu_clock_hz"] == 314 * MHZ
-    assert figures["power_w"] == 19.78
+    readings = reading.readings()
+    assert "gpu_load" not in readings
+    assert readings["gpu_clock_hz"] == 314 * MHZ
+    assert readings["power_w"] == 19.78
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_boards_from_jetpack_3_to_7(
     by_name = {sensor.name.lower(): sensor.celsius for sensor in reading.temperatures}
     assert by_name.get("gpu") == gpu_c
     assert len(reading.rails) == rails
-    assert reading.figures().get("power_w") == pytest.approx(total_w)
+    assert reading.readings().get("power_w") == pytest.approx(total_w)
     assert reading.ram_total_bytes == int(line.split("/")[1].split("MB")[0]) * MIB
 
 
@@ -352,10 +352,10 @@ def test_power(line: str, rails: tuple[Rail, ...]) -> None:
 
 def test_the_totals_of_the_large_boards_are_sums() -> None:
     orin = "VDD_GPU_SOC 1000mW/1mW NC 0mW/0mW VDD_CPU_CV 200mW/1mW VIN_SYS_5V0 3000mW/1mW"
-    assert parse(orin).figures()["power_w"] == pytest.approx(4.2)
+    assert parse(orin).readings()["power_w"] == pytest.approx(4.2)
     xavier = "GPU 120/100 CPU 468/450 SOC 937/900 CV 0/0 VDDRQ 312/234 SYS5V 1458/1400"
-    assert parse(xavier).figures()["power_w"] == pytest.approx(3.295)
-    assert "power_w" not in parse("VDD_GPU_SOC 1000mW/1mW VDD_CPU_CV 200mW/1mW").figures()
+    assert parse(xavier).readings()["power_w"] == pytest.approx(3.295)
+    assert "power_w" not in parse("VDD_GPU_SOC 1000mW/1mW VDD_CPU_CV 200mW/1mW").readings()
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_memory(line: str, used: int | None, total: int | None) -> None:
 
 
 def test_more_in_use_than_there_is_leaves_nothing_available() -> None:
-    assert parse("RAM 9/8MB").figures()["ram_available_bytes"] == 0
+    assert parse("RAM 9/8MB").readings()["ram_available_bytes"] == 0
 
 
 # --------------------------------------------------------------------------------- nonsense
@@ -385,7 +385,7 @@ def test_more_in_use_than_there_is_leaves_nothing_available() -> None:
 )
 def test_a_line_without_figures_is_empty(line: str) -> None:
     assert parse(line) == Reading()
-    assert parse(line).figures() == Figures()
+    assert parse(line).readings() == Readings()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -405,9 +405,9 @@ def test_no_mutation_of_a_line_raises(seed: int) -> None:
                     line[at:at] = line[at : at + 40] * dice.randint(1, 3)
                 case _:
                     line[at:at] = "9" * dice.choice((5, 20, 5000))
-        figures = parse("".join(line)).figures()
-        assert all(load is None or 0 <= load <= 1 for load in figures.get("cpu_core_loads", ()))
-        assert 0 <= figures.get("gpu_load", 0) <= 1
+        readings = parse("".join(line)).readings()
+        assert all(load is None or 0 <= load <= 1 for load in readings.get("cpu_core_loads", ()))
+        assert 0 <= readings.get("gpu_load", 0) <= 1
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from tests.fakes import INFO, STATS
 from vlmtui.engine.base import Delta, Encoding, Finished, Loaded, Loading, Prefill
-from vlmtui.stats.engine_state import Figures, Phase, begin, fold, stopping
+from vlmtui.stats.engine_state import EngineState, Phase, begin, fold, stopping
 
 
-def after(*events: object, figures: Figures = Figures()) -> Figures:  # noqa: B008
+def after(*events: object, engine_state: EngineState = EngineState()) -> EngineState:  # noqa: B008
     for second, event in enumerate(events, start=1):
-        figures = fold(figures, event, float(second))
-    return figures
+        engine_state = fold(engine_state, event, float(second))
+    return engine_state
 
 
 def test_a_load_goes_from_loading_to_ready() -> None:
@@ -19,21 +19,23 @@ def test_a_load_goes_from_loading_to_ready() -> None:
 
 def test_a_turn_names_its_phases() -> None:
     asked = begin(after(Loaded(INFO)), 0.5)
-    assert after(Encoding(1, 2), figures=asked).label() == "encoding image 1/2"
-    assert after(Encoding(1, 1), figures=asked).label() == "encoding image"
-    assert after(Prefill(56, 116, 16), figures=asked).label() == "prefill 40 %"
-    assert after(Prefill(16, 16, 16), figures=asked).label() == "prefill 100 %"
-    assert after(Delta("a", 1), figures=asked).label() == "decoding"
+    assert after(Encoding(1, 2), engine_state=asked).label() == "encoding image 1/2"
+    assert after(Encoding(1, 1), engine_state=asked).label() == "encoding image"
+    assert after(Prefill(56, 116, 16), engine_state=asked).label() == "prefill 40 %"
+    assert after(Prefill(16, 16, 16), engine_state=asked).label() == "prefill 100 %"
+    assert after(Delta("a", 1), engine_state=asked).label() == "decoding"
 
 
 def test_a_load_inside_a_turn_does_not_look_like_its_end() -> None:
-    asked = begin(Figures(), 0.5)
-    assert after(Loading(1.0), Loaded(INFO), figures=asked).busy
+    asked = begin(EngineState(), 0.5)
+    assert after(Loading(1.0), Loaded(INFO), engine_state=asked).busy
 
 
 def test_time_to_first_token_and_speed_are_live() -> None:
     asked = begin(after(Loaded(INFO)), 0.5)
-    live = after(Prefill(80, 80, 16), Delta("a", 1), Delta("b", 11), Delta("c", 21), figures=asked)
+    live = after(
+        Prefill(80, 80, 16), Delta("a", 1), Delta("b", 11), Delta("c", 21), engine_state=asked
+    )
     assert live.first_token == 1.5
     assert live.tokens_per_s == 10.0
     assert live.context_used == 101
@@ -41,12 +43,12 @@ def test_time_to_first_token_and_speed_are_live() -> None:
 
 def test_the_engines_own_figures_stand_at_the_end() -> None:
     asked = begin(after(Loaded(INFO)), 0.5)
-    done = after(Delta("a", 1), Finished("stop", STATS), figures=asked)
+    done = after(Delta("a", 1), Finished("stop", STATS), engine_state=asked)
     assert done.phase is Phase.READY
     assert (done.first_token, done.tokens_per_s, done.reused) == (0.75, 32.0, 16)
 
 
 def test_what_still_comes_after_a_stop_does_not_look_like_going_on() -> None:
     stopped = stopping(begin(after(Loaded(INFO)), 0.5))
-    assert after(Delta("late", 9), figures=stopped).phase is Phase.STOPPING
-    assert after(Finished("cancelled"), figures=stopped).phase is Phase.READY
+    assert after(Delta("late", 9), engine_state=stopped).phase is Phase.STOPPING
+    assert after(Finished("cancelled"), engine_state=stopped).phase is Phase.READY

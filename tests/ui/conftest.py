@@ -141,7 +141,7 @@ def screen_of(pilot: Pilot[int]) -> ChatScreen:
 async def ready(pilot: Pilot[int]) -> ChatScreen:
     """The chat, with its model loaded and everything in its place."""
     screen = screen_of(pilot)
-    await until(pilot, lambda: screen.figures.info is not None and screen.query("SidePane"))
+    await until(pilot, lambda: screen.engine_state.info is not None and screen.query("SidePane"))
     await until(pilot, lambda: screen.query("Hint"))
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()

@@ -6,14 +6,14 @@ from itertools import product
 
 import pytest
 
-from vlmtui.ui.arrangement import (
+from vlmtui.ui.remembered import Remembered
+from vlmtui.ui.screens.chat.arrangement import (
     BOUNDS,
     MAIN_LEAST,
     Arrangement,
     Pane,
     arrange,
 )
-from vlmtui.ui.remembered import Remembered
 
 BOTH = Remembered(chats=True, side=True)
 

@@ -61,7 +61,7 @@ async def test_every_token_is_counted_though_figures_change_four_times_a_second(
         screen = await ready(pilot)
         await say(pilot, "go")
         await answered(pilot)
-        assert screen.figures.generated == 8
+        assert screen.engine_state.generated == 8
         assert "8 tok" in shown(pilot)
 
 
@@ -158,7 +158,7 @@ async def test_what_can_not_be_done_is_told_and_the_text_stays(
         await say(pilot, typed)
         await until(pilot, lambda: told in shown(pilot))
         assert screen.prompt.text == typed
-        assert not screen.figures.busy
+        assert not screen.engine_state.busy
     assert stage.engine.requests == []
     assert stage.store.latest() is None
 
@@ -451,7 +451,7 @@ async def test_a_question_that_can_not_be_saved_is_given_back(
         await say(pilot, "What is it? @scene.png")
         await until(pilot, lambda: "The disk is full" in shown(pilot))
         assert screen.prompt.text == "What is it? @scene.png"
-        assert not screen.figures.busy
+        assert not screen.engine_state.busy
         assert stage.engine.requests == []
 
 
@@ -559,7 +559,7 @@ async def test_the_welcome_names_the_model(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await until(pilot, lambda: INFO.description in shown(pilot))
-        assert screen_of(pilot).figures.phase is Phase.READY
+        assert screen_of(pilot).engine_state.phase is Phase.READY
 
 
 async def test_pictures_named_in_a_sentence_are_sent_and_shown_in_their_places(

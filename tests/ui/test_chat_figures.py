@@ -70,7 +70,7 @@ async def test_figures_that_change_redraw_no_picture(
         updates: list[object] = []
         monkeypatch.setattr(pilot.app, "_display", lambda _, update: updates.append(update))
         screen.snapshot = msgspec.structs.replace(SNAPSHOT, engine_rss_bytes=313_000_000)
-        screen.figures = msgspec.structs.replace(screen.figures, generated=4321)
+        screen.engine_state = msgspec.structs.replace(screen.engine_state, generated=4321)
         await until(pilot, lambda: "313 MB" in shown(pilot) and "4,321" in shown(pilot))
         assert updates
         assert not any(overlay._touches(update, at) for update in updates for at in pictures)

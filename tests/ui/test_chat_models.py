@@ -122,8 +122,8 @@ async def test_a_chosen_model_answers_from_now_on_and_the_chat_is_kept(
         await type_text(pilot, "qwen")
         await pilot.press("enter")
         await until(pilot, lambda: "qwen2.5-vl-3b answers from now on" in shown(pilot))
-        assert screen.figures.phase is Phase.READY
-        assert screen.figures.model == "qwen2.5-vl-3b"
+        assert screen.engine_state.phase is Phase.READY
+        assert screen.engine_state.model == "qwen2.5-vl-3b"
         await say(pilot, "two")
         await answered(pilot)
         assert len(screen.query(ModelMark)) == 1
@@ -169,7 +169,7 @@ async def test_escape_stops_the_load_and_the_old_model_is_back(
         await until(pilot, lambda: "loading 25 %" in shown(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: "fake answers, as before" in shown(pilot))
-        assert (screen.figures.phase, screen.figures.model) == (Phase.READY, "fake")
+        assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
         await say(pilot, "one")
         await answered(pilot)
         assert "Yes." in shown(pilot)
@@ -187,7 +187,7 @@ async def test_a_model_that_fails_brings_the_old_one_back_and_says_why(
         text = shown(pilot)
         assert "llava:7b can't be used: The file [b]is damaged" in text
         assert "Pull it again" in text
-        assert (screen.figures.phase, screen.figures.model) == (Phase.READY, "fake")
+        assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
 
 
 async def test_a_crash_while_loading_is_told_with_the_log(stage: Stage, shelf: FakeShelf) -> None:
@@ -198,7 +198,7 @@ async def test_a_crash_while_loading_is_told_with_the_log(stage: Stage, shelf: F
         await say(pilot, "/model llava:7b")
         await until(pilot, lambda: "the next question tries fake" in shown(pilot))
         assert "/state/engine.log" in shown(pilot)
-        assert screen.figures.phase is Phase.ABSENT
+        assert screen.engine_state.phase is Phase.ABSENT
         await say(pilot, "one")
         await answered(pilot)
         assert "Yes." in shown(pilot)
@@ -209,7 +209,7 @@ async def test_a_name_that_nothing_goes_by_changes_nothing(stage: Stage, shelf: 
         screen = await ready(pilot)
         await say(pilot, "/model nemo")
         await until(pilot, lambda: "There is no model named 'nemo'" in shown(pilot))
-        assert (screen.figures.phase, screen.figures.model) == (Phase.READY, "fake")
+        assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
         await say(pilot, "/model fake")
         await until(pilot, lambda: "fake answers already" in shown(pilot))
     assert len(stage.engine.loads) == 1
@@ -258,7 +258,7 @@ async def test_the_model_that_was_chosen_last_is_the_one_that_loads(
         await until(pilot, lambda: "loading 25 %" in shown(pilot))
         await say(pilot, "/model qwen2.5-vl-3b")
         await until(pilot, lambda: "qwen2.5-vl-3b answers from now on" in shown(pilot))
-        assert screen.figures.model == "qwen2.5-vl-3b"
+        assert screen.engine_state.model == "qwen2.5-vl-3b"
     assert [load.name for load in stage.engine.loads] == ["fake", "llava:7b", "qwen2.5-vl-3b"]
 
 
@@ -321,7 +321,7 @@ async def test_a_chat_of_another_model_says_so_when_it_is_opened(
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: "/model llava:7b switches to it" in shown(pilot))
-        assert screen.figures.model == "fake"
+        assert screen.engine_state.model == "fake"
 
 
 async def test_what_had_to_be_changed_to_make_it_fit_is_told(
@@ -346,7 +346,7 @@ async def test_the_first_load_can_be_stopped_and_the_next_question_loads_again(
         screen = screen_of(pilot)
         await until(pilot, lambda: "loading 25 %" in shown(pilot))
         await pilot.press("escape")
-        await until(pilot, lambda: screen.figures.phase is Phase.ABSENT)
+        await until(pilot, lambda: screen.engine_state.phase is Phase.ABSENT)
         assert "The next question loads the model" in shown(pilot)
         await say(pilot, "one")
         await answered(pilot)

@@ -71,7 +71,7 @@ async def test_both_answer_the_question_behind_their_names(
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert "2/2" in shown(pilot)
-        assert screen.figures.model == "fake"
+        assert screen.engine_state.model == "fake"
     assert answers(stage) == {"qwen2.5-vl-3b": "A circle.", "llava:7b": "A ball."}
     names = [load.name for load in stage.engine.loads]
     assert names == ["fake", "qwen2.5-vl-3b", "llava:7b", "fake"]
@@ -136,7 +136,7 @@ async def test_escape_stops_it_and_the_model_from_before_is_back(stage: Stage) -
         await over(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
-        assert (screen.figures.model, screen._turn) == ("fake", False)
+        assert (screen.engine_state.model, screen._turn) == ("fake", False)
     assert answers(stage) == {"qwen2.5-vl-3b": "Half"}
     assert [load.name for load in stage.engine.loads] == ["fake", "qwen2.5-vl-3b", "fake"]
 

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from tests.ui.conftest import Stage, WidgetHost, shown, until
 from vlmtui.messages import ImagePart, user
 from vlmtui.stats.image_costs import Cost
-from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 from vlmtui.ui.widgets.pictures.gallery import GAP, columns
 from vlmtui.ui.widgets.transcript.question_block import Question
 
@@ -21,7 +21,7 @@ class Asked(WidgetHost):
     def compose(self) -> ComposeResult:
         yield Question(user("Which?", tuple(self.parts)), self.costs)
 
-    def on_figure_opened(self, event: Figure.Opened) -> None:
+    def on_captioned_picture_opened(self, event: CaptionedPicture.Opened) -> None:
         self.opened.append(event.image)
 
 
@@ -41,14 +41,16 @@ def test_a_row_never_takes_more_than_there_is(width: int, count: int) -> None:
 async def test_figures_that_do_not_fit_beside_each_other_go_to_the_next_row(stage: Stage) -> None:
     async with Asked(pictures(stage, 3)).run_test(size=(60, 40)) as pilot:
         await until(pilot, lambda: "▄" in shown(pilot))
-        first, second, third = (figure.region for figure in pilot.app.query(Figure))
+        first, second, third = (figure.region for figure in pilot.app.query(CaptionedPicture))
         assert first.y == second.y
         assert first.right + GAP == second.x
         assert third.y == first.bottom + 1
         assert third.x == first.x
         assert pilot.app.query_one(Question).region.bottom > third.bottom
         await pilot.resize_terminal(100, 40)
-        await until(pilot, lambda: len({f.region.y for f in pilot.app.query(Figure)}) == 1)
+        await until(
+            pilot, lambda: len({f.region.y for f in pilot.app.query(CaptionedPicture)}) == 1
+        )
 
 
 async def test_a_figure_says_what_it_cost_once_that_is_known(stage: Stage) -> None:
@@ -56,7 +58,7 @@ async def test_a_figure_says_what_it_cost_once_that_is_known(stage: Stage) -> No
     async with Asked([part], {part.sha256: Cost(256, 1.234)}).run_test(size=(60, 30)) as pilot:
         await until(pilot, lambda: "256 tokens · 1.23 s" in shown(pilot))
         assert "0.png  400×300" in shown(pilot)
-        figure = pilot.app.query_one(Figure)
+        figure = pilot.app.query_one(CaptionedPicture)
         figure.cost = Cost(256, 1.234, reused=True, scaled_to=(336, 252))
         await until(pilot, lambda: "in cache" in shown(pilot))
         assert "model sees 336×252" in shown(pilot)
@@ -72,7 +74,7 @@ async def test_enter_and_a_click_open_a_figure(stage: Stage) -> None:
         await until(pilot, lambda: "▄" in shown(pilot))
         await pilot.press("tab", "enter")
         await until(pilot, lambda: app.opened == [parts[1]])
-        await pilot.click("Figure", offset=(3, 3))
+        await pilot.click("CaptionedPicture", offset=(3, 3))
         await until(pilot, lambda: app.opened == [parts[1], parts[0]])
 
 

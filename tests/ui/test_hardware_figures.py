@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import SNAPSHOT, Stage, WidgetHost, ready, say, shown, until
 from vlmtui.hardware.base import Snapshot, Temperature
-from vlmtui.stats.engine_state import Figures, Phase
+from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.ui.widgets.panes.stats_panel import FiguresPanel, rows
+from vlmtui.ui.widgets.panes.stats_panel import StatsPanel, rows
 from vlmtui.ui.widgets.panes.status_strip import StatusStrip
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
@@ -35,11 +35,11 @@ DESKTOP = replace(
 class PanelHost(WidgetHost):
     """The panel alone, as wide as in the pane."""
 
-    CSS = "FiguresPanel { width: 34; }"
+    CSS = "StatsPanel { width: 34; }"
 
     def __init__(self, snapshot: Snapshot | None) -> None:
         super().__init__()
-        self.panel = FiguresPanel()
+        self.panel = StatsPanel()
         self.panel.snapshot = snapshot
 
     def compose(self) -> ComposeResult:
@@ -125,7 +125,7 @@ async def test_the_side_pane_shows_a_board_whole_and_the_picture_what_is_left(
         await until(pilot, lambda: screen.image is not None)
         screen.snapshot = replace(ORIN, engine_gpu_bytes=2_000_000_000)
         await until(pilot, lambda: "12.5 W" in shown(pilot))
-        panel = screen.query_one("SidePane FiguresPanel")
+        panel = screen.query_one("SidePane StatsPanel")
         picture = screen.query_one("SidePane Picture", Picture)
         assert panel.region.bottom <= size[1]
         assert picture.region.bottom < panel.region.y
@@ -154,7 +154,7 @@ async def test_the_strip_leaves_out_what_it_has_no_room_for() -> None:
     class StripHost(WidgetHost):
         def compose(self) -> ComposeResult:
             strip = StatusStrip()
-            strip.figures = Figures(phase=Phase.READY, model="fake", context_size=4096)
+            strip.engine_state = EngineState(phase=Phase.READY, model="fake", context_size=4096)
             strip.snapshot = ORIN
             yield strip
 

@@ -217,7 +217,7 @@ async def test_each_answer_is_stored_with_the_energy_and_memory_it_took(stage: S
         for second in range(3):
             screen.snapshot = replace(BOARD, time=float(second), power_w=5.0)
         await say(pilot, "What is it?")
-        await until(pilot, lambda: screen.figures.phase is Phase.DECODING)
+        await until(pilot, lambda: screen.engine_state.phase is Phase.DECODING)
         for second in range(3, 6):
             screen.snapshot = replace(BOARD, time=float(second), power_w=15.0)
         gate.open()

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
 from vlmtui.ui.screens.picture_screen import PictureScreen
-from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
 SIZE = (100, 30)
@@ -34,7 +34,7 @@ async def opened(pilot: Pilot[int]) -> PictureScreen:
 async def test_a_figure_opens_full_screen_and_the_arrows_go_through_the_chat(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ask_twice(pilot, stage)
-        pilot.app.query(Figure).first().focus()
+        pilot.app.query(CaptionedPicture).first().focus()
         await pilot.press("enter")
         screen = await opened(pilot)
         assert "wide.png  400×200   1 of 2" in shown(pilot)

@@ -88,7 +88,7 @@ def test_an_error_stands_in_the_transcript(stage: Stage, snap_compare: Any) -> N
         await _settle(pilot)
         await _ask(pilot, "What do you see?")
         # its live time to the first token is not the same twice
-        screen_of(pilot).figures = type(screen_of(pilot).figures)(model="fake")
+        screen_of(pilot).engine_state = type(screen_of(pilot).engine_state)(model="fake")
 
     assert snap_compare(stage.app(), terminal_size=NARROW, run_before=scene)
 

@@ -110,14 +110,14 @@ def _machine(machine: Machine) -> list[str]:
     return [f"- {line}" for line in lines]
 
 
-Figure = Callable[[ModelResult], "float | None"]
+Measure = Callable[[ModelResult], "float | None"]
 
 
 def _middle(spread: Spread | None) -> float | None:
     return spread.median if spread is not None else None
 
 
-_FIGURES: list[tuple[str, Figure]] = [
+_FIGURES: list[tuple[str, Measure]] = [
     ("load, s", lambda model: model.load_s.median),
     ("encode a picture, s", lambda model: _middle(model.encode_s)),
     ("first token, s", lambda model: _middle(model.first_token_s)),
@@ -130,8 +130,8 @@ _FIGURES: list[tuple[str, Figure]] = [
 ]
 
 
-def _decode_figures(model: ModelResult) -> list[tuple[str, Figure]]:
-    def speed(tokens: int) -> Figure:
+def _decode_figures(model: ModelResult) -> list[tuple[str, Measure]]:
+    def speed(tokens: int) -> Measure:
         def of(other: ModelResult) -> float | None:
             found = (d.tokens_per_s.median for d in other.decode if d.tokens == tokens)
             return next(found, None)

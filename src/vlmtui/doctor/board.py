@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from vlmtui.doctor.finding import Finding
 from vlmtui.hardware import jetson, nvpmodel, tegra
-from vlmtui.hardware.base import Figures
+from vlmtui.hardware.base import Readings
 from vlmtui.hardware.monitor import SOURCES
 from vlmtui.hardware.sysroot import Sysroot
 
@@ -22,22 +22,22 @@ _ORIN = 87
 def findings() -> list[Finding]:
     """Board, system, processor, power mode, sources of figures."""
     root = Sysroot()
-    figures = jetson.figures_now(root) or None
+    readings = jetson.readings_now(root) or None
     found = [
-        Finding(TOPIC, "board", "ok" if figures else "info", _board(root, figures)),
+        Finding(TOPIC, "board", "ok" if readings else "info", _board(root, readings)),
         Finding(TOPIC, "system", "ok", f"{_system(root)}, kernel {_kernel(root)}"),
         Finding(TOPIC, "processor", "ok", _processor(root)),
     ]
-    if figures is not None:
-        found.append(_jetpack(root, figures.get("l4t")))
+    if readings is not None:
+        found.append(_jetpack(root, readings.get("l4t")))
         found.append(_power_mode(root))
     found.append(_sources())
     return found
 
 
-def _board(root: Sysroot, figures: Figures | None) -> str:
-    if figures is not None:
-        return figures.get("board_name", "a Jetson that doesn't tell its name")
+def _board(root: Sysroot, readings: Readings | None) -> str:
+    if readings is not None:
+        return readings.get("board_name", "a Jetson that doesn't tell its name")
     names = [root.text(f"/sys/class/dmi/id/{part}") for part in ("sys_vendor", "product_name")]
     model = root.text("/proc/device-tree/model")  # a Raspberry Pi
     return model or " ".join(name for name in names if name) or "unknown"

@@ -82,7 +82,7 @@ def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
 
 
 def _bandwidth(root: Sysroot) -> Finding:
-    known = bandwidth.known(Snapshot(time=0.0, **jetson.figures_now(root)))
+    known = bandwidth.known(Snapshot(time=0.0, **jetson.readings_now(root)))
     if known is None:
         return Finding(
             TOPIC, "bandwidth", "info", "unknown", "`vlmtui doctor --bandwidth` measures it"

@@ -104,7 +104,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """A sentence for every probe that is out of order just now."""
 
 
-class Figures(TypedDict, total=False):
+class Readings(TypedDict, total=False):
     """The fields of `Snapshot` that one source could measure; those it couldn't are left out."""
 
     engine_rss_bytes: int
@@ -137,7 +137,7 @@ class Probe(Protocol):
     It may raise whatever it likes: then it is closed, and a new one is made later.
     """
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         """Measure now.
 
         Args:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmtui.hardware.base import Figures
+from vlmtui.hardware.base import Readings
 from vlmtui.hardware.sysroot import text
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ class HostProbe:
         self._engine: psutil.Process | None = None
         self._cpu_began = False
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         """Measure now; the processor's load is known from the second time on."""
         memory = self._psutil.virtual_memory()
-        figures = Figures(
+        readings = Readings(
             ram_total_bytes=memory.total,
             ram_available_bytes=memory.available,
             ui_rss_bytes=self._self.memory_info().rss,
@@ -42,15 +42,15 @@ class HostProbe:
         load = self._psutil.cpu_percent(interval=None)
         cores = self._psutil.cpu_percent(interval=None, percpu=True)
         if self._cpu_began:
-            figures["cpu_load"] = load / 100
-            figures["cpu_core_loads"] = tuple(core / 100 for core in cores)
+            readings["cpu_load"] = load / 100
+            readings["cpu_core_loads"] = tuple(core / 100 for core in cores)
         self._cpu_began = True
         if engine_pid is not None:
             try:
-                figures["engine_rss_bytes"] = self._process(engine_pid).memory_info().rss
+                readings["engine_rss_bytes"] = self._process(engine_pid).memory_info().rss
             except self._psutil.Error:  # it has just ended
                 self._engine = None
-        return figures
+        return readings
 
     def close(self) -> None:
         """Nothing is open."""

@@ -16,7 +16,7 @@ from os.path import exists, isdir  # false, too, for what may not be looked at
 from pathlib import Path
 
 from vlmtui.hardware import nvpmodel, sysroot
-from vlmtui.hardware.base import Figures, Rail, Temperature
+from vlmtui.hardware.base import Rail, Readings, Temperature
 from vlmtui.hardware.nvpmodel import PowerMode
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
@@ -70,9 +70,9 @@ def find() -> JetsonProbe | None:
     return JetsonProbe(root) if is_jetson(root) else None
 
 
-def figures_now(root: Sysroot) -> Figures:
+def readings_now(root: Sysroot) -> Readings:
     """What the board tells at this moment; empty on other machines."""
-    return JetsonProbe(root).read(None, Figures()) if is_jetson(root) else Figures()
+    return JetsonProbe(root).read(None, Readings()) if is_jetson(root) else Readings()
 
 
 class JetsonProbe:
@@ -93,7 +93,7 @@ class JetsonProbe:
         self._layout = _look(root)
         self._throttle = Throttle(root, clock)
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         """Measure now; a file that can't be read costs its own figure only."""
         now = self._clock()
         if now - self._looked >= _LOOK_AGAIN_S:
@@ -102,38 +102,38 @@ class JetsonProbe:
             if not self._throttle.tells:
                 self._throttle = Throttle(self._root, self._clock)
         layout = self._layout
-        figures = Figures(shared_memory=True)
+        readings = Readings(shared_memory=True)
         if layout.board is not None:
-            figures["board_name"] = layout.board
+            readings["board_name"] = layout.board
         if layout.l4t is not None:
-            figures["l4t"] = layout.l4t
-        self._add_gpu(figures, now)
-        self._add_memory(figures, engine_pid)
+            readings["l4t"] = layout.l4t
+        self._add_gpu(readings, now)
+        self._add_memory(readings, engine_pid)
         if temperatures := _temperatures(layout.zones):
-            figures["temperatures"] = temperatures
+            readings["temperatures"] = temperatures
         if rails := _rails(layout.channels):
-            figures["power_rails"] = rails
+            readings["power_rails"] = rails
             if (watts := total_watts(rails)) is not None:
-                figures["power_w"] = watts
+                readings["power_w"] = watts
         if (mode := nvpmodel.current(self._root, layout.modes)) is not None:
-            figures["power_mode"] = mode.name
+            readings["power_mode"] = mode.name
             if mode.memory_clock_hz is not None:
-                figures["memory_clock_max_hz"] = mode.memory_clock_hz
+                readings["memory_clock_max_hz"] = mode.memory_clock_hz
         if (throttled := self._throttle.read()) is not None:
-            figures["throttled_by"] = throttled
-        return figures
+            readings["throttled_by"] = throttled
+        return readings
 
     def close(self) -> None:
         """Nothing is open."""
 
-    def _add_gpu(self, figures: Figures, now: float) -> None:
+    def _add_gpu(self, readings: Readings, now: float) -> None:
         if (load := self._smooth_load(now)) is not None:
-            figures["gpu_load"] = load
+            readings["gpu_load"] = load
         if (clock := self._layout.clock) is not None:
             if (hertz := _positive(clock / "cur_freq")) is not None:
-                figures["gpu_clock_hz"] = hertz
+                readings["gpu_clock_hz"] = hertz
             if (hertz := _positive(clock / "max_freq")) is not None:
-                figures["gpu_clock_max_hz"] = hertz
+                readings["gpu_clock_max_hz"] = hertz
 
     def _smooth_load(self, now: float) -> float | None:
         """The load, each new value weighing more the longer the last one is ago."""
@@ -149,18 +149,18 @@ class JetsonProbe:
         self._load, self._load_read = load, now
         return load
 
-    def _add_memory(self, figures: Figures, engine_pid: int | None) -> None:
+    def _add_memory(self, readings: Readings, engine_pid: int | None) -> None:
         found = dict(_MEMORY.findall(self._root.text("/proc/meminfo") or ""))
         if "MemTotal" in found and "MemAvailable" in found:
-            figures["ram_total_bytes"] = int(found["MemTotal"]) * 1024
-            figures["ram_available_bytes"] = int(found["MemAvailable"]) * 1024
+            readings["ram_total_bytes"] = int(found["MemTotal"]) * 1024
+            readings["ram_available_bytes"] = int(found["MemAvailable"]) * 1024
         if "NvMapMemUsed" in found:
-            figures["gpu_used_bytes"] = int(found["NvMapMemUsed"]) * 1024
+            readings["gpu_used_bytes"] = int(found["NvMapMemUsed"]) * 1024
         if engine_pid is None:
             return
         clients = _CLIENT.findall(self._root.text(_CLIENTS) or "")
         if held := sum(int(kib) for pid, kib in clients if int(pid) == engine_pid):
-            figures["engine_gpu_bytes"] = held * 1024
+            readings["engine_gpu_bytes"] = held * 1024
 
 
 def _look(root: Sysroot) -> _Layout:

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from vlmtui.hardware import jetson, nvml
-from vlmtui.hardware.base import Figures
+from vlmtui.hardware.base import Readings
 from vlmtui.hardware.host import HostProbe
 from vlmtui.hardware.sysroot import Sysroot
 
@@ -41,22 +41,22 @@ def free_memory(pid: int | None = None) -> FreeMemory:
         pid: A process whose own memory is told, too; 0 of main memory where it is on another
             machine, whose files are looked at.
     """
-    figures: Figures = HostProbe().read(pid, {})
+    readings: Readings = HostProbe().read(pid, {})
     for find in (nvml.find, jetson.find):
         probe = find()
         if probe is not None:
             try:
-                figures.update(probe.read(pid, figures))
+                readings.update(probe.read(pid, readings))
             finally:
                 probe.close()
-    free, total = figures["ram_available_bytes"], figures["ram_total_bytes"]
+    free, total = readings["ram_available_bytes"], readings["ram_total_bytes"]
     root = Sysroot()
     limit = _container_limit(root)
     if limit is not None:
         free, total = min(free, limit[0]), min(total, limit[1])
-    shared = figures.get("shared_memory", False)
-    gpu_total = 0 if shared else figures.get("gpu_total_bytes", 0)
-    gpu_free = gpu_total - figures.get("gpu_used_bytes", 0) if gpu_total else 0
+    shared = readings.get("shared_memory", False)
+    gpu_total = 0 if shared else readings.get("gpu_total_bytes", 0)
+    gpu_free = gpu_total - readings.get("gpu_used_bytes", 0) if gpu_total else 0
     return FreeMemory(
         free,
         total,
@@ -64,7 +64,7 @@ def free_memory(pid: int | None = None) -> FreeMemory:
         gpu_total,
         shared,
         held=_own_pages(root, pid) if pid is not None else 0,
-        gpu_held=figures.get("engine_gpu_bytes", 0),
+        gpu_held=readings.get("engine_gpu_bytes", 0),
     )
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 
 from vlmtui.hardware import jetson, nvml, tegrastats
-from vlmtui.hardware.base import Figures, Probe, Snapshot, Source
+from vlmtui.hardware.base import Probe, Readings, Snapshot, Source
 from vlmtui.hardware.host import HostProbe
 
 SOURCES: tuple[Source, ...] = (
@@ -40,16 +40,16 @@ class _Watched:
 
     def __init__(self, source: Source) -> None:
         self.name = source.name
-        self.figures = Figures()
+        self.readings = Readings()
         self.measured = 0.0
         self.asked: float | None = None
         """When the question was put that isn't answered yet."""
 
         self.failure: str | None = None
 
-    def current(self, oldest: float) -> Figures:
+    def current(self, oldest: float) -> Readings:
         """The figures, if they are not older than that."""
-        return self.figures if self.measured >= oldest else Figures()
+        return self.readings if self.measured >= oldest else Readings()
 
     def note(self, asked_before: float) -> str | None:
         """What is wrong, in a sentence; None when nothing is."""
@@ -125,9 +125,9 @@ class Monitor:
         try:
             while not self._stopped.is_set():
                 self._ask(watched)
-                figures = probe.read(self._engine_pid(), self._merged(without=watched))
+                readings = probe.read(self._engine_pid(), self._merged(without=watched))
                 with self._lock:
-                    watched.figures, watched.measured = figures, time.monotonic()
+                    watched.readings, watched.measured = readings, time.monotonic()
                     watched.asked = watched.failure = None
                 self._stopped.wait(self._interval)
         finally:
@@ -140,7 +140,7 @@ class Monitor:
 
     def _fail(self, watched: _Watched, error: Exception) -> None:
         with self._lock:
-            watched.figures = Figures()
+            watched.readings = Readings()
             watched.asked = None
             # the first of a row of failures says most, and is told once
             watched.failure = watched.failure or str(error) or type(error).__name__
@@ -157,22 +157,22 @@ class Monitor:
                 self._on_snapshot(self._snapshot())
 
     def _snapshot(self) -> Snapshot:
-        figures = self._merged()
+        readings = self._merged()
         oldest, hangs = self._ago(STALE_AFTER), self._ago(HANGS_AFTER)
         with self._lock:
             sources = tuple(each.name for each in self._watched if each.current(oldest))
             notes = tuple(note for each in self._watched if (note := each.note(hangs)))
-        return Snapshot(time=time.time(), sources=sources, notes=notes, **figures)
+        return Snapshot(time=time.time(), sources=sources, notes=notes, **readings)
 
-    def _merged(self, without: _Watched | None = None) -> Figures:
+    def _merged(self, without: _Watched | None = None) -> Readings:
         """The best figures that there are now."""
-        figures = Figures()
+        readings = Readings()
         oldest = self._ago(STALE_AFTER)
         with self._lock:
             for watched in reversed(self._watched):
                 if watched is not without:
-                    figures.update(watched.current(oldest))
-        return figures
+                    readings.update(watched.current(oldest))
+        return readings
 
     def _ago(self, intervals: float) -> float:
         return time.monotonic() - intervals * self._interval

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from vlmtui.hardware.base import Figures
+from vlmtui.hardware.base import Readings
 from vlmtui.hardware.sysroot import Sysroot
 
 _LIBRARY = "libnvidia-ml.so.1"
@@ -79,39 +79,39 @@ class NvmlProbe:
                     self.gpus.append(gpu)
                     self._names.append(name)
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         """Measure now.
 
         Raises:
             NVMLError: No question is answered any more, as when the driver was exchanged.
         """
-        figures = Figures()
+        readings = Readings()
         if self._nvml is None:
-            return figures
+            return readings
         held = [self._held_by(gpu, engine_pid) for gpu in self.gpus]
         gpus = [gpu for gpu, used in zip(self.gpus, held, strict=True) if used] or self.gpus
         if any(held):
-            figures["engine_gpu_bytes"] = sum(used or 0 for used in held)
+            readings["engine_gpu_bytes"] = sum(used or 0 for used in held)
         memory = [self._ask(self._nvml.nvmlDeviceGetMemoryInfo, gpu) for gpu in gpus]
         whole = [info for info in memory if info is not None and info.total]
         if whole:
-            figures["gpu_used_bytes"] = sum(info.used for info in whole)
-            figures["gpu_total_bytes"] = sum(info.total for info in whole)
+            readings["gpu_used_bytes"] = sum(info.used for info in whole)
+            readings["gpu_total_bytes"] = sum(info.total for info in whole)
         loads = [self._ask(self._nvml.nvmlDeviceGetUtilizationRates, gpu) for gpu in gpus]
         busy = [rates.gpu / 100 for rates in loads if rates is not None]
         if busy:
-            figures["gpu_load"] = max(busy)
+            readings["gpu_load"] = max(busy)
         ask_reasons = self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons
         reasons = [self._ask(ask_reasons, gpu) for gpu in gpus]
         if told := [bits for bits in reasons if bits is not None]:
             active = [name for bit, name in _SLOWED_BY if any(bits & bit for bits in told)]
-            figures["throttled_by"] = tuple(active)
-        if self._answered and not figures and self._error is not None:
+            readings["throttled_by"] = tuple(active)
+        if self._answered and not readings and self._error is not None:
             raise self._error
-        self._answered = self._answered or bool(figures)
-        if figures:
-            figures["gpu_name"] = ", ".join(dict.fromkeys(self._names))
-        return figures
+        self._answered = self._answered or bool(readings)
+        if readings:
+            readings["gpu_name"] = ", ".join(dict.fromkeys(self._names))
+        return readings
 
     def close(self) -> None:
         """Close NVML."""

@@ -17,7 +17,7 @@ from typing import cast
 
 import msgspec
 
-from vlmtui.hardware.base import Figures, Rail, Temperature
+from vlmtui.hardware.base import Rail, Readings, Temperature
 from vlmtui.hardware.child import LineChild
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
 from vlmtui.hardware.sysroot import Sysroot
@@ -60,25 +60,25 @@ class Reading(msgspec.Struct, frozen=True):
     temperatures: tuple[Temperature, ...] = ()
     rails: tuple[Rail, ...] = ()
 
-    def figures(self) -> Figures:
+    def readings(self) -> Readings:
         """The same as a probe tells it."""
-        figures = Figures()
+        readings = Readings()
         if self.ram_used_bytes is not None and self.ram_total_bytes is not None:
-            figures["ram_total_bytes"] = self.ram_total_bytes
-            figures["ram_available_bytes"] = max(self.ram_total_bytes - self.ram_used_bytes, 0)
+            readings["ram_total_bytes"] = self.ram_total_bytes
+            readings["ram_available_bytes"] = max(self.ram_total_bytes - self.ram_used_bytes, 0)
         if self.core_loads:
-            figures["cpu_core_loads"] = self.core_loads
+            readings["cpu_core_loads"] = self.core_loads
         if self.gpu_load is not None:
-            figures["gpu_load"] = self.gpu_load
+            readings["gpu_load"] = self.gpu_load
         if clock := max(self.gpu_clocks_hz, default=0):
-            figures["gpu_clock_hz"] = clock
+            readings["gpu_clock_hz"] = clock
         if self.temperatures:
-            figures["temperatures"] = self.temperatures
+            readings["temperatures"] = self.temperatures
         if self.rails:
-            figures["power_rails"] = self.rails
+            readings["power_rails"] = self.rails
             if (watts := total_watts(self.rails)) is not None:
-                figures["power_w"] = watts
-        return figures
+                readings["power_w"] = watts
+        return readings
 
 
 # ------------------------------------------------------------------------------------ the grammar
@@ -213,14 +213,14 @@ class TegrastatsProbe:
         self._useless: frozenset[str] = frozenset()
         self._heard = 0.0
         self._useful = 0.0
-        self._figures = Figures()
+        self._figures = Readings()
 
     @property
     def pid(self) -> int | None:
         """Process id of the program while it runs."""
         return self._child.pid if self._child is not None else None
 
-    def read(self, engine_pid: int | None, known: Figures) -> Figures:
+    def read(self, engine_pid: int | None, known: Readings) -> Readings:
         """What the newest line says of what isn't `known`.
 
         Raises:
@@ -233,10 +233,10 @@ class TegrastatsProbe:
             self._missing, self._missing_since = missing, now
         if not missing or missing <= self._useless:
             self.close()
-            return Figures()
+            return Readings()
         if self._child is None:
             if now - self._missing_since < MISSING_S:
-                return Figures()
+                return Readings()
             self._child = LineChild([self._program, "--interval", "1000"])
             self._heard = self._useful = now
         self._listen(self._child, now)
@@ -244,22 +244,22 @@ class TegrastatsProbe:
             self._useless |= missing
             self.close()
         if now - self._heard > _FRESH_S:
-            return Figures()
+            return Readings()
         new = {name: value for name, value in self._figures.items() if name not in known}
-        return cast(Figures, new)
+        return cast(Readings, new)
 
     def close(self) -> None:
         """End the program."""
         if self._child is not None:
             self._child.close()
             self._child = None
-        self._figures = Figures()
+        self._figures = Readings()
 
     def _listen(self, child: LineChild, now: float) -> None:
         for line in reversed(child.lines()[-_MOST_LINES:]):
-            if figures := parse(line).figures():
-                self._figures, self._heard = figures, now
-                if self._missing & figures.keys():
+            if readings := parse(line).readings():
+                self._figures, self._heard = readings, now
+                if self._missing & readings.keys():
                     self._useful = now
                 return
         status = child.ended()

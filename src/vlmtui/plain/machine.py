@@ -33,7 +33,7 @@ class MachineCommands(Sitting):
             return
         for question, stored in answers:
             asked = printable.line(question, _QUESTION) or "a picture"
-            self.voice.show(f"#{stored.id} {asked}: {figures(stored.stats or {})}")
+            self.voice.show(f"#{stored.id} {asked}: {summary(stored.stats or {})}")
         stats = [stored.stats or {} for _, stored in answers]
         sums, why = answer_stats.summary(stats)
         self.voice.note(f"In all: {sums.replace(' · ', ', ')}")
@@ -59,7 +59,7 @@ class MachineCommands(Sitting):
             self.voice.note(note)
 
 
-def figures(stats: Mapping[str, Any]) -> str:
+def summary(stats: Mapping[str, Any]) -> str:
     """What an answer took, in a sentence."""
     tokens = stats.get("generated_tokens") or 0
     parts = [

@@ -13,7 +13,7 @@ from vlmtui.chat.requests import is_of
 from vlmtui.errors import AmbiguousFiles, InputError, ModelNotFound, SwitchFailed, VlmtuiError
 from vlmtui.messages import Role
 from vlmtui.plain.following import in_thread, interrupts
-from vlmtui.plain.machine import figures
+from vlmtui.plain.machine import summary
 from vlmtui.plain.writing import WritingCommands
 from vlmtui.stats import model_details
 from vlmtui.stats.pull_lines import PullLines
@@ -47,7 +47,7 @@ class ModelCommands(WritingCommands):
         if told.stopped:
             self.voice.note("Loading was stopped")
         since = "already" if same else "from now on" if present == load else "as before"
-        self.voice.note(f"{shown} answers {since}{_sight(self._figures.info)}")
+        self.voice.note(f"{shown} answers {since}{_sight(self._engine_state.info)}")
 
     def _explained(self, error: SwitchFailed) -> VlmtuiError:
         """The error with who answers now."""
@@ -83,7 +83,7 @@ class ModelCommands(WritingCommands):
         told = self.follow(comparison.run(), stop)
         for stored in told.answers:
             name = printable.line(stored.model or "", _NAME)
-            self.voice.note(f"{name} took {figures(stored.stats or {})}")
+            self.voice.note(f"{name} took {summary(stored.stats or {})}")
         now = printable.line(self.session.load_request.name, _NAME)
         stopped = "Stopped. " if told.stopped else ""
         both = "; /previous and /next show the answers" if len(told.answers) > 1 else ""

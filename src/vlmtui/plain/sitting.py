@@ -27,7 +27,7 @@ from vlmtui.plain.turn import Told
 from vlmtui.plain.voice import Voice
 from vlmtui.settings import Preset
 from vlmtui.stats.answer_costs import Pricing
-from vlmtui.stats.engine_state import Figures, begin, fold
+from vlmtui.stats.engine_state import EngineState, begin, fold
 from vlmtui.stats.image_costs import costs
 from vlmtui.storage.records import StoredMessage
 
@@ -71,7 +71,7 @@ class Sitting:
         self._pricing = Pricing()
         self._measuring = threading.Lock()
         self._first_measured = threading.Event()
-        self._figures = Figures(model=session.load_request.name)
+        self._engine_state = EngineState(model=session.load_request.name)
         self._in_turn = False
         self._untold: SimpleQueue[object] = SimpleQueue()
 
@@ -136,12 +136,12 @@ class Sitting:
         with self._measuring:
             if isinstance(event, AnswerStarted):
                 self._pricing.begin()
-                self._figures = begin(self._figures, monotonic())
+                self._engine_state = begin(self._engine_state, monotonic())
                 self._in_turn = True
             if isinstance(event, Began | Exchanged):
-                self._figures = Figures(model=event.model)
-            self._figures = fold(self._figures, event, monotonic())
-            self._pricing.timeline.saw(self._figures.phase)
+                self._engine_state = EngineState(model=event.model)
+            self._engine_state = fold(self._engine_state, event, monotonic())
+            self._pricing.timeline.saw(self._engine_state.phase)
             if not isinstance(event, AnswerSaved):
                 return event
             self._in_turn = False
@@ -150,7 +150,7 @@ class Sitting:
     def measured(self, snapshot: Snapshot) -> None:
         """A second has passed; called in the monitor's thread."""
         with self._measuring:
-            self._pricing.sample(snapshot, self._figures, in_turn=self._in_turn)
+            self._pricing.sample(snapshot, self._engine_state, in_turn=self._in_turn)
         self._first_measured.set()
 
     def _priced(self, answer: StoredMessage) -> StoredMessage:
@@ -160,7 +160,7 @@ class Sitting:
             return answer
         with self._measuring:
             extra = self._pricing.taken(stats)
-        extra |= self._pricing.bandwidth(stats, self._figures.info)
+        extra |= self._pricing.bandwidth(stats, self._engine_state.info)
         if extra:
             with suppress(StorageError):  # the answer itself is safe, or was told not to be
                 self.session.annotate(answer.id, extra)

@@ -13,7 +13,7 @@ from vlmtui.engine.base import ModelInfo
 from vlmtui.hardware import bandwidth
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.energy import EnergyMeter
-from vlmtui.stats.engine_state import Figures
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.stats.timeline import Timeline
 
 
@@ -36,15 +36,15 @@ class Pricing:
         self.energy.begin()
         self._peak = self._peak_gpu = 0
 
-    def sample(self, snapshot: Snapshot, figures: Figures, *, in_turn: bool) -> None:
+    def sample(self, snapshot: Snapshot, engine_state: EngineState, *, in_turn: bool) -> None:
         """A second has passed.
 
         Args:
             snapshot: The machine now.
-            figures: What the engine does.
+            engine_state: What the engine does.
             in_turn: A turn is going on.
         """
-        moment = self.timeline.add(snapshot, figures.phase, figures.tokens_per_s)
+        moment = self.timeline.add(snapshot, engine_state.phase, engine_state.tokens_per_s)
         phase = moment.phase.value if moment.phase is not None else None
         if phase is None and in_turn:
             phase = "between"  # not at rest, though nothing is marked

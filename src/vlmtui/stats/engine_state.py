@@ -38,7 +38,7 @@ BUSY = frozenset({Phase.SENDING, Phase.ENCODING, Phase.PREFILL, Phase.DECODING, 
 """Phases of an answer on its way."""
 
 
-class Figures(msgspec.Struct, frozen=True):
+class EngineState(msgspec.Struct, frozen=True):
     """The state of the engine and of the answer it is giving, or gave last."""
 
     phase: Phase = Phase.ABSENT
@@ -87,10 +87,10 @@ class Figures(msgspec.Struct, frozen=True):
         return text
 
 
-def begin(figures: Figures, now: float) -> Figures:
+def begin(engine_state: EngineState, now: float) -> EngineState:
     """A question was sent at `now`."""
     return msgspec.structs.replace(
-        figures,
+        engine_state,
         phase=Phase.SENDING,
         fraction=None,
         started=now,
@@ -103,55 +103,57 @@ def begin(figures: Figures, now: float) -> Figures:
     )
 
 
-def idle(figures: Figures) -> Figures:
+def idle(engine_state: EngineState) -> EngineState:
     """Nothing runs any more, however it ended."""
-    phase = Phase.ABSENT if figures.info is None else Phase.READY
-    return msgspec.structs.replace(figures, phase=phase, fraction=None)
+    phase = Phase.ABSENT if engine_state.info is None else Phase.READY
+    return msgspec.structs.replace(engine_state, phase=phase, fraction=None)
 
 
-def unloaded(figures: Figures) -> Figures:
+def unloaded(engine_state: EngineState) -> EngineState:
     """The engine's process is gone, and the model with it."""
-    return msgspec.structs.replace(figures, info=None)
+    return msgspec.structs.replace(engine_state, info=None)
 
 
-def stopping(figures: Figures) -> Figures:
+def stopping(engine_state: EngineState) -> EngineState:
     """The user wants the answer to end."""
-    return msgspec.structs.replace(figures, phase=Phase.STOPPING, fraction=None)
+    return msgspec.structs.replace(engine_state, phase=Phase.STOPPING, fraction=None)
 
 
-def exchanging(figures: Figures, model: str) -> Figures:
+def exchanging(engine_state: EngineState, model: str) -> EngineState:
     """Another model is going to be loaded; what the old one's answer took is no longer shown."""
-    waiting = figures.started
+    waiting = engine_state.started
     return msgspec.structs.replace(
-        begin(figures, waiting), phase=Phase.LOADING, model=model, info=None, context_used=0
+        begin(engine_state, waiting), phase=Phase.LOADING, model=model, info=None, context_used=0
     )
 
 
-def fold(figures: Figures, event: object, now: float) -> Figures:
+def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
     """The figures after an event that arrived at `now`. Events without figures change nothing."""
     replace = msgspec.structs.replace
-    if figures.phase is Phase.STOPPING and not isinstance(event, Finished):
-        return figures
+    if engine_state.phase is Phase.STOPPING and not isinstance(event, Finished):
+        return engine_state
     match event:
         case Loading(fraction=fraction):
-            return replace(figures, phase=Phase.LOADING, fraction=fraction, info=None)
+            return replace(engine_state, phase=Phase.LOADING, fraction=fraction, info=None)
         case Loaded(info=info):
             return replace(
-                figures,
-                phase=Phase.READY if not figures.started else Phase.SENDING,
+                engine_state,
+                phase=Phase.READY if not engine_state.started else Phase.SENDING,
                 fraction=None,
                 info=info,
-                model=info.name or figures.model,
+                model=info.name or engine_state.model,
                 context_size=info.context_size,
             )
         case Trimmed(dropped=dropped):
-            return replace(figures, dropped=dropped)
+            return replace(engine_state, dropped=dropped)
         case Encoding(image=image, of=of):
-            return replace(figures, phase=Phase.ENCODING, fraction=None, image=image, images=of)
+            return replace(
+                engine_state, phase=Phase.ENCODING, fraction=None, image=image, images=of
+            )
         case Prefill(done=done, total=total, reused=reused):
             new = total - reused
             return replace(
-                figures,
+                engine_state,
                 phase=Phase.PREFILL,
                 fraction=(done - reused) / new if new > 0 else 1.0,
                 prompt=total,
@@ -159,45 +161,45 @@ def fold(figures: Figures, event: object, now: float) -> Figures:
                 context_used=done,
             )
         case Delta():
-            return _decoded(figures, event, now)
+            return _decoded(engine_state, event, now)
         case Finished(stats=stats) if stats.prompt_tokens:
             return replace(
-                idle(figures),
+                idle(engine_state),
                 started=0.0,
-                first_token=stats.time_to_first_token_s or figures.first_token,
+                first_token=stats.time_to_first_token_s or engine_state.first_token,
                 generated=stats.generated_tokens,
-                tokens_per_s=stats.decode_tokens_per_s or figures.tokens_per_s,
+                tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
                 prompt=stats.prompt_tokens,
                 reused=stats.reused_tokens,
                 context_used=stats.context_used,
                 context_size=stats.context_size,
             )
         case Finished():
-            return replace(idle(figures), started=0.0)
+            return replace(idle(engine_state), started=0.0)
         case _:
-            return figures
+            return engine_state
 
 
-def _decoded(figures: Figures, event: Delta, now: float) -> Figures:
+def _decoded(engine_state: EngineState, event: Delta, now: float) -> EngineState:
     replace = msgspec.structs.replace
-    if figures.first_token is None:
+    if engine_state.first_token is None:
         return replace(
-            figures,
+            engine_state,
             phase=Phase.DECODING,
             fraction=None,
-            first_token=now - figures.started,
+            first_token=now - engine_state.started,
             decode_started=now,
             first_count=event.tokens,
             generated=event.tokens,
-            context_used=figures.prompt + event.tokens,
+            context_used=engine_state.prompt + event.tokens,
         )
-    seconds = now - figures.decode_started
+    seconds = now - engine_state.decode_started
     return replace(
-        figures,
+        engine_state,
         phase=Phase.DECODING,
         fraction=None,
         generated=event.tokens,
-        context_used=figures.prompt + event.tokens,
+        context_used=engine_state.prompt + event.tokens,
         # under half a second the rate of a handful of tokens jumps about
-        tokens_per_s=(event.tokens - figures.first_count) / seconds if seconds > 0.5 else None,
+        tokens_per_s=(event.tokens - engine_state.first_count) / seconds if seconds > 0.5 else None,
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from vlmtui import units
 from vlmtui.hardware.base import Snapshot
-from vlmtui.stats.timeline import Figure, Moment
+from vlmtui.stats.timeline import Moment, Series
 
 SLOWED = "slowed by"
 
@@ -18,7 +18,7 @@ class Row(msgspec.Struct, frozen=True):
 
     label: str
     value: str
-    figure: Figure
+    series: Series
     most: float | None = None
     """Value of a full bar; None for the largest there was."""
 

@@ -28,7 +28,7 @@ class Moment(msgspec.Struct, frozen=True):
     """While it decoded."""
 
 
-Figure = Callable[[Moment], "float | None"]
+Series = Callable[[Moment], "float | None"]
 
 
 class Timeline:
@@ -67,12 +67,12 @@ class Timeline:
         self._moments.append(moment)
         return moment
 
-    def columns(self, width: int, figure: Figure) -> tuple[list[float | None], int]:
-        """A figure in so many columns, the newest last, each the most of its seconds.
+    def columns(self, width: int, series: Series) -> tuple[list[float | None], int]:
+        """A series in so many columns, the newest last, each the most of its seconds.
 
         Args:
             width: Columns, at least 1.
-            figure: Takes it from a moment; None where it wasn't known.
+            series: Takes it from a moment; None where it wasn't known.
 
         Returns:
             The columns, and the seconds in each: as few as show all there is, or three minutes.
@@ -80,7 +80,7 @@ class Timeline:
         groups, seconds = self._groups(width)
         columns: list[float | None] = []
         for group in groups:
-            known = [value for moment in group if (value := figure(moment)) is not None]
+            known = [value for moment in group if (value := series(moment)) is not None]
             columns.append(max(known, default=None))
         return columns, seconds
 

@@ -61,7 +61,7 @@ class ChatCompare(ChatModels):
 
     def on_mount(self) -> None:
         """Follow the models in their columns."""
-        self.watch(self, "figures", self._show_phase)
+        self.watch(self, "engine_state", self._show_phase)
 
     def command_compare(self, argument: str) -> None:
         """Have two models answer one question: the last one, or that behind their names."""
@@ -200,7 +200,7 @@ class ChatCompare(ChatModels):
     def _show_phase(self) -> None:
         """Tell what the model of the column does."""
         if self._comparison is not None and self._turn:
-            self._comparison.column(self._column).phase(self.figures.label())
+            self._comparison.column(self._column).phase(self.engine_state.label())
 
     @on(ChatHardware.Priced)
     def _priced(self, event: ChatHardware.Priced) -> None:

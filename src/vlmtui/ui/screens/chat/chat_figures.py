@@ -19,7 +19,7 @@ from vlmtui.ui.screens.chat.chat_turns import ChatTurns
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.tally import Tally
-    from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+    from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 
 _NAMED = 5
 """Most pictures that are named when the context has no room for them."""
@@ -84,7 +84,7 @@ class ChatFigures(ChatTurns):
 
     # ------------------------------------------------------------------ full screen
 
-    def on_figure_opened(self, event: Figure.Opened) -> None:
+    def on_captioned_picture_opened(self, event: CaptionedPicture.Opened) -> None:
         """Show the picture that was clicked."""
         event.stop()
         self._find_pictures(event.image)

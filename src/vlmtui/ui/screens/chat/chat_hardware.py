@@ -11,7 +11,7 @@ from textual.message import Message
 
 from vlmtui.chat.events import AnswerSaved
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.stats.engine_state import Figures, Phase
+from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.screens.chat.chat_turns import ChatTurns
 
@@ -66,15 +66,15 @@ class ChatHardware(ChatTurns):
 
     # ------------------------------------------------------------------ following
 
-    def watch_figures(self, figures: Figures) -> None:
+    def watch_engine_state(self, engine_state: EngineState) -> None:
         """Note each phase: many are over before the next snapshot."""
-        if figures.phase is not Phase.ABSENT:  # as it is until the first paint
-            self.timeline.saw(figures.phase)
+        if engine_state.phase is not Phase.ABSENT:  # as it is until the first paint
+            self.timeline.saw(engine_state.phase)
 
     def watch_snapshot(self, snapshot: Snapshot | None) -> None:
         """A second has passed."""
         if snapshot is not None:
-            self._pricing.sample(snapshot, self.figures, in_turn=self._turn)
+            self._pricing.sample(snapshot, self.engine_state, in_turn=self._turn)
 
     def _begin_turn(self) -> None:
         self._pricing.begin()
@@ -84,7 +84,7 @@ class ChatHardware(ChatTurns):
         await super()._react(item)
         if isinstance(item, AnswerSaved) and item.stored.stats is not None:
             taken = self._pricing.taken(item.stored.stats)
-            self._store_price(item.stored, taken, self.figures.info)
+            self._store_price(item.stored, taken, self.engine_state.info)
 
     @work(thread=True, group="price", exit_on_error=False)
     def _store_price(

@@ -15,7 +15,7 @@ from vlmtui.chat.events import GoingBack
 from vlmtui.commands import specs
 from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
-from vlmtui.stats.engine_state import Figures, Phase, exchanging, idle
+from vlmtui.stats.engine_state import EngineState, Phase, exchanging, idle
 from vlmtui.ui.screens.chat.chat_archive import ChatArchive
 from vlmtui.ui.screens.chat.chat_messages import ChatMessages
 from vlmtui.ui.screens.chat.chat_pulls import ChatPulls
@@ -60,7 +60,7 @@ class ChatModels(ChatMessages, ChatPulls):
 
     _switches = 0
     _switching = False
-    _before: Figures | None = None
+    _before: EngineState | None = None
     """The figures from before an exchange, until something of it has happened."""
 
     _then: Callable[[], object] | None = None
@@ -118,7 +118,7 @@ class ChatModels(ChatMessages, ChatPulls):
             elif name is not None:
                 self.switch_to(name, then)
 
-        picker = ModelPicker(self.figures.model)
+        picker = ModelPicker(self.engine_state.model)
         self.app.push_screen(picker, take)
         self._find_models(picker)
 
@@ -144,7 +144,7 @@ class ChatModels(ChatMessages, ChatPulls):
             if name is not None:
                 self.switch_to(name, then)
 
-        screen = ModelsScreen(lambda: self._shelf, self.figures.model, self.pulls)
+        screen = ModelsScreen(lambda: self._shelf, self.engine_state.model, self.pulls)
         self.app.push_screen(screen, take)
 
     def show_pulls(self, state: State) -> bool:
@@ -229,7 +229,7 @@ class ChatModels(ChatMessages, ChatPulls):
         cancelled = same = False
         try:
             load = self._shelf.load(name)
-            same = load == session.load_request and self.figures.info is not None
+            same = load == session.load_request and self.engine_state.info is not None
             if not same:
                 self._inbox.put(SwitchBegan(load.name, number))
                 for event in session.switch(load):
@@ -244,7 +244,7 @@ class ChatModels(ChatMessages, ChatPulls):
 
     def stop_loading(self) -> bool:
         """Stop the load or the exchange that is going on; False when there is none."""
-        if self._turn or self.figures.phase is not Phase.LOADING:
+        if self._turn or self.engine_state.phase is not Phase.LOADING:
             return False
         if self._before is None and not self._switching:
             self.prompt.say("Loading is stopped", "The next question loads the model")
@@ -255,11 +255,11 @@ class ChatModels(ChatMessages, ChatPulls):
         match item:
             case SwitchBegan(model=model):
                 self._switching = True
-                self._before = self.figures
-                self.figures = exchanging(self.figures, model)
+                self._before = self.engine_state
+                self.engine_state = exchanging(self.engine_state, model)
             case GoingBack(model=model):
                 self._before = None
-                self.figures = exchanging(self.figures, model)
+                self.engine_state = exchanging(self.engine_state, model)
             case SwitchEnded(number=number) if number == self._switches:
                 await self._switched(item)
             case SwitchEnded():
@@ -290,8 +290,8 @@ class ChatModels(ChatMessages, ChatPulls):
         self._switching = False
         then, self._then = self._then, None
         before, self._before = self._before, None
-        figures = msgspec.structs.replace(before or self.figures, model=ended.model)
-        self.figures = figures if self._turn else idle(figures)
+        engine_state = msgspec.structs.replace(before or self.engine_state, model=ended.model)
+        self.engine_state = engine_state if self._turn else idle(engine_state)
         self.chat = self._session.chat
         name = printable.line(ended.model, _NAME)
         if isinstance(ended.error, SwitchFailed):
@@ -302,7 +302,7 @@ class ChatModels(ChatMessages, ChatPulls):
             self.prompt.say("Loading was stopped", f"{name} answers, as before")
         elif not self._turn:
             since = "already" if ended.same else "from now on"
-            self.prompt.say(f"{name} answers {since}", _what_it_is(self.figures))
+            self.prompt.say(f"{name} answers {since}", _what_it_is(self.engine_state))
             if then is not None:
                 then()
 
@@ -328,13 +328,13 @@ class ChatModels(ChatMessages, ChatPulls):
 
     def _tell_who_answered(self) -> None:
         before = self.chat.model if self.chat is not None else None
-        if before and before != self.figures.model:
+        if before and before != self.engine_state.model:
             name = printable.line(before, _NAME)
             self.prompt.say(f"This chat was answered by {name}", f"/model {name} switches to it")
 
 
-def _what_it_is(figures: Figures) -> str:
-    if figures.info is None:
+def _what_it_is(engine_state: EngineState) -> str:
+    if engine_state.info is None:
         return ""
-    sight = "" if figures.info.vision else ", sees no pictures"
-    return f"{units.size(figures.info.size_bytes)}{sight}"
+    sight = "" if engine_state.info.vision else ", sees no pictures"
+    return f"{units.size(engine_state.info.size_bytes)}{sight}"

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widget import Widget
 
-from vlmtui.stats.engine_state import Figures
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.arrangement import BOUNDS, Arrangement, Pane, arrange
 from vlmtui.ui.screens.chat.chat_turns import ChatTurns
@@ -45,16 +45,16 @@ class ChatPanes(ChatTurns):
     def on_mount(self) -> None:
         """Show the title of the chat, above the transcript and on the terminal's window."""
         self.watch(self, "chat", self._show_title)
-        self.watch(self, "figures", self._show_model)
+        self.watch(self, "engine_state", self._show_model)
 
-    def _show_model(self, before: Figures, after: Figures) -> None:
+    def _show_model(self, before: EngineState, after: EngineState) -> None:
         if before.model != after.model:
             self._show_title()
 
     def _show_title(self) -> None:
         for heading in self.query("#title").results(Heading):
             heading.text = self.chat.title if self.chat is not None else _NO_TITLE
-            heading.note = self.figures.model
+            heading.note = self.engine_state.model
         self.app.sub_title = self.chat.title if self.chat is not None else ""
 
     # ------------------------------------------------------------------ arranging

@@ -129,7 +129,7 @@ class ChatScreen(
         with Horizontal(id="body") as body, Vertical(id="main"):
             self._keep_free(body)
             yield Heading(id="title")
-            yield Transcript().data_bind(ChatScreen.figures, ChatScreen.sample)
+            yield Transcript().data_bind(ChatScreen.engine_state, ChatScreen.sample)
             yield Prompt()
 
     def _keep_free(self, body: Widget) -> None:
@@ -152,9 +152,11 @@ class ChatScreen(
         self.open_session()
         self.restore(draft=True)
         self.load_model()
-        strip = StatusStrip().data_bind(ChatScreen.figures, ChatScreen.snapshot, ChatScreen.pulling)
+        strip = StatusStrip().data_bind(
+            ChatScreen.engine_state, ChatScreen.snapshot, ChatScreen.pulling
+        )
         side = SidePane(classes="pane side").data_bind(
-            ChatScreen.image, ChatScreen.figures, ChatScreen.snapshot
+            ChatScreen.image, ChatScreen.engine_state, ChatScreen.snapshot
         )
         body = self.query_one("#body")
         with self.app.batch_update():
@@ -232,7 +234,7 @@ class ChatScreen(
         if self.stop_fetching() or self.stop_editing():
             return
         if self._turn:
-            self.figures = stopping(self.figures)
+            self.engine_state = stopping(self.engine_state)
             self.cancel_turn()
         else:
             self.stop_loading()

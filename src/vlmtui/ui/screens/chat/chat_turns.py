@@ -24,7 +24,7 @@ from vlmtui.errors import (
     VlmtuiError,
 )
 from vlmtui.messages import ImagePart
-from vlmtui.stats.engine_state import Figures, Phase, begin, fold, idle, stopping, unloaded
+from vlmtui.stats.engine_state import EngineState, Phase, begin, fold, idle, stopping, unloaded
 from vlmtui.storage.records import Chat, StoredMessage
 from vlmtui.terminal.driver import is_slow
 from vlmtui.ui.screens.chat.chat_work import ChatWork, LoadEnded, LoadFailed, TurnEnded, TurnFailed
@@ -65,7 +65,7 @@ class ChatTurns(ChatWork):
     """A screen with a transcript and a prompt, on which turns happen."""
 
     # a screen that repaints itself repaints everything, pictures included
-    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    engine_state: reactive[EngineState] = reactive(EngineState(), repaint=False)
     snapshot: reactive[Snapshot | None] = reactive["Snapshot | None"](None, repaint=False)
     chat: reactive[Chat | None] = reactive[Chat | None](None, repaint=False)
     """The chat that is open, once it is on disk."""
@@ -104,7 +104,7 @@ class ChatTurns(ChatWork):
         self._not_before = 0.0
         self._uncounted: tuple[Delta, float] | None = None
         self._count_at = 0.0
-        self.set_reactive(ChatTurns.figures, Figures(phase=Phase.LOADING, model=model))
+        self.set_reactive(ChatTurns.engine_state, EngineState(phase=Phase.LOADING, model=model))
 
     @property
     def prompt(self) -> Prompt:
@@ -161,15 +161,15 @@ class ChatTurns(ChatWork):
 
     def _begin_turn(self) -> None:
         self._turn = True
-        self.figures = begin(self.figures, time.monotonic())
+        self.engine_state = begin(self.engine_state, time.monotonic())
 
     def _settle(self) -> None:
         """No turn is going on any more."""
         self._turn = False
         self._again = False
         self._answer = None
-        if self.figures.phase is not Phase.LOADING:
-            self.figures = idle(self.figures)
+        if self.engine_state.phase is not Phase.LOADING:
+            self.engine_state = idle(self.engine_state)
 
     # ------------------------------------------------------------------ what arrives
 
@@ -190,12 +190,12 @@ class ChatTurns(ChatWork):
             if isinstance(item, Delta):
                 words.append(item.text)
                 self._uncounted = (item, when)
-                if self.figures.phase is not Phase.DECODING:
+                if self.engine_state.phase is not Phase.DECODING:
                     self._count()
                 continue
             self._write(words)
             self._count()
-            self.figures = fold(self.figures, item, when)
+            self.engine_state = fold(self.engine_state, item, when)
             await self._react(item)
         self._write(words)
         if began >= self._count_at:
@@ -207,7 +207,7 @@ class ChatTurns(ChatWork):
     def _count(self) -> None:
         """Bring the figures up to the last token; a token knows how many there are."""
         if self._uncounted is not None:
-            self.figures = fold(self.figures, *self._uncounted)
+            self.engine_state = fold(self.engine_state, *self._uncounted)
             self._uncounted = None
             self._count_at = time.monotonic() + COUNT_SECONDS
 
@@ -251,7 +251,7 @@ class ChatTurns(ChatWork):
             case LoadFailed(error=error):
                 await self._tell(error)
             case LoadEnded() if not self._turn:
-                self.figures = idle(self.figures)
+                self.engine_state = idle(self.engine_state)
 
     async def _tell_trimmed(self, dropped: int, images: int) -> None:
         """Say what the context had no room for; `ChatFigures` knows the pictures."""
@@ -276,7 +276,7 @@ class ChatTurns(ChatWork):
             self.prompt.say(error.message, error.hint, error=True)
             return
         if isinstance(error, EngineCrashed):
-            self.figures = unloaded(self.figures)
+            self.engine_state = unloaded(self.engine_state)
         details = self._circumstances(error)
         await self.transcript.tell(error.message, error.hint, details, error=True)
 
@@ -293,5 +293,5 @@ class ChatTurns(ChatWork):
         """Save the composer, stop what runs, end the engine; done when the worker is."""
         self._left = True
         if self._turn:
-            self.figures = stopping(self.figures)
+            self.engine_state = stopping(self.engine_state)
         return self.close_session(self.prompt.draft)

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from vlmtui import units
 from vlmtui.engine.base import ModelInfo
-from vlmtui.stats.engine_state import Figures
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.panes.stats_panel import row
 
 _LABELS = ("kind", "size", "sees pictures", "trained on", "GPU offload")
@@ -25,9 +25,9 @@ class ModelBox(Widget):
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    engine_state: reactive[EngineState] = reactive(EngineState(), repaint=False)
 
-    def watch_figures(self, before: Figures, after: Figures) -> None:
+    def watch_engine_state(self, before: EngineState, after: EngineState) -> None:
         """Most figures are none of its business."""
         if before.info != after.info:
             self.refresh()
@@ -35,7 +35,7 @@ class ModelBox(Widget):
     def render(self) -> Content:
         """One fact a line; dashes until the model is loaded."""
         width = max(self.content_size.width, 10)
-        facts = _facts(self.figures.info)
+        facts = _facts(self.engine_state.info)
         return Content("\n").join(row(label, value, width) for label, value in facts)
 
 

@@ -97,7 +97,7 @@ class MonitorPanel(Widget):
 
 def _with_graph(row: machine_rows.Row, timeline: Timeline, graph: int, high: int) -> list[Content]:
     """A figure beside the foot of its graph; a thin line where nothing was measured."""
-    columns, _ = timeline.columns(graph, row.figure)
+    columns, _ = timeline.columns(graph, row.series)
     *above, foot = bars(columns, row.most, high)
     early = graph - len(columns)
     indent = Content(" " * (_LABEL + _VALUE + early))

@@ -14,11 +14,11 @@ from textual.widgets import Static
 
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart
-from vlmtui.stats.engine_state import Figures
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.panes import model_box
 from vlmtui.ui.widgets.panes.model_box import ModelBox
-from vlmtui.ui.widgets.panes.stats_panel import FiguresPanel, rows
+from vlmtui.ui.widgets.panes.stats_panel import StatsPanel, rows
 from vlmtui.ui.widgets.pictures.captioned_picture import caption
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
@@ -58,7 +58,7 @@ class SidePane(VerticalScroll):
             text-align: center;
             color: $text-dim;
         }
-        & > FiguresPanel, & > ModelBox {
+        & > StatsPanel, & > ModelBox {
             margin: 0 2;
         }
         & > .model {
@@ -82,7 +82,7 @@ class SidePane(VerticalScroll):
     ]
 
     image: reactive[ImagePart | None] = reactive[ImagePart | None](None, repaint=False)
-    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    engine_state: reactive[EngineState] = reactive(EngineState(), repaint=False)
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, repaint=False)
 
     def compose(self) -> ComposeResult:
@@ -92,9 +92,9 @@ class SidePane(VerticalScroll):
             yield Picture().data_bind(part=SidePane.image)
             yield Static(id="preview-caption")
         yield Heading("Figures")
-        yield FiguresPanel().data_bind(SidePane.figures, SidePane.snapshot)
+        yield StatsPanel().data_bind(SidePane.engine_state, SidePane.snapshot)
         yield Heading("Model", classes="model")
-        yield ModelBox(classes="model").data_bind(SidePane.figures)
+        yield ModelBox(classes="model").data_bind(SidePane.engine_state)
 
     def watch_image(self, image: ImagePart | None) -> None:
         """Name the picture, and give it the rows that it needs."""

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from vlmtui import printable, units
 from vlmtui.hardware.base import Snapshot
-from vlmtui.stats.engine_state import Figures, Phase
+from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.widgets.panes.meter_bar import meter
 
 STYLES = {
@@ -32,16 +32,16 @@ def rows(snapshot: Snapshot | None) -> int:
     return _ENGINE_ROWS + len(_machine(snapshot, 1))
 
 
-class FiguresPanel(Widget):
+class StatsPanel(Widget):
     """A table of figures; those that aren't known are dashes."""
 
     DEFAULT_CSS = """
-    FiguresPanel {
+    StatsPanel {
         height: auto;
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures())
+    engine_state: reactive[EngineState] = reactive(EngineState())
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
 
     def watch_snapshot(self, before: Snapshot | None, after: Snapshot | None) -> None:
@@ -51,20 +51,20 @@ class FiguresPanel(Widget):
 
     def render(self) -> Content:
         """One figure a line."""
-        figures = self.figures
+        engine_state = self.engine_state
         width = max(self.content_size.width, 10)
-        style = STYLES[figures.phase]
+        style = STYLES[engine_state.phase]
         lines = [
-            Content.styled(printable.line(figures.model, width) or "no model", "bold"),
-            Content.assemble(("● ", style), (figures.label(), f"bold {style}")),
-            _bar(figures, width, style),
-            row("speed", _speed(figures), width),
-            row("first token", units.seconds(figures.first_token), width),
-            row("generated", _generated(figures), width),
-            row("prompt", _prompt(figures), width),
+            Content.styled(printable.line(engine_state.model, width) or "no model", "bold"),
+            Content.assemble(("● ", style), (engine_state.label(), f"bold {style}")),
+            _bar(engine_state, width, style),
+            row("speed", _speed(engine_state), width),
+            row("first token", units.seconds(engine_state.first_token), width),
+            row("generated", _generated(engine_state), width),
+            row("prompt", _prompt(engine_state), width),
             Content(""),
-            row("context", _context(figures), width),
-            meter(_share(figures.context_used, figures.context_size), width, "$primary"),
+            row("context", _context(engine_state), width),
+            meter(_share(engine_state.context_used, engine_state.context_size), width, "$primary"),
             *_machine(self.snapshot, width),
         ]
         return Content("\n").join(lines)
@@ -77,33 +77,33 @@ def row(label: str, value: str, width: int) -> Content:
     return Content.assemble((label, "$text-dim"), (value.rjust(width - len(label)), ""))
 
 
-def _bar(figures: Figures, width: int, style: str) -> Content:
-    if figures.fraction is None:
+def _bar(engine_state: EngineState, width: int, style: str) -> Content:
+    if engine_state.fraction is None:
         return Content.styled("─" * width, "$border-blurred")
-    return meter(figures.fraction, width, style)
+    return meter(engine_state.fraction, width, style)
 
 
-def _speed(figures: Figures) -> str:
-    if figures.tokens_per_s is None:
+def _speed(engine_state: EngineState) -> str:
+    if engine_state.tokens_per_s is None:
         return "–"
-    return f"{units.rate(figures.tokens_per_s)} tok/s"
+    return f"{units.rate(engine_state.tokens_per_s)} tok/s"
 
 
-def _generated(figures: Figures) -> str:
-    return f"{units.count(figures.generated)} tok" if figures.generated else "–"
+def _generated(engine_state: EngineState) -> str:
+    return f"{units.count(engine_state.generated)} tok" if engine_state.generated else "–"
 
 
-def _prompt(figures: Figures) -> str:
-    if not figures.prompt:
+def _prompt(engine_state: EngineState) -> str:
+    if not engine_state.prompt:
         return "–"
-    reused = f", {units.count(figures.reused)} reused" if figures.reused else ""
-    return f"{units.count(figures.prompt)} tok{reused}"
+    reused = f", {units.count(engine_state.reused)} reused" if engine_state.reused else ""
+    return f"{units.count(engine_state.prompt)} tok{reused}"
 
 
-def _context(figures: Figures) -> str:
-    if not figures.context_size:
+def _context(engine_state: EngineState) -> str:
+    if not engine_state.context_size:
         return "–"
-    return f"{units.count(figures.context_used)} / {units.count(figures.context_size)}"
+    return f"{units.count(engine_state.context_used)} / {units.count(engine_state.context_size)}"
 
 
 def _share(part: int | None, whole: int | None) -> float:

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from vlmtui import printable, units
 from vlmtui.hardware.base import Snapshot
-from vlmtui.stats.engine_state import Figures
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.panes.meter_bar import meter
 from vlmtui.ui.widgets.panes.stats_panel import STYLES
 
@@ -34,17 +34,19 @@ class StatusStrip(Widget):
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures())
+    engine_state: reactive[EngineState] = reactive(EngineState())
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
     pulling: reactive[str] = reactive("")
 
     def render(self) -> Content:
         """As many figures as fit, in the order of their worth, and the model on the right."""
-        figures = self.figures
+        engine_state = self.engine_state
         width = self.content_size.width
-        style = STYLES[figures.phase]
-        phase = Content.assemble(("● ", style), (f"{figures.label():<{_PHASE}}", f"bold {style}"))
-        name = Content.styled(printable.line(figures.model, _NAME), "$text-dim")
+        style = STYLES[engine_state.phase]
+        phase = Content.assemble(
+            ("● ", style), (f"{engine_state.label():<{_PHASE}}", f"bold {style}")
+        )
+        name = Content.styled(printable.line(engine_state.model, _NAME), "$text-dim")
         for bar in (_METER, 0):
             strip = _joined([phase, *self._parts(bar)])
             gap = width - strip.cell_length - name.cell_length
@@ -62,17 +64,17 @@ class StatusStrip(Widget):
 
     def _parts(self, bar: int, *, short: bool = False) -> list[Content]:
         """The figures; `bar` cells show how full the context is, if it isn't told in `short`."""
-        figures, snapshot = self.figures, self.snapshot
-        parts = [_part(units.rate(figures.tokens_per_s), 5, " tok/s")]
+        engine_state, snapshot = self.engine_state, self.snapshot
+        parts = [_part(units.rate(engine_state.tokens_per_s), 5, " tok/s")]
         if self.pulling:
             parts.append(Content.styled(printable.line(self.pulling), "$accent"))
         if snapshot is not None and snapshot.engine_rss_bytes is not None:
             parts.append(Content("mem ") + _part(units.size(snapshot.engine_rss_bytes), 6))
-        if figures.context_size:
-            parts.append(_filled(figures) if short else _context(figures, bar))
+        if engine_state.context_size:
+            parts.append(_filled(engine_state) if short else _context(engine_state, bar))
         if snapshot is not None and (gpu := _gpu(snapshot)):
             parts.append(gpu)
-        parts.append(Content("first ") + _part(units.seconds(figures.first_token), 6))
+        parts.append(Content("first ") + _part(units.seconds(engine_state.first_token), 6))
         if snapshot is not None and snapshot.power_w is not None:
             parts.append(_part(units.watts(snapshot.power_w), 6))
         return parts
@@ -87,17 +89,17 @@ def _part(value: str, cells: int, unit: str = "") -> Content:
     return Content.assemble((value.rjust(cells), "$foreground"), unit)
 
 
-def _context(figures: Figures, bar: int) -> Content:
-    size = units.count(figures.context_size)
-    text = Content("ctx ") + _part(units.count(figures.context_used), len(size), f"/{size}")
+def _context(engine_state: EngineState, bar: int) -> Content:
+    size = units.count(engine_state.context_size)
+    text = Content("ctx ") + _part(units.count(engine_state.context_used), len(size), f"/{size}")
     if not bar:
         return text
-    share = figures.context_used / figures.context_size
+    share = engine_state.context_used / engine_state.context_size
     return text + Content(" ") + meter(share, bar, "$primary")
 
 
-def _filled(figures: Figures) -> Content:
-    share = figures.context_used / figures.context_size
+def _filled(engine_state: EngineState) -> Content:
+    share = engine_state.context_used / engine_state.context_size
     return Content("ctx ") + _part(units.percent(share), 4)
 
 

@@ -23,11 +23,11 @@ CAPTION = 40
 """Longest name beneath a picture, in characters."""
 
 
-class Figure(Vertical, can_focus=True):
+class CaptionedPicture(Vertical, can_focus=True):
     """A picture, its name and its cost. Enter or a click opens it."""
 
     DEFAULT_CSS = """
-    Figure {
+    CaptionedPicture {
         width: auto;
         height: auto;
 
@@ -73,7 +73,7 @@ class Figure(Vertical, can_focus=True):
         super().__init__()
         self.image = image
         self._cost = Parts(classes="caption cost")
-        self.set_reactive(Figure.cost, cost)
+        self.set_reactive(CaptionedPicture.cost, cost)
 
     def compose(self) -> ComposeResult:
         """Picture above, caption below."""

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from vlmtui.messages import ImagePart
 from vlmtui.stats.image_costs import Cost
-from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 
 GAP = 2
 """Columns between two figures; a row is followed by one blank line."""
@@ -64,7 +64,7 @@ class Gallery(Widget):
         self, images: Iterable[ImagePart], costs: Mapping[str, Cost] | None = None
     ) -> None:
         known = costs or {}
-        super().__init__(*(Figure(image, known.get(image.sha256)) for image in images))
+        super().__init__(*(CaptionedPicture(image, known.get(image.sha256)) for image in images))
         self._rows = _Rows()
 
     @property

@@ -18,7 +18,7 @@ from textual.layout import WidgetPlacement
 from textual.reactive import reactive
 
 from vlmtui.messages import Role, assistant
-from vlmtui.stats.engine_state import Figures, Phase
+from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.stats.image_costs import Cost, costs, thread_costs
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.widgets.transcript.column import Column, Entry
@@ -41,7 +41,7 @@ class Conversation(Column):
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures(), repaint=False)
+    engine_state: reactive[EngineState] = reactive(EngineState(), repaint=False)
     sample: reactive[Path | None] = reactive[Path | None](None, repaint=False)
 
     def __init__(self) -> None:
@@ -53,18 +53,18 @@ class Conversation(Column):
 
     def compose(self) -> ComposeResult:
         """The welcome, shown while there is nothing else."""
-        yield Welcome().data_bind(Conversation.figures, Conversation.sample)
+        yield Welcome().data_bind(Conversation.engine_state, Conversation.sample)
         yield self.floor
         yield self._news
 
-    def watch_figures(self, figures: Figures) -> None:
+    def watch_engine_state(self, engine_state: EngineState) -> None:
         """Tell in an answer without words why they don't come yet."""
-        if self._live is None or figures.phase in (Phase.DECODING, Phase.READY, Phase.ABSENT):
+        if self._live is None or engine_state.phase in (Phase.DECODING, Phase.READY, Phase.ABSENT):
             return
         from vlmtui.ui.widgets.panes.stats_panel import STYLES
 
         if (answer := self._live.answer) is not None:
-            answer.wait(figures.label(), STYLES[figures.phase])
+            answer.wait(engine_state.label(), STYLES[engine_state.phase])
 
     # ------------------------------------------------------------------ what it shows
 
@@ -161,7 +161,7 @@ class Conversation(Column):
         self._live = entry
         assert entry.answer is not None, "it was made just now"
         entry.answer.describe("", None)  # how it ended before, or that somebody writes it: we do
-        self.watch_figures(self.figures)
+        self.watch_engine_state(self.engine_state)
         return entry.answer
 
     async def end_answer(self, stored: StoredMessage) -> None:
@@ -193,9 +193,9 @@ class Conversation(Column):
     def price(self, stats: Mapping[str, Any] | None) -> None:
         """Write beneath the pictures what they cost in the turn that has these stats."""
         self._costs.update(costs(stats, self._costs))
-        from vlmtui.ui.widgets.pictures.captioned_picture import Figure
+        from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 
-        for figure in self.query(Figure):
+        for figure in self.query(CaptionedPicture):
             figure.cost = self._costs.get(figure.image.sha256)
 
     def _entry(self, stored: StoredMessage) -> MessageEntry:

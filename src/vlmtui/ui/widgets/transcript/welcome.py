@@ -13,7 +13,7 @@ from textual.widget import Widget
 from vlmtui import printable, units
 from vlmtui.compose import completion
 from vlmtui.paths import shown
-from vlmtui.stats.engine_state import Figures, Phase
+from vlmtui.stats.engine_state import EngineState, Phase
 
 _KEY = 8
 _TRY = "What is in this picture?"
@@ -32,7 +32,7 @@ class Welcome(Widget):
     }
     """
 
-    figures: reactive[Figures] = reactive(Figures())
+    engine_state: reactive[EngineState] = reactive(EngineState())
     sample: reactive[Path | None] = reactive[Path | None](None, layout=True)
 
     def __init__(self) -> None:
@@ -77,18 +77,18 @@ class Welcome(Widget):
         return [head + Content.assemble(("/sample", "$accent"), f", then: {_TRY}")]
 
     def _model(self) -> Content:
-        figures = self.figures
-        name = printable.line(figures.model, 50) or "the model"
-        if figures.info is not None:
-            info = figures.info
+        engine_state = self.engine_state
+        name = printable.line(engine_state.model, 50) or "the model"
+        if engine_state.info is not None:
+            info = engine_state.info
             about = f"{printable.line(info.description, 60)}, {units.size(info.size_bytes)}"
             sight = "" if info.vision else " · text only"
             return Content.assemble(
                 ("● ", "$success"), (name, "bold"), (f"  {about}{sight}", "$text-dim")
             )
-        if figures.phase is Phase.ABSENT:
+        if engine_state.phase is Phase.ABSENT:
             return Content.assemble(("● ", "$error"), (f"{name} is not loaded", ""))
-        return Content.assemble(("● ", "$warning"), (f"{figures.label()}: {name}", ""))
+        return Content.assemble(("● ", "$warning"), (f"{engine_state.label()}: {name}", ""))
 
 
 def _way(key: str, what: str, width: int) -> list[Content]:
