@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import SettingsError
 
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -161,7 +161,7 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     file = paths.config_path() if path is None else path
     try:
-        content = file.read_bytes()
+        content = kept.read(file)
     except FileNotFoundError as error:
         if path is None:
             return Settings()
@@ -185,7 +185,7 @@ def _parse(content: bytes, file: Path) -> Settings:
             f"The settings file {file} is not UTF-8 text: byte {error.start}",
             "Save it as UTF-8",
         ) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise SettingsError(
             f"The settings file {file} is not valid TOML: {error}", "Correct that line"
         ) from error

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from vlmtui import kept
 from vlmtui.errors import InputError
 
 FORMAT = 1
@@ -102,6 +103,9 @@ class Machine(msgspec.Struct, frozen=True):
     versions: dict[str, str]
 
 
+_MOST_BYTES = 20_000_000
+
+
 class Report(msgspec.Struct, frozen=True):
     """One run of the benchmark."""
 
@@ -120,10 +124,10 @@ def load_report(path: Path) -> Report:
         InputError: The file can't be read, or is something else.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
+        return kept.decoded(kept.read(path, _MOST_BYTES), Report)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the path") from error
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is no report of a benchmark: {error}", "Write one with `vlmtui bench --json`"
         ) from error

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from vlmtui import printable
+from vlmtui import kept, printable
 from vlmtui.chat import export_words
 from vlmtui.errors import ArchiveError, StorageError, VlmtuiError
 from vlmtui.messages import ImagePart
@@ -143,34 +143,11 @@ def _copy(source: Path, path: Path) -> None:
 
 
 def _write(path: Path, pieces: Iterable[bytes], *, overwrite: bool, durable: bool = True) -> None:
-    """Write beside the file, then take its name."""
-    part = path.with_name(f".{path.name[:80]}.{os.urandom(4).hex()}.part")
     with _told(path):
         try:
-            with open(part, "xb") as file:
-                file.writelines(pieces)
-                if durable:  # it costs tens of milliseconds on an SD card
-                    file.flush()
-                    os.fsync(file.fileno())
-            if overwrite:
-                os.replace(part, path)
-            else:
-                _take_name(part, path)
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-
-
-def _take_name(part: Path, path: Path) -> None:
-    """Rename, unless there is something of that name by now."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError:  # a file system without hard links, such as a memory stick's
-        if path.exists():
+            kept.write(path, pieces, replace=overwrite, mode=0o666, durable=durable)
+        except FileExistsError:
             raise _exists(path) from None
-        os.replace(part, path)
 
 
 def _exists(path: Path) -> ArchiveError:

@@ -180,25 +180,27 @@ def template() -> str:
 
 
 def _begin() -> Path:
-    from vlmtui import paths
+    from vlmtui import kept, paths
 
     file = paths.config_dir() / paths.config_path().name
     try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(template())
+        kept.write(file, template().encode(), replace=False)
     except FileExistsError:
         raise SettingsError(
             f"There is a settings file already: {file}", "`vlmtui config edit` opens it"
         ) from None
     except OSError as error:
         raise SettingsError(
-            f"The settings file {file} can't be written: {error.strerror}", "Check the permissions"
+            f"The settings file {file} can't be written: {error.strerror}",
+            "Free space, or check the permissions",
         ) from error
     return file
 
 
 def _text(file: Path) -> bytes:
-    return file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    from vlmtui import kept
+
+    return kept.read(file).removeprefix(b"\xef\xbb\xbf")
 
 
 def _toml(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import msgspec
 
-from vlmtui import paths, units
+from vlmtui import kept, paths, units
 from vlmtui.errors import InputError, SettingsError
 from vlmtui.models import added, gguf, library, removal
 from vlmtui.models.gguf import pairing
@@ -126,9 +126,8 @@ def write_default(file: Path, model: str) -> None:
     Raises:
         SettingsError: It can't be read or written, or has the key in a form that isn't ours.
     """
-    target = Path(os.path.realpath(file))  # a link stays a link
     try:
-        before = target.read_bytes().decode("utf-8-sig") if target.exists() else ""
+        before = kept.read(file).decode("utf-8-sig") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} can't be read: {error}", "Check the file.") from error
     entry = f"model = {_quoted(model)}"
@@ -144,7 +143,13 @@ def write_default(file: Path, model: str) -> None:
             f"The line `model` of {file} is in a form that can't be changed safely",
             f"Change it yourself: {entry}",
         )
-    _replace(file, target, after)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept.write(file, after.encode())
+    except OSError as error:
+        raise SettingsError(
+            f"{file} can't be written: {error.strerror}", "Check its permissions."
+        ) from error
 
 
 def _comment(text: str) -> str:
@@ -160,21 +165,6 @@ def _differs_only_in_model(before: str, after: str, model: str) -> bool:
     except msgspec.DecodeError:
         return False
     return {**old, "model": model} == new
-
-
-def _replace(file: Path, target: Path, text: str) -> None:
-    draft = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="")
-        if target.exists():
-            draft.chmod(target.stat().st_mode & 0o777)
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise SettingsError(
-            f"{file} can't be written: {error.strerror}", "Check its permissions."
-        ) from error
 
 
 def _quoted(text: str) -> str:

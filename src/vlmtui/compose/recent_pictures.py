@@ -11,9 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 
 _KEPT = 20
@@ -22,8 +20,8 @@ _KEPT = 20
 def files() -> list[str]:
     """Absolute paths, the last one first; some may be gone."""
     try:
-        return msgspec.json.decode(_list().read_bytes(), type=list[str])[:_KEPT]
-    except (OSError, StorageError, msgspec.MsgspecError, UnicodeDecodeError):
+        return (kept.load(_list(), list[str]) or [])[:_KEPT]
+    except StorageError:
         return []
 
 
@@ -31,12 +29,8 @@ def note(attached: Iterable[str]) -> None:
     """Put these at the top."""
     new = [os.path.abspath(path) for path in reversed(list(attached))]
     new = [path for path in new if path.isprintable()]
-    kept = list(dict.fromkeys((*new, *files())))[:_KEPT]
-    with suppress(OSError, StorageError):
-        file = _list()
-        fresh = file.with_suffix(f".{os.getpid()}")
-        fresh.write_bytes(msgspec.json.encode(kept))
-        os.replace(fresh, file)
+    with suppress(StorageError), kept.alone(_list()):
+        kept.store(_list(), list(dict.fromkeys((*new, *files())))[:_KEPT])
 
 
 def _list() -> Path:

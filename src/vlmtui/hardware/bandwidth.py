@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.sysroot import text
@@ -72,7 +72,7 @@ def of_machine(snapshot: Snapshot) -> Bandwidth | None:
 
 def known(snapshot: Snapshot) -> Bandwidth | None:
     """The best figure there is: the board's from the table, or what was once measured."""
-    return of_machine(snapshot) or kept()
+    return of_machine(snapshot) or measured()
 
 
 def bounds(bandwidth: Bandwidth, *, gpu: bool) -> bool:
@@ -80,13 +80,13 @@ def bounds(bandwidth: Bandwidth, *, gpu: bool) -> bool:
     return bandwidth.origin == "table" or not gpu
 
 
-def kept() -> Bandwidth | None:
+def measured() -> Bandwidth | None:
     """What `keep` wrote; None where nothing was measured, or on another machine."""
     try:
-        found = msgspec.json.decode(_file().read_bytes(), type=_Kept)
-    except (OSError, msgspec.DecodeError, StorageError):
+        found = kept.load(_file(), _Kept)
+    except StorageError:
         return None
-    return found.bandwidth if found.machine == _machine() else None
+    return found.bandwidth if found is not None and found.machine == _machine() else None
 
 
 def keep(bandwidth: Bandwidth) -> None:
@@ -95,13 +95,7 @@ def keep(bandwidth: Bandwidth) -> None:
     Raises:
         StorageError: It can't be written.
     """
-    path = _file()
-    try:
-        path.write_bytes(msgspec.json.encode(_Kept(_machine(), bandwidth)))
-    except OSError as error:
-        raise StorageError(
-            f"The bandwidth can't be kept in {path}: {error.strerror}", "Make it writable"
-        ) from error
+    kept.store(_file(), _Kept(_machine(), bandwidth))
 
 
 class _Kept(msgspec.Struct):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 from vlmtui.models.stores import StoredFile
-
-_FILE = "models.json"
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -28,9 +25,9 @@ def everything() -> list[Added]:
     Raises:
         StorageError: The list can't be read.
     """
-    path = paths.data_dir() / _FILE
+    path = _list()
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Added])
+        return kept.decoded(kept.read(path), list[Added])
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -50,8 +47,9 @@ def add(model: Added) -> None:
     Raises:
         StorageError: The list can't be read or written.
     """
-    others = [each for each in everything() if each.name.lower() != model.name.lower()]
-    _write([*others, model])
+    with kept.alone(_list()):
+        others = [each for each in everything() if each.name.lower() != model.name.lower()]
+        kept.store(_list(), [*others, model])
 
 
 def remove(name: str) -> bool:
@@ -60,10 +58,11 @@ def remove(name: str) -> bool:
     Raises:
         StorageError: The list can't be read or written.
     """
-    before = everything()
-    after = [each for each in before if each.name.lower() != name.lower()]
-    if len(after) < len(before):
-        _write(after)
+    with kept.alone(_list()):
+        before = everything()
+        after = [each for each in before if each.name.lower() != name.lower()]
+        if len(after) < len(before):
+            kept.store(_list(), after)
     return len(after) < len(before)
 
 
@@ -85,14 +84,5 @@ def files() -> list[StoredFile]:
     ]
 
 
-def _write(models: list[Added]) -> None:
-    path = paths.data_dir() / _FILE
-    draft = path.with_name(f"{_FILE}.{os.getpid()}")
-    try:
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(models), indent=2))
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StorageError(
-            f"{path} can't be written: {error.strerror}", "Free space, or check its permissions."
-        ) from error
+def _list() -> Path:
+    return paths.data_dir() / "models.json"

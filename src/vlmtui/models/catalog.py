@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import SettingsError, VlmtuiError
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need
 from vlmtui.models.stores import StoredFile
@@ -209,7 +209,7 @@ def _tables(file: Path) -> dict[str, dict[str, Any]]:
         SettingsError: It can't be read or is not TOML.
     """
     try:
-        content = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        content = kept.read(file).removeprefix(b"\xef\xbb\xbf")
         return msgspec.toml.decode(content, type=dict[str, dict[str, Any]])
     except FileNotFoundError:
         return {}
@@ -222,7 +222,7 @@ def _tables(file: Path) -> dict[str, dict[str, Any]]:
     except msgspec.ValidationError as error:
         message = f"The catalogue {file} has something else than tables in it: {error}"
         raise SettingsError(message, 'Write each model as a table: ["my-model"].') from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         message = f"The catalogue {file} is not valid TOML: {error}"
         raise SettingsError(message, "Correct that line.") from error
 

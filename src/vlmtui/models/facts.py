@@ -7,7 +7,6 @@ included. Losing them costs nothing but reading the headers again.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import BadModelFile, StorageError
 from vlmtui.models import gguf
 from vlmtui.models.gguf import Header, pairing
@@ -99,11 +98,11 @@ class FactsCache:
     def of(self, path: Path) -> Facts:
         """The facts of a file."""
         stamp = _stamp(path)
-        kept = self._used.get(str(path)) or self._kept.get(str(path))
-        if kept is None or kept.stamp != stamp or not stamp:
-            kept = _Kept(stamp, read(path))
-        self._used[str(path)] = kept
-        return kept.facts
+        known = self._used.get(str(path)) or self._kept.get(str(path))
+        if known is None or known.stamp != stamp or not stamp:
+            known = _Kept(stamp, read(path))
+        self._used[str(path)] = known
+        return known.facts
 
     def save(self, *, forget: bool = False) -> None:
         """Keep what was read; does nothing where that can't be written.
@@ -114,13 +113,8 @@ class FactsCache:
         keep = self._used if forget else {**self._kept, **self._used}
         if self._path is None or keep == self._kept:
             return
-        draft = self._path.with_name(f"{_FILE}.{os.getpid()}")
-        try:
-            draft.write_bytes(msgspec.json.encode(_Contents(_VERSION, _encodable(keep))))
-            draft.replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                draft.unlink()
+        with contextlib.suppress(StorageError):
+            kept.store(self._path, _Contents(_VERSION, keep))
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -134,21 +128,8 @@ class _Contents(msgspec.Struct):
 
 
 def _load(path: Path) -> dict[str, _Kept]:
-    try:
-        with path.open("rb") as file:
-            contents = msgspec.json.decode(file.read(_MOST_BYTES), type=_Contents)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return contents.files if contents.version == _VERSION else {}
-
-
-def _encodable(files: dict[str, _Kept]) -> dict[str, _Kept]:
-    """Without the paths that are no text."""
-    return {path: kept for path, kept in files.items() if _is_text(path)}
-
-
-def _is_text(path: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in path)
+    contents = kept.load(path, _Contents, _MOST_BYTES)
+    return contents.files if contents is not None and contents.version == _VERSION else {}
 
 
 def _stamp(path: Path) -> str:

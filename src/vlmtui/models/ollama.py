@@ -12,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from vlmtui import kept
+
 _MODEL = "application/vnd.ollama.image.model"
 _PROJECTOR = "application/vnd.ollama.image.projector"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_MOST_BYTES = 1_000_000
 """Of a manifest; they have a few kilobytes."""
 
 _DEPTH = 4
@@ -83,10 +84,8 @@ def _model(
 ) -> OllamaModel | None:
     if len(parts) != _DEPTH:
         return None
-    try:
-        with path.open("rb") as file:
-            manifest = msgspec.json.decode(file.read(_MOST_BYTES), type=_Manifest)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    manifest = kept.load(path, _Manifest)
+    if manifest is None:
         unreadable.append(path)
         return None
     blobs = {layer.kind: _blob(store, layer.digest) for layer in reversed(manifest.layers)}

@@ -6,18 +6,15 @@ Losing the list costs little, so nothing here fails.
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 from vlmtui.models.stores import StoredFile
 
-_FILE = "opened.json"
 _MOST = 100
-_MOST_BYTES = 1_000_000
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -30,18 +27,20 @@ class Opened(msgspec.Struct, frozen=True):
 
 def remember(model: Opened) -> None:
     """Put a model at the end of the list; of one name the last one counts."""
-    before = _read()
-    after = [*(each for each in before if each.path != model.path), model][-_MOST:]
-    if after != before:
-        _write(after)
+    with contextlib.suppress(StorageError), kept.alone(_list()):
+        before = _read()
+        after = [*(each for each in before if each.path != model.path), model][-_MOST:]
+        if after != before:
+            kept.store(_list(), after)
 
 
 def forget(path: Path) -> None:
     """Take a model out of the list, under whatever names; its file stays."""
-    before = _read()
-    after = [each for each in before if each.path != str(path)]
-    if after != before:
-        _write(after)
+    with contextlib.suppress(StorageError), kept.alone(_list()):
+        before = _read()
+        after = [each for each in before if each.path != str(path)]
+        if after != before:
+            kept.store(_list(), after)
 
 
 def files() -> list[StoredFile]:
@@ -65,14 +64,6 @@ def files() -> list[StoredFile]:
     return found
 
 
-def _write(models: list[Opened]) -> None:
-    with contextlib.suppress(OSError, StorageError, UnicodeEncodeError):
-        path = paths.state_dir() / _FILE
-        draft = path.with_name(f"{_FILE}.{os.getpid()}")
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(models), indent=2))
-        draft.replace(path)
-
-
 def find(name: str) -> Opened | None:
     """The model that was opened under a name and is still there."""
     for model in reversed(_read()):
@@ -84,7 +75,10 @@ def find(name: str) -> Opened | None:
 
 def _read() -> list[Opened]:
     try:
-        with (paths.state_dir() / _FILE).open("rb") as file:
-            return msgspec.json.decode(file.read(_MOST_BYTES), type=list[Opened])
-    except (OSError, StorageError, ValueError, RecursionError):
+        return kept.load(_list(), list[Opened]) or []
+    except StorageError:
         return []
+
+
+def _list() -> Path:
+    return paths.state_dir() / "opened.json"

@@ -5,15 +5,10 @@ Only those does `models rm` delete.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
+from pathlib import Path
 
-import msgspec
-
-from vlmtui import paths
-from vlmtui.errors import StorageError
-
-_FILE = "pulled.json"
+from vlmtui import kept, paths
 
 
 def files(repository: str) -> frozenset[str]:
@@ -31,9 +26,10 @@ def note(repository: str, file: str) -> None:
     Raises:
         StorageError: It can't be written.
     """
-    known = _read()
-    if file not in known.get(repository, ()):
-        _write({**known, repository: [*known.get(repository, ()), file]})
+    with kept.alone(_list()):
+        known = _read()
+        if file not in known.get(repository, ()):
+            kept.store(_list(), {**known, repository: [*known.get(repository, ()), file]})
 
 
 def forget(repository: str, gone: Collection[str]) -> None:
@@ -42,27 +38,15 @@ def forget(repository: str, gone: Collection[str]) -> None:
     Raises:
         StorageError: It can't be written.
     """
-    known = _read()
-    left = [file for file in known.get(repository, ()) if file not in gone]
-    others = {name: kept for name, kept in known.items() if name != repository}
-    _write({**others, repository: left} if left else others)
+    with kept.alone(_list()):
+        known = _read()
+        left = [file for file in known.pop(repository, ()) if file not in gone]
+        kept.store(_list(), {**known, repository: left} if left else known)
 
 
 def _read() -> dict[str, list[str]]:
-    try:
-        content = (paths.data_dir() / _FILE).read_bytes()
-        return msgspec.json.decode(content, type=dict[str, list[str]])
-    except (OSError, ValueError, RecursionError):
-        return {}
+    return kept.load(_list(), dict[str, list[str]]) or {}
 
 
-def _write(names: dict[str, list[str]]) -> None:
-    path = paths.data_dir() / _FILE
-    draft = path.with_name(f"{_FILE}.{os.getpid()}")
-    try:
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(names), indent=2))
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        message = f"{path} can't be written: {error.strerror}"
-        raise StorageError(message, "Free space, or check its permissions.") from error
+def _list() -> Path:
+    return paths.data_dir() / "pulled.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 from vlmtui.models import ollama
 from vlmtui.models.installed import Source
@@ -126,7 +126,7 @@ def _snapshots(found: Stock, repository: Path) -> list[Path]:
     """The revisions of a repository: what `main` is, then the newest first."""
     main = ""
     with suppress(OSError, UnicodeDecodeError):
-        main = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+        main = kept.read(repository / "refs" / "main").decode().strip()
     revisions = _entries(found, repository / "snapshots")
     return sorted(revisions, key=lambda path: (path.name != main, -_modified(path)))
 

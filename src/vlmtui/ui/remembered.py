@@ -7,19 +7,15 @@ version or can't be written is as good as none. What the user must not lose is n
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 
 _FILE = "screen.json"
-_MOST_BYTES = 100_000
-"""A larger file isn't ours."""
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -64,13 +60,8 @@ class Memory:
         if self._path is None or value == self._saved:
             return
         self._saved = value  # a disk that can't be written is not tried again for the same
-        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
-            draft.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2))
-            draft.replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                draft.unlink()
+        with contextlib.suppress(StorageError):
+            kept.store(self._path, value)
 
 
 def memory() -> Memory:
@@ -82,19 +73,10 @@ def memory() -> Memory:
 
 
 def _read(path: Path) -> Remembered:
-    try:
-        with path.open("rb") as file:
-            found = msgspec.json.decode(file.read(_MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return Remembered()
-    return _sensible(found) if isinstance(found, dict) else Remembered()
-
-
-def _sensible(found: Mapping[str, Any]) -> Remembered:
     """Each field that means something; the others keep their defaults."""
-    value = Remembered()
+    value, found = Remembered(), kept.load(path, dict[str, Any]) or {}
     for field in msgspec.structs.fields(Remembered):
         with contextlib.suppress(msgspec.ValidationError):
-            kept = msgspec.convert(found.get(field.name), field.type)
-            value = msgspec.structs.replace(value, **{field.name: kept})
+            known = msgspec.convert(found.get(field.name), field.type)
+            value = msgspec.structs.replace(value, **{field.name: known})
     return value

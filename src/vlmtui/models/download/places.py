@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.errors import NotTheFile, PullError, StorageError
 from vlmtui.models import pulled
 from vlmtui.models.download import hub
@@ -176,14 +176,11 @@ class Origin(msgspec.Struct, frozen=True):
     @staticmethod
     def of(path: Path) -> Origin:
         """What is kept; empty if nothing is."""
-        try:
-            return msgspec.json.decode(_note(path).read_bytes(), type=Origin)
-        except (OSError, ValueError):
-            return Origin()
+        return kept.load(_note(path), Origin) or Origin()
 
     def keep(self, path: Path) -> None:
         """Keep it for a file."""
-        _note(path).write_bytes(msgspec.json.encode(self))
+        kept.write(_note(path), msgspec.json.encode(self))
 
     @staticmethod
     def forget(path: Path) -> None:
@@ -269,12 +266,10 @@ def _point(plan: Plan, file: RemoteFile) -> None:
     if not ref.resolve().is_relative_to((root / "refs").resolve()):
         return
     with suppress(OSError):
-        if ref.read_text(encoding="utf-8") == plan.commit:
+        if kept.read(ref) == plan.commit.encode():
             return
     ref.parent.mkdir(parents=True, exist_ok=True)
-    draft = ref.with_name(f"{ref.name}.{os.getpid()}")
-    draft.write_text(plan.commit, encoding="utf-8")
-    os.replace(draft, ref)
+    kept.write(ref, plan.commit.encode())
 
 
 def _note(path: Path) -> Path:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from vlmtui import kept
 from vlmtui.errors import NothingToPull, PullError, Unreachable
 from vlmtui.models import catalog
 from vlmtui.models.discovery import plain_name
@@ -95,7 +96,7 @@ def _in_cache(target: HubTarget) -> Plan | None:
     root = hugging_face_cache() / hub.folder(target.repository)
     try:
         ref = root / "refs" / target.revision
-        commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else target.revision
+        commit = kept.read(ref).decode().strip() if ref.is_file() else target.revision
         snapshot = root / "snapshots" / commit
         found = [path for path in snapshot.rglob("*") if path.is_file()]
     except (OSError, ValueError):

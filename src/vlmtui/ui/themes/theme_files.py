@@ -15,6 +15,8 @@ import msgspec
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
+from vlmtui import kept
+
 DEFAULT = "vlmtui-dark"
 MONOCHROME = "mono"
 """The theme for terminals that are asked for no colour."""
@@ -99,7 +101,7 @@ def load_themes(
     for path in [*ours, *_files([user_directory] if user_directory else [])]:
         try:
             file = _read(path)
-        except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+        except (OSError, ValueError, RecursionError) as error:  # msgspec's are ValueErrors
             reason = getattr(error, "strerror", None) or str(error)
             failures.append(ThemeFailure(path, reason))
         else:
@@ -128,7 +130,7 @@ def _files(directories: Iterable[Path]) -> list[Path]:
 
 
 def _read(path: Path) -> ThemeFile:
-    text = path.read_bytes().decode()
+    text = kept.read(path).decode()
     try:
         file = msgspec.toml.decode(text, type=ThemeFile)
     except msgspec.ValidationError as error:

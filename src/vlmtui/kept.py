@@ -1,0 +1,210 @@
+"""One small file: read tolerantly, written whole.
+
+Settings, themes, lists and notes go through here. Only regular files of a bounded size are read, so
+that a FIFO or a device in the place of one holds up nobody. What is written stands under its name
+whole or not at all, also after a power cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from vlmtui.errors import StorageError
+
+_Value = TypeVar("_Value")
+
+MOST_BYTES = 1_000_000
+"""A larger file isn't one of these."""
+
+_DRAFT = "draft"
+_ABANDONED_S = 3600.0
+"""A draft as old as this has nobody who writes it any longer."""
+
+_PATIENCE_S = 2.0
+
+
+def read(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a file.
+
+    Args:
+        path: The file, or a link to it.
+        most: Bytes that it may have.
+
+    Raises:
+        OSError: It can't be read, is no regular file, or larger. `strerror` says which.
+    """
+    try:
+        # not blocking: nobody may be at the other end of a FIFO
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:  # a NUL in its name
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most / 1e6:.0f} MB", str(path))
+    return content
+
+
+def load(path: Path, kind: type[_Value], most: int = MOST_BYTES) -> _Value | None:
+    """The value of a JSON file; None where there is none of that kind.
+
+    Args:
+        path: The file.
+        kind: A type that msgspec knows.
+        most: Bytes that it may have.
+    """
+    try:
+        return decoded(read(path, most), kind)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def decoded(content: bytes, kind: type[_Value]) -> _Value:
+    """The value of what `store` wrote.
+
+    Raises:
+        ValueError: It is no JSON, or of another kind.
+        RecursionError: It is nested too deeply.
+    """
+    if b"\\ud" in content:  # parts of a name that isn't UTF-8, which msgspec refuses
+        return msgspec.convert(json.loads(content), kind)
+    return msgspec.json.decode(content, type=kind)
+
+
+def store(path: Path, value: Any) -> None:
+    """Write a value as JSON.
+
+    Raises:
+        StorageError: It can't be written; what was there is there still.
+    """
+    try:
+        content = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    except UnicodeEncodeError:  # a name that isn't UTF-8
+        content = json.dumps(msgspec.to_builtins(value), indent=2).encode()
+    try:
+        write(path, content)
+    except OSError as error:
+        raise StorageError(
+            f"{path} can't be written: {error.strerror}", "Free space, or check its permissions."
+        ) from error
+
+
+def write(
+    path: Path,
+    content: bytes | Iterable[bytes],
+    *,
+    replace: bool = True,
+    mode: int = 0o600,
+    durable: bool = True,
+) -> None:
+    """Write a file; one that was there keeps its mode.
+
+    Args:
+        path: The file; a link stays one, and what it leads to is written.
+        content: All of it, or its pieces.
+        replace: Whether a file of that name may be there.
+        mode: Of a new file.
+        durable: Survive a power cut, which costs tens of milliseconds on an SD card.
+
+    Raises:
+        FileExistsError: There is one.
+        OSError: It can't be written; what was there is there still.
+    """
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():  # root could put a file in the place of /dev/null
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    start = f".{place.name[:100]}."
+    draft = place.with_name(f"{start}{os.urandom(6).hex()}.{_DRAFT}")
+    try:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            with contextlib.suppress(OSError):  # a new file; or a disk that knows no modes
+                os.fchmod(descriptor, stat.S_IMODE(place.stat().st_mode))
+            file.writelines([content] if isinstance(content, bytes) else content)
+            file.flush()
+            if durable:
+                os.fsync(descriptor)
+        _take_name(draft, place, replace=replace)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    if durable:
+        _last(place.parent)
+    _sweep(place.parent, start)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """While the body reads and writes a file, no other process does so in this way.
+
+    Where the directory can't be locked, the body runs all the same.
+    """
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        end = time.monotonic() + _PATIENCE_S
+        while not _locked(folder) and time.monotonic() < end:
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _locked(folder: int) -> bool:
+    """Take the lock; False while another one has it."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
+def _take_name(draft: Path, place: Path, *, replace: bool) -> None:
+    if not replace:
+        try:
+            os.link(draft, place)
+            return
+        except FileExistsError:
+            raise
+        except OSError:  # a disk without hard links
+            if place.exists():
+                raise FileExistsError(errno.EEXIST, "File exists", str(place)) from None
+    os.replace(draft, place)
+
+
+def _last(folder: Path) -> None:
+    """Make the names in a directory last; a file's own fsync doesn't."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _sweep(folder: Path, start: str) -> None:
+    """Remove what those left behind that were killed while writing."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            ours = entry.name.startswith(start) and entry.name.endswith(f".{_DRAFT}")
+            if ours and entry.stat().st_mtime < time.time() - _ABANDONED_S:
+                os.unlink(entry.path)
