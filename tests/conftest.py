@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.disks import small_disk
+
+
+def pytest_configure() -> None:
+    """Have the programs that tests start hear every signal, as in the foreground of a shell.
+
+    `nohup make test` ignores SIGHUP and a script's `make test &` SIGINT and SIGQUIT, and programs
+    inherit that. They don't inherit a handler, and so the run itself stays as it was started.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -201,8 +201,6 @@ def test_ctrl_c_stops_a_script_and_what_came_is_kept(run: Run, endless: Path) ->
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # as in the foreground of a shell, also where the tests run in the background
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -156,7 +156,7 @@ class Pictures:
                 "There is no picture on standard input",
                 "Pipe one into the command: vlmtui ask --image - … < picture.png",
             )
-        content = sys.stdin.buffer.read(images.MAX_FILE_BYTES + 1)
+        content = _read_stdin(images.MAX_FILE_BYTES + 1)
         if not content:
             raise ImageEmpty(
                 "The picture on standard input is empty (0 bytes)",
@@ -190,10 +190,20 @@ def _read_prompt() -> str:
         raise InputError("Standard input is closed", "Pipe the prompt into the command.")
     if sys.stdin.isatty() and sys.stderr is not None:
         print("Type the prompt; Ctrl+D on a new line ends it.", file=sys.stderr)
-    content = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
+    content = _read_stdin(MAX_PROMPT_BYTES + 1)
     if len(content) > MAX_PROMPT_BYTES:
         raise InputError(
             f"The prompt on standard input is larger than {MAX_PROMPT_BYTES >> 20} MiB",
             "Ask about a part of it.",
         )
     return content.decode("utf-8-sig", "replace").rstrip("\r\n")
+
+
+def _read_stdin(most: int) -> bytes:
+    try:
+        return sys.stdin.buffer.read(most)
+    except OSError as error:  # a directory, or what nohup puts in the place of a terminal
+        raise InputError(
+            f"Standard input can't be read: {error.strerror}",
+            "Name a file: vlmtui ask … < FILE. nohup takes the terminal away as input.",
+        ) from error

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from vlmtui.cli.endings import INTERRUPTED
+from vlmtui.endings import INTERRUPTED
 from vlmtui.errors import EngineCrashed, VlmtuiError
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from vlmtui.cli.endings import INTERRUPTED, ended_by_signals
 from vlmtui.cli.options import Finite, kv_option, mmproj_option, model_option
+from vlmtui.endings import INTERRUPTED, ended_by_signals
 
 
 @click.command()

@@ -85,7 +85,7 @@ def _measured(
 
     from vlmtui import benchmark, demo
     from vlmtui.chat.requests import load_request
-    from vlmtui.cli.endings import ended_by_signals
+    from vlmtui.endings import ended_by_signals
 
     picture = Path(image).expanduser() if image else demo.sample_images()[0]
     loads = [load_request(settings, name, None) for name in models or (settings.model,)]

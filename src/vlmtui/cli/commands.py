@@ -16,10 +16,10 @@ from vlmtui.cli.chat import open_chat
 from vlmtui.cli.chats import chats
 from vlmtui.cli.config import config
 from vlmtui.cli.doctor import doctor
-from vlmtui.cli.endings import INTERRUPTED
 from vlmtui.cli.keys import keys
 from vlmtui.cli.models import models
 from vlmtui.cli.options import images_option, mmproj_option, model_option
+from vlmtui.endings import INTERRUPTED
 
 
 def parse_and_run(arguments: Sequence[str]) -> int:

@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from vlmtui import paths
-from vlmtui.cli.endings import ended_by_signals
 from vlmtui.cli.quantize_display import Answer, Bar, Outcome, as_json, in_words
+from vlmtui.endings import ended_by_signals
 from vlmtui.engine import images
 from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Sampling, Stats
 from vlmtui.engine.client import EngineClient

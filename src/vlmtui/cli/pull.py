@@ -15,8 +15,8 @@ from vlmtui.chat import pulling
 from vlmtui.chat.choice import choices, fitting
 from vlmtui.chat.fitting import this_machine
 from vlmtui.chat.outlook import Outlook
-from vlmtui.cli.endings import INTERRUPTED, ended_by_signals
 from vlmtui.cli.pull_display import Display, display
+from vlmtui.endings import INTERRUPTED, ended_by_signals
 from vlmtui.errors import AmbiguousFiles, DoesNotFit, VlmtuiError
 from vlmtui.models import library
 from vlmtui.models.download import Cancelled, Event, Finished, Plan, Pull, Resolved

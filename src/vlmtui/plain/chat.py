@@ -6,13 +6,11 @@ from contextlib import suppress
 
 from vlmtui.compose import mentions
 from vlmtui.compose.tokens import Tokens
+from vlmtui.endings import INTERRUPTED
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.plain.commands import PlainCommands
 from vlmtui.plain.voice import ReaderGone
 from vlmtui.storage.records import Draft
-
-INTERRUPTED = 130
-"""Exit code after Ctrl+C in a script, as shells have it: 128 + SIGINT."""
 
 
 class PlainChat:

@@ -10,13 +10,21 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Generic, TypeVar
 
+from vlmtui.endings import is_ignored
+
 _Event = TypeVar("_Event")
 
 
 @contextmanager
 def interrupts(stop: Callable[[], object]) -> Iterator[threading.Event]:
-    """Have Ctrl+C call something, in a thread; yields what tells whether that happened."""
+    """Have Ctrl+C call something, in a thread; yields what tells whether that happened.
+
+    Where a script started this program with the signal ignored, it stays so.
+    """
     told = threading.Event()
+    if is_ignored(signal.SIGINT):
+        yield told
+        return
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         told.set()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gc
 import io
-import signal
 import sys
 import threading
-from types import FrameType
 
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
+from vlmtui.endings import ended_by_signals
 from vlmtui.errors import InputError
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.chat import PlainChat
@@ -51,13 +50,11 @@ def launch(
             stream.reconfigure(errors="replace")  # where the locale has no “…”
     gc.enable()  # off since `__main__`
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
-    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        return _talk(backstage, settings)
-    finally:
-        backstage.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with ended_by_signals(by_hand=sys.stdin.isatty()):
+        try:
+            return _talk(backstage, settings)
+        finally:
+            backstage.close()
 
 
 def _talk(backstage: Backstage, settings: Settings) -> int:
@@ -73,7 +70,3 @@ def _talk(backstage: Backstage, settings: Settings) -> int:
     finally:
         monitor.stop()
         chat.keep()
-
-
-def _leave(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from vlmtui.errors import InputError
+
 _YES = ("y", "yes")
 _NO = ("n", "no", "")
 _LOOK_SECONDS = 1.0
@@ -55,6 +57,7 @@ class Lines:
 
         Raises:
             KeyboardInterrupt: Ctrl+C.
+            InputError: There is nothing that can be read.
         """
         lines: list[str] = []
         while True:
@@ -167,8 +170,13 @@ class Lines:
                 sys.stderr.flush()
         try:
             line = sys.stdin.readline()
-        except OSError:  # the terminal has gone
-            return None
+        except OSError as error:
+            if self.interactive:  # the terminal has gone
+                return None
+            raise InputError(
+                f"Standard input can't be read: {error.strerror}",
+                "Name a file: vlmtui --plain < FILE. nohup takes the terminal away as input.",
+            ) from error
         return line.removesuffix("\n") if line else None
 
 
