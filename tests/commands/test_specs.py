@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.commands.specs import SPECS, beginning_with, find, image_line, parse, split_paths
+from vlmtui.commands.parsing import image_line, parse, split_paths
+from vlmtui.commands.specs import SPECS, beginning_with, find
 
 
 def test_a_slash_and_a_word_is_a_command() -> None:

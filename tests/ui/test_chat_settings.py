@@ -6,7 +6,7 @@ from tests.fakes import answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.messages import Role
 from vlmtui.settings import Preset
-from vlmtui.ui.screens.dialogs.preset_picker import PresetPicker
+from vlmtui.ui.screens.dialogs.chooser import CommandChooser
 from vlmtui.ui.screens.dialogs.text_editor import TextEditor
 
 SIZE = (120, 36)
@@ -92,7 +92,7 @@ async def test_a_preset_is_taken_by_name_or_from_the_list(stage: Stage) -> None:
         session = stage.sessions[-1]
         assert (session.system, session.own_sampling) == ("Like a poet.", {"top_k": 3})
         await say(pilot, "/preset")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PresetPicker))
+        await until(pilot, lambda: isinstance(pilot.app.screen, CommandChooser))
         await type_text(pilot, "precise")
         await pilot.press("enter")
         await until(pilot, lambda: session.own_sampling == {"temperature": 0.0})

@@ -38,7 +38,9 @@ def run(arguments: Sequence[str]) -> int:
         _complain(error)
         return error.exit_code
     except Exception as error:
-        _complain(_unforeseen(error))
+        from vlmtui import crash_log
+
+        _complain(crash_log.recorded(error))
         return 1
 
 
@@ -55,19 +57,3 @@ def _complain(error: VlmtuiError) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             print(prose("\n".join(lines)), file=sys.stderr)
-
-
-def _unforeseen(error: Exception) -> VlmtuiError:
-    """An error that nobody thought of, its traceback put where a report can quote it."""
-    import traceback
-
-    from vlmtui.paths import app_log_path
-
-    message = f"Internal error: {type(error).__name__}: {error}"
-    try:
-        path = app_log_path()
-        with path.open("a", encoding="utf-8") as log:
-            traceback.print_exception(error, file=log)
-    except (OSError, VlmtuiError):
-        return VlmtuiError(message, "Please report it.")
-    return VlmtuiError(message, f"Please report it, with the last lines of {path}.")

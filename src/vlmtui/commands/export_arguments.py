@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from vlmtui.commands import specs
+from vlmtui.commands import parsing
 from vlmtui.errors import InputError
 
 _FORMATS = {"markdown": "markdown", "md": "markdown", "json": "json", "html": "html"}
@@ -32,7 +32,7 @@ def read(argument: str) -> Export:
     Raises:
         InputError: There is more than one path, or what is neither a format nor a path.
     """
-    words = [word for word in specs.split_paths(argument) if word != _FORCE]
+    words = [word for word in parsing.split_paths(argument) if word != _FORCE]
     chosen = _FORMATS.get(words[0].lower()) if words else None
     paths = words[1:] if chosen else words
     if len(paths) > 1:
@@ -43,5 +43,5 @@ def read(argument: str) -> Export:
             f"There is no format {path}",
             f"There are md, json and html; a file is meant by ./{path} or {path}.md",
         )
-    overwrite = _FORCE in specs.split_paths(argument)
+    overwrite = _FORCE in parsing.split_paths(argument)
     return Export(path, chosen, overwrite)

@@ -1,17 +1,12 @@
-"""Slash commands: which there are, and how a line is read as one. What they do is the screen's."""
+"""Slash commands: which there are, and how they are called. What they do is in `*_commands`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 import msgspec
-
-from vlmtui.compose.completion import spell
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """A command as the help shows it. What it does is a method `command_<name>` of the screen."""
+    """A command as the help shows it."""
 
     name: str
     arguments: str
@@ -26,8 +21,10 @@ class Spec(msgspec.Struct, frozen=True):
     """An argument for it; given where it can't be done without one."""
 
     choices: bool = False
-    """The screen knows what its argument can be: a method `choices_<name>`, called in a thread,
-    gives `Choice`s."""
+    """What its argument can be is known: its topic's `CHOICES` tell."""
+
+    topic: str = ""
+    """Its verb is in the module `<topic>_commands`; empty: it is the front end's own affair."""
 
     def lacks(self, argument: str) -> bool:
         """Whether it can't be done with no more than this; empty quotes are nothing."""
@@ -38,14 +35,6 @@ class Spec(msgspec.Struct, frozen=True):
         """What is missing, for a sentence: `a path`."""
         noun = self.arguments.split()[0].strip("[]….").lower()
         return f"{'an' if noun[:1] in 'aeio' else 'a'} {noun}"
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """Something that a command's argument can be."""
-
-    value: str
-    note: str = ""
-    """What stands beside it in a list."""
 
 
 SPECS = (
@@ -89,9 +78,21 @@ SPECS = (
         example="demo llava:7b",
     ),
     # settings
-    Spec("system", "[TEXT]", "set the system prompt of this chat"),
-    Spec("set", "[NAME VALUE]", "set temperature, seed and so on for this chat", choices=True),
-    Spec("preset", "[NAME]", "have this chat answered precisely, creatively, …", choices=True),
+    Spec("system", "[TEXT]", "set the system prompt of this chat", topic="settings"),
+    Spec(
+        "set",
+        "[NAME VALUE]",
+        "set temperature, seed and so on for this chat",
+        choices=True,
+        topic="settings",
+    ),
+    Spec(
+        "preset",
+        "[NAME]",
+        "have this chat answered precisely, creatively, …",
+        choices=True,
+        topic="settings",
+    ),
     Spec("theme", "[NAME]", "choose the colours", choices=True),
     # the application
     Spec("monitor", "", "show everything the machine tells", binding="chat.monitor"),
@@ -102,24 +103,6 @@ SPECS = (
 )
 
 
-class Command(msgspec.Struct, frozen=True):
-    """A line that was read as a command."""
-
-    name: str
-    argument: str
-
-
-def parse(text: str) -> Command | None:
-    """Read a message as a command; None where it is just text.
-
-    `/data/cat.png` and ` /new` are text: a command is a slash and one word at the very beginning.
-    """
-    match = re.fullmatch(r"/([A-Za-z][\w-]*)(?:\s+(.*?))?\s*", text, re.DOTALL)
-    if match is None:
-        return None
-    return Command(match[1].lower(), match[2] or "")
-
-
 def find(name: str) -> Spec | None:
     """The command of this name."""
     return next((spec for spec in SPECS if spec.name == name), None)
@@ -128,21 +111,3 @@ def find(name: str) -> Spec | None:
 def beginning_with(text: str) -> list[Spec]:
     """The commands that begin like this, slash included."""
     return [spec for spec in SPECS if f"/{spec.name}".startswith(text.lower())]
-
-
-def split_paths(argument: str) -> list[str]:
-    """The paths after `/image`: separated by spaces, with quotes or backslashes around odd ones.
-
-    A quote that is never closed runs to the end.
-    """
-    paths = []
-    for match in re.finditer(r""""([^"]*)"?|'([^']*)'?|((?:\\.|[^\s\\])+)""", argument):
-        double, single, bare = match.groups()
-        path = double if double is not None else single
-        paths.append(path if path is not None else re.sub(r"\\(.)", r"\1", bare))
-    return [path for path in paths if path]
-
-
-def image_line(paths: Sequence[str]) -> str:
-    """The command that attaches these pictures; the reverse of `split_paths`."""
-    return " ".join(("/image", *(spell(path, "", whole=True) for path in paths)))

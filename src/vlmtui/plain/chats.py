@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vlmtui import dates, printable
-from vlmtui.commands import export_arguments, sampling_text, specs
+from vlmtui.commands import export_arguments, parsing, sampling_text
 from vlmtui.errors import InputError, StorageError
 from vlmtui.plain.messages import MessageCommands
 from vlmtui.storage.records import Chat, ChatRow, Found
@@ -153,7 +153,7 @@ class ChatCommands(MessageCommands):
 
     def command_import(self, argument: str) -> None:
         """Open a chat that was exported as JSON."""
-        paths = specs.split_paths(argument)
+        paths = parsing.split_paths(argument)
         if len(paths) != 1:
             raise InputError("One file is imported", "Put quotes around a path with spaces")
         self.open(self.session.archive.import_json(Path(paths[0])))

@@ -5,15 +5,13 @@ A command is a method `command_<name>` of one of the topics, which gets the rest
 
 from __future__ import annotations
 
-from vlmtui.commands import specs
-from vlmtui.errors import InputError
-from vlmtui.plain import plain_specs
+from vlmtui.commands import parsing, verbs
+from vlmtui.plain import plain_specs, showing
 from vlmtui.plain.machine import MachineCommands
 from vlmtui.plain.models import ModelCommands
-from vlmtui.plain.settings import SettingCommands
 
 
-class PlainCommands(ModelCommands, SettingCommands, MachineCommands):
+class PlainCommands(ModelCommands, MachineCommands):
     """What can be done in a sitting."""
 
     def take(self, text: str) -> None:
@@ -22,16 +20,16 @@ class PlainCommands(ModelCommands, SettingCommands, MachineCommands):
         Raises:
             VlmtuiError: It can't be done.
         """
-        command = specs.parse(text)
+        command = parsing.parse(text)
         if command is None:
             self.ask(text)
             return
         spec = plain_specs.find(command.name)
-        if spec.example and not command.argument:
-            raise InputError(
-                f"/{spec.name} needs {spec.article_and_argument}",
-                f"For example: /{spec.name} {spec.example}",
-            )
+        if spec.topic:
+            showing.show(self, verbs.do(spec, self.context, command.argument))
+            return
+        if spec.lacks(command.argument):
+            raise verbs.lacking(spec)
         getattr(self, f"command_{spec.name}")(command.argument)
 
     def command_more(self, _: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlmtui.commands import sampling_text, specs
+from vlmtui.commands import parsing, sampling_text
 from vlmtui.compose import completion
 from vlmtui.errors import VlmtuiError
 from vlmtui.plain import plain_specs
@@ -33,7 +33,7 @@ class Completer:
             return [
                 f"/{spec.name} " for spec in plain_specs.SPECS if f"/{spec.name}".startswith(before)
             ]
-        command = specs.parse(before)
+        command = parsing.parse(before)
         name = command.name if command is not None else ""
         sign = "@" if word.startswith("@") else ""
         if sign or name in ("image", "pick", "import", "export"):

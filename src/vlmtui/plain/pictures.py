@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from vlmtui import dates, printable, units
-from vlmtui.commands import specs
+from vlmtui.commands import parsing
 from vlmtui.compose import mentions, picture_folders, recent_pictures, references, remote_paths
 from vlmtui.compose.mentions import Draft, Token
 from vlmtui.errors import ImageNotFound, InputError
@@ -39,7 +39,7 @@ class PictureCommands(Sitting):
 
     def command_image(self, argument: str) -> None:
         """Attach pictures to the next message."""
-        for reference in specs.split_paths(argument):
+        for reference in parsing.split_paths(argument):
             self.attached(self._pictures(reference))
 
     def command_sample(self, _: str) -> None:
@@ -58,7 +58,7 @@ class PictureCommands(Sitting):
             for word in words:
                 self._pick(int(word))
             return
-        named = specs.split_paths(argument)
+        named = parsing.split_paths(argument)
         self._list_pictures(os.path.abspath(os.path.expanduser(named[0] if named else ".")))
 
     def _pick(self, number: int) -> None:

@@ -17,6 +17,7 @@ from vlmtui.chat.comparison import Began, Exchanged
 from vlmtui.chat.events import AnswerSaved, AnswerStarted
 from vlmtui.chat.session import ChatSession
 from vlmtui.chat.shelf import Shelf
+from vlmtui.commands.context import CommandContext
 from vlmtui.engine.base import Adjusted
 from vlmtui.errors import InputError, StorageError, VlmtuiError
 from vlmtui.hardware.base import Snapshot
@@ -63,6 +64,7 @@ class Sitting:
         self.voice = voice
         self.lines = lines
         self.means = means
+        self.context = CommandContext(session, means.shelf, means.presets, means.samples)
         self.waiting: list[ImagePart] = []
         self.ended = False
         self._undo: list[Callable[[], object]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlmtui import printable
-from vlmtui.commands import specs
+from vlmtui.commands import parsing
 from vlmtui.errors import InputError
 from vlmtui.ui.screens.chat.chat_archive import ChatArchive
 
@@ -30,7 +30,7 @@ class ChatFiles(ChatArchive):
 
     def command_import(self, argument: str) -> None:
         """Open a chat that was exported as JSON."""
-        path = Path(specs.split_paths(argument)[0])
+        path = Path(parsing.split_paths(argument)[0])
         self.change_chats(
             lambda archive: archive.import_json(path),
             f"Imported from {printable.line(str(path))}",

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from vlmtui import printable, units
 from vlmtui.chat.events import GoingBack
-from vlmtui.commands import specs
+from vlmtui.commands import outcomes
 from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.stats.engine_state import EngineState, Phase, exchanging, idle
@@ -156,11 +156,11 @@ class ChatModels(ChatMessages, ChatPulls):
             screen.pull_moved(state)
         return bool(listing)
 
-    def choices_model(self) -> list[specs.Choice]:
+    def choices_model(self) -> list[outcomes.Choice]:
         """The models by name; blocks."""
         from vlmtui.stats.model_details import about
 
-        return [specs.Choice(model.name, about(model)) for model in self._shelf.survey().models]
+        return [outcomes.Choice(model.name, about(model)) for model in self._shelf.survey().models]
 
     @property
     def _shelf(self) -> Shelf:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from vlmtui.commands import specs
+from vlmtui.commands import parsing
 from vlmtui.compose.mentions import is_url
 from vlmtui.errors import ImageNotFound
 from vlmtui.ui.keys import keymap
@@ -28,7 +28,7 @@ class ChatPictures(ChatFetch):
         Binding("f8", "copy_command", "Copy the scp command", id="chat.copy_command"),
     ]
 
-    _samples: tuple[Path, ...] = ()
+    samples: tuple[Path, ...] = ()
     _picked_in = "."
 
     def __init__(self, open_session: OpenSession, *, model: str, log: Path | None) -> None:
@@ -55,7 +55,7 @@ class ChatPictures(ChatFetch):
         if event.sending:
             self._settle()
         elif event.left and not self.prompt.text:
-            self.prompt.text = specs.image_line(event.left)
+            self.prompt.text = parsing.image_line(event.left)
         if isinstance(event.error, ImageNotFound) and remote_paths.is_elsewhere(event.path):
             key = keymap.keys_of(self.app, "chat.copy_command", "f8")
             self.prompt.say(
@@ -116,7 +116,7 @@ class ChatPictures(ChatFetch):
 
     async def command_image(self, argument: str) -> None:
         """Attach pictures."""
-        named = specs.split_paths(argument)
+        named = parsing.split_paths(argument)
         paths = [path for path in named if not is_url(path)]
         urls = [Wanted(path) for path in named if is_url(path)]
         if paths:
@@ -126,9 +126,9 @@ class ChatPictures(ChatFetch):
 
     def command_sample(self, _: str) -> None:
         """Attach a sample picture that isn't attached yet."""
-        if not self._samples:
+        if not self.samples:
             self.prompt.say("There are no sample pictures here")
             return
         attached = {image.name for image in self.images}
-        fresh = [path for path in self._samples if path.name not in attached]
-        self.attach([str((fresh or list(self._samples))[0])])
+        fresh = [path for path in self.samples if path.name not in attached]
+        self.attach([str((fresh or list(self.samples))[0])])

@@ -6,19 +6,23 @@ What can be done on it is in a module each, `chat_<topic>`. A slash command `/na
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
-from vlmtui.commands import specs
+from vlmtui.commands import outcomes, parsing, specs
 from vlmtui.compose import mentions
+from vlmtui.settings import PRESETS, Preset
 from vlmtui.stats.engine_state import stopping
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.chat_compare import ChatCompare
@@ -29,14 +33,22 @@ from vlmtui.ui.screens.chat.chat_files import ChatFiles
 from vlmtui.ui.screens.chat.chat_hardware import ChatHardware
 from vlmtui.ui.screens.chat.chat_pictures import ChatPictures
 from vlmtui.ui.screens.chat.chat_search import ChatSearch
-from vlmtui.ui.screens.chat.chat_settings import ChatSettings
+from vlmtui.ui.screens.chat.chat_work import ChatWork
 from vlmtui.ui.screens.chat.chat_writing import ChatWriting
+from vlmtui.ui.screens.chat.settings_topic import SettingsTopic
+from vlmtui.ui.screens.chat.theme_topic import ThemeTopic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 if TYPE_CHECKING:
+    from vlmtui.chat.session import ChatSession
+    from vlmtui.chat.shelf import Shelf
     from vlmtui.ui.screens.chat.chat_work import OpenSession
+
+TOPICS: tuple[type[Topic], ...] = (SettingsTopic, ThemeTopic)
+"""What can be done here; each registers itself."""
 
 _DRAFT_SECONDS = 0.5
 
@@ -47,7 +59,6 @@ class ChatScreen(
     ChatHardware,
     ChatFigures,
     ChatCompare,
-    ChatSettings,
     ChatFiles,
     ChatElsewhere,
     ChatSearch,
@@ -89,6 +100,7 @@ class ChatScreen(
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop the answer", id="chat.stop"),
+        *(binding for topic in TOPICS for binding in topic.BINDINGS),
     ]
 
     sample: reactive[Path | None] = reactive[Path | None](None, repaint=False)
@@ -114,7 +126,11 @@ class ChatScreen(
         super().__init__(open_session, model=model, log=log)
         self._columns = 0
         self.memory = memory if memory is not None else Memory()
-        self._samples = samples
+        self.samples = samples
+        self.presets: Mapping[str, Preset] = PRESETS
+        self._topics = ChatContext(self)
+        for topic in TOPICS:
+            topic(self._topics)
         self._draft_timer: Timer | None = None
         self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
 
@@ -185,7 +201,7 @@ class ChatScreen(
 
     async def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         """Do a command, or send a message."""
-        command = specs.parse(event.text)
+        command = parsing.parse(event.text)
         if command is not None:
             await self._run_command(command, event.text)
         elif self._turn:
@@ -201,7 +217,7 @@ class ChatScreen(
             self._begin_turn()
             self.prepare(event.text, self.prompt.tokens(event.text))
 
-    async def _run_command(self, command: specs.Command, typed: str) -> None:
+    async def _run_command(self, command: parsing.Command, typed: str) -> None:
         spec = specs.find(command.name)
         if spec is None:
             self.prompt.say(
@@ -220,9 +236,43 @@ class ChatScreen(
         else:
             if typed:
                 self.prompt.take(typed)
-            done = getattr(self, f"command_{spec.name}")(command.argument)
-            if isawaitable(done):
+            form = self._topics.forms.get(spec.name) or getattr(self, f"command_{spec.name}", None)
+            if form is None:
+                self._topics.do(spec.name, command.argument)
+            elif isawaitable(done := form(command.argument)):
                 await done
+
+    async def action_topic(self, name: str, *arguments: object) -> None:
+        """Do what a topic has registered for a key."""
+        done = self._topics.actions[name](*arguments)
+        if isawaitable(done):
+            await done
+
+    @on(ChatWork.Restored)
+    async def _hand_on(self, message: Message) -> None:
+        """Tell the topics what a widget has said."""
+        for handler in self._topics.hears.get(type(message), ()):
+            if isawaitable(done := handler(message)):
+                await done
+
+    def choices_of(self, command: str) -> Sequence[outcomes.Choice]:
+        """What the argument of a command can be; blocks."""
+        from vlmtui.commands import verbs
+
+        spec = specs.find(command)
+        if (known := self._topics.choices.get(command)) is not None:
+            return known()
+        if spec is not None and spec.topic:
+            return verbs.choices(spec, self._topics.command_context())
+        return self.choices_model()
+
+    def session(self) -> ChatSession:
+        """The conversation, waited for: for threads."""
+        return self._session
+
+    def shelf(self) -> Shelf:
+        """What knows the models; imports and blocks."""
+        return self._shelf
 
     # ------------------------------------------------------------------ keys
 
@@ -247,7 +297,7 @@ class ChatScreen(
                 self.prompt.say("Ctrl+Z brings back what was here")
             self.prompt.text = f"/{spec.name} "
         else:
-            await self._run_command(specs.Command(name, ""), "")
+            await self._run_command(parsing.Command(name, ""), "")
 
     async def command_help(self, _: str) -> None:
         """Show the keys and commands."""

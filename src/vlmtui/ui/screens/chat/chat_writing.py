@@ -10,7 +10,7 @@ from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from vlmtui.commands import specs
+from vlmtui.commands import outcomes
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.ui.screens.chat.chat_turns import ChatTurns
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -55,7 +55,9 @@ class ChatWriting(ChatTurns):
     class ChoicesFound(Message):
         """What the argument of a command can be."""
 
-        def __init__(self, wanted: Prompt.ChoicesWanted, choices: Sequence[specs.Choice]) -> None:
+        def __init__(
+            self, wanted: Prompt.ChoicesWanted, choices: Sequence[outcomes.Choice]
+        ) -> None:
             super().__init__()
             self.wanted = wanted
             self.choices = choices
@@ -160,10 +162,14 @@ class ChatWriting(ChatTurns):
     @work(thread=True, exclusive=True, group="choices", exit_on_error=False)
     def _find_choices(self, event: Prompt.ChoicesWanted) -> None:
         try:
-            choices = getattr(self, f"choices_{event.fragment.command}")()
+            choices = self.choices_of(event.fragment.command)
         except VlmtuiError:
             return  # the command itself tells, when it is given
         self.post_message(self.ChoicesFound(event, choices))
+
+    def choices_of(self, command: str) -> Sequence[outcomes.Choice]:
+        """What the argument of a command can be; blocks. The screen knows."""
+        raise NotImplementedError
 
     def on_chat_writing_choices_found(self, event: ChoicesFound) -> None:
         """Offer them."""

@@ -194,6 +194,20 @@ class Chooser(Dialog[str]):
         self.dismiss(self._found[event.option_index][0].value)
 
 
+class CommandChooser(Chooser):
+    """What a command can be given, where it was given nothing."""
+
+    def __init__(self, question: str, choices: Sequence[Choice]) -> None:
+        """Make the list.
+
+        Args:
+            question: Stands above it.
+            choices: All rows, in order.
+        """
+        super().__init__(choices)
+        self.title_text = question
+
+
 def _search(choices: Sequence[Choice], query: str) -> list[tuple[Choice, Sequence[int]]]:
     if not query.strip():
         return [(choice, ()) for choice in choices]

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from vlmtui import units
-from vlmtui.commands import specs
+from vlmtui.commands import outcomes, parsing, specs
 from vlmtui.compose import completion
 from vlmtui.compose.completion import Candidate, Fragment, Kind
 from vlmtui.compose.mentions import Token
@@ -192,7 +192,7 @@ class Prompt(Vertical):
         """The command to run elsewhere that the hint names; empty if it names none."""
         return self._hint.command
 
-    def offer(self, fragment: Fragment, choices: Sequence[specs.Choice], tab: bool) -> None:
+    def offer(self, fragment: Fragment, choices: Sequence[outcomes.Choice], tab: bool) -> None:
         """Offer what an argument can be."""
         typed = fragment.path.lower()
         fitting = [choice for choice in choices if choice.value.lower().startswith(typed)]
@@ -235,7 +235,7 @@ class Prompt(Vertical):
         self.close_list()
         text = self.text
         behind = text[self._composer.tokens.lead(text) :]
-        self.post_message(self.Submitted(behind if specs.parse(behind) else text))
+        self.post_message(self.Submitted(behind if parsing.parse(behind) else text))
 
     @on(Composer.RecallWanted)
     def _recall(self, event: Composer.RecallWanted) -> None:

@@ -1,0 +1,144 @@
+"""How a chat is answered: its system prompt, its sampling, presets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from vlmtui import printable
+from vlmtui.commands import sampling_text
+from vlmtui.commands.context import CommandContext
+from vlmtui.commands.outcomes import Choice, Choices, Outcome, Said, Table
+from vlmtui.errors import InputError
+
+if TYPE_CHECKING:  # the database: not needed for the first paint
+    from vlmtui.chat.session import ChatSession
+
+_EXCERPT = 60
+"""Longest part of a system prompt that is shown on one line, in characters."""
+
+_NAME = 40
+
+
+class SystemPrompt(Outcome, frozen=True):
+    """The system prompt of the chat, to be shown or edited."""
+
+    text: str
+    own: bool
+    """It is this chat's, not the settings'."""
+
+
+def system(context: CommandContext, text: str) -> Outcome:
+    """Set the system prompt of the chat, or tell it."""
+    session = context.session
+    if not text:
+        return SystemPrompt(session.system, session.own_system is not None)
+    if text.lower() == sampling_text.DEFAULT:
+        session.configure(system=None)
+        return Said("The system prompt is that of the settings again")
+    return set_system(context, text)
+
+
+def set_system(context: CommandContext, text: str) -> Said:
+    """Give the chat a system prompt of its own; an empty one: none at all."""
+    context.session.configure(system=text)
+    if not context.session.system:
+        return Said("This chat has no system prompt")
+    return Said("This chat has its own system prompt", _excerpt(context.session.system))
+
+
+def sampling(context: CommandContext, line: str) -> Outcome:
+    """Set how the chat's tokens are chosen, or tell it."""
+    session = context.session
+    if not line:
+        return _all_settings(session)
+    if line.strip().lower() == sampling_text.DEFAULT:
+        session.configure(sampling=None)
+        return Said("Sampling is that of the settings again")
+    name, value = sampling_text.read(line)
+    own = {key: old for key, old in session.own_sampling.items() if key != name}
+    session.configure(sampling=own if value is None else {**own, name: value})
+    now = sampling_text.shown({name: getattr(session.sampling, name)})
+    return Said(
+        f"{now}{', that of the settings' if value is None else ' in this chat, from now on'}"
+    )
+
+
+def _all_settings(session: ChatSession) -> Table:
+    def row(name: str, value: str, own: bool) -> tuple[str, str]:
+        return name, f"{value} (this chat's own)" if own else value
+
+    values = msgspec.structs.asdict(session.sampling)
+    rows = [
+        row(
+            name,
+            sampling_text.shown({name: values[name]}).partition(" ")[2],
+            name in session.own_sampling,
+        )
+        for name in sampling_text.FIELDS
+    ]
+    own_system = session.own_system is not None
+    rows.append(row("system", _excerpt(session.system) or "none", own_system))
+    return Table(
+        "How this chat is answered",
+        rows,
+        "/set NAME VALUE changes it for this chat, /set NAME default takes it back",
+    )
+
+
+def preset(context: CommandContext, name: str) -> Outcome:
+    """Take a preset for the chat, or tell which there are."""
+    session = context.session
+    if not name:
+        return Choices(
+            "preset",
+            "How should this chat be answered?",
+            preset_choices(context),
+            "/preset NAME takes one for this chat",
+        )
+    if name == sampling_text.DEFAULT:
+        session.configure(system=None, sampling=None)
+        return Said("This chat is answered as the settings say")
+    chosen = context.presets.get(name)
+    if chosen is None:
+        raise InputError(
+            f"There is no preset {printable.line(name, _NAME)}",
+            "There are: " + ", ".join([*context.presets, sampling_text.DEFAULT]),
+        )
+    session.configure(
+        system=msgspec.UNSET if chosen.system is None else chosen.system,
+        sampling=sampling_text.of_preset(chosen) or None,
+    )
+    return Said(f"Answers are {printable.line(name, _NAME)} in this chat", own_settings(session))
+
+
+def own_settings(session: ChatSession) -> str:
+    """What of a chat's settings is its own, in words; empty where nothing is."""
+    parts = [sampling_text.shown(session.own_sampling)] if session.own_sampling else []
+    if session.own_system is not None:
+        parts.append("a system prompt" if session.system else "no system prompt")
+    return ", ".join(parts)
+
+
+def preset_choices(context: CommandContext) -> Sequence[Choice]:
+    """The presets, each with what it is for."""
+    found = [
+        Choice(name, each.about or sampling_text.shown(sampling_text.of_preset(each)))
+        for name, each in context.presets.items()
+    ]
+    return [*found, Choice(sampling_text.DEFAULT, "as the settings say")]
+
+
+def sampling_choices(_: CommandContext) -> Sequence[Choice]:
+    """What can be set, and to what."""
+    return [Choice(name, values) for name, (values, _) in sampling_text.FIELDS.items()]
+
+
+def _excerpt(text: str) -> str:
+    return printable.line(" ".join(text.split()), _EXCERPT)
+
+
+VERBS = {"system": system, "set": sampling, "preset": preset}
+CHOICES = {"set": sampling_choices, "preset": preset_choices}

@@ -1,0 +1,45 @@
+"""From a command's name to what it does. The modules of topics are imported when needed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vlmtui.commands.context import CommandContext
+from vlmtui.commands.outcomes import Choice, Outcome
+from vlmtui.commands.specs import Spec
+from vlmtui.errors import InputError
+
+Verb = Callable[[CommandContext, str], Outcome]
+"""Does a command with its argument. Blocks; raises `VlmtuiError` where it can't be done."""
+
+
+def do(spec: Spec, context: CommandContext, argument: str) -> Outcome:
+    """Do a command.
+
+    Raises:
+        VlmtuiError: It can't be done.
+    """
+    if spec.lacks(argument):
+        raise lacking(spec)
+    verb: Verb = _module(spec).VERBS[spec.name]
+    return verb(context, argument)
+
+
+def lacking(spec: Spec) -> InputError:
+    """The command can't be done without an argument."""
+    return InputError(
+        f"/{spec.name} needs {spec.article_and_argument}",
+        f"For example: /{spec.name} {spec.example}",
+    )
+
+
+def choices(spec: Spec, context: CommandContext) -> Sequence[Choice]:
+    """What the command's argument can be, for completion. Blocks."""
+    known: dict[str, Callable[[CommandContext], Sequence[Choice]]] = _module(spec).CHOICES
+    return known[spec.name](context)
+
+
+def _module(spec: Spec) -> Any:
+    return importlib.import_module(f"vlmtui.commands.{spec.topic}_commands")

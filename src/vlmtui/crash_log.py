@@ -1,0 +1,23 @@
+"""Errors that nobody thought of: put where a report can quote them, and told as any other error."""
+
+from __future__ import annotations
+
+from vlmtui.errors import VlmtuiError
+
+
+def recorded(error: BaseException) -> VlmtuiError:
+    """The error as a person may be told it; its traceback goes to vlmtui's log."""
+    import traceback
+
+    from vlmtui.paths import app_log_path
+
+    if isinstance(error, VlmtuiError):
+        return error
+    message = f"Internal error: {type(error).__name__}: {error}"
+    try:
+        path = app_log_path()
+        with path.open("a", encoding="utf-8") as log:
+            traceback.print_exception(error, file=log)
+    except (OSError, VlmtuiError):
+        return VlmtuiError(message, "Please report it.")
+    return VlmtuiError(message, f"Please report it, with the last lines of {path}.")

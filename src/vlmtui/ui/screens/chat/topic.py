@@ -1,0 +1,179 @@
+"""A topic of the chat screen, and what every topic is given.
+
+A topic is an object: it registers what it can do and what it wants to hear of, and knows the screen
+only through its `ChatContext`. Work that blocks is done in a thread and awaited where its result is
+needed; an error of it, foreseen or not, is told there, and the screen goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from textual.binding import Binding
+from textual.message import Message
+
+from vlmtui import crash_log
+from vlmtui.commands import specs
+from vlmtui.commands.context import CommandContext
+from vlmtui.commands.outcomes import Choice, Choices, Listing, Outcome, Said, Table
+from vlmtui.errors import VlmtuiError
+
+if TYPE_CHECKING:
+    from textual.worker import Worker
+
+    from vlmtui.chat.session import ChatSession
+    from vlmtui.ui.screens.chat.chat_screen import ChatScreen
+    from vlmtui.ui.widgets.composer.prompt_area import Prompt
+    from vlmtui.ui.widgets.transcript.transcript import Transcript
+
+T = TypeVar("T")
+Handler = Callable[[Any], Awaitable[object] | object]
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """What `work` returns or raises; it may block."""
+    return await asyncio.to_thread(work)
+
+
+class ChatContext:
+    """What the topics of a chat screen share.
+
+    Attributes:
+        screen: The screen.
+        forms: What the screen does for a command in a way of its own, by the command's name: a
+            dialog, a pane. Gets the argument; what it doesn't take it gives to `do`.
+        actions: What keys do, by the name that stands in their binding.
+        shows: How an outcome is shown, by its type.
+        hears: Who hears of a message of a widget, by its type.
+        choices: What the argument of a command can be that is the screen's own affair.
+    """
+
+    def __init__(self, screen: ChatScreen) -> None:
+        self.screen = screen
+        self.forms: dict[str, Handler] = {}
+        self.actions: dict[str, Callable[..., object]] = {}
+        self.shows: dict[type[Outcome], Handler] = {
+            Said: self._show_said,
+            Listing: self._show_listing,
+            Table: self._show_table,
+            Choices: self._show_choices,
+        }
+        self.hears: dict[type[Message], list[Handler]] = {}
+        self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
+        self._commands: CommandContext | None = None
+
+    @property
+    def prompt(self) -> Prompt:
+        """The lower part of the screen."""
+        return self.screen.prompt
+
+    @property
+    def transcript(self) -> Transcript:
+        """The upper part."""
+        return self.screen.transcript
+
+    # ------------------------------------------------------------------ work
+
+    async def on_session(self, work: Callable[[ChatSession], T]) -> T:
+        """What `work` makes of the conversation, in a thread, once the conversation is open."""
+        return await in_thread(lambda: work(self.screen.session()))
+
+    def start(
+        self, work: Coroutine[Any, Any, object], group: str, *, exclusive: bool = True
+    ) -> Worker[object]:
+        """Have something done while the screen goes on; what goes wrong with it is told.
+
+        Args:
+            work: What is done.
+            group: Work that it belongs to.
+            exclusive: Give up what is going on in the group.
+        """
+        return self.screen.run_worker(
+            self._told(work), group=group, exclusive=exclusive, exit_on_error=False
+        )
+
+    async def _told(self, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except VlmtuiError as error:
+            self.complain(error)
+        except Exception as error:
+            self.complain(crash_log.recorded(error))
+
+    def complain(self, error: VlmtuiError) -> None:
+        """Say above the composer what went wrong."""
+        self.prompt.say(error.message, error.hint, error=True)
+
+    # ------------------------------------------------------------------ commands
+
+    def do(self, name: str, argument: str = "") -> None:
+        """Do a command in the background, and show what comes of it."""
+        self.start(self._do(name, argument), f"command {name}")
+
+    async def _do(self, name: str, argument: str) -> None:
+        from vlmtui.commands import verbs
+
+        spec = specs.find(name)
+        assert spec is not None
+        await self.show(await in_thread(lambda: verbs.do(spec, self.command_context(), argument)))
+
+    async def change(self, verb: Callable[[CommandContext], Outcome]) -> None:
+        """Do something that isn't a whole command, and show what comes of it."""
+        await self.show(await in_thread(lambda: verb(self.command_context())))
+
+    def command_context(self) -> CommandContext:
+        """What commands work on. Waits for the conversation: for threads."""
+        if self._commands is None:
+            screen = self.screen
+            self._commands = CommandContext(
+                screen.session(), screen.shelf(), screen.presets, screen.samples
+            )
+        return self._commands
+
+    async def show(self, outcome: Outcome) -> None:
+        """Show what came of a command."""
+        shown = self.shows[type(outcome)](outcome)
+        if isawaitable(shown):
+            await shown
+
+    def _show_said(self, said: Said) -> None:
+        self.prompt.say(said.message, said.advice)
+
+    async def _show_listing(self, listing: Listing) -> None:
+        rows = await in_thread(lambda: list(listing.rows))
+        if not rows:
+            self.prompt.say(listing.nothing)
+            return
+        first, *others = rows
+        await self.transcript.tell(
+            first, listing.advice, "\n".join(others), error=False, asked=True
+        )
+
+    async def _show_table(self, table: Table) -> None:
+        width = max((len(label) for label, _ in table.rows), default=0)
+        rows = "\n".join(f"{label:<{width}}  {value}" for label, value in table.rows)
+        await self.transcript.tell(table.heading, table.advice, rows, error=False, asked=True)
+
+    def _show_choices(self, offered: Choices) -> None:
+        from vlmtui.ui.screens.dialogs import chooser
+
+        rows = [chooser.Choice(each.value, each.value, each.note) for each in offered.choices]
+
+        def take(value: str | None) -> None:
+            if value is not None:
+                self.do(offered.command, value)
+
+        self.screen.app.push_screen(chooser.CommandChooser(offered.question, rows), take)
+
+
+class Topic:
+    """Something that can be done on the chat screen."""
+
+    BINDINGS: ClassVar[tuple[Binding, ...]] = ()
+    """Their actions are `topic('<name>')`, with a name that the topic registers."""
+
+    def __init__(self, chat: ChatContext) -> None:
+        self.chat = chat
