@@ -294,14 +294,14 @@ def test_what_it_started_ends_with_it(
 
 HOLDER = """
 import sys
-from vlmtui.hardware.base import Figures
+from vlmtui.hardware.base import Readings
 from vlmtui.hardware.tegrastats import TegrastatsProbe
 
 now = 0.0
 probe = TegrastatsProbe(sys.argv[1], lambda: now)
-probe.read(None, Figures())
+probe.read(None, Readings())
 now = 5.0
-probe.read(None, Figures())
+probe.read(None, Readings())
 print(probe.pid, flush=True)
 sys.stdin.readline()
 """
