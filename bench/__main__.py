@@ -8,7 +8,17 @@ import sys
 
 from bench import report
 
-BENCHMARKS = ("startup", "followup", "decode", "chats", "stream", "keys", "line", "snapshots")
+BENCHMARKS = (
+    "startup",
+    "followup",
+    "decode",
+    "chats",
+    "longchat",
+    "stream",
+    "keys",
+    "line",
+    "snapshots",
+)
 
 
 def main() -> int:

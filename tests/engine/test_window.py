@@ -1,8 +1,11 @@
 """Which messages stay in the prompt when not all fit."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vlmtui.engine.backends.llamacpp.prompt import Prompt
+from vlmtui.engine.backends.llamacpp.units import ImageUnit
 from vlmtui.engine.backends.llamacpp.window import Window
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import Message, assistant, system, user
@@ -110,3 +113,53 @@ def test_the_rest_of_an_answer_may_use_the_room_that_was_kept_free_for_it():
     assert window.fit(messages, 0)[1] == 0
     assert window.fit((*messages, assistant("a" * 250)), 0)[1] == 0
     assert window.fit((*messages, assistant("a" * 300)), 0)[1] > 0
+
+
+def shortest_start(messages: tuple[Message, ...], room: int) -> int:
+    """What the window should find, by trying everything."""
+    questions = range(2, len(messages), 2)
+    sizes = {start: sum(len(message.text) for message in messages[start:]) for start in questions}
+    if sum(len(message.text) for message in messages) <= room:
+        return 0
+    fitting = [start for start in questions if sizes[start] <= 0.75 * room]
+    return fitting[0] if fitting else questions[-1]
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=61).filter(lambda each: len(each) % 2))
+def test_it_finds_what_trying_everything_would_find(sizes: list[int]) -> None:
+    messages = tuple((assistant if at % 2 else user)("x" * size) for at, size in enumerate(sizes))
+    _, dropped = Window(build, 400, 4096).fit(messages, 0)
+    assert dropped == shortest_start(messages, 300)
+
+
+def test_a_long_chat_takes_few_attempts_none_of_them_much_longer_than_the_context() -> None:
+    messages = conversation(5000, size=2)
+    attempts: list[int] = []
+    prompt, dropped = Window(build, 1000, 4096).fit(messages, 0, attempts.append)
+    assert dropped == len(messages) - len(prompt.messages)
+    assert len(attempts) <= 16
+    assert max(attempts) <= 2000
+
+
+def test_a_search_ends_when_it_is_told_to() -> None:
+    class Enough(Exception):
+        pass
+
+    attempts: list[int] = []
+
+    def tried(tokens: int) -> None:
+        attempts.append(tokens)
+        if len(attempts) == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        Window(build, 1000, 4096).fit(conversation(500), 0, tried)
+    assert len(attempts) == 3
+
+
+def test_the_same_picture_shown_often_is_counted_as_often() -> None:
+    def forty(messages: tuple[Message, ...]) -> Prompt:
+        return Prompt(messages, "", [*(ImageUnit("ab", 0, 81, 81) for _ in range(40)), 1], {})
+
+    with pytest.raises(ContextOverflow, match="3240 of them for 40 pictures"):
+        Window(forty, 1000, 4096).fit((user("?"),), 0)

@@ -116,7 +116,17 @@ class _Loaded:
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
         """Read the prompt, then decode."""
         report = TurnReport(emit, request.messages)
-        prompt, dropped = self._window.fit(request.messages, request.sampling.max_tokens)
+
+        def tried(tokens: int) -> None:
+            if self._cancel.is_set:
+                raise Aborted
+            report.tried(tokens)
+
+        try:
+            limit = request.sampling.max_tokens
+            prompt, dropped = self._window.fit(request.messages, limit, tried)
+        except Aborted:
+            return report.finish("cancelled", self._cache.used, self._model.context_size)
         if dropped:
             emit(Trimmed(dropped, _count_images(request, dropped)))
         kept = self._cache.keep(prompt.units)

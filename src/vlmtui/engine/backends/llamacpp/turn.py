@@ -51,12 +51,20 @@ class TurnReport:
         self._tokens_of: dict[str, int] = {}
         self._scaled: dict[str, tuple[int, int] | None] = {}
         self._encode_s = 0.0
-        self._prefill_began = self._first_token = self._last_token = 0.0
+        self._prefill_began = self._started
+        self._first_token = self._last_token = 0.0
+        self._attempts = 0
         self._generated = 0
         self._unsent = ""
         self._sent = 0.0
 
     # ------------------------------------------------------------------------------------- prompt
+
+    def tried(self, tokens: int) -> None:
+        """A prompt of so many tokens was made, to see whether it fits."""
+        self._attempts += 1
+        if self._attempts > 1:  # nearly always the first is taken, and is told of with what it has
+            self._emit(Prefill(0, tokens, 0))
 
     def prompt(self, prompt: Prompt, kept: int, vision: PictureState) -> None:
         """The prompt is known.

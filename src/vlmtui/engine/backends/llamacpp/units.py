@@ -52,3 +52,8 @@ def count_positions(units: Sequence[Unit]) -> int:
 def count_image_tokens(units: Sequence[Unit]) -> int:
     """Cells of the KV cache that the pictures among the units take."""
     return sum(unit.tokens for unit in units if isinstance(unit, ImageUnit))
+
+
+def count_images(units: Sequence[Unit]) -> int:
+    """Pictures among the units, the same one each time it is shown."""
+    return sum(1 for unit in units if isinstance(unit, ImageUnit) and unit.part == 0)

@@ -1,8 +1,7 @@
 """Which messages of a conversation are part of the prompt, when not all of them fit.
 
 Turns leave from the front; the system message, the last user message and what there is of its
-answer stay. Pure, given a
-function that builds prompts.
+answer stay. Pure, given a function that builds prompts.
 """
 
 from __future__ import annotations
@@ -10,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vlmtui.engine.backends.llamacpp.prompt import Prompt
-from vlmtui.engine.backends.llamacpp.units import count_image_tokens, count_tokens
+from vlmtui.engine.backends.llamacpp.units import (
+    count_image_tokens,
+    count_images,
+    count_tokens,
+)
 from vlmtui.errors import ContextOverflow
-from vlmtui.messages import Message, Role
+from vlmtui.messages import Message, Role, TextPart
 
 _FILL = 0.75
 """Share of the room that a shortened prompt may take. Going well below the limit makes room for
@@ -20,6 +23,13 @@ several turns, which then find their prompt in the KV cache; at the limit, each 
 
 _MAX_RESERVE = 512
 """Tokens at most that are kept free for the answer."""
+
+_MOST_CHARACTERS = 8
+"""A token holds fewer on average: with more for each that fits, a conversation is hardly worth
+trying as a whole. One that fits all the same is found by the search."""
+
+_LEAST_IMAGE = 64
+"""Characters that a picture counts as, there."""
 
 _REST_RESERVE = 64
 """The same for the rest of an answer: much of what was kept free is filled with its beginning, and
@@ -50,12 +60,21 @@ class Window:
         self._trained = context_trained
         self._last_kept: tuple[Message, ...] = ()
 
-    def fit(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[Prompt, int]:
+    def fit(
+        self,
+        messages: tuple[Message, ...],
+        max_tokens: int,
+        tried: Callable[[int], None] = lambda tokens: None,
+    ) -> tuple[Prompt, int]:
         """The prompt of the newest messages that fit.
+
+        Rendering and tokenising take time, so no attempt is much longer than the context, and
+        there are logarithmically many of them, however long the conversation.
 
         Args:
             messages: The conversation, its system message first if it has one.
             max_tokens: Length of the answer that was asked for; 0 is open.
+            tried: Hears the tokens of each attempt; what it raises ends the search.
 
         Returns:
             The prompt, and how many messages were left out.
@@ -67,27 +86,20 @@ class Window:
         resumes = messages[-1].role is Role.ASSISTANT
         most = _REST_RESERVE if resumes else _MAX_RESERVE
         reserve = min(max_tokens or most, most, self._size // 4)
-        room = self._size - reserve
-        system = messages[:1] if messages[0].role is Role.SYSTEM else ()
-        turns = messages[len(system) :]
-        starts = [at for at, turn in enumerate(turns) if turn.role is Role.USER and at > 0]
-        again = self._start_as_before(turns)
-        prompt = self._build(messages)
+        attempts = _Attempts(self._build, messages, self._size - reserve, tried)
+        again = self._start_as_before(attempts.turns)
+        whole = attempts.may_fit() and attempts.fits(0)
         # an answer that goes on does so after the prompt that it began with
-        if count_tokens(prompt.units) <= room and not (resumes and again in starts):
-            self._last_kept = ()
-            return prompt, 0
-        if again in starts:
-            prompt = self._build((*system, *turns[again:]))
-            if count_tokens(prompt.units) <= room:
-                return prompt, again
-        for start in starts:
-            prompt = self._build((*system, *turns[start:]))
-            size = count_tokens(prompt.units)
-            if size <= room * _FILL or (start == starts[-1] and size <= room):
-                self._last_kept = turns[start:]
-                return prompt, start
-        raise self._overflow(prompt, bool(system))
+        if whole and not (resumes and again in attempts.starts):
+            start = 0
+        elif again in attempts.starts and attempts.fits(again):
+            return attempts.prompt(again), again
+        else:
+            start = attempts.search()
+            if not attempts.fits(start):
+                raise self._overflow(attempts.prompt(start), bool(attempts.system))
+        self._last_kept = attempts.turns[start:] if start else ()
+        return attempts.prompt(start), start
 
     def _start_as_before(self, turns: tuple[Message, ...]) -> int:
         """Where the last shortened prompt began, if this conversation continues it; else -1."""
@@ -96,14 +108,16 @@ class Window:
             return -1
         for start in range(len(turns) - len(kept) + 1):
             # the last kept message may have been edited or answered anew; what counts is the front
-            if turns[start : start + len(kept) - 1] == kept[:-1] and turns[start] == kept[0]:
+            if turns[start] == kept[0] and turns[start : start + len(kept) - 1] == kept[:-1]:
                 return start
         return -1
 
     def _overflow(self, prompt: Prompt, system: bool) -> ContextOverflow:
         size, image_tokens = count_tokens(prompt.units), count_image_tokens(prompt.units)
-        pictures = len(prompt.images)
-        of = f" ({image_tokens} of them for {pictures} picture(s))" if image_tokens else ""
+        pictures = count_images(prompt.units)
+        of = ""
+        if pictures:
+            of = f" ({image_tokens} of them for {pictures} picture{'s' if pictures > 1 else ''})"
         what = "This message and the system message take" if system else "This message takes"
         if prompt.begun:
             what = "This question and its answer so far take"
@@ -117,6 +131,74 @@ class Window:
         if larger <= self._trained:
             return f"Shorten it, or load the model with a larger context: --ctx {larger}."
         return f"Shorten it: the model was trained for {self._trained} tokens and no more."
+
+
+class _Attempts:
+    """The prompts of one conversation, by where they begin; each is built once."""
+
+    def __init__(
+        self,
+        build: Callable[[tuple[Message, ...]], Prompt],
+        messages: tuple[Message, ...],
+        room: int,
+        tried: Callable[[int], None],
+    ) -> None:
+        self.system = messages[:1] if messages[0].role is Role.SYSTEM else ()
+        self.turns = messages[len(self.system) :]
+        self.starts = [
+            at for at, turn in enumerate(self.turns) if turn.role is Role.USER or at == 0
+        ]
+        """Messages that a prompt can begin with, in ascending order: the first, and questions."""
+
+        self._build = build
+        self._room = room
+        self._tried = tried
+        self._built: dict[int, tuple[Prompt, int]] = {}
+
+    def prompt(self, start: int) -> Prompt:
+        """The prompt from that message on."""
+        return self._at(start)[0]
+
+    def fits(self, start: int, share: float = 1.0) -> bool:
+        """Whether it takes at most that share of the room."""
+        return self._at(start)[1] <= self._room * share
+
+    def may_fit(self) -> bool:
+        """Whether trying the whole is worth its time: it isn't longer than any that fits."""
+        characters = sum(
+            len(part.text) if isinstance(part, TextPart) else _LEAST_IMAGE
+            for turn in self.turns
+            for part in turn.parts
+        )
+        return characters <= self._room * _MOST_CHARACTERS
+
+    def search(self) -> int:
+        """The first start whose prompt leaves something free; the last where none does.
+
+        The whole conversation, where that turns out to fit.
+        """
+        starts = self.starts
+        short, step = len(starts) - 1, 1
+        while (longer := max(short - step, 0)) < short and self.fits(starts[longer]):
+            short, step = longer, 2 * step
+        if short == 0:
+            return starts[0]
+        # what is longer doesn't fit, so this many turns are the most; some of them leave for more
+        low, high = longer + 1, len(starts) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.fits(starts[middle], _FILL):
+                high = middle
+            else:
+                low = middle + 1
+        return starts[high]
+
+    def _at(self, start: int) -> tuple[Prompt, int]:
+        if start not in self._built:
+            prompt = self._build((*self.system, *self.turns[start:]))
+            self._built[start] = prompt, count_tokens(prompt.units)
+            self._tried(self._built[start][1])
+        return self._built[start]
 
 
 def _next_size(tokens: int) -> int:
