@@ -17,8 +17,9 @@ from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
 from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_positions
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.base import Files, Load
+from vlmtui.engine.builtin_templates import BUILTIN
 from vlmtui.engine.cancellation import Aborted, CancelFlag
-from vlmtui.engine.template import BUILTIN, ChatTemplate, Turn
+from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, assistant, system, user
 
@@ -49,7 +50,7 @@ def shapes(tmp_path: Path) -> tuple[ImagePart, ...]:
 
 
 def template_of(model: LoadedModel) -> ChatTemplate:
-    source = model.chat_template() or BUILTIN["llava-1.6-mistral"]
+    source = model.chat_template() or BUILTIN["llava-1.6-mistral"].source
     words = model.vocabulary
     return ChatTemplate(source, bos=words.text_of(words.bos), eos=words.text_of(words.eos))
 

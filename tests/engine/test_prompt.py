@@ -6,7 +6,8 @@ import pytest
 
 from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
 from vlmtui.engine.backends.llamacpp.units import ImageUnit
-from vlmtui.engine.template import BUILTIN, ChatTemplate
+from vlmtui.engine.builtin_templates import BUILTIN
+from vlmtui.engine.template import ChatTemplate
 from vlmtui.messages import ImagePart, assistant, system, user
 
 SPECIAL = {"<|im_start|>": 1, "<|im_end|>": 2, "</s>": 3}
@@ -55,7 +56,7 @@ def builder() -> PromptBuilder:
 
 def make_builder(tokenizer: Letters | None = None) -> PromptBuilder:
     return PromptBuilder(
-        ChatTemplate(BUILTIN["chatml"], bos="", eos="</s>"),
+        ChatTemplate(BUILTIN["chatml"].source, bos="", eos="</s>"),
         tokenizer or Letters(),
         lambda image: [ImageUnit(image.sha256, 0, 4, 4)],
     )

@@ -1,8 +1,14 @@
 """Chat templates."""
 
+import resource
+import threading
+
 import pytest
 
-from vlmtui.engine.template import BUILTIN, ChatTemplate, Turn
+from vlmtui.engine import render_limits
+from vlmtui.engine.builtin_templates import BUILTIN, choose
+from vlmtui.engine.cancellation import Aborted
+from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed, LoadFailed
 
 CHAT = [
@@ -14,7 +20,7 @@ CHAT = [
 
 
 def render(name: str, turns: list[Turn]) -> str:
-    return ChatTemplate(BUILTIN[name], bos="<s>", eos="</s>").render(turns)
+    return ChatTemplate(BUILTIN[name].source, bos="<s>", eos="</s>").render(turns)
 
 
 def test_vicuna_speaks_as_llava_was_trained():
@@ -113,7 +119,7 @@ def test_a_broken_template_is_told_at_the_load():
     [("vicuna_v1", " "), ("llava-1.6-mistral", " "), ("chatml", ""), ("llama-3", "")],
 )
 def test_an_answer_that_goes_on_stands_where_the_template_puts_answers(name, between):
-    template = ChatTemplate(BUILTIN[name], bos="<s>", eos="</s>")
+    template = ChatTemplate(BUILTIN[name].source, bos="<s>", eos="</s>")
     assert template.joint(CHAT, template.render(CHAT), "A re") == between
 
 
@@ -134,3 +140,96 @@ def test_a_template_that_refuses_one_more_turn_has_no_joint():
     template = ChatTemplate(source, bos="", eos="")
     question = [Turn("user", (), "hi")]
     assert template.joint(question, template.render(question), "A re") == ""
+
+
+HELLO = [Turn("user", (), "Hello")]
+
+ENDLESS = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"
+
+
+def spinning_after_the_load(source: str) -> str:
+    """Harmless in what is tried at the load: only a real conversation has this text."""
+    return "{% if messages[0].content == 'Hello' %}" + source + "{% endif %}ended"
+
+
+def test_gemma_has_the_system_message_in_its_first_turn() -> None:
+    assert render("gemma", CHAT) == (
+        "<s><start_of_turn>user\nBe brief.\n\n<IMG>\nWhat is it?<end_of_turn>\n"
+        "<start_of_turn>model\nA cat.<end_of_turn>\n"
+        "<start_of_turn>user\nWhat color?<end_of_turn>\n<start_of_turn>model\n"
+    )
+
+
+def test_phi_marks_each_turn_by_its_role() -> None:
+    assert render("phi-3", CHAT[1:2]) == ("<|user|>\n<IMG>\nWhat is it?<|end|>\n<|assistant|>\n")
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_each_built_in_template_takes_a_whole_chat_and_has_something_that_ends_a_turn(name) -> None:
+    text = render(name, CHAT)
+    assert text.index("Be brief.") < text.index("<IMG>") < text.index("A cat.")
+    assert BUILTIN[name].ends
+
+
+@pytest.mark.parametrize("name", [name for name, each in BUILTIN.items() if each.tokens])
+def test_a_vocabulary_tells_which_built_in_template_it_is_for(name) -> None:
+    assert choose({*BUILTIN[name].tokens, "<s>"}, "gemma", "/models/x.gguf")[0] == name
+
+
+@pytest.mark.parametrize(
+    ("architecture", "path", "name"),
+    [
+        ("llama", "/models/llava-v1.6-Mistral-7b.gguf", "llava-1.6-mistral"),
+        ("llama", "/models/llava-v1.5.gguf", "vicuna_v1"),
+        ("qwen2", "/models/base.gguf", "chatml"),
+    ],
+)
+def test_where_it_does_not_name_and_architecture_do(architecture, path, name) -> None:
+    assert choose({"<s>", "</s>"}, architecture, path)[0] == name
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (ENDLESS, "seconds"),
+        ("{% for a in range(99999) %}{{ 'x' * 10000 }}{% endfor %}", "far more"),
+        ("{{ ('x' * 9999999999) | length }}", "memory"),
+        ("{{ 'x'.ljust(9999999999) }}", "memory"),
+        ("{{ 9 ** 9 ** 9 }}", "too large"),
+        ("{% set n = namespace(x=3) %}{% for a in range(99) %}{% set n.x = n.x * n.x %}"
+         "{% endfor %}", "too large"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
+    ],
+)  # fmt: skip
+def test_a_template_that_does_not_end_is_ended(monkeypatch, source, said) -> None:
+    monkeypatch.setattr(render_limits, "SECONDS", 1.0)
+    template = ChatTemplate(spinning_after_the_load(source), bos="", eos="")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(GenerateFailed, match=said) as caught:
+        template.render(HELLO)
+    assert "--template" in caught.value.hint
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+    assert template.render([Turn("user", (), "else")]) == "ended"
+
+
+def test_a_template_that_does_not_even_end_at_the_load_is_broken(monkeypatch) -> None:
+    monkeypatch.setattr(render_limits, "SECONDS", 0.5)
+    with pytest.raises(LoadFailed, match="broken"):
+        ChatTemplate(ENDLESS, bos="", eos="")
+
+
+def test_a_cancel_is_heard_in_the_middle_of_a_rendering() -> None:
+    stopped = threading.Event()
+    template = ChatTemplate(
+        spinning_after_the_load(ENDLESS), bos="", eos="", cancelled=stopped.is_set
+    )
+    stopped.set()
+    with pytest.raises(Aborted):
+        template.render(HELLO)
+
+
+def test_an_ordinary_template_renders_a_large_prompt_within_the_limits() -> None:
+    text = "word " * 500_000
+    assert text in ChatTemplate(BUILTIN["chatml"].source, bos="", eos="").render(
+        [Turn("user", (), text)]
+    )

@@ -13,8 +13,9 @@ from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
 from vlmtui.engine.backends.llamacpp.units import ImageUnit
 from vlmtui.engine.backends.llamacpp.vision import Vision
+from vlmtui.engine.builtin_templates import BUILTIN
 from vlmtui.engine.cancellation import CancelFlag
-from vlmtui.engine.template import BUILTIN, ChatTemplate, Turn
+from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.messages import Message, assistant, system, user
 
 
@@ -37,7 +38,7 @@ ORDINARY = [
 @pytest.mark.parametrize("text", ORDINARY)
 @pytest.mark.parametrize("name", ["file", "vicuna_v1", "chatml", "llava-1.6-mistral"])
 def test_ordinary_text_gives_the_tokens_of_the_whole_rendered_prompt(model, picture, name, text):
-    source = model.chat_template() if name == "file" else BUILTIN[name]
+    source = model.chat_template() if name == "file" else BUILTIN[name].source
     vocabulary = model.vocabulary
     template = ChatTemplate(
         source, bos=vocabulary.text_of(vocabulary.bos), eos=vocabulary.text_of(vocabulary.eos)

@@ -25,6 +25,7 @@ from vlmtui.engine.base import (
     Finished,
     Loaded,
     Loading,
+    Notice,
     Prefill,
     Stats,
     Trimmed,
@@ -154,8 +155,10 @@ class Progress:
                 self._show(f"answering, {tokens} tokens")
             case Adjusted(why=why, changes=changes):
                 self._warn(f"{why}. " + (f"Taking {changes}." if changes else "Trying anyway."))
+            case Notice(message=message, hint=hint):
+                self._warn(f"{message}. {hint}".rstrip())
             case Trimmed(dropped=dropped):
-                self._tell(f"The oldest {dropped} messages no longer fit into the context.")
+                self._warn(f"The oldest {dropped} messages no longer fit into the context.")
             case Encoded(reused=False, scaled_to=(width, height)):
                 self._tell(
                     f"A picture was scaled down to {width}x{height}: in full it would fill the "

@@ -44,6 +44,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str | None = None
     mmproj: str | None = None
+    template: str | None = None
     system: str | None = None
     max_tokens: int | None = None
     temperature: float | None = None
@@ -62,7 +63,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ModelNotFound: There is no such model.
+            InputError: There is no such chat template.
         """
+        if self.template is not None:
+            settings = requests.with_template(settings, self.model, self.template)
         load = requests.load_request(settings, self.model, self.mmproj)
         given = {
             name: value for name in ("ctx", "kv") if (value := getattr(self, name)) is not None

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
+from vlmtui import kept
 from vlmtui.engine.base import Files, Load, Sampling
+from vlmtui.engine.builtin_templates import BUILTIN, NAMES
 from vlmtui.errors import InputError
 from vlmtui.models import library
 from vlmtui.settings import Settings
@@ -46,8 +50,9 @@ def loading(settings: Settings, model: library.InstalledModel) -> Load:
     """The same for a model that is only looked at.
 
     Raises:
-        InputError: Its path is no text.
+        InputError: Its path is no text, or there is no such chat template as the settings name.
     """
+    template = settings.templates.get(model.name)
     return Load(
         Files(_as_text(model.path), _as_text(model.mmproj) if model.mmproj is not None else None),
         name=model.name,
@@ -55,8 +60,45 @@ def loading(settings: Settings, model: library.InstalledModel) -> Load:
         kv=settings.kv,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
+        template=None if template is None else _template(template),
         fallback_template=library.template(model),
     )
+
+
+def with_template(settings: Settings, model: str | None, template: str) -> Settings:
+    """The settings with a chat template for one model.
+
+    Args:
+        settings: The user's settings.
+        model: Name or path of the model; None for that of the settings.
+        template: Name of a built-in template, or path of a file.
+
+    Raises:
+        InputError: There is no such model, or no such template.
+    """
+    _template(template)
+    name = library.resolve(settings.model if model is None else model).name
+    templates = {**settings.templates, name: template}
+    return msgspec.structs.replace(settings, templates=templates)
+
+
+def _template(wanted: str) -> str:
+    """A built-in template's name, or the source in a file.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if wanted in BUILTIN:
+        return wanted
+    try:
+        return kept.read(Path(wanted).expanduser()).decode("utf-8-sig")
+    except FileNotFoundError:
+        problem = f"There is no chat template named {wanted!r}, and no file of that name"
+    except UnicodeDecodeError:
+        problem = f"The chat template {wanted} is no text in UTF-8"
+    except OSError as error:
+        problem = f"The chat template {wanted} can't be read: {error.strerror}"
+    raise InputError(problem, f"Name a file with Jinja source, or one of {NAMES}.")
 
 
 def is_of(load: Load, model: library.InstalledModel) -> bool:

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from vlmtui.cli.options import Finite, kv_option, mmproj_option, model_option
+from vlmtui.cli.options import Finite, kv_option, mmproj_option, model_option, template_option
 from vlmtui.endings import INTERRUPTED, ended_by_signals
 
 
 @click.command()
 @model_option
 @mmproj_option
+@template_option
 @click.option(
     "--image",
     "images",

@@ -8,6 +8,7 @@ import os
 def open_chat(
     model: str | None = None,
     mmproj: str | None = None,
+    template: str | None = None,
     *,
     continue_last: bool = False,
     images: str | None = None,
@@ -18,6 +19,7 @@ def open_chat(
     Args:
         model: Name or path of a model, instead of the one in the settings.
         mmproj: Path of its projector.
+        template: Its chat template, the name of a built-in one or a file.
         continue_last: Go on with the last chat.
         images: How pictures are shown, instead of what the settings say.
         plain: Line by line instead of on the whole screen.
@@ -31,6 +33,10 @@ def open_chat(
     from vlmtui.settings import load_settings
 
     settings = load_settings()
+    if template is not None:
+        from vlmtui.chat.requests import with_template
+
+        settings = with_template(settings, model, template)
     if plain or os.environ.get("TERM") == "dumb":  # such a terminal draws no screen
         from vlmtui.plain.launch import launch as launch_plain
 

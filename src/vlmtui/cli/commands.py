@@ -18,7 +18,7 @@ from vlmtui.cli.config import config
 from vlmtui.cli.doctor import doctor
 from vlmtui.cli.keys import keys
 from vlmtui.cli.models import models
-from vlmtui.cli.options import images_option, mmproj_option, model_option
+from vlmtui.cli.options import images_option, mmproj_option, model_option, template_option
 from vlmtui.endings import INTERRUPTED
 
 
@@ -59,6 +59,7 @@ def vlmtui() -> None:
 @vlmtui.command()
 @model_option
 @mmproj_option
+@template_option
 @click.option("--continue", "-c", "continue_last", is_flag=True, help="Open the last chat.")
 @images_option
 @click.option(
@@ -67,10 +68,17 @@ def vlmtui() -> None:
     help="Line by line, nothing redrawn: for screen readers, dumb terminals, bad lines, scripts.",
 )
 def chat(
-    model: str | None, mmproj: str | None, continue_last: bool, images: str | None, plain: bool
+    model: str | None,
+    mmproj: str | None,
+    template: str | None,
+    continue_last: bool,
+    images: str | None,
+    plain: bool,
 ) -> int:
     """Open the chat in this terminal."""
-    return open_chat(model, mmproj, continue_last=continue_last, images=images, plain=plain)
+    return open_chat(
+        model, mmproj, template, continue_last=continue_last, images=images, plain=plain
+    )
 
 
 vlmtui.add_command(ask)

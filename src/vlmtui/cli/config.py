@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 _EXAMPLES = {
     "mmproj": '"~/models/mmproj-model-f16.gguf"',
+    "templates": '"my-model" = "chatml"',
     "keys": '"chat.stop" = "ctrl+t, escape"',
     "presets": 'about = "in verse"\nsystem = "Answer in rhymes."\ntemperature = 0.9',
 }
 """What stands in a new file for fields whose default says nothing."""
 
-_HEADERS = {"keys": "[keys]", "presets": "[presets.poet]"}
+_HEADERS = {"templates": "[templates]", "keys": "[keys]", "presets": "[presets.poet]"}
 _WIDTH = 96
 
 

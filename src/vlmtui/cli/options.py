@@ -29,6 +29,11 @@ mmproj_option = click.option(
     metavar="PATH",
     help="The model's vision tower and projector. Default: the mmproj file beside the model.",
 )
+template_option = click.option(
+    "--template",
+    metavar="NAME|FILE",
+    help="Chat template instead of the model's own: a built-in one (chatml, gemma, …) or a file.",
+)
 images_option = click.option(
     "--images",
     type=click.Choice(("auto", "kitty", "sixel", "halfblock", "none")),

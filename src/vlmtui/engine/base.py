@@ -278,6 +278,23 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     load is tried as it is."""
 
 
+NoticeKind = Literal["template", "threads", "pictures", "silent"]
+
+
+class Notice(msgspec.Struct, frozen=True, tag="notice"):
+    """Something that the user must know, for which there is no other event."""
+
+    kind: NoticeKind
+    """template: the model's own can't be used; threads: fewer than were asked for; pictures: the
+    model doesn't see those of the chat; silent: the engine shows no sign of life."""
+
+    message: str
+    """What happened, one sentence without a final full stop."""
+
+    hint: str = ""
+    """What the user can do."""
+
+
 class Trimmed(msgspec.Struct, frozen=True, tag="trimmed"):
     """The conversation outgrew the context: its oldest messages are not part of this prompt."""
 
@@ -384,6 +401,7 @@ Event = (
     | Loaded
     | Planned
     | Adjusted
+    | Notice
     | Trimmed
     | Encoding
     | Encoded

@@ -2,14 +2,15 @@
 
 Templates come from model files, so they run in Jinja's sandbox, set up as Hugging Face's
 `transformers` sets it up (block trimming, loop controls, `raise_exception`, `strftime_now`,
-`tojson`). For files that carry none there are four built-in ones. This module knows no tokens:
-pictures and text are strings here.
+`tojson`), and under limits of time, memory and output. This module knows no tokens: pictures and
+text are strings here.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
@@ -17,66 +18,21 @@ import jinja2.ext
 import jinja2.sandbox
 import msgspec
 
+from vlmtui.engine.builtin_templates import NAMES
+from vlmtui.engine.render_limits import LimitPassed, limited
 from vlmtui.errors import GenerateFailed, LoadFailed
-
-_VICUNA = """\
-{%- if messages[0]['role'] == 'system' -%}
-{%- set system = messages[0]['content'] -%}{%- set messages = messages[1:] -%}
-{%- else -%}
-{%- set system = "A chat between a curious user and an artificial intelligence assistant. \
-The assistant gives helpful, detailed, and polite answers to the user's questions." -%}
-{%- endif -%}
-{{ bos_token }}{{ system }}
-{%- for message in messages -%}
-{%- if message['role'] == 'user' %} USER: {{ message['content'] }}
-{%- else %} ASSISTANT: {{ message['content'] }}{{ eos_token }}
-{%- endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt %} ASSISTANT:{% endif -%}
-"""
-
-_MISTRAL = """\
-{%- if messages[0]['role'] == 'system' -%}
-{%- set system = messages[0]['content'] + '\\n' -%}{%- set messages = messages[1:] -%}
-{%- else -%}{%- set system = '' -%}{%- endif -%}
-{{ bos_token }}
-{%- for message in messages -%}
-{%- if message['role'] == 'user' -%}
-[INST] {{ system if loop.first else '' }}{{ message['content'] }} [/INST]
-{%- else %} {{ message['content'] }}{{ eos_token }}
-{%- endif -%}
-{%- endfor -%}
-"""
-
-_CHATML = """\
-{%- for message in messages -%}
-{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}
-"""
-
-_LLAMA_3 = """\
-{{- bos_token -}}
-{%- for message in messages -%}
-{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}
-{{- message['content'] + '<|eot_id|>' }}
-{%- endfor -%}
-{%- if add_generation_prompt -%}
-{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
-{%- endif -%}
-"""
-
-BUILTIN = {
-    "vicuna_v1": _VICUNA,
-    "llava-1.6-mistral": _MISTRAL,
-    "chatml": _CHATML,
-    "llama-3": _LLAMA_3,
-}
-"""The formats themselves are their model families' own, see LLaVA's and Meta's model cards."""
-
 
 _FAILURES = (TypeError, KeyError, ValueError, RecursionError, OverflowError)
 """What running a template may raise beside Jinja's own errors."""
+
+_ANOTHER = f"Choose another template with --template, a file or one of {NAMES}."
+
+_MOST_ADDED = 1_000_000
+_MOST_REPEATED = 20
+"""A prompt has at most so many characters more than what was said, and that at most so often."""
+
+_LARGEST_NUMBER = 2**64
+"""Products and powers beyond would take time that nothing can end."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -93,26 +49,35 @@ class ChatTemplate:
     Finds out by trying whether it takes content as text or as a list of parts.
     """
 
-    def __init__(self, source: str, *, bos: str, eos: str) -> None:
+    def __init__(
+        self,
+        source: str,
+        *,
+        bos: str,
+        eos: str,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Compile.
 
         Args:
             source: Jinja source.
             bos: Text of the begin-of-sequence token.
             eos: Text of the end-of-sequence token.
+            cancelled: Whether whoever waits for a rendering has given up.
 
         Raises:
-            LoadFailed: The source is no valid template.
+            LoadFailed: The source is no valid template, or one that doesn't end.
         """
         self._tokens = {"bos_token": bos, "eos_token": eos}
+        self._cancelled = cancelled
         try:
-            self._template = _environment().from_string(source)
-        except jinja2.TemplateError as error:
+            with limited():
+                self._template = _Sandbox.make().from_string(source)
+            self._typed = self._takes_parts()
+        except (jinja2.TemplateError, LimitPassed, *_FAILURES) as error:
             raise LoadFailed(
-                f"The model's chat template is invalid: {error}",
-                "Choose a built-in one: " + ", ".join(BUILTIN) + ".",
+                f"The chat template is broken: {_first_line(error)}", _ANOTHER
             ) from None
-        self._typed = self._takes_parts()
 
     def render(self, turns: list[Turn]) -> str:
         """The prompt up to where the assistant's answer begins.
@@ -121,19 +86,23 @@ class ChatTemplate:
         message.
 
         Raises:
-            GenerateFailed: The template refuses the conversation.
+            GenerateFailed: The template refuses the conversation, or doesn't come to an end.
+            Aborted: Whoever waits has given up.
         """
         try:
             return self._render_somehow(turns, answering=True)
         except jinja2.TemplateError as error:
             raise GenerateFailed(
                 f"The model's chat template refuses this conversation: {error}",
-                "Start a new chat, or choose another template.",
+                f"Start a new chat. {_ANOTHER}",
+            ) from None
+        except LimitPassed as error:
+            raise GenerateFailed(
+                f"The model's chat template was stopped: {error}", _ANOTHER
             ) from None
         except _FAILURES as error:
             raise GenerateFailed(
-                f"The model's chat template failed: {type(error).__name__}: {error}",
-                "Choose a built-in template: " + ", ".join(BUILTIN) + ".",
+                f"The model's chat template failed: {type(error).__name__}: {error}", _ANOTHER
             ) from None
 
     def joint(self, turns: list[Turn], prompt: str, answer: str) -> str:
@@ -146,7 +115,11 @@ class ChatTemplate:
         """
         try:
             whole = self._render_somehow([*turns, Turn("assistant", (), answer)], answering=False)
-        except (jinja2.TemplateError, *_FAILURES):  # one more turn may be more than it takes
+        except (
+            jinja2.TemplateError,
+            LimitPassed,
+            *_FAILURES,
+        ):  # one more turn may be more than it takes
             return ""
         rest = whole[len(prompt) :].lstrip()
         if not whole.startswith(prompt) or not rest.startswith(answer.strip()):
@@ -166,9 +139,22 @@ class ChatTemplate:
 
     def _render(self, turns: list[Turn], *, answering: bool) -> str:
         messages = [{"role": turn.role, "content": self._content(turn)} for turn in turns]
-        return self._template.render(
-            messages=messages, add_generation_prompt=answering, **self._tokens
-        )
+        said = sum(len(turn.text) + sum(map(len, turn.images)) for turn in turns)
+        return self._run(messages, answering, said)
+
+    def _run(self, messages: list[dict[str, Any]], answering: bool, said: int) -> str:
+        """Render under limits; `said` characters come from the messages."""
+        pieces: list[str] = []
+        left = _MOST_ADDED + _MOST_REPEATED * said
+        with limited(self._cancelled):
+            for piece in self._template.generate(
+                messages=messages, add_generation_prompt=answering, **self._tokens
+            ):
+                left -= len(piece)
+                if left < 0:
+                    raise LimitPassed("it writes far more than was said")
+                pieces.append(piece)
+            return "".join(pieces)
 
     def _content(self, turn: Turn) -> str | list[dict[str, str]]:
         if self._typed and turn.role == "user":
@@ -181,9 +167,9 @@ class ChatTemplate:
     def _takes_parts(self) -> bool:
         probe = [{"role": "user", "content": [{"type": "text", "text": "probe"}]}]
         try:
-            result = self._template.render(
-                messages=probe, add_generation_prompt=True, **self._tokens
-            )
+            result = self._run(probe, True, 5)
+        except LimitPassed:
+            raise
         except Exception:  # whatever a foreign template does with a list it did not expect
             return False
         return "probe" in result and "'type'" not in result and '"type"' not in result
@@ -195,14 +181,28 @@ def _without_system(turns: list[Turn]) -> list[Turn]:
     return [Turn(first.role, first.images, merged), *turns[2:]]
 
 
-def _environment() -> jinja2.sandbox.ImmutableSandboxedEnvironment:
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = _now
-    return environment
+class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
+    """Where templates run: as `transformers` sets Jinja up, and without endless arithmetic."""
+
+    intercepted_binops = frozenset(("**", "*"))
+
+    @classmethod
+    def make(cls) -> _Sandbox:
+        """With the functions that templates count on."""
+        sandbox = cls(trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols])
+        sandbox.filters["tojson"] = _to_json
+        sandbox.globals["raise_exception"] = _refuse
+        sandbox.globals["strftime_now"] = _now
+        return sandbox
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Multiply or raise to a power, as long as that ends soon."""
+        numbers = [each for each in (left, right) if isinstance(each, int)]
+        if any(abs(each) > _LARGEST_NUMBER for each in numbers):
+            raise OverflowError("a number is too large")
+        if operator == "**" and len(numbers) == 2 and abs(right) * abs(left).bit_length() > 64:
+            raise OverflowError("a power is too large")
+        return super().call_binop(context, operator, left, right)
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:
@@ -216,3 +216,7 @@ def _refuse(message: str) -> None:
 
 def _now(format_: str) -> str:
     return datetime.datetime.now().strftime(format_)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -18,7 +18,7 @@ from vlmtui.chat.events import AnswerSaved, AnswerStarted
 from vlmtui.chat.session import ChatSession
 from vlmtui.chat.shelf import Shelf
 from vlmtui.commands.context import CommandContext
-from vlmtui.engine.base import Adjusted
+from vlmtui.engine.base import Adjusted, Notice
 from vlmtui.errors import InputError, StorageError, VlmtuiError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.messages import ImagePart, Role
@@ -87,7 +87,7 @@ class Sitting:
         with suppress(VlmtuiError):
             for event in self.session.load():
                 self.notice(event)
-                if isinstance(event, Adjusted):
+                if isinstance(event, Adjusted | Notice):
                     self._untold.put(event)
 
     def answer(self, turn: Iterator[object]) -> None:

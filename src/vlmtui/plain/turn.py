@@ -8,7 +8,7 @@ from contextlib import suppress
 from vlmtui import printable
 from vlmtui.chat.comparison import Began, Exchanging, Failed
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
-from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Prefill, Trimmed
+from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Notice, Prefill, Trimmed
 from vlmtui.plain.voice import Answer, ReaderGone, Voice
 from vlmtui.storage.records import StoredMessage
 
@@ -72,7 +72,7 @@ class Told:
             case AnswerSaved(stored=stored):
                 self._end_answer()
                 self.answers.append(stored)
-            case StorageWarning(message=message, hint=hint):
+            case StorageWarning(message=message, hint=hint) | Notice(message=message, hint=hint):
                 self._voice.note(message, hint)
             case GoingBack(model=model):
                 self._voice.note(f"Going back to {printable.line(model, _NAME)} …")

@@ -10,16 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vlmtui.engine.backends.llamacpp import logs
+from vlmtui.engine.backends.llamacpp import logs, parameters
 from vlmtui.engine.backends.llamacpp.answer import AnswerText
 from vlmtui.engine.backends.llamacpp.cache import KvCache
+from vlmtui.engine.backends.llamacpp.chat_format import chat_format
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
 from vlmtui.engine.backends.llamacpp.plan import simulate
 from vlmtui.engine.backends.llamacpp.prompt import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
 from vlmtui.engine.backends.llamacpp.turn import TurnReport
 from vlmtui.engine.backends.llamacpp.vision import Vision
-from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
 from vlmtui.engine.backends.llamacpp.window import Window
 from vlmtui.engine.base import (
     Event,
@@ -34,13 +34,10 @@ from vlmtui.engine.base import (
     Trimmed,
 )
 from vlmtui.engine.cancellation import Aborted, CancelFlag
-from vlmtui.engine.template import BUILTIN, ChatTemplate
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Role
 
 _LOADING_INTERVAL_S = 0.05
-_FALLBACK_TEMPLATE = {"llama": "vicuna_v1"}
-"""Built-in template by architecture, for files without one: LLaVA-1.5's carry none."""
 
 
 class LlamaCppBackend:
@@ -72,7 +69,10 @@ class LlamaCppBackend:
             model.close()
             raise
         emit(Loading(1.0))
-        emit(Loaded(model.describe(request, self._loaded.template_name)))
+        for notice in (self._loaded.format.notice, parameters.thread_notice(request)):
+            if notice is not None:
+                emit(notice)
+        emit(Loaded(model.describe(request, self._loaded.format.name)))
         return Finished("done")
 
     def plan(self, request: Load) -> Planned:
@@ -103,14 +103,10 @@ class _Loaded:
     def __init__(self, request: Load, model: LoadedModel, cancel: CancelFlag) -> None:
         self._model = model
         self._cancel = cancel
-        self.template_name, source = _choose_template(request, model)
-        vocabulary = model.vocabulary
-        template = ChatTemplate(
-            source, bos=vocabulary.text_of(vocabulary.bos), eos=vocabulary.text_of(vocabulary.eos)
-        )
+        self.format = chat_format(request, model)
         self._vision = Vision(model, request.image_cache_bytes)
         self._cache = KvCache(model, self._vision, cancel, request.batch)
-        self._prompts = PromptBuilder(template, vocabulary, self._vision.layout)
+        self._prompts = PromptBuilder(self.format.template, model.vocabulary, self._vision.layout)
         self._window = Window(self._prompts.build, model.context_size, model.context_trained)
 
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
@@ -147,7 +143,8 @@ class _Loaded:
 
     def _decode(self, prompt: Prompt, settings: Sampling, report: TurnReport) -> FinishReason:
         vocabulary = self._model.vocabulary
-        text = AnswerText(settings.stop, begun=bool(prompt.begun), unsaid=prompt.unsaid)
+        stop = (*settings.stop, *self.format.ends)
+        text = AnswerText(stop, begun=bool(prompt.begun), unsaid=prompt.unsaid)
         said = [unit for unit in prompt.units if isinstance(unit, int)]
         sampler = Sampler(settings, vocabulary.size, said)
         tokens: list[int] = []
@@ -155,7 +152,7 @@ class _Loaded:
         try:
             while True:
                 token = sampler.sample(self._model.context)
-                if vocabulary.ends_turn(token):
+                if vocabulary.ends_turn(token) or token in self.format.end_tokens:
                     reason: FinishReason = "stop"
                     break
                 tokens.append(token)
@@ -190,30 +187,6 @@ class _Loaded:
         if self._cancel.is_set:
             return "cancelled"
         return None
-
-
-def _choose_template(request: Load, model: LoadedModel) -> tuple[str, str]:
-    """Name and source of the chat template: the one asked for, the file's, or a built-in one."""
-    own = model.chat_template()
-    if request.template is None and own:
-        return "file", own
-    given = request.fallback_template if request.template is None else request.template
-    if given is not None:
-        return (given, BUILTIN[given]) if given in BUILTIN else ("given", given)
-    name = _builtin_for(model.vocabulary, model.metadata("general.architecture") or "", request)
-    return name, BUILTIN[name]
-
-
-def _builtin_for(vocabulary: Vocabulary, architecture: str, request: Load) -> str:
-    """The built-in template for a file without its own, told by its special tokens and name."""
-    special = vocabulary.special_tokens
-    if "<|im_start|>" in special:
-        return "chatml"
-    if "<|start_header_id|>" in special:
-        return "llama-3"
-    if "mistral" in request.files.model.lower():
-        return "llava-1.6-mistral"
-    return _FALLBACK_TEMPLATE.get(architecture, "chatml")
 
 
 def _count_images(request: Generate, dropped: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
-from vlmtui.engine.base import DEFAULT_CTX, Load
+from vlmtui.engine.base import DEFAULT_CTX, Load, Notice
 
 _LEAST_CONTEXT = 256
 """Tokens; llama.cpp rounds up to a multiple of this, and a context of 1 made it abort."""
@@ -72,10 +72,35 @@ def for_vision(request: Load, threads: int) -> Any:
 def threads(request: Load) -> int:
     """CPU threads for a load whose files are there."""
     if request.threads:
-        return request.threads
+        return min(request.threads, usable_cpus())
     files = (request.files.model, request.files.mmproj)
     size = sum(os.path.getsize(file) for file in files if file)
     return 1 if size < _SMALL_MODEL_BYTES else physical_cores()
+
+
+def thread_notice(request: Load) -> Notice | None:
+    """What to tell where more threads were asked for than can run at once."""
+    most = usable_cpus()
+    if request.threads <= most:
+        return None
+    return Notice(
+        "threads",
+        f"{request.threads} threads were asked for; this machine runs {most} at once, "
+        "so there are as many",
+        "Leave `threads` out of the settings to have it chosen.",
+    )
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may use.
+
+    With more threads than these, each waits for the others at every step: with 9,999 on two cores
+    nothing came out any more.
+    """
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
 
 
 def physical_cores() -> int:

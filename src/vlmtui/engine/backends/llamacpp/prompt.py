@@ -17,7 +17,8 @@ from typing import Protocol
 import msgspec
 
 from vlmtui.engine.backends.llamacpp.units import Unit
-from vlmtui.engine.template import BUILTIN, ChatTemplate, Turn
+from vlmtui.engine.builtin_templates import NAMES
+from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 
@@ -126,7 +127,7 @@ class PromptBuilder:
             # llama.cpp would be asked for logits that nobody computed, and dies of it
             raise GenerateFailed(
                 "The chat template ends the prompt without a token to answer to",
-                "Choose a built-in template: " + ", ".join(BUILTIN) + ".",
+                f"Choose another template with --template, a file or one of {NAMES}.",
             )
         return Prompt(messages, text, units, images, begun, unsaid)
 

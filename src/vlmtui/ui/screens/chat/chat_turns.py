@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.worker import Worker
 
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
-from vlmtui.engine.base import Adjusted, Delta, Encoded, Trimmed
+from vlmtui.engine.base import Adjusted, Delta, Encoded, Notice, Trimmed
 from vlmtui.errors import (
     EmptyPrompt,
     EngineCrashed,
@@ -242,7 +242,7 @@ class ChatTurns(ChatWork):
                     "A larger ctx in the settings gives it more pixels",
                     error=False,
                 )
-            case StorageWarning(message=message, hint=hint):
+            case StorageWarning(message=message, hint=hint) | Notice(message=message, hint=hint):
                 await self.transcript.tell(message, hint, error=False)
             case TurnFailed(error=error):
                 await self._turn_failed(error)

@@ -1,0 +1,99 @@
+"""Bounds for code that comes with a model's file: its chat template.
+
+A sandbox keeps a template from the machine, not from looping for ever or filling the memory. Here a
+timer looks in several times a second, and the process may take only so much more memory meanwhile.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from vlmtui.engine.cancellation import Aborted
+
+SECONDS = 5.0
+"""A prompt that fills a context of 32,000 tokens takes 0.1 s; a slow board ten times that."""
+
+_MORE_MEMORY = 512 * 1024 * 1024
+"""Bytes of address space."""
+
+_LOOK_IN_S = 0.1
+
+
+class LimitPassed(Exception):
+    """The code took more time or memory than any sound template needs."""
+
+
+class _OutOfTime(BaseException):
+    """No `Exception`: what runs must not catch it."""
+
+
+class _Cancelled(BaseException):
+    """The same for a cancel."""
+
+
+@contextmanager
+def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Run a block under limits, which hold in the main thread of a process and nowhere else.
+
+    Args:
+        cancelled: Asked several times a second whether to give up.
+
+    Raises:
+        LimitPassed: It took too long, or too much memory.
+        Aborted: `cancelled` said so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    deadline = time.monotonic() + SECONDS
+
+    def look_in(_number: int, _frame: FrameType | None) -> None:
+        if cancelled():
+            raise _Cancelled
+        if time.monotonic() > deadline:
+            raise _OutOfTime
+
+    before = signal.signal(signal.SIGALRM, look_in)
+    try:
+        with _bounded_memory():
+            signal.setitimer(signal.ITIMER_REAL, _LOOK_IN_S, _LOOK_IN_S)
+            try:
+                yield
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    except _Cancelled:
+        raise Aborted from None
+    except _OutOfTime:
+        raise LimitPassed(f"it ran for more than {SECONDS:.0f} seconds") from None
+    except MemoryError:
+        raise LimitPassed("it needs more memory than any prompt does") from None
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _bounded_memory() -> Iterator[None]:
+    """Let the process have only so much more; an allocation beyond fails with `MemoryError`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _address_space() + _MORE_MEMORY
+    bounded = limit > _MORE_MEMORY and (soft == resource.RLIM_INFINITY or limit < soft)
+    if bounded:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        if bounded:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _address_space() -> int:
+    """Bytes of address space of this process; 0 where the system doesn't say."""
+    with suppress(OSError, ValueError), open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+    return 0
