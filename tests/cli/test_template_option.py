@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,6 @@ SHORT = ("--temperature", "0", "--max-tokens", "3", "--json", "Hello")
 
 
 def tokens_of_prompt(out: str) -> int:
-    import json
-
     return int(json.loads(out)["stats"]["prompt_tokens"])
 
 
