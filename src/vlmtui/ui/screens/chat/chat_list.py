@@ -59,6 +59,8 @@ class ChatList(ChatArchive, ChatPanes):
             pane.current = None if chat is None else chat.id
         if (before and before.id) != (chat and chat.id):
             self._reload()
+        for told in self._topics.chat_changed:
+            told()
 
     def _settle(self) -> None:
         """The chat that got an answer stands above the others now."""

@@ -251,9 +251,8 @@ class ChatScreen(
     @on(ChatWork.Restored)
     async def _hand_on(self, message: Message) -> None:
         """Tell the topics what a widget has said."""
-        for handler in self._topics.hears.get(type(message), ()):
-            if isawaitable(done := handler(message)):
-                await done
+        hears = self._topics.hears
+        await self._topics.tell((*hears[type(message)], *hears[message.handler_name]), message)
 
     def choices_of(self, command: str) -> Sequence[outcomes.Choice]:
         """What the argument of a command can be; blocks."""
@@ -282,6 +281,8 @@ class ChatScreen(
             return
         self.prompt.say()
         if self.stop_fetching() or self.stop_editing():
+            return
+        if any(stop() for stop in self._topics.stops):
             return
         if self._turn:
             self.engine_state = stopping(self.engine_state)

@@ -34,6 +34,7 @@ from vlmtui.ui.widgets.transcript.transcript import Transcript
 if TYPE_CHECKING:
     from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat.chat_work import OpenSession
+    from vlmtui.ui.screens.chat.topic import ChatContext
     from vlmtui.ui.widgets.transcript.answer_block import Answer
 
 REDRAW_SECONDS = 0.1
@@ -74,6 +75,7 @@ class ChatTurns(ChatWork):
     """What the side pane shows: attached last, or else shown last in the chat."""
 
     _undo: tuple[Callable[[], object], ...] = ()
+    _topics: ChatContext
 
     def __init__(self, open_session: OpenSession, *, model: str, log: Path | None) -> None:
         """Make the screen.
@@ -105,6 +107,11 @@ class ChatTurns(ChatWork):
         self._uncounted: tuple[Delta, float] | None = None
         self._count_at = 0.0
         self.set_reactive(ChatTurns.engine_state, EngineState(phase=Phase.LOADING, model=model))
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether a turn is going on."""
+        return self._turn
 
     @property
     def prompt(self) -> Prompt:
@@ -143,6 +150,8 @@ class ChatTurns(ChatWork):
 
     def _choose_image_of(self, thread: Sequence[StoredMessage]) -> None:
         """The same for another chat, or another branch of it."""
+        for told in self._topics.chat_shown:
+            told(thread)
         pictures = [image for stored in thread for image in stored.message.images]
         self._last_in_chat = pictures[-1] if pictures else None
         self._choose_image()
@@ -162,6 +171,8 @@ class ChatTurns(ChatWork):
     def _begin_turn(self) -> None:
         self._turn = True
         self.engine_state = begin(self.engine_state, time.monotonic())
+        for told in self._topics.turn_began:
+            told()
 
     def _settle(self) -> None:
         """No turn is going on any more."""
@@ -170,6 +181,8 @@ class ChatTurns(ChatWork):
         self._answer = None
         if self.engine_state.phase is not Phase.LOADING:
             self.engine_state = idle(self.engine_state)
+        for told in self._topics.turn_ended:
+            told()
 
     # ------------------------------------------------------------------ what arrives
 
@@ -197,6 +210,7 @@ class ChatTurns(ChatWork):
             self._count()
             self.engine_state = fold(self.engine_state, item, when)
             await self._react(item)
+            await self._topics.tell(self._topics.follows[type(item)], item)
         self._write(words)
         if began >= self._count_at:
             self._count()
@@ -292,6 +306,8 @@ class ChatTurns(ChatWork):
     def leave(self) -> Worker[None]:
         """Save the composer, stop what runs, end the engine; done when the worker is."""
         self._left = True
+        for told in self._topics.leaving:
+            told()
         if self._turn:
             self.engine_state = stopping(self.engine_state)
         return self.close_session(self.prompt.draft)

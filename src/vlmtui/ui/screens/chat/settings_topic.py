@@ -13,7 +13,7 @@ class SettingsTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         chat.shows[SystemPrompt] = self._edit_system
-        chat.hears.setdefault(ChatWork.Restored, []).append(self._look)
+        chat.hears[ChatWork.Restored].append(self._look)
 
     def _edit_system(self, prompt: SystemPrompt) -> None:
         from vlmtui.ui.screens.dialogs.text_editor import TextEditor

@@ -8,7 +8,8 @@ needed; an error of it, foreseen or not, is told there, and the screen goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from vlmtui.chat.session import ChatSession
+    from vlmtui.storage.records import StoredMessage
     from vlmtui.ui.screens.chat.chat_screen import ChatScreen
     from vlmtui.ui.widgets.composer.prompt_area import Prompt
     from vlmtui.ui.widgets.transcript.transcript import Transcript
@@ -47,7 +49,17 @@ class ChatContext:
             dialog, a pane. Gets the argument; what it doesn't take it gives to `do`.
         actions: What keys do, by the name that stands in their binding.
         shows: How an outcome is shown, by its type.
-        hears: Who hears of a message of a widget, by its type.
+        hears: Who hears of a message of a widget, by its type; where that isn't imported before the
+            first paint, by its `handler_name`.
+        follows: Who hears of an event of a turn, a load or a switch, by its type. The state of the
+            engine has it already.
+        turn_began: Called when a turn has begun, before anything is prepared for it.
+        turn_ended: Called when it is over, however it ended.
+        chat_shown: Called with the messages when another chat, or another branch, is on the screen.
+        chat_changed: Called when another chat is open, or the title of this one has changed.
+        stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
+            stop. The turn or the load is stopped after all of them.
+        leaving: Called once, before the conversation is closed.
         choices: What the argument of a command can be that is the screen's own affair.
     """
 
@@ -61,7 +73,14 @@ class ChatContext:
             Table: self._show_table,
             Choices: self._show_choices,
         }
-        self.hears: dict[type[Message], list[Handler]] = {}
+        self.hears: defaultdict[type[Message] | str, list[Handler]] = defaultdict(list)
+        self.follows: defaultdict[type[object], list[Handler]] = defaultdict(list)
+        self.turn_began: list[Callable[[], object]] = []
+        self.turn_ended: list[Callable[[], object]] = []
+        self.chat_shown: list[Callable[[Sequence[StoredMessage]], object]] = []
+        self.chat_changed: list[Callable[[], object]] = []
+        self.stops: list[Callable[[], bool]] = []
+        self.leaving: list[Callable[[], object]] = []
         self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
         self._commands: CommandContext | None = None
 
@@ -74,6 +93,23 @@ class ChatContext:
     def transcript(self) -> Transcript:
         """The upper part."""
         return self.screen.transcript
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn is going on: nothing else may change the chat."""
+        return self.screen.in_turn
+
+    def must_wait(self, advice: str = "Esc stops it") -> bool:
+        """Whether a turn is going on; says so then."""
+        if self.busy:
+            self.prompt.say("An answer is on its way", advice)
+        return self.busy
+
+    async def tell(self, listeners: Iterable[Handler], fact: object) -> None:
+        """Let all who listen know of something, one after the other."""
+        for listener in listeners:
+            if isawaitable(done := listener(fact)):
+                await done
 
     # ------------------------------------------------------------------ work
 
