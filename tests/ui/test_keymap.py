@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.dom import DOMNode
 
 from vlmtui.ui.keys import key_bindings, keymap
 
@@ -18,6 +19,9 @@ from vlmtui.ui.keys import key_bindings, keymap
         ("pgup", "pageup"),
         ("?", "question_mark"),
         ("ctrl++", "ctrl+plus"),
+        ("ctrl + +", "ctrl+plus"),
+        ("+", "plus"),
+        ("alt+,", "alt+comma"),
         ("G", "G"),
         ("shift+g", "G"),
         ("hyper+nothing", None),
@@ -66,6 +70,35 @@ def test_keys_that_no_terminal_tells_apart_are_refused(keys: str, reason: str) -
 
 def test_shift_enter_may_stand_beside_a_key_that_always_works() -> None:
     assert keymap.parse({"a.b": "Ctrl+J, shift+enter"}) == ({"a.b": "ctrl+j,shift+enter"}, [])
+
+
+@pytest.mark.parametrize(
+    ("written", "keys"),
+    [
+        (",", "comma"),
+        ("ctrl+,", "ctrl+comma"),
+        ("f5, ctrl+,", "f5,ctrl+comma"),
+        ("ctrl+shift+,, f5", "ctrl+shift+comma,f5"),
+        ("+, ctrl++, f5", "plus,ctrl+plus,f5"),
+    ],
+)
+def test_comma_and_plus_are_keys_too(written: str, keys: str) -> None:
+    assert keymap.parse({"a.b": written}) == ({"a.b": keys}, [])
+
+
+def test_all_keys_are_checked_in_two_looks_at_the_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look imports every screen."""
+    table = {entry.id: entry.keys for entry in key_bindings.every_binding()}
+    looked: list[int] = []
+    every_class = key_bindings.every_class
+
+    def counted() -> list[type[DOMNode]]:
+        looked.append(1)
+        return every_class()
+
+    monkeypatch.setattr(key_bindings, "every_class", counted)
+    key_bindings.check(table)
+    assert len(looked) <= 2
 
 
 def test_every_binding_has_an_id_of_its_own_and_says_what_it_does() -> None:

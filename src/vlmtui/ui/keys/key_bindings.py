@@ -145,7 +145,8 @@ def check(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
             )
         else:
             usable[binding] = keys
-    while (problem := _first_clash(entries, usable)) is not None:
+    homes = _homes(entries)
+    while (problem := _first_clash(entries, homes, usable)) is not None:
         del usable[problem.binding]
         problems.append(problem)
     return usable, problems
@@ -164,8 +165,11 @@ def _is_typed_over(entry: Entry) -> bool:
     return issubclass(entry.owner, (App, Composer)) or issubclass(ChatScreen, entry.owner)
 
 
-def _first_clash(entries: Mapping[str, Entry], remapped: Mapping[str, str]) -> Problem | None:
-    homes = {entry.id: _homes(entry, entries) for entry in entries.values()}
+def _first_clash(
+    entries: Mapping[str, Entry],
+    homes: Mapping[str, set[type[DOMNode]]],
+    remapped: Mapping[str, str],
+) -> Problem | None:
     for binding, other in product(remapped, entries):
         one, two = entries[binding], entries[other]
         if binding == other or not homes[binding] & homes[other] or not _meet(one, two):
@@ -182,20 +186,24 @@ def _first_clash(entries: Mapping[str, Entry], remapped: Mapping[str, str]) -> P
     return None
 
 
-def _homes(entry: Entry, entries: Mapping[str, Entry]) -> set[type[DOMNode]]:
-    """The screens on which a binding counts."""
+def _homes(entries: Mapping[str, Entry]) -> dict[str, set[type[DOMNode]]]:
+    """The screens on which each binding counts."""
     from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 
     screens: set[type[DOMNode]] = {
         owner for owner in every_class() if issubclass(owner, Screen) and not owner.__subclasses__()
     }
-    if issubclass(entry.owner, App):
-        return screens
-    if issubclass(entry.owner, Screen):
-        return {screen for screen in screens if issubclass(screen, entry.owner)}
-    beside = [e.owner for e in entries.values() if e.area == entry.area]
-    own = {screen for screen in screens if any(issubclass(screen, o) for o in beside)}
-    return own or {ChatScreen}
+
+    def home(entry: Entry) -> set[type[DOMNode]]:
+        if issubclass(entry.owner, App):
+            return screens
+        if issubclass(entry.owner, Screen):
+            return {screen for screen in screens if issubclass(screen, entry.owner)}
+        beside = [e.owner for e in entries.values() if e.area == entry.area]
+        own = {screen for screen in screens if any(issubclass(screen, o) for o in beside)}
+        return own or {ChatScreen}
+
+    return {name: home(entry) for name, entry in entries.items()}
 
 
 def _meet(one: Entry, two: Entry) -> bool:

@@ -6,6 +6,7 @@ module reads that table; which bindings there are is known in `bindings`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -100,11 +101,14 @@ def parse(table: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     return keymap, problems
 
 
+_WORD = re.compile(r"\s*((?:[a-z]+\s*\+\s*)+,(?=\s*(?:,|$))|[^,]+)(?:,|$)", re.IGNORECASE)
+
+
 def _words(text: str) -> list[str]:
-    """Split at commas; a comma that stands alone is the key itself."""
+    """Split at commas; one that stands alone, or last behind a plus, is the key itself."""
     if text.strip() == ",":
-        return ["comma"]
-    return [word for word in (part.strip() for part in text.split(",")) if word]
+        return [","]
+    return [word for word in map(str.strip, _WORD.findall(text)) if word]
 
 
 def _needs_more_than_a_terminal(key: str) -> bool:
@@ -114,7 +118,9 @@ def _needs_more_than_a_terminal(key: str) -> bool:
 
 def canonical(word: str) -> str | None:
     """A key as Textual spells it, or None where there is no such key."""
-    *modifiers, name = [part.strip() for part in word.replace("++", "+plus").split("+")]
+    # the plus that ends it is the key itself
+    spelled = re.sub(r"(^|\+\s*)\+$", r"\1plus", word.strip())
+    *modifiers, name = [part.strip() for part in spelled.split("+")]
     modifiers = sorted({modifier.lower() for modifier in modifiers})
     if not set(modifiers) <= set(_MODIFIERS):
         return None
