@@ -132,6 +132,7 @@ class FakeEngine:
     Attributes:
         loads: Every `Load` received.
         requests: Every `Generate` received.
+        aborts: How often a running request was ended by `abort`.
         cancels: How often `cancel` was called.
         abandoned: How many iterators were closed before their end.
         unloads: How often `unload` was called.
@@ -146,6 +147,7 @@ class FakeEngine:
         self.loads: list[Load] = []
         self.requests: list[Generate] = []
         self.cancels = 0
+        self.aborts = 0
         self.abandoned = 0
         self.unloads = 0
         self.closed = False
@@ -224,6 +226,15 @@ class FakeEngine:
             self._cancelled.set()
             if self._gate is not None:
                 self._gate.open()
+
+    def abort(self) -> None:
+        """End the running script, and forget the model."""
+        with self._lock:
+            if not self._running:
+                return
+            self.aborts += 1
+        self.cancel()
+        self._loaded = False
 
     def unload(self) -> None:
         """Forget the model."""

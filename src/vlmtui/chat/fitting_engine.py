@@ -105,6 +105,10 @@ class FittingEngine:
         """Cancel the running request; see `Engine.cancel`."""
         self._engine.cancel()
 
+    def abort(self) -> None:
+        """End the running request and the process; see `Engine.abort`."""
+        self._engine.abort()
+
     def close(self) -> None:
         """End the process; see `Engine.close`."""
         self._engine.close()

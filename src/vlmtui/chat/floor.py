@@ -8,10 +8,14 @@ only as something that can be cancelled.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vlmtui.errors import TurnRunning
+
+PATIENCE_S = 2.0
+"""Seconds that a cancelled task has to end by itself; then whoever insists ends the engine."""
 
 
 class Task:
@@ -20,6 +24,9 @@ class Task:
     def __init__(self) -> None:
         self.stopped = False
         """The user has cancelled it, or something more urgent has."""
+
+        self.stopped_at = 0.0
+        """When, by the monotonic clock."""
 
         self.superseded = False
         """A newer switch wants the engine: there is no need to clean up after this one."""
@@ -30,13 +37,15 @@ class Task:
 class Floor:
     """The order of tasks. May be used from any thread."""
 
-    def __init__(self, cancel_engine: Callable[[], None]) -> None:
+    def __init__(self, cancel_engine: Callable[[], None], abort_engine: Callable[[], None]) -> None:
         """Begin with nobody speaking.
 
         Args:
-            cancel_engine: Cancels what the engine does; returns at once.
+            cancel_engine: Asks the engine to stop; returns at once.
+            abort_engine: Ends what the engine does, whatever it is; returns at once.
         """
         self._cancel_engine = cancel_engine
+        self._abort_engine = abort_engine
         self._changed = threading.Condition()
         self._turn: Task | None = None
         self._holder: Task | None = None
@@ -107,6 +116,7 @@ class Floor:
             if before is not None:
                 before.stopped = before.superseded = True
                 self._cancel_engine()
+                self._insist(lambda: before.done or self._closed, PATIENCE_S)
                 self._changed.wait_for(lambda: before.done or self._closed)
         try:
             yield before is not None
@@ -126,18 +136,26 @@ class Floor:
             return True
 
     def cancel(self) -> None:
-        """Stop the turn, or else the load or switch that has the engine."""
+        """Stop the turn, or else the load or switch that has the engine.
+
+        The second time, when that has had its time to take effect, the engine is ended.
+        """
         with self._changed:
             task = self._turn or self._holder
             if task is None:
                 return
-            task.stopped = True
+            insists = task.stopped and time.monotonic() - task.stopped_at >= PATIENCE_S
+            if not task.stopped:
+                task.stopped, task.stopped_at = True, time.monotonic()
             if self._holder is task:
-                self._cancel_engine()
+                (self._abort_engine if insists else self._cancel_engine)()
             self._changed.notify_all()
 
     def close(self, patience: float) -> None:
-        """Stop everything, and wait for its end for at most `patience` seconds."""
+        """Stop everything, and wait for its end for at most twice `patience` seconds.
+
+        After the first the engine is ended.
+        """
         with self._changed:
             self._closed = True
             for task in (self._turn, self._holder):
@@ -145,9 +163,13 @@ class Floor:
                     task.stopped = True
             self._cancel_engine()
             self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: self._turn is None and self._holder is None, timeout=patience
-            )
+            self._insist(lambda: self._turn is None and self._holder is None, patience)
+
+    def _insist(self, ended: Callable[[], bool], patience: float) -> None:
+        """Wait for an end, and bring it about when it doesn't come by itself."""
+        if not self._changed.wait_for(ended, timeout=patience):
+            self._abort_engine()
+            self._changed.wait_for(ended, timeout=patience)
 
     def _require_silence(self) -> None:
         if self._turn is not None:

@@ -33,8 +33,9 @@ from vlmtui.storage.images import ImageStore
 from vlmtui.storage.prompts import Asked
 from vlmtui.storage.records import Chat, Draft, StoredMessage
 
-CLOSE_SECONDS = 5.0
-"""How long `ChatSession.close` waits for a running turn to end by itself."""
+CLOSE_SECONDS = 3.0
+"""How long `ChatSession.close` waits for a running turn to end by itself; as long again where the
+engine had to be ended."""
 
 Turn = Generator[ChatEvent, None, None]
 """The events of a turn, as they happen."""
@@ -82,7 +83,7 @@ class ChatSession:
         self._engine = engine
         self._store = store
         self._images = images
-        self._floor = Floor(engine.cancel)
+        self._floor = Floor(engine.cancel, engine.abort)
         self._model = CurrentModel(engine, self._floor, load)
         self._replies = Replies(engine, store, self._floor, self._model)
         self._branches = Branches(store, self._replies.live, chat)
@@ -302,7 +303,10 @@ class ChatSession:
             yield from self._replies.run(task, row, request, before)
 
     def cancel(self) -> None:
-        """Stop the running turn, or else the running load; what the answer has so far is kept."""
+        """Stop the running turn, or else the running load; what the answer has so far is kept.
+
+        Again, after some seconds in which that came to nothing: the engine's process is ended.
+        """
         self._floor.cancel()
 
     def close(self) -> None:

@@ -178,6 +178,10 @@ of a 7B Llama takes 512 KiB a token, so twice this would cost 4 GiB of a small b
 # ----------------------------------------------------------------------------------------- events
 
 
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """The process lives; between it and its client only."""
+
+
 class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """Progress of a load."""
 
@@ -397,7 +401,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 Event = (
-    Loading
+    Alive
+    | Loading
     | Loaded
     | Planned
     | Adjusted
@@ -470,7 +475,18 @@ class Engine(Protocol):
         """
 
     def cancel(self) -> None:
-        """Cancel the running request, from any thread. Does nothing when none runs."""
+        """Ask the running request to stop, from any thread; returns at once.
+
+        It stops when what can't be divided is done: a step of the prefill, a picture. A `Notice`
+        tells when that takes long. Does nothing when no request runs.
+        """
+
+    def abort(self) -> None:
+        """End the running request now, with the process, from any thread; returns at once.
+
+        The stream ends as if it had been cancelled. The next request starts a new process and
+        loads the model again. Does nothing when no request runs.
+        """
 
     def close(self) -> None:
         """End the process; at most a few seconds, with a kill at the end. Safe to call twice."""

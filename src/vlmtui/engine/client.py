@@ -7,19 +7,16 @@ request starts a new process and loads the last model again.
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import threading
+import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from vlmtui import errors
 from vlmtui.engine import death
 from vlmtui.engine.base import (
-    Cancel,
+    Alive,
     Delta,
     Encoded,
     Encoding,
@@ -31,25 +28,23 @@ from vlmtui.engine.base import (
     Loaded,
     Loading,
     ModelInfo,
+    Notice,
     Plan,
     Planned,
     Prefill,
     Request,
-    Shutdown,
     Trimmed,
 )
-from vlmtui.engine.logs import open_log
+from vlmtui.engine.engine_process import EngineProcess
+from vlmtui.engine.running_request import RunningRequest
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 from vlmtui.messages import Message, TextPart
 
-_START = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; from vlmtui.engine.worker import main"
-)
-"""`python -c` puts the current directory on the path: a file named like a library there must not
-run."""
+_TICK_S = 1.0
+"""How long is waited for a frame before looking at the clock."""
 
-_EXIT_PATIENCE_S = 3.0
-_LOG_TAIL_LINES = 40
+_DRAIN_S = 10.0
+"""How long a request that nobody waits for any more may take to end; then its process is ended."""
 
 
 class EngineClient:
@@ -62,11 +57,9 @@ class EngineClient:
             log_path: Where the process' output goes; its directory is created.
         """
         self._log_path = log_path
-        self._log_start = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._channel: Channel[Report] | None = None
+        self._process: EngineProcess | None = None
         self._number = 0
-        self._running: int | None = None
+        self._running: RunningRequest | None = None
         self._busy = threading.Lock()
         self._state = threading.Lock()
         self._closed = False
@@ -100,7 +93,11 @@ class EngineClient:
         for event in self._in_turn(self._request(Plan(request), "plan")):
             if isinstance(event, Planned):
                 planned = event
-        if planned is None:  # closed meanwhile
+            elif isinstance(event, Notice):  # nothing that is worth waiting for
+                self.abort()
+        if planned is None and not self._closed:
+            raise errors.LoadFailed(f"The load of {request.title} can't be simulated")
+        if planned is None:
             raise errors.EngineError("The engine has been closed")
         return planned
 
@@ -109,31 +106,36 @@ class EngineClient:
         with self._busy:
             self._load = self._info = None
             with self._state:
-                channel, process = self._channel, self._process
-                self._channel = self._process = None
-            self._end(channel, process)
+                process, self._process = self._process, None
+            if process is not None:
+                process.end()
 
     def cancel(self) -> None:
-        """Cancel the running request; see `Engine.cancel`."""
+        """Ask the running request to stop; see `Engine.cancel`."""
         with self._state:
-            if self._running is None or self._channel is None:
-                return
-            # when the process has died, whoever waits for its events finds out
-            with suppress(OSError):
-                self._channel.send(Command(self._running, Cancel()))
+            if self._running is not None and self._process is not None:
+                self._running.cancel(self._process.channel)
+
+    def abort(self) -> None:
+        """End the running request and the process; see `Engine.abort`."""
+        with self._state:
+            if self._running is not None and self._process is not None:
+                self._running.aborted = True
+                self._process.kill()
 
     def close(self) -> None:
         """End the process; see `Engine.close`."""
         with self._state:
             self._closed = True
-            channel, process = self._channel, self._process
-        self._end(channel, process)
+            process = self._process
+        if process is not None:
+            process.end()
 
     @property
     def pid(self) -> int | None:
         """Process id, None while no process runs."""
         process = self._process
-        return process.pid if process is not None and process.poll() is None else None
+        return process.pid if process is not None and process.alive else None
 
     @property
     def info(self) -> ModelInfo | None:
@@ -191,43 +193,79 @@ class EngineClient:
         with self._state:
             if self._closed:
                 raise errors.EngineError("The engine has been closed")
-            channel = self._channel
-            assert channel is not None
+            assert self._process is not None
+            channel = self._process.channel
             self._number += 1
-            number = self._running = self._number
+            run = self._running = RunningRequest(self._number)
         self._phase = phase
         ended = False
         try:
-            try:
-                channel.send(Command(number, request))
-            except OSError:
-                raise self._crashed() from None
-            while not ended:
-                event = self._next(channel, number)
+            for event in self._events(run, channel, request):
                 self._follow(event)
                 ended = isinstance(event, Finished | Failed)
                 if isinstance(event, Failed):
                     raise _error_of(event)
                 yield event
         except GeneratorExit:
-            self.cancel()
-            while not ended and (report := _receive(channel)) is not None:
-                ended = report.number == number and isinstance(report.event, Finished | Failed)
+            if not ended:
+                self._drain(run, channel)
             raise
         finally:
             with self._state:
                 self._running = None
             self._phase = "idle"
 
-    def _next(self, channel: Channel[Report], number: int) -> Event:
-        while True:
-            report = _receive(channel)
+    def _events(
+        self, run: RunningRequest, channel: Channel[Report], request: Request
+    ) -> Generator[Event, None, None]:
+        """Send a request, and yield what comes of it up to its end, and what to tell meanwhile.
+
+        Raises:
+            EngineCrashed: The process died.
+        """
+        ended = False
+        try:
+            for _ in channel.sending(Command(run.number, request), _TICK_S):
+                yield from run.notices(self._phase)
+            run.whole = True
+            while not ended:
+                run.pass_on_cancel(channel)
+                try:
+                    report = _receive(channel, _TICK_S)
+                except TimeoutError:
+                    yield from run.notices(self._phase)
+                    continue
+                if report is None:
+                    raise OSError
+                if report.number == run.number:
+                    run.heard()
+                    if isinstance(report.event, Alive):
+                        yield from run.notices(self._phase)
+                    else:
+                        ended = isinstance(report.event, Finished | Failed)
+                        yield report.event
+        except OSError:
+            if not run.aborted and not self._closed:
+                raise self._crashed() from None
+            self._let_go()
+            yield Finished("cancelled")
+
+    def _drain(self, run: RunningRequest, channel: Channel[Report]) -> None:
+        """Have a request ended that nobody waits for any more."""
+        self.cancel()
+        # where half a frame is on its way, nothing can be said any more
+        deadline = time.monotonic() + (_DRAIN_S if run.whole else 0)
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                report = _receive(channel, min(left, _TICK_S))
+            except TimeoutError:
+                continue
             if report is None:
-                if self._closed:
-                    return Finished("cancelled")
-                raise self._crashed()
-            if report.number == number:
-                return report.event
+                return
+            if report.number == run.number and isinstance(report.event, Finished | Failed):
+                return
+        self.abort()
+        self._let_go()
 
     def _follow(self, event: Event) -> None:
         """Keep track of what the process is doing, for the report of its death."""
@@ -244,88 +282,37 @@ class EngineClient:
     # ------------------------------------------------------------------------------------- process
 
     def _alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.alive
 
     def _start(self) -> None:
-        self._discard()
-        ours, theirs = socket.socketpair()
-        try:
-            log, self._log_start = open_log(self._log_path)
-            with log:
-                process = subprocess.Popen(
-                    [sys.executable, "-c", f"{_START}; main({theirs.fileno()})"],
-                    pass_fds=(theirs.fileno(),),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    # a debugger's backtrace would push the failed assertion out of the log's tail
-                    env={**os.environ, "GGML_NO_BACKTRACE": "1"},
-                    # Ctrl+C in the terminal is for the app, which then cancels or closes us
-                    start_new_session=True,
-                )
-        except OSError as error:
-            ours.close()
-            raise errors.EngineCrashed(
-                f"The engine's process can't be started: {error}", phase="starting"
-            ) from None
-        finally:
-            theirs.close()
+        self._let_go()
+        process = EngineProcess(self._log_path)
         with self._state:
             self._process = process
-            self._channel = Channel(ours, Report)
         if self._closed:  # closed while we were starting
             self.close()
 
-    def _end(
-        self, channel: Channel[Report] | None, process: subprocess.Popen[bytes] | None
-    ) -> None:
-        if channel is not None:
-            with suppress(OSError):
-                channel.send(Command(0, Shutdown()))
-        if process is not None:
-            self._reap(process)
-        if channel is not None:
-            channel.close()
-
-    def _discard(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
+    def _let_go(self) -> None:
         if self._process is not None:
-            self._reap(self._process)
+            self._process.discard()
         self._info = None
-
-    def _reap(self, process: subprocess.Popen[bytes]) -> None:
-        try:
-            process.wait(_EXIT_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
     def _crashed(self) -> errors.EngineCrashed:
         phase = self._phase
         process = self._process
         assert process is not None
-        self._reap(process)
+        status = process.reap()
         self._info = None
         name = self._load.title if self._load else "no model"
-        cause, hint = death.explain(process.returncode, phase)
+        cause, hint = death.explain(status, phase)
         return errors.EngineCrashed(
             f"The engine died while {death.DOING.get(phase, 'idle')} ({name}): {cause}",
             f"{hint} The chat is safe; the next message starts the engine again. "
             f"Its log: {self._log_path}",
             phase=phase,
-            log_tail=self._log_tail(),
-            memory_was_short=death.memory_was_short(process.returncode),
+            log_tail=process.log_tail(),
+            memory_was_short=death.memory_was_short(status),
         )
-
-    def _log_tail(self) -> str:
-        try:
-            with self._log_path.open("rb") as log:
-                log.seek(self._log_start)
-                lines = log.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(lines[-_LOG_TAIL_LINES:])
 
 
 def _encodable(request: Generate) -> Generate:
@@ -352,9 +339,9 @@ def _encodable(request: Generate) -> Generate:
     return request
 
 
-def _receive(channel: Channel[Report]) -> Report | None:
+def _receive(channel: Channel[Report], patience: float) -> Report | None:
     try:
-        return channel.receive()
+        return channel.receive(patience)
     except WireError:
         return None  # a process that sends garbage is as good as dead
 

@@ -7,9 +7,12 @@ here and not a surprise later.
 
 from __future__ import annotations
 
+import errno
+import select
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -21,6 +24,7 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 """A longer frame is a broken peer: pictures travel as paths, so frames hold text only."""
 
 _LENGTH = struct.Struct(">I")
+_PIECE = 256 * 1024
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -45,13 +49,18 @@ Received = TypeVar("Received")
 
 
 class Channel(Generic[Received]):
-    """One end of the connection; `receives` is the type of the frames that arrive at it."""
+    """One end of the connection; `receives` is the type of the frames that arrive at it.
+
+    A peer may be stopped in the middle of anything, so whoever must not hang with it uses
+    `sending`, `try_send` and a patience.
+    """
 
     def __init__(self, connection: socket.socket, receives: type[Received]) -> None:
         self._connection = connection
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(receives)
         self._sending = threading.Lock()
+        self._arrived = bytearray()
 
     def send(self, frame: Command | Report) -> None:
         """Send one frame.
@@ -59,25 +68,63 @@ class Channel(Generic[Received]):
         Raises:
             OSError: The peer is gone.
         """
-        body = self._encoder.encode(frame)
         with self._sending:
-            self._connection.sendall(_LENGTH.pack(len(body)) + body)
+            self._connection.sendall(self._packed(frame))
 
-    def receive(self) -> Received | None:
+    def sending(self, frame: Command | Report, patience: float) -> Iterator[None]:
+        """Send one frame; yields each time the peer has taken nothing for `patience` seconds.
+
+        Once begun, it has to come to its end, or the connection is of no more use.
+
+        Raises:
+            OSError: The peer is gone.
+        """
+        left = memoryview(self._packed(frame))
+        with self._sending:
+            while left:
+                if not self._ready(select.POLLOUT, patience):
+                    yield
+                    continue
+                with suppress(BlockingIOError):
+                    left = left[self._connection.send(left, socket.MSG_DONTWAIT) :]
+
+    def try_send(self, frame: Command | Report) -> bool:
+        """Send one short frame if that can be done at once; whether it was."""
+        if not self._sending.acquire(blocking=False):
+            return False
+        try:
+            if not self._ready(select.POLLOUT, 0):
+                return False
+            # what is this short is taken as a whole
+            self._connection.send(self._packed(frame), socket.MSG_DONTWAIT)
+        except OSError:
+            return False
+        finally:
+            self._sending.release()
+        return True
+
+    def receive(self, patience: float | None = None) -> Received | None:
         """Wait for one frame; None when the peer has closed its end or died.
+
+        Args:
+            patience: Seconds without a byte; None waits for ever.
 
         Raises:
             WireError: What came is no frame.
+            TimeoutError: Nothing came. What has come of a frame stays for the next call.
         """
-        head = self._read(_LENGTH.size)
-        if head is None:
-            return None
-        (length,) = _LENGTH.unpack(head)
-        if length > MAX_FRAME_BYTES:
-            raise WireError(f"a frame of {length} bytes was announced")
-        body = self._read(length)
-        if body is None:
-            return None
+        while (body := self._take()) is None:
+            try:
+                if not self._ready(select.POLLIN, patience):
+                    raise TimeoutError
+                piece = self._connection.recv(_PIECE)
+            except TimeoutError:
+                raise
+            except OSError:  # reset by a peer that died with our frames unread
+                return None
+            if not piece:
+                return None
+            self._arrived += piece
         try:
             return self._decoder.decode(body)
         except msgspec.MsgspecError as error:
@@ -89,14 +136,33 @@ class Channel(Generic[Received]):
             self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
-    def _read(self, count: int) -> bytes | None:
-        data = bytearray()
-        while len(data) < count:
-            try:
-                piece = self._connection.recv(count - len(data))
-            except OSError:  # reset by a peer that died with our frames unread
-                return None
-            if not piece:
-                return None
-            data += piece
-        return bytes(data)
+    def _packed(self, frame: Command | Report) -> bytes:
+        body = self._encoder.encode(frame)
+        return _LENGTH.pack(len(body)) + body
+
+    def _take(self) -> bytes | None:
+        """The body of the first frame that has arrived; None while none is whole."""
+        if len(self._arrived) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._arrived)
+        if length > MAX_FRAME_BYTES:
+            raise WireError(f"a frame of {length} bytes was announced")
+        end = _LENGTH.size + length
+        if len(self._arrived) < end:
+            return None
+        body = bytes(memoryview(self._arrived)[_LENGTH.size : end])
+        del self._arrived[:end]
+        return body
+
+    def _ready(self, event: int, patience: float | None) -> bool:
+        """Whether the socket can be used so within some seconds.
+
+        Raises:
+            OSError: It is closed.
+        """
+        descriptor = self._connection.fileno()
+        if descriptor < 0:
+            raise OSError(errno.EBADF, "closed")
+        poll = select.poll()
+        poll.register(descriptor, event)
+        return bool(poll.poll(None if patience is None else patience * 1000))

@@ -13,19 +13,34 @@ import queue
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
 
 from vlmtui import errors
 from vlmtui.engine import registry
-from vlmtui.engine.base import Cancel, Event, Failed, Finished, Generate, Load, Plan, Shutdown
+from vlmtui.engine.base import (
+    Alive,
+    Cancel,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Plan,
+    Shutdown,
+)
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 
 _OOM_SCORE = 500
 """Of -1000..1000: when memory runs out the kernel shall take the engine, which can be started
 again, and not the chat or the SSH session."""
+
+
+PULSE_S = 1.0
+"""Seconds between two signs of life while a request runs."""
 
 
 class Worker:
@@ -37,6 +52,7 @@ class Worker:
         self._backend: registry.Backend | None = None
         self._cancel = CancelFlag()
         self._lock = threading.Lock()
+        self._busy = threading.Event()
         self._current = -1
         self._cancelled = -1
         """Highest request number that was cancelled; numbers only grow."""
@@ -44,13 +60,16 @@ class Worker:
     def serve(self) -> None:
         """Work until the process ends."""
         threading.Thread(target=self._read, name="requests", daemon=True).start()
+        threading.Thread(target=self._pulse, name="pulse", daemon=True).start()
         while True:
+            self._busy.clear()
             command = self._commands.get()
             with self._lock:
                 self._current = command.number
                 self._cancel.clear()
                 if self._cancelled >= command.number:
                     self._cancel.set()
+            self._busy.set()
             emit = partial(self._emit, command.number)
             emit(self._answer(command, emit))
 
@@ -59,6 +78,12 @@ class Worker:
             self._channel.send(Report(number, event))
         except OSError:
             os._exit(0)  # the client is gone
+
+    def _pulse(self) -> None:
+        """Show that this process lives, whatever the main thread is at."""
+        while self._busy.wait():
+            time.sleep(PULSE_S)
+            self._emit(self._current, Alive())
 
     def _read(self) -> None:
         try:
