@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,7 +130,18 @@ backstage.close()
 sys.modules = painted
 """
     late = {"sqlite3", "psutil", "huggingface_hub", "textual_image", "markdown_it", "jinja2"}
-    late |= {"shlex", "ctypes", "numpy", "pygments"}
+    late |= {"shlex", "ctypes", "numpy", "pygments", "httpx2"}
     names = imported_by(code)
     assert "textual" in names
     assert names & (late | {"PIL", *INFERENCE}) == set()
+
+
+def test_only_net_opens_addresses_of_the_web() -> None:
+    """import-linter sees to httpx2, but takes urllib.parse and urllib.request for one."""
+    source = SOURCE / "vlmtui"
+    found = [
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if re.search(r"^\s*(import|from) (urllib\.request|http\.client)", path.read_text(), re.M)
+    ]
+    assert found == []

@@ -67,7 +67,7 @@ def test_letters_beyond_ascii_travel_encoded(server: WebServer) -> None:
         (sends(b"<html>", kind="text/html"), "a web page, not a picture"),
         (sends(b"<html>", kind="image/png"), "sent no picture that can be used: it is not"),
         (sends(b"", kind="image/png"), "an empty file"),
-        (sends(png(), length=len(png()) + 5), "ended the connection after"),
+        (sends(png(), length=len(png()) + 5), "the connection was cut"),
         (sends(b"x", length=30_000_000), "is 30 MB; at most 20 MB"),
         (redirects("/it"), "on and on"),
         (redirects("file:///etc/passwd"), "not on the web"),
@@ -118,39 +118,7 @@ def test_it_can_be_cancelled(server: WebServer) -> None:
 
 def test_nobody_there(server: WebServer) -> None:
     server.close()
-    assert "takes no connection" in failure(server.url("/it"))
-
-
-def test_the_web_does_not_lead_into_the_own_network(
-    server: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.answers["/it"] = redirects("/secret")
-    private = iter((False, True))
-    monkeypatch.setattr(fetch, "is_private", lambda url: next(private))
-    assert "in your own network" in failure(server.url("/it"))
-    assert server.asked == ["/it"]
-
-
-def test_a_redirect_does_not_lead_out_of_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "is_private", lambda url: False)
-    with pytest.raises(FetchFailed, match=r"sends one on to b\.example without encryption"):
-        fetch._check_redirect("HTTPS://a.example/x", "http://b.example/x", False)
-    fetch._check_redirect("http://a.example/x", "http://b.example/x", False)
-    fetch._check_redirect("https://a.example/x", "HTTPS://b.example/x", False)
-
-
-@pytest.mark.parametrize(
-    ("url", "private"),
-    [
-        ("http://127.0.0.1/", True),
-        ("http://[::1]:80/", True),
-        ("http://192.168.1.2/", True),
-        ("http://169.254.169.254/", True),
-        ("http://93.184.216.34/", False),
-    ],
-)
-def test_addresses_of_the_own_network_are_known(url: str, private: bool) -> None:
-    assert fetch.is_private(url) is private
+    assert "it takes no connection" in failure(server.url("/it"))
 
 
 @pytest.mark.parametrize(

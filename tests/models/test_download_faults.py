@@ -52,6 +52,7 @@ from vlmtui.models.download import (
     Waiting,
     faults,
 )
+from vlmtui.net import failures
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
 MODEL = model_bytes()
@@ -283,7 +284,8 @@ def test_a_proxy_that_refuses_is_told_without_its_password(
         monkeypatch.setenv("HF_ENDPOINT", endpoint)
         with pytest.raises(Unreachable, match="The proxy refused") as caught:
             pull()
-        assert "Check HTTPS_PROXY" in caught.value.hint
+        scheme = endpoint.partition(":")[0].upper()
+        assert f"Check {scheme}_PROXY" in caught.value.hint
         assert "secret" not in f"{caught.value.message} {caught.value.hint}"
 
 
@@ -300,7 +302,7 @@ def test_a_certificate_that_is_not_trusted_asks_for_the_clock() -> None:
         "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid "
         "(_ssl.c:1006)"
     )
-    fault = faults.of(httpx2.ConnectError(said), "acme/Tiny")
+    fault = faults.of(failures.of(httpx2.ConnectError(said)), "acme/Tiny")
     assert fault.error.message.endswith("not trusted: certificate is not yet valid")
     assert "`date`" in fault.error.hint
     assert not fault.again
@@ -516,7 +518,7 @@ def test_a_disk_that_is_too_small_is_told_before_a_byte_is_fetched(tiny: Hub, sm
     with pytest.raises(DiskFull, match=r"3\.0 MB are needed") as caught:
         pull()
     assert 900_000 < caught.value.missing < 1_200_000
-    assert "HF_HOME" in caught.value.hint
+    assert "HF_HUB_CACHE" in caught.value.hint
     assert not tiny.of_kind("GET")
 
 
@@ -561,7 +563,7 @@ def test_a_cache_that_can_not_be_written_is_told(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
     with pytest.raises(PullError, match="can't be written") as caught:
         pull()
-    assert "HF_HOME" in caught.value.hint
+    assert "HF_HUB_CACHE" in caught.value.hint
 
 
 def test_a_disk_without_links_gets_the_file_itself(

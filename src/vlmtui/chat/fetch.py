@@ -1,33 +1,24 @@
 """Pictures from the web: fetched into a temporary file, within limits of size and time.
 
 The caller has asked the user. What a server sends is trusted in nothing: not its length, its name,
-its type, nor where it sends one on to; that it is a picture its bytes must show. urllib is imported
-with the first fetch.
+its type; that it is a picture its bytes must show.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import queue
-import re
-import socket
 import tempfile
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
 
-from vlmtui import __version__, printable
-from vlmtui.chat import fetch_failures as failures
+from vlmtui import net, printable
 from vlmtui.engine import images
-from vlmtui.errors import FetchFailed, ImageError, VlmtuiError
-
-if TYPE_CHECKING:
-    import http.client
-    import urllib.request
+from vlmtui.errors import FetchFailed, ImageError
+from vlmtui.net import addresses
 
 MAX_BYTES = 20_000_000
 """Larger pictures are not fetched."""
@@ -37,9 +28,6 @@ SECONDS = 30.0
 
 STALL_SECONDS = 10.0
 """Longest wait for a connection, and for the next bytes."""
-
-_REDIRECTS = 5
-_CHUNK = 1 << 16
 
 Progress = Callable[[int, "int | None"], None]
 """Called with the bytes that have come, and how many there will be where the server says so."""
@@ -81,7 +69,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     try:
         return tempfile.TemporaryDirectory(prefix="vlmtui-fetch-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise failures.not_kept(error) from error
+        raise _not_kept(error) from error
 
 
 def _check_picture(url: str, file: Path) -> None:
@@ -106,7 +94,7 @@ def host_of(url: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise FetchFailed(f"{shown} is no valid address", "Check it") from None
-    if parts.scheme.lower() not in ("http", "https") or not host:
+    if parts.scheme not in addresses.DEFAULT_PORTS or not host:
         raise FetchFailed(f"{shown} is not fetched", "Only http and https addresses are")
     if parts.username is not None:
         raise FetchFailed(
@@ -128,20 +116,15 @@ def name_of(url: str) -> str:
 def _wait(
     url: str, file: Path, progress: Progress, cancelled: threading.Event, deadline: float
 ) -> None:
-    """Fetch in a thread that is left alone when it is too late.
-
-    A name server or a server that trickles can't be interrupted from within.
-    """
-    ended: queue.Queue[VlmtuiError | None] = queue.Queue()
-    abandoned = threading.Event()
+    """Fetch in a thread that is left alone when it is too late: a name server can't be hung up."""
+    ended: queue.Queue[Exception | None] = queue.Queue()
+    line = net.Line()
 
     def work() -> None:
         try:
-            _fetch(url, file, progress, abandoned, deadline)
-        except FetchFailed as error:
+            _fetch(url, file, progress, line)
+        except Exception as error:  # raised again below, where it is waited for
             ended.put(error)
-        except Exception as error:  # urllib and what it stands on raise anything at odd servers
-            ended.put(failures.explained(host_of(url), error))
         else:
             ended.put(None)
 
@@ -151,152 +134,75 @@ def _wait(
             if cancelled.is_set():
                 raise Cancelled
             if time.monotonic() > deadline:
-                raise failures.too_slow(host_of(url))
+                raise _failed(url, net.Failed("silent", "it takes too long"))
             with contextlib.suppress(queue.Empty):
                 error = ended.get(timeout=0.05)
+                if isinstance(error, net.Failed):
+                    raise _failed(url, error) from error
                 if error is not None:
                     raise error
                 return
     finally:
-        abandoned.set()
+        line.stop()
 
 
-def _fetch(
-    url: str, file: Path, progress: Progress, abandoned: threading.Event, deadline: float
-) -> None:
+def _fetch(url: str, file: Path, progress: Progress, line: net.Line) -> None:
     host = host_of(url)
-    with contextlib.closing(_open(url)) as response:
-        total = _declared(response)
-        kind = response.headers.get_content_type()
+    accept = {"Accept": "image/*"}
+    with net.request(url, line=line, headers=accept, timeout_s=STALL_SECONDS) as answer:
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
             raise FetchFailed(
                 f"At that address {host} has a web page, not a picture",
                 "In a browser, copy the address of the picture itself",
             )
-        if total is not None and total > MAX_BYTES:
-            raise failures.too_large(host, total, MAX_BYTES)
-        with _created(file) as target:
-            done = _copy(response, target, host, total, progress, abandoned, deadline)
-        if total is not None and done < total:
-            raise FetchFailed(
-                f"{host} ended the connection after {done / 1e6:.1f} of {total / 1e6:.1f} MB",
-                "Try again",
-            )
-        if not done:
-            raise FetchFailed(f"{host} sent an empty file", "Check the address")
+        if answer.length is not None and answer.length > MAX_BYTES:
+            raise _too_large(host, f"is {answer.length / 1e6:.0f} MB")
+        _copy(answer, file, host, progress)
 
 
-def _copy(
-    response: http.client.HTTPResponse,
-    target: BinaryIO,
-    host: str,
-    total: int | None,
-    progress: Progress,
-    abandoned: threading.Event,
-    deadline: float,
-) -> int:
-    done = 0
+def _copy(answer: net.Answer, file: Path, host: str, progress: Progress) -> None:
+    done, total = 0, answer.length
     progress(0, total)
-    while chunk := response.read1(_CHUNK):
-        if abandoned.is_set() or time.monotonic() > deadline:
-            raise TimeoutError
-        done += len(chunk)
-        if done > MAX_BYTES:
-            raise failures.too_large(host, None, MAX_BYTES)
-        _write(target, chunk)
-        progress(done, total)
-    return done
-
-
-def _created(file: Path) -> BinaryIO:
     try:
-        return file.open("wb")
+        with file.open("wb", buffering=0) as target:
+            for piece in answer.pieces():
+                done += len(piece)
+                if done > MAX_BYTES:
+                    raise _too_large(host, "is larger")
+                target.write(piece)
+                progress(done, total)
     except OSError as error:
-        raise failures.not_kept(error) from error
+        raise _not_kept(error) from error
+    if not done:
+        raise FetchFailed(f"{host} sent an empty file", "Check the address")
 
 
-def _write(target: BinaryIO, chunk: bytes) -> None:
-    try:
-        target.write(chunk)
-        target.flush()
-    except OSError as error:
-        raise failures.not_kept(error) from error
-
-
-def _open(url: str) -> http.client.HTTPResponse:
-    import urllib.request
-
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _redirects(is_private(url)),
-    ):
-        opener.add_handler(handler)
-    request = urllib.request.Request(
-        _ascii(url), headers={"User-Agent": f"vlmtui/{__version__}", "Accept": "image/*"}
-    )
-    response: http.client.HTTPResponse = opener.open(request, timeout=STALL_SECONDS)
-    return response
-
-
-def _redirects(private_allowed: bool) -> urllib.request.HTTPRedirectHandler:
-    """Follows a few, and none from the web into the user's own network."""
-    import urllib.request
-
-    class Redirects(urllib.request.HTTPRedirectHandler):
-        max_redirections = _REDIRECTS
-        max_repeats = 2
-
-        def redirect_request(
-            self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-        ) -> urllib.request.Request | None:
-            try:
-                _check_redirect(req.full_url, newurl, private_allowed)
-            except FetchFailed:
-                fp.close()
-                raise
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    return Redirects()
-
-
-def _check_redirect(old: str, new: str, private_allowed: bool) -> None:
-    host = host_of(new)
-    why = ""
-    if not private_allowed and is_private(new):
-        why = ", in your own network"
-    elif old.lower().startswith("https:") and not new.lower().startswith("https:"):
-        why = " without encryption"
-    if why:
-        raise FetchFailed(
-            f"{host_of(old)} sends one on to {host}{why}",
-            "If that is what you want, give that address",
+def _failed(url: str, failure: net.Failed) -> FetchFailed:
+    """Why a picture couldn't be fetched."""
+    host = host_of(url)
+    if not isinstance(failure, net.Refused):
+        return FetchFailed(failure.told(host), failure.hint)
+    if failure.status in (404, 410):
+        return FetchFailed(f"{host} has nothing at that address ({failure.status})", "Check it")
+    if failure.status in (401, 403):
+        return FetchFailed(
+            f"{host} doesn't give it to everyone ({failure.status})",
+            "Download it in a browser, and attach the file",
         )
+    return FetchFailed(f"{host} answered with error {failure.status}", "Try again later")
 
 
-def is_private(url: str) -> bool:
-    """Whether an address is on this machine or in its own network, by what its name means now."""
-    try:
-        found = socket.getaddrinfo(urllib.parse.urlsplit(url).hostname, None)
-    except (OSError, UnicodeError, ValueError):
-        return False  # opening it will tell
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    return any(not address.is_global for address in addresses)
+def _too_large(host: str, what: str) -> FetchFailed:
+    return FetchFailed(
+        f"The picture on {host} {what}; at most {MAX_BYTES / 1e6:.0f} MB are fetched",
+        "Download it, and attach the file",
+    )
 
 
-def _ascii(url: str) -> str:
-    """An address as it travels: what isn't ASCII in its path is percent-encoded."""
-    parts = urllib.parse.urlsplit(url)
-    host = parts.netloc.encode("idna").decode() if not parts.netloc.isascii() else parts.netloc
-    path = urllib.parse.quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
-    query = urllib.parse.quote(parts.query, safe="=&%/?:@!$'()*+,;~-._")
-    return urllib.parse.urlunsplit((parts.scheme, host, path, query, ""))
-
-
-def _declared(response: http.client.HTTPResponse) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return int(length) if re.fullmatch(r"\d{1,15}", length) else None
+def _not_kept(error: OSError) -> FetchFailed:
+    """It came, but this machine has no place for it."""
+    return FetchFailed(
+        f"The picture can't be kept in a temporary file: {error.strerror or error}",
+        "Free some space there, or set TMPDIR to another directory",
+    )

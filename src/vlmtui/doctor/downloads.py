@@ -8,22 +8,23 @@ from pathlib import Path
 
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
+from vlmtui.errors import SettingsError
 from vlmtui.models.download import hub
 from vlmtui.models.stores import hugging_face_cache
+from vlmtui.net import Failed, proxies
 
 TOPIC = "downloads"
-
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
 
 
 def findings() -> list[Finding]:
     """Where downloaded models go, and how they get there."""
     found = [_cache(), _token()]
     if os.environ.get("HF_ENDPOINT"):
-        found.append(Finding(TOPIC, "mirror", "info", f"{hub.endpoint()} (HF_ENDPOINT)"))
-    if proxy := next((name for name in _PROXIES if os.environ.get(name)), ""):
+        found.append(Finding(TOPIC, "mirror", "info", f"{hub.shown_endpoint()} (HF_ENDPOINT)"))
+    if proxy := proxies.variable():
         # its address may have a password in it
         found.append(Finding(TOPIC, "proxy", "info", f"set by {proxy}"))
+    found += _meaningless()
     if hub.offline():
         advice = "Unset HF_HUB_OFFLINE to download models"
         found.append(Finding(TOPIC, "network", "info", "HF_HUB_OFFLINE: none is used", advice))
@@ -41,13 +42,25 @@ def _cache() -> Finding:
     return Finding(TOPIC, "Hugging Face cache", "ok", f"{value}, {free / 1e9:.1f} GB free")
 
 
+def _meaningless() -> list[Finding]:
+    """The variable without which nothing can be downloaded."""
+    try:
+        proxies.check()
+        proxies.certificates()
+        if not hub.offline():
+            hub.check()
+    except (SettingsError, Failed) as error:
+        message = error.message if isinstance(error, SettingsError) else error.reason
+        return [Finding(TOPIC, "environment", "fail", message, error.hint)]
+    return []
+
+
 def _token() -> Finding:
     """Whether there is one; huggingface_hub, which may renew it over the network, isn't asked."""
     for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if os.environ.get(variable, "").strip():
             return Finding(TOPIC, "Hugging Face token", "ok", f"present ({variable})")
-    file = os.environ.get("HF_TOKEN_PATH")
-    place = Path(file).expanduser() if file else _home() / "token"
+    place = hub.token_file()
     try:
         present = place.stat().st_size > 0
     except OSError:
@@ -56,11 +69,3 @@ def _token() -> Finding:
         return Finding(TOPIC, "Hugging Face token", "ok", f"present ({paths.shown(place)})")
     advice = "Only models with terms to accept want one: `hf auth login`, or HF_TOKEN"
     return Finding(TOPIC, "Hugging Face token", "info", "none", advice)
-
-
-def _home() -> Path:
-    """Where Hugging Face's tools keep what isn't a model."""
-    if home := os.environ.get("HF_HOME"):
-        return Path(home).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path("~/.cache").expanduser()) / "huggingface"

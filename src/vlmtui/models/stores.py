@@ -79,12 +79,22 @@ def stock(directories: Sequence[str] = ()) -> Stock:
 
 def hugging_face_cache() -> Path:
     """The cache that huggingface_hub and everything built on it share."""
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if place := os.environ.get(variable):
-            return Path(place).expanduser()
-    if home := os.environ.get("HF_HOME"):
-        return Path(home).expanduser() / "hub"
-    return _user_cache() / "huggingface" / "hub"
+    variable = cache_variable()
+    if variable == "HF_HOME":
+        return hugging_face_home() / "hub"
+    return Path(os.environ[variable]).expanduser()
+
+
+def cache_variable() -> str:
+    """The variable that says where this cache is, or would."""
+    names = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+    return next((name for name in names if os.environ.get(name)), "HF_HOME")
+
+
+def hugging_face_home() -> Path:
+    """Where Hugging Face's tools keep what they have."""
+    home = os.environ.get("HF_HOME")
+    return Path(home).expanduser() if home else _user_cache() / "huggingface"
 
 
 def _llama_cpp_cache() -> Path:

@@ -16,12 +16,13 @@ so a caller can look at the plan first, and `cancel`:
 Errors are `PullError`s. `AmbiguousFiles` lists files to choose from; pull again with the chosen one
 as `model` or `mmproj`.
 
-Why huggingface_hub (2.4) resolves, but doesn't transfer: its `hf_hub_download` writes into a file
-with a random name and removes it when anything goes wrong, so a killed or cut off download begins
-again at nothing; it compares lengths but no hashes; it can't be cancelled; a full disk is only a
-warning. The same holds for hf-xet, which is not used: the Hub serves every file of up to 50 GB over
-plain HTTP too. So the bytes are fetched here, into the cache's documented layout: while they come,
-they are in `blobs/ETAG.incomplete`, under the lock that huggingface_hub takes for the same file.
+Why huggingface_hub (2.4) doesn't transfer: its `hf_hub_download` writes into a file with a random
+name and removes it when anything goes wrong, so a killed or cut off download begins again at
+nothing; it compares lengths but no hashes; it can't be cancelled; a full disk is only a warning.
+The same holds for hf-xet, which is not used: the Hub serves every file of up to 50 GB over plain
+HTTP too. Nor does it list: it takes answers without end, and unpacks them. So both are done here,
+into the cache's documented layout: while bytes come, they are in `blobs/ETAG.incomplete`, under the
+lock that huggingface_hub takes for the same file.
 """
 
 from vlmtui.models.download.events import (
@@ -39,7 +40,7 @@ from vlmtui.models.download.events import (
     Verifying,
     Waiting,
 )
-from vlmtui.models.download.line import Patience
+from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.target import NO_TOWER
 

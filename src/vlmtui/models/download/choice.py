@@ -17,6 +17,8 @@ from vlmtui.models.download.target import NO_TOWER, HubTarget, near_names
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
 _MOST_NAMED = 12
+_LONGEST, _LONGEST_PART = 1000, 240
+"""Of names that a file system takes, whatever stands before and behind them."""
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -144,7 +146,8 @@ def _is_gguf(name: str) -> bool:
     """A GGUF file, with a name that leads nowhere else."""
     path = PurePosixPath(name)
     odd = path.is_absolute() or ".." in path.parts or "\\" in name or not name.isprintable()
-    return name.lower().endswith(".gguf") and not odd
+    long = len(name) > _LONGEST or any(len(part.encode()) > _LONGEST_PART for part in path.parts)
+    return name.lower().endswith(".gguf") and not odd and not long
 
 
 def _is_tower(name: str) -> bool:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
-from vlmtui.errors import AccessDenied, NothingToPull, NotTheFile, PullError, Unreachable
+from vlmtui import net
+from vlmtui.errors import (
+    AccessDenied,
+    NothingToPull,
+    NotTheFile,
+    PullError,
+    SettingsError,
+    Unreachable,
+    VlmtuiError,
+)
 from vlmtui.models.download import hub
+from vlmtui.net import proxies
 from vlmtui.printable import line
-
-if TYPE_CHECKING:
-    import httpx2
 
 AGAIN = (408, 425, 429, 500, 502, 503, 504, 520, 522, 524)
 """Answers after which one tries again."""
 
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
 _DISABLED = "Access to this resource is disabled."
 _LONGEST_SAID = 300
 _RESET = re.compile(r"\bt=(\d+)")
@@ -28,7 +34,7 @@ _RESET = re.compile(r"\bt=(\d+)")
 class Fault(msgspec.Struct, frozen=True):
     """A request that failed."""
 
-    error: PullError
+    error: VlmtuiError
     """To raise when it is not tried again."""
 
     again: bool
@@ -41,61 +47,42 @@ class Fault(msgspec.Struct, frozen=True):
     """In a few words, for while one waits."""
 
 
-def of(error: Exception, what: str) -> Fault:
-    """Tell what an error means.
+def of(failure: net.Failed, what: str) -> Fault:
+    """Tell what a failure means.
 
     Args:
-        error: Of httpx2 or huggingface_hub, or a ValueError of reading an answer.
+        failure: Of a request.
         what: What was to be fetched, for the message: a repository, or an address without secrets.
     """
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    if isinstance(error, OfflineModeIsEnabled):
-        return Fault(hub.no_network(), again=False)
-    if isinstance(error, (HfHubHTTPError, httpx2.HTTPStatusError)):
-        return of_status(error.response, what)
-    if isinstance(error, httpx2.ProxyError):
-        return Fault(_proxy_refused(str(error)), again=False)
-    if isinstance(error, httpx2.TooManyRedirects):
-        return Fault(
-            Unreachable(f"{what} leads from one address to the next without end", _PAGE_HINT),
-            again=False,
-        )
-    if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)):
-        return Fault(
-            NothingToPull(f"{what} is no address: {error}", "Give one that begins with https:."),
-            again=False,
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return Fault(_not_trusted(str(error), what), again=False)
-    if isinstance(error, (httpx2.TransportError, httpx2.DecodingError)):
-        reason = _words(error)
-        return Fault(
-            Unreachable(f"{what} can't be reached: {reason}", _network_hint()),
-            again=True,
-            reason=reason,
-        )
-    return Fault(
-        NotTheFile(f"{what}: the server's answer makes no sense ({error})"[:300], _PAGE_HINT),
-        again=False,
-    )
+    told = failure.told(what)
+    match failure:
+        case net.Refused():
+            return _of_refusal(failure, what)
+        case net.Failed(kind="address"):
+            error: VlmtuiError = NothingToPull(told, failure.hint)
+        case net.Failed(kind="nonsense"):
+            error = NotTheFile(told, _PAGE_HINT)
+        case net.Failed(kind="settings"):
+            error = SettingsError(told, failure.hint)
+        case net.Failed(kind="proxy") | net.Failed(again=False):
+            error = Unreachable(told, failure.hint)
+        case _:
+            error = Unreachable(told, _network_hint())
+    return Fault(error, again=failure.again, reason=failure.reason)
 
 
-def of_status(response: httpx2.Response, what: str) -> Fault:
+def _of_refusal(response: net.Refused, what: str) -> Fault:
     """Tell what a server's refusal means."""
-    status = response.status_code
+    status = response.status
     code = response.headers.get("X-Error-Code", "")
     if status in AGAIN:
         return _busy(response, what)
-    if status == 407:
-        return Fault(_proxy_refused("it wants a login (407)"), again=False)
     if code == "GatedRepo":
         return Fault(_gated(response, what), again=False)
     if code == "RevisionNotFound":
         message = f"{what} has no such branch, tag or commit"
         return Fault(NothingToPull(message, "Look at its page, or leave out @REVISION."), False)
-    if code == "RepoNotFound" or (status == 401 and hub.is_hub(str(response.request.url))):
+    if code == "RepoNotFound" or (status == 401 and hub.is_hub(response.url)):
         return Fault(_no_repository(response, what), again=False)
     if _said(response) == _DISABLED:
         message = f"{what} has been closed by the Hub"
@@ -113,7 +100,7 @@ def of_status(response: httpx2.Response, what: str) -> Fault:
     )
 
 
-def _gated(response: httpx2.Response, repository: str) -> AccessDenied:
+def _gated(response: net.Refused, repository: str) -> AccessDenied:
     page = f"{hub.shown_endpoint()}/{_repository(repository)}"
     if hub.token():
         said = _said(response)
@@ -145,8 +132,8 @@ _PAGE_HINT = (
 )
 
 
-def _busy(response: httpx2.Response, what: str) -> Fault:
-    status = response.status_code
+def _busy(response: net.Refused, what: str) -> Fault:
+    status = response.status
     after = _retry_after(response.headers)
     if status == 429:
         who = "" if hub.token() else "; with a token (HF_TOKEN) more requests are allowed"
@@ -172,7 +159,7 @@ def _busy(response: httpx2.Response, what: str) -> Fault:
     )
 
 
-def _retry_after(headers: httpx2.Headers) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a server asks for, in either of the ways it may say so."""
     told = headers.get("Retry-After", "").strip()
     if told.isascii() and told.isdigit() and len(told) < 8:
@@ -189,7 +176,7 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
     return float(reset[1][:7]) if reset else None
 
 
-def _no_repository(response: httpx2.Response, what: str) -> PullError:
+def _no_repository(response: net.Refused, what: str) -> PullError:
     if _said(response).startswith("Invalid credentials"):
         return AccessDenied(
             "The Hub doesn't know your token",
@@ -199,8 +186,8 @@ def _no_repository(response: httpx2.Response, what: str) -> PullError:
     return NothingToPull(f"There is no repository {what}, {who}", "Check the name.")
 
 
-def _denied(response: httpx2.Response, what: str) -> AccessDenied:
-    status = response.status_code
+def _denied(response: net.Refused, what: str) -> AccessDenied:
+    status = response.status
     if hub.token():
         said = _said(response)
         return AccessDenied(
@@ -214,50 +201,16 @@ def _denied(response: httpx2.Response, what: str) -> AccessDenied:
     )
 
 
-def _said(response: httpx2.Response) -> str:
+def _said(response: net.Refused) -> str:
     """The Hub's own words, such as what a token lacks."""
     return line(response.headers.get("X-Error-Message", ""), _LONGEST_SAID)
 
 
-def _not_trusted(error: str, what: str) -> Unreachable:
-    reason = error.partition("verify failed: ")[2].partition(" (")[0] or error
-    return Unreachable(
-        f"{what}: the server's certificate is not trusted: {reason}",
-        "See whether the clock is right (`date`): a board without a battery wakes up long ago. "
-        "Behind a proxy that reads HTTPS, set SSL_CERT_FILE to the file of its certificate.",
-    )
-
-
-def _proxy_refused(reason: str) -> Unreachable:
-    return Unreachable(
-        f"The proxy refused: {reason}",
-        f"Check {_proxy() or 'HTTPS_PROXY'}, and NO_PROXY for what needs none; a login stands in "
-        "the address: http://USER:PASSWORD@HOST:PORT.",
-    )
-
-
 def _network_hint() -> str:
-    proxy = _proxy()
+    proxy = proxies.variable()
     through = f" It is asked through the proxy in {proxy}." if proxy else ""
     other = f" HF_ENDPOINT is {hub.shown_endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
     return f"Check the network and pull again; what came is kept.{through}{other}"
-
-
-def _proxy() -> str:
-    """The variable that names a proxy; its value may have a password in it."""
-    return next((name for name in _PROXIES if os.environ.get(name)), "")
-
-
-def _words(error: Exception) -> str:
-    import httpx2
-
-    if isinstance(error, httpx2.ConnectTimeout):
-        return "nobody answers"
-    if isinstance(error, httpx2.TimeoutException):
-        return "it went silent"
-    if isinstance(error, (httpx2.RemoteProtocolError, httpx2.ReadError)):
-        return "the connection was cut"
-    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 def _repository(what: str) -> str:

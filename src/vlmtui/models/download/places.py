@@ -22,7 +22,7 @@ from vlmtui.errors import NotTheFile, PullError, StorageError
 from vlmtui.models import pulled
 from vlmtui.models.download import hub
 from vlmtui.models.download.events import Plan, RemoteFile, Role
-from vlmtui.models.stores import hugging_face_cache
+from vlmtui.models.stores import cache_variable, hugging_face_cache
 
 _NOTING = threading.Lock()
 _UNSAFE = re.compile(r"[^\w.+-]+")
@@ -227,7 +227,7 @@ def settle(plan: Plan, file: RemoteFile) -> None:
 def unwritable(error: OSError, file: RemoteFile) -> PullError:
     """The error for a place that takes no file."""
     where = error.filename or file.blob.parent
-    variable = "HF_HOME" if file.path != file.blob else "VLMTUI_HOME"
+    variable = cache_variable() if file.path != file.blob else "VLMTUI_HOME"
     return PullError(
         f"{where} can't be written: {error.strerror}",
         f"Check its permissions, or set {variable} to a directory of yours.",

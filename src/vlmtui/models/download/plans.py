@@ -8,17 +8,17 @@ from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from vlmtui import kept
+from vlmtui import kept, net
 from vlmtui.errors import NothingToPull, PullError, Unreachable
 from vlmtui.models import catalog
 from vlmtui.models.discovery import plain_name
 from vlmtui.models.download import choice, faults, hub, places
 from vlmtui.models.download.events import Event, Plan, RemoteFile, Role, Waiting
-from vlmtui.models.download.line import Line, Patience
+from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.target import HubTarget, UrlTarget, near_names
-from vlmtui.models.download.transfer import without_secrets
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 from vlmtui.models.stores import StoredFile, hugging_face_cache
+from vlmtui.net import Line, addresses
 
 _Answer = TypeVar("_Answer")
 
@@ -35,10 +35,13 @@ def of_hub(target: HubTarget, line: Line, patience: Patience) -> Generator[Event
     name = target.repository
     try:
         repository = yield from _patiently(
-            lambda: hub.look_into(name, target.revision, patience.timeout_s), name, line, patience
+            lambda: hub.look_into(name, target.revision, line, patience.timeout_s),
+            name,
+            line,
+            patience,
         )
     except NothingToPull as error:
-        raise _with_near_names(error, name, patience) from None
+        raise _with_near_names(error, name, line, patience) from None
     except Unreachable:
         here = _in_cache(target)
         if here is None:
@@ -50,7 +53,7 @@ def of_hub(target: HubTarget, line: Line, patience: Patience) -> Generator[Event
         if not places.in_snapshot(repository, listed.name).exists():
 
             def ask(listed: hub.Listed = listed) -> hub.Stored:
-                return hub.stored(repository, listed, patience.timeout_s)
+                return hub.stored(repository, listed, line, patience.timeout_s)
 
             known = yield from _patiently(ask, name, line, patience)
         files.append(places.in_cache(repository, listed, known, role))
@@ -72,7 +75,7 @@ def of_url(target: UrlTarget, line: Line, patience: Patience) -> Generator[Event
             tower = places.beside(tower, model)
         files.append(tower)
     file = StoredFile(model.path, "own", str(model.path.parent))
-    return Plan(without_secrets(target.wanted), plain_name(file), tuple(files), model.path.parent)
+    return Plan(addresses.shown(target.wanted), plain_name(file), tuple(files), model.path.parent)
 
 
 def _plan(target: HubTarget, files: list[RemoteFile], repository: hub.Repository) -> Plan:
@@ -80,7 +83,7 @@ def _plan(target: HubTarget, files: list[RemoteFile], repository: hub.Repository
     folder = hugging_face_cache() / hub.folder(repository.name)
     stored = StoredFile(first.path, "huggingface", str(folder), repository.name)
     return Plan(
-        target.wanted,
+        addresses.shown(target.wanted),
         catalog.load().name_of(stored) or plain_name(stored),
         tuple(files),
         folder,
@@ -120,61 +123,56 @@ def _at_address(
     url: str, role: Role, line: Line, patience: Patience
 ) -> Generator[Event, None, RemoteFile]:
     """A file at an address: its name and size, from its first bytes."""
-    what = without_secrets(url)
-    file = yield from _patiently(lambda: _ask(url, what, role, patience), what, line, patience)
+    what = addresses.shown(url)
+    file = yield from _patiently(
+        lambda: _ask(url, what, role, line, patience), what, line, patience
+    )
     return file
 
 
-def _ask(url: str, what: str, role: Role, patience: Patience) -> RemoteFile:
-    import httpx2
-
-    headers = {**hub.headers(url), "Range": f"bytes=0-{SNIFFED_BYTES - 1}"}
-    timeout = httpx2.Timeout(patience.timeout_s)
-    with hub.session().stream("GET", url, headers=headers, timeout=timeout) as response:
-        response.raise_for_status()
+def _ask(url: str, what: str, role: Role, line: Line, patience: Patience) -> RemoteFile:
+    hub.check()
+    asked = {"Range": f"bytes=0-{SNIFFED_BYTES - 1}"}
+    with net.request(
+        url, line=line, headers=asked, secret=hub.secret(url), timeout_s=patience.timeout_s
+    ) as answer:
         first = b""
-        for piece in response.iter_raw():
-            first += piece
-            if len(first) >= SNIFFED_BYTES:
-                break
-        told = response.headers
+        with line.within(patience.slow_s):
+            for piece in answer.pieces():
+                first += piece
+                if len(first) >= SNIFFED_BYTES:
+                    break
     if not first.startswith(b"GGUF"):
         wrong = not_a_gguf(what, first[:SNIFFED_BYTES])
         kind = wrong.message.rpartition("it is ")[2]
         raise (
             faults.page(what, kind) if "page" in kind else NothingToPull(wrong.message, wrong.hint)
         )
-    size = told.get("Content-Length", "")
-    if response.status_code == 206:
-        size = told.get("Content-Range", "").rpartition("/")[2]
-    named = _NAMED.search(told.get("Content-Disposition", ""))
+    size = answer.length
+    if answer.status == 206:
+        told = answer.headers.get("Content-Range", "").rpartition("/")[2]
+        size = int(told) if told.isascii() and told.isdigit() and len(told) < 16 else None
+    named = _NAMED.search(answer.headers.get("Content-Disposition", ""))
     name = urlsplit(url).path.rpartition("/")[2]
     if not name.lower().endswith(".gguf") and named is not None:
         name = named[1]
     if not name.lower().endswith(".gguf"):
         name = f"{name or 'model'}.gguf"
-    bytes_ = int(size) if size.isascii() and size.isdigit() else None
-    return places.of_our_own(url, name, bytes_, hub.validator(told), role)
+    return places.of_our_own(url, name, size, hub.validator(answer.headers), role)
 
 
 def _patiently(
     ask: Callable[[], _Answer], what: str, line: Line, patience: Patience
 ) -> Generator[Event, None, _Answer]:
     """Ask until there is an answer, or no sense in asking again."""
-    import httpx2
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
     failed = 0
     while True:
         line.check()
         try:
             return ask()
-        except PullError:
-            raise
-        except (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled, ValueError) as error:
-            line.check()
+        except net.Failed as failure:
             failed += 1
-            fault = faults.of(error, what)
+            fault = faults.of(failure, what)
         if not fault.again or failed >= patience.first_tries:
             raise fault.error
         seconds = patience.before(failed) if fault.after is None else fault.after
@@ -184,14 +182,15 @@ def _patiently(
         line.wait(seconds)
 
 
-def _with_near_names(error: NothingToPull, repository: str, patience: Patience) -> NothingToPull:
+def _with_near_names(
+    error: NothingToPull, repository: str, line: Line, patience: Patience
+) -> NothingToPull:
     """The error, with repositories that may be meant."""
-    import httpx2
-
     entries = [entry.repository for entry in catalog.load().entries if entry.repository]
     near = near_names(repository, entries)
-    with suppress(httpx2.HTTPError, OSError, ValueError):  # it is only to be of help
-        near += [name for name in hub.similar(repository, patience.timeout_s) if name not in near]
+    with suppress(net.Failed):  # it is only to be of help
+        similar = hub.similar(repository, line, patience.timeout_s)
+        near += [name for name in similar if name not in near]
     if not near:
         return error
     return NothingToPull(error.message, f"Did you mean {', '.join(near[:5])}?")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from vlmtui import demo
 from vlmtui.errors import DamagedDownload
-from vlmtui.models.download import places, plans, space
+from vlmtui.models.download import hub, places, plans, space
 from vlmtui.models.download.events import (
     Cancelled,
     Event,
@@ -22,11 +23,12 @@ from vlmtui.models.download.events import (
     Restarted,
     Waiting,
 )
-from vlmtui.models.download.line import Line, Patience, Stopped
 from vlmtui.models.download.meter import Sum
+from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.target import Bundled, HubTarget, understand
 from vlmtui.models.download.transfer import Transfer
 from vlmtui.models.download.verify import verify
+from vlmtui.net import Line, Stopped, addresses
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -55,6 +57,7 @@ class Pull:
         self.wanted = wanted
         self._target = understand(wanted, model, mmproj)
         self._patience = patience or Patience()
+        self._own_patience = patience is None
         self._line = Line()
         self.plan: Plan | None = None
         """What is fetched, once it is known."""
@@ -79,10 +82,12 @@ class Pull:
 
     def _run(self) -> Iterator[Event]:
         target = self._target
-        yield Resolving(self.wanted)
+        yield Resolving(addresses.shown(self.wanted))
         if isinstance(target, Bundled):
             yield Finished(target.entry.name, (demo.model_path(), demo.mmproj_path()), 0)
             return
+        if self._own_patience and (seconds := hub.seconds()):
+            self._patience = Patience(timeout_s=seconds)
         steps = plans.of_hub if isinstance(target, HubTarget) else plans.of_url
         plan = self.plan = yield from steps(target, self._line, self._patience)  # type: ignore[arg-type]
         yield Resolved(plan)
@@ -107,19 +112,21 @@ class Pull:
 
     def _hold(self, file: RemoteFile, held: ExitStack, sums: Sum) -> Iterator[Event]:
         """Take the lock of a file; while another process has it, tell how far that one is."""
-        from filelock import Timeout
-        from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+        from filelock import FileLock, SoftFileLock, Timeout
 
+        lock: BaseFileLock = FileLock(file.lock, mode=0o664)  # as huggingface_hub has it
         told = False
         while True:
             try:
-                lock: BaseFileLock = held.enter_context(
-                    WeakFileLock(file.lock, timeout=_LOCK_ASKED_EVERY_S)
-                )
-                assert lock.is_locked
+                with warnings.catch_warnings():  # it would warn on the terminal of what is next
+                    warnings.simplefilter("ignore")
+                    held.enter_context(lock.acquire(timeout=_LOCK_ASKED_EVERY_S))
                 return
             except Timeout:
                 self._line.check()
+            except NotImplementedError:  # a file system that locks nothing
+                lock = SoftFileLock(file.lock)
+                continue
             except OSError as error:
                 raise places.unwritable(error, file) from error
             if not told:

@@ -9,6 +9,7 @@ from pathlib import Path
 from vlmtui import paths
 from vlmtui.errors import DiskFull
 from vlmtui.models.download.events import RemoteFile
+from vlmtui.models.stores import cache_variable
 
 
 def check(files: Iterable[RemoteFile]) -> None:
@@ -49,7 +50,7 @@ def no_room(folder: Path, size: int, free: int, words: str = "") -> DiskFull:
         words: What came already.
     """
     own = _existing(paths.models_dir()) == folder or folder.is_relative_to(paths.models_dir())
-    other = "VLMTUI_HOME" if own else "HF_HOME"
+    other = "VLMTUI_HOME" if own else cache_variable()
     short = size - free
     return DiskFull(
         f"The disk of {folder} is too small: {_gb(size)} are needed, {_gb(free)} are free",

@@ -13,6 +13,7 @@ from vlmtui.errors import NothingToPull
 from vlmtui.models import catalog
 from vlmtui.models.catalog import Entry
 from vlmtui.models.download import hub
+from vlmtui.net import addresses
 
 NO_TOWER = "none"
 """In place of a vision tower: fetch none."""
@@ -105,7 +106,9 @@ def _of_catalogue(wanted: str, entry: Entry, model: str, mmproj: str) -> Target:
 
 def _address(wanted: str, model: str, mmproj: str) -> Target:
     if urlsplit(wanted).scheme.lower() not in ("http", "https"):
-        raise NothingToPull(f"{wanted} is no web address", "Give one that begins with https:.")
+        raise NothingToPull(
+            f"{addresses.shown(wanted)} is no web address", "Give one that begins with https:."
+        )
     at_hub = hub.address(wanted)
     if at_hub is None:
         if mmproj == NO_TOWER:

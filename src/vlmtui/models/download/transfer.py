@@ -10,27 +10,28 @@ import errno
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from vlmtui.errors import DiskFull, NotTheFile, PullError
+from vlmtui import net
+from vlmtui.errors import DiskFull, NotTheFile, PullError, VlmtuiError
 from vlmtui.models.download import faults, hub, places, space
 from vlmtui.models.download.events import Event, RemoteFile, Restarted, Started, Waiting
-from vlmtui.models.download.line import Line, Patience, Stopped
 from vlmtui.models.download.meter import Meter, Sum
+from vlmtui.models.download.patience import Patience
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
-
-if TYPE_CHECKING:
-    import httpx2
+from vlmtui.models.stores import cache_variable
+from vlmtui.net import Line, Stopped, addresses
 
 _MAGIC = b"GGUF"
 _RANGE = re.compile(r"bytes (\d{1,20})-(\d{1,20})/(\d{1,20}|\*)")
 _TOLD_EVERY_S = 0.2
-_LOOKED_EVERY = 64_000_000
+_LOOKED_EVERY = 8_000_000
 """Bytes between two looks at the free space."""
+
+_LEFT_FREE = 500_000_000
+"""Bytes that a file of unknown length leaves free, or a twentieth of a small disk."""
 
 
 class _Cut(Exception):
@@ -90,13 +91,13 @@ class Transfer:
             except Exception as error:
                 self._line.check()
                 fault = self._fault(error)
-            failed = 1 if self._done > before else failed + 1
+            # a trickle is no progress
+            went_on = self._done - before >= self._patience.least_bytes
+            failed = 1 if went_on else failed + 1
             most = self._patience.tries if self._all.fetched else self._patience.first_tries
             if not fault.again or failed > most:
                 raise fault.error
-            seconds = (
-                self._patience.before(failed) if self._done == before else self._patience.base_s / 4
-            )
+            seconds = self._patience.base_s / 4 if went_on else self._patience.before(failed)
             if fault.after is not None:
                 if fault.after > self._patience.most_asked_s:
                     raise fault.error
@@ -108,36 +109,31 @@ class Transfer:
 
     def _stream(self) -> Iterator[Event]:
         """Ask once, and take what comes."""
-        import httpx2
-
         offset = self._done
-        headers = hub.headers(self._file.url)
+        url = self._file.url
+        asked = {}
         if offset:
-            headers["Range"] = f"bytes={offset}-"
+            asked["Range"] = f"bytes={offset}-"
             if self._etag and not self._etag.startswith("W/"):
-                headers["If-Range"] = self._etag
-        timeout = httpx2.Timeout(self._patience.timeout_s)
-        with (
-            hub.session().stream(
-                "GET", self._file.url, headers=headers, timeout=timeout
-            ) as response,
-            self._line.open(lambda: _hang_up(response)),
-        ):
-            status = response.status_code
-            if status == 416 and offset:
+                asked["If-Range"] = self._etag
+        with net.request(
+            url,
+            line=self._line,
+            headers=asked,
+            secret=hub.secret(url),
+            timeout_s=self._patience.timeout_s,
+            accepted=(200, 206, 416) if offset else (200, 206),
+        ) as answer:
+            if answer.status == 416:
                 raise _Anew("the server has no more bytes than were kept")
-            if status not in (200, 206):
-                response.raise_for_status()
-                raise faults.page(self._file.name, f"an answer {status}")
-            pieces = self._checked(response, offset)
-            yield from self._written(pieces)
+            yield from self._written(self._checked(answer, offset))
 
-    def _checked(self, response: httpx2.Response, offset: int) -> Iterator[bytes]:
+    def _checked(self, answer: net.Answer, offset: int) -> Iterator[bytes]:
         """The pieces of an answer that goes on where we are, the first of them looked at."""
-        pieces = response.iter_raw()
-        etag = hub.validator(response.headers)
-        if response.status_code == 206:
-            told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        pieces = self._flowing(answer.pieces())
+        etag = hub.validator(answer.headers)
+        if answer.status == 206:
+            told = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
             if told is None or int(told[1]) != offset:
                 raise _Anew("the server sent another part of the file than it was asked for")
             size = self._file.size
@@ -159,11 +155,21 @@ class Transfer:
         self._remember(etag)
         return _chained(first, pieces)
 
+    def _flowing(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The same pieces, as long as they come at more than a trickle."""
+        since, came = time.monotonic(), 0
+        for piece in pieces:
+            yield piece
+            came += len(piece)
+            if time.monotonic() - since > self._patience.slow_s:
+                if came < self._patience.least_bytes:
+                    raise net.Failed("silent", "next to nothing comes")
+                since, came = time.monotonic(), 0
+
     def _beginning(self, pieces: Iterator[bytes]) -> bytes:
         first = b""
         while len(first) < SNIFFED_BYTES:
             piece = next(pieces, b"")
-            self._line.check()
             if not piece:
                 break
             first += piece
@@ -237,10 +243,7 @@ class Transfer:
         self._meter.begin(0)
 
     def _fault(self, error: Exception) -> faults.Fault:
-        import httpx2
-        from huggingface_hub.errors import OfflineModeIsEnabled
-
-        if isinstance(error, (PullError, Stopped)):
+        if isinstance(error, (VlmtuiError, Stopped)):
             raise error
         if isinstance(error, _Cut):
             reason = "the connection was cut"
@@ -249,8 +252,8 @@ class Transfer:
                 "Pull again: it goes on from there.",
             )
             return faults.Fault(broken, again=True, reason=reason)
-        if isinstance(error, (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled)):
-            return faults.of(error, without_secrets(self._file.url))
+        if isinstance(error, net.Failed):
+            return faults.of(error, addresses.shown(self._file.url))
         if isinstance(error, OSError):
             raise self._disk(error) from error
         raise error
@@ -258,8 +261,11 @@ class Transfer:
     def _see_to_space(self) -> None:
         """Stop before the last byte of the disk is taken: others live there too."""
         folder = self._file.part.parent
-        left = (self._file.size or 0) - self._done
-        free = shutil.disk_usage(folder).free
+        total, _, free = shutil.disk_usage(folder)
+        if self._file.size is None:  # nobody says where it ends
+            left = min(_LEFT_FREE, total // 20)
+        else:
+            left = self._file.size - self._done
         if left > free:
             raise space.no_room(folder, left, free, self._came())
 
@@ -271,7 +277,8 @@ class Transfer:
         if error.errno == errno.EFBIG:
             return DiskFull(
                 f"The disk of {folder} takes no file of {self._file.size} bytes",
-                "A FAT file system ends at 4 GB: set HF_HOME to a directory on another disk.",
+                f"A FAT file system ends at 4 GB: set {cache_variable()} to a directory on another "
+                "disk.",
                 0,
             )
         return places.unwritable(error, self._file)
@@ -280,24 +287,6 @@ class Transfer:
         return " What came is kept: pull again then." if self._done else ""
 
 
-def without_secrets(url: str) -> str:
-    """An address without password and query, where signatures and tokens stand."""
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
 def _chained(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield first
     yield from pieces
-
-
-def _hang_up(response: httpx2.Response) -> None:
-    """End a read that another thread waits in."""
-    stream = response.extensions.get("network_stream")
-    connection = stream.get_extra_info("socket") if stream is not None else None
-    if isinstance(connection, socket.socket):
-        with suppress(OSError):
-            # not the method of an SSL socket, which drops the decryption while that is at work
-            socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vlmtui.errors import BadModelFile, DamagedDownload, PullError
 from vlmtui.models import gguf
 from vlmtui.models.download.events import RemoteFile, Verifying
-from vlmtui.models.download.line import Line
+from vlmtui.net import Line
 
 _PIECE = 4 << 20
 _TOLD_EVERY = 256 << 20

@@ -1,0 +1,79 @@
+"""Addresses of the web: what may be shown of them, and where they lead."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from urllib.parse import quote, urlsplit, urlunsplit
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def shown(url: str) -> str:
+    """An address without password and query, where signatures and tokens stand.
+
+    What is no address stays as it is.
+    """
+    if "://" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an unfinished IPv6 address
+        return url.partition("?")[0].rpartition("@")[2]
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def is_web(url: str) -> bool:
+    """Whether something could be asked for there: http or https, a host, and a port if any."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port, which tell one server from another."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+
+
+def travelling(url: str) -> str:
+    """An address as it travels: what isn't ASCII in it is encoded.
+
+    Raises:
+        ValueError: Its host can't be.
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.encode("idna").decode() if not parts.netloc.isascii() else parts.netloc
+    path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="=&%/?:@!$'()*+,;~-._")
+    return urlunsplit((parts.scheme, host, path, query, ""))
+
+
+def is_private(url: str) -> bool:
+    """Whether an address is on this machine or in its own network, by what its name means now."""
+    try:
+        found = socket.getaddrinfo(urlsplit(url).hostname, None)
+    except (OSError, UnicodeError, ValueError):
+        return False  # opening it will tell
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    return any(not address.is_global for address in addresses)
+
+
+def astray(first: str, old: str, new: str) -> str:
+    """Why a redirect isn't followed, as the end of a sentence; empty where it is.
+
+    Args:
+        first: The address that was asked for.
+        old: The one that leads on.
+        new: The one that it leads to.
+    """
+    if not is_web(new):
+        return "to what is not on the web"
+    host = urlsplit(new).hostname
+    if urlsplit(old).scheme == "https" and urlsplit(new).scheme != "https":
+        return f"to {host} without encryption"
+    if origin(old)[1] != host and is_private(new) and not is_private(first):
+        return f"to {host}, in your own network"
+    return ""

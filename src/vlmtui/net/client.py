@@ -1,0 +1,225 @@
+"""Requests over HTTP: sent, followed where they are sent on to, read within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from vlmtui import __version__, printable
+from vlmtui.net import addresses, failures, proxies
+from vlmtui.net.failures import Failed, Refused
+from vlmtui.net.line import Line
+
+if TYPE_CHECKING:
+    import httpx2
+
+_REDIRECTS = 8
+_TIMEOUTS = 4
+"""Timeouts of a read that all of the head of an answer may take."""
+
+Method = Literal["GET", "HEAD"]
+
+
+class Answer:
+    """What a server answers, its head read.
+
+    Attributes:
+        status: Of HTTP.
+        headers: Their names in any case.
+        url: Where it comes from in the end.
+    """
+
+    def __init__(self, response: httpx2.Response, line: Line) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.url = str(response.url)
+        self._response = response
+        self._line = line
+
+    @property
+    def length(self) -> int | None:
+        """Bytes that are to come, where the server says so."""
+        told = self.headers.get("Content-Length", "")
+        return int(told) if told.isascii() and told.isdigit() and len(told) < 16 else None
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content as it comes. Each wait is bounded, all of them together are not.
+
+        Raises:
+            Failed: It ends before it should, or stops coming.
+            Stopped: So it was wanted.
+        """
+        if (packed := self.headers.get("Content-Encoding", "identity").lower()) != "identity":
+            # nobody asked for it, and a few bytes may unpack to a full disk
+            raise Failed("nonsense", f"sends it packed ({packed[:20]}), which was not asked for")
+        for piece in self._response.iter_raw():
+            self._line.check()
+            yield piece
+        # who hung up doesn't take what came for all of it
+        self._line.check()
+        if self._line.late:
+            raise Failed("silent", "it takes too long")
+
+    def whole(self, most: int, seconds: float) -> bytes:
+        """All of a small content.
+
+        Args:
+            most: Bytes that it may have.
+            seconds: That it may take.
+
+        Raises:
+            Failed: It has more, takes longer, or ends before it should.
+            Stopped: So it was wanted.
+        """
+        content = bytearray()
+        with self._line.within(seconds):
+            for piece in self.pieces():
+                content += piece
+                if len(content) > most:
+                    raise Failed("nonsense", f"sends more than the {most:,} bytes that it may")
+        return bytes(content)
+
+
+@contextmanager
+def request(
+    url: str,
+    *,
+    line: Line,
+    method: Method = "GET",
+    headers: Mapping[str, str] | None = None,
+    secret: Mapping[str, str] | None = None,
+    timeout_s: float = 15.0,
+    leave: bool = True,
+    accepted: tuple[int, ...] = (200, 206),
+) -> Iterator[Answer]:
+    """Ask for something; the answer's content can be read within the context.
+
+    Args:
+        url: http or https.
+        line: Ends it when it is stopped.
+        method: Of HTTP.
+        headers: Sent to every server on the way.
+        secret: Sent to the first server only.
+        timeout_s: For the connection, and between two pieces of the answer.
+        leave: Follow redirects to other servers; else such a redirect is the answer.
+        accepted: Statuses that are no refusal.
+
+    Raises:
+        Refused: Any other status came.
+        Failed: There is no answer, or a redirect leads to where one shouldn't go.
+        Stopped: So it was wanted.
+    """
+    call = _Call(url, line, timeout_s)
+    sent = {"User-Agent": f"vlmtui/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
+    with (
+        call.told(),
+        call.client() as client,
+        closing(call.follow(client, method, sent, secret or {}, leave=leave)) as response,
+    ):
+        status = response.status_code
+        if status == 407:
+            raise proxies.blamed(call.scheme, "refused: it wants a login (407)")
+        if status not in accepted and not (response.has_redirect_location and not leave):
+            raise Refused(status, response.headers, str(response.url))
+        yield Answer(response, line)
+
+
+class _Call:
+    """A request on its way through redirects."""
+
+    def __init__(self, url: str, line: Line, timeout_s: float) -> None:
+        self._first = self._url = url
+        self._line = line
+        self._timeout_s = timeout_s
+        self._target = ("", 0)
+        self._through_proxy = self._connected = False
+
+    @property
+    def scheme(self) -> str:
+        return self._url.partition(":")[0]
+
+    def client(self) -> httpx2.Client:
+        """A client for this request alone: nothing is shared with other threads or kept open."""
+        import httpx2
+
+        proxies.check()
+        return httpx2.Client(verify=proxies.certificates(), timeout=self._timeout_s)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell errors of the client in our words."""
+        import httpx2
+
+        self._line.check()
+        try:
+            yield
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            self._line.check()
+            raise self._failure(error) from error
+        finally:
+            self._line.hold(None)
+
+    def follow(
+        self,
+        client: httpx2.Client,
+        method: str,
+        headers: Mapping[str, str],
+        secret: Mapping[str, str],
+        *,
+        leave: bool,
+    ) -> httpx2.Response:
+        """The answer at the end of all redirects, its content not read."""
+        if not addresses.is_web(self._url):
+            raise Failed("address", "", "Give one that begins with https:.")
+        for _ in range(_REDIRECTS + 1):
+            here = addresses.origin(self._url)
+            own = secret if here == addresses.origin(self._first) else {}
+            response = self._send(client, method, {**headers, **own})
+            following = response.next_request
+            if following is None:
+                return response
+            target = str(following.url)
+            if not leave and addresses.is_web(target) and addresses.origin(target) != here:
+                return response
+            response.close()
+            if why := addresses.astray(self._first, self._url, target):
+                hint = "If that is what you want, give that address."
+                raise Failed("astray", f"sends one on {why}", hint)
+            self._url = target
+        raise Failed("astray", "sends one on and on, without end", "Check the address.")
+
+    def _send(
+        self, client: httpx2.Client, method: str, headers: Mapping[str, str]
+    ) -> httpx2.Response:
+        try:
+            travelling = addresses.travelling(self._url)
+            asked = client.build_request(
+                method, travelling, headers=headers, extensions={"trace": self._trace}
+            )
+            self._target = addresses.origin(str(asked.url))[1:]
+            self._connected = False
+            with self._line.within(_TIMEOUTS * self._timeout_s):
+                return client.send(asked, stream=True)
+        except ValueError as error:  # a host that can't be one, a header that isn't ASCII
+            raise Failed("address", str(error), "Check the address.") from error
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Hear from httpcore2 whom it connects with, to hang up at any time."""
+        if event.endswith("connect_tcp.started"):
+            self._through_proxy = (info["host"], info["port"]) != self._target
+        elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._connected = True
+            self._line.hold(info["return_value"])
+
+    def _failure(self, error: Exception) -> Failed:
+        import httpx2
+
+        if self._line.late:
+            return Failed("silent", "it takes too long")
+        if isinstance(error, httpx2.ProxyError):
+            return proxies.blamed(self.scheme, f"refused: {printable.line(str(error), 100)}")
+        found = failures.of(error)
+        if self._through_proxy and not self._connected:
+            return proxies.blamed(self.scheme, f"can't be reached: {found.reason}", again=True)
+        return found
