@@ -65,6 +65,7 @@ MEMBERS = {
     "_keymap": (App, "the settings' keys, before there is a screen (app_keys, keymap)"),
     "_must_signal_resume": (LinuxDriver, "the shell has the terminal (driver)"),
     "_on_key": (Widget, "a key meets the bindings in the order of typing (composer)"),
+    "_on_message": (Screen, "topics hear of what happens, whatever it is (chat_screen)"),
     "_on_paste": (TextArea, "what is pasted is cleaned before it is put in (text_field)"),
     "_pruning": (Widget, "a widget is being taken away (app)"),
     "_query_in_band_window_resize": (LinuxDriver, "the same (driver)"),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, OptionList, Static
 
@@ -19,6 +18,7 @@ from vlmtui import dates, printable, units
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Role, readable
 from vlmtui.storage.records import Found, StoredMessage
+from vlmtui.ui import background
 from vlmtui.ui.keys import key_hints
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
@@ -36,11 +36,11 @@ _AFTER = 6_000
 _PAGE = 4
 _HINTS = (("Enter", "open the chat there"), ("↑↓", "choose"), ("Esc", "close"))
 
-Find = Callable[[str, int], list[Found]]
-"""Looks for words; blocks, and raises `VlmtuiError`."""
+Find = Callable[[str, int], Awaitable[list[Found]]]
+"""Looks for words; raises `VlmtuiError`."""
 
-Read = Callable[[Found], list[StoredMessage]]
-"""The messages up to the one that was found; blocks, and raises `VlmtuiError`."""
+Read = Callable[[Found], Awaitable[list[StoredMessage]]]
+"""The messages up to the one that was found; raises `VlmtuiError`."""
 
 
 class SearchScreen(Dialog[Found]):
@@ -128,29 +128,6 @@ class SearchScreen(Dialog[Found]):
         Binding("pagedown", f"step({_PAGE})", "Page down", id="search.pagedown"),
     ]
 
-    class Searched(Message):
-        """What was found for a text."""
-
-        def __init__(self, text: str, found: Sequence[Found]) -> None:
-            super().__init__()
-            self.text = text
-            self.found = found
-
-    class Failed(Message):
-        """It could not be read."""
-
-        def __init__(self, error: VlmtuiError) -> None:
-            super().__init__()
-            self.error = error
-
-    class Previewed(Message):
-        """The messages around a hit."""
-
-        def __init__(self, hit: Found, thread: Sequence[StoredMessage]) -> None:
-            super().__init__()
-            self.hit = hit
-            self.thread = thread
-
     def __init__(self, find: Find, read: Read, text: str = "") -> None:
         """Make the screen.
 
@@ -214,26 +191,15 @@ class SearchScreen(Dialog[Found]):
             self._typing.stop()
         self._typing = self.set_timer(_TYPING_SECONDS, lambda: self._search(self.text))
 
-    @work(thread=True, exclusive=True, group="search", exit_on_error=False)
     def _search(self, text: str) -> None:
-        try:
-            self.post_message(self.Searched(text, self._find(text, LIMIT)))
-        except VlmtuiError as error:
-            self.post_message(self.Failed(error))
+        background.start(self, self._find_and_show(text), "search", self._say)
 
-    @on(Searched)
-    def _searched(self, event: Searched) -> None:
-        event.stop()
-        if event.text != self.text:
-            return  # typed on since
-        self._found = event.found
-        self._show_hits()
-        self._say()
-
-    @on(Failed)
-    def _failed(self, event: Failed) -> None:
-        event.stop()
-        self._say(event.error)
+    async def _find_and_show(self, text: str) -> None:
+        found = await self._find(text, LIMIT)
+        if text == self.text:  # nothing was typed since
+            self._found = found
+            self._show_hits()
+            self._say()
 
     def _say(self, error: VlmtuiError | None = None) -> None:
         said = self.query_one("#search-said", Static)
@@ -272,20 +238,12 @@ class SearchScreen(Dialog[Found]):
         event.stop()
         hit = self.hit
         if hit is not None and self.has_class("-wide"):
-            self._preview(hit)
+            background.start(self, self._preview(hit), "preview", self._say)
 
-    @work(thread=True, exclusive=True, group="preview", exit_on_error=False)
-    def _preview(self, hit: Found) -> None:
-        try:
-            self.post_message(self.Previewed(hit, self._read(hit)[-2:]))
-        except VlmtuiError as error:
-            self.post_message(self.Failed(error))
-
-    @on(Previewed)
-    def _previewed(self, event: Previewed) -> None:
-        event.stop()
-        if event.hit is self.hit:
-            self._preview_text(_preview(event.hit, event.thread))
+    async def _preview(self, hit: Found) -> None:
+        thread = await self._read(hit)
+        if hit is self.hit:
+            self._preview_text(_preview(hit, thread[-2:]))
 
     def _preview_text(self, content: Content) -> None:
         pane = self.query_one("#search-preview", VerticalScroll)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from vlmtui import printable
 from vlmtui.errors import ArchiveError
 from vlmtui.storage.records import Chat, Draft
-from vlmtui.ui.screens.chat.arrangement import Pane
 from vlmtui.ui.screens.chat.chat_archive import ChatArchive
-from vlmtui.ui.screens.chat.chat_panes import ChatPanes
 from vlmtui.ui.screens.chat.chat_work import ChatWork
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ _TITLE = 40
 """Longest title in a sentence, in characters."""
 
 
-class ChatList(ChatArchive, ChatPanes):
+class ChatList(ChatArchive):
     """What can be done with whole chats."""
 
     # ------------------------------------------------------------------ shown
@@ -102,12 +100,6 @@ class ChatList(ChatArchive, ChatPanes):
             self.go_to_chat(event.chat.id, told=event.told)
         self._reload()
 
-    def pane_toggled(self, name: Pane, shown: bool) -> None:
-        """A list that was hidden shows what has changed since."""
-        super().pane_toggled(name, shown)
-        if name == "chats" and shown:
-            self._reload()
-
     def _reload(self) -> None:
         for pane in self._chats_panes():
             pane.reload()
@@ -116,7 +108,6 @@ class ChatList(ChatArchive, ChatPanes):
         """Do something with a chat of the list."""
         if event.action == "new":
             if self._is_idle():
-                self.close_drawer()
                 self.prompt.focus_composer()
                 self.command_new("")
         elif event.action == "undo":
@@ -163,7 +154,6 @@ class ChatList(ChatArchive, ChatPanes):
             if not self._is_idle():
                 return
             self.open_chat(chat_id, self.prompt.draft, message_id, words, told)
-        self.close_drawer()
         self.prompt.focus_composer()
 
     def delete_chat(self, chat: Chat) -> None:
@@ -210,10 +200,6 @@ class ChatList(ChatArchive, ChatPanes):
     def command_new(self, _: str) -> None:
         """Begin a new chat."""
         self.restore(new=True)
-
-    def command_chats(self, _: str) -> None:
-        """Show the list of chats."""
-        self.show_chats()
 
     def command_rename(self, argument: str) -> None:
         """Give this chat another title."""

@@ -11,13 +11,13 @@ from vlmtui.commands.message_actions import BY_NAME
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart, Role
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.screens.chat.chat_reading import ChatReading
+from vlmtui.ui.screens.chat.chat_turns import ChatTurns
 from vlmtui.ui.widgets.composer.editing import Editing
 from vlmtui.ui.widgets.transcript.entries import MessageEntry
 from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 
-class ChatMessages(ChatReading):
+class ChatMessages(ChatTurns):
     """What can be done with the messages of the transcript."""
 
     _edited: StoredMessage | None = None
@@ -55,8 +55,6 @@ class ChatMessages(ChatReading):
     async def _act(self, entry: MessageEntry, action: str) -> None:
         stored = entry.stored
         match action:
-            case "copy":
-                self.copy_message(entry)
             case "edit":
                 await self.edit(stored)
             case "continue":

@@ -11,7 +11,6 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -25,6 +24,7 @@ from vlmtui.compose import mentions
 from vlmtui.settings import PRESETS, Preset
 from vlmtui.stats.engine_state import stopping
 from vlmtui.ui.remembered import Memory
+from vlmtui.ui.screens.chat.arrangement import arrange
 from vlmtui.ui.screens.chat.chat_compare import ChatCompare
 from vlmtui.ui.screens.chat.chat_elsewhere import ChatElsewhere
 from vlmtui.ui.screens.chat.chat_fetch import Wanted
@@ -32,9 +32,10 @@ from vlmtui.ui.screens.chat.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat.chat_files import ChatFiles
 from vlmtui.ui.screens.chat.chat_hardware import ChatHardware
 from vlmtui.ui.screens.chat.chat_pictures import ChatPictures
-from vlmtui.ui.screens.chat.chat_search import ChatSearch
-from vlmtui.ui.screens.chat.chat_work import ChatWork
 from vlmtui.ui.screens.chat.chat_writing import ChatWriting
+from vlmtui.ui.screens.chat.panes_topic import PanesTopic
+from vlmtui.ui.screens.chat.reading_topic import ReadingTopic
+from vlmtui.ui.screens.chat.search_topic import SearchTopic
 from vlmtui.ui.screens.chat.settings_topic import SettingsTopic
 from vlmtui.ui.screens.chat.theme_topic import ThemeTopic
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from vlmtui.chat.shelf import Shelf
     from vlmtui.ui.screens.chat.chat_work import OpenSession
 
-TOPICS: tuple[type[Topic], ...] = (SettingsTopic, ThemeTopic)
+TOPICS: tuple[type[Topic], ...] = (PanesTopic, ReadingTopic, SearchTopic, SettingsTopic, ThemeTopic)
 """What can be done here; each registers itself."""
 
 _DRAFT_SECONDS = 0.5
@@ -61,7 +62,6 @@ class ChatScreen(
     ChatCompare,
     ChatFiles,
     ChatElsewhere,
-    ChatSearch,
 ):
     """The screen that vlmtui opens."""
 
@@ -150,7 +150,7 @@ class ChatScreen(
 
     def _keep_free(self, body: Widget) -> None:
         """Leave the panes and the strip their places, so that nothing moves when they come."""
-        now = self.arrangement_at(self._columns)
+        now = arrange(self._columns, self.memory.value)
         body.styles.padding = (0, now.reserved("side"), 1, now.reserved("chats"))
 
     def on_mount(self) -> None:
@@ -182,7 +182,8 @@ class ChatScreen(
             await body.mount(chats, Divider(classes="chats"), before="#main")
             await body.mount(Divider(classes="side"), side)
             body.styles.padding = 0
-            self.lay_out_panes()
+            for furnished in self._topics.furnished:
+                furnished()
 
     def on_chat_work_open_failed(self) -> None:
         """Show nothing more; the application leaves."""
@@ -243,16 +244,24 @@ class ChatScreen(
                 await done
 
     async def action_topic(self, name: str, *arguments: object) -> None:
-        """Do what a topic has registered for a key."""
+        """Do what a topic has registered for a key; Textual passes at most one argument."""
         done = self._topics.actions[name](*arguments)
         if isawaitable(done):
             await done
 
-    @on(ChatWork.Restored)
-    async def _hand_on(self, message: Message) -> None:
-        """Tell the topics what a widget has said."""
+    async def _on_message(self, message: Message) -> None:
+        """Tell the topics first what has happened here, or was said by a widget."""
         hears = self._topics.hears
-        await self._topics.tell((*hears[type(message)], *hears[message.handler_name]), message)
+        for name in (type(message), message.handler_name):
+            if name in hears:
+                await self._topics.tell(hears[name], message)
+        await super()._on_message(message)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key counts just now."""
+        if action == "topic" and (applies := self._topics.applies.get(str(parameters[0]))):
+            return applies()
+        return super().check_action(action, parameters)
 
     def choices_of(self, command: str) -> Sequence[outcomes.Choice]:
         """What the argument of a command can be; blocks."""

@@ -7,7 +7,6 @@ needed; an error of it, foreseen or not, is told there, and the screen goes on.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from inspect import isawaitable
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from textual.binding import Binding
 from textual.message import Message
 
-from vlmtui import crash_log
 from vlmtui.commands import specs
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Choice, Choices, Listing, Outcome, Said, Table
 from vlmtui.errors import VlmtuiError
+from vlmtui.ui import background
+from vlmtui.ui.background import in_thread
 
 if TYPE_CHECKING:
     from textual.worker import Worker
@@ -33,11 +33,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Handler = Callable[[Any], Awaitable[object] | object]
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """What `work` returns or raises; it may block."""
-    return await asyncio.to_thread(work)
 
 
 class ChatContext:
@@ -61,6 +56,8 @@ class ChatContext:
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
         choices: What the argument of a command can be that is the screen's own affair.
+        applies: Whether a key counts just now, by the name of its action.
+        furnished: Called once, when the panes are mounted.
     """
 
     def __init__(self, screen: ChatScreen) -> None:
@@ -82,6 +79,8 @@ class ChatContext:
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
         self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
+        self.applies: dict[str, Callable[[], bool]] = {}
+        self.furnished: list[Callable[[], object]] = []
         self._commands: CommandContext | None = None
 
     @property
@@ -127,17 +126,7 @@ class ChatContext:
             group: Work that it belongs to.
             exclusive: Give up what is going on in the group.
         """
-        return self.screen.run_worker(
-            self._told(work), group=group, exclusive=exclusive, exit_on_error=False
-        )
-
-    async def _told(self, work: Awaitable[object]) -> None:
-        try:
-            await work
-        except VlmtuiError as error:
-            self.complain(error)
-        except Exception as error:
-            self.complain(crash_log.recorded(error))
+        return background.start(self.screen, work, group, self.complain, exclusive=exclusive)
 
     def complain(self, error: VlmtuiError) -> None:
         """Say above the composer what went wrong."""

@@ -122,9 +122,16 @@ class ChatsPane(Vertical):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("less_than_sign", "screen.widen('chats', -2)", "Narrower", id="chats.narrower"),
-        Binding("greater_than_sign", "screen.widen('chats', 2)", "Wider", id="chats.wider"),
-        Binding("escape", "screen.leave_pane", "Back", id="chats.leave"),
+        Binding(
+            "less_than_sign",
+            "screen.topic('panes.widen_chats', -2)",
+            "Narrower",
+            id="chats.narrower",
+        ),
+        Binding(
+            "greater_than_sign", "screen.topic('panes.widen_chats', 2)", "Wider", id="chats.wider"
+        ),
+        Binding("escape", "screen.topic('panes.leave')", "Back", id="chats.leave"),
     ]
 
     current: reactive[int | None] = reactive[int | None](None)
@@ -173,6 +180,10 @@ class ChatsPane(Vertical):
 
     def on_mount(self) -> None:
         """Ask for the first page."""
+        self.reload()
+
+    def on_show(self) -> None:
+        """A list that was hidden shows what has changed since."""
         self.reload()
 
     def on_resize(self, event: events.Resize) -> None:

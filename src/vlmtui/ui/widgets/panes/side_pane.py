@@ -76,9 +76,14 @@ class SidePane(VerticalScroll):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("less_than_sign", "screen.widen('side', 2)", "Wider", id="side.wider"),
-        Binding("greater_than_sign", "screen.widen('side', -2)", "Narrower", id="side.narrower"),
-        Binding("escape", "screen.leave_pane", "Back", id="side.leave"),
+        Binding("less_than_sign", "screen.topic('panes.widen_side', 2)", "Wider", id="side.wider"),
+        Binding(
+            "greater_than_sign",
+            "screen.topic('panes.widen_side', -2)",
+            "Narrower",
+            id="side.narrower",
+        ),
+        Binding("escape", "screen.topic('panes.leave')", "Back", id="side.leave"),
     ]
 
     image: reactive[ImagePart | None] = reactive[ImagePart | None](None, repaint=False)

@@ -1,0 +1,54 @@
+"""Work that blocks, awaited where its result is needed, while the interface goes on.
+
+What goes wrong with it, foreseen or not, is told where it was begun: nothing waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from textual.dom import DOMNode
+from textual.worker import Worker
+
+from vlmtui import crash_log
+from vlmtui.errors import VlmtuiError
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """What `work` returns or raises; it may block."""
+    return await asyncio.to_thread(work)
+
+
+def start(
+    node: DOMNode,
+    work: Coroutine[Any, Any, object],
+    group: str,
+    complain: Callable[[VlmtuiError], object],
+    *,
+    exclusive: bool = True,
+) -> Worker[object]:
+    """Have something done as long as a widget or screen is there.
+
+    Args:
+        node: The widget or screen.
+        work: What is done.
+        group: Work that it belongs to.
+        complain: Tells what went wrong.
+        exclusive: Give up what is going on in the group.
+    """
+    return node.run_worker(
+        _told(work, complain), group=group, exclusive=exclusive, exit_on_error=False
+    )
+
+
+async def _told(work: Awaitable[object], complain: Callable[[VlmtuiError], object]) -> None:
+    try:
+        await work
+    except VlmtuiError as error:
+        complain(error)
+    except Exception as error:
+        complain(crash_log.recorded(error))

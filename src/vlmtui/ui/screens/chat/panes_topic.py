@@ -1,0 +1,225 @@
+"""Panes on the chat screen: which are shown, how wide they are, which one has the keyboard."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.binding import Binding
+from textual.timer import Timer
+from textual.widget import Widget
+
+from vlmtui.stats.engine_state import EngineState
+from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.arrangement import BOUNDS, Arrangement, Pane, arrange
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.heading import Heading
+
+if TYPE_CHECKING:
+    from vlmtui.ui.widgets.panes.divider import Divider  # not needed for the first paint
+
+_NO_TITLE = "New chat"
+_SAVE_SECONDS = 1.0
+_TITLE_ROWS = 18
+"""Rows from which the title of the chat has one of its own."""
+
+
+class PanesTopic(Topic):
+    """What can be done with panes, and the title above them."""
+
+    BINDINGS = (
+        # Ctrl+B is the usual key of a side bar, and tmux's prefix: F4 does without.
+        Binding("f4,ctrl+b", "topic('panes.chats')", "Chats", id="panes.chats", priority=True),
+        Binding("f5", "topic('panes.side')", "Figures", id="panes.side", priority=True),
+        Binding("f6", "topic('panes.next')", "Next pane", id="panes.next", priority=True),
+    )
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._screen = chat.screen
+        self._memory = chat.screen.memory
+        self._drawer: Pane | None = None
+        self._arrangement = Arrangement(chats="hidden", side="hidden")
+        self._save_timer: Timer | None = None
+        chat.forms["chats"] = self._show_chats
+        chat.actions["panes.chats"] = lambda: self._toggle("chats")
+        chat.actions["panes.side"] = lambda: self._toggle("side")
+        chat.actions["panes.next"] = self._next
+        chat.actions["panes.leave"] = self._go_back
+        for name in BOUNDS:
+            chat.actions[f"panes.widen_{name}"] = partial(self._widen, name)
+        chat.hears[events.Mount].append(self._follow)
+        chat.hears[events.Resize].append(self._resized)
+        chat.hears[events.DescendantFocus].append(self._focus_moved)
+        chat.hears["on_divider_dragged"].append(self._dragged)
+        chat.chat_changed.append(self._show_title)
+        chat.furnished.append(self._lay_out)
+        chat.leaving.append(self._memory.save)
+
+    # ------------------------------------------------------------------ the title
+
+    def _follow(self, _: events.Mount) -> None:
+        self._screen.watch(self._screen, "engine_state", self._show_model)
+        self._show_title()
+
+    def _show_model(self, before: EngineState, after: EngineState) -> None:
+        if before.model != after.model:
+            self._show_title()
+
+    def _show_title(self) -> None:
+        """Show the title of the chat, above the transcript and on the terminal's window."""
+        chat = self._screen.chat
+        for heading in self._screen.query("#title").results(Heading):
+            heading.text = chat.title if chat is not None else _NO_TITLE
+            heading.note = self._screen.engine_state.model
+        self._screen.app.sub_title = chat.title if chat is not None else ""
+
+    # ------------------------------------------------------------------ arranging
+
+    def _arranged(self, columns: int) -> Arrangement:
+        return arrange(columns, self._memory.value, self._drawer)
+
+    def _resized(self, event: events.Resize) -> None:
+        """Give each pane its place in the new size."""
+        self._screen.set_class(event.size.height < _TITLE_ROWS, "-low")
+        self._lay_out(event.size.width)
+
+    def _lay_out(self, columns: int | None = None) -> None:
+        """Put the panes where they belong now."""
+        columns = self._screen.size.width if columns is None else columns
+        now = self._arrangement = self._arranged(columns)
+        if self._drawer is not None and now.place(self._drawer) != "over":
+            self._drawer = None
+        for name in BOUNDS:
+            place = now.place(name)
+            for pane in self._screen.query(f".pane.{name}"):
+                pane.display = place != "hidden"
+                pane.set_class(place == "over", "-over")
+                pane.styles.width = now.width(name)
+            for divider in self._screen.query(f"Divider.{name}"):
+                divider.display = place == "beside"
+
+    def _pane(self, name: Pane) -> Widget:
+        return self._screen.query_one(f".pane.{name}")
+
+    # ------------------------------------------------------------------ shown and hidden
+
+    def _toggle(self, name: Pane) -> None:
+        """Show a pane, or hide it; the chats are gone to before they are hidden."""
+        place = self._arrangement.place(name)
+        if place == "over":
+            self._close_drawer()
+        elif place == "hidden":
+            self._show(name)
+        elif name == "chats" and not self._pane(name).has_focus_within:
+            self._focus(name)
+        else:
+            self._remember(**{name: False})
+            self._leave(name)
+            self._lay_out()
+
+    def _show(self, name: Pane) -> None:
+        before = self._memory.value
+        self._memory.change(**{name: True})
+        if self._arranged(self._screen.size.width).place(name) == "beside":
+            self._remember()
+        else:
+            self._memory.value = before
+            self._drawer = name
+        self._lay_out()
+        if name == "chats" or self._drawer is not None:
+            self._focus(name)
+
+    def _show_chats(self, _: str) -> None:
+        """Show the list of chats and go there."""
+        if self._arrangement.place("chats") == "hidden":
+            self._show("chats")
+        else:
+            self._focus("chats")
+
+    def _focus(self, name: Pane) -> None:
+        _take_keyboard(self._pane(name))
+
+    def _close_drawer(self) -> bool:
+        """Put away the drawer; False when none was open."""
+        name = self._drawer
+        if name is None:
+            return False
+        self._drawer = None
+        self._leave(name)
+        self._lay_out()
+        return True
+
+    def _go_back(self) -> None:
+        """Go back to the composer; a drawer goes away."""
+        if not self._close_drawer():
+            self.chat.prompt.focus_composer()
+
+    def _leave(self, name: Pane) -> None:
+        pane = self._pane(name)
+        if pane.has_focus or pane.has_focus_within:
+            self.chat.prompt.focus_composer()
+
+    def _focus_moved(self, event: events.DescendantFocus) -> None:
+        """A drawer that was left goes away: by a click, with Tab, for a chat that was opened."""
+        if self._drawer is None:
+            return
+        if self._pane(self._drawer) not in event.widget.ancestors_with_self:
+            self._drawer = None
+            self._lay_out()
+
+    def _next(self) -> None:
+        """Go round: chats, transcript, composer, figures."""
+        places = [
+            *(self._stops("chats")),
+            self.chat.transcript,
+            self.chat.prompt.query_one("Composer"),
+            *(self._stops("side")),
+        ]
+        here = -1
+        if self._screen.focused is not None:
+            above = self._screen.focused.ancestors_with_self
+            here = next((i for i, place in enumerate(places) if place in above), -1)
+        _take_keyboard(places[(here + 1) % len(places)])
+
+    def _stops(self, name: Pane) -> list[Widget]:
+        return [self._pane(name)] if self._arrangement.place(name) != "hidden" else []
+
+    # ------------------------------------------------------------------ widths
+
+    def _dragged(self, event: Divider.Dragged) -> None:
+        if event.divider.has_class("chats"):
+            self._set_width("chats", event.column)
+        else:
+            self._set_width("side", self._screen.size.width - event.column - 1)
+
+    def _widen(self, name: Pane, by: int) -> None:
+        """Make a pane wider, or narrower by a negative number."""
+        if self._arrangement.place(name) == "beside":
+            self._set_width(name, self._arrangement.width(name) + by)
+
+    def _set_width(self, name: Pane, width: int) -> None:
+        bounds = BOUNDS[name]
+        width = min(max(width, bounds.least), bounds.most)
+        before = self._memory.value
+        self._memory.change(**{f"{name}_width": width})
+        now = self._arranged(self._screen.size.width)
+        if now.place(name) != "beside":
+            self._memory.value = before
+            return
+        self._remember(**{f"{name}_width": now.width(name)})
+        self._lay_out()
+
+    def _remember(self, **fields: bool | int | str | None) -> None:
+        """Remember for the next start, a moment after the last change."""
+        self._memory.change(**fields)
+        if self._save_timer is not None:
+            self._save_timer.stop()
+        self._save_timer = self._screen.set_timer(
+            _SAVE_SECONDS, lambda: self.chat.start(in_thread(self._memory.save), "remember")
+        )
+
+
+def _take_keyboard(place: Widget) -> None:
+    (place if place.can_focus else place.query(".list").first()).focus()
