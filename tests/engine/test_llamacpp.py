@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
 from tests.engine import zoo
 from tests.engine.asking import GREEDY, ask
@@ -19,6 +20,7 @@ from vlmtui.engine.base import (
     Files,
     Finished,
     Generate,
+    Notice,
     Prefill,
     Sampling,
     Trimmed,
@@ -340,3 +342,43 @@ def test_a_file_without_a_chat_template_takes_the_one_meant_for_it(
 
 def test_the_files_own_chat_template_goes_before_the_one_for_files_without(start):
     assert start(fallback_template="chatml").info.template == "file"
+
+
+def test_a_huge_picture_is_seen_whole_and_takes_little_memory(engine, picture, tmp_path):
+    question = "What color is the circle?"
+    small = picture(("red", "circle", "left"))
+    wanted = ask(engine, user(question, (small,)))
+
+    def peak() -> int:
+        status = Path(f"/proc/{engine.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+    before = peak()
+    with Image.open(small.path) as scene:
+        scene.convert("RGB").resize((6000, 6000)).save(tmp_path / "huge.png", compress_level=1)
+        scene.convert("RGB").resize((6000, 6000)).save(tmp_path / "huge.jpg")
+    for name in ("huge.png", "huge.jpg"):
+        huge = as_part(tmp_path / name)
+        answer = ask(engine, user(question, (huge,)))
+        assert answer.text == wanted.text
+        assert answer.of(Encoded)[0].scaled_to is None  # no more than the tower does anyway
+    assert peak() - before < 60_000_000  # it was 400 MB
+
+
+def test_a_damaged_picture_is_called_as_its_user_calls_it(engine, picture):
+    small = picture()
+    path = Path(small.path)
+    path.write_bytes(path.read_bytes()[:-60])
+    stored = msgspec.structs.replace(as_part(path), name="holiday.png")
+    with pytest.raises(errors.ImageTruncated, match=r"^holiday\.png is damaged"):
+        ask(engine, user("What is it?", (stored,)))
+
+
+def test_a_jpeg_without_its_end_is_answered_and_told(engine, picture, tmp_path):
+    path = tmp_path / "cut.jpg"
+    with Image.open(picture(("red", "circle", "left")).path) as scene:
+        scene.convert("RGB").save(path, quality=95)
+    path.write_bytes(path.read_bytes()[:-2])
+    answer = ask(engine, user("What color is the circle?", (as_part(path),)))
+    assert [notice.kind for notice in answer.of(Notice)] == ["incomplete"]
+    assert "red" in answer.text

@@ -10,6 +10,8 @@ import pytest
 from bench import fit as bench_fit
 from bench import shapes
 from tests.models import headers
+from vlmtui.engine import images
+from vlmtui.engine.backends.llamacpp import vision
 from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.models import gguf, memory
@@ -116,6 +118,22 @@ def test_a_larger_picture_takes_more_where_it_is_seen_in_its_own_size(tmp_path: 
     assert images((280, 280)) < images((560, 560)) < images((1120, 1120)) < images(None)
     assert images((9000, 9000)) == images(None)  # scaled down to what the context holds
     assert images(None, 2048) < images(None, 4096)
+
+
+def test_the_pixels_of_a_picture_file_are_counted_as_far_as_the_engine_decodes_them(
+    tmp_path: Path,
+) -> None:
+    assert images.MAX_PIXELS == memory._LARGEST_FILE
+    assert vision._PIXELS_OF_TOKEN == memory._PIXELS_OF_TOKEN
+    files = shapes.write("llava-7b", tmp_path)  # a tower that sees all pictures in one size
+    model, mmproj = gguf.from_path(files.model), gguf.from_path(files.mmproj)
+
+    def host(picture: tuple[int, int] | None) -> int:
+        return memory.estimate(model, mmproj, setup_of(4096), picture=picture).images.host
+
+    assert host((2000, 1000)) - host((1000, 1000)) == 4_000_000
+    assert host((9000, 9000)) == host(None)
+    assert host(None) - host((1000, 1000)) < 4 * images.MAX_PIXELS / 2
 
 
 def test_a_header_with_nonsense_in_it_is_reckoned_with_and_not_fallen_over(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -148,10 +149,14 @@ class Pictures:
 
     def as_named(self, error: ImageError) -> ImageError:
         """The error, with our copy of a picture called what it is a copy of."""
-        if self._directory is None or self._directory.name not in error.message:
+        if self._directory is None:
             return error
-        copy = str(Path(self._directory.name, _COPY))
-        message = error.message.replace(copy, "The picture on standard input")
+        copy = re.escape(str(Path(self._directory.name, _COPY)))
+        called = rf"{copy}|\A{STDIN}(?= )|(?<=\ADecoding ){STDIN}(?= )"
+        message, found = re.subn(called, "the picture on standard input", error.message)
+        if not found:
+            return error
+        message = message[:1].upper() + message[1:]
         return type(error)(message, "Pipe a whole picture file into the command.")
 
     def _copy_of_stdin(self) -> Path:

@@ -282,7 +282,7 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     load is tried as it is."""
 
 
-NoticeKind = Literal["template", "threads", "pictures", "silent"]
+NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete"]
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
@@ -290,7 +290,8 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
 
     kind: NoticeKind
     """template: the model's own can't be used; threads: fewer than were asked for; pictures: the
-    model doesn't see those of the chat; silent: the engine shows no sign of life."""
+    model doesn't see those of the chat; silent: the engine shows no sign of life;
+    incomplete: a picture's file lacks its end."""
 
     message: str
     """What happened, one sentence without a final full stop."""

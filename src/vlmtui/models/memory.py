@@ -38,6 +38,15 @@ _GPU_CONTEXT = 400_000_000
 _LARGEST_PICTURE = 0.75
 """Share of the context that the engine lets one picture take."""
 
+_LARGEST_FILE = 100_000_000
+"""Pixels of the largest picture file that the engine takes."""
+
+_DECODED_BYTES = 4
+"""Of a pixel, as the decoder holds it."""
+
+_PIXELS_OF_TOKEN = 4096
+"""The engine scales pictures down to so many pixels for each of their tokens."""
+
 _MOST_TOKENS = {"qwen2vl_merger": 4096, "qwen2.5vl_merger": 4096, "qwen3vl_merger": 4096}
 _MOST_TOKENS_ELSE = 1024
 _SIDES = {"qwen2vl_merger": 2, "qwen2.5vl_merger": 2, "qwen3vl_merger": 2, "pixtral": 1, "lfm2": 2}
@@ -162,8 +171,10 @@ def image_bytes(
     if reckoned and projector(mmproj) not in _SIDES:
         buffers = reckoned
     # the engine keeps an embedding, and libmtmd its own copy of the newest
-    embeddings = 2 * 4 * (patches // side**2) * embedding_size(model)
-    return _put(buffers, on_gpu).plus(Bytes(host=_pixels(mmproj, patches) + embeddings))
+    tokens = patches // side**2
+    embeddings = 2 * 4 * tokens * embedding_size(model)
+    pixels = _pixels(mmproj, patches) + _decoded(tokens, picture)
+    return _put(buffers, on_gpu).plus(Bytes(host=pixels + embeddings))
 
 
 def gpu_context_bytes() -> int:
@@ -334,6 +345,16 @@ def _pixels(mmproj: Header, patches: int) -> int:
     """The picture itself on its way into the tower: bytes, and the same as floats, twice."""
     patch = mmproj.number("clip.vision.patch_size", 14)
     return patches * patch**2 * 3 * (2 + 4 * 2)
+
+
+def _decoded(tokens: int, picture: tuple[int, int] | None) -> int:
+    """The picture file in pixels, before it is scaled down: of JPEG and PNG.
+
+    The engine refuses one of another format that takes more than the machine can spare then.
+    """
+    size = _LARGEST_FILE if picture is None else picture[0] * picture[1]
+    # a JPEG is decoded in halves, quarters, … of its sides: up to 4 times the pixels wanted
+    return _DECODED_BYTES * min(size, 4 * _PIXELS_OF_TOKEN * tokens)
 
 
 def _put(size: int, on_gpu: bool) -> Bytes:

@@ -15,6 +15,7 @@ from vlmtui.engine.base import (
     Event,
     Finished,
     FinishReason,
+    Notice,
     Prefill,
     Stats,
 )
@@ -33,6 +34,9 @@ class PictureState(Protocol):
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         """Width and height that it is scaled down to; None where it is taken whole."""
 
+    def is_incomplete(self, sha256: str) -> bool:
+        """Whether the picture was encoded without the end of its file."""
+
 
 class TurnReport:
     """Turns the steps of one `Generate` into events. Times in seconds, from a monotonic clock."""
@@ -50,6 +54,7 @@ class TurnReport:
         self._prompt_tokens = self._image_tokens = self._reused = 0
         self._tokens_of: dict[str, int] = {}
         self._scaled: dict[str, tuple[int, int] | None] = {}
+        self._pictures: PictureState | None = None
         self._encode_s = 0.0
         self._prefill_began = self._started
         self._first_token = self._last_token = 0.0
@@ -78,6 +83,7 @@ class TurnReport:
         self._image_tokens = count_image_tokens(prompt.units)
         self._reused = count_tokens(prompt.units[:kept])
         self._scaled = {digest: vision.scaled_to(image) for digest, image in prompt.images.items()}
+        self._pictures = vision
         for part in {unit for unit in prompt.units if isinstance(unit, ImageUnit)}:
             self._tokens_of[part.sha256] = self._tokens_of.get(part.sha256, 0) + part.tokens
         missing = {unit.sha256 for unit in prompt.units[kept:] if isinstance(unit, ImageUnit)}
@@ -95,6 +101,14 @@ class TurnReport:
         """See `cache.PrefillReport`."""
         self._encode_s += seconds
         self._tell_encoded(sha256, seconds, reused=False)
+        if self._pictures is not None and self._pictures.is_incomplete(sha256):
+            self._emit(
+                Notice(
+                    "incomplete",
+                    "The end of a picture's file is missing; the model gets what is there",
+                    "Copied again, and attached again, it may be whole",
+                )
+            )
 
     def progress(self, done: int) -> None:
         """See `cache.PrefillReport`."""

@@ -33,6 +33,10 @@ _LARGEST_SHARE = 0.75
 
 _MAX_SHRINKS = 12
 
+_PIXELS_OF_TOKEN = 4096
+"""The most that a token stands for: 64x64 pixels (SmolVLM, DeepSeek-OCR). `models.memory` counts
+with the same."""
+
 
 class Vision:
     """The vision tower of a loaded model; close it before the model."""
@@ -41,6 +45,7 @@ class Vision:
         self._model = model
         self._cache = EmbeddingCache(cache_bytes)
         self._layouts: OrderedDict[ImagePart, _Layout] = OrderedDict()
+        self._incomplete: set[str] = set()
 
     def layout(self, image: ImagePart) -> list[Unit]:
         """What a picture takes in a prompt: its parts, and the text tokens around and between them.
@@ -59,6 +64,10 @@ class Vision:
         size = self._layout(image).size
         return None if size == (image.width, image.height) else size
 
+    def is_incomplete(self, sha256: str) -> bool:
+        """Whether the picture was encoded without the end of its file."""
+        return sha256 in self._incomplete
+
     def encode(self, image: ImagePart) -> float:
         """Run the vision tower over a picture and keep its embeddings.
 
@@ -71,12 +80,10 @@ class Vision:
             GenerateFailed: The tower failed.
         """
         started = time.monotonic()
-        size = self._layout(image).size
-        pixels = images.decode(image.path, image.sha256)
-        if pixels.size != size:
-            pixels = images.resize(pixels, *size)
-        data = pixels.tobytes()
-        del pixels
+        size = self._decoded_size(image)
+        data = images.decode(image.path, image.sha256, size, image.name).tobytes()
+        if images.is_incomplete(image.path):
+            self._incomplete.add(image.sha256)
         with self._cut(image, size, data) as cut:
             pictures = filter(chunks.is_image, cut)
             parts = [self._encode_chunk(image, chunk) for chunk in pictures]
@@ -148,6 +155,23 @@ class Vision:
             width, height = max(1, int(width * scale)), max(1, int(height * scale))
         return image.width, image.height
 
+    def _decoded_size(self, image: ImagePart) -> tuple[int, int]:
+        """Width and height in which a picture is decoded, if it has more pixels than are looked at.
+
+        libmtmd would scale it down to the same parts, but with three copies of it in memory.
+        """
+        layout = self._layout(image)
+        width, height = layout.size
+        scale = math.sqrt(_PIXELS_OF_TOKEN * layout.tokens / (width * height))
+        while scale < 0.9:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            with self._cut(image, size) as cut:
+                same = [chunks.count_tokens(chunk) for chunk in cut] == layout.counts
+            if same:
+                return size
+            scale *= 1.5
+        return layout.size
+
     @contextmanager
     def _cut(
         self, image: ImagePart, size: tuple[int, int], data: bytes | None = None
@@ -193,6 +217,14 @@ class _Layout:
     def __init__(self, image: ImagePart, size: tuple[int, int], cut: list[Any]) -> None:
         self.size = size
         """Width and height that the picture is brought to before libmtmd cuts it, in pixels."""
+
+        self.counts = [chunks.count_tokens(chunk) for chunk in cut]
+        """Tokens of its parts, and of the text between them."""
+
+        self.tokens = sum(
+            n for n, chunk in zip(self.counts, cut, strict=True) if chunks.is_image(chunk)
+        )
+        """Tokens of its parts alone."""
 
         self.units: list[Unit] = []
         self.chunks: list[Any] = []

@@ -1,0 +1,100 @@
+"""Pixels as models and screens want them: 8-bit RGB on white, upright, in the size asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vlmtui.engine.images.sources import Source
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def decode(source: Source, size: tuple[int, int] | None) -> Image.Image:
+    """The picture, upright.
+
+    Args:
+        source: Where its pixels come from.
+        size: Width and height, upright; None for its own.
+    """
+    from PIL import Image
+
+    wanted = source.size if size is None else turned(size, source.orientation)
+    if wanted != source.size:
+        source.draft(wanted)  # coarse and cheap; the last step is exact
+    image = _assembled(source, _factor(source.size, wanted))
+    if image.size != wanted:
+        image = image.resize(wanted, Image.Resampling.LANCZOS)
+    return _upright(image, source.orientation)
+
+
+def turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """The size of a picture as it lies, if this is its size upright, or the other way round."""
+    return size[::-1] if orientation >= 5 else size
+
+
+def peak_bytes(source: Source, size: tuple[int, int]) -> int:
+    """What `decode` takes at most, the picture that it returns too."""
+    wanted = turned(size, source.orientation)
+    if wanted == source.size:
+        return source.peak(wanted) + 4 * wanted[0] * wanted[1]
+    factor = _factor(source.size, wanted)
+    coarse = -(-source.size[0] // factor) * -(-source.size[1] // factor)
+    return source.peak(wanted) + 4 * (coarse + wanted[0] * wanted[1])
+
+
+def _factor(size: tuple[int, int], wanted: tuple[int, int]) -> int:
+    return max(1, min(own // side for own, side in zip(size, wanted, strict=True)))
+
+
+def _assembled(source: Source, factor: int) -> Image.Image:
+    """The picture as it lies, each side scaled down by a whole factor, block by block."""
+    from PIL import Image
+
+    size = tuple(-(-side // factor) for side in source.size)
+    whole: Image.Image | None = None
+    top = 0
+    for band in source.bands(factor):
+        piece = _on_white(band)
+        if factor > 1:
+            piece = piece.reduce(factor)
+        if piece.size == size:
+            return piece
+        if whole is None:
+            whole = Image.new("RGB", (size[0], size[1]))
+        whole.paste(piece, (0, top))
+        top += piece.height
+    if whole is None:
+        raise ValueError("there are no pixels in it")
+    return whole
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Pixels of any kind as 8-bit RGB, what is transparent on white."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # Pillow clips at 255 when it converts these; 16-bit samples are scaled instead
+        return (
+            image.convert("I").point(lambda sample: sample * (1 / 257)).convert("L").convert("RGB")
+        )
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, layered).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    from PIL.Image import Transpose
+
+    method = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }.get(orientation)
+    return image if method is None else image.transpose(method)

@@ -1,0 +1,229 @@
+"""Opened pictures: their size, what decoding them takes, and their pixels from top to bottom.
+
+A source is asked for its pixels at a factor: the block it yields next has a multiple of so many
+lines, so that each can be scaled down by itself. What decoders raise, they raise here; the caller
+says it in words.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from vlmtui.engine.images import containers, orientation, png
+from vlmtui.engine.images.containers import Container
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+BLOCK_BYTES = 1 << 20
+"""Of pixels that are worked on at a time, where a format yields them in blocks."""
+
+_PER_PIXEL = {"PNG": 4, "GIF": 2, "BMP": 4, "TIFF": 8, "WEBP": 16, "HEIF": 9, "AVIF": 13}
+"""Bytes for each pixel at the peak of decoding, as measured; each decoder holds it whole, and some
+hold it several times."""
+
+_ENOUGH = 7 / 8
+"""Share of its lines that a JPEG must have to be shown without the rest."""
+
+_ENOUGH_SCANS = 6
+"""Of the ten or so passes of a progressive one."""
+
+
+class NotInstalled(Exception):
+    """The decoder of a format is missing."""
+
+
+class Source(Protocol):
+    """A picture whose header was read."""
+
+    size: tuple[int, int]
+    """Width and height as they are stored, in pixels."""
+
+    orientation: int
+    """How it must be turned to stand upright: EXIF's 1 to 8."""
+
+    def peak(self, size: tuple[int, int]) -> int:
+        """Bytes that decoding takes when a copy of at least this size is wanted."""
+
+    def draft(self, size: tuple[int, int]) -> None:
+        """Decode on a smaller scale that gives no less than this, if the format lets one."""
+
+    def bands(self, factor: int) -> Iterator[Image.Image]:
+        """The pixels, in blocks whose lines are a multiple of the factor, but for the last."""
+
+
+def open_source(file: BinaryIO, container: Container) -> Source:
+    """Read the header of a picture.
+
+    Raises:
+        NotInstalled: Its decoder is missing.
+        Exception: Whatever a decoder raises on damaged headers.
+    """
+    if container.format == "PNG":
+        head = png.header(file)
+        if head.in_blocks:
+            return _Png(file, container, head)
+    if container.format == "HEIF":
+        return _Heif(file)
+    return (_Jpeg if container.format == "JPEG" else _Pillow)(file, container)
+
+
+def _rows(width: int, bytes_per_pixel: int, factor: int) -> int:
+    """Lines of a block, a multiple of the factor."""
+    return max(1, BLOCK_BYTES // (width * bytes_per_pixel) // factor) * factor
+
+
+class _Png:
+    def __init__(self, file: BinaryIO, container: Container, head: png.Header) -> None:
+        self.size = (head.width, head.height)
+        self.orientation = container.orientation
+        self._file = containers.pictured(file, container)
+        self._head = head
+
+    def peak(self, size: tuple[int, int]) -> int:
+        # lines are there packed, unpacked, unfiltered and as colours, before and after white; as
+        # measured, with what the allocator holds of it
+        return 24 * max(BLOCK_BYTES, 8 * self.size[0])
+
+    def draft(self, size: tuple[int, int]) -> None:
+        pass
+
+    def bands(self, factor: int) -> Iterator[Image.Image]:
+        rows = _rows(self._head.width, 4, factor)
+        return png.bands(self._file, self._head, rows)
+
+
+class _Heif:
+    """HEIC: the container's own turns are done by its decoder, and EXIF says nothing of them."""
+
+    orientation = 1
+
+    def __init__(self, file: BinaryIO) -> None:
+        try:
+            import pi_heif
+        except ImportError:
+            raise NotInstalled from None
+        self._heif = pi_heif.open_heif(file, convert_hdr_to_8bit=True)
+        self.size: tuple[int, int] = self._heif.size
+
+    def peak(self, size: tuple[int, int]) -> int:
+        return _PER_PIXEL["HEIF"] * self.size[0] * self.size[1]
+
+    def draft(self, size: tuple[int, int]) -> None:
+        pass
+
+    def bands(self, factor: int) -> Iterator[Image.Image]:
+        from PIL import Image
+
+        data, mode, stride = memoryview(self._heif.data), self._heif.mode, self._heif.stride
+        width, height = self.size
+        if self._heif.size != self.size:
+            raise ValueError("its header tells another size than its pixels have")
+        rows = _rows(width, 4, factor)
+        for top in range(0, height, rows):
+            count = min(rows, height - top)
+            lines = data[top * stride : (top + count) * stride]
+            yield Image.frombytes(mode, (width, count), lines, "raw", mode, stride)
+
+
+class _Pillow:
+    """A format that Pillow decodes whole."""
+
+    def __init__(self, file: BinaryIO, container: Container) -> None:
+        self._file = file
+        self._container = container
+        self._image = self._open()
+        self.size = self._image.size
+        self.orientation = self._orientation()
+
+    def peak(self, size: tuple[int, int]) -> int:
+        return _PER_PIXEL[self._container.format] * self.size[0] * self.size[1]
+
+    def draft(self, size: tuple[int, int]) -> None:
+        pass
+
+    def bands(self, factor: int) -> Iterator[Image.Image]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = self._loaded()
+        width, height = image.size
+        if factor == 1 and image.mode == "RGB" and "transparency" not in image.info:
+            yield image  # as it shall be: no second copy
+            return
+        rows = _rows(width, 4, factor)
+        for top in range(0, height, rows):
+            yield image.crop((0, top, width, min(top + rows, height)))
+
+    def _open(self, behind: bytes = b"") -> Image.Image:
+        from PIL import Image
+
+        Image.MAX_IMAGE_PIXELS = None  # our own limits replace Pillow's
+        kind = self._container.format
+        file = containers.pictured(self._file, self._container, behind)
+        file.seek(0)
+        if kind == "AVIF":
+            file = io.BytesIO(containers.without_exif(file.read()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata is not the user's concern
+            return Image.open(file, formats=(kind,))
+
+    def _orientation(self) -> int:
+        if self._container.format not in ("WEBP", "AVIF"):
+            return self._container.orientation
+        info = self._image.info
+        found = orientation.exif_orientation(info.get("exif") or b"")
+        return found if found != 1 else orientation.xmp_orientation(info.get("xmp") or b"")
+
+    def _loaded(self) -> Image.Image:
+        self._image.load()
+        return _stretched(self._image) if self._image.mode == "F" else self._image
+
+
+class _Jpeg(_Pillow):
+    def __init__(self, file: BinaryIO, container: Container) -> None:
+        super().__init__(file, container)
+        self._wanted = self.size
+
+    def peak(self, size: tuple[int, int]) -> int:
+        pixels = self.size[0] * self.size[1]
+        scale = max(1, min(8, self.size[0] // size[0], self.size[1] // size[1]))
+        scale = 1 << (scale.bit_length() - 1)
+        # a progressive one is put together of passes, all of whose numbers are held, at full size
+        passes = 6 * pixels if self._container.scans else 0
+        return passes + 4 * pixels // scale**2
+
+    def draft(self, size: tuple[int, int]) -> None:
+        self._wanted = size
+        self._image.draft(None, size)
+        self.size = self._image.size
+
+    def _loaded(self) -> Image.Image:
+        if not self._container.ended:
+            self._require_most()
+            self._image = self._open(behind=b"\xff\xd9")
+            self._image.draft(None, self._wanted)
+        self._image.load()
+        return self._image
+
+    def _require_most(self) -> None:
+        """Refuse a file of which more than the last lines or passes is missing."""
+        if self._container.scans:
+            missing = self._container.scans < _ENOUGH_SCANS
+        else:
+            with suppress(OSError):
+                self._image.load()  # fails where the file ends; the lines below stay black
+            lines = self._image.im.getbbox()
+            missing = lines is None or lines[3] < _ENOUGH * self.size[1]
+        if missing:
+            raise EOFError("much of it is missing")
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """Numbers of any size as 8-bit grey, from the least to the greatest."""
+    low, high = cast("tuple[float, float]", image.getextrema())
+    scale = 255.0 / (high - low) if high > low else 1.0
+    return image.point(lambda sample: sample * scale - low * scale).convert("L")
