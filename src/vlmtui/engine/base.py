@@ -48,6 +48,16 @@ class Endpoint(msgspec.Struct, frozen=True, tag="endpoint"):
     model: str
     """What the server calls the model."""
 
+    key: str = ""
+    """Sent as a bearer token; empty for none. Never shown, kept or logged."""
+
+    most_pixels: int = 4_000_000
+    """Larger pictures are scaled down before they are sent."""
+
+    def __repr__(self) -> str:
+        """Without the key: this may come into a log."""
+        return f"Endpoint(url={self.url!r}, model={self.model!r})"
+
     @property
     def title(self) -> str:
         """What to call it when nobody gave it a name."""
@@ -377,6 +387,8 @@ class Stats(msgspec.Struct, frozen=True):
     decode_tokens_per_s: float = 0.0
     context_used: int = 0
     context_size: int = 0
+    counted: bool = False
+    """The tokens are counted by the pieces that came: a server doesn't tell them."""
 
 
 FinishReason = Literal["stop", "length", "context", "cancelled", "done"]

@@ -9,6 +9,8 @@ libc's own `strlen`, and its data a C string: "" is 0, go on; "x" is 1, stop.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class Aborted(Exception):
@@ -20,14 +22,31 @@ class CancelFlag:
 
     def __init__(self) -> None:
         self._text = ctypes.create_string_buffer(2)
+        self._heard: Callable[[], object] | None = None
 
     def set(self) -> None:
         """Ask the running request to stop."""
         self._text[0] = b"x"
+        if (heard := self._heard) is not None:
+            heard()
 
     def clear(self) -> None:
         """Make ready for the next request."""
         self._text[0] = b"\0"
+
+    @contextmanager
+    def heard_by(self, stop: Callable[[], object]) -> Iterator[None]:
+        """Have `stop` called, in the thread that sets the flag, while the body runs.
+
+        For work that can't look at a flag since it waits for somebody else.
+        """
+        self._heard = stop
+        try:
+            if self.is_set:  # it came first
+                stop()
+            yield
+        finally:
+            self._heard = None
 
     @property
     def is_set(self) -> bool:

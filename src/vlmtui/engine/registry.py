@@ -10,7 +10,10 @@ from vlmtui.engine.base import Event, Finished, Generate, Load, Planned
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed
 
-_BACKENDS = {"llamacpp": "vlmtui.engine.backends.llamacpp.backend:LlamaCppBackend"}
+_BACKENDS = {
+    "llamacpp": "vlmtui.engine.backends.llamacpp.backend:LlamaCppBackend",
+    "openai": "vlmtui.engine.backends.openai.endpoint_backend:OpenAIBackend",
+}
 
 
 class Backend(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,7 @@ _REDIRECTS = 8
 _TIMEOUTS = 4
 """Timeouts of a read that all of the head of an answer may take."""
 
-Method = Literal["GET", "HEAD"]
+Method = Literal["GET", "HEAD", "POST"]
 
 
 class Answer:
@@ -89,9 +89,11 @@ def request(
     method: Method = "GET",
     headers: Mapping[str, str] | None = None,
     secret: Mapping[str, str] | None = None,
+    content: bytes | None = None,
     timeout_s: float = 15.0,
+    silence_s: float | None = None,
     leave: bool = True,
-    accepted: tuple[int, ...] = (200, 206),
+    accepted: Container[int] = (200, 206),
 ) -> Iterator[Answer]:
     """Ask for something; the answer's content can be read within the context.
 
@@ -101,7 +103,9 @@ def request(
         method: Of HTTP.
         headers: Sent to every server on the way.
         secret: Sent to the first server only.
+        content: Sent with it; then no redirect is followed.
         timeout_s: For the connection, and between two pieces of the answer.
+        silence_s: Between two pieces of the answer, where that may be longer.
         leave: Follow redirects to other servers; else such a redirect is the answer.
         accepted: Statuses that are no refusal.
 
@@ -110,7 +114,7 @@ def request(
         Failed: There is no answer, or a redirect leads to where one shouldn't go.
         Stopped: So it was wanted.
     """
-    call = _Call(url, line, timeout_s)
+    call = _Call(url, line, timeout_s, silence_s or timeout_s, content)
     sent = {"User-Agent": f"vlmtui/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
     with (
         call.told(),
@@ -128,10 +132,14 @@ def request(
 class _Call:
     """A request on its way through redirects."""
 
-    def __init__(self, url: str, line: Line, timeout_s: float) -> None:
+    def __init__(
+        self, url: str, line: Line, timeout_s: float, silence_s: float, content: bytes | None
+    ) -> None:
         self._first = self._url = url
         self._line = line
         self._timeout_s = timeout_s
+        self._silence_s = silence_s
+        self._content = content
         self._target = ("", 0)
         self._through_proxy = self._connected = False
 
@@ -144,7 +152,8 @@ class _Call:
         import httpx2
 
         proxies.check()
-        return httpx2.Client(verify=proxies.certificates(), timeout=self._timeout_s)
+        timeout = httpx2.Timeout(self._timeout_s, read=self._silence_s)
+        return httpx2.Client(verify=proxies.certificates(), timeout=timeout)
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -177,7 +186,7 @@ class _Call:
             own = secret if here == addresses.origin(self._first) else {}
             response = self._send(client, method, {**headers, **own})
             following = response.next_request
-            if following is None:
+            if following is None or self._content is not None:
                 return response
             target = str(following.url)
             if not leave and addresses.is_web(target) and addresses.origin(target) != here:
@@ -195,11 +204,15 @@ class _Call:
         try:
             travelling = addresses.travelling(self._url)
             asked = client.build_request(
-                method, travelling, headers=headers, extensions={"trace": self._trace}
+                method,
+                travelling,
+                content=self._content,
+                headers=headers,
+                extensions={"trace": self._trace},
             )
             self._target = addresses.origin(str(asked.url))[1:]
             self._connected = False
-            with self._line.within(_TIMEOUTS * self._timeout_s):
+            with self._line.within(_TIMEOUTS * self._silence_s):
                 return client.send(asked, stream=True)
         except ValueError as error:  # a host that can't be one, a header that isn't ASCII
             raise Failed("address", str(error), "Check the address.") from error

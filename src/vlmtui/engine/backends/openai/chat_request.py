@@ -1,0 +1,87 @@
+"""From a conversation to the JSON that a server is sent."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+from vlmtui.engine import images
+from vlmtui.engine.backends.openai.server_facts import ServerFacts
+from vlmtui.engine.base import Endpoint, Generate, Sampling
+from vlmtui.messages import ImagePart, Message, Role, TextPart
+
+_QUALITY = 90
+_LOSSLESS_BYTES = 1_000_000
+"""A picture that takes no more than this as PNG (a drawing, a screenshot) is sent as it is."""
+
+
+def body(request: Generate, endpoint: Endpoint, server: ServerFacts) -> dict[str, Any]:
+    """The body of a request to `/chat/completions`, streamed, with usage at its end.
+
+    Raises:
+        ImageError: A picture can't be read.
+    """
+    told: dict[str, Any] = {
+        "model": endpoint.model,
+        "messages": [_message(message, endpoint.most_pixels) for message in request.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **_sampling(request.sampling, server),
+    }
+    if request.messages[-1].role is Role.ASSISTANT and server.kind == "vllm":
+        # llama-server and vlmtui go on with an answer by themselves
+        told |= {"continue_final_message": True, "add_generation_prompt": False}
+    return told
+
+
+def _sampling(sampling: Sampling, server: ServerFacts) -> dict[str, Any]:
+    """What the server is told; OpenAI's own protocol has no top_k, min_p or repetition."""
+    told: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    if sampling.max_tokens:
+        told["max_tokens"] = sampling.max_tokens
+    if sampling.stop:
+        told["stop"] = list(sampling.stop)
+    if sampling.seed is not None:
+        told["seed"] = sampling.seed
+    if server.samples_more:
+        repetition = "repetition_penalty" if server.kind == "vllm" else "repeat_penalty"
+        told |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
+        told[repetition] = sampling.repeat_penalty
+    return told
+
+
+def _message(message: Message, most_pixels: int) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role.value, "content": message.text}
+    parts = [
+        {"type": "text", "text": part.text}
+        if isinstance(part, TextPart)
+        else {"type": "image_url", "image_url": {"url": data_url(part, most_pixels)}}
+        for part in message.parts
+    ]
+    return {"role": message.role.value, "content": parts}
+
+
+def data_url(image: ImagePart, most_pixels: int) -> str:
+    """A picture as text: its pixels alone, turned upright.
+
+    What cameras write beside them (place, time, owner) stays here, and few servers turn a picture
+    by its metadata.
+
+    Raises:
+        ImageError: It can't be read, or isn't what was attached any more.
+    """
+    picture = images.decode(image.path, image.sha256)
+    if (pixels := picture.width * picture.height) > most_pixels:
+        factor = (most_pixels / pixels) ** 0.5
+        width, height = int(picture.width * factor), int(picture.height * factor)
+        picture = images.resize(picture, max(width, 1), max(height, 1))
+    file = io.BytesIO()
+    kind = "png"
+    picture.save(file, "PNG", compress_level=3)
+    if file.tell() > _LOSSLESS_BYTES:
+        kind = "jpeg"
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=_QUALITY)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getbuffer()).decode()}"

@@ -1,0 +1,107 @@
+"""A piece of a streamed answer, from JSON that any server may have made.
+
+What isn't understood is left out: servers add fields of their own, and some send null, or a number
+as a text, where others send nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What the server says it did. None: it doesn't say."""
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    generated_tokens: int | None = None
+    prefill_s: float | None = None
+    decode_s: float | None = None
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A piece of an answer."""
+
+    text: str = ""
+    thought: str = ""
+    """What the model thinks, where the server keeps it apart."""
+
+    finish: str = ""
+    """Why the answer ended: "stop", "length", …; empty while it goes on."""
+
+    usage: Usage | None = None
+    error: Mapping[str, Any] | None = None
+    """What went wrong on the server in mid-stream."""
+
+
+def read(data: bytes) -> Chunk | None:
+    """Read the data of an event; None where it is no JSON object.
+
+    Args:
+        data: JSON in UTF-8.
+    """
+    try:
+        whole = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not isinstance(whole, dict):
+        return None
+    error = whole.get("error")
+    if error:
+        return Chunk(error=error if isinstance(error, dict) else {"message": str(error)})
+    choices = whole.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else {}
+    choice = choice if isinstance(choice, dict) else {}
+    # "message" where the server doesn't stream although it was asked to
+    delta = choice.get("delta") or choice.get("message")
+    delta = delta if isinstance(delta, dict) else {}
+    return Chunk(
+        text=content_text(delta.get("content")),
+        thought=_text(delta.get("reasoning_content")) or _text(delta.get("reasoning")),
+        finish=_text(choice.get("finish_reason")),
+        usage=_usage(whole),
+    )
+
+
+def content_text(content: object) -> str:
+    """The text of a content, which is a text or a list of parts."""
+    if isinstance(content, list):
+        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
+    return _text(content)
+
+
+def _usage(whole: Mapping[str, Any]) -> Usage | None:
+    usage, timings = _object(whole.get("usage")), _object(whole.get("timings"))
+    if not usage and not timings:
+        return None
+    details = _object(usage.get("prompt_tokens_details"))
+    cached = _count(details.get("cached_tokens"))
+    return Usage(
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        cached_tokens=cached if cached is not None else _count(timings.get("cache_n")),
+        generated_tokens=_count(usage.get("completion_tokens")),
+        prefill_s=_seconds(timings.get("prompt_ms")),
+        decode_s=_seconds(timings.get("predicted_ms")),
+    )
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 2**53 else None  # type: ignore[operator,return-value]
+
+
+def _seconds(milliseconds: object) -> float | None:
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)):
+        return None
+    return milliseconds / 1000 if 0 <= milliseconds < 1e12 else None

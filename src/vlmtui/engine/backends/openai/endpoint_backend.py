@@ -1,0 +1,311 @@
+"""The backend for models elsewhere: answers conversations by asking a server.
+
+What is sent travels through `net`, which bounds all that comes. Only what is safe is tried again:
+while no word of the answer has come.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from vlmtui.engine.backends.openai import chat_request, completion_chunk, refusals, server_facts
+from vlmtui.engine.backends.openai.completion_chunk import Chunk
+from vlmtui.engine.backends.openai.endpoint_report import EndpointReport
+from vlmtui.engine.backends.openai.event_stream import BadStream, events
+from vlmtui.engine.backends.openai.refusals import Refusal
+from vlmtui.engine.backends.openai.server_facts import ServerFacts
+from vlmtui.engine.base import (
+    Capability,
+    Endpoint,
+    Event,
+    Finished,
+    FinishReason,
+    Generate,
+    Load,
+    Loaded,
+    Loading,
+    ModelInfo,
+    Trimmed,
+)
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
+from vlmtui.messages import Message, Role
+from vlmtui.net import Answer, Failed, Line, Stopped, request
+
+_TRIES = 4
+_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+_CONNECT_S = 10.0
+_FIRST_TOKEN_S = 600.0
+"""Until the first word: the server may have to load the model first."""
+
+_MOST_JSON = 5_000_000
+_FINISH: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
+
+
+class OpenAIBackend:
+    """A model that a server runs. See `registry.Backend`."""
+
+    def __init__(self) -> None:
+        self._served: _Served | None = None
+
+    def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
+        """See that the server has the model; nothing is loaded here."""
+        if not isinstance(request.source, Endpoint):
+            raise LoadFailed(f"{request.title} is no model of a server")
+        emit(Loading(0.0))
+        began = time.monotonic()
+        try:
+            served = _Served(request.source, cancel)
+        except Stopped:
+            return Finished("cancelled")
+        except EngineError as error:
+            raise LoadFailed(error.message, error.hint) from error
+        self._served = served
+        emit(Loading(1.0))
+        emit(Loaded(served.info(request.title, time.monotonic() - began)))
+        return Finished("done")
+
+    def generate(
+        self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
+    ) -> Finished:
+        """Answer; see `registry.Backend`."""
+        if self._served is None:
+            raise GenerateFailed("No model is loaded", "Load one first.")
+        return self._served.answer(request, cancel, emit)
+
+    def close(self) -> None:
+        """There is nothing to free."""
+        self._served = None
+
+
+class _Served:
+    """A model that was found on a server."""
+
+    def __init__(self, endpoint: Endpoint, cancel: CancelFlag) -> None:
+        self._endpoint = endpoint
+        self._host = urlsplit(endpoint.url).netloc.rpartition("@")[2]
+        self._root = endpoint.url.rstrip("/").removesuffix("/v1")
+        with self._line(cancel) as line:
+            self._facts = self._find_out(line)
+
+    def info(self, name: str, load_s: float) -> ModelInfo:
+        can: set[Capability] = {"thinking"}
+        if self._facts.sees:
+            can.add("pictures")
+        return ModelInfo(
+            name=name,
+            source=self._endpoint,
+            can=frozenset(can),
+            description=f"{self._endpoint.model} on {self._host}",
+            parameters=self._facts.parameters,
+            size_bytes=self._facts.size_bytes,
+            context_size=self._facts.context_size,
+            load_s=load_s,
+        )
+
+    # ------------------------------------------------------------------ finding out
+
+    def _find_out(self, line: Line) -> ServerFacts:
+        listed = self._get(f"{self._endpoint.url.rstrip('/')}/models", line, needed=True)
+        facts = server_facts.of(
+            listed, self._endpoint.model, lambda path: self._get(self._root + path, line)
+        )
+        if facts.models and self._endpoint.model not in facts.models:
+            raise GenerateFailed(
+                f"{self._host} has no model {self._endpoint.model}",
+                f"It has: {', '.join(facts.models[:8])}.",
+            )
+        return facts
+
+    def _get(self, url: str, line: Line, *, needed: bool = False) -> Any:
+        """What an address answers, as JSON; None where there is nothing of the kind."""
+        with self._told(), self._asked("GET", url, None, line, _CONNECT_S) as answer:
+            content = answer.whole(_MOST_JSON, _CONNECT_S * 3)
+            if answer.status != 200:
+                refusal = refusals.read(answer.status, content, answer.headers)
+                if not needed or answer.status == 404:  # some servers don't list their models
+                    return None
+                raise self._refused(refusal)
+        try:
+            return msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if not needed:
+                return None
+            raise GenerateFailed(
+                f"{self._host} doesn't speak OpenAI's protocol at this address",
+                "The address of the interface often ends in /v1.",
+            ) from None
+
+    # ------------------------------------------------------------------ answering
+
+    def answer(
+        self, asked: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
+    ) -> Finished:
+        if asked.messages[-1].role is Role.ASSISTANT and not self._facts.continues:
+            raise GenerateFailed(
+                f"{self._host} can't continue an answer that was cut off",
+                "/regen has it answered again.",
+            )
+        report = EndpointReport(emit, self._facts.context_size)
+        with self._line(cancel) as line:
+            try:
+                reason = self._answer(asked, line, report, emit)
+            except Stopped:
+                reason = "cancelled"
+        return report.finish(reason)
+
+    def _answer(
+        self,
+        asked: Generate,
+        line: Line,
+        report: EndpointReport,
+        emit: Callable[[Event], None],
+    ) -> FinishReason:
+        """Ask until it is taken: later while the server is busy, less where it is too long."""
+        dropped = images = 0
+        for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1
+            try:
+                with self._told():
+                    outcome = self._try(asked, line, report)
+            except GenerateFailed as error:
+                starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"
+                if last or report.begun or not starting:
+                    raise
+                line.wait(_PAUSE_S * 2**attempt)
+                continue
+            if not isinstance(outcome, Refusal):
+                return outcome
+            gone = _oldest(asked.messages) if outcome.too_long and not last else ()
+            if gone:
+                dropped += len(gone)
+                images += sum(len(message.images) for message in gone)
+                emit(Trimmed(dropped, images))
+                asked = msgspec.structs.replace(asked, messages=_without(asked.messages, gone))
+                continue
+            if last or outcome.status not in refusals.BUSY:
+                raise self._refused(outcome)
+            pause = outcome.retry_after_s
+            pause = _PAUSE_S * 2**attempt if pause is None else pause
+            if pause > _LONGEST_PAUSE_S:
+                raise self._refused(outcome)
+            line.wait(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _try(self, asked: Generate, line: Line, report: EndpointReport) -> FinishReason | Refusal:
+        body = msgspec.json.encode(chat_request.body(asked, self._endpoint, self._facts))
+        url = f"{self._endpoint.url.rstrip('/')}/chat/completions"
+        report.sent()
+        with self._asked("POST", url, body, line, _FIRST_TOKEN_S) as answer:
+            if answer.status != 200:
+                content = answer.whole(_MOST_JSON, _CONNECT_S)
+                return refusals.read(answer.status, content, answer.headers)
+            reason: FinishReason | None = None
+            try:
+                for chunk in self._chunks(answer):
+                    if chunk.error is not None:
+                        refusal = refusals.read(500, msgspec.json.encode(chunk.error), {})
+                        raise self._refused(refusal)
+                    report.take(chunk)
+                    if chunk.finish and reason is None:
+                        reason = _FINISH.get(chunk.finish, "stop")
+            except BadStream as error:
+                raise GenerateFailed(
+                    f"{self._host} {error}", "Check that the address is that of a model's server."
+                ) from error
+        if reason is None and not report.whole:
+            raise GenerateFailed(
+                f"{self._host} ended its answer in the middle",
+                "What came is kept; /continue or /regen goes on.",
+            )
+        return reason or "stop"
+
+    def _chunks(self, answer: Answer) -> Iterator[Chunk]:
+        if "json" in answer.headers.get("Content-Type", ""):  # it doesn't stream
+            chunk = completion_chunk.read(answer.whole(_MOST_JSON, _FIRST_TOKEN_S))
+            if chunk is not None:
+                yield chunk
+            return
+        nothing = True
+        for data in events(answer.pieces()):
+            if data.strip() == b"[DONE]":
+                if not nothing:
+                    yield Chunk(finish="stop")  # not every server says why it ends
+                break
+            if (chunk := completion_chunk.read(data)) is not None:
+                nothing = False
+                yield chunk
+        if nothing:
+            raise BadStream("sent no answer that could be read")
+
+    # ------------------------------------------------------------------ on the wire
+
+    @contextmanager
+    def _line(self, cancel: CancelFlag) -> Iterator[Line]:
+        """A line that a cancel hangs up."""
+        line = Line()
+        with cancel.heard_by(line.stop):
+            yield line
+
+    @contextmanager
+    def _asked(
+        self, method: Any, url: str, content: bytes | None, line: Line, silence_s: float
+    ) -> Iterator[Answer]:
+        key = self._endpoint.key
+        with request(
+            url,
+            line=line,
+            method=method,
+            content=content,
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json, text/event-stream",
+            },
+            secret={"Authorization": f"Bearer {key}"} if key else {},
+            timeout_s=_CONNECT_S,
+            silence_s=silence_s,
+            leave=False,
+            accepted=range(200, 600),
+        ) as answer:
+            yield answer
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except Failed as failed:
+            what = self._host if failed.kind != "address" else self._endpoint.url
+            raise GenerateFailed(failed.told(what), failed.hint) from failed
+
+    def _refused(self, refusal: Refusal) -> EngineError:
+        model, key = self._endpoint.model, bool(self._endpoint.key)
+        return refusals.error(refusal, self._host, model, key=key)
+
+
+def _oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """What may be left out of a conversation: its older half, up to a question; empty for nothing.
+
+    The system message stays.
+    """
+    rest = messages[_fixed(messages) :]
+    starts = [at for at, each in enumerate(rest) if each.role is Role.USER and at > 0]
+    if not starts:
+        return ()
+    return rest[: min((at for at in starts if at >= len(rest) // 2), default=starts[-1])]
+
+
+def _without(messages: tuple[Message, ...], gone: tuple[Message, ...]) -> tuple[Message, ...]:
+    fixed = _fixed(messages)
+    return (*messages[:fixed], *messages[fixed + len(gone) :])
+
+
+def _fixed(messages: tuple[Message, ...]) -> int:
+    """Messages at the beginning that always stay."""
+    return 1 if messages[0].role is Role.SYSTEM else 0

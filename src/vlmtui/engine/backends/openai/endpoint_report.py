@@ -1,0 +1,68 @@
+"""What an answer from a server takes, as seen from here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from vlmtui.engine.backends.openai.completion_chunk import Chunk, Usage
+from vlmtui.engine.base import Delta, Event, Finished, FinishReason, Stats
+
+
+class EndpointReport:
+    """Hands on the words of an answer, and reckons its statistics.
+
+    Attributes:
+        begun: A word has come: nothing may be asked again.
+        whole: The server has closed its books: the answer is all there.
+    """
+
+    def __init__(self, emit: Callable[[Event], None], context_size: int) -> None:
+        self.begun = self.whole = False
+        self._emit = emit
+        self._context_size = context_size
+        self._asked = self._first = self._last = time.monotonic()
+        self._pieces = 0
+        self._usage = Usage()
+
+    def sent(self) -> None:
+        """The question is on its way."""
+        self._asked = time.monotonic()
+
+    def take(self, chunk: Chunk) -> None:
+        """A piece has come."""
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+            self.whole = True
+        if not chunk.text and not chunk.thought:
+            return
+        self._last = time.monotonic()
+        if not self.begun:
+            self.begun, self._first = True, self._last
+        self._pieces += 1
+        if chunk.text:
+            self._emit(Delta(chunk.text, self._pieces))
+
+    def finish(self, reason: FinishReason) -> Finished:
+        """The last event."""
+        usage = self._usage
+        counted = usage.generated_tokens
+        tokens = counted if counted is not None else self._pieces
+        decode_s = self._last - self._first
+        prompt = usage.prompt_tokens or 0
+        reused = usage.cached_tokens or 0
+        prefill_s = usage.prefill_s or 0.0
+        stats = Stats(
+            prompt_tokens=prompt,
+            reused_tokens=reused,
+            generated_tokens=tokens,
+            prefill_s=prefill_s,
+            time_to_first_token_s=self._first - self._asked if self.begun else 0.0,
+            decode_s=decode_s,
+            prefill_tokens_per_s=(prompt - reused) / prefill_s if prefill_s else 0.0,
+            decode_tokens_per_s=(tokens - 1) / decode_s if decode_s > 0 and tokens > 1 else 0.0,
+            context_used=prompt + tokens if prompt else 0,
+            context_size=self._context_size,
+            counted=counted is None,
+        )
+        return Finished(reason, stats)

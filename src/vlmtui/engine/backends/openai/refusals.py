@@ -1,0 +1,139 @@
+"""What a server's refusal means, in a sentence, with what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from vlmtui import printable
+from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed
+
+_SAID = 300
+"""Longest part of a server's own words that is shown, in characters."""
+
+_CONTEXT = re.compile(r"context|too many tokens|maximum.{0,20}(length|tokens)", re.IGNORECASE)
+_LENGTHS = re.compile(r"\b(\d{3,8})\b")
+
+BUSY = (429, 503)
+"""Statuses after which the same may be asked again in a while."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A status, and what the server said with it."""
+
+    status: int
+    said: str
+    """Its own words on one line; empty where it has none."""
+
+    context_size: int = 0
+    """Tokens that it has room for, where the conversation was too long and it tells; else 0."""
+
+    too_long: bool = False
+    """The conversation doesn't fit into its context."""
+
+    retry_after_s: float | None = None
+    """When it wants to be asked again."""
+
+
+def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
+    """Read a refusal; its content may be anything."""
+    error = _error(content)
+    said = printable.line(str(error.get("message") or error.get("detail") or ""), _SAID)
+    kind = f"{error.get('type')} {error.get('code')}"
+    too_long = status in (400, 413, 500) and (
+        "exceed_context" in kind or "context_length" in kind or bool(_CONTEXT.search(said))
+    )
+    size = error.get("n_ctx")
+    if not isinstance(size, int) and too_long:
+        found = [int(number) for number in _LENGTHS.findall(said)]
+        size = min(found) if found else 0  # what there is room for is less than what was sent
+    return Refusal(
+        status,
+        said or _page(content, headers),
+        context_size=size if isinstance(size, int) and too_long else 0,
+        too_long=too_long,
+        retry_after_s=_seconds(headers.get("Retry-After", "")),
+    )
+
+
+def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
+    """The error for a refusal that is final.
+
+    Args:
+        refusal: What came.
+        host: Whom the user is told of.
+        model: What the server calls the model.
+        key: A key was sent.
+    """
+    said = f": {refusal.said}" if refusal.said else ""
+    name = printable.line(model, 60)
+    match refusal.status:
+        case _ if refusal.too_long:
+            room = f" of {refusal.context_size:,} tokens" if refusal.context_size else ""
+            return ContextOverflow(
+                f"The conversation is longer than the context{room} that {host} gives {name}",
+                "/new begins another chat; fewer or smaller pictures take less.",
+            )
+        case 401 | 403:
+            what = "doesn't accept the key it was sent" if key else "wants a key"
+            return GenerateFailed(
+                f"{host} {what}{said}",
+                "Name the variable that holds the key: `vlmtui models add --endpoint URL "
+                "--api-key-env NAME`.",
+            )
+        case 404:
+            return GenerateFailed(
+                f"{host} has no model {name} at this address{said}",
+                "`vlmtui models` lists the models that it offers; the address of its interface "
+                "often ends in /v1.",
+            )
+        case 413:
+            return GenerateFailed(
+                f"What was sent is too large for {host}{said}",
+                "Attach fewer or smaller pictures.",
+            )
+        case 429:
+            return GenerateFailed(f"{host} is busy, or you asked too often{said}", _later(refusal))
+        case 400 | 422:
+            return GenerateFailed(f"{host} can't take this question{said}", "Ask it otherwise.")
+        case status if status >= 500:
+            return GenerateFailed(f"{host} failed ({status}){said}", _later(refusal))
+        case status:
+            return GenerateFailed(f"{host} answered {status}{said}", "Check the address.")
+
+
+def _later(refusal: Refusal) -> str:
+    if refusal.retry_after_s is not None:
+        return f"It asks to be left alone for {refusal.retry_after_s:.0f} s; try again then."
+    return "Try again later."
+
+
+def _error(content: bytes) -> Mapping[str, Any]:
+    """The object with the server's words: `{"error": {"message": …}}`, and what comes close."""
+    try:
+        whole = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    if isinstance(whole, list) and whole:  # Gemini's
+        whole = whole[0]
+    if not isinstance(whole, dict):
+        return {}
+    error = whole.get("error", whole)
+    return error if isinstance(error, dict) else {"message": error}
+
+
+def _page(content: bytes, headers: Mapping[str, str]) -> str:
+    if "html" in headers.get("Content-Type", "").lower() or content.lstrip()[:1] == b"<":
+        return "it sent a web page"
+    return printable.line(content[:_SAID].decode(errors="replace"), _SAID).strip()
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None  # a date: clocks of boards are often wrong
+    return seconds if 0 <= seconds < 1e6 else None

@@ -1,0 +1,97 @@
+"""What a server says of itself and its models, as far as it says anything.
+
+Every server lists its models at `/models`; what else it tells differs. Whatever isn't understood is
+left out: what isn't known is learnt from the first answer, or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["llama-server", "vllm", "ollama", "vlmtui", "other"]
+
+Get = Callable[[str], Any]
+"""What a path of the server answers, as JSON; None where it has none. Raises what `net` does."""
+
+_OWNERS: dict[str, Kind] = {
+    "llamacpp": "llama-server",
+    "vllm": "vllm",
+    "library": "ollama",
+    "vlmtui": "vlmtui",
+}
+
+
+class ServerFacts(msgspec.Struct, frozen=True):
+    """A server, with regard to one of its models."""
+
+    kind: Kind = "other"
+    models: tuple[str, ...] = ()
+    context_size: int = 0
+    """Tokens; 0: it doesn't say."""
+
+    parameters: int = 0
+    size_bytes: int = 0
+    sees: bool = True
+    """It takes pictures; so where it doesn't say."""
+
+    @property
+    def samples_more(self) -> bool:
+        """It takes top_k, min_p and a penalty of repetition."""
+        return self.kind in ("llama-server", "vllm", "vlmtui")
+
+    @property
+    def continues(self) -> bool:
+        """It goes on with a part of an answer; others would begin a new one."""
+        return self.kind in ("llama-server", "vllm", "vlmtui")
+
+
+def of(listed: object, model: str, get: Get) -> ServerFacts:
+    """Find out.
+
+    Args:
+        listed: What `/models` answered.
+        model: The model that is meant.
+        get: Asks for more, by paths from the server's root: "/props".
+    """
+    rows = [row for row in _rows(listed) if isinstance(row.get("id"), str)]
+    own = next((row for row in rows if row["id"] == model), {})
+    kind = _OWNERS.get(str(own.get("owned_by")), "other")
+    meta = own.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    facts = ServerFacts(
+        kind=kind,
+        models=tuple(row["id"] for row in rows),
+        context_size=_count(own.get("max_model_len")) or _count(meta.get("n_ctx")),
+        parameters=_count(meta.get("n_params")),
+        size_bytes=_count(meta.get("size")),
+    )
+    if kind == "llama-server":
+        return _of_llama_server(facts, _object(get("/props")))
+    return facts
+
+
+def _of_llama_server(facts: ServerFacts, props: Mapping[str, Any]) -> ServerFacts:
+    settings = _object(props.get("default_generation_settings"))
+    modalities = _object(props.get("modalities"))
+    return msgspec.structs.replace(
+        facts,
+        context_size=_count(settings.get("n_ctx")) or facts.context_size,
+        sees=modalities.get("vision") is not False,
+    )
+
+
+def _rows(listed: object) -> list[Mapping[str, Any]]:
+    data = _object(listed).get("data")
+    return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: object) -> int:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 2**53 else 0  # type: ignore[operator,return-value]

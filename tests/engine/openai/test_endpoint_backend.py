@@ -1,0 +1,331 @@
+"""Models that a server runs: asked, followed, cancelled, and what is told when they fail."""
+
+from __future__ import annotations
+
+import base64
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.openai_server import Exchange, OpenAIServer, Play, words
+from vlmtui.engine import images
+from vlmtui.engine.backends.openai.endpoint_backend import OpenAIBackend
+from vlmtui.engine.base import (
+    Delta,
+    Endpoint,
+    Event,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    Sampling,
+    Trimmed,
+)
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.client import EngineClient
+from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed, LoadFailed
+from vlmtui.messages import ImagePart, Message, assistant, system, user
+
+Serve = Callable[..., OpenAIServer]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    servers = []
+
+    def start(*scripts: Play, **more: Any) -> OpenAIServer:
+        servers.append(OpenAIServer(*scripts, **more))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+class Asker:
+    """A backend, loaded, and what it has emitted."""
+
+    def __init__(self, server: OpenAIServer, **endpoint: Any) -> None:
+        self.events: list[Event] = []
+        self.cancel = CancelFlag()
+        self._backend = OpenAIBackend()
+        source = Endpoint(server.url, endpoint.pop("model", "llava"), **endpoint)
+        load = Load(source, name="board/llava", backend="openai")
+        self._backend.load(load, self.cancel, self.events.append)
+
+    def ask(self, *messages: Message, **sampling: Any) -> Finished:
+        asked = Generate(messages or (user("What?"),), Sampling(**sampling))
+        return self._backend.generate(asked, self.cancel, self.events.append)
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, Delta))
+
+    @property
+    def info(self) -> Any:
+        return next(event.info for event in self.events if isinstance(event, Loaded))
+
+
+def picture(path: Path, size: tuple[int, int] = (60, 40), **save: Any) -> ImagePart:
+    Image.new("RGB", size, "red").save(path, **save)
+    info = images.inspect(path)
+    return ImagePart(str(path), info.sha256, path.name, info.width, info.height)
+
+
+def test_an_answer_comes_word_by_word_with_what_it_took(serve: Serve) -> None:
+    usage = {
+        "usage": {"prompt_tokens": 90, "completion_tokens": 3},
+        "timings": {"prompt_ms": 500, "cache_n": 40},
+    }
+    asker = Asker(serve(lambda exchange: exchange.stream(*words("A", " red", " car", **usage))))
+    finished = asker.ask()
+    assert asker.text == "A red car"
+    assert finished.reason == "stop"
+    stats = finished.stats
+    assert (stats.prompt_tokens, stats.reused_tokens, stats.generated_tokens) == (90, 40, 3)
+    assert (stats.prefill_s, stats.prefill_tokens_per_s) == (0.5, 100.0)
+    assert not stats.counted
+
+
+def test_tokens_are_counted_by_pieces_where_the_server_tells_none(serve: Serve) -> None:
+    asker = Asker(serve(lambda exchange: exchange.stream(*words("a", "b", finish="length"))))
+    finished = asker.ask()
+    assert (finished.reason, finished.stats.generated_tokens) == ("length", 2)
+    assert finished.stats.counted
+
+
+def test_what_is_asked_for_arrives_as_the_protocol_has_it(serve: Serve, tmp_path: Path) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Ok")))
+    asker = Asker(server, key="sk-1")
+    image = picture(tmp_path / "a.png")
+    asker.ask(
+        system("Be brief."),
+        user("First?", [image]),
+        assistant("Yes."),
+        user("left  right", [image], [5]),
+        temperature=0.5,
+        max_tokens=9,
+        stop=("END",),
+        seed=4,
+    )
+    (body,) = server.asked
+    assert server.authorizations == ["Bearer sk-1"] * len(server.authorizations)
+    assert (body["model"], body["stream"]) == ("llava", True)
+    assert (body["temperature"], body["max_tokens"]) == (0.5, 9)
+    assert (body["stop"], body["seed"]) == (["END"], 4)
+    assert "top_k" not in body, "OpenAI's own servers refuse what they don't know"
+    assert [each["role"] for each in body["messages"]] == ["system", "user", "assistant", "user"]
+    assert body["messages"][0]["content"] == "Be brief."
+    kinds = [part["type"] for part in body["messages"][3]["content"]]
+    assert kinds == ["text", "image_url", "text"]
+
+
+def sent_picture(server: OpenAIServer) -> Image.Image:
+    url = server.asked[-1]["messages"][0]["content"][0]["image_url"]["url"]
+    head, _, data = url.partition(",")
+    assert head in ("data:image/png;base64", "data:image/jpeg;base64")
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def test_a_picture_is_sent_upright_and_without_what_the_camera_wrote(
+    serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Ok")))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x013B] = "the photographer"
+    image = picture(tmp_path / "turned.jpg", (60, 40), exif=exif)
+    Asker(server).ask(user("What?", [image]))
+    sent = sent_picture(server)
+    assert sent.size == (40, 60)
+    assert not sent.getexif()
+
+
+def test_a_large_picture_is_sent_in_the_size_that_was_chosen(serve: Serve, tmp_path: Path) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Ok")))
+    noise = Image.effect_noise((1600, 1200), 90)
+    noise.save(tmp_path / "noise.png")
+    info = images.inspect(tmp_path / "noise.png")
+    image = ImagePart(str(tmp_path / "noise.png"), info.sha256, "noise.png", 1600, 1200)
+    Asker(server, most_pixels=1_000_000).ask(user("What?", [image]))
+    sent = sent_picture(server)
+    assert sent.format == "JPEG"
+    assert 900_000 < sent.width * sent.height <= 1_000_000
+
+
+def test_what_a_server_tells_of_itself_is_known(serve: Serve) -> None:
+    vllm = {"data": [{"id": "llava", "owned_by": "vllm", "max_model_len": 8192}]}
+    assert Asker(serve(models=vllm)).info.context_size == 8192
+    own = {"id": "llava", "owned_by": "llamacpp", "meta": {"n_params": 7000, "size": 4000}}
+    llama = serve(models={"data": [own]})
+    llama.answers["/props"] = {
+        "default_generation_settings": {"n_ctx": 2048},
+        "modalities": {"vision": False},
+    }
+    info = Asker(llama).info
+    assert (info.context_size, info.parameters, info.size_bytes) == (2048, 7000, 4000)
+    assert not info.vision
+    assert Asker(serve(models={"data": [{"id": "llava"}, 7, {"id": 8}]})).info.vision
+
+
+def test_a_server_without_a_list_of_models_is_taken_at_its_word(serve: Serve) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Yes")))
+    server.answers.clear()
+    asker = Asker(server)
+    asker.ask()
+    assert asker.text == "Yes"
+
+
+def test_a_model_that_the_server_has_not_is_refused_with_those_it_has(serve: Serve) -> None:
+    with pytest.raises(LoadFailed, match="has no model gpt-9") as failed:
+        Asker(serve(models={"data": [{"id": "llava"}, {"id": "qwen"}]}), model="gpt-9")
+    assert "llava, qwen" in failed.value.hint
+
+
+def test_a_cancel_hangs_up_at_once_and_keeps_what_came(serve: Serve) -> None:
+    began, hung_up = threading.Event(), threading.Event()
+
+    def play(exchange: Exchange) -> None:
+        exchange.begin()
+        exchange.send(next(words("Once")))
+        began.set()
+        if exchange.hung_up():
+            hung_up.set()
+
+    asker = Asker(serve(play))
+    threading.Thread(target=lambda: (began.wait(60), asker.cancel.set())).start()
+    assert asker.ask().reason == "cancelled"
+    assert asker.text == "Once"
+    assert hung_up.wait(60)
+
+
+def test_a_busy_server_is_asked_again_when_it_says(serve: Serve) -> None:
+    server = serve(
+        lambda exchange: exchange.refuse(503, {"error": {"message": "loading"}}, Retry_After="0"),
+        lambda exchange: exchange.refuse(429, {}, Retry_After="0.01"),
+        lambda exchange: exchange.stream(*words("Now")),
+    )
+    asker = Asker(server)
+    asker.ask()
+    assert (asker.text, len(server.asked)) == ("Now", 3)
+
+
+def test_one_that_wants_to_be_left_alone_for_long_is_told_of(serve: Serve) -> None:
+    server = serve(lambda exchange: exchange.refuse(429, {}, Retry_After="3600"))
+    with pytest.raises(GenerateFailed, match="busy") as failed:
+        Asker(server).ask()
+    assert "3600 s" in failed.value.hint
+    assert len(server.asked) == 1
+
+
+def test_what_was_begun_is_never_asked_again(serve: Serve) -> None:
+    server = serve(lambda exchange: exchange.stream(next(words("Half")), end=False))
+    asker = Asker(server)
+    with pytest.raises(GenerateFailed, match="in the middle"):
+        asker.ask()
+    assert (asker.text, len(server.asked)) == ("Half", 1)
+
+
+def test_an_error_in_mid_stream_is_told_in_the_servers_words(serve: Serve) -> None:
+    error = {"error": {"message": "CUDA out of memory"}}
+    with pytest.raises(GenerateFailed, match="CUDA out of memory"):
+        Asker(serve(lambda exchange: exchange.stream(next(words("A")), error))).ask()
+
+
+def too_long(exchange: Exchange) -> None:
+    if len(exchange.body["messages"]) > 3:
+        error = {"type": "exceed_context_size_error", "message": "too long", "n_ctx": 2048}
+        exchange.refuse(400, {"error": error})
+    else:
+        exchange.stream(*words("Short"))
+
+
+def test_a_conversation_that_is_too_long_loses_its_oldest_part(
+    serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(too_long)
+    asker = Asker(server)
+    image = picture(tmp_path / "a.png")
+    chat = [user("1", [image]), assistant("1"), *[user("2"), assistant("2")] * 2, user("last")]
+    asker.ask(system("Be brief."), *chat)
+    assert asker.text == "Short"
+    assert [event for event in asker.events if isinstance(event, Trimmed)][-1].images == 1
+    told = server.asked[-1]["messages"]
+    assert (told[0]["role"], told[1]["role"], told[-1]["content"]) == ("system", "user", "last")
+
+
+def test_a_question_that_is_too_long_by_itself_is_told_with_the_room(serve: Serve) -> None:
+    error = {"type": "exceed_context_size_error", "message": "too long", "n_ctx": 2048}
+    server = serve(lambda exchange: exchange.refuse(400, {"error": error}))
+    with pytest.raises(ContextOverflow, match="2,048 tokens"):
+        Asker(server).ask()
+    assert len(server.asked) == 1
+
+
+def test_an_answer_that_was_cut_off_is_continued_by_servers_that_can(serve: Serve) -> None:
+    vllm = serve(
+        lambda exchange: exchange.stream(*words(" more")),
+        models={"data": [{"id": "llava", "owned_by": "vllm"}]},
+    )
+    asker = Asker(vllm)
+    asker.ask(user("Tell"), assistant("Some"))
+    assert vllm.asked[0]["continue_final_message"] is True
+    with pytest.raises(GenerateFailed, match="can't continue"):
+        Asker(serve()).ask(user("Tell"), assistant("Some"))
+
+
+@pytest.mark.parametrize(
+    ("play", "words_told"),
+    [
+        (lambda exchange: exchange.refuse(200, b"<html>", Content_Type="text/html"), "no answer"),
+        (lambda exchange: exchange.stream("{", "nonsense"), "no answer"),
+        (lambda exchange: exchange.refuse(401, {}), "wants a key"),
+        (lambda exchange: exchange.refuse(500, b"\xff\x00"), "failed"),
+        (
+            lambda exchange: exchange.refuse(
+                307, {}, Location="http://elsewhere.invalid/v1/chat/completions"
+            ),
+            "",
+        ),
+    ],
+)
+def test_whatever_else_comes_is_one_clear_line(serve: Serve, play: Play, words_told: str) -> None:
+    with pytest.raises(EngineError) as failed:
+        Asker(serve(play)).ask()
+    assert words_told in failed.value.message
+    assert failed.value.message
+    assert "\n" not in failed.value.message
+
+
+def test_a_server_that_is_not_there_is_told_of_with_its_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    source = Endpoint(f"http://127.0.0.1:{port}/v1", "llava")
+    with pytest.raises(LoadFailed, match=f"127.0.0.1:{port} can't be reached"):
+        OpenAIBackend().load(Load(source, backend="openai"), CancelFlag(), lambda _: None)
+
+
+def test_the_key_is_in_no_representation() -> None:
+    source = Endpoint("http://board/v1", "llava", key="sk-secret")
+    assert "sk-secret" not in f"{source} {source!r} {Load(source)!r}"
+
+
+def test_the_engines_process_serves_it_as_any_other(serve: Serve, tmp_path: Path) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Hello", " there")))
+    client = EngineClient(tmp_path / "engine.log")
+    try:
+        load = Load(Endpoint(server.url, "llava"), name="board", backend="openai")
+        assert isinstance(list(client.load(load))[-1], Finished)
+        told = list(client.generate(Generate((user("Hi"),))))
+        assert "".join(e.text for e in told if isinstance(e, Delta)) == "Hello there"
+        assert client.pid is not None
+        maps = Path(f"/proc/{client.pid}/maps").read_text()
+        assert "libllama" not in maps, "no memory goes to what isn't used"
+    finally:
+        client.close()

@@ -1,0 +1,87 @@
+"""What servers say when they say no, and what the user is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vlmtui.engine.backends.openai.refusals import error, read
+from vlmtui.errors import ContextOverflow
+
+
+def told(status: int, content: object, *, key: bool = False, **headers: str) -> str:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    found = error(read(status, body, headers), "board:8000", "llava", key=key)
+    return f"{found.message} / {found.hint}"
+
+
+def test_a_missing_key_and_a_wrong_one_are_told_apart() -> None:
+    words = {"error": {"message": "Unauthorized"}}
+    assert told(401, words).startswith("board:8000 wants a key: Unauthorized")
+    assert told(401, words, key=True).startswith("board:8000 doesn't accept the key")
+
+
+@pytest.mark.parametrize(
+    ("status", "start"),
+    [
+        (403, "board:8000 wants a key"),
+        (404, "board:8000 has no model llava at this address"),
+        (413, "What was sent is too large for board:8000"),
+        (422, "board:8000 can't take this question"),
+        (429, "board:8000 is busy, or you asked too often"),
+        (500, "board:8000 failed (500)"),
+        (503, "board:8000 failed (503)"),
+        (302, "board:8000 answered 302"),
+    ],
+)
+def test_each_refusal_is_one_clear_line(status: int, start: str) -> None:
+    assert told(status, {"detail": "no"}).startswith(f"{start}: no / ")
+    assert "\n" not in told(status, b"a\nb\x1b[2J")
+    assert "\x1b" not in told(status, b"a\nb\x1b[2J")
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (
+            {"error": {"type": "exceed_context_size_error", "message": "too long", "n_ctx": 4096}},
+            4096,
+        ),
+        (
+            {
+                "error": {
+                    "code": "context_length_exceeded",
+                    "message": "maximum context length is 8192 tokens, you requested 9000",
+                }
+            },
+            8192,
+        ),
+        (
+            [
+                {
+                    "error": {
+                        "code": 400,
+                        "message": "input token count 9000 exceeds the maximum "
+                        "number of tokens allowed 2048",
+                    }
+                }
+            ],
+            2048,
+        ),
+    ],
+)
+def test_a_conversation_that_is_too_long_is_known_with_the_room_there_is(
+    content: object, size: int
+) -> None:
+    refusal = read(400, json.dumps(content).encode(), {})
+    assert (refusal.too_long, refusal.context_size) == (True, size)
+    found = error(refusal, "board:8000", "llava", key=False)
+    assert isinstance(found, ContextOverflow)
+    assert f"{size:,}" in found.message
+
+
+def test_a_web_page_in_the_place_of_an_answer_is_called_so() -> None:
+    assert "it sent a web page" in told(502, b"<html><h1>Bad gateway</h1>")
+    assert read(503, b"", {"Retry-After": "7"}).retry_after_s == 7.0
+    assert read(503, b"", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}).retry_after_s is None
