@@ -183,7 +183,8 @@ def test_a_load_that_runs_out_of_memory_is_tried_once_with_less(
     inner.script_load(error)
     events = list(FittingEngine(inner, lambda replaced: PLENTY).load(load))
     assert [each.ctx for each in inner.loads] == [0, 2048]
-    assert adjustments(events) == [Adjusted(error.message, "a context of 2048 tokens")]
+    (told,) = adjustments(events)
+    assert told == Adjusted(error.message, "a context of 2048 tokens", {"ctx": 2048})
     assert [type(event) for event in events[-2:]] == [Loaded, Finished]
     assert sum(isinstance(event, Finished) for event in events) == 1
 

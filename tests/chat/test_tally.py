@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vlmtui.chat.tally import Tally, continued
-from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed
+from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed, Unseen
 from vlmtui.messages import ImagePart, assistant, system, user
 
 A, B, C = (ImagePart(f"/{name}.png", name * 64, f"{name}.png", 8, 6) for name in "abc")
@@ -76,3 +76,11 @@ def test_a_beginning_without_figures_gets_those_of_the_rest() -> None:
     assert continued(None, {"generated_tokens": 2}) == {"generated_tokens": 2, "continued": 1}
     noted = {"peak_bytes": 7}
     assert continued(noted, {"generated_tokens": 2})["peak_bytes"] == 7
+
+
+def test_pictures_that_the_model_does_not_see_are_named_once_each() -> None:
+    tally = Tally([user("one", (A, B)), assistant("Yes."), user("two", (A,))])
+    tally.take(Unseen(2))
+    stats = tally.stats(DONE)
+    assert stats["unseen"] == [A.sha256, B.sha256]
+    assert continued({"generated_tokens": 2}, stats)["unseen"] == stats["unseen"]

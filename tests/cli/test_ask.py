@@ -67,11 +67,14 @@ def test_json_is_one_object_with_the_documented_keys(
     ended = run("ask", *GREEDY, "--json", "--image", image, "Describe the image.")
     assert ended.code == 0
     answer = json.loads(ended.out)
-    assert set(answer) == {"text", "model", "finish_reason", "images", "stats"}
+    assert set(answer) == {
+        *("text", "model", "finish_reason", "images", "stats"),
+        *("trimmed", "changed", "notices"),
+    }
     assert answer["model"] == "demo"
     assert answer["finish_reason"] in ("stop", "length")
     (seen,) = answer["images"]
-    assert set(seen) == {"path", "width", "height", "tokens", "encode_s"}
+    assert set(seen) == {"path", "width", "height", "tokens", "encode_s", "scaled_to"}
     assert (seen["path"], seen["width"], seen["height"]) == (str(image), 200, 100)
     assert seen["encode_s"] > 0
     stats = answer["stats"]

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes import FakeEngine, crash
 from tests.fakes import answer as script
 from vlmtui.ask import Question, answer
-from vlmtui.engine.base import Encoded, Finished, Loaded, Stats, Trimmed
+from vlmtui.engine.base import Adjusted, Encoded, Finished, Loaded, Notice, Stats, Trimmed
 from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
 from vlmtui.messages import Role
 
@@ -103,3 +103,41 @@ def test_json_tells_of_a_model_that_was_loaded_again(
     assert first["stats"]["load_s"] == second["stats"]["load_s"] == engine._info.load_s
     assert second["finish_reason"] == "length"
     assert second["stats"]["prompt_tokens"] == 9
+
+
+def test_what_left_the_context_is_told_in_json_and_on_stderr_where_no_terminal_is(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.script(*script("One."))
+    engine.script(Trimmed(2, 1), *script("Two."))
+    assert answer(Question(prompt="1", then=("2",), as_json=True), engine)
+    ended = capsys.readouterr()
+    first, second = json.loads(ended.out)
+    assert (first["trimmed"], second["trimmed"]) == (None, {"messages": 2, "images": 1})
+    assert ended.err == "The oldest 2 messages no longer fit into the context.\n"
+
+
+def test_json_tells_what_was_changed_of_what_was_asked(
+    engine: FakeEngine, picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.script_load(
+        Adjusted("short", "a context of 2048 tokens", {"ctx": 2048, "kv": "q8_0"}),
+        Notice("threads", "99 threads were asked for", "Leave it."),
+    )
+    engine.script(Encoded(0, 64, 0.5, False, (336, 252)), *script("One."))
+    image = str(picture("red circle at left"))
+    assert answer(Question(prompt="1", images=(image,), then=("2",), as_json=True), engine)
+    ended = capsys.readouterr()
+    first, second = json.loads(ended.out)
+    for turn in (first, second):
+        assert turn["changed"] == {"ctx": 2048, "kv": "q8_0"}
+        assert turn["notices"] == ["99 threads were asked for"]
+        assert turn["images"][0]["scaled_to"] == [336, 252]
+    assert "99 threads were asked for. Leave it." in ended.err
+
+
+def test_json_tells_of_a_context_that_llama_cpp_rounds(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(Question(prompt="1", ctx=4000, as_json=True), engine)
+    assert json.loads(capsys.readouterr().out)["changed"] == {"ctx": 4096}

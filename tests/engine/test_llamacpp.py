@@ -24,6 +24,7 @@ from vlmtui.engine.base import (
     Prefill,
     Sampling,
     Trimmed,
+    Unseen,
 )
 from vlmtui.messages import Message, Role, assistant, system, user
 
@@ -302,12 +303,24 @@ def test_a_damaged_picture_is_told_and_the_engine_goes_on(engine, picture, tmp_p
     assert ask(engine, user("Hello")).text
 
 
-def test_a_model_without_a_projector_says_that_it_can_not_see(start, picture):
+def test_a_model_without_a_projector_answers_without_the_pictures_and_says_so_once(start, picture):
     engine = start(source=Files(demo_load().files.model))
     assert not engine.info.vision
-    with pytest.raises(errors.GenerateFailed, match="mmproj"):
-        ask(engine, user("What is it?", (picture(),)))
-    assert ask(engine, user("Hello")).text
+    plain = ask(engine, user("What is it?"))
+    first, second = picture(), picture(seed=2)
+    answer = ask(engine, user("What is it?", (first,)))
+    assert answer.text == plain.text
+    assert [event for event in answer.events if isinstance(event, Unseen)] == [Unseen(1)]
+    (notice,) = [event for event in answer.events if isinstance(event, Notice)]
+    assert notice.kind == "pictures" and "without the picture" in notice.message
+    assert not any(isinstance(event, Encoded) for event in answer.events)
+    again = ask(engine, user("What is it?", (first,)), assistant(answer.text), user("Where?"))
+    assert Unseen(1) in again.events
+    assert not any(isinstance(event, Notice) for event in again.events)
+    assert again.finished.stats.reused_tokens > plain.finished.stats.prompt_tokens
+    more = ask(engine, user("What is it?", (first, second)))
+    (notice,) = [event for event in more.events if isinstance(event, Notice)]
+    assert "the 2 pictures" in notice.message
 
 
 def test_a_conversation_must_end_with_a_question_or_a_part_of_its_answer(engine):

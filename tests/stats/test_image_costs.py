@@ -39,3 +39,11 @@ def test_what_another_version_wrote_is_left_out() -> None:
     assert costs(odd) == {CAT: Cost(tokens=3)}
     assert costs({"pictures": "none", "trimmed": {"images": 3}}) == {}
     assert costs(None) == {}
+
+
+def test_a_picture_is_marked_until_a_model_sees_it_again() -> None:
+    seen = {"pictures": [{"sha256": "ab", "tokens": 81, "seconds": 0.5}]}
+    known = thread_costs([seen, {"unseen": ["ab"]}])
+    assert known["ab"].words() == ["not seen by this model"] and known["ab"].absent
+    assert not thread_costs([seen, {"unseen": ["ab"]}, seen])["ab"].absent
+    assert not costs({"unseen": "ab"})  # of another version

@@ -13,11 +13,11 @@ from queue import Empty, SimpleQueue
 from vlmtui import paths
 from vlmtui.ask.output import JsonOutput, Output, Progress, StdoutClosed, TextOutput
 from vlmtui.ask.question import Pictures, Question
-from vlmtui.ask.turn import Turn
+from vlmtui.ask.turn import LoadedAs, Turn
 from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.engine.base import Engine, Event, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
-from vlmtui.errors import ImageError, StorageError
+from vlmtui.errors import GenerateFailed, ImageError, StorageError
 from vlmtui.messages import Message, assistant, system, user
 from vlmtui.settings import load_settings
 
@@ -59,7 +59,7 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
         try:
             first = user(texts[0], tuple(pictures.part(path) for path in question.images))
             asked = (first, *(user(text) for text in texts[1:]))
-            return conversation.load(load) and conversation.ask(
+            return conversation.load(load, sight=bool(question.images)) and conversation.ask(
                 question.system_prompt(settings), asked, question.sampling(settings)
             )
         except ImageError as error:
@@ -77,15 +77,31 @@ class _Conversation:
         self._output = output
         self._progress = progress
         self._load_s = 0.0
+        self._model: LoadedAs
 
-    def load(self, request: Load) -> bool:
-        """Load the model; False when that was interrupted."""
+    def load(self, request: Load, *, sight: bool) -> bool:
+        """Load the model; False when that was interrupted.
+
+        Args:
+            request: How.
+            sight: It is going to be asked about pictures.
+
+        Raises:
+            GenerateFailed: It sees none.
+        """
+        self._model = LoadedAs(request)
         stream = _EventStream(self._engine.load(request))
         try:
             for event in stream:
                 self._progress.event(event)
+                self._model.take(event)
                 if isinstance(event, Loaded):
                     self._load_s = event.info.load_s
+                    if sight and not event.info.vision:
+                        raise GenerateFailed(
+                            f"{request.title} sees no pictures",
+                            "Give the model's mmproj file with --mmproj, or take another model.",
+                        )
         except KeyboardInterrupt:
             self._engine.cancel()
             for _ in stream.rest():
@@ -106,7 +122,7 @@ class _Conversation:
         for message in asked:
             messages.append(message)
             pictures = tuple(image for earlier in messages for image in earlier.images)
-            turn = Turn(pictures, before=turn, load_s=self._load_s)
+            turn = Turn(pictures, before=turn, load_s=self._load_s, model=self._model)
             self._load_s = 0.0
             whole = self._answer(Generate(tuple(messages), sampling), turn)
             self._output.end(turn)
@@ -135,6 +151,7 @@ class _Conversation:
 
     def _take(self, event: Event, turn: Turn) -> None:
         self._progress.event(event)
+        self._model.take(event)
         if delta := turn.take(event):
             self._output.delta(delta)
 

@@ -4,15 +4,60 @@ from __future__ import annotations
 
 from typing import Any
 
-from vlmtui.engine.base import Delta, Encoded, Event, Finished, FinishReason, Loaded, Stats, Trimmed
+from vlmtui.engine.base import (
+    Adjusted,
+    Delta,
+    Encoded,
+    Event,
+    Finished,
+    FinishReason,
+    Load,
+    Loaded,
+    Notice,
+    Stats,
+    Trimmed,
+    Unseen,
+)
 from vlmtui.messages import ImagePart
+
+
+class LoadedAs:
+    """How the model is loaded, where that isn't how it was asked for."""
+
+    def __init__(self, asked: Load) -> None:
+        """Begin.
+
+        Args:
+            asked: How it should be loaded.
+        """
+        self._asked = asked
+        self.changed: dict[str, int | str] = {}
+        """Fields of the request, with the values that they have now."""
+
+        self.notices: list[str] = []
+        """What there was to tell of it, sentences."""
+
+    def take(self, event: Event) -> None:
+        """Note an event."""
+        match event:
+            case Adjusted(taken=taken):
+                self.changed.update(taken)
+            case Notice(message=message):
+                self.notices.append(message)
+            case Loaded(info=info) if self._asked.ctx not in (0, info.context_size):
+                self.changed["ctx"] = info.context_size
 
 
 class Turn:
     """What a turn came to so far."""
 
     def __init__(
-        self, pictures: tuple[ImagePart, ...], *, before: Turn | None, load_s: float
+        self,
+        pictures: tuple[ImagePart, ...],
+        *,
+        before: Turn | None,
+        load_s: float,
+        model: LoadedAs,
     ) -> None:
         """Begin.
 
@@ -20,11 +65,16 @@ class Turn:
             pictures: All pictures of the conversation.
             before: The turn before this one.
             load_s: Seconds the model took to load for this turn, 0 when it was loaded.
+            model: How it is loaded, which may change meanwhile.
         """
+        self._model = model
         self._pictures = pictures
         self._tokens: dict[int, int] = {} if before is None else before._tokens.copy()
         self._encode_s: dict[int, float] = {}
+        self._scaled: dict[int, tuple[int, int] | None] = {} if before is None else before._scaled
         self._first_picture = 0
+        self._unseen = False
+        self._trimmed: Trimmed | None = None
         self._load_s = load_s
         self._deltas: list[str] = []
         self.reason: FinishReason = "cancelled"
@@ -46,11 +96,15 @@ class Turn:
             case Delta(text=text):
                 self._deltas.append(text)
                 return text
-            case Encoded(image=image, tokens=tokens, seconds=seconds):
+            case Encoded(image=image, tokens=tokens, seconds=seconds, scaled_to=size):
+                self._scaled[image] = size
                 self._tokens[image] = tokens
                 self._encode_s[image] = seconds
             case Trimmed(images=images):
+                self._trimmed = event
                 self._first_picture = images
+            case Unseen():
+                self._unseen = True
             case Loaded(info=info):  # again, after the engine's process had died
                 self._load_s = info.load_s
             case Finished(reason=reason, stats=stats):
@@ -72,10 +126,15 @@ class Turn:
                     "height": picture.height,
                     "tokens": self._tokens.get(index, 0),
                     "encode_s": round(self._encode_s.get(index, 0.0), 6),
+                    "scaled_to": self._scaled.get(index),
                 }
                 for index, picture in enumerate(self._pictures)
-                if index >= self._first_picture
+                if index >= self._first_picture and not self._unseen
             ],
+            "trimmed": self._trimmed
+            and {"messages": self._trimmed.dropped, "images": self._trimmed.images},
+            "changed": self._model.changed,
+            "notices": self._model.notices,
             "stats": {
                 "prompt_tokens": stats.prompt_tokens,
                 "reused_tokens": stats.reused_tokens,

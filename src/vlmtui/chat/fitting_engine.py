@@ -25,7 +25,7 @@ from vlmtui.engine.base import (
     closing_events,
 )
 from vlmtui.errors import EngineCrashed, OutOfMemory, VlmtuiError
-from vlmtui.models.fit import Fit, Machine, describe, judge, step_down
+from vlmtui.models.fit import Fit, Machine, changed, describe, judge, step_down
 from vlmtui.models.memory import Setup
 
 
@@ -64,7 +64,7 @@ class FittingEngine:
         wanted = prospect.wanted
         if fit.setup != wanted:
             asked = judge(wanted, prospect.simulated(wanted, machine, self._engine), machine)
-            yield Adjusted(shortage(request.title, asked), describe(fit.setup, wanted))
+            yield _adjusted(shortage(request.title, asked), fit.setup, wanted)
         elif fit.verdict == "no":
             yield Adjusted(shortage(request.title, fit), "")
         yield from self._load(prospect, fit)
@@ -151,7 +151,7 @@ class FittingEngine:
         assert self._prospect is not None
         assert self._setup is not None
         self._stepped = True
-        yield Adjusted(error.message, describe(setup, self._setup))
+        yield _adjusted(error.message, setup, self._setup)
         self._setup = setup
         ended = Finished("cancelled")
         with closing_events(self._engine.load(self._prospect.request(setup))) as events:
@@ -161,3 +161,7 @@ class FittingEngine:
                 else:
                     yield event
         return ended
+
+
+def _adjusted(why: str, setup: Setup, wanted: Setup) -> Adjusted:
+    return Adjusted(why, describe(setup, wanted), changed(setup, wanted))

@@ -1,7 +1,8 @@
 """What an answer took, gathered from the engine's events: the JSON that is kept with it.
 
 Beside the fields of the engine's `Stats` and `finish_reason` it has `pictures` (what each cost, in
-the order of the prompt), `trimmed` (what the context had no room for) and, for an answer that was
+the order of the prompt), `trimmed` (what the context had no room for), `unseen` (pictures that this
+model doesn't see) and, for an answer that was
 stopped and went on, `continued` (how often). Pure.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from vlmtui.engine.base import Encoded, Event, Finished, Trimmed
+from vlmtui.engine.base import Encoded, Event, Finished, Trimmed, Unseen
 from vlmtui.messages import Message, Role
 
 _SUMS = ("generated_tokens", "encode_s", "prefill_s", "decode_s")
@@ -32,6 +33,7 @@ class Tally:
         self._images = [image for message in messages for image in message.images]
         self._pictures: dict[int, dict[str, Any]] = {}
         self._trimmed: dict[str, Any] | None = None
+        self._unseen: list[str] = []
 
     def take(self, event: Event) -> None:
         """Take note of an event."""
@@ -46,6 +48,8 @@ class Tally:
                 }
             case Trimmed():
                 self._trimmed = {"dropped": event.dropped, "images": self._left(event.dropped)}
+            case Unseen():
+                self._unseen = list(dict.fromkeys(image.sha256 for image in self._images))
 
     def stats(self, finished: Finished) -> dict[str, Any]:
         """What it came to."""
@@ -54,6 +58,8 @@ class Tally:
             stats["pictures"] = [self._pictures[index] for index in sorted(self._pictures)]
         if self._trimmed:
             stats["trimmed"] = self._trimmed
+        if self._unseen:
+            stats["unseen"] = self._unseen
         return stats
 
     def _left(self, dropped: int) -> list[str]:
@@ -86,8 +92,9 @@ def continued(before: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict
         "decode_tokens_per_s": _rate(before, more, "decode_tokens_per_s", "decode_s"),
         "continued": before.get("continued", 0) + 1,
     }
-    if "trimmed" in more:
-        stats["trimmed"] = more["trimmed"]
+    for key in ("trimmed", "unseen"):
+        if key in more:
+            stats[key] = more[key]
     if "pictures" in more:
         stats["pictures"] = _joined(before.get("pictures", []), more["pictures"])
     return stats

@@ -291,6 +291,9 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     """What is changed: "a context of 2048 tokens"; empty when nothing that helps is left, and the
     load is tried as it is."""
 
+    taken: dict[str, int | str] = {}
+    """The same for programs: fields of `Load` with the values they have now."""
+
 
 NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete"]
 
@@ -318,6 +321,13 @@ class Trimmed(msgspec.Struct, frozen=True, tag="trimmed"):
 
     images: int
     """Pictures in the messages left out."""
+
+
+class Unseen(msgspec.Struct, frozen=True, tag="unseen"):
+    """The model sees no pictures: it answers without those of the conversation."""
+
+    images: int
+    """How many there are."""
 
 
 class Encoding(msgspec.Struct, frozen=True, tag="encoding"):
@@ -421,6 +431,7 @@ Event = (
     | Adjusted
     | Notice
     | Trimmed
+    | Unseen
     | Encoding
     | Encoded
     | Prefill

@@ -180,6 +180,12 @@ def step_down(setup: Setup, options: Options) -> Setup | None:
     return None
 
 
+def changed(setup: Setup, wanted: Setup) -> dict[str, int | str]:
+    """What a setup changes, by the field's name."""
+    values = msgspec.structs.asdict(setup)
+    return {key: value for key, value in values.items() if value != getattr(wanted, key)}
+
+
 def describe(setup: Setup, wanted: Setup) -> str:
     """What a setup changes, for a person: "a context of 2048 tokens, the KV cache in q8_0"."""
     changes = []

@@ -32,8 +32,18 @@ class Cost(msgspec.Struct, frozen=True):
     trimmed: bool = False
     """The last prompt had no room for it: the model no longer sees it."""
 
+    unseen: bool = False
+    """The model of the last answer sees no pictures."""
+
+    @property
+    def absent(self) -> bool:
+        """It wasn't part of what the last answer was given to."""
+        return self.trimmed or self.unseen
+
     def words(self) -> list[str]:
         """The figures, each short enough for a line under a small picture."""
+        if self.unseen:
+            return ["not seen by this model"]
         if self.trimmed:
             return ["no longer seen by the model"]
         parts = []
@@ -85,6 +95,8 @@ def costs(
         )
     for sha256 in _read((stats or {}).get("trimmed"), _Trimmed, _Trimmed()).images:
         known[sha256] = msgspec.structs.replace(known.get(sha256, Cost()), trimmed=True)
+    for sha256 in _read((stats or {}).get("unseen"), list[str], []):
+        known[sha256] = msgspec.structs.replace(known.get(sha256, Cost()), unseen=True)
     return known
 
 

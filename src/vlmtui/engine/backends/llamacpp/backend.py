@@ -29,13 +29,15 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Loading,
+    Notice,
     Planned,
     Sampling,
     Trimmed,
+    Unseen,
 )
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.errors import GenerateFailed
-from vlmtui.messages import Role
+from vlmtui.messages import Message, Role, TextPart
 
 _LOADING_INTERVAL_S = 0.05
 
@@ -102,7 +104,11 @@ class _Loaded:
 
     def __init__(self, request: Load, model: LoadedModel, cancel: CancelFlag) -> None:
         self._model = model
+        self._name = request.title
         self._cancel = cancel
+        self._told: set[str] = set()
+        """Pictures of which it was told that the model doesn't see them."""
+
         self.format = chat_format(request, model)
         self._vision = Vision(model, request.image_cache_bytes)
         self._cache = KvCache(model, self._vision, cancel, request.batch)
@@ -111,7 +117,8 @@ class _Loaded:
 
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
         """Read the prompt, then decode."""
-        report = TurnReport(emit, request.messages)
+        messages = self._seen(request.messages, emit)
+        report = TurnReport(emit, messages)
 
         def tried(tokens: int) -> None:
             if self._cancel.is_set:
@@ -120,11 +127,11 @@ class _Loaded:
 
         try:
             limit = request.sampling.max_tokens
-            prompt, dropped = self._window.fit(request.messages, limit, tried)
+            prompt, dropped = self._window.fit(messages, limit, tried)
         except Aborted:
             return report.finish("cancelled", self._cache.used, self._model.context_size)
         if dropped:
-            emit(Trimmed(dropped, _count_images(request, dropped)))
+            emit(Trimmed(dropped, _count_images(messages, dropped)))
         kept = self._cache.keep(prompt.units)
         report.prompt(prompt, kept, self._vision)
         reason: FinishReason = "cancelled"
@@ -135,6 +142,24 @@ class _Loaded:
         else:
             reason = self._decode(prompt, request.sampling, report)
         return report.finish(reason, self._cache.used, self._model.context_size)
+
+    def _seen(
+        self, messages: tuple[Message, ...], emit: Callable[[Event], None]
+    ) -> tuple[Message, ...]:
+        """The messages as this model sees them: without pictures if it sees none, which is told."""
+        images = {image.sha256 for message in messages for image in message.images}
+        if not images or self._model.vision is not None:
+            return messages
+        emit(Unseen(len(images)))
+        if not images <= self._told:
+            self._told |= images
+            emit(_blind(self._name, len(images)))
+        return tuple(
+            Message(
+                message.role, tuple(part for part in message.parts if isinstance(part, TextPart))
+            )
+            for message in messages
+        )
 
     def close(self) -> None:
         self._cache.close()
@@ -189,7 +214,18 @@ class _Loaded:
         return None
 
 
-def _count_images(request: Generate, dropped: int) -> int:
+def _count_images(messages: tuple[Message, ...], dropped: int) -> int:
     """Pictures in the messages that were left out."""
-    system = 1 if request.messages[0].role is Role.SYSTEM else 0
-    return sum(len(message.images) for message in request.messages[system : system + dropped])
+    system = 1 if messages[0].role is Role.SYSTEM else 0
+    return sum(len(message.images) for message in messages[system : system + dropped])
+
+
+def _blind(name: str, images: int) -> Notice:
+    """What to tell of pictures that a model doesn't see."""
+    them = "the picture" if images == 1 else f"the {images} pictures"
+    return Notice(
+        "pictures",
+        f"{name} sees no pictures: it answers without {them} of this chat",
+        "A model that sees them takes them up again. One that should see them needs its mmproj "
+        "file: --mmproj.",
+    )

@@ -91,7 +91,7 @@ class CaptionedPicture(Vertical, can_focus=True):
         words = cost.words() if cost is not None else []
         self._cost.say([Content(word) for word in words])
         self.set_class(not words, "-unpriced")
-        self.set_class(cost is not None and cost.trimmed, "-trimmed")
+        self.set_class(cost is not None and cost.absent, "-trimmed")
 
     def action_open(self) -> None:
         """Show it large."""
