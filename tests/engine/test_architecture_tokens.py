@@ -11,13 +11,13 @@ from tests.engine import zoo
 from tests.engine.conftest import as_part
 from tests.engine.libmtmd import rows_of_mtmd
 from tests.engine.zoo import pictures
+from vlmtui.builtin_templates import BUILTIN
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
 from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_positions
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.base import Files, Load
-from vlmtui.engine.builtin_templates import BUILTIN
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed

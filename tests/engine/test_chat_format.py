@@ -12,6 +12,7 @@ from tests.engine import zoo
 from tests.engine.asking import GREEDY
 from tests.engine.conftest import demo_load
 from tests.engine.zoo import language
+from vlmtui.builtin_templates import BUILTIN
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
 from vlmtui.engine.base import (
     Delta,
@@ -24,7 +25,6 @@ from vlmtui.engine.base import (
     Notice,
     Sampling,
 )
-from vlmtui.engine.builtin_templates import BUILTIN
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed
 from vlmtui.messages import user

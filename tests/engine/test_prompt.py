@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from vlmtui.builtin_templates import BUILTIN
 from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
 from vlmtui.engine.backends.llamacpp.units import ImageUnit
-from vlmtui.engine.builtin_templates import BUILTIN
 from vlmtui.engine.template import ChatTemplate
 from vlmtui.messages import ImagePart, assistant, system, user
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from vlmtui.builtin_templates import BUILTIN, choose
 from vlmtui.engine import render_limits
-from vlmtui.engine.builtin_templates import BUILTIN, choose
 from vlmtui.engine.cancellation import Aborted
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed, LoadFailed
@@ -25,7 +25,7 @@ def render(name: str, turns: list[Turn]) -> str:
 
 def test_vicuna_speaks_as_llava_was_trained():
     assert render("vicuna_v1", CHAT) == (
-        "<s>Be brief. USER: <IMG>\nWhat is it? ASSISTANT: A cat.</s> USER: What color? ASSISTANT:"
+        "<s>Be brief. USER: <IMG>\nWhat is it? ASSISTANT: A cat.</s>USER: What color? ASSISTANT:"
     )
 
 

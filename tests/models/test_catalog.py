@@ -10,8 +10,8 @@ import pytest
 from tests.models import headers
 from tests.models.shelves import HuggingFace, put
 from vlmtui import demo, paths
+from vlmtui.builtin_templates import BUILTIN
 from vlmtui.chat.requests import load_request
-from vlmtui.engine import template
 from vlmtui.models import catalog, facts, library
 from vlmtui.models.catalog import BITS, Entry
 from vlmtui.models.stores import hugging_face_cache
@@ -37,7 +37,7 @@ def test_every_entry_makes_sense(entry: Entry) -> None:
         assert entry.repository is not None
         assert "/" in entry.repository
         assert entry.imported or (entry.model and entry.mmproj)
-    assert not entry.template or entry.template in template.BUILTIN
+    assert not entry.template or entry.template in BUILTIN
     assert not entry.image_tokens or 64 <= entry.image_tokens <= 4096
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from vlmtui import kept
+from vlmtui.builtin_templates import BUILTIN, NAMES
 from vlmtui.engine.base import Files, Load, Sampling
-from vlmtui.engine.builtin_templates import BUILTIN, NAMES
 from vlmtui.errors import InputError
 from vlmtui.models import library
 from vlmtui.settings import Settings

@@ -18,7 +18,7 @@ import jinja2.ext
 import jinja2.sandbox
 import msgspec
 
-from vlmtui.engine.builtin_templates import NAMES
+from vlmtui.builtin_templates import NAMES
 from vlmtui.engine.render_limits import LimitPassed, limited
 from vlmtui.errors import GenerateFailed, LoadFailed
 

@@ -6,8 +6,10 @@ s and 18 MB for the two modules of plain ctypes that we use. So the package's `_
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
+import os
 import sys
 from typing import Any
 
@@ -24,6 +26,12 @@ def _import_submodules(*names: str) -> list[Any]:
         return [importlib.import_module(f"{_PACKAGE}.{name}") for name in names]
     finally:
         del sys.modules[_PACKAGE]  # whoever wants the whole package later gets it
+
+
+def library(name: str) -> Any:
+    """One of llama.cpp's own libraries that llama-cpp-python has no bindings for: "ggml-base"."""
+    folder = os.path.dirname(cpp._lib._name)
+    return ctypes.CDLL(os.path.join(folder, f"lib{name}.so"))
 
 
 cpp, mtmd = _import_submodules("llama_cpp", "mtmd_cpp")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
+from vlmtui.builtin_templates import BUILTIN, NAMES, choose
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.base import Load, Notice
-from vlmtui.engine.builtin_templates import BUILTIN, NAMES, choose
 from vlmtui.engine.template import ChatTemplate
 from vlmtui.errors import LoadFailed
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from vlmtui.engine.backends.llamacpp import chunks, logs, parameters, plan
+from vlmtui.engine.backends.llamacpp import chunks, forms, logs, parameters, plan
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
 from vlmtui.engine.base import Load, ModelInfo
@@ -44,6 +44,9 @@ class LoadedModel:
         self.model: Any = None
         self.context: Any = None
         self.vision: Any = None
+        self.form: forms.Form | None = None
+        """How pictures are prepared; None leaves it to libmtmd."""
+
         self.cancel = cancel
         logs.clear()
         files = request.files
@@ -150,6 +153,9 @@ class LoadedModel:
             self._fail(path, "load the vision tower", _mmproj_hint(logs.last_complaint()))
         if not mtmd.mtmd_support_vision(self.vision):
             raise LoadFailed(f"{path} holds no vision tower", "Choose an mmproj file for pictures.")
+        self.form = forms.of_file(path)
+        if self.form is not None:
+            forms.check(self.form, self.vision, path)
 
     def _looks_both_ways(self) -> bool:
         """Whether the tokens of a picture's part see those behind them too: Gemma 3 and 4."""

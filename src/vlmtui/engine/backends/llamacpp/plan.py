@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp import logs, parameters
-from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
+from vlmtui.engine.backends.llamacpp.bindings import cpp, library, mtmd
 from vlmtui.engine.base import DeviceMemory, Load, Planned
 from vlmtui.errors import LoadFailed
 
@@ -107,7 +107,7 @@ def _without_weights(request: Load) -> Any:
 
 
 def _devices(context: Any) -> tuple[DeviceMemory, ...]:
-    ggml = _library("ggml-base")
+    ggml = library("ggml-base")
     ggml.ggml_backend_buft_is_host.restype = ctypes.c_bool
     ggml.ggml_backend_buft_is_host.argtypes = [ctypes.c_void_p]
     devices = []
@@ -183,16 +183,11 @@ def _rows(found: _Map, width: int) -> list[list[int]]:
 
 def _name(kind: int) -> str:
     """Name of a buffer type."""
-    ggml = _library("ggml-base")
+    ggml = library("ggml-base")
     ggml.ggml_backend_buft_name.restype = ctypes.c_char_p
     ggml.ggml_backend_buft_name.argtypes = [ctypes.c_void_p]
     name: bytes = ggml.ggml_backend_buft_name(kind)
     return name.decode()
-
-
-def _library(name: str) -> Any:
-    folder = os.path.dirname(cpp._lib._name)
-    return ctypes.CDLL(os.path.join(folder, f"lib{name}.so"))
 
 
 def _held() -> int:

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import msgspec
 
+from vlmtui.builtin_templates import NAMES
 from vlmtui.engine.backends.llamacpp.units import Unit
-from vlmtui.engine.builtin_templates import NAMES
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, Role, TextPart

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vlmtui.engine import images
-from vlmtui.engine.backends.llamacpp import chunks
+from vlmtui.engine.backends.llamacpp import chunks, forms
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
@@ -61,7 +61,8 @@ class Vision:
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         """Width and height that a picture is scaled down to; None where it is taken whole."""
-        size = self._layout(image).size
+        form = self._model.form
+        size = self._layout(image).size if form is None else form.seen
         return None if size == (image.width, image.height) else size
 
     def is_incomplete(self, sha256: str) -> bool:
@@ -80,8 +81,7 @@ class Vision:
             GenerateFailed: The tower failed.
         """
         started = time.monotonic()
-        size = self._decoded_size(image)
-        data = images.decode(image.path, image.sha256, size, image.name).tobytes()
+        size, data = self._pixels(image)
         if images.is_incomplete(image.path):
             self._incomplete.add(image.sha256)
         with self._cut(image, size, data) as cut:
@@ -135,6 +135,8 @@ class Vision:
             return self._layouts[image]
         size = self._fitting_size(image)
         with self._cut(image, size) as cut:
+            if self._model.form is not None:  # libmtmd's words are those of another model
+                cut = list(filter(chunks.is_image, cut))
             layout = self._layouts[image] = _Layout(image, size, cut)
         while len(self._layouts) > _KEPT_LAYOUTS:
             self._layouts.popitem(last=False)[1].close()
@@ -142,6 +144,8 @@ class Vision:
 
     def _fitting_size(self, image: ImagePart) -> tuple[int, int]:
         """Width and height in which a picture leaves room in the context; its own if none does."""
+        if self._model.form is not None:
+            return self._model.form.given
         room = int(self._model.context_size * _LARGEST_SHARE)
         width, height = image.width, image.height
         for _ in range(_MAX_SHRINKS):
@@ -154,6 +158,17 @@ class Vision:
             scale = min(0.9, max(0.5, math.sqrt(room / total)))
             width, height = max(1, int(width * scale)), max(1, int(height * scale))
         return image.width, image.height
+
+    def _pixels(self, image: ImagePart) -> tuple[tuple[int, int], bytes]:
+        """What libmtmd is given: width and height, and RGB."""
+        form = self._model.form
+        if form is None:
+            size = self._decoded_size(image)
+            return size, images.decode(image.path, image.sha256, size, image.name).tobytes()
+        whole = forms.decoded_size(image.width, image.height)
+        return form.given, form.prepare(
+            images.decode(image.path, image.sha256, whole, image.name)
+        ).tobytes()
 
     def _decoded_size(self, image: ImagePart) -> tuple[int, int]:
         """Width and height in which a picture is decoded, if it has more pixels than are looked at.

@@ -17,14 +17,18 @@ _VICUNA = """\
 {%- set system = "A chat between a curious user and an artificial intelligence assistant. \
 The assistant gives helpful, detailed, and polite answers to the user's questions." -%}
 {%- endif -%}
-{{ bos_token }}{{ system }}
+{{ bos_token + system + ' ' }}
 {%- for message in messages -%}
-{%- if message['role'] == 'user' %} USER: {{ message['content'] }}
-{%- else %} ASSISTANT: {{ message['content'] }}{{ eos_token }}
+{%- if message['role'] == 'user' -%}
+{{ 'USER: ' + message['content'] + ' ' }}
+{%- else -%}
+{{ 'ASSISTANT: ' + message['content'] + eos_token }}
 {%- endif -%}
 {%- endfor -%}
-{%- if add_generation_prompt %} ASSISTANT:{% endif -%}
+{%- if add_generation_prompt -%}{{ 'ASSISTANT:' }}{%- endif -%}
 """
+# nothing stands between the end of an answer and the next question: a space there is a token that
+# the models never saw
 
 _MISTRAL = """\
 {%- if messages[0]['role'] == 'system' -%}
@@ -56,6 +60,24 @@ _LLAMA_3 = """\
 {{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
 {%- endif -%}
 """
+
+VILA_LLAMA_3 = """\
+{{- bos_token -}}
+{%- if messages[0]['role'] != 'system' -%}
+{{ '<|start_header_id|>system<|end_header_id|>\\n\\n' }}
+{{- "You are a helpful language and vision assistant. You are able to understand the visual \
+content that the user provides, and assist the user with a variety of tasks using natural \
+language." + '<|eot_id|>' }}
+{%- endif -%}
+{%- for message in messages -%}
+{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}
+{{- message['content'] + '<|eot_id|>' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
+{%- endif -%}
+"""
+"""Of Llama-3-VILA1.5: Llama 3's with VILA's own system prompt. Written into imported files."""
 
 _GEMMA = """\
 {{- bos_token -}}

@@ -1,0 +1,143 @@
+"""LLaVA's vision tower and projector as libmtmd's `mlp`: CLIP, and two layers over each patch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vlmtui.errors import BadModelFile
+from vlmtui.models.convert import plan
+from vlmtui.models.convert.plan import Item
+from vlmtui.models.convert.stored import Stored
+from vlmtui.models.convert.tower import MATRICES, NORMS, Weights, number
+
+_MEAN = [0.48145466, 0.4578275, 0.40821073]
+_STD = [0.26862954, 0.26130258, 0.27577711]
+"""Of CLIP's training pictures; what its processor has by default."""
+
+_PROJECTOR = {"linear_1": "mm.0", "linear_2": "mm.2"}
+
+
+class Tower:
+    """Plans the tensors of tower and projector."""
+
+    def __init__(
+        self,
+        given: Mapping[str, Any],
+        tower: Mapping[str, Stored],
+        projector: Mapping[str, Stored],
+        language_width: int,
+        where: str,
+    ) -> None:
+        """Plan.
+
+        Args:
+            given: The configuration of the whole model: `vision_config`, `vision_feature_layer`,
+                and for LLaVA-1.6 `image_grid_pinpoints`.
+            tower: Tensors as `CLIPVisionModel` names them, without `vision_model.`.
+            projector: `linear_1`, `linear_2` and `image_newline`.
+            language_width: Numbers in a row of the language model.
+            where: What the checkpoint is called in an error.
+
+        Raises:
+            BadModelFile: A tensor or value is missing or another than LLaVA has.
+        """
+        self._weights = Weights(tower, where)
+        self._projector = Weights(projector, where)
+        self._out = language_width
+        vision: Mapping[str, Any] = given.get("vision_config") or {}
+        self._width = number(vision, "hidden_size", 1024, where)
+        self._heads = number(vision, "num_attention_heads", 16, where)
+        self._units = number(vision, "intermediate_size", 4096, where)
+        self._image = number(vision, "image_size", 336, where)
+        self._patch = number(vision, "patch_size", 14, where)
+        self._epsilon = float(vision.get("layer_norm_eps", 1e-5))
+        self._act = str(vision.get("hidden_act", "quick_gelu"))
+        layers = number(vision, "num_hidden_layers", 24, where)
+        chosen = given.get("vision_feature_layer", -2)
+        self._layers = layers + 1 + chosen if isinstance(chosen, int) and chosen < 0 else -1
+        # libmtmd has width before height, the configuration height before width
+        self._tiles = [
+            int(side) for pair in given.get("image_grid_pinpoints") or () for side in pair[::-1]
+        ]
+        self._check(vision, given, where)
+        self.items = tuple(self._items())
+
+    def metadata(self) -> dict[str, Any]:
+        """The keys that libmtmd reads."""
+        prefix = "clip.vision."
+        told = {
+            "general.architecture": "clip",
+            "general.type": "mmproj",
+            "clip.has_vision_encoder": True,
+            "clip.projector_type": "mlp",
+            "clip.use_gelu": self._act == "gelu",
+            f"{prefix}image_size": self._image,
+            f"{prefix}patch_size": self._patch,
+            f"{prefix}embedding_length": self._width,
+            f"{prefix}feed_forward_length": self._units,
+            f"{prefix}block_count": self._layers,
+            f"{prefix}feature_layer": [self._layers],
+            f"{prefix}projection_dim": self._out,
+            f"{prefix}attention.head_count": self._heads,
+            f"{prefix}attention.layer_norm_epsilon": self._epsilon,
+            f"{prefix}image_mean": _MEAN,
+            f"{prefix}image_std": _STD,
+        }
+        if self._tiles:
+            told[f"{prefix}image_grid_pinpoints"] = self._tiles
+            told[f"{prefix}mm_patch_merge_type"] = "spatial_unpad"
+        return told
+
+    def _check(self, vision: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
+        kind = vision.get("model_type", "clip_vision_model")
+        select = given.get("vision_feature_select_strategy", "default")
+        act = given.get("projector_hidden_act", "gelu")
+        if kind != "clip_vision_model" or select != "default" or act != "gelu":
+            raise BadModelFile(
+                f"{where} can't be imported: its tower is {kind!r}, of which it takes {select!r}",
+                "LLaVA-1.5 and 1.6 have CLIP, and take its patches.",
+            )
+        if self._layers < 1 or self._act not in ("quick_gelu", "gelu") or self._image % self._patch:
+            raise BadModelFile(
+                f"{where} can't be imported: its tower's layers are not CLIP's",
+                "Look for a GGUF of the model.",
+            )
+
+    def _items(self) -> Iterable[Item]:
+        take, width = self._weights.take, self._width
+        patches = (self._image // self._patch) ** 2
+        yield plan.in_float32("v.class_embd", take("embeddings.class_embedding", width))
+        kernels = take("embeddings.patch_embedding.weight", width, 3, self._patch, self._patch)
+        yield plan.in_float16("v.patch_embd.weight", kernels)
+        positions = take("embeddings.position_embedding.weight", patches + 1, width)
+        yield plan.in_float32("v.position_embd.weight", positions)
+        # the name has a slip of the pen in Hugging Face's code
+        yield from self._norm("pre_layrnorm", "v.pre_ln")
+        for layer in range(self._layers):
+            yield from self._layer(layer)
+        for name, made in _PROJECTOR.items():
+            columns = width if name == "linear_1" else self._out
+            matrix = self._projector.take(f"{name}.weight", self._out, columns)
+            yield plan.in_float16(f"{made}.weight", matrix)
+            yield plan.in_float32(f"{made}.bias", self._projector.take(f"{name}.bias", self._out))
+        if self._tiles:
+            newline = self._projector.take("image_newline", self._out)
+            yield plan.in_float32("v.image_newline", newline)
+
+    def _layer(self, layer: int) -> Iterable[Item]:
+        source, target = f"encoder.layers.{layer}.", f"v.blk.{layer}."
+        for name, norm in NORMS.items():
+            yield from self._norm(source + name, target + norm)
+        for name, made in MATRICES.items():
+            rows = self._units if name == "mlp.fc1" else self._width
+            columns = self._units if name == "mlp.fc2" else self._width
+            matrix = self._weights.take(f"{source}{name}.weight", rows, columns)
+            yield plan.in_float16(f"{target}{made}.weight", matrix)
+            bias = self._weights.take(f"{source}{name}.bias", rows)
+            yield plan.in_float32(f"{target}{made}.bias", bias)
+
+    def _norm(self, name: str, made: str) -> Iterable[Item]:
+        for part in ("weight", "bias"):
+            tensor = self._weights.take(f"{name}.{part}", self._width)
+            yield plan.in_float32(f"{made}.{part}", tensor)

@@ -1,0 +1,331 @@
+"""Language models of Llama's kind as GGUF: Llama, Vicuna, Mistral, Qwen 2.
+
+Names and meaning of tensors and metadata are those that llama.cpp loads (`src/llama-arch.cpp`).
+Llama's queries and keys are in another order there: llama.cpp turns neighbouring numbers of a head
+(RoPE), Hugging Face's code the two halves of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from vlmtui.errors import BadModelFile
+from vlmtui.models.convert import awq, plan
+from vlmtui.models.convert.awq import Linear, Rounding
+from vlmtui.models.convert.plan import Item, Order
+from vlmtui.models.convert.stored import FLOATS, Numbers, Stored
+
+Head = Literal["f16", "q8_0"]
+"""What token embeddings and output layer of a quantised model are kept in."""
+
+_LINEARS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+_NORMS = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
+_UNUSED = ("rotary_emb.inv_freq", "position_ids", "attention.bias", "masked_bias")
+"""Endings of tensors that older versions of Hugging Face's code wrote and nobody needs."""
+
+_MODEL_TYPES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
+"""By `model_type` of a configuration: the architecture in llama.cpp."""
+
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "llama": {
+        **{"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32},
+        **{"num_attention_heads": 32, "rms_norm_eps": 1e-6, "max_position_embeddings": 2048},
+    },
+    "mistral": {
+        **{"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32},
+        **{"num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-6},
+        **{"max_position_embeddings": 131072},
+    },
+}
+"""What a configuration leaves out where it is as Hugging Face's classes have it by default."""
+
+_FILE_TYPES = {"F32": 0, "F16": 1, "Q4_1": 3, "BF16": 32}
+
+
+class Language(msgspec.Struct, frozen=True):
+    """A language model's shape, as its configuration has it."""
+
+    architecture: str
+    width: int
+    feed_forward: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    context: int
+    epsilon: float
+    theta: float
+    scaling: dict[str, Any]
+    """Of RoPE, as the configuration has it; empty for none."""
+
+    tied: bool
+    """Embeddings and output layer are one tensor."""
+
+
+def shape_of(given: dict[str, Any], where: str) -> Language:
+    """Read a configuration.
+
+    Args:
+        given: It.
+        where: What it is called in an error.
+
+    Raises:
+        BadModelFile: A value is missing or means something that llama.cpp's graph doesn't do.
+    """
+    kind = str(given.get("model_type", ""))
+    if kind not in _MODEL_TYPES:
+        raise _refused(where, f"its language model is {kind!r}, and not Llama, Mistral or Qwen 2")
+    values = {**_DEFAULTS.get(kind, {}), **{k: v for k, v in given.items() if v is not None}}
+
+    def count(key: str, default: int | None = None) -> int:
+        value = values.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+            raise _refused(where, f"its {key} is {value!r}")
+        return value
+
+    if values.get("hidden_act", "silu") != "silu":
+        raise _refused(where, f"its hidden_act is {values['hidden_act']!r}, and not 'silu'")
+    if kind == "qwen2" and values.get("use_sliding_window"):
+        raise _refused(where, "it attends within a sliding window")
+    width, heads = count("hidden_size"), count("num_attention_heads")
+    rope = values.get("rope_parameters") or {}
+    scaling = values.get("rope_scaling") or rope
+    theta = values.get("rope_theta", rope.get("rope_theta", 10000.0))
+    return Language(
+        _MODEL_TYPES[kind],
+        width,
+        count("intermediate_size"),
+        count("num_hidden_layers"),
+        heads,
+        count("num_key_value_heads", heads),
+        count("head_dim", width // heads),
+        count("max_position_embeddings"),
+        float(values.get("rms_norm_eps", 1e-6)),
+        float(theta),
+        scaling if _scaling_kind(scaling) != "default" else {},
+        values.get("tie_word_embeddings") is True,
+    )
+
+
+def metadata(shape: Language, where: str) -> dict[str, Any]:
+    """The keys of the architecture.
+
+    Raises:
+        BadModelFile: RoPE is scaled in a way that isn't known here.
+    """
+    name = shape.architecture
+    told: dict[str, Any] = {
+        f"{name}.context_length": shape.context,
+        f"{name}.embedding_length": shape.width,
+        f"{name}.block_count": shape.layers,
+        f"{name}.feed_forward_length": shape.feed_forward,
+        f"{name}.attention.head_count": shape.heads,
+        f"{name}.attention.head_count_kv": shape.kv_heads,
+        f"{name}.attention.layer_norm_rms_epsilon": shape.epsilon,
+        f"{name}.rope.freq_base": shape.theta,
+        f"{name}.rope.dimension_count": shape.head_width,
+    }
+    if shape.head_width * shape.heads != shape.width:
+        told[f"{name}.attention.key_length"] = shape.head_width
+        told[f"{name}.attention.value_length"] = shape.head_width
+    kind = _scaling_kind(shape.scaling)
+    if kind == "linear":
+        told[f"{name}.rope.scaling.type"] = "linear"
+        told[f"{name}.rope.scaling.factor"] = float(shape.scaling["factor"])
+    elif kind not in ("default", "llama3"):
+        raise _refused(where, f"its RoPE is scaled in the way {kind!r}")
+    return told
+
+
+class Plan:
+    """The tensors of a language model."""
+
+    def __init__(
+        self, shape: Language, tensors: Mapping[str, Stored], head: Head, where: str
+    ) -> None:
+        """Plan.
+
+        Args:
+            shape: The model's.
+            tensors: The checkpoint's, under Hugging Face's names of a language model alone.
+            head: For the embeddings of a quantised model; others stay as they are.
+            where: What the checkpoint is called in an error.
+
+        Raises:
+            BadModelFile: A tensor is missing, of another shape than it should be, or unexpected.
+        """
+        self.rounding = Rounding()
+        self._shape = shape
+        self._tensors = tensors
+        self._where = where
+        self._used: set[str] = set()
+        self.quantised = any(name.endswith(".qweight") for name in tensors)
+        self.items = tuple(self._items(head))
+        self._check_all_used()
+
+    @property
+    def rows(self) -> int:
+        """Rows of the token embeddings."""
+        return self.items[0].shape[0]
+
+    @property
+    def file_type(self) -> int:
+        """`general.file_type`."""
+        return _FILE_TYPES["Q4_1" if self.quantised else self.items[-1].quant]
+
+    def _items(self, head: Head) -> Iterable[Item]:
+        shape = self._shape
+        embeddings = self._take("model.embed_tokens.weight")
+        if len(embeddings.shape) != 2 or embeddings.shape[1] != shape.width:
+            raise self._odd(embeddings, ("tokens", shape.width))
+        whole = plan.as_is
+        if self.quantised:
+            whole = plan.in_q8_0 if head == "q8_0" else plan.in_float16  # type: ignore[assignment]
+        yield whole("token_embd.weight", embeddings)
+        yield plan.in_float32("output_norm.weight", self._take("model.norm.weight", shape.width))
+        if "lm_head.weight" in self._tensors:
+            output = self._take("lm_head.weight", *embeddings.shape)
+            if not shape.tied:
+                yield whole("output.weight", output)
+        elif not shape.tied:
+            raise self._missing("lm_head.weight")
+        if _scaling_kind(shape.scaling) == "llama3":
+            yield self._frequencies()
+        for layer in range(shape.layers):
+            yield from self._layer(layer)
+
+    def _layer(self, layer: int) -> Iterable[Item]:
+        source, target = f"model.layers.{layer}.", f"blk.{layer}."
+        shape = self._shape
+        queries, keys = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
+        sizes = {
+            "attn_q": (queries, shape.width),
+            "attn_k": (keys, shape.width),
+            "attn_v": (keys, shape.width),
+            "attn_output": (shape.width, queries),
+            "ffn_gate": (shape.feed_forward, shape.width),
+            "ffn_up": (shape.feed_forward, shape.width),
+            "ffn_down": (shape.width, shape.feed_forward),
+        }
+        for name, norm in _NORMS.items():
+            tensor = self._take(f"{source}{name}.weight", shape.width)
+            yield plan.in_float32(f"{target}{norm}.weight", tensor)
+        for name, linear in _LINEARS.items():
+            order = self._order(linear)
+            yield from self._linear(source + name, target + linear, sizes[linear], order)
+
+    def _linear(
+        self, name: str, made: str, size: tuple[int, int], order: Order | None
+    ) -> Iterable[Item]:
+        layer = awq.find(name, self._tensors)
+        if layer is not None:
+            parts = ("qweight", "scales", "scaled_zeros", "qzeros")
+            self._used.update(f"{name}.{part}" for part in parts)
+            if (layer.outputs, layer.inputs) != size:
+                raise self._odd(layer.weights, size, (layer.outputs, layer.inputs))
+            yield Item(f"{made}.weight", "Q4_1", size, self._blocks(layer, order))
+        else:
+            yield plan.as_is(f"{made}.weight", self._take(f"{name}.weight", *size), order)
+        if f"{name}.bias" in self._tensors:
+            bias = self._take(f"{name}.bias", size[0])
+            yield plan.in_float32(f"{made}.bias", bias, order)
+
+    def _blocks(self, layer: Linear, order: Order | None) -> Callable[[], Iterable[Numbers]]:
+        def make() -> Iterable[Numbers]:
+            pieces = awq.blocks(layer, self.rounding)
+            return pieces if order is None else (order(np.concatenate(list(pieces))),)
+
+        return make
+
+    def _order(self, linear: str) -> Order | None:
+        """How the rows of queries and keys are to be put; see the module's docstring."""
+        if self._shape.architecture != "llama" or linear not in ("attn_q", "attn_k"):
+            return None
+        heads = self._shape.heads if linear == "attn_q" else self._shape.kv_heads
+
+        def order(rows: Numbers) -> Numbers:
+            halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
+            return halves.swapaxes(1, 2).reshape(rows.shape)
+
+        return order
+
+    def _frequencies(self) -> Item:
+        """Llama 3.1's scaling: each of RoPE's frequencies is divided by a factor of its own."""
+        scaling, shape = self._shape.scaling, self._shape
+        try:
+            factor, trained = float(scaling["factor"]), scaling["original_max_position_embeddings"]
+            low = trained / float(scaling.get("low_freq_factor", 1))
+            high = trained / float(scaling.get("high_freq_factor", 4))
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise _refused(self._where, f"its RoPE scaling lacks {error}") from None
+        count = shape.head_width // 2
+        lengths = 2 * math.pi * shape.theta ** (np.arange(count) / count)
+        between = (trained / lengths - trained / low) / (trained / high - trained / low)
+        factors = 1 / ((1 - between) / factor + between)
+        factors = np.where(lengths < high, 1.0, np.where(lengths > low, factor, factors))
+        values = factors.astype(np.float32)
+        return Item("rope_freqs.weight", "F32", (count,), lambda: (values,))
+
+    def _take(self, name: str, *shape: int) -> Stored:
+        tensor = self._tensors.get(name)
+        if tensor is None:
+            raise self._missing(name)
+        if shape and tensor.shape != shape:
+            raise self._odd(tensor, shape)
+        if tensor.dtype not in FLOATS:
+            raise self._odd(tensor, (*tensor.shape, "in floating point"))
+        self._used.add(name)
+        return tensor
+
+    def _check_all_used(self) -> None:
+        odd = [
+            name for name in self._tensors if name not in self._used and not name.endswith(_UNUSED)
+        ]
+        if odd:
+            raise BadModelFile(
+                f"{self._tensors[odd[0]].file} has tensors that no {self._shape.architecture} has: "
+                f"{', '.join(sorted(odd)[:3])}" + (" and others" if len(odd) > 3 else ""),
+                "It may be of a newer kind than vlmtui knows: look for a GGUF of the model.",
+            )
+
+    def _missing(self, name: str) -> BadModelFile:
+        return BadModelFile(
+            f"{self._where} has no tensor {name}",
+            "Is every file of the checkpoint there? Copy or download it again.",
+        )
+
+    def _odd(
+        self, tensor: Stored, wanted: tuple[object, ...], found: tuple[int, ...] | None = None
+    ) -> BadModelFile:
+        return BadModelFile(
+            f"{tensor.file}: the tensor {tensor.name} should be {_product(wanted)} by "
+            f"config.json, and is {_product(found or tensor.shape)} ({tensor.dtype})",
+            "Configuration and weights belong to two models, or the model is of a newer kind.",
+        )
+
+
+def _product(shape: tuple[object, ...]) -> str:
+    return " x ".join(map(str, shape)) or "a number"
+
+
+def _scaling_kind(scaling: Mapping[str, Any]) -> str:
+    return str(scaling.get("rope_type") or scaling.get("type") or "default")
+
+
+def _refused(where: str, why: str) -> BadModelFile:
+    return BadModelFile(
+        f"{where} can't be imported: {why}", "Look for a GGUF of the model: `vlmtui models`."
+    )

@@ -1,0 +1,98 @@
+"""llama.cpp on a file, with everything in float32 that may be: what it computes, to be compared."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlmtui.engine.backends.llamacpp import logs
+from vlmtui.engine.backends.llamacpp.bindings import cpp
+from vlmtui.engine.backends.llamacpp.model import LoadedModel
+from vlmtui.engine.backends.llamacpp.vision import Vision
+from vlmtui.engine.base import Files, Load
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.messages import ImagePart
+
+Floats = NDArray[np.float32]
+
+
+@contextmanager
+def loaded(model: Path, mmproj: Path | None = None) -> Iterator[LoadedModel]:
+    """A model as the engine loads it."""
+    logs.install()
+    files = Files(str(model), str(mmproj) if mmproj is not None else None)
+    made = LoadedModel(Load(files, ctx=1024), CancelFlag(), lambda _: None)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def embeddings(model: LoadedModel, image: ImagePart) -> Floats:
+    """What the engine puts in place of a picture: [tokens, width]."""
+    vision = Vision(model, 2**30)
+    try:
+        vision.encode(image)
+        (part,) = vision._cache.get(image.sha256)
+        return np.array(part, np.float32).reshape(-1, model.embedding_size)
+    finally:
+        vision.close()
+
+
+def logits(path: Path, rows: Sequence[int | Floats]) -> Floats:
+    """Logits at each position, with keys and values in float32.
+
+    Args:
+        path: The model's file.
+        rows: Tokens, and pictures as [count, width].
+    """
+    logs.install()
+    given = cpp.llama_model_default_params()
+    given.n_gpu_layers = 0
+    model = cpp.llama_model_load_from_file(os.fsencode(path), given)
+    assert model
+    options = cpp.llama_context_default_params()
+    options.n_ctx = options.n_batch = options.n_ubatch = 1024
+    options.type_k = options.type_v = 0  # GGML_TYPE_F32
+    options.flash_attn_type = 0
+    options.n_threads = options.n_threads_batch = 2
+    context = cpp.llama_init_from_model(model, options)
+    assert context
+    try:
+        return np.concatenate(list(_steps(model, context, rows)))
+    finally:
+        cpp.llama_free(context)
+        cpp.llama_model_free(model)
+
+
+def _steps(model: Any, context: Any, rows: Sequence[int | Floats]) -> Iterator[Floats]:
+    vocabulary = cpp.llama_vocab_n_tokens(cpp.llama_model_get_vocab(model))
+    position = 0
+    for row in rows:
+        picture = not isinstance(row, int)
+        values = np.ascontiguousarray(row, np.float32) if picture else None
+        count = len(values) if values is not None else 1
+        batch = cpp.llama_batch_init(count, values.shape[1] if values is not None else 0, 1)
+        batch.n_tokens = count
+        for at in range(count):
+            batch.pos[at] = position + at
+            batch.n_seq_id[at] = 1
+            batch.seq_id[at][0] = 0
+            batch.logits[at] = 1
+        if values is not None:
+            ctypes.memmove(batch.embd, values.ctypes.data, values.nbytes)
+        else:
+            batch.token[0] = row
+        assert cpp.llama_decode(context, batch) == 0
+        for at in range(count):
+            found = cpp.llama_get_logits_ith(context, at)
+            yield np.ctypeslib.as_array(found, (vocabulary,)).copy()[None]
+        cpp.llama_batch_free(batch)
+        position += count

@@ -1,0 +1,118 @@
+"""PyTorch's files without PyTorch: tensors are read, and nothing else ever is."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.models.convert import pickled
+from vlmtui.errors import BadModelFile
+from vlmtui.models.convert import pt
+
+TENSORS = {
+    "model.a.weight": np.arange(24, dtype=np.float16).reshape(4, 6),
+    "model.a.qweight": np.arange(-8, 8, dtype=np.int16).reshape(2, 8),
+    "model.b.qzeros": np.arange(6, dtype=np.int32).reshape(3, 2),
+    "model.norm": np.linspace(0, 1, 5, dtype=np.float32),
+}
+_ROUNDS = 2000
+
+
+def test_tensors_are_read(tmp_path: Path) -> None:
+    found = pt.read(pickled.save(tmp_path / "a.pt", TENSORS))
+    assert found.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        np.testing.assert_array_equal(found[name].read(), tensor)
+    np.testing.assert_array_equal(
+        found["model.a.weight"].read(1, 2), TENSORS["model.a.weight"][1:3]
+    )
+
+
+@pytest.mark.skipif(
+    not __import__("importlib.util").util.find_spec("torch"), reason="torch is not installed"
+)
+def test_what_torch_saves_is_read(tmp_path: Path) -> None:
+    import torch
+
+    module = torch.nn.Linear(5, 3).half()
+    torch.save(module.state_dict(), tmp_path / "a.pt")
+    found = pt.read(tmp_path / "a.pt")
+    np.testing.assert_array_equal(found["weight"].read(), module.weight.detach().numpy())
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (__import__("os").system, ("touch /tmp/vlmtui-was-unpickled",))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pickle.dumps({"a": _Evil()}, protocol=2),
+        pickle.dumps({"a": _Evil()}, protocol=4),
+        b"\x80\x02cbuiltins\neval\n(X\x05\x00\x00\x001 + 1tR.",
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(NNNNtR.",
+        b"\x80\x02(X\x07\x00\x00\x00storageX\x01\x00\x00\x000tQ.",
+        b"\x80\x02}.",
+        b"\x80\x02N.",
+        b"",
+    ],
+)
+def test_anything_else_is_refused(program: bytes, tmp_path: Path) -> None:
+    path = pickled.save(tmp_path / "a.pt", TENSORS, pickle=program)
+    with pytest.raises(BadModelFile, match=r"a\.pt"):
+        pt.read(path)
+    assert not Path("/tmp/vlmtui-was-unpickled").exists()
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    path.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(BadModelFile, match="no PyTorch file"):
+        pt.read(path)
+    with pytest.raises(BadModelFile, match="compressed"):
+        pt.read(pickled.save(path, TENSORS, compress=b""))
+    with pytest.raises(BadModelFile, match="big-endian"):
+        pt.read(pickled.save(path, TENSORS, byteorder=b"big"))
+    whole = pickled.save(path, TENSORS).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadModelFile):
+        pt.read(path)
+    with pytest.raises(BadModelFile, match="can't be read"):
+        pt.read(tmp_path / "nowhere.pt")
+
+
+def test_a_tensor_that_lies_in_pieces_or_outside_is_refused(tmp_path: Path) -> None:
+    program = pickled.program(TENSORS)
+    six, one = b"J\x06\x00\x00\x00", b"J\x01\x00\x00\x00"
+    turned = program.replace(b"(" + six + one + b"t", b"(" + one + six + b"t", 1)
+    assert turned != program
+    with pytest.raises(BadModelFile, match=r"model\.a\.weight doesn't lie in one piece"):
+        pt.read(pickled.save(tmp_path / "a.pt", TENSORS, pickle=turned))
+    large = program.replace(b"J\x18\x00\x00\x00tQ", b"J\x18\x18\x00\x00tQ", 1)
+    with pytest.raises(BadModelFile, match="fewer bytes"):
+        pt.read(pickled.save(tmp_path / "a.pt", TENSORS, pickle=large))
+
+
+def test_damaged_files_are_read_or_refused_in_little_memory() -> None:
+    """In a process of its own, whose memory is bounded by what it may take."""
+    command = [sys.executable, "-m", "tests.models.convert.damage", str(_ROUNDS), "7"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert told.returncode == 0, told.stderr[-2000:]
+    read, refused, most = map(int, told.stdout.split())
+    assert read + refused == _ROUNDS
+    assert min(read, refused) > _ROUNDS // 20
+    assert most < 50_000_000
+
+
+def test_damage_is_drawn_from_a_seed() -> None:
+    from tests.models.convert import damage
+
+    first, again = (list(damage.mutations(5, random.Random(3))) for _ in range(2))
+    assert first == again

@@ -1,0 +1,96 @@
+"""VILA's tower in libmtmd: the same numbers in the same order as VILA's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.engine.conftest import as_part
+from tests.engine.zoo.pictures import paint
+from tests.models.convert import llamacpp, reference
+from tests.models.convert.conftest import Imported
+from vlmtui.engine.backends.llamacpp.model import LoadedModel
+
+Floats = NDArray[np.float32]
+
+_SIZES = {0: (100, 60), 1: (300, 700)}
+
+
+@pytest.fixture(scope="module")
+def model(vila: Imported) -> Iterator[LoadedModel]:
+    with llamacpp.loaded(vila.model, vila.mmproj) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="module")
+def seen(
+    vila: Imported, model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
+) -> dict[int, tuple[Path, Floats, Floats]]:
+    """By number of the picture: its file, and what the engine and what VILA's code make of it."""
+    found = {}
+    for number, size in _SIZES.items():
+        path = paint(tmp_path_factory.mktemp("pictures"), number, *size)
+        theirs = reference.vila_tokens(vila.made, 3, reference.pixels(path))
+        found[number] = path, llamacpp.embeddings(model, as_part(path)), theirs
+    return found
+
+
+def error(ours: Floats, theirs: Floats) -> tuple[float, float]:
+    """Root mean square over that of the reference: of all tokens, and of the worst."""
+    size = np.sqrt((theirs**2).mean())
+    by_token = np.sqrt(((ours - theirs) ** 2).mean(axis=1)) / size
+    return float(np.sqrt((by_token**2).mean())), float(by_token.max())
+
+
+@pytest.mark.parametrize("number", _SIZES)
+def test_the_tower_is_vilas(number: int, seen: dict[int, tuple[Path, Floats, Floats]]) -> None:
+    _, ours, theirs = seen[number]
+    whole, worst = error(ours, theirs)
+    assert whole < 2e-3 and worst < 5e-3
+
+
+def test_tokens_that_run_along_the_rows_are_seen(
+    seen: dict[int, tuple[Path, Floats, Floats]],
+) -> None:
+    """VILA1.5's run down the columns, as its projector has a single transposition."""
+    _, ours, theirs = seen[1]
+    turned = theirs.reshape(14, 14, -1).swapaxes(0, 1).reshape(theirs.shape)
+    assert error(ours, turned)[0] > 0.3
+
+
+def test_another_resampling_is_seen(vila: Imported, model: LoadedModel, tmp_path: Path) -> None:
+    """The engine resizes other models' pictures with Lanczos; VILA saw bicubic ones."""
+    noise = np.random.default_rng(0).integers(0, 256, (600, 900, 3), np.uint8)
+    path = tmp_path / "noise.png"
+    Image.fromarray(noise).save(path)
+    ours = llamacpp.embeddings(model, as_part(path))
+    assert error(ours, reference.vila_tokens(vila.made, 3, reference.pixels(path)))[0] < 2e-3
+    lanczos = Image.open(path).resize((384, 384), Image.Resampling.LANCZOS)
+    picture = (np.asarray(lanczos, np.float32) / 127.5 - 1).transpose(2, 0, 1)
+    assert error(ours, reference.vila_tokens(vila.made, 3, picture))[0] > 1e-2
+
+
+def test_a_white_and_a_black_picture_are_taken(vila: Imported, model: LoadedModel, tmp_path: Path):
+    """Black is what the null patches have, too: the real ones must be seen all the same."""
+    for color in ("white", "black"):
+        path = tmp_path / f"{color}.png"
+        Image.new("RGB", (50, 90), color).save(path)
+        theirs = reference.vila_tokens(vila.made, 3, reference.pixels(path))
+        whole, worst = error(llamacpp.embeddings(model, as_part(path)), theirs)
+        assert whole < 2e-3 and worst < 5e-3
+
+
+def test_a_picture_is_one_part_of_196_tokens(model: LoadedModel, tmp_path: Path) -> None:
+    from vlmtui.engine.backends.llamacpp.vision import Vision
+
+    vision = Vision(model, 0)
+    image = as_part(paint(tmp_path, 2, 900, 5))
+    (unit,) = vision.layout(image)
+    assert unit.tokens == unit.positions == 196
+    assert vision.scaled_to(image) == (384, 384)
+    vision.close()
