@@ -14,11 +14,14 @@ from vlmtui.chat import outlook
 from vlmtui.chat.fitting import this_machine
 from vlmtui.chat.outlook import Outlook
 from vlmtui.errors import VlmtuiError
-from vlmtui.models import catalog, library
+from vlmtui.models import catalog, endpoints, library
 from vlmtui.models.catalog import Entry
+from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.fit import Machine
 from vlmtui.models.library import BrokenModel, Discovery, InstalledModel
 from vlmtui.settings import Settings
+
+_SERVED = Outlook(served=True)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -28,6 +31,9 @@ class Choice(msgspec.Struct, frozen=True):
     installed: InstalledModel | None = None
     """Its files, when they are on this machine."""
 
+    served: ServerModel | None = None
+    """The server that runs it, when one does."""
+
     entry: Entry | None = None
     """What the catalogue knows of it."""
 
@@ -36,8 +42,8 @@ class Choice(msgspec.Struct, frozen=True):
 
     @property
     def here(self) -> bool:
-        """It is on this machine."""
-        return self.installed is not None
+        """It can be used now: its files are on this machine, or a server runs it."""
+        return self.installed is not None or self.served is not None
 
     @property
     def size_bytes(self) -> int:
@@ -67,7 +73,8 @@ class Choices(msgspec.Struct, frozen=True):
     """All there is to choose from."""
 
     here: tuple[Choice, ...]
-    """Models on this machine, the demo model first, the others by name."""
+    """Models that can be used now: the demo model, those on this machine by name, and those of
+    servers."""
 
     elsewhere: tuple[Choice, ...]
     """Models of the catalogue that aren't here, those that need least first."""
@@ -99,12 +106,16 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     here = [of_installed(model, known, settings, now) for model in found.models]
     names = {choice.entry.name for choice in here if choice.entry is not None}
     away = [
-        Choice(entry.name, None, entry, outlook.of_entry(entry, settings, now))
+        Choice(entry.name, entry=entry, outlook=outlook.of_entry(entry, settings, now))
         for entry in known.entries
         if entry.name not in names
     ]
     return Choices(
-        (*here[:1], *sorted(here[1:], key=lambda choice: choice.name.lower())),
+        (
+            *here[:1],
+            *sorted(here[1:], key=lambda choice: choice.name.lower()),
+            *(Choice(m.name, served=m, outlook=_SERVED) for m in endpoints.models()),
+        ),
         tuple(sorted(away, key=lambda choice: choice.need_bytes)),
         found,
         now,
@@ -129,4 +140,4 @@ def of_installed(
 ) -> Choice:
     """A model of this machine as a choice; reads its headers."""
     expected = outlook.of_model(model, settings, machine)
-    return Choice(model.name, model, known.find(model.name), expected)
+    return Choice(model.name, model, entry=known.find(model.name), outlook=expected)

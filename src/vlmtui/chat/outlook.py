@@ -18,9 +18,9 @@ from vlmtui.models.library import InstalledModel
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need, Setup, rounded_ctx
 from vlmtui.settings import Settings
 
-WORDS = ("fits", "tight", "smaller", "too big", "no GGUF", "damaged", "?")
-"""What lists say of a model, the best first; "smaller": with something given way; "no GGUF": it
-can't be run yet, whatever memory there is."""
+WORDS = ("fits", "server", "tight", "smaller", "too big", "no GGUF", "damaged", "?")
+"""What lists say of a model, the best first; "server": it needs no memory here; "smaller": with
+something given way; "no GGUF": it can't be run yet, whatever memory there is."""
 
 
 class Outlook(msgspec.Struct, frozen=True):
@@ -35,6 +35,9 @@ class Outlook(msgspec.Struct, frozen=True):
     words: str = ""
     """For a person, one sentence without a final full stop."""
 
+    served: bool = False
+    """A server runs it."""
+
     gguf: bool = True
     """Its files are, or are to be had as, what llama.cpp loads."""
 
@@ -44,6 +47,8 @@ class Outlook(msgspec.Struct, frozen=True):
     @property
     def word(self) -> str:
         """One of `WORDS`."""
+        if self.served:
+            return "server"
         if not self.gguf:
             return "no GGUF"
         if self.fit is None:

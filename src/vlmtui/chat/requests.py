@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from vlmtui import kept
 from vlmtui.builtin_templates import BUILTIN, NAMES
-from vlmtui.engine.base import Files, Load, Sampling
+from vlmtui.engine.base import Endpoint, Files, Load, Sampling
 from vlmtui.errors import InputError
 from vlmtui.models import library
 from vlmtui.settings import Settings
+
+if TYPE_CHECKING:  # the network: not needed for a model that is here
+    from vlmtui.models.endpoints import ServerModel
 
 
 def load_request(settings: Settings, model: str | None = None, mmproj: str | None = None) -> Load:
@@ -28,7 +32,46 @@ def load_request(settings: Settings, model: str | None = None, mmproj: str | Non
     """
     if model is None:
         model, mmproj = settings.model, mmproj or settings.mmproj
-    return request_for(settings, library.resolve(model, mmproj))
+    return named(settings, model, mmproj)
+
+
+def named(settings: Settings, name: str, mmproj: str | None = None) -> Load:
+    """What the engine is asked to load for a model that goes by a name, here or on a server.
+
+    Args:
+        settings: The user's settings.
+        name: The name, or the path of a GGUF file.
+        mmproj: Path of its projector.
+
+    Raises:
+        InputError: There is no such model, its path is no text, or the key to it is missing.
+    """
+    if name == library.DEMO or mmproj is not None:
+        return request_for(settings, library.resolve(name, mmproj))
+    from vlmtui.models import endpoints
+
+    served = endpoints.models()
+    for model in served:
+        if model.name.lower() == name.lower():
+            return of_server(model)
+    try:
+        return request_for(settings, library.resolve(name))
+    except library.ModelNotFound:
+        if (found := endpoints.find(name, served)) is None:
+            raise
+        return of_server(found)
+
+
+def of_server(model: ServerModel) -> Load:
+    """What the engine is asked for a model that a server runs.
+
+    Raises:
+        InputError: The key to the server is missing.
+    """
+    from vlmtui.models import endpoints
+
+    endpoint = Endpoint(model.server.url, model.model, endpoints.key_of(model.server))
+    return Load(endpoint, name=model.name, backend="openai")
 
 
 def request_for(settings: Settings, model: library.InstalledModel) -> Load:

@@ -13,8 +13,8 @@ from vlmtui.chat import outlook
 from vlmtui.chat.choice import Choices, choices, fitting
 from vlmtui.chat.fitting import Prospect, this_machine
 from vlmtui.chat.outlook import Outlook
-from vlmtui.chat.requests import loading, request_for
-from vlmtui.engine.base import Load
+from vlmtui.chat.requests import named
+from vlmtui.engine.base import Files, Load
 from vlmtui.models import library, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.fit import Machine
@@ -141,12 +141,14 @@ class Shelf:
 
         Raises:
             ModelNotFound: There is no such model.
+            InputError: The key to the server that runs it is missing.
             BadModelFile: Its files are damaged, no model, or don't go together. This is known from
                 their headers, before the model that answers has made way.
         """
-        model = library.resolve(name)
-        Prospect.of(loading(self._settings, model))
-        return request_for(self._settings, model)
+        load = named(self._settings, name)
+        if isinstance(load.source, Files):
+            Prospect.of(load)
+        return load
 
     def machine(self) -> Machine:
         """The memory that a model could have now."""

@@ -58,15 +58,54 @@ def path(name: str, mmproj: bool, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("file", metavar="PATH.gguf")
+@click.argument("file", metavar="[PATH.gguf]", required=False)
 @click.option("--mmproj", metavar="PATH", help="Its vision tower. Default: the one beside it.")
-@click.option("--name", metavar="NAME", help="What to call it. Default: as its file.")
+@click.option("--endpoint", metavar="URL", help="A server that speaks OpenAI's protocol instead.")
+@click.option("--model", metavar="ID", help="One model of the server. Default: all it lists.")
+@click.option("--api-key-env", metavar="NAME", help="The variable that holds the server's key.")
+@click.option("--api-key-file", metavar="PATH", help="The file (mode 0600) that holds it.")
+@click.option("--name", metavar="NAME", help="What to call it. Default: as its file, or its host.")
 @json_option
-def add(file: str, mmproj: str | None, name: str | None, as_json: bool) -> int:
-    """Give a model file a name. It stays where it is; the pair of files is checked first."""
-    from vlmtui.cli.models_change import add_model
+def add(
+    file: str | None,
+    mmproj: str | None,
+    endpoint: str | None,
+    model: str | None,
+    api_key_env: str | None,
+    api_key_file: str | None,
+    name: str | None,
+    as_json: bool,
+) -> int:
+    """Give a model file a name, or add the models of a server.
 
-    return add_model(file, mmproj, name, as_json=as_json)
+    \b
+    Examples:
+      vlmtui models add ~/models/llava.gguf --name llava
+      vlmtui models add --endpoint http://localhost:8080/v1 --name board
+      vlmtui models add --endpoint https://host/v1 --model gpt-4o --api-key-env OPENAI_API_KEY
+
+    A file stays where it is; the pair of files is checked first. A server is asked which models
+    it has; they go by NAME/MODEL. The key itself is never kept.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    if (file is None) == (endpoint is None):
+        raise click.UsageError("Give the path of a .gguf file, or --endpoint URL.")
+    of_a_server = model or api_key_env or api_key_file
+    if file is not None:
+        if of_a_server:
+            raise click.UsageError("--model and --api-key-… go with --endpoint.")
+        from vlmtui.cli.models_change import add_model
+
+        return add_model(file, mmproj, name, as_json=as_json)
+    from vlmtui.cli.models_servers import add_server
+
+    return add_server(
+        endpoint or "",
+        model=model or "",
+        key_variable=api_key_env or "",
+        key_file=api_key_file or "",
+        name=name or "",
+        as_json=as_json,
+    )
 
 
 @models.command()

@@ -14,7 +14,7 @@ import msgspec
 
 from vlmtui import kept, paths, units
 from vlmtui.errors import InputError, SettingsError
-from vlmtui.models import added, gguf, library, removal
+from vlmtui.models import added, endpoints, gguf, library, removal
 from vlmtui.models.gguf import pairing
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
@@ -66,6 +66,10 @@ def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
     Raises:
         VlmtuiError: There is no such model, it isn't ours, or the disk refuses.
     """
+    from vlmtui.cli.models_servers import remove_server
+
+    if remove_server(name, as_json=as_json):
+        return 0
     model = library.resolve_installed(name)
     others = [other for other in library.installed() if other.name != model.name]
     todo = removal.plan(model, others)
@@ -103,8 +107,11 @@ def default_model(name: str | None, *, as_json: bool) -> int:
         else:
             click.echo(line(settings.model))
         return 0
-    model = library.resolve(name)
-    chosen = str(model.path) if model.source == "file" else model.name
+    if name in (served.name for served in endpoints.models()):
+        chosen = name
+    else:
+        model = library.resolve(name)
+        chosen = str(model.path) if model.source == "file" else model.name
     file = paths.config_path()
     write_default(file, chosen)
     if as_json:

@@ -58,6 +58,7 @@ def as_json(choice: Choice, settings: Settings) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": choice.name,
         "installed": model is not None,
+        "server": choice.served.server.url if choice.served is not None else None,
         "default": choice.name == settings.model,
         "size": choice.size_bytes,
         "size_is_reckoned": choice.reckoned,
@@ -128,9 +129,13 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
                 _licence(choice),
             )
             for choice in found.here
+            if choice.served is None
         ],
         width,
     )
+    if served := [choice.served for choice in found.here if choice.served is not None]:
+        rows += ["", click.style("On servers", bold=True)]
+        rows += [f"  {line(each.name)}  {line(each.server.host)}" for each in served]
     if found.broken or found.found.unreadable:
         rows += ["", click.style("Can't be used", bold=True)]
         rows += [f"  {line(broken.name)}: {line(broken.reason)}" for broken in found.broken]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from vlmtui import paths, units
 from vlmtui.chat.choice import Choice
 from vlmtui.models.catalog import Entry
+from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.library import InstalledModel
 
 KEEPERS = {
@@ -32,6 +35,8 @@ def rows(choice: Choice) -> list[tuple[str, str]]:
     told: list[tuple[str, str]] = []
     if choice.installed is not None:
         told += _installed(choice.installed)
+    elif choice.served is not None:
+        told += _served(choice.served)
     elif choice.entry is not None:
         told += _offered(choice, choice.entry)
     told += _memory(choice)
@@ -68,6 +73,18 @@ def _installed(model: InstalledModel) -> list[tuple[str, str]]:
         ("context", f"{model.context} tokens" if model.context else ""),
         ("repository", model.repository),
         ("also called", ", ".join(alias for alias in model.aliases if alias != model.name)),
+    ]
+
+
+def _served(model: ServerModel) -> list[tuple[str, str]]:
+    server = model.server
+    key = server.key_variable or (server.key_file and paths.shown(Path(server.key_file)))
+    return [
+        ("server", server.host),
+        ("address", server.url),
+        ("its name there", model.model),
+        ("key", f"from {key}" if key else "none"),
+        ("privacy", f"what you write and attach is sent to {server.host}"),
     ]
 
 

@@ -1,0 +1,109 @@
+"""Models that servers run, from the command line: added, listed, asked, forgotten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.openai_server import Exchange, OpenAIServer, words
+from vlmtui import demo
+
+SAMPLE = demo.sample_images()[0]
+
+
+def play(exchange: Exchange) -> None:
+    if exchange.headers["Authorization"] not in (None, "Bearer sk-good"):
+        exchange.refuse(401, {"error": {"message": "no such key"}})
+    else:
+        exchange.stream(*words("Two", " shapes.", usage={"completion_tokens": 2}))
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    made = OpenAIServer(play, models={"data": [{"id": "llava"}, {"id": "Qwen/Qwen2.5-VL-7B"}]})
+    yield made
+    made.close()
+
+
+def test_the_models_of_a_server_are_asked_by_their_names(run: Run, server: OpenAIServer) -> None:
+    added = run("models", "add", "--endpoint", server.url, "--name", "board")
+    assert added.out.splitlines() == ["board/llava", "board/Qwen/Qwen2.5-VL-7B"]
+    ended = run("ask", "--model", "board/qwen", "--image", str(SAMPLE), "How many?")
+    assert (ended.code, ended.out) == (0, "Two shapes.\n")
+    (asked,) = server.asked
+    assert asked["model"] == "Qwen/Qwen2.5-VL-7B"
+    assert [part["type"] for part in asked["messages"][-1]["content"]] == ["image_url", "text"]
+
+
+def test_they_stand_in_the_lists_and_are_told_of(run: Run, server: OpenAIServer) -> None:
+    run("models", "add", "--endpoint", server.url, "--name", "board")
+    told = run("models", "--here").out
+    assert "On servers" in told
+    assert "board/llava" in told
+    listed = json.loads(run("models", "--json").out)["models"]
+    (one,) = [each for each in listed if each["name"] == "board/llava"]
+    assert (one["server"], one["installed"], one["fits"]) == (server.url, False, None)
+    info = run("models", "info", "board/llava").out
+    assert "is sent to 127.0.0.1" in info
+
+
+def test_one_that_is_forgotten_is_gone_with_all_its_models(run: Run, server: OpenAIServer) -> None:
+    run("models", "add", "--endpoint", server.url, "--name", "board", "--model", "llava")
+    assert run("ask", "--model", "board", "What?").out == "Two shapes.\n"
+    assert "board is the default now" in run("models", "default", "board").out
+    assert run("ask", "What?").out == "Two shapes.\n"
+    assert "forgotten" in run("models", "rm", "board").out
+    ended = run("ask", "--model", "board", "What?")
+    assert ended.code == 2
+    assert "There is no model named 'board'" in ended.err
+
+
+def test_a_key_comes_from_where_it_was_said_to_be_and_is_kept_nowhere(
+    run: Run, server: OpenAIServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-good\n")
+    key.chmod(0o644)
+    add = ("models", "add", "--endpoint", server.url, "--name", "board")
+    assert "Others can read the key" in run(*add, "--api-key-file", str(key)).err
+    key.chmod(0o600)
+    assert run(*add, "--api-key-file", str(key)).code == 0
+    assert run("ask", "--model", "board/llava", "What?").out == "Two shapes.\n"
+    assert run(*add, "--api-key-env", "BOARD_KEY").code == 2
+    monkeypatch.setenv("BOARD_KEY", "sk-bad-but-secret")
+    assert run(*add, "--api-key-env", "BOARD_KEY").code == 0
+    ended = run("ask", "--model", "board/llava", "What?")
+    assert "doesn't accept the key it was sent: no such key" in ended.err
+    kept = [each for each in tmp_path.rglob("*") if each.is_file() and each != key]
+    assert kept
+    for file in kept:
+        assert b"sk-good" not in file.read_bytes()
+        assert b"sk-bad" not in file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words_given", "told"),
+    [
+        (["--endpoint", "ftp://board"], "is no address of a server"),
+        (["--endpoint", "http://me:secret@board"], "A key doesn't belong in the address"),
+        (["--endpoint", "http://127.0.0.1:1"], "127.0.0.1:1 can't be reached"),
+        (["--endpoint", "URL", "--name", "a/b"], "can't be called"),
+        (["--endpoint", "URL", "--name", "demo"], "can't be called"),
+        (["--endpoint", "URL", "--model", "gpt"], "has no model gpt"),
+        (["--endpoint", "URL/nothing"], "lists no models"),
+        (["--endpoint", "URL", "x.gguf"], "Give the path of a .gguf file, or --endpoint"),
+        (["x.gguf", "--api-key-env", "A"], "go with --endpoint"),
+        ([], "Give the path of a .gguf file, or --endpoint"),
+    ],
+)
+def test_what_cant_be_added_says_why(
+    run: Run, server: OpenAIServer, words_given: list[str], told: str
+) -> None:
+    ended = run("models", "add", *(each.replace("URL", server.url) for each in words_given))
+    assert ended.code != 0
+    assert told in ended.err
+    assert "secret" not in ended.err
