@@ -22,7 +22,7 @@ from vlmtui.errors import SettingsError
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # what libraries in C take
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
@@ -106,7 +106,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kv: Literal["f16", "q8_0", "q4_0"] = "f16"
     """What the KV cache is kept in: q8_0 takes half the memory of f16, q4_0 a quarter."""
 
-    gpu_layers: Annotated[int, Meta(ge=-1)] = -1
+    gpu_layers: Annotated[int, Meta(ge=-1, le=2**31 - 1)] = -1
     """Layers kept on the GPU; -1 means all, where there is one."""
 
     threads: Count = 0

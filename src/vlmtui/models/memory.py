@@ -280,23 +280,15 @@ def _heads(model: Header) -> list[tuple[int, int, int]]:
     queries = _number(model, "attention.head_count", 1) or 1
     key = model.number(f"{name}.attention.key_length", 0) or width // queries
     value = model.number(f"{name}.attention.value_length", 0) or key
-    heads = model.metadata.get(f"{name}.attention.head_count_kv")
-    if isinstance(heads, tuple):
-        each = [int(count) for count in heads]
-    else:
-        each = [heads if isinstance(heads, int) else queries]
-    # an array may be shorter than it should in a file that llama.cpp will refuse anyway
-    each = [each[min(layer, len(each) - 1)] if each else 0 for layer in range(min(layers, 10_000))]
-    return [(max(0, count), key, value) for count in each]
+    # where it doesn't say, a layer has as many as it has queries; an array may be shorter than it
+    # should in a file that llama.cpp will refuse anyway
+    heads = model.numbers(f"{name}.attention.head_count_kv") or (queries,)
+    return [(heads[min(layer, len(heads) - 1)], key, value) for layer in range(min(layers, 10_000))]
 
 
 def _number(model: Header, key: str, default: int) -> int:
     """A number of the architecture's; the largest where it differs by layer."""
-    full = f"{model.architecture}.{key}"
-    value = model.metadata.get(full)
-    if isinstance(value, tuple):
-        return max((int(each) for each in value), default=default)
-    return model.number(full, default)
+    return max(model.numbers(f"{model.architecture}.{key}"), default=default)
 
 
 def _state(model: Header) -> int:

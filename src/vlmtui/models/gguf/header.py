@@ -11,7 +11,7 @@ import math
 import re
 import struct
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -32,6 +32,9 @@ _LONGEST_KEY = 65_535
 _LONGEST_NAME = 63  # GGML_MAX_NAME - 1
 _MOST_DIMENSIONS = 4
 _LARGEST = 2**63 - 1
+_LARGEST_COUNT = 2**40
+"""No context, width or number of heads comes near; what is reckoned with one stays a number that
+can be written down."""
 
 _KEPT_STRING, _KEPT_NUMBERS = 65_536, 512
 _KEPT_IN_ALL = 1_000_000
@@ -143,11 +146,16 @@ class Header(msgspec.Struct, frozen=True, dict=True):
         return self._group("output")
 
     def number(self, key: str, default: int) -> int:
-        """A whole number of the metadata; the default where it isn't one, or negative."""
+        """A whole number of the metadata; the default where it isn't one, negative, or absurd."""
         value = self.metadata.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-        return default
+        return value if _is_count(value) else default
+
+    def numbers(self, key: str) -> tuple[int, ...]:
+        """The whole numbers of the metadata, one or an array; none where any isn't one."""
+        value = self.metadata.get(key)
+        values = value if isinstance(value, tuple) else (value,)
+        counts = tuple(each for each in values if _is_count(each))
+        return counts if len(counts) == len(values) else ()
 
     def text(self, key: str) -> str:
         """A string of the metadata; empty where there is none."""
@@ -360,6 +368,10 @@ class _Reader:
             f"({whole} of {len(tensors)} tensors are there)",
             "The download was not complete: download it again.",
         )
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_COUNT
 
 
 def _padded(offset: int, alignment: int) -> int:
