@@ -74,6 +74,7 @@ STATS = Stats(
     decode_tokens_per_s=32.0,
     context_used=84,
     context_size=4096,
+    peak_memory_bytes=3_100_000_000,
 )
 
 

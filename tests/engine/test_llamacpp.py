@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from PIL import Image
 
@@ -395,3 +396,14 @@ def test_a_jpeg_without_its_end_is_answered_and_told(engine, picture, tmp_path):
     answer = ask(engine, user("What color is the circle?", (as_part(path),)))
     assert [notice.kind for notice in answer.of(Notice)] == ["incomplete"]
     assert "red" in answer.text
+
+
+def test_an_answer_tells_the_memory_of_the_process_that_gave_it(engine):
+    peak = ask(engine, user("Hello")).finished.stats.peak_memory_bytes
+    held = psutil.Process(engine.pid).memory_info().rss
+    assert 0.5 * held < peak < 1.5 * held
+
+
+def test_the_size_of_a_model_is_that_of_its_file(engine):
+    assert engine.info.description == "llama 2.41M Q8_0"
+    assert engine.info.parameters == 2_410_560

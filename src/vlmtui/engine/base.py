@@ -400,6 +400,10 @@ class Stats(msgspec.Struct, frozen=True):
     counted: bool = False
     """The tokens are counted by the pieces that came: a server doesn't tell them."""
 
+    peak_memory_bytes: int | None = None
+    """Most main memory that the process which answered held meanwhile, weights that it maps from a
+    file included; None where nobody says."""
+
 
 FinishReason = Literal["stop", "length", "context", "cancelled", "done"]
 """stop: the model ended its turn or a stop string came; length: max_tokens; context: the context is

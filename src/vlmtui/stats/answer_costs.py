@@ -1,6 +1,7 @@
-"""What an answer takes of the machine: memory at its peak, energy, the share of the bandwidth.
+"""What an answer takes of the machine: GPU memory, energy, the share of the bandwidth.
 
-Follows the machine's snapshots and the engine's phases. Pure: others take the snapshots.
+Follows the machine's snapshots and the engine's phases. Pure: others take the snapshots. What main
+memory an answer takes, the process that gives it says itself: snapshots may still be of another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from vlmtui.engine.base import ModelInfo
 from vlmtui.hardware import bandwidth
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.energy import EnergyMeter
-from vlmtui.stats.engine_state import EngineState
+from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.stats.timeline import Timeline
 
 
@@ -28,13 +29,12 @@ class Pricing:
     def __init__(self) -> None:
         self.timeline = Timeline()
         self.energy = EnergyMeter()
-        self._peak = 0
         self._peak_gpu = 0
 
     def begin(self) -> None:
         """A turn begins."""
         self.energy.begin()
-        self._peak = self._peak_gpu = 0
+        self._peak_gpu = 0
 
     def sample(self, snapshot: Snapshot, engine_state: EngineState, *, in_turn: bool) -> None:
         """A second has passed.
@@ -49,7 +49,8 @@ class Pricing:
         if phase is None and in_turn:
             phase = "between"  # not at rest, though nothing is marked
         self.energy.sample(snapshot.time, snapshot.power_w, phase)
-        self._peak = max(self._peak, snapshot.engine_rss_bytes or 0)
+        if engine_state.phase is Phase.LOADING:
+            self._peak_gpu = 0  # of the model that made way
         self._peak_gpu = max(self._peak_gpu, snapshot.engine_gpu_bytes or 0)
 
     def taken(self, stats: dict[str, Any]) -> dict[str, Any]:
@@ -62,9 +63,6 @@ class Pricing:
         if last is None:
             return {}
         extra: dict[str, Any] = {}
-        # a turn shorter than the interval of the snapshots has none of its own
-        if peak := self._peak or last.snapshot.engine_rss_bytes:
-            extra["peak_memory_bytes"] = peak
         if self._peak_gpu:
             extra["peak_gpu_bytes"] = self._peak_gpu
         energy = self.energy.energy()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from vlmtui import units
 from vlmtui.engine.backends.llamacpp import chunks, forms, logs, parameters, plan
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
@@ -235,6 +236,11 @@ def _text(fill: Callable[[Any], int]) -> str:
 
 
 def _description(model: Any) -> str:
-    """llama.cpp's line about a model, without the "?B" of a size that has no name."""
+    """llama.cpp's line about a model, with the size that its file has.
+
+    llama.cpp's own is told by the number of layers: "256M" for a model of 135M, "?B" for others.
+    """
     told = _text(lambda buffer: cpp.llama_model_desc(model, buffer, len(buffer)))
-    return told.replace(" ?B", "")
+    architecture, _, kinds = told.partition(" ")
+    size = units.count(cpp.llama_model_n_params(model))
+    return " ".join((architecture, size, kinds.partition(" ")[2])).rstrip()

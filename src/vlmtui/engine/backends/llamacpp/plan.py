@@ -16,6 +16,7 @@ from typing import Any
 
 from vlmtui.engine.backends.llamacpp import logs, parameters
 from vlmtui.engine.backends.llamacpp.bindings import cpp, library, mtmd
+from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
 from vlmtui.engine.base import DeviceMemory, Load, Planned
 from vlmtui.errors import LoadFailed
 
@@ -64,7 +65,7 @@ def simulate(request: Load) -> Planned:
         context = cpp.llama_init_from_model(model, parameters.for_context(request, model, threads))
         if context is None:
             raise _refused(path)
-        process = _held() + _LATER_BYTES  # before the tower's buffers come and go
+        process = resident_bytes() + _LATER_BYTES  # before the tower's buffers come and go
         weights, compute = _vision(request, threads)
         return Planned(
             context_size=cpp.llama_n_ctx(context),
@@ -188,15 +189,6 @@ def _name(kind: int) -> str:
     ggml.ggml_backend_buft_name.argtypes = [ctypes.c_void_p]
     name: bytes = ggml.ggml_backend_buft_name(kind)
     return name.decode()
-
-
-def _held() -> int:
-    """Main memory that this process holds, in bytes; 0 where the system doesn't say."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
 
 
 def _refused(path: str) -> LoadFailed:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
 from vlmtui.engine.backends.llamacpp.prompt import Prompt
 from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_tokens
 from vlmtui.engine.base import (
@@ -62,6 +63,7 @@ class TurnReport:
         self._generated = 0
         self._unsent = ""
         self._sent = 0.0
+        self._peak_memory = 0
 
     # ------------------------------------------------------------------------------------- prompt
 
@@ -99,6 +101,7 @@ class TurnReport:
 
     def encoded(self, sha256: str, seconds: float) -> None:
         """See `cache.PrefillReport`."""
+        self._look_at_memory()
         self._encode_s += seconds
         self._tell_encoded(sha256, seconds, reused=False)
         if self._pictures is not None and self._pictures.is_incomplete(sha256):
@@ -112,6 +115,7 @@ class TurnReport:
 
     def progress(self, done: int) -> None:
         """See `cache.PrefillReport`."""
+        self._look_at_memory()
         self._emit(Prefill(done, self._prompt_tokens, self._reused))
 
     def _tell_encoded(self, sha256: str, seconds: float, *, reused: bool) -> None:
@@ -151,6 +155,7 @@ class TurnReport:
             used: Tokens in the KV cache.
             size: Tokens it has room for.
         """
+        self._look_at_memory()
         first = self._first_token or time.monotonic()
         prefill_s = max(0.0, first - self._prefill_began - self._encode_s)
         fresh = self._prompt_tokens - self._reused
@@ -172,8 +177,12 @@ class TurnReport:
                 decode_tokens_per_s=decoded / decode_s if decode_s > 0 and decoded > 0 else 0.0,
                 context_used=used,
                 context_size=size,
+                peak_memory_bytes=self._peak_memory or None,
             ),
         )
+
+    def _look_at_memory(self) -> None:
+        self._peak_memory = max(self._peak_memory, resident_bytes())
 
     def _send(self, now: float) -> None:
         self._emit(Delta(self._unsent, self._generated))
