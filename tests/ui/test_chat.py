@@ -10,6 +10,7 @@ from vlmtui.engine.base import Adjusted, Delta, Encoding, Finished, Loading, Pre
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.transcript.answer_block import Answer
 from vlmtui.ui.widgets.transcript.question_block import Question
 
@@ -278,7 +279,7 @@ async def test_a_malicious_file_name_is_only_a_name(stage: Stage) -> None:
         await until(pilot, lambda: screen.images or "No picture fits" in shown(pilot))
         assert all(c.isprintable() for c in shown(pilot).replace("\n", ""))
         screen.prompt.text = ""
-        screen.attach(["[red]\x1b[31m.png"])
+        screen.post_message(Prompt.PathChosen("[red]\x1b[31m.png", ""))
         await until(pilot, lambda: "[image: [red]␛[31m.png 96x64]" in shown(pilot))
 
 

@@ -18,6 +18,7 @@ from vlmtui.messages import assistant, user
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.search_screen import SearchScreen
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 SIZE = (160, 48)
 NAME = HOSTILE.replace("\x00", "").replace("/", "∕")[:80]
@@ -75,7 +76,7 @@ async def name_of_a_picture(stage: Stage, pilot: Pilot[int]) -> None:
 
 async def figure(stage: Stage, pilot: Pilot[int]) -> None:
     path = next(path for path in stage.folder.iterdir() if path.suffix == ".png")
-    screen_of(pilot).attach([str(path)])
+    screen_of(pilot).post_message(Prompt.PathChosen(str(path), ""))
     await until(pilot, lambda: screen_of(pilot).images)
     await pilot.press("enter")
     await answered(pilot)
@@ -129,11 +130,10 @@ async def asked_before(stage: Stage, pilot: Pilot[int]) -> None:
 
 
 async def system_prompt(stage: Stage, pilot: Pilot[int]) -> None:
-    screen_of(pilot).command_system(HOSTILE)
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+    await say(pilot, f"/system {HOSTILE}")
+    await until(pilot, lambda: "its own system prompt" in shown(pilot))
     assert_harmless(pilot)
-    screen_of(pilot).command_system("")
+    await say(pilot, "/system")
     await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
 
 

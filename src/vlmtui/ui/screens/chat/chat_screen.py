@@ -6,7 +6,7 @@ What can be done on it is in a module each, `chat_<topic>`. A slash command `/na
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -19,26 +19,25 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
-from vlmtui.commands import outcomes, parsing, specs
-from vlmtui.compose import mentions
+from vlmtui.commands import parsing, specs
 from vlmtui.settings import PRESETS, Preset
 from vlmtui.stats.engine_state import stopping
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.arrangement import arrange
+from vlmtui.ui.screens.chat.attaching_topic import AttachingTopic
 from vlmtui.ui.screens.chat.chat_compare import ChatCompare
 from vlmtui.ui.screens.chat.chat_elsewhere import ChatElsewhere
-from vlmtui.ui.screens.chat.chat_fetch import Wanted
 from vlmtui.ui.screens.chat.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat.chat_files import ChatFiles
 from vlmtui.ui.screens.chat.chat_hardware import ChatHardware
-from vlmtui.ui.screens.chat.chat_pictures import ChatPictures
-from vlmtui.ui.screens.chat.chat_writing import ChatWriting
+from vlmtui.ui.screens.chat.fetch_topic import FetchTopic
 from vlmtui.ui.screens.chat.panes_topic import PanesTopic
 from vlmtui.ui.screens.chat.reading_topic import ReadingTopic
 from vlmtui.ui.screens.chat.search_topic import SearchTopic
 from vlmtui.ui.screens.chat.settings_topic import SettingsTopic
 from vlmtui.ui.screens.chat.theme_topic import ThemeTopic
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.writing_topic import WritingTopic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.transcript.transcript import Transcript
@@ -48,15 +47,22 @@ if TYPE_CHECKING:
     from vlmtui.chat.shelf import Shelf
     from vlmtui.ui.screens.chat.chat_work import OpenSession
 
-TOPICS: tuple[type[Topic], ...] = (PanesTopic, ReadingTopic, SearchTopic, SettingsTopic, ThemeTopic)
+TOPICS: tuple[type[Topic], ...] = (
+    PanesTopic,
+    ReadingTopic,
+    SearchTopic,
+    WritingTopic,
+    AttachingTopic,
+    FetchTopic,
+    SettingsTopic,
+    ThemeTopic,
+)
 """What can be done here; each registers itself."""
 
 _DRAFT_SECONDS = 0.5
 
 
 class ChatScreen(
-    ChatPictures,
-    ChatWriting,
     ChatHardware,
     ChatFigures,
     ChatCompare,
@@ -209,12 +215,7 @@ class ChatScreen(
             self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
         elif not event.text.strip():
             self.prompt.say("Type a question, or attach a picture with @path")
-        elif self._attaching:
-            self._send_when_attached = True
-        elif urls := mentions.urls(event.text, self.prompt.tokens(event.text)):
-            wanted = [Wanted(url.path, event.text[url.start : url.end]) for url in urls]
-            await self.ask_to_fetch(wanted, send=True)
-        else:
+        elif not any(hold(event.text) for hold in self._topics.holds):
             self._begin_turn()
             self.prepare(event.text, self.prompt.tokens(event.text))
 
@@ -263,17 +264,6 @@ class ChatScreen(
             return applies()
         return super().check_action(action, parameters)
 
-    def choices_of(self, command: str) -> Sequence[outcomes.Choice]:
-        """What the argument of a command can be; blocks."""
-        from vlmtui.commands import verbs
-
-        spec = specs.find(command)
-        if (known := self._topics.choices.get(command)) is not None:
-            return known()
-        if spec is not None and spec.topic:
-            return verbs.choices(spec, self._topics.command_context())
-        return self.choices_model()
-
     def session(self) -> ChatSession:
         """The conversation, waited for: for threads."""
         return self._session
@@ -289,7 +279,7 @@ class ChatScreen(
         if self.prompt.close_list():
             return
         self.prompt.say()
-        if self.stop_fetching() or self.stop_editing():
+        if self.stop_editing():
             return
         if any(stop() for stop in self._topics.stops):
             return

@@ -60,14 +60,6 @@ class ChatWork(MendedScreen[None]):
     class Arrived(Message):
         """Something is in the inbox."""
 
-    class Attached(Message):
-        """Pictures were checked and copied."""
-
-        def __init__(self, images: Sequence[ImagePart], instead: str = "") -> None:
-            super().__init__()
-            self.images = tuple(images)
-            self.instead = instead
-
     class Prepared(Message):
         """A text can be sent: its mentions have become pictures."""
 
@@ -77,24 +69,12 @@ class ChatWork(MendedScreen[None]):
             self.draft = draft
 
     class AttachFailed(Message):
-        """A picture can't be attached; those named before it were."""
+        """A picture that a message mentions can't be sent."""
 
-        def __init__(
-            self,
-            error: VlmtuiError,
-            path: str,
-            *,
-            sending: bool = False,
-            left: Sequence[str] = (),
-        ) -> None:
+        def __init__(self, error: VlmtuiError, path: str) -> None:
             super().__init__()
             self.error = error
             self.path = path
-            self.sending = sending
-            self.left = left
-
-    class AttachEnded(Message):
-        """No more pictures come of this."""
 
     class Restored(Message):
         """What is on disk: the conversation, and at the start what was in the composer."""
@@ -130,9 +110,6 @@ class ChatWork(MendedScreen[None]):
         super().__init__()
         self._open_session = open_session
         self._opened: Future[ChatSession] = Future()
-        self._attaching = 0
-        """How many times pictures are being checked and copied just now."""
-
         self._inbox = Inbox(lambda: self.post_message(self.Arrived()))
 
     @property
@@ -181,36 +158,6 @@ class ChatWork(MendedScreen[None]):
             self._inbox.put(TurnFailed(error))
         self._inbox.put(TurnEnded())
 
-    def attach(self, paths: Sequence[str], instead: str = "") -> None:
-        """Check pictures and copy them.
-
-        Args:
-            paths: Paths, patterns, or `newest`.
-            instead: What they take the place of in the composer; nothing: the cursor's place.
-        """
-        self._attaching += 1
-        self._copy_pictures(paths, instead)
-
-    # not exclusive: of two quick pastes the first must not be lost
-    @work(thread=True, exclusive=False, group="attaching", exit_on_error=False)
-    def _copy_pictures(self, paths: Sequence[str], instead: str) -> None:
-        try:
-            self._copy_each(paths, instead)
-        finally:
-            self.post_message(self.AttachEnded())
-
-    def _copy_each(self, paths: Sequence[str], instead: str) -> None:
-        images: list[ImagePart] = []
-        for done, path in enumerate(paths):
-            try:
-                images += self._pictures(path)
-            except VlmtuiError as error:
-                left = [] if instead else paths[done:]
-                self.post_message(self.AttachFailed(error, path, left=left))
-                break
-        if images:
-            self.post_message(self.Attached(images, instead))
-
     @work(thread=True, exclusive=True, group="attach", exit_on_error=False)
     def prepare(self, typed: str, tokens: Sequence[mentions.Token]) -> None:
         """Turn the mentions of a text into pictures."""
@@ -219,7 +166,7 @@ class ChatWork(MendedScreen[None]):
             try:
                 images = self._pictures(mention.path)
             except VlmtuiError as error:
-                self.post_message(self.AttachFailed(error, mention.path, sending=True))
+                self.post_message(self.AttachFailed(error, mention.path))
                 return
             start = mention.start
             for image in images:

@@ -56,6 +56,8 @@ class ChatContext:
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
         choices: What the argument of a command can be that is the screen's own affair.
+        holds: Asked before a message is sent, until one returns True: it isn't sent now, but
+            submitted again by who has said so.
         applies: Whether a key counts just now, by the name of its action.
         furnished: Called once, when the panes are mounted.
     """
@@ -79,6 +81,7 @@ class ChatContext:
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
         self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
+        self.holds: list[Callable[[str], bool]] = []
         self.applies: dict[str, Callable[[], bool]] = {}
         self.furnished: list[Callable[[], object]] = []
         self._commands: CommandContext | None = None

@@ -109,15 +109,14 @@ class ModelsFetch(ModelsList):
         self._asks_for, self._answered = "", answered
         self.tell("")
         self.query(Confirm).remove()
-        confirm = Confirm(question)
+        confirm = Confirm(question, self._confirmed)
         self.mount(confirm, before="#models-said")
         confirm.focus()
 
-    def on_confirm_answered(self, event: Confirm.Answered) -> None:
+    def _confirmed(self, yes: bool) -> None:
         """Do what was asked about, or don't."""
-        event.stop()
         answered, self._answered, self._asks_for = self._answered, None, ""
         self.query_one(Input).focus()
         if answered is not None:
-            answered(event.yes)
+            answered(yes)
         self.call_after_refresh(self._look_for_questions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
@@ -9,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from vlmtui import printable
@@ -47,16 +47,16 @@ class Confirm(Horizontal, can_focus=True):
         Binding("n,escape", "answer(False)", "No", id="confirm.no"),
     ]
 
-    class Answered(Message):
-        """The user has decided."""
+    def __init__(self, question: str, answered: Callable[[bool], object]) -> None:
+        """Make the line.
 
-        def __init__(self, yes: bool) -> None:
-            super().__init__()
-            self.yes = yes
-
-    def __init__(self, question: str) -> None:
+        Args:
+            question: What is asked.
+            answered: Called once with whether the user wants it.
+        """
         super().__init__()
         self._question = question
+        self._answered: Callable[[bool], object] | None = answered
 
     def compose(self) -> ComposeResult:
         """The question, and both answers for the mouse."""
@@ -71,6 +71,8 @@ class Confirm(Horizontal, can_focus=True):
 
     def action_answer(self, yes: bool) -> None:
         """Answer, once."""
-        self.can_focus = False
-        self.post_message(self.Answered(yes))
-        self.remove()
+        answered, self._answered = self._answered, None
+        if answered is not None:
+            self.can_focus = False
+            self.remove()
+            answered(yes)

@@ -7,6 +7,7 @@ message be sent now, what was asked before) it posts, and it takes the answer as
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from textual import on, work
@@ -179,13 +180,17 @@ class Prompt(Vertical):
         """Tell something in place; nothing takes it away. A command is one to run elsewhere."""
         self._hint.say(message, advice, error=error, command=command)
 
-    async def ask(self, question: str) -> None:
-        """Ask something, to be answered with yes or no: `Confirm.Answered`."""
+    async def ask(self, question: str) -> bool:
+        """Ask something that is answered with yes or no; to be awaited in a worker."""
         from vlmtui.ui.widgets.composer.confirm import Confirm
 
-        confirm = Confirm(question)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        confirm = Confirm(question, answer.set_result)
         await self.mount(confirm, before=self._composer)
         confirm.focus()
+        yes = await answer
+        self.focus_composer()
+        return yes
 
     @property
     def command(self) -> str:

@@ -1,0 +1,174 @@
+"""Pictures on the chat screen: put into the message, from wherever they are named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from textual.binding import Binding
+
+from vlmtui.commands import parsing
+from vlmtui.commands.outcomes import Attached
+from vlmtui.compose.mentions import is_url
+from vlmtui.errors import ImageNotFound, VlmtuiError
+from vlmtui.messages import ImagePart
+from vlmtui.ui.keys import keymap
+from vlmtui.ui.screens.chat.chat_work import ChatWork
+from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
+
+
+class AttachingTopic(Topic):
+    """Attaching pictures."""
+
+    BINDINGS = (
+        Binding("ctrl+o", "topic('pick')", "Look for pictures", id="chat.pick", priority=True),
+        Binding("f8", "topic('copy_command')", "Copy the scp command", id="chat.copy_command"),
+    )
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._running = 0
+        """How many times pictures are being checked and copied just now."""
+
+        self._send_when_attached = False
+        self._picked_in = "."
+        chat.actions["pick"] = chat.forms["pick"] = self._pick
+        chat.actions["copy_command"] = self._copy_command
+        chat.forms["image"] = self._image
+        chat.forms["sample"] = self._sample
+        chat.shows[Attached] = self._show
+        chat.hears[Prompt.Pasted].append(self._pasted)
+        chat.hears[Prompt.PathChosen].append(
+            lambda event: self._attach((event.path,), event.written)
+        )
+        chat.hears[ChatWork.AttachFailed].append(self._not_sent)
+        chat.holds.append(self._hold)
+
+    def _not_sent(self, event: ChatWork.AttachFailed) -> None:
+        self.chat.screen._settle()
+        self._failed(event.error, event.path)
+
+    def _hold(self, text: str) -> bool:
+        """Have a message wait for pictures that are being attached."""
+        self._send_when_attached = bool(self._running)
+        return self._send_when_attached
+
+    def _attach(self, paths: Sequence[str], instead: str = "", *, pasted: bool = False) -> None:
+        """Put pictures into the next message.
+
+        Args:
+            paths: Paths, patterns, or `newest`.
+            instead: What they take the place of in the composer; nothing: the cursor's place.
+            pasted: That is text which was pasted.
+        """
+        # not exclusive: of two quick pastes the first must not be lost
+        self.chat.start(self._copy(paths, instead, pasted), "attaching", exclusive=False)
+        self._running += 1
+
+    async def _copy(self, paths: Sequence[str], instead: str, pasted: bool) -> None:
+        images: list[ImagePart] = []
+        try:
+            for done, path in enumerate(paths):
+                try:
+                    images += await self.chat.on_session(
+                        lambda _, path=path: self.chat.screen._pictures(path)  # type: ignore[misc]
+                    )
+                except VlmtuiError as error:
+                    left = () if instead else tuple(paths[done:])
+                    self._failed(error, path, left)
+                    break
+            self.chat.prompt.insert(images, instead)
+            if images and pasted:
+                self._tell_undo(len(images))
+        finally:
+            self._running -= 1
+        if self._send_when_attached and not self._running:
+            self._send_when_attached = False
+            self.chat.screen.post_message(Prompt.Submitted(self.chat.prompt.text))
+
+    def _tell_undo(self, count: int) -> None:
+        key = keymap.keys_of(self.chat.screen.app, "edit.undo", "ctrl+z")
+        what = "A picture" if count == 1 else f"{count} pictures"
+        self.chat.prompt.say(f"{what} attached", f"{key} makes it the pasted text again")
+
+    async def _show(self, attached: Attached) -> None:
+        """Put what a command has attached into the message."""
+        self.chat.prompt.insert(attached.images)
+        if attached.error is not None:
+            self._failed(attached.error, attached.left[0] if attached.left else "", attached.left)
+        if attached.wants is not None:
+            await self.chat.show(attached.wants)
+
+    def _failed(self, error: VlmtuiError, path: str, left: Sequence[str] = ()) -> None:
+        """Tell it in place; what was to be attached can be corrected there."""
+        from vlmtui.compose import remote_paths
+
+        self._send_when_attached = False
+        prompt = self.chat.prompt
+        if left and not prompt.text:
+            prompt.text = parsing.image_line(left)
+        if isinstance(error, ImageNotFound) and remote_paths.is_elsewhere(path):
+            key = keymap.keys_of(self.chat.screen.app, "chat.copy_command", "f8")
+            prompt.say(
+                "This path is not on this machine",
+                f"On yours run this ({key} copies it), then send again:",
+                error=True,
+                command=remote_paths.copy_command(path),
+            )
+        else:
+            self.chat.complain(error)
+
+    def _copy_command(self) -> None:
+        """Copy the command that the hint names, also over SSH."""
+        prompt = self.chat.prompt
+        command = prompt.command
+        if command:
+            self.chat.screen.app.copy_to_clipboard(command)
+            prompt.say("Copied", "Run it on the machine that has the file", command=command)
+        else:
+            prompt.say("There is no command to copy here")
+
+    # ------------------------------------------------------------------ named in many ways
+
+    async def _pasted(self, event: Prompt.Pasted) -> None:
+        """Paths of pictures that were pasted, or dropped on the terminal, become the pictures."""
+        from vlmtui.compose import pasted_paths
+
+        paths = pasted_paths.paths(event.text)
+        if paths and is_url(paths[0]):
+            await self.chat.show(FetchInto((Wanted(paths[0], event.text),)))
+        elif paths:
+            self._attach(paths, event.text, pasted=True)
+
+    def _pick(self, _: str = "") -> None:
+        """Look for pictures."""
+        from vlmtui.ui.screens.picture_picker import PickerScreen
+
+        def picked(paths: tuple[str, ...] | None) -> None:
+            self.chat.prompt.focus_composer()
+            if paths:
+                self._picked_in = os.path.dirname(paths[0])
+                self._attach(paths)
+
+        self.chat.screen.app.push_screen(PickerScreen(self._picked_in), picked)
+
+    async def _image(self, argument: str) -> None:
+        named = parsing.split_paths(argument)
+        paths = [path for path in named if not is_url(path)]
+        urls = tuple(Wanted(path) for path in named if is_url(path))
+        if paths:
+            self._attach(paths)
+        if urls:
+            await self.chat.show(FetchInto(urls))
+
+    def _sample(self, _: str) -> None:
+        """Attach a sample picture that isn't attached yet."""
+        samples = self.chat.screen.samples
+        if not samples:
+            self.chat.prompt.say("There are no sample pictures here")
+            return
+        attached = {image.name for image in self.chat.prompt.images}
+        fresh = [path for path in samples if path.name not in attached]
+        self._attach([str((fresh or samples)[0])])

@@ -1,0 +1,144 @@
+"""Writing on the chat screen: what was asked before, the user's own editor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+from textual.binding import Binding
+
+from vlmtui.commands import specs
+from vlmtui.commands.outcomes import Choice
+from vlmtui.errors import VlmtuiError
+from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
+
+if TYPE_CHECKING:
+    from vlmtui.compose.question_walk import History
+    from vlmtui.storage.prompts import Asked  # brings the database
+
+_PAGE = 50
+"""Questions that are fetched at a time while walking back."""
+
+_SEARCHED = 2000
+"""Questions, from the last one, in which one is searched for."""
+
+
+class WritingTopic(Topic):
+    """What helps to write a message."""
+
+    BINDINGS = (
+        Binding(
+            *("ctrl+r", "topic('history')", "Search what was asked"),
+            id="chat.history",
+            priority=True,
+        ),
+        Binding(
+            "ctrl+g", "topic('editor')", "Write in your editor", id="chat.editor", priority=True
+        ),
+    )
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._history: History | None = None
+        chat.actions["history"] = chat.forms["history"] = self._search_asked
+        chat.actions["editor"] = chat.forms["editor"] = self._edit
+        chat.hears[Prompt.RecallWanted].append(self._recall)
+        chat.hears[Prompt.ChoicesWanted].append(
+            lambda event: chat.start(self._offer_choices(event), "choices")
+        )
+
+    # ------------------------------------------------------------------ asked before
+
+    def _recall(self, event: Prompt.RecallWanted) -> None:
+        """Go back or forth in what was asked."""
+        from vlmtui.compose.question_walk import History
+
+        if event.first or self._history is None:
+            self._history = History(self.chat.prompt.text)
+        history = self._history
+        if event.step > 0:
+            self.chat.prompt.recall(history.newer())
+        elif not self._step_back(history):
+            self.chat.start(self._read_on(history), "history")
+
+    def _step_back(self, history: History) -> bool:
+        """Recall the question before; False where it has to be read first."""
+        if (message := history.older()) is not None:
+            self.chat.prompt.recall(message)
+        elif history.complete:
+            self.chat.prompt.say("Nothing was asked before this")
+        else:
+            return False
+        return True
+
+    async def _read_on(self, history: History) -> None:
+        asked = await self._asked(_PAGE, history.oldest)
+        if history is self._history:
+            history.extend(asked, complete=len(asked) < _PAGE)
+            self._step_back(history)
+
+    async def _asked(self, limit: int, before: int | None = None) -> Sequence[Asked]:
+        return await self.chat.on_session(lambda session: session.asked_before(limit, before))
+
+    def _search_asked(self, _: str = "") -> None:
+        self.chat.start(self._show_asked(), "history")
+
+    async def _show_asked(self) -> None:
+        from vlmtui.ui.screens.dialogs.question_history import HistoryScreen
+
+        asked = await self._asked(_SEARCHED)
+        if not asked:
+            self.chat.prompt.say("Nothing was asked yet")
+            return
+        messages = {str(each.message_id): each.message for each in asked}
+
+        def take(message_id: str | None) -> None:
+            self.chat.prompt.focus_composer()
+            if message_id is not None:
+                self._history = None
+                self.chat.prompt.write_again(messages[message_id])
+
+        self.chat.screen.app.push_screen(HistoryScreen(asked), take)
+
+    # ------------------------------------------------------------------ the user's own editor
+
+    def _edit(self, _: str = "") -> None:
+        """Have the text edited; the terminal belongs to the editor meanwhile."""
+        from vlmtui.compose import external_editor
+
+        prompt = self.chat.prompt
+        text = prompt.draft.text
+        try:
+            with self.chat.screen.app.suspend():
+                edited = external_editor.edit(text)
+        except VlmtuiError as error:
+            self.chat.complain(error)
+        except SuspendNotSupported:
+            prompt.say("This terminal can't be given to an editor", error=True)
+        else:
+            if edited != text:
+                prompt.text = edited
+        prompt.focus_composer()
+
+    # ------------------------------------------------------------------ arguments of commands
+
+    async def _offer_choices(self, event: Prompt.ChoicesWanted) -> None:
+        try:
+            choices = await in_thread(lambda: self._choices(event.fragment.command))
+        except VlmtuiError:
+            return  # the command itself tells, when it is given
+        self.chat.prompt.offer(event.fragment, choices, event.tab)
+
+    def _choices(self, command: str) -> Sequence[Choice]:
+        """What the argument of a command can be; blocks."""
+        from vlmtui.commands import verbs
+
+        spec = specs.find(command)
+        if (known := self.chat.choices.get(command)) is not None:
+            return known()
+        if spec is not None and spec.topic:
+            return verbs.choices(spec, self.chat.command_context())
+        return self.chat.screen.choices_model()
