@@ -320,3 +320,20 @@ def test_fit_understands_the_address_of_a_page_and_keeps_off_the_network_when_to
         assert refused.returncode == 1
         assert "HF_HUB_OFFLINE" in refused.stderr
     assert not shell.hub.asked
+
+
+def test_what_an_address_keeps_secret_is_shown_nowhere(shell: Shell) -> None:
+    address = f"{shell.hub.cdn}/plain/{REPOSITORY}/{MODEL}?X-Amz-Signature=secret"
+    address = address.replace("http://", "http://me:secret@")
+    for options in ([], ["--json"], ["--dry-run"]):
+        done = shell.run("models", "pull", address, *options)
+        assert done.returncode == 0, done.stderr
+        assert "secret" not in done.stdout + done.stderr
+    shell.hub.hold_at = 100_000
+    process = shell.start("models", "pull", address.replace(MODEL, TOWER))
+    assert shell.hub.holding.wait(30)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in error
+    assert "secret" not in out + error

@@ -310,5 +310,5 @@ async def test_a_disk_that_is_too_small_is_told_before_anything_comes(
         await fetch(pilot, f"hf:{TINY}")
         await until(pilot, lambda: "↓ failed" in shown(pilot))
         text = " ".join(shown(pilot).split())
-        assert "HF_HOME" in text
+        assert "HF_HUB_CACHE" in text
     assert not parts(tiny_disk)

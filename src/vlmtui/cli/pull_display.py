@@ -24,6 +24,7 @@ from vlmtui.models.download import (
     Verifying,
     Waiting,
 )
+from vlmtui.net import addresses
 from vlmtui.printable import line, prose
 from vlmtui.stats.pull_lines import PullLines, far, waiting
 
@@ -45,7 +46,7 @@ class Display(Protocol):
     def kept(self, wanted: Sequence[str]) -> None:
         """Say how to go on after Ctrl+C."""
 
-    def result(self, wanted: str, finished: Finished, name: str) -> None:
+    def result(self, number: int, finished: Finished, name: str) -> None:
         """Show what is here now."""
 
     def close(self) -> None:
@@ -54,9 +55,10 @@ class Display(Protocol):
 
 def display(wanted: Sequence[str], *, as_json: bool) -> Display:
     """What suits where we write to."""
+    shown = [addresses.shown(each) for each in wanted]
     if as_json:
-        return JsonLines(wanted)
-    return Bars(wanted) if sys.stderr.isatty() else Lines(wanted)
+        return JsonLines(shown)
+    return Bars(shown) if sys.stderr.isatty() else Lines(shown)
 
 
 class Lines(PullLines):
@@ -77,11 +79,12 @@ class Lines(PullLines):
 
     def kept(self, wanted: Sequence[str]) -> None:
         """See `Display.kept`."""
-        if wanted:
-            command = line(f"vlmtui models pull {shlex.join(wanted)}")
-            self.say(f"Stopped. What came is kept: `{command}` goes on.")
+        goes_on = f"`{line(f'vlmtui models pull {shlex.join(wanted)}')}` goes on"
+        if any(addresses.shown(each) != each for each in wanted):
+            goes_on = "the same command goes on"  # without a password on the screen
+        self.say(f"Stopped. What came is kept: {goes_on}.")
 
-    def result(self, wanted: str, finished: Finished, name: str) -> None:
+    def result(self, number: int, finished: Finished, name: str) -> None:
         """See `Display.result`."""
         print(f"{line(name)}\t{line(str(finished.paths[0]))}", flush=True)
         self.say(f"Ready: vlmtui --model {line(name)}")
@@ -223,14 +226,14 @@ class JsonLines:
     def kept(self, wanted: Sequence[str]) -> None:
         """See `Display.kept`; the event `cancelled` has told."""
 
-    def result(self, wanted: str, finished: Finished, name: str) -> None:
+    def result(self, number: int, finished: Finished, name: str) -> None:
         """See `Display.result`."""
         values = {
             "name": name,
             "paths": [str(path) for path in finished.paths],
             "fetched": finished.fetched,
         }
-        self._print(list(self._wanted).index(wanted), "finished", values)
+        self._print(number, "finished", values)
 
     def close(self) -> None:
         """See `Display.close`."""

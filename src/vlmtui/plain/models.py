@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vlmtui import printable, units
 from vlmtui.chat.choice import Choice
 from vlmtui.chat.comparison import Asked, Comparison
 from vlmtui.chat.requests import is_of
-from vlmtui.errors import AmbiguousFiles, InputError, ModelNotFound, SwitchFailed, VlmtuiError
+from vlmtui.errors import InputError, ModelNotFound, SwitchFailed, VlmtuiError
 from vlmtui.messages import Role
-from vlmtui.plain.following import in_thread, interrupts
+from vlmtui.net import addresses
+from vlmtui.plain.following import interrupts
 from vlmtui.plain.machine import summary
 from vlmtui.plain.writing import WritingCommands
 from vlmtui.stats import model_details
-from vlmtui.stats.pull_lines import PullLines
+from vlmtui.stats.pull_lines import PullLines, outlook_of
 
 if TYPE_CHECKING:
-    from vlmtui.models.download import Event, Pull  # a client for the network
+    from vlmtui.models.download.coordinator import Pulls
+    from vlmtui.models.download.states import Told
 
 _COMPARED = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
 _NAME = 60
@@ -131,40 +132,50 @@ class ModelCommands(WritingCommands):
 
     def _pull(self, name: str) -> None:
         """Fetch a model; lines tell how far it is."""
-        from vlmtui.models.download import Cancelled, Finished
+        from vlmtui.models.download.coordinator import Pulls
 
-        pull = self.means.shelf.pull(name)
-        events = pull.run()
-        lines = PullLines([name], self.voice.note)
-        last = self._follow_pull(pull, _up_to_plan(events), lines)
-        if pull.plan is not None and not isinstance(last, Finished | Cancelled):
-            expected = self.means.shelf.expected(pull.plan)
-            lines.plan(0, pull.plan, expected)
-            doubt = "Fetch it all the same?"
-            if expected.warns and not self.lines.confirm(self.voice.note, doubt):
+        pulls = Pulls(lambda: self.means.shelf)
+        pulls.start(name)
+        shown = printable.line(addresses.shown(name))
+        lines = PullLines([shown], self.voice.note)
+        told = self._follow_pull(pulls, name, lines)
+        while (question := told.state.question) is not None:
+            if question.error is not None:
+                pulls.cancel(name)
+                for file in question.candidates:
+                    size = f"{units.size(file.size)} {file.verdict or ''}".rstrip()
+                    self.voice.note(f"{size} {printable.line(file.name)}")
+                raise question.error
+            if not self.lines.confirm(self.voice.note, "Fetch it all the same?"):
+                pulls.cancel(name)
                 self.voice.note("Nothing was fetched")
                 return
-            last = self._follow_pull(pull, events, lines)
-        if isinstance(last, Finished):
-            here = printable.line(last.name or name, _NAME)
-            self.voice.note(f"{here} is here; /model {here} has it answer")
+            pulls.answer(name)
+            told = self._follow_pull(pulls, name, lines)
+        if told.state.error is not None:
+            raise told.state.error
+        if told.state.cancelled:
+            self.voice.note(f"Stopped; what came is kept. /models pull {shown} goes on")
         else:
-            self.voice.note(f"Stopped; what came is kept. /models pull {name} goes on")
+            here = printable.line(told.state.name, _NAME)
+            self.voice.note(f"{here} is here; /model {here} has it answer")
 
-    def _follow_pull(self, pull: Pull, events: Iterator[Event], lines: PullLines) -> Event | None:
-        """Tell what comes of a download, which Ctrl+C stops; returns the last event."""
-        event: Event | None = None
-        with interrupts(pull.cancel) as stopped:
-            try:
-                for event in in_thread(events):
-                    lines.show(0, event)
-            except AmbiguousFiles as error:
-                for file, size in error.candidates:
-                    self.voice.note(f"{units.size(size)} {printable.line(file)}")
-                raise
+    def _follow_pull(self, pulls: Pulls, name: str, lines: PullLines) -> Told:
+        """Tell what comes of a download, which Ctrl+C stops, up to a question or its end."""
+        from vlmtui.models.download.states import Planned
+
+        with interrupts(lambda: pulls.cancel(name)) as stopped:
+            for told in pulls.follow():
+                if isinstance(told.event, Planned):
+                    lines.plan(0, told.event.plan, outlook_of(told.event))
+                elif told.event is not None:
+                    lines.show(0, told.event)
+                question = told.state.question
+                if told.state.ended or (question is not None and question.judged):
+                    break
         if stopped.is_set() and not self.lines.interactive:
             raise KeyboardInterrupt
-        return event
+        return told
 
     def _remove(self, name: str) -> None:
         """Delete a model's files."""
@@ -183,16 +194,6 @@ class ModelCommands(WritingCommands):
             self.voice.note(f"{shown} is gone")
         else:
             self.voice.note("Nothing was deleted")
-
-
-def _up_to_plan(events: Iterator[Event]) -> Iterator[Event]:
-    """What comes before the first byte: whoever follows may ask first."""
-    from vlmtui.models.download import Resolved
-
-    for event in events:
-        yield event
-        if isinstance(event, Resolved):
-            return
 
 
 def _sight(info: object) -> str:

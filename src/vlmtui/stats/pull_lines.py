@@ -18,6 +18,7 @@ from vlmtui.models.download import (
     Verifying,
     Waiting,
 )
+from vlmtui.models.download.states import Planned
 from vlmtui.printable import line
 
 _LINE_EVERY_S = 10.0
@@ -89,6 +90,13 @@ class PullLines:
         if _step(event) > step or now - before >= _LINE_EVERY_S:
             self._told[key] = (now, _step(event))
             self._say(f"{line(event.file)}: {far(event)}")
+
+
+def outlook_of(planned: Planned) -> Outlook:
+    """What is to be expected of a planned download, for `PullLines.plan`."""
+    if isinstance(planned.expected, Outlook):
+        return planned.expected
+    return Outlook(words="all of it is here already")
 
 
 def _step(event: Progress) -> int:

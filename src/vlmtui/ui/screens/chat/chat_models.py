@@ -23,9 +23,9 @@ from vlmtui.ui.screens.chat.chat_work import ChatWork
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.shelf import Shelf
+    from vlmtui.models.download.states import State
     from vlmtui.ui.screens.dialogs.chooser import Choice
     from vlmtui.ui.screens.models.model_picker import ModelPicker
-    from vlmtui.ui.screens.models.pulls import State
 
 _NAME = 40
 """Longest name of a model in a sentence, in characters."""

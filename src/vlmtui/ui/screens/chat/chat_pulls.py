@@ -16,7 +16,8 @@ if TYPE_CHECKING:  # not needed for the first paint
     from textual.worker import Worker
 
     from vlmtui.chat.shelf import Shelf
-    from vlmtui.ui.screens.models.pulls import Pulls, State
+    from vlmtui.models.download.coordinator import Pulls
+    from vlmtui.models.download.states import State
 
     OpenShelf = Callable[[], Shelf]
 
@@ -45,10 +46,11 @@ class ChatPulls(ChatTurns):
     def pulls(self) -> Pulls:
         """The downloads."""
         if self._pulls is None:
-            from vlmtui.ui.screens.models.pulls import Pulls
+            from vlmtui.models.download.coordinator import Pulls
 
             self._pulls = Pulls(
-                lambda: self.open_shelf(), lambda state: self.post_message(self.PullMoved(state))
+                lambda: self.open_shelf(),
+                lambda told: self.post_message(self.PullMoved(told.state)),
             )
         return self._pulls
 
@@ -59,13 +61,15 @@ class ChatPulls(ChatTurns):
         running = self.pulls.running
         self.pulling = _line(running)
         asked = self.show_pulls(state)
-        name = printable.line(state.name, _NAME)
+        name = printable.line(state.shown, _NAME)
         if state.error is not None:
             self.prompt.say(f"{name}: {state.error.message}", state.error.hint, error=True)
         elif state.cancelled:
             self.prompt.say(f"{name} is not fetched further", "What came is kept")
         elif state.ended:
-            self.prompt.say(f"{name} is here", f"/model {printable.line(state.name)} has it answer")
+            self.prompt.say(
+                f"{name} is here", f"/model {printable.line(state.shown)} has it answer"
+            )
         elif state.question is not None and not asked:
             why = state.question.doubt or "several files may be meant"
             self.prompt.say(f"{name}: {why}", "/models asks what to do")
@@ -89,5 +93,5 @@ def _line(running: list[State]) -> str:
     if not running:
         return ""
     first, *more = running
-    name = printable.line(first.name, _NAME)
+    name = printable.line(first.shown, _NAME)
     return f"↓ {name} {first.words}" + (f" (+{len(more)})" if more else "")

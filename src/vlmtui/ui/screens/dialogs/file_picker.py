@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vlmtui import printable, units
+from vlmtui.models.download.states import Candidate, Question
+from vlmtui.models.download.target import NO_TOWER
 from vlmtui.ui.screens.dialogs.chooser import Choice, Chooser
-from vlmtui.ui.screens.models.pulls import NO_TOWER, Candidate, Question
 
 _NAME = 36
 _USUAL = "q4_k_m"

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from vlmtui import units
+from vlmtui.models.download.states import State
 from vlmtui.ui.screens.dialogs.file_picker import FilePicker
 from vlmtui.ui.screens.models.models_table import ModelsList
-from vlmtui.ui.screens.models.pulls import State
 from vlmtui.ui.widgets.composer.confirm import Confirm
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class ModelsFetch(ModelsList):
     def pull_moved(self, state: State) -> None:
         """Show how far a download is; at its end what there is now."""
         if state.error is not None:
-            self.tell(f"{state.name}: {state.error.message}. {state.error.hint}", error=True)
+            self.tell(f"{state.shown}: {state.error.message}. {state.error.hint}", error=True)
         elif state.ended:
-            self.tell(f"{state.name}: {state.words}")
+            self.tell(f"{state.shown}: {state.words}")
             self.survey()
         self._look_for_questions()
         self.show_rows()

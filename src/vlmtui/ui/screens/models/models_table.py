@@ -20,11 +20,11 @@ from textual.widgets import Input, OptionList, Static
 from vlmtui import printable, units
 from vlmtui.chat.choice import Choice
 from vlmtui.errors import VlmtuiError
+from vlmtui.models.download.coordinator import Pulls
 from vlmtui.stats import model_details
 from vlmtui.ui.keys import key_hints
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.screens.models import model_rows
-from vlmtui.ui.screens.models.pulls import Pulls
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
 

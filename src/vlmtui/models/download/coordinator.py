@@ -1,93 +1,93 @@
-"""Downloads of models that go on while one chats: begun, followed, stopped.
+"""The downloads of a program: some at a time, each told of, asked about before its first byte.
 
-Each has a thread of its own, some at a time. What they come to is told as `State`s; no screen is
-known here.
+Screen, lines and command line all fetch models with `Pulls`, and only show what it says.
+Each download has a thread of its own. Where one may be for nothing, or several files may be meant,
+it asks, and lets others go on while it waits.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from typing import Protocol
 
-import msgspec
-
-from vlmtui import units
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
-
-if TYPE_CHECKING:
-    from vlmtui.chat.shelf import Shelf
-    from vlmtui.models.download import Event, Plan, Pull
+from vlmtui.models.download.events import Cancelled, Event, Finished, Plan, Resolved
+from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.states import (
+    Candidate,
+    Expected,
+    Planned,
+    Question,
+    State,
+    Told,
+    words_of,
+)
 
 AT_ONCE = 2
 """More would only share the line."""
 
-NO_TOWER = "none"
-"""In place of a vision tower: fetch none."""
 
+class Shelf(Protocol):
+    """Where models come from, and whether they would fit."""
 
-class Candidate(msgspec.Struct, frozen=True):
-    """One of several files that may be meant."""
+    def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
+        """What fetches a model."""
 
-    name: str
-    size: int | None
-    verdict: str | None = None
-    """How the model would fit with it, in a word; None while that isn't known."""
+    def expected(self, plan: Plan) -> Expected:
+        """Whether what would be fetched is of use; asks the network."""
 
-
-class Question(msgspec.Struct, frozen=True):
-    """What a download waits for somebody to decide."""
-
-    doubt: str = ""
-    """Why it may be for nothing."""
-
-    role: str = ""
-    """Of the files to choose from: "model" or "mmproj"."""
-
-    candidates: tuple[Candidate, ...] = ()
-
-
-class State(msgspec.Struct, frozen=True):
-    """How far a download is."""
-
-    name: str
-    """What was wished for; at the end, what the model is called."""
-
-    words: str = "waiting"
-    question: Question | None = None
-    """It waits for `Pulls.answer` or `cancel`."""
-
-    ended: bool = False
-    error: VlmtuiError | None = None
-    cancelled: bool = False
+    def among(
+        self, wanted: str, error: AmbiguousFiles, *, model: str = "", mmproj: str = ""
+    ) -> Sequence[Expected]:
+        """The same for each of several files."""
 
 
 class Pulls:
-    """All downloads since vlmtui began. May be used from any thread."""
+    """All downloads of a program. May be used from any thread."""
 
-    def __init__(self, open_shelf: Callable[[], Shelf], told: Callable[[State], object]) -> None:
+    def __init__(
+        self,
+        open_shelf: Callable[[], Shelf],
+        told: Callable[[Told], object] | None = None,
+        *,
+        held: bool = False,
+    ) -> None:
         """Begin with none.
 
         Args:
             open_shelf: Makes what knows where models come from; called in threads.
-            told: Called in a thread when something has changed.
+            told: Called in a thread when something has happened; without it, see `follow`.
+            held: Have each wait for `answer` before its first byte, also where there is no doubt.
         """
         self._open_shelf = open_shelf
-        self._told = told
+        self._queue: SimpleQueue[Told] = SimpleQueue()
+        self._told = told or self._queue.put
+        self._held = held
         self._jobs: dict[str, _Job] = {}
         self._places = threading.Semaphore(AT_ONCE)
+        self._followed = 0
+        """Downloads whose end `follow` has not told."""
 
-    def start(self, name: str) -> bool:
-        """Begin to fetch a model; False where that goes on already."""
+    def start(self, name: str, mmproj: str = "") -> bool:
+        """Begin to fetch a model; False where that goes on already.
+
+        Args:
+            name: As of `Pull`.
+            mmproj: As of `Pull`.
+        """
         job = self._jobs.get(name)
         if job is not None and not job.state.ended:
             return False
-        job = self._jobs[name] = _Job(name)
+        job = self._jobs[name] = _Job(name, mmproj)
+        self._followed += 1
         threading.Thread(target=self._run, args=(job,), daemon=True).start()
         return True
 
-    def answer(self, name: str, file: str) -> None:
+    def answer(self, name: str, file: str = "") -> None:
         """Go on with a download that asks.
 
         Args:
@@ -99,13 +99,21 @@ class Pulls:
             self._tell(job, State(name))
             job.decide(file)
 
-    def cancel(self, name: str) -> bool:
-        """Stop a download, what came is kept; False where there is none."""
+    def cancel(self, name: str, error: VlmtuiError | None = None) -> bool:
+        """Stop a download, what came is kept; False where there is none.
+
+        Args:
+            name: Of the model.
+            error: Why; None where that is just what somebody wants.
+        """
         job = self._jobs.get(name)
         if job is None or job.state.ended:
             return False
         # where its thread waits for a place or an answer, there is nothing to wait for
-        self._tell(job, _stopped(job) if job.cancel() else State(name, "stopping"))
+        if job.cancel():
+            self._tell(job, _stopped(job) if error is None else _failed(job, error))
+        else:
+            self._tell(job, State(name, "stopping"))
         return True
 
     def forget(self, name: str) -> bool:
@@ -121,6 +129,22 @@ class Pulls:
         for name in list(self._jobs):
             self.cancel(name)
 
+    def follow(self, seconds: float | None = None) -> Iterator[Told]:
+        """All that happens, until every download has ended.
+
+        Args:
+            seconds: How long to wait for that; None for ever.
+        """
+        end = None if seconds is None else time.monotonic() + seconds
+        while self._followed:
+            try:
+                left = None if end is None else max(0.0, end - time.monotonic())
+                told = self._queue.get(timeout=left)
+            except Empty:
+                return
+            self._followed -= told.state.ended
+            yield told
+
     @property
     def running(self) -> list[State]:
         """Those that have not ended, in the order of their beginning."""
@@ -131,6 +155,14 @@ class Pulls:
         """The same, and those that failed and were not begun again."""
         return [state for state in self._states() if not state.ended or state.error is not None]
 
+    def again(self, name: str) -> str:
+        """The name that goes on with a download, without what it has asked already."""
+        job = self._jobs[name]
+        if job.plan is None or not job.model:
+            return name
+        revision = "" if job.plan.revision == "main" else f"@{job.plan.revision}"
+        return f"hf:{job.plan.repository}{revision}:{job.model}"
+
     def _states(self) -> list[State]:
         return [job.state for job in list(self._jobs.values())]
 
@@ -139,11 +171,10 @@ class Pulls:
             with self._places:
                 self._follow(job)
         except VlmtuiError as error:
-            self._tell(job, State(job.name, "failed", ended=True, error=error))
+            self._tell(job, _failed(job, error))
         except Exception as error:  # nobody would see the traceback, nor the end
             message = f"Internal error: {type(error).__name__}: {error}"
-            told = VlmtuiError(message, "Please report it")
-            self._tell(job, State(job.name, "failed", ended=True, error=told))
+            self._tell(job, _failed(job, VlmtuiError(message, "Please report it")))
 
     def _follow(self, job: _Job) -> None:
         """Fetch a model; again with the chosen file, where it asked which one."""
@@ -160,40 +191,41 @@ class Pulls:
                 self._which(job, shelf, error)
 
     def _fetch(self, job: _Job, shelf: Shelf, pull: Pull) -> None:
-        from vlmtui.models.download import Cancelled, Finished, Resolved
-
         for event in pull.run():
             match event:
                 case Finished(name=name):
-                    self._tell(job, State(name or job.name, "here", ended=True))
+                    self._tell(job, State(name or job.name, "here", ended=True), event)
                 case Cancelled():
-                    self._tell(job, _stopped(job))
+                    self._tell(job, _stopped(job), event)
                 case Resolved(plan=plan):
-                    self._doubt(job, shelf, plan)
+                    job.plan = plan
+                    self._consider(job, shelf, plan)
                 case _:
-                    if words := _words(event):
-                        self._tell(job, State(job.name, words))
+                    self._tell(job, State(job.name, words_of(event) or job.state.words), event)
 
-    def _doubt(self, job: _Job, shelf: Shelf, plan: Plan) -> None:
+    def _consider(self, job: _Job, shelf: Shelf, plan: Plan) -> None:
         """Ask about what is of no use here, unless all of it came before."""
-        if all(file.present for file in plan.files) and plan.files:
-            return
-        expected = shelf.expected(plan)
-        if expected.warns:
-            self._ask(job, Question(doubt=expected.words))
+        here = all(file.present for file in plan.files) and plan.files
+        expected = None if here else shelf.expected(plan)
+        doubt = expected.words if expected is not None and expected.warns else ""
+        if self._held or doubt:
+            self._ask(job, Question(doubt), Planned(plan, expected))
+        else:
+            self._tell(job, job.state, Planned(plan, expected))
 
     def _which(self, job: _Job, shelf: Shelf, error: AmbiguousFiles) -> None:
         """Ask which file is meant."""
 
         def question(verdicts: Sequence[str | None]) -> Question:
             files = zip(error.candidates, verdicts, strict=True)
-            return Question("", error.role, tuple(Candidate(*file, word) for file, word in files))
+            candidates = tuple(Candidate(*file, word) for file, word in files)
+            return Question("", error.role, candidates, error)
 
         def judge() -> None:
             words = [""] * len(error.candidates)
             with suppress(Exception):  # the list is there without it, and nobody else would tell
                 found = shelf.among(job.name, error, model=job.model, mmproj=job.mmproj)
-                words = [outlook.word for outlook in found]
+                words = [each.word for each in found]
             with job.lock:
                 if job.state.question == asked:
                     self._tell(job, State(job.name, "asks", question(words)))
@@ -206,26 +238,28 @@ class Pulls:
         else:
             job.mmproj = file
 
-    def _ask(self, job: _Job, question: Question) -> str:
+    def _ask(self, job: _Job, question: Question, event: Planned | None = None) -> str:
         """Wait for an answer, and let another download go on meanwhile; empty for no."""
-        self._tell(job, State(job.name, "asks", question))
+        self._tell(job, State(job.name, "asks", question), event)
         self._places.release()
         try:
             return job.answer()
         finally:
             self._places.acquire()
 
-    def _tell(self, job: _Job, state: State) -> None:
+    def _tell(self, job: _Job, state: State, event: Event | Planned | None = None) -> None:
         with job.lock:
-            if state != job.state and not job.state.ended:
+            if (state != job.state or event is not None) and not job.state.ended:
                 job.state = state
-                self._told(state)
+                self._told(Told(job.name, state, event))
 
 
 class _Job:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, mmproj: str) -> None:
         self.name = name
-        self.model = self.mmproj = ""
+        self.model = ""
+        self.mmproj = mmproj
+        self.plan: Plan | None = None
         self.state = State(name)
         self.lock = threading.RLock()
         """Held while the state is changed and told: what is told last holds."""
@@ -269,23 +303,5 @@ def _stopped(job: _Job) -> State:
     return State(job.name, "stopped", ended=True, cancelled=True)
 
 
-def _words(event: Event) -> str:
-    """An event in a few words: "42 % · 12 MB/s · 3 min 5 s"."""
-    from vlmtui.models import download
-
-    match event:
-        case download.Progress(all_done=done, all_total=total, bytes_per_s=speed):
-            parts = [units.percent(done / total) if total else units.size(done)]
-            if speed:
-                parts.append(f"{units.size(int(speed))}/s")
-            if event.seconds_left is not None:
-                parts.append(units.seconds(event.seconds_left))
-            return " · ".join(parts)
-        case download.Resolving():
-            return "asking"
-        case download.Waiting():
-            return "waiting"
-        case download.Verifying(done=done, total=total):
-            return f"checking {units.percent(done / total)}" if total else "checking"
-        case _:
-            return ""
+def _failed(job: _Job, error: VlmtuiError) -> State:
+    return State(job.name, "failed", ended=True, error=error)
