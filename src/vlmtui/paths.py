@@ -69,6 +69,11 @@ def app_log_path() -> Path:
     return state_dir() / "vlmtui.log"
 
 
+def library_log_path() -> Path:
+    """What libraries print while the screen is drawn; begun anew at each start."""
+    return state_dir() / "libraries.log"
+
+
 def shown(place: Path | str) -> str:
     """A path as people write it: `~` for the home directory."""
     text, home = str(place), os.path.expanduser("~")

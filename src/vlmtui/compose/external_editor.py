@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -58,7 +59,7 @@ def edit(text: str) -> str:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(text)
-        status = subprocess.run([*words, name], check=False).returncode
+        status = subprocess.run([*words, name], check=False, stderr=sys.__stderr__).returncode
         if status:
             raise InputError(
                 f"{words[0]} ended with status {status}; the text is as it was before",

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import paths
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage, engine_log
-from vlmtui.errors import InputError
+from vlmtui.errors import InputError, StorageError
 from vlmtui.settings import Settings
+from vlmtui.terminal.screen_stderr import stderr_in
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
 from vlmtui.ui.remembered import memory
 from vlmtui.ui.themes.theme_files import DEFAULT, MONOCHROME, load_themes
@@ -53,6 +56,17 @@ def launch(
             "The chat needs a terminal",
             "In scripts and pipes use `vlmtui --plain` or `vlmtui ask`.",
         )
+    with stderr_in(_library_log()):
+        return _run(settings, model, mmproj, continue_last, images)
+
+
+def _run(
+    settings: Settings,
+    model: str | None,
+    mmproj: str | None,
+    continue_last: bool,
+    images: str | None,
+) -> int:
     backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
     try:
         app = make_app(backstage, settings, images=images)
@@ -62,6 +76,13 @@ def launch(
         return code or app.return_code or 0
     finally:
         backstage.close()
+
+
+def _library_log() -> Path | None:
+    """Where what libraries print goes while the screen is drawn."""
+    with suppress(StorageError):
+        return paths.library_log_path()
+    return None
 
 
 def make_app(backstage: Backstage, settings: Settings, *, images: str | None = None) -> VlmtuiApp:
