@@ -14,7 +14,6 @@ from click_default_group import DefaultGroup
 from tests.processes import ROOT
 from vlmtui.cli.commands import vlmtui
 from vlmtui.commands import specs
-from vlmtui.plain import plain_specs as plain
 
 DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("training/*.md")],
@@ -82,7 +81,7 @@ def test_a_command_that_does_not_exist_would_be_seen() -> None:
 @pytest.mark.parametrize("name", ["README", "CHANGELOG", "docs/chat", "docs/plain"])
 def test_every_slash_command_exists(name: str) -> None:
     said = {word for line in code(ROOT / f"{name}.md") for word in re.findall(r"^/([a-z]+)$", line)}
-    there = {spec.name for spec in (*specs.SPECS, *plain.SPECS)}
+    there = {spec.name for spec in specs.SPECS}
     assert said
     assert said <= there
 

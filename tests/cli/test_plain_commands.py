@@ -15,8 +15,6 @@ from tests.models.hub import Hub, model_bytes
 from tests.web import WebServer, png, sends
 from vlmtui import demo
 from vlmtui.commands import specs
-from vlmtui.plain import plain_specs
-from vlmtui.plain.commands import PlainCommands
 
 SAMPLE = demo.sample_images()[0]
 
@@ -40,14 +38,11 @@ def lines(*texts: str) -> bytes:
 
 
 def test_every_command_of_the_screen_is_here_or_says_what_to_do_instead(run: Run) -> None:
-    here = {spec.name for spec in plain_specs.SPECS}
-    assert here | set(plain_specs.INSTEAD) >= {spec.name for spec in specs.SPECS}
-    own = {spec.name for spec in plain_specs.SPECS if not spec.topic}
-    assert all(hasattr(PlainCommands, f"command_{name}") for name in own)
-    ended = run("--plain", stdin=lines("/help", *(f"/{name}" for name in plain_specs.INSTEAD)))
-    assert all(f"/{name}" in ended.err for name in here)
-    for what, instead in plain_specs.INSTEAD.values():
-        assert f"Error: {what}\n{instead}\n" in ended.err
+    elsewhere = [spec for spec in specs.SPECS if spec.only == "screen"]
+    ended = run("--plain", stdin=lines("/help", *(f"/{spec.name}" for spec in elsewhere)))
+    assert all(f"/{spec.name}" in ended.err for spec in specs.of("lines"))
+    for spec in elsewhere:
+        assert "Error: {}\n{}\n".format(*spec.instead) in ended.err
 
 
 # ------------------------------------------------------------------------------- models
@@ -75,19 +70,19 @@ def test_a_model_is_fetched_answers_is_compared_and_deleted(run: Run, hub: Hub) 
         ),
     )
     assert "100 %" in ended.err
-    assert f"{NAME} is here; /model {NAME} has it answer" in ended.err
-    assert re.search(rf"^{NAME}: here, fits", ended.out, re.MULTILINE)
-    assert f"name: {NAME}\n" in ended.out
+    assert f"{NAME} is installed\n/model {NAME} switches to it" in ended.err
+    assert re.search(rf"^{NAME}: installed, fits", ended.out, re.MULTILINE)
+    assert f"{NAME}:\n" in ended.err
     # the answers stand below the names, in the order of the names
     named = [line for line in ended.out.splitlines() if line in ("demo:", f"{NAME}:")]
     assert named == ["demo:", f"{NAME}:", f"{NAME}:", "demo:"]
-    assert re.search(rf"^{NAME} took \d+ tokens?, [\d.]+ tokens/s, first after", ended.err, re.M)
-    assert ended.err.count("demo answers, as before; /previous and /next") == 2
-    assert f"{NAME} answers from now on" in ended.err
+    assert re.search(rf"^{NAME}: \d+ tokens?, [\d.]+ tok/s, first token after", ended.err, re.M)
+    assert ended.err.count("demo is in use again\n/previous and /next") == 2
+    assert f"Switched to {NAME}" in ended.err
     assert f"From here on {NAME} answers." in ended.out
-    assert "is the model that answers" in ended.err
-    assert f"{NAME} is gone" in ended.err
-    assert re.search(rf"^{NAME}: to be had", ended.out.split("Really?")[-1], re.MULTILINE)
+    assert "is the model in use" in ended.err
+    assert f"Deleted {NAME}" in ended.err
+    assert re.search(rf"^{NAME}: not downloaded", ended.out.split("Really?")[-1], re.MULTILINE)
 
 
 def test_a_download_that_nobody_agrees_to_delete_or_fetch_changes_nothing(
@@ -99,7 +94,7 @@ def test_a_download_that_nobody_agrees_to_delete_or_fetch_changes_nothing(
     )
     assert "Nothing was deleted" in ended.err
     assert "nonsense!" in ended.err
-    assert f"{NAME}: here" in run("--plain", stdin=lines(f"/models {NAME}")).out
+    assert f"{NAME}: installed" in run("--plain", stdin=lines(f"/models {NAME}")).out
 
 
 def test_what_can_not_be_loaded_is_fetched_only_after_a_yes(
@@ -107,8 +102,8 @@ def test_what_can_not_be_loaded_is_fetched_only_after_a_yes(
 ) -> None:
     hub.put("acme/Strange-GGUF", **{"strange.gguf": model_bytes(200_000, architecture="strange")})
     ended = run("--plain", stdin=lines("/models pull hf:acme/Strange-GGUF", "/set"))
-    assert "Fetch it all the same? (y or n)" in ended.err
-    assert "Nothing was fetched" in ended.err
+    assert "Download it anyway? (y or n)" in ended.err
+    assert "Nothing was downloaded" in ended.err
     assert "temperature: 0.2" in ended.out
     assert not list(tmp_path.rglob("*.gguf")) + list(tmp_path.rglob("*.incomplete"))
     agreed = run("--plain", stdin=lines("/models pull hf:acme/Strange-GGUF", "y"))
@@ -120,15 +115,15 @@ def test_what_cant_be_done_says_what_to_do_and_the_chat_goes_on(run: Run) -> Non
     told = {
         "/compare": "/compare needs a model",
         "/compare demo": "/compare needs two models",
-        "/compare demo demo": "There is nothing in this chat yet",
+        "/compare demo demo": "There is no question in this chat yet",
         "/compare demo nonsense What?": "nonsense",
-        "/models info nonsense": "There is no model named 'nonsense'",
+        "/models info nonsense": "There is no model “nonsense”",
         "/models rm demo": "it comes with the program",
         "/models rm": "/models rm needs a name",
         "/regen #99": "isn't there any more",
         "/delete #99": "There is no message #99",
         "/edit #99 What?": "There is no message #99",
-        "/previous": "No message of this chat has several versions",
+        "/previous": "Every message of this chat has one version",
         "/open 1 #99": "There is no chat 1",
         "/history #99": "There is no question #99",
         "/search": "/search needs a text",
@@ -218,8 +213,8 @@ def test_deletions_are_undone_in_turn(run: Run) -> None:
         ),
     )
     assert "There is nothing in this chat yet" in ended.err
-    assert ended.err.count("It is back") == 2
-    assert "Nothing was deleted" in ended.err
+    assert ended.err.count("Restored the message") == 2
+    assert "There is nothing to undo" in ended.err
     assert [name for name in ("One?", "Two?") if f"You: {name}" in ended.out] == ["One?", "Two?"]
 
 
@@ -294,7 +289,7 @@ def test_a_long_list_stops_and_goes_on(run: Run, tmp_path: Path) -> None:
         (tmp_path / f"{number}.png").write_bytes(png())
     ended = run("--plain", stdin=lines(f"/pick {tmp_path}", "/more", "/more"))
     assert len(re.findall(r"\.png", ended.out)) == 23
-    assert ended.err.count("/more goes on") == 1
+    assert ended.err.count("/more prints the rest") == 1
     assert "There is no more" in ended.err
 
 
@@ -303,7 +298,7 @@ def test_a_long_list_stops_and_goes_on(run: Run, tmp_path: Path) -> None:
 
 def test_figures_of_answers_and_machine_are_told_in_words(run: Run) -> None:
     ended = run("--plain", stdin=lines("What?", "/stats", "/monitor"))
-    assert re.search(r"^#2 What\?: \d+ tokens?, [\d.]+ tokens/s, first after", ended.out, re.M)
-    assert "In all: 1 answer" in ended.err
+    assert re.search(r"^#2 What\?: \d+ tokens?, [\d.]+ tok/s, first token after", ended.out, re.M)
+    assert "In total: 1 answer" in ended.err
     assert re.search(r"^memory used: [\d.]+ [GM]B / [\d.]+ [GM]B$", ended.out, re.MULTILINE)
     assert re.search(r"^vlmtui: \d+ MB$", ended.out, re.MULTILINE)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vlmtui.commands.parsing import image_line, parse, split_paths
-from vlmtui.commands.specs import SPECS, beginning_with, find
+from vlmtui.commands.specs import beginning_with, find, of
 
 
 def test_a_slash_and_a_word_is_a_command() -> None:
@@ -25,7 +25,7 @@ def test_text_with_a_slash_is_text(text: str) -> None:
 
 def test_commands_are_found_by_their_beginning() -> None:
     assert [spec.name for spec in beginning_with("/IM")] == ["image", "import"]
-    assert beginning_with("/") == list(SPECS)
+    assert beginning_with("/") == of("screen")
     assert beginning_with("/xyz") == []
 
 

@@ -14,13 +14,14 @@ from tests.fakes import LOAD, FakeEngine, answer
 from tests.ui.test_chat_models import FakeShelf
 from tests.web import png
 from vlmtui.chat.session import ChatSession
+from vlmtui.commands.context import CommandContext
 from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Prefill, Trimmed
 from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
-from vlmtui.plain.chat import PlainChat
-from vlmtui.plain.commands import PlainCommands
+from vlmtui.plain.plain_chat import PlainChat
 from vlmtui.plain.reading import Lines
-from vlmtui.plain.sitting import Means
+from vlmtui.plain.sitting import Sitting
 from vlmtui.plain.voice import Voice
+from vlmtui.settings import PRESETS
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
@@ -35,11 +36,11 @@ class Talk:
         self.answers = io.StringIO()
         self.notes = io.StringIO()
 
-    def begin(self, *lines: str) -> PlainCommands:
-        """The commands, with these lines to be read."""
+    def begin(self, *lines: str) -> Sitting:
+        """A sitting, with these lines to be read."""
         sys.stdin = io.StringIO("".join(f"{line}\n" for line in lines))
         voice = Voice(self.answers, self.notes)
-        return PlainCommands(self.session, voice, Lines(), Means(FakeShelf()))
+        return Sitting(CommandContext(self.session, FakeShelf(), PRESETS), voice, Lines())
 
     def say(self, *lines: str) -> int:
         """Say these lines; returns the exit code."""
@@ -171,7 +172,7 @@ def test_a_model_that_can_not_be_used_leaves_the_one_from_before(talk: Talk) -> 
     talk.engine.script_load(LoadFailed("It is damaged", "Fetch it again"))
     assert talk.say("What?", "/model llava:7b", "And now?") == 1
     assert "Error: llava:7b can't be used: It is damaged" in talk.told
-    assert "fake is loaded again and answers" in talk.told
+    assert "fake is loaded again" in talk.told
     assert talk.said == "Yes.\nYes.\n"
     assert [load.name for load in talk.engine.loads] == ["fake", "llava:7b", "fake"]
 
@@ -181,7 +182,7 @@ def test_comparing_goes_on_when_one_of_the_models_fails(talk: Talk) -> None:
     talk.say("/compare qwen2.5-vl-3b llava:7b What is it?", "/model")
     assert talk.said == "qwen2.5-vl-3b:\nllava:7b:\nYes.\n"
     assert "It is damaged" in talk.told
-    assert "fake answers, as before" in talk.told
+    assert "fake is in use again" in talk.told
     assert [load.name for load in talk.engine.loads] == ["qwen2.5-vl-3b", "llava:7b", "fake"]
 
 

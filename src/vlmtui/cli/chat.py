@@ -38,7 +38,7 @@ def open_chat(
 
         settings = with_template(settings, model, template)
     if plain or os.environ.get("TERM") == "dumb":  # such a terminal draws no screen
-        from vlmtui.plain.launch import launch as launch_plain
+        from vlmtui.plain.plain_launch import launch as launch_plain
 
         return launch_plain(settings, model=model, mmproj=mmproj, continue_last=continue_last)
     from vlmtui.ui.launch import launch

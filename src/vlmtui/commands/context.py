@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmtui.commands.outcomes import Then
+from vlmtui.compose.mentions import Token
 from vlmtui.settings import Preset
+from vlmtui.storage.records import Draft
 
 if TYPE_CHECKING:  # the database: not needed for the first paint
     from vlmtui.chat.session import ChatSession
     from vlmtui.chat.shelf import Shelf
+    from vlmtui.compose.picture_folders import Listing
+    from vlmtui.stats.timeline import Moment
+
+
+def _no_tokens(_: str) -> Sequence[Token]:
+    return ()
 
 
 class CommandContext:
@@ -21,6 +30,11 @@ class CommandContext:
         models: The models of this machine, and those that could be had.
         presets: Ways to be answered, by name.
         samples: Pictures to offer for a first try.
+        draft: What stands in the composer as a command is given, without the command.
+        tokens: Tells where pictures and long texts stand already in a text that was typed.
+        moment: The machine as it was measured last; may wait for that.
+        deleted: What brings back the messages and chats that were deleted, the last one last.
+        folder: The directory of pictures that was listed last.
     """
 
     def __init__(
@@ -34,3 +48,8 @@ class CommandContext:
         self.models = models
         self.presets = presets
         self.samples = samples
+        self.draft = Draft()
+        self.tokens: Callable[[str], Sequence[Token]] = _no_tokens
+        self.moment: Callable[[], Moment | None] = lambda: None
+        self.deleted: list[Then] = []
+        self.folder: Listing | None = None

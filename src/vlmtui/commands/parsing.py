@@ -8,6 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from vlmtui.compose.completion import spell
+from vlmtui.errors import InputError, MessageNotFound
+
+_NUMBERED = re.compile(r"#(\d+)(\S*)\s*(.*)", re.DOTALL)
+_LARGEST = 2**63 - 1
+"""Of a number that the database can hold."""
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -28,13 +33,54 @@ def parse(text: str) -> Command | None:
     return Command(match[1].lower(), match[2] or "")
 
 
+def number(digits: str) -> int | None:
+    """A number as the database has them; None where it has none so large."""
+    found = int(digits[:20])
+    return found if len(digits) <= 19 and found <= _LARGEST else None
+
+
+def numbered(argument: str) -> tuple[int | None, str]:
+    """The number of a message that an argument begins with, as `#17`, and the rest.
+
+    Raises:
+        InputError: It is no number that a message can have.
+    """
+    match = _NUMBERED.fullmatch(argument.strip())
+    if match is None:
+        return None, argument.strip()
+    digits, glued, rest = match.groups()
+    if glued:
+        raise InputError(
+            f"#{digits[:20]}{glued[:20]} is not the number of a message",
+            "A message is called #17, with a space after it",
+        )
+    found = number(digits)
+    if found is None:
+        raise MessageNotFound(f"There is no message #{digits[:20]}…", "That number is too large")
+    return found, rest
+
+
+def only_number(argument: str) -> int | None:
+    """The number of a message, where an argument can be nothing else; None for no argument.
+
+    Raises:
+        InputError: It is something else.
+    """
+    found, rest = numbered(argument)
+    if rest:
+        raise InputError(
+            f"“{rest[:40]}” is not the number of a message", "A message is called #17, for example"
+        )
+    return found
+
+
 def split_paths(argument: str) -> list[str]:
     """The paths after `/image`: separated by spaces, with quotes or backslashes around odd ones.
 
-    A quote that is never closed runs to the end.
+    A quote that is never closed runs to the end; a backslash before nothing is itself.
     """
     paths = []
-    for match in re.finditer(r""""([^"]*)"?|'([^']*)'?|((?:\\.|[^\s\\])+)""", argument):
+    for match in re.finditer(r""""([^"]*)"?|'([^']*)'?|((?:\\.|\\\Z|[^\s\\])+)""", argument):
         double, single, bare = match.groups()
         path = double if double is not None else single
         paths.append(path if path is not None else re.sub(r"\\(.)", r"\1", bare))

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+from vlmtui.errors import InputError
+
+FrontEnd = Literal["screen", "lines"]
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -10,96 +16,214 @@ class Spec(msgspec.Struct, frozen=True):
 
     name: str
     arguments: str
+    """In brackets where it can be done without."""
+
     summary: str
+    topic: str = ""
+    """Its verb is in the module `<topic>_commands`; empty: it is the front end's own affair."""
+
     idle: bool = False
     """It can't be done while an answer is on its way."""
+
+    takes_message: bool = False
+    """Its argument may begin with a message's number: on the screen, of the one at the cursor."""
+
+    alone: bool = False
+    """It is mostly given without an argument: chosen from a list it is done at once."""
 
     binding: str = ""
     """Id of the key binding that does the same."""
 
     example: str = ""
-    """An argument for it; given where it can't be done without one."""
+    """An argument for it."""
 
     choices: bool = False
     """What its argument can be is known: its topic's `CHOICES` tell."""
 
-    topic: str = ""
-    """Its verb is in the module `<topic>_commands`; empty: it is the front end's own affair."""
+    only: FrontEnd | None = None
+    """The one front end that has it; None: both."""
 
-    def lacks(self, argument: str) -> bool:
-        """Whether it can't be done with no more than this; empty quotes are nothing."""
-        return bool(self.example) and not argument.strip("\"' ")
+    instead: tuple[str, str] = ("", "")
+    """What the other one says: why not, and what to do."""
 
     @property
-    def article_and_argument(self) -> str:
-        """What is missing, for a sentence: `a path`."""
+    def needed(self) -> bool:
+        """It can't be done without an argument."""
+        return bool(self.arguments) and not self.arguments.startswith("[")
+
+    @property
+    def usage(self) -> str:
+        """How it is typed, and what it does, on a line."""
+        return f"{f'/{self.name} {self.arguments}'.rstrip()}: {self.summary}"
+
+    def check(self, argument: str) -> None:
+        """See that it can be done with such an argument; empty quotes are nothing.
+
+        Raises:
+            InputError: One is missing, or one is there that can't be meant.
+        """
+        if self.needed and not argument.strip("\"' "):
+            raise self.lacking()
+        if argument and not self.arguments:
+            raise InputError(
+                f"/{self.name} takes no argument", "A space before the slash makes the line text"
+            )
+
+    def lacking(self) -> InputError:
+        """It can't be done without an argument."""
         noun = self.arguments.split()[0].strip("[]….").lower()
-        return f"{'an' if noun[:1] in 'aeio' else 'a'} {noun}"
+        article = "an" if noun[:1] in "aeio" else "a"
+        return InputError(
+            f"/{self.name} needs {article} {noun}", f"For example: /{self.name} {self.example}"
+        )
 
 
 SPECS = (
     # pictures
-    Spec("image", "PATH…", "attach pictures to the next message", example="~/photo.jpg"),
-    Spec("pick", "", "look for pictures in directories", binding="chat.pick"),
-    Spec("sample", "", "attach one of the sample pictures"),
-    Spec("view", "", "show the pictures of the chat full screen", binding="chat.view"),
+    Spec(
+        *("image", "PATH…", "attach pictures to the next message", "picture"),
+        example="~/photo.jpg",
+    ),
+    Spec(
+        *("pick", "[FOLDER or NUMBER…]", "look for pictures in folders", "picture"),
+        binding="chat.pick",
+        alone=True,
+    ),
+    Spec("sample", "", "attach one of the sample pictures", "picture"),
+    Spec("view", "", "show the pictures of the chat", "picture", binding="chat.view"),
     # messages
-    Spec("regen", "", "answer the last question again", idle=True),
-    Spec("continue", "", "go on with an answer that was cut off", idle=True),
-    Spec("edit", "", "edit the last question and ask it again", idle=True),
-    Spec("delete", "", "delete the last question with its answer", idle=True),
-    Spec("undo", "", "bring back what was deleted last", idle=True),
-    Spec("copy", "[code]", "copy the last answer, or its last block of code"),
+    Spec(
+        *("regen", "[#NUMBER]", "answer the last question again", "message"),
+        idle=True,
+        takes_message=True,
+        alone=True,
+    ),
+    Spec("continue", "", "continue an answer that was cut off", "message", idle=True),
+    Spec(
+        *("edit", "[#NUMBER] [TEXT]", "edit the last question and ask it again", "message"),
+        idle=True,
+        takes_message=True,
+        alone=True,
+    ),
+    Spec(
+        *("delete", "[#NUMBER]", "delete the last question and everything after it", "message"),
+        idle=True,
+        takes_message=True,
+        alone=True,
+    ),
+    Spec("undo", "", "restore what was deleted last", "message", idle=True),
+    Spec(
+        *("copy", "[#NUMBER] [code]", "copy the last answer, or its last block of code", "message"),
+        takes_message=True,
+    ),
+    Spec(
+        *("previous", "[#NUMBER]", "show the previous version of a message", "message"),
+        idle=True,
+        takes_message=True,
+        alone=True,
+    ),
+    Spec(
+        *("next", "[#NUMBER]", "show the next version of a message", "message"),
+        idle=True,
+        takes_message=True,
+        alone=True,
+    ),
+    Spec(
+        *("show", "[#NUMBER or all]", "print the last messages with their numbers", "message"),
+        only="lines",
+        instead=("The messages are on the screen already", "Alt+Up goes through them"),
+    ),
+    Spec(
+        *("more", "", "print the rest of the last list"),
+        only="lines",
+        instead=("There is no list to go on with", "Lists are shown whole here"),
+    ),
     # chats
-    Spec("new", "", "begin a new chat", idle=True),
-    Spec("chats", "", "show the list of chats", binding="panes.chats"),
-    Spec("search", "[TEXT]", "search in all chats", binding="chat.search"),
-    Spec("open", "TITLE", "open the newest chat with these words in its title", example="receipt"),
-    Spec("rename", "TITLE", "give this chat another title", example="Shapes and colours"),
-    Spec("pin", "", "put this chat above the others, or back among them"),
-    Spec("duplicate", "", "go on in a copy of this chat", idle=True),
-    Spec("export", "[FORMAT] [PATH]", "save this chat as markdown, html or json"),
-    Spec("import", "PATH", "open a chat that was saved as json", example="~/shapes.json"),
-    Spec("trash", "", "delete this chat; /undo brings it back", idle=True),
+    Spec("new", "", "start a new chat", "chat", idle=True),
+    Spec("chats", "[TITLE]", "list the chats", "chat", binding="panes.chats", alone=True),
+    Spec(
+        *("search", "[TEXT]", "search all chats", "chat"),
+        binding="chat.search",
+        example="red circle",
+    ),
+    Spec(
+        *("open", "TITLE or NUMBER [#MESSAGE]", "open the newest chat with this title", "chat"),
+        idle=True,
+        example="receipt",
+    ),
+    Spec("rename", "TITLE", "rename this chat", "chat", example="Shapes and colours"),
+    Spec("pin", "", "pin this chat to the top of the list, or unpin it", "chat"),
+    Spec("duplicate", "", "copy this chat and continue in the copy", "chat", idle=True),
+    Spec("export", "[FORMAT] [PATH]", "save this chat as markdown, html or json", "chat"),
+    Spec(
+        *("import", "PATH", "open a chat that was saved as json", "chat"),
+        idle=True,
+        example="~/shapes.json",
+    ),
+    Spec("trash", "", "delete this chat; /undo restores it", "chat", idle=True),
     # writing
-    Spec("history", "", "search what was asked before", binding="chat.history"),
-    Spec("editor", "", "write the message in your own editor", binding="chat.editor"),
+    Spec(
+        *("history", "[TEXT or #NUMBER]", "find an earlier question and ask it again", "writing"),
+        binding="chat.history",
+        alone=True,
+    ),
+    Spec(
+        *("editor", "[#NUMBER or TEXT]", "write the message in your own editor", "writing"),
+        binding="chat.editor",
+        alone=True,
+    ),
     # models
     Spec(
-        *("model", "[NAME]", "have the chat answered by another model"),
+        *("model", "[NAME]", "switch to another model", "model"),
         idle=True,
         binding="chat.model",
         choices=True,
     ),
-    Spec("models", "", "show all models, also those to be had; delete them"),
     Spec(
-        *("compare", "MODEL MODEL [QUESTION]", "have two models answer the same question"),
+        *("models", "[pull, rm or info NAME]", "list, download or delete models", "model"),
+        choices=True,
+        alone=True,
+    ),
+    Spec(
+        *("compare", "MODEL MODEL [QUESTION]", "ask two models the same question", "model"),
         idle=True,
         example="demo llava:7b",
     ),
     # settings
-    Spec("system", "[TEXT]", "set the system prompt of this chat", topic="settings"),
+    Spec("system", "[TEXT]", "set the system prompt of this chat", "settings"),
     Spec(
-        "set",
-        "[NAME VALUE]",
-        "set temperature, seed and so on for this chat",
+        *("set", "[NAME VALUE]", "set temperature, seed and so on for this chat", "settings"),
         choices=True,
-        topic="settings",
     ),
     Spec(
-        "preset",
-        "[NAME]",
-        "have this chat answered precisely, creatively, …",
+        *("preset", "[NAME]", "use a preset for this chat: precise, creative, …", "settings"),
         choices=True,
-        topic="settings",
     ),
-    Spec("theme", "[NAME]", "choose the colours", choices=True),
+    Spec(
+        *("theme", "[NAME]", "choose the colours"),
+        choices=True,
+        only="screen",
+        instead=("There are no themes here", "The colours are those of your terminal"),
+    ),
     # the application
-    Spec("monitor", "", "show everything the machine tells", binding="chat.monitor"),
-    Spec("stats", "", "show what the answers took: speed, memory, energy"),
-    Spec("help", "", "list the keys and commands", binding="app.help"),
-    Spec("keys", "", "list what can be put on other keys, and how"),
-    Spec("quit", "", "leave; everything is saved", binding="app.quit"),
+    Spec("monitor", "", "show what the machine is doing", "stats", binding="chat.monitor"),
+    Spec(
+        "stats",
+        "[#NUMBER]",
+        "show the speed, memory and energy of the answers",
+        "stats",
+        alone=True,
+    ),
+    Spec("help", "[COMMAND]", "list the keys and commands", binding="app.help", alone=True),
+    Spec(
+        *("keys", "", "list the keys that can be changed, and how"),
+        only="screen",
+        instead=(
+            "The plain chat has no keys of its own",
+            "The keys of the line you type are readline's: ~/.inputrc changes them",
+        ),
+    ),
+    Spec("quit", "", "quit; everything is saved", binding="app.quit"),
 )
 
 
@@ -108,6 +232,35 @@ def find(name: str) -> Spec | None:
     return next((spec for spec in SPECS if spec.name == name), None)
 
 
-def beginning_with(text: str) -> list[Spec]:
+def wanted(name: str, front_end: FrontEnd) -> Spec:
+    """The command of this name, for a front end.
+
+    Raises:
+        InputError: There is none, or this front end doesn't have it; says what to do.
+    """
+    spec = find(name)
+    if spec is None:
+        raise InputError(
+            f"There is no command /{name[:40]}",
+            f"{_similar(name, front_end)}/help lists them; a space before the slash makes it text",
+        )
+    if spec.only not in (None, front_end):
+        raise InputError(*spec.instead)
+    return spec
+
+
+def of(front_end: FrontEnd) -> list[Spec]:
+    """The commands that a front end has."""
+    return [spec for spec in SPECS if spec.only in (None, front_end)]
+
+
+def beginning_with(text: str, front_end: FrontEnd = "screen") -> list[Spec]:
     """The commands that begin like this, slash included."""
-    return [spec for spec in SPECS if f"/{spec.name}".startswith(text.lower())]
+    return [spec for spec in of(front_end) if f"/{spec.name}".startswith(text.lower())]
+
+
+def _similar(name: str, front_end: FrontEnd) -> str:
+    from difflib import get_close_matches
+
+    names = [spec.name for spec in of(front_end)]
+    return "".join(f"Did you mean /{near}? " for near in get_close_matches(name, names, 1))

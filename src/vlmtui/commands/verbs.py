@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vlmtui.commands.context import CommandContext
-from vlmtui.commands.outcomes import Choice, Outcome
+from vlmtui.commands.outcomes import Choice, Outcome, Said
 from vlmtui.commands.specs import Spec
-from vlmtui.errors import InputError
 
 Verb = Callable[[CommandContext, str], Outcome]
 """Does a command with its argument. Blocks; raises `VlmtuiError` where it can't be done."""
+
+BUSY = Said("An answer is on its way", "Esc stops it")
+"""Where a command has to wait for the end of a turn."""
 
 
 def do(spec: Spec, context: CommandContext, argument: str) -> Outcome:
@@ -21,18 +23,9 @@ def do(spec: Spec, context: CommandContext, argument: str) -> Outcome:
     Raises:
         VlmtuiError: It can't be done.
     """
-    if spec.lacks(argument):
-        raise lacking(spec)
+    spec.check(argument)
     verb: Verb = _module(spec).VERBS[spec.name]
     return verb(context, argument)
-
-
-def lacking(spec: Spec) -> InputError:
-    """The command can't be done without an argument."""
-    return InputError(
-        f"/{spec.name} needs {spec.article_and_argument}",
-        f"For example: /{spec.name} {spec.example}",
-    )
 
 
 def choices(spec: Spec, context: CommandContext) -> Sequence[Choice]:

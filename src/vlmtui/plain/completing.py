@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlmtui.commands import parsing, sampling_text
+from vlmtui.commands import parsing, specs, verbs
+from vlmtui.commands.context import CommandContext
 from vlmtui.compose import completion
 from vlmtui.errors import VlmtuiError
-from vlmtui.plain import plain_specs
-from vlmtui.plain.sitting import Means
 
 
 class Completer:
     """Completes the word before the cursor."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, context: CommandContext) -> None:
         """Look at nothing yet.
 
         Args:
-            means: Knows models and presets.
+            context: Knows models and presets.
         """
-        self._means = means
+        self._context = context
 
     def __call__(self, before: str, word: str) -> Sequence[str]:
         """What the word could become.
@@ -30,9 +29,7 @@ class Completer:
             word: Its last word.
         """
         if before.startswith("/") and " " not in before:
-            return [
-                f"/{spec.name} " for spec in plain_specs.SPECS if f"/{spec.name}".startswith(before)
-            ]
+            return [f"/{spec.name} " for spec in specs.beginning_with(before, "lines")]
         command = parsing.parse(before)
         name = command.name if command is not None else ""
         sign = "@" if word.startswith("@") else ""
@@ -44,22 +41,12 @@ class Completer:
         return [f"{each} " for each in self._arguments(name) if each.startswith(word)]
 
     def _arguments(self, name: str) -> Sequence[str]:
-        match name:
-            case "preset":
-                return [*self._means.presets, sampling_text.DEFAULT]
-            case "set":
-                return list(sampling_text.FIELDS)
-            case "help":
-                return [spec.name for spec in plain_specs.SPECS]
-            case "model" | "compare":
-                return self._models()
-            case "models":
-                return ["pull", "rm", "info", *self._models()]
-            case _:
-                return []
-
-    def _models(self) -> list[str]:
+        if name == "help":
+            return [spec.name for spec in specs.of("lines")]
+        spec = specs.find("model" if name == "compare" else name)  # whose words are models, too
+        if spec is None or not spec.choices or spec.only == "screen":
+            return []
         try:
-            return [model.name for model in self._means.shelf.survey().models]
+            return [choice.value for choice in verbs.choices(spec, self._context)]
         except VlmtuiError:
             return []  # the command itself tells, when it is given

@@ -1,83 +1,63 @@
-"""What all commands of the plain chat stand on: the conversation, the voice, what is attached."""
+"""One sitting of the plain chat: what is attached, what is followed, what is printed."""
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from queue import SimpleQueue
-from time import monotonic
-
-import msgspec
 
 from vlmtui import printable
-from vlmtui.chat.comparison import Began, Exchanged
-from vlmtui.chat.events import AnswerSaved, AnswerStarted
-from vlmtui.chat.session import ChatSession
-from vlmtui.chat.shelf import Shelf
+from vlmtui.chat.events import AnswerSaved, UserSaved
 from vlmtui.commands.context import CommandContext
-from vlmtui.engine.base import Adjusted, Notice
-from vlmtui.errors import InputError, StorageError, VlmtuiError
-from vlmtui.hardware.base import Snapshot
-from vlmtui.messages import ImagePart, Role
+from vlmtui.commands.outcomes import Question
+from vlmtui.compose import mentions
+from vlmtui.compose.mentions import Token
+from vlmtui.compose.tokens import Tokens
+from vlmtui.engine.base import Adjusted
+from vlmtui.errors import VlmtuiError
+from vlmtui.messages import ImagePart
+from vlmtui.plain.event_lines import Told
 from vlmtui.plain.following import in_thread, interrupts
+from vlmtui.plain.measuring import Measuring
 from vlmtui.plain.reading import Lines
-from vlmtui.plain.turn import Told
 from vlmtui.plain.voice import Voice
-from vlmtui.settings import Preset
-from vlmtui.stats.answer_costs import Pricing
-from vlmtui.stats.engine_state import EngineState, begin, fold
 from vlmtui.stats.image_costs import costs
-from vlmtui.storage.records import StoredMessage
+from vlmtui.storage.records import Draft, StoredMessage
 
 PAGE = 20
 """Lines of a list that are printed at a time."""
-
-_NUMBERED = re.compile(r"#(\d{1,18})(?:\s+(.*))?", re.DOTALL)
-
-
-class Means(msgspec.Struct, frozen=True):
-    """What a sitting has at hand."""
-
-    shelf: Shelf
-    presets: Mapping[str, Preset] = {}
-    samples: tuple[Path, ...] = ()
-    """Pictures to offer for a first try."""
 
 
 class Sitting:
     """The state between two lines.
 
     Attributes:
+        context: What commands work on.
         session: The conversation.
         voice: Prints.
         lines: Reads.
-        means: What else there is.
+        measuring: Knows what machine and engine do.
         waiting: Pictures that go with the next message.
-        ended: The user wants to leave.
+        begun: What stands in the next line already: a question that never reached the disk.
+        failed: Something that was asked for could not be done.
     """
 
-    def __init__(self, session: ChatSession, voice: Voice, lines: Lines, means: Means) -> None:
-        self.session = session
+    def __init__(self, context: CommandContext, voice: Voice, lines: Lines) -> None:
+        self.context = context
+        self.session = context.session
         self.voice = voice
         self.lines = lines
-        self.means = means
-        self.context = CommandContext(session, means.shelf, means.presets, means.samples)
+        self.measuring = Measuring(context.session)
         self.waiting: list[ImagePart] = []
-        self.ended = False
-        self._undo: list[Callable[[], object]] = []
+        self.begun = ""
+        self.failed = False
+        context.tokens = lambda text: [Token(0, 0, image) for image in self.waiting]
+        context.moment = self.measuring.moment
         self._rest: Iterator[str] = iter(())
         self._gone: set[str] = set()
-        self._pricing = Pricing()
-        self._measuring = threading.Lock()
-        self._first_measured = threading.Event()
-        self._engine_state = EngineState(model=session.load_request.name)
-        self._in_turn = False
         self._untold: SimpleQueue[object] = SimpleQueue()
 
-    # ------------------------------------------------------------------ turns and loads
+    # ------------------------------------------------------------------ what is followed
 
     def load_ahead(self) -> None:
         """Load while the user types; what there is to tell of it is told before the next answer.
@@ -86,28 +66,17 @@ class Sitting:
         """
         with suppress(VlmtuiError):
             for event in self.session.load():
-                self.notice(event)
-                if isinstance(event, Adjusted | Notice):
+                self.measuring.notice(event)
+                if isinstance(event, Adjusted):
                     self._untold.put(event)
 
-    def answer(self, turn: Iterator[object]) -> None:
-        """Tell a turn as it happens; Ctrl+C stops it, and what has come is kept.
-
-        Raises:
-            VlmtuiError: What the turn raises.
-            KeyboardInterrupt: It was stopped, and nobody is there to go on.
-        """
-        told = self.follow(turn)
-        if told.stopped:
-            words = bool(told.answers and told.answers[-1].message.text.strip())
-            self.voice.note(
-                "Stopped; /continue goes on, /regen answers again"
-                if words
-                else "Stopped before there was an answer; /regen asks again"
-            )
-
-    def follow(self, events: Iterator[object], stop: Callable[[], object] | None = None) -> Told:
-        """Tell what happens, until it has ended.
+    def follow(
+        self,
+        events: Iterator[object],
+        stop: Callable[[], object] | None = None,
+        question: Question | None = None,
+    ) -> Told:
+        """Tell what happens, until it has ended; Ctrl+C stops it, and what has come is kept.
 
         The events are made in a thread: an exception in the midst of a frame would leave the
         conversation with the engine half-way.
@@ -115,6 +84,7 @@ class Sitting:
         Args:
             events: What happens.
             stop: Done at Ctrl+C; nothing: what the session does is cancelled.
+            question: Stands in the next line, with its pictures, if it never reaches the disk.
 
         Raises:
             VlmtuiError: What the iterator raises.
@@ -123,51 +93,26 @@ class Sitting:
         told = Told(self.voice)
         while not self._untold.empty():
             told.follow(iter([self._untold.get()]))
+        self.begun = question.typed if question is not None else ""
         try:
             with interrupts(stop or self.session.cancel) as stopped:
-                told.follow(map(self.notice, in_thread(events)))
+                told.follow(map(self._notice, in_thread(events)))
         finally:
-            self._in_turn = False
+            self.measuring.end_turn()
         told.stopped = stopped.is_set()
         if told.stopped and not self.lines.interactive:
             raise KeyboardInterrupt
         return told
 
-    def notice(self, event: object) -> object:
-        """Take note of an event; returns it, with the prices of an answer where it has some."""
-        with self._measuring:
-            if isinstance(event, AnswerStarted):
-                self._pricing.begin()
-                self._engine_state = begin(self._engine_state, monotonic())
-                self._in_turn = True
-            if isinstance(event, Began | Exchanged):
-                self._engine_state = EngineState(model=event.model)
-            self._engine_state = fold(self._engine_state, event, monotonic())
-            self._pricing.timeline.saw(self._engine_state.phase)
-            if not isinstance(event, AnswerSaved):
-                return event
-            self._in_turn = False
-        return msgspec.structs.replace(event, stored=self._priced(event.stored))
-
-    def measured(self, snapshot: Snapshot) -> None:
-        """A second has passed; called in the monitor's thread."""
-        with self._measuring:
-            self._pricing.sample(snapshot, self._engine_state, in_turn=self._in_turn)
-        self._first_measured.set()
-
-    def _priced(self, answer: StoredMessage) -> StoredMessage:
-        """An answer with what it took of the machine."""
-        stats = answer.stats
-        if stats is None:
-            return answer
-        with self._measuring:
-            extra = self._pricing.taken(stats)
-        extra |= self._pricing.bandwidth(stats, self._engine_state.info)
-        if extra:
-            with suppress(StorageError):  # the answer itself is safe, or was told not to be
-                self.session.annotate(answer.id, extra)
-        self._tell_gone(answer)
-        return msgspec.structs.replace(answer, stats={**stats, **extra})
+    def _notice(self, event: object) -> object:
+        event = self.measuring.notice(event)
+        if isinstance(event, UserSaved):
+            self.begun = ""
+            sent = event.stored.message.images
+            self.waiting[:] = [image for image in self.waiting if image not in sent]
+        elif isinstance(event, AnswerSaved):
+            self._tell_gone(event.stored)
+        return event
 
     def _tell_gone(self, answer: StoredMessage) -> None:
         """Say which pictures the model no longer sees, each once."""
@@ -180,7 +125,7 @@ class Sitting:
         listed = ", ".join(printable.line(name, 40) for name in names)
         self.voice.note(f"No longer seen by the model: {listed}")
 
-    # ------------------------------------------------------------------ for the commands
+    # ------------------------------------------------------------------ what is printed
 
     def print_rows(self, rows: Iterator[str], nothing: str, advice: str = "") -> None:
         """Print the first rows of a list; `/more` goes on.
@@ -203,53 +148,24 @@ class Sitting:
             self.voice.show(row)
             printed += 1
             if printed == PAGE:
-                self.voice.note("/more goes on with the list")
+                self.voice.note("/more prints the rest")
                 break
         return printed > 0
 
-    def numbered(self, argument: str) -> tuple[int | None, str]:
-        """The `#17` that an argument begins with, if it does, and the rest."""
-        match = _NUMBERED.fullmatch(argument.strip())
-        return (int(match[1]), match[2] or "") if match else (None, argument.strip())
+    # ------------------------------------------------------------------ what is written
 
-    def message(self, number: int) -> StoredMessage:
-        """A message of what is shown of this chat.
+    @property
+    def draft(self) -> Draft:
+        """What is typed or attached and not sent."""
+        return Draft(self.lines.pending, tuple(self.waiting))
 
-        Raises:
-            InputError: There is none of this number.
-        """
-        for stored in self.session.transcript():
-            if stored.id == number:
-                return stored
-        raise InputError(
-            f"There is no message #{number} in what is shown of this chat",
-            "/show all lists the messages; /previous and /next show other versions",
-        )
-
-    def last(self, role: Role) -> StoredMessage:
-        """The last question or answer.
-
-        Raises:
-            InputError: There is none.
-        """
-        for stored in reversed(self.session.transcript()):
-            if stored.message.role is role:
-                return stored
-        raise InputError("There is nothing in this chat yet", "Ask something first")
-
-    def meant(self, number: int | None, role: Role) -> StoredMessage:
-        """A message by its number, or else the last one of a speaker."""
-        return self.last(role) if number is None else self.message(number)
-
-    def chat_id(self) -> int:
-        """The number of this chat.
-
-        Raises:
-            InputError: It begins with its first question.
-        """
-        if self.session.chat is None:
-            raise InputError("This chat has nothing in it yet", "Ask something first")
-        return self.session.chat.id
+    def take_up(self, draft: Draft) -> None:
+        """Go on with what was typed or attached and not sent."""
+        tokens = Tokens()  # where pictures stand in the text of the screen's composer
+        text = tokens.adopt(draft.text, draft.images)
+        self.waiting.clear()
+        self.attached(draft.images)
+        self.begun = mentions.take_out(text, tokens.find(text)).text
 
     def attached(self, images: Sequence[ImagePart]) -> None:
         """Have pictures go with the next message."""

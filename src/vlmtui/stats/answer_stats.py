@@ -126,3 +126,23 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     if joules:
         return " · ".join([*parts, f"{sum(joules):.0f} J above idle"]), ""
     return " · ".join(parts), "No energy: no power sensor here, or answers of less than a second."
+
+
+def sentence(stats: Mapping[str, Any]) -> str:
+    """What an answer took, in a sentence."""
+    tokens = stats.get("generated_tokens") or 0
+    parts = [
+        f"{units.count(tokens)} token{'s' if tokens != 1 else ''}",
+        f"{units.rate(stats.get('decode_tokens_per_s') or 0.0)} tok/s",
+        f"first token after {units.seconds(stats.get('time_to_first_token_s') or 0.0)}",
+        f"context {units.count(stats.get('context_used') or 0)} of "
+        f"{units.count(stats.get('context_size') or 0)}",
+    ]
+    if peak := stats.get("peak_memory_bytes"):
+        parts.append(f"memory {units.size(peak)}")
+    if peak := stats.get("peak_gpu_bytes"):
+        parts.append(f"GPU memory {units.size(peak)}")
+    energy = stats.get("energy")
+    if isinstance(energy, Mapping) and "net_j" in energy:
+        parts.append(f"{energy['net_j']:.1f} J above idle")
+    return ", ".join(parts)

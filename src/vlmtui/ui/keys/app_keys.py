@@ -93,7 +93,7 @@ class AppKeys(App[int]):
         editing = [entry for entry in entries if entry.area == "edit"]  # many, and well known
         rows = key_rows([entry for entry in entries if entry not in editing])
         if self._takes_commands(self.screen):
-            rows += [*PICTURES, *command_rows(specs.SPECS)]
+            rows += [*PICTURES, *command_rows(specs.of("screen"))]
         self.push_screen(HelpScreen([*rows, *key_rows(editing)]))
 
     def action_keys(self) -> None:
@@ -115,7 +115,7 @@ class AppKeys(App[int]):
         below = self.screen
         focused = (below.focused or below).ancestors_with_self
         offered = actions(self._bindings_of(below), focused)
-        shown = specs.SPECS if self._takes_commands(below) else ()
+        shown = specs.of("screen") if self._takes_commands(below) else ()
 
         async def act(chosen: str | None) -> None:
             if chosen is None:

@@ -20,6 +20,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from vlmtui.commands import parsing, specs
+from vlmtui.commands.verbs import BUSY
+from vlmtui.errors import InputError
 from vlmtui.settings import PRESETS, Preset
 from vlmtui.stats.engine_state import stopping
 from vlmtui.ui.remembered import Memory
@@ -220,21 +222,14 @@ class ChatScreen(
             self.prepare(event.text, self.prompt.tokens(event.text))
 
     async def _run_command(self, command: parsing.Command, typed: str) -> None:
-        spec = specs.find(command.name)
-        if spec is None:
-            self.prompt.say(
-                f"There is no command /{command.name}",
-                "F1 lists them; a space before the slash makes it text",
-                error=True,
-            )
-        elif spec.idle and self._turn:
-            self.prompt.say("An answer is on its way", "Esc stops it")
-        elif spec.lacks(command.argument):
-            self.prompt.say(
-                f"/{spec.name} needs {spec.article_and_argument}",
-                f"For example: /{spec.name} {spec.example}",
-                error=True,
-            )
+        try:
+            spec = specs.wanted(command.name, "screen")
+            spec.check(command.argument)
+        except InputError as error:
+            self._topics.complain(error)
+            return
+        if spec.idle and self._turn:
+            self.prompt.say(BUSY.message, BUSY.advice)
         else:
             if typed:
                 self.prompt.take(typed)
@@ -292,7 +287,7 @@ class ChatScreen(
     async def do_command(self, name: str) -> None:
         """Do a command that was chosen from a list; the composer takes one that needs more."""
         spec = specs.find(name)
-        if spec is not None and spec.arguments and not spec.arguments.startswith("["):
+        if spec is not None and spec.needed:
             if self.prompt.text:
                 self.prompt.say("Ctrl+Z brings back what was here")
             self.prompt.text = f"/{spec.name} "

@@ -368,4 +368,8 @@ class Prompt(Vertical):
 
 def _command(spec: specs.Spec) -> Candidate:
     line = f"/{spec.name} {spec.arguments}".rstrip()
-    return Candidate(f"/{spec.name}" + (" " if spec.arguments else ""), line, note=spec.summary)
+    return Candidate(
+        f"/{spec.name}" + (" " if spec.arguments and not spec.alone else ""),
+        line,
+        note=spec.summary,
+    )

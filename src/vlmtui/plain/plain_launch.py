@@ -9,14 +9,14 @@ import threading
 
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
+from vlmtui.commands.context import CommandContext
 from vlmtui.endings import ended_by_signals
 from vlmtui.errors import InputError
 from vlmtui.hardware.monitor import Monitor
-from vlmtui.plain.chat import PlainChat
-from vlmtui.plain.commands import PlainCommands
 from vlmtui.plain.completing import Completer
+from vlmtui.plain.plain_chat import PlainChat
 from vlmtui.plain.reading import Lines
-from vlmtui.plain.sitting import Means
+from vlmtui.plain.sitting import Sitting
 from vlmtui.plain.voice import Voice
 from vlmtui.settings import PRESETS, Settings
 
@@ -58,13 +58,13 @@ def launch(
 
 
 def _talk(backstage: Backstage, settings: Settings) -> int:
-    session = backstage.open()
-    means = Means(backstage.shelf(), {**PRESETS, **settings.presets}, backstage.samples)
-    do = PlainCommands(session, Voice(), Lines(Completer(means)), means)
-    chat = PlainChat(do)
-    monitor = Monitor(backstage.pid, do.measured)
+    presets = {**PRESETS, **settings.presets}
+    context = CommandContext(backstage.open(), backstage.shelf(), presets, backstage.samples)
+    sitting = Sitting(context, Voice(), Lines(Completer(context)))
+    chat = PlainChat(sitting)
+    monitor = Monitor(backstage.pid, sitting.measuring.take)
     monitor.start()
-    threading.Thread(target=do.load_ahead, daemon=True).start()
+    threading.Thread(target=sitting.load_ahead, daemon=True).start()
     try:
         return chat.run()
     finally:

@@ -1,0 +1,235 @@
+"""Models: which one answers, what the others are, two of them compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vlmtui import printable, units
+from vlmtui.commands import message_commands
+from vlmtui.commands.context import CommandContext
+from vlmtui.commands.outcomes import (
+    Choice,
+    Compare,
+    Confirm,
+    Listing,
+    Outcome,
+    Pull,
+    Question,
+    Said,
+    Switch,
+    Table,
+)
+from vlmtui.commands.picture_commands import with_pictures
+from vlmtui.compose.mentions import Draft
+from vlmtui.errors import InputError, ModelNotFound, SwitchFailed, VlmtuiError
+from vlmtui.messages import Role
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.chat.choice import Choice as Model
+    from vlmtui.engine.base import Load, ModelInfo
+
+_COMPARED = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
+_NAME = 60
+
+
+# ---------------------------------------------------------------------- who answers
+
+
+def model(context: CommandContext, name: str) -> Outcome:
+    """Have another model answer, or say which one does."""
+    if not name:
+        now = _shown(context.session.load_request.name)
+        return Said(f"{now} is the model in use", "/model NAME switches; /models lists all models")
+    load = context.models.load(name)
+    return Switch(load, load == context.session.load_request)
+
+
+def switched(
+    context: CommandContext, switch: Switch, info: ModelInfo | None, *, cancelled: bool
+) -> Said:
+    """What is to be said at the end of a switch that did not fail.
+
+    Args:
+        context: What the commands work on.
+        switch: What was wanted.
+        info: The loaded model; None where none is.
+        cancelled: The user stopped it.
+    """
+    now = context.session.load_request
+    if cancelled:
+        return Said("Loading was stopped", f"{_shown(now.name)} stays the model in use")
+    what = ""
+    if info is not None:
+        what = units.size(info.size_bytes) + ("" if info.vision else ", sees no pictures")
+    name = _shown(now.name)
+    return Said(f"{name} is already in use" if switch.same else f"Switched to {name}", what)
+
+
+def not_switched(context: CommandContext, error: SwitchFailed) -> VlmtuiError:
+    """The error of a switch, with who answers now."""
+    old = _shown(context.session.load_request.name)
+    now = (
+        f"{old} is loaded again"
+        if error.back
+        else f"No model is loaded; the next question tries {old}"
+    )
+    return VlmtuiError(
+        f"{_shown(error.model)} can't be used: {error.message}", f"{error.hint}\n{now}".strip()
+    )
+
+
+def compare(context: CommandContext, argument: str) -> Outcome:
+    """Have two models answer one question: the last one, or that behind their names."""
+    match = _COMPARED.fullmatch(argument)
+    if match is None:
+        raise InputError("/compare needs two models", "For example: /compare demo llava:7b")
+    loads = [context.models.load(name) for name in match.groups()[:2]]
+    if match[3]:
+        typed = f"/compare {argument}"
+        return with_pictures(
+            context, match[3], typed, lambda draft: _compared(context, loads, draft, typed)
+        )
+    last = message_commands.last(context, Role.USER).message
+    return _compared(context, loads, None, last.text or "a picture")
+
+
+def _compared(
+    context: CommandContext, loads: Sequence[Load], draft: Draft | None, typed: str
+) -> Compare:
+    from vlmtui.chat.comparison import Asked, Comparison
+
+    asked = Asked(draft.text, draft.images, draft.places) if draft is not None else None
+    comparison = Comparison(context.session, loads, asked)
+    return Compare(
+        comparison.run,
+        Question(asked.text, asked.images, asked.places, typed) if asked is not None else None,
+        changes=True,
+        comparison=comparison,
+        models=tuple(load.name for load in loads),
+        asked=(asked.text or "a picture") if asked is not None else typed,
+    )
+
+
+# ---------------------------------------------------------------------- all models
+
+
+def models(context: CommandContext, argument: str) -> Outcome:
+    """List the models, or do something with one."""
+    verb, _, name = argument.strip().partition(" ")
+    if verb not in _WITH_ONE:
+        return _listed(context, argument)
+    if not name.strip():
+        raise InputError(f"/models {verb} needs a name", "/models lists the models")
+    return _WITH_ONE[verb](context, name.strip())
+
+
+def _listed(context: CommandContext, like: str) -> Outcome:
+    found = context.models.choices()
+    rows = [
+        _row(each, context.session.load_request.name)
+        for each in (*found.here, *found.elsewhere)
+        if like.casefold() in each.name.casefold()
+    ]
+    notes = [
+        Said(f"{printable.line(broken.name)} can't be used: {broken.reason}", broken.hint)
+        for broken in found.broken
+    ]
+    if found.problem is not None:
+        notes.append(Said(found.problem.message, found.problem.hint))
+    return Listing(
+        rows,
+        "No model has this in its name",
+        "/model NAME switches to one; /models pull, rm or info NAME",
+        f"{units.size(found.machine.gpu_free or found.machine.free)} of memory is free",
+        notes,
+    )
+
+
+def inform(context: CommandContext, name: str) -> Outcome:
+    """Tell all that is known of a model."""
+    from vlmtui.stats import model_details
+
+    found = context.models.choices()
+    for each in (*found.here, *found.elsewhere):
+        also = each.installed.aliases if each.installed is not None else ()
+        if name in (each.name, *also):
+            return Table(each.name, model_details.rows(each))
+    raise ModelNotFound(f"There is no model “{printable.line(name, _NAME)}”", "/models lists them")
+
+
+def pull(_: CommandContext, name: str) -> Outcome:
+    """Fetch a model."""
+    return Pull(name)
+
+
+def remove(context: CommandContext, name: str) -> Outcome:
+    """Delete a model's files, if the user says yes."""
+    from vlmtui.chat.requests import is_of
+
+    planned = context.models.removal(name)
+    shown = _shown(planned.model.name)
+    if is_of(context.session.load_request, planned.model):
+        raise InputError(f"{shown} is the model in use", "Switch to another model first")
+
+    def carry_out(context: CommandContext) -> Outcome:
+        context.models.remove(planned)
+        return Said(f"Deleted {shown}" if planned.files else f"{shown} is no longer listed")
+
+    question = (
+        f"Delete {shown} and free {units.size(planned.freed)}?"
+        if planned.files
+        else f"Take {shown} off the list? Its file stays"
+    )
+    return Confirm(question, carry_out, Said("Nothing was deleted"))
+
+
+_WITH_ONE = {"pull": pull, "rm": remove, "info": inform}
+
+
+def _row(choice: Model, current: str) -> str:
+    imported = not choice.here and choice.entry is not None and choice.entry.imported
+    parts = (
+        "in use" if choice.here and choice.name == current else "",
+        "installed" if choice.here else "not downloaded",
+        _verdict(choice),
+        f"{'about ' if choice.reckoned else ''}{units.size(choice.size_bytes)}",
+        choice.installed.quantisation if choice.installed is not None else "",
+        "" if choice.sees else "text only",
+        choice.entry.about if choice.entry is not None else "",
+        "no GGUF: vlmtui can't run it yet" if imported else "",
+    )
+    return f"{_shown(choice.name)}: {printable.line(', '.join(filter(None, parts)))}"
+
+
+def _verdict(choice: Model) -> str:
+    outlook = choice.outlook
+    if outlook.problem is not None:
+        return f"{outlook.word}: {outlook.problem.message}" if choice.here else ""
+    changes = f" with {outlook.changes}" if outlook.changes else ""
+    return f"{'fits' if outlook.word == 'smaller' else outlook.word}{changes}"
+
+
+def _shown(name: str) -> str:
+    return printable.line(name, _NAME)
+
+
+# ---------------------------------------------------------------------- completion
+
+
+def installed(context: CommandContext) -> Sequence[Choice]:
+    """The models on this machine, each with what it is."""
+    from vlmtui.stats.model_details import about
+
+    return [Choice(each.name, about(each)) for each in context.models.survey().models]
+
+
+def verbs_and_installed(context: CommandContext) -> Sequence[Choice]:
+    """What can be done with a model, and the models."""
+    done = [("pull", "download it"), ("rm", "delete it"), ("info", "tell what is known of it")]
+    return [*(Choice(verb, f"NAME: {what}") for verb, what in done), *installed(context)]
+
+
+VERBS = {"model": model, "models": models, "compare": compare}
+CHOICES = {"model": installed, "models": verbs_and_installed, "compare": installed}

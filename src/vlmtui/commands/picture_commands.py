@@ -1,0 +1,214 @@
+"""Pictures: named in a message, attached, fetched, listed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmtui import printable
+from vlmtui.commands import parsing
+from vlmtui.commands.context import CommandContext
+from vlmtui.commands.outcomes import Attached, Outcome, WantsFetch
+from vlmtui.compose import mentions
+from vlmtui.compose.mentions import Token
+from vlmtui.errors import ImageNotFound, InputError, VlmtuiError
+from vlmtui.messages import ImagePart
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.compose.picture_folders import Listing
+    from vlmtui.storage.records import StoredMessage
+
+_NAME = 60
+NOT_FETCHED = "Without its @ the address is just text"
+
+
+class Folder(Outcome, frozen=True):
+    """A directory of pictures to choose from."""
+
+    listing: Listing
+
+
+class PicturesOfChat(Outcome, frozen=True):
+    """The pictures of the shown branch, each with its message."""
+
+    thread: Sequence[StoredMessage]
+
+
+class NotOnThisMachine(ImageNotFound):
+    """A path of another machine was given.
+
+    Attributes:
+        command: Run there, it brings the file here.
+    """
+
+    def __init__(self, command: str) -> None:
+        super().__init__(
+            "This path is not on this machine", f"On yours run this, then send again:\n{command}"
+        )
+        self.command = command
+
+
+# ---------------------------------------------------------------------- commands
+
+
+def image(context: CommandContext, argument: str) -> Outcome:
+    """Attach pictures to the next message."""
+    return attach(context, parsing.split_paths(argument))
+
+
+def attach(context: CommandContext, references: Sequence[str]) -> Attached:
+    """Attach what is named: paths, patterns, `newest`, addresses of the web.
+
+    One that can't be used ends it; those before it are attached.
+    """
+    here = [name for name in references if not mentions.is_url(name)]
+    urls = tuple(name for name in references if mentions.is_url(name))
+    wants = WantsFetch(urls, lambda _, images: Attached(tuple(images.values()))) if urls else None
+    found: list[ImagePart] = []
+    for done, reference in enumerate(here):
+        try:
+            found += pictures(context, reference)
+        except VlmtuiError as error:
+            return Attached(tuple(found), None, error, (*here[done:], *urls))
+    return Attached(tuple(found), wants)
+
+
+def sample(context: CommandContext, _: str) -> Outcome:
+    """Attach a sample picture that isn't attached yet."""
+    if not context.samples:
+        raise InputError("There are no sample pictures for this model", "/pick finds others")
+    names = {image.name for image in context.draft.images}
+    fresh = [path for path in context.samples if path.name not in names]
+    return Attached((context.session.attach((fresh or context.samples)[0]),))
+
+
+def pick(context: CommandContext, argument: str) -> Outcome:
+    """List the pictures of a directory, or attach some of those listed last."""
+    words = argument.split()
+    if context.folder is not None and words and all(word.isdecimal() for word in words):
+        return _picked(context, context.folder, [parsing.number(word) or 0 for word in words])
+    named = parsing.split_paths(argument)
+    if len(named) > 1:
+        raise InputError("/pick lists one folder", "Put quotes around a path with spaces")
+    return _listed(context, os.path.abspath(os.path.expanduser(named[0] if named else ".")))
+
+
+def _picked(context: CommandContext, folder: Listing, numbers: Sequence[int]) -> Outcome:
+    for number in numbers:
+        if not 1 <= number <= len(folder.entries):
+            raise InputError(
+                f"There is no number {number} in the list", f"It goes up to {len(folder.entries)}"
+            )
+    entries = [folder.entries[number - 1] for number in numbers]
+    directories = [entry for entry in entries if entry.directory]
+    if directories and len(entries) > 1:
+        raise InputError(
+            f"{printable.line(directories[0].name)} is a folder", "Folders are opened one at a time"
+        )
+    if directories:
+        return _listed(context, directories[0].path)
+    return attach(context, [entry.path for entry in entries])
+
+
+def _listed(context: CommandContext, directory: str) -> Folder:
+    from vlmtui.compose import picture_folders, recent_pictures
+
+    listing = picture_folders.read(directory, recent=recent_pictures.files())
+    if listing.failure:
+        raise InputError(
+            f"{printable.line(directory)} can't be read: {listing.failure}", "Name another folder"
+        )
+    context.folder = listing
+    return Folder(listing)
+
+
+def view(context: CommandContext, _: str) -> Outcome:
+    """Show the pictures of the chat."""
+    thread = context.session.transcript()
+    if not any(stored.message.images for stored in thread) and not context.draft.images:
+        raise InputError("There are no pictures in this chat yet", "Attach one with @path")
+    return PicturesOfChat(thread)
+
+
+# ---------------------------------------------------------------------- pictures of a text
+
+
+def with_pictures(
+    context: CommandContext,
+    text: str,
+    typed: str,
+    then: Callable[[mentions.Draft], Outcome],
+    fetched: Mapping[str, ImagePart] = {},
+) -> Outcome:
+    """Go on with a text as it can be sent, and with the pictures that it mentions.
+
+    Args:
+        context: Knows the pictures that stand in the text already.
+        text: What is sent.
+        typed: What was typed, to be given back.
+        then: The rest.
+        fetched: Pictures of the web that are here already, by their addresses.
+
+    Raises:
+        VlmtuiError: One of the pictures can't be used.
+    """
+    tokens = list(context.tokens(text))
+    for url in mentions.urls(text, tokens):
+        if url.path in fetched:
+            tokens.append(Token(url.start, url.end, fetched[url.path]))
+    urls = tuple(dict.fromkeys(url.path for url in mentions.urls(text, tokens)))
+    if urls:
+        return WantsFetch(
+            urls,
+            lambda context, images: with_pictures(context, text, typed, then, images),
+            typed,
+        )
+    for mention in mentions.pictures(text, tokens):
+        start = mention.start
+        for found in pictures(context, mention.path):
+            tokens.append(Token(start, mention.end, found))
+            start = mention.end  # all pictures of one pattern stand at its place
+    return then(mentions.take_out(text, tokens))
+
+
+def pictures(context: CommandContext, reference: str) -> list[ImagePart]:
+    """The pictures that are called so, checked and copied.
+
+    Raises:
+        VlmtuiError: One can't be used.
+    """
+    from vlmtui.compose import recent_pictures, references, remote_paths
+
+    found = references.resolve(reference)
+    try:
+        images = [context.session.attach(Path(path)) for path in found]
+    except ImageNotFound as error:
+        if not remote_paths.is_elsewhere(reference):
+            raise
+        raise NotOnThisMachine(remote_paths.copy_command(reference)) from error
+    recent_pictures.note(found)
+    return images
+
+
+# ---------------------------------------------------------------------- pictures of the web
+
+
+def fetch_question(urls: Sequence[str]) -> str:
+    """What to ask before pictures are fetched.
+
+    Raises:
+        InputError: One of the addresses can't be one.
+    """
+    from vlmtui import units
+    from vlmtui.chat import fetch
+
+    hosts = ", ".join(dict.fromkeys(fetch.host_of(url) for url in urls))
+    what = printable.line(fetch.name_of(urls[0]), _NAME)
+    what = what if len(urls) == 1 else f"{len(urls)} pictures"
+    each = " each" if len(urls) > 1 else ""
+    return f"Fetch {what} from {hosts}? At most {units.size(fetch.MAX_BYTES)}{each}"
+
+
+VERBS = {"image": image, "sample": sample, "pick": pick, "view": view}

@@ -1,0 +1,141 @@
+"""The plain chat's loop: reads a line, does what it says, prints what comes of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from vlmtui.commands import chat_commands, message_commands, parsing, specs, verbs
+from vlmtui.endings import INTERRUPTED
+from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.plain import showing
+from vlmtui.plain.reading import remember
+from vlmtui.plain.sitting import Sitting
+from vlmtui.plain.voice import ReaderGone
+from vlmtui.storage.records import Draft
+
+_WALKED = 50
+"""Questions that Up brings back."""
+
+
+class PlainChat:
+    """The loop over one sitting."""
+
+    def __init__(self, sitting: Sitting) -> None:
+        self._sitting = sitting
+        self._lines = sitting.lines
+        self._voice = sitting.voice
+        self._ended = False
+        self._kept = Draft()
+        self._own = {"more": self._more, "help": self._help, "quit": self._quit}
+        self._lines.typed = self.keep
+
+    def run(self) -> int:
+        """Talk until the user leaves; returns the exit code."""
+        try:
+            self._greet()
+            while not self._ended and (text := self._next()) is not None:
+                if text.strip():
+                    self._take(text)
+        except ReaderGone as gone:
+            if gone.reason:
+                self._voice.note(f"Error: The answers can't be written: {gone.reason}")
+            return 1
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        # a script wants to know; a person has read it
+        return 1 if self._sitting.failed and not self._lines.interactive else 0
+
+    def keep(self, text: str | None = None) -> None:
+        """Keep what is typed or attached and not sent.
+
+        Args:
+            text: The line that is being typed; None for what stood there last.
+        """
+        draft = self._sitting.draft
+        if text is not None:
+            draft = Draft(text, draft.images)
+        if self._lines.interactive and draft != self._kept:
+            with suppress(StorageError):  # the next change tries again, and sending tells
+                self._sitting.session.save_draft(draft.text, draft.images)
+                self._kept = draft
+
+    def _next(self) -> str | None:
+        begun, self._sitting.begun = self._sitting.begun, ""
+        while True:
+            try:
+                return self._lines.read("> ", begun)
+            except KeyboardInterrupt:
+                self._hint()
+
+    def _take(self, text: str) -> None:
+        try:
+            self._do(text)
+        except VlmtuiError as error:
+            self._sitting.failed = True
+            self._voice.complain(error)
+        except KeyboardInterrupt:
+            self._hint()
+        self.keep(self._sitting.begun)
+
+    def _do(self, text: str) -> None:
+        context = self._sitting.context
+        command = parsing.parse(text)
+        context.draft = Draft("", tuple(self._sitting.waiting))
+        if command is None:
+            showing.show(self._sitting, message_commands.ask(context, text))
+            return
+        spec = specs.wanted(command.name, "lines")
+        if spec.topic:
+            showing.show(self._sitting, verbs.do(spec, context, command.argument))
+        else:
+            spec.check(command.argument)
+            self._own[spec.name](command.argument)
+
+    def _hint(self) -> None:
+        if not self._lines.interactive:
+            raise KeyboardInterrupt
+        with suppress(KeyboardInterrupt):  # a second one while that is printed
+            self._voice.note("\nCtrl+D or /quit quits; everything is saved")
+
+    def _greet(self) -> None:
+        """Say what there is to say, and go on with what was typed last time and not sent."""
+        session = self._sitting.session
+        if session.warning is not None:
+            self._voice.complain(session.warning)
+        if not self._lines.interactive:
+            return
+        self._voice.note("/help lists the commands, Ctrl+D quits")
+        with suppress(StorageError):
+            asked = session.asked_before(_WALKED)
+            remember([one.message.text for one in reversed(asked) if "\n" not in one.message.text])
+        with suppress(StorageError):
+            if session.chat is not None:
+                self._voice.note(f"Continuing: {chat_commands.title(session.chat)}")
+                for said in chat_commands.peculiarities(session):
+                    showing.show(self._sitting, said)
+            self._kept = session.draft()
+            self._sitting.take_up(self._kept)
+
+    # ------------------------------------------------------------------ what only lines have
+
+    def _more(self, _: str) -> None:
+        if not self._sitting.more():
+            self._voice.note("There is no more")
+
+    def _help(self, name: str) -> None:
+        if name:
+            spec = specs.wanted(name.strip().lstrip("/").lower(), "lines")
+            self._voice.note(spec.usage)
+            if spec.example:
+                self._voice.note(f"For example: /{spec.name} {spec.example}")
+            return
+        for spec in specs.of("lines"):
+            self._voice.note(spec.usage)
+        self._voice.note(
+            "@path in a message attaches a picture, @newest the newest one in this folder. "
+            "#17 is a message; /show prints the numbers. A backslash at the end of a line "
+            "continues it on the next. Ctrl+C stops an answer, Ctrl+D quits."
+        )
+
+    def _quit(self, _: str) -> None:
+        self._ended = True
