@@ -18,6 +18,7 @@ BENCHMARKS = (
     "keys",
     "line",
     "snapshots",
+    "pictures",
 )
 
 

@@ -59,6 +59,10 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def rss_mb(self) -> float:
         """Memory of the process, its engine process not included, in MB."""
         return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,28 @@ def test_what_the_machine_cant_spare_is_refused_with_the_numbers(
         assert "3000x2000" in caught.value.message
     meminfo.write_text("MemAvailable: 900000 kB\n")
     assert images.inspect(path).width == 3000
+
+
+def test_a_large_picture_is_decoded_by_one_process_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.webp"
+    Image.new("RGB", (3000, 2000)).save(path)
+    with path.open("rb") as other, path.open("rb") as ours:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waited = threading.Thread(target=images.thumbnail, args=(path, 10, 10))
+        waited.start()
+        waited.join(0.3)
+        assert waited.is_alive()
+        assert images.inspect(path).width == 3000
+        with room.alone(ours, 1000):  # a small one waits for nobody
+            pass
+        fcntl.flock(other, fcntl.LOCK_UN)
+        waited.join(60)
+        assert not waited.is_alive()
+        fcntl.flock(other, fcntl.LOCK_EX)
+        monkeypatch.setattr(room, "WAIT_SECONDS", 0.1)
+        assert images.thumbnail(path, 30, 20).size == (30, 20)  # the other one hangs
 
 
 def test_a_containers_limit_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
 from PIL import Image
 from rich.console import Console
 
-from vlmtui.terminal.cell_pictures import fit, half_blocks
+from vlmtui.engine import thumbnails
+from vlmtui.messages import ImagePart
+from vlmtui.terminal.cell_pictures import fit, half_blocks, thumbnail
 
 
 def test_a_picture_keeps_its_aspect_ratio() -> None:
@@ -33,3 +41,24 @@ def test_two_pixels_stand_in_a_cell() -> None:
     assert top.style.bgcolor is not None and top.style.color is not None
     assert top.style.bgcolor.get_truecolor() == (0, 0, 255)
     assert top.style.color.get_truecolor() == (255, 0, 0)
+
+
+def test_a_picture_that_several_widgets_show_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (40, 30)).save(path)
+    part = ImagePart(str(path), hashlib.sha256(str(path).encode()).hexdigest(), "p.png", 40, 30)
+    decoded: list[object] = []
+    make = thumbnails.thumbnail
+
+    def slowly(*arguments: object) -> Image.Image:
+        decoded.append(arguments)
+        time.sleep(0.2)
+        return make(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(thumbnails, "thumbnail", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(thumbnail, [part] * 4))
+    assert len(decoded) == 1
+    assert len({id(image) for image in found}) == 1

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from vlmtui import printable
 from vlmtui.chat import export_words as words
-from vlmtui.engine import images
+from vlmtui.engine import images, thumbnails
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart, Role, readable
 from vlmtui.storage.records import Chat, StoredMessage
@@ -30,6 +30,9 @@ _SHOWN = {
     "AVIF": "image/avif",
 }
 """Formats that browsers show; others are turned into PNG."""
+
+_LARGEST_SIDE = 2048
+"""Pixels of such a PNG: more than is shown, and less than takes much memory to make."""
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1f2328; --dim: #59636e; --back: #ffffff;
@@ -137,7 +140,7 @@ def _shown(image: ImagePart) -> tuple[str, bytes]:
     import io
 
     buffer = io.BytesIO()
-    images.decode(image.path).save(buffer, "PNG")
+    thumbnails.thumbnail(image.path, _LARGEST_SIDE, _LARGEST_SIDE).save(buffer, "PNG")
     return "image/png", buffer.getvalue()
 
 

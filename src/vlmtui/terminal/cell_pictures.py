@@ -34,6 +34,7 @@ _THRIFTY_SIDE = 320
 _cache: OrderedDict[str, Image] = OrderedDict()
 _encoded: OrderedDict[tuple[object, ...], str] = OrderedDict()
 _lock = threading.Lock()
+_making: dict[str, threading.Lock] = {}
 
 
 def thumbnail(part: ImagePart) -> Image:
@@ -42,14 +43,19 @@ def thumbnail(part: ImagePart) -> Image:
     Raises:
         ImageError: The file is gone, can't be read, or is damaged behind its header.
     """
+    from vlmtui.engine import thumbnails
+
     with _lock:
         if part.sha256 in _cache:
             _cache.move_to_end(part.sha256)
             return _cache[part.sha256]
-    from vlmtui.engine import images
-
-    small = images.thumbnail(part.path, SIDE, SIDE)
+        making = _making.setdefault(part.sha256, threading.Lock())
+    with making:  # another widget may have asked for the same
+        small = _cache.get(part.sha256)
+        if small is None:
+            small = thumbnails.thumbnail(part.path, SIDE, SIDE)
     with _lock:
+        _making.pop(part.sha256, None)
         _cache[part.sha256] = small
         while len(_cache) > _KEPT:
             _cache.popitem(last=False)
@@ -95,13 +101,13 @@ def pixels(
 def _encode(
     part: ImagePart, columns: int, rows: int, graphics: Graphics, shown: tuple[int, int]
 ) -> str | None:
-    from vlmtui.engine import images
+    from vlmtui.engine import images, thumbnails
 
     if graphics.kind is Kind.SIXEL:
         size = sixel.size(columns, rows, graphics)
         if size is None:
             return None
-        exact = images.resize(images.thumbnail(part.path, *size), *size)
+        exact = images.resize(thumbnails.thumbnail(part.path, *size), *size)
         return sixel.encode(sixel.crop(exact, shown, graphics), graphics)
     if graphics.kind is not Kind.KITTY or max(columns, rows) > kitty.MOST:
         return None
@@ -109,7 +115,7 @@ def _encode(
     if graphics.thrifty:
         share = min(1.0, _THRIFTY_SIDE / max(wide, high))
         wide, high = round(wide * share), round(high * share)
-    small = images.thumbnail(part.path, wide, high)
+    small = thumbnails.thumbnail(part.path, wide, high)
     return kitty.payload(small, small=graphics.thrifty)
 
 

@@ -8,6 +8,7 @@ sent and drawn again.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
@@ -186,7 +187,9 @@ class PixelApp(PacedApp):
             self.overlay.displayed(renderable)
 
     def on_unmount(self) -> None:
-        """Take our pictures out of the terminal."""
+        """Take our pictures out of the terminal, and wait for no more."""
+        if thumbnails := sys.modules.get("vlmtui.engine.thumbnails"):  # once it was needed
+            thumbnails.give_up()
         commands = self._kitty.forget()
         self.say("".join(map(kitty.wrap, commands) if self.graphics.wrapped else commands))
 

@@ -104,9 +104,11 @@ def decode(
                 f"{name} has changed since it was attached", "Attach it again."
             )
         source = _source(file, _container(file, name), name)
-        _require_room(source, size or pixels.turned(source.size, source.orientation), name)
-        with _told(name):
-            return pixels.decode(source, size)
+        wanted = size or pixels.turned(source.size, source.orientation)
+        with room.alone(file, pixels.peak_bytes(source, wanted)):
+            _require_room(source, wanted, name)
+            with _told(name):
+                return pixels.decode(source, size)
 
 
 def is_incomplete(path: str | Path) -> bool:
@@ -121,15 +123,23 @@ def thumbnail(path: str | Path, width: int, height: int) -> Image.Image:
     Raises:
         ImageError: One of its subclasses, naming the file and what to do.
     """
-    path = Path(path)
-    with _open_file(path) as file:
-        source = _source(file, _container(file, str(path)), str(path))
-        own = pixels.turned(source.size, source.orientation)
-        scale = min(1.0, width / own[0], height / own[1])
-        size = (max(1, round(own[0] * scale)), max(1, round(own[1] * scale)))
+    with (
+        _to_shrink(path, width, height) as (file, source, size),
+        room.alone(file, pixels.peak_bytes(source, size)),
+    ):
         _require_room(source, size, str(path))
         with _told(str(path)):
             return pixels.decode(source, size)
+
+
+def thumbnail_bytes(path: str | Path, width: int, height: int) -> int:
+    """The memory that `thumbnail` will take at its peak.
+
+    Raises:
+        ImageError: As `thumbnail` does.
+    """
+    with _to_shrink(path, width, height) as (_, source, size):
+        return pixels.peak_bytes(source, size)
 
 
 def resize(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -144,6 +154,18 @@ def squash(image: Image.Image, width: int, height: int) -> Image.Image:
     from PIL import Image
 
     return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+@contextmanager
+def _to_shrink(
+    path: str | Path, width: int, height: int
+) -> Iterator[tuple[BinaryIO, Source, tuple[int, int]]]:
+    """A picture whose header was read, and the size in which it fits into a box."""
+    with _open_file(Path(path)) as file:
+        source = _source(file, _container(file, str(path)), str(path))
+        own = pixels.turned(source.size, source.orientation)
+        scale = min(1.0, width / own[0], height / own[1])
+        yield file, source, (max(1, round(own[0] * scale)), max(1, round(own[1] * scale)))
 
 
 def _seen(width: int, height: int) -> tuple[int, int]:

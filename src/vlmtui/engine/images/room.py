@@ -1,10 +1,14 @@
-"""How much memory this machine can spare for a picture just now."""
+"""How much memory this machine can spare for a picture just now, and who may take it."""
 
 from __future__ import annotations
 
+import fcntl
 import re
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]{1,15}) kB", re.MULTILINE)
 _CACHE = re.compile(r"^inactive_file ([0-9]{1,20})$", re.MULTILINE)
@@ -12,6 +16,33 @@ _CACHE = re.compile(r"^inactive_file ([0-9]{1,20})$", re.MULTILINE)
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
 """Where a container sees its own limits (version 2)."""
+
+
+LARGE_BYTES = 64_000_000
+"""What takes more is decoded by one process at a time: the engine, or that of the thumbnails."""
+
+WAIT_SECONDS = 20.0
+"""How long one waits for the other, which may be a stopped one."""
+
+
+@contextmanager
+def alone(file: BinaryIO, size: int) -> Iterator[None]:
+    """Let no other process decode the same large picture meanwhile.
+
+    Args:
+        file: The picture; the lock on it goes when it is closed.
+        size: Bytes that decoding takes.
+    """
+    deadline = time.monotonic() + (WAIT_SECONDS if size > LARGE_BYTES else 0)
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            time.sleep(0.05)
+        except OSError:  # a file system without locks
+            break
+    yield
 
 
 def spare_bytes() -> int | None:

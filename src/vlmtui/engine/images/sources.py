@@ -87,7 +87,8 @@ class _Png:
     def peak(self, size: tuple[int, int]) -> int:
         # lines are there packed, unpacked, unfiltered and as colours, before and after white; as
         # measured, with what the allocator holds of it
-        return 24 * max(BLOCK_BYTES, 8 * self.size[0])
+        width, height = self.size
+        return 24 * min(max(BLOCK_BYTES, 8 * width), width * height)
 
     def draft(self, size: tuple[int, int]) -> None:
         pass
