@@ -27,6 +27,7 @@ Each error says what happened, to what, and what to do.
     │   ├── ContextOverflow
     │   └── EngineCrashed
     ├── QuantizeFailed             a model could not be quantised (exit code 1)
+    ├── ImportFailed               a checkpoint could not be imported (exit code 1)
     ├── FetchFailed                a file could not be fetched over the network (exit code 1)
     ├── PullError                  a model could not be downloaded (exit code 1)
     │   ├── NothingToPull          no such entry, repository or file (exit code 2)
@@ -192,6 +193,10 @@ class EngineCrashed(EngineError):
 
 class QuantizeFailed(VlmtuiError):
     """A model could not be made smaller; the source is as it was."""
+
+
+class ImportFailed(VlmtuiError):
+    """A checkpoint could not be made into a model; it is as it was."""
 
 
 class FetchFailed(VlmtuiError):

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import msgspec
 
-from vlmtui import paths
-from vlmtui.errors import InputError, QuantizeFailed, StorageError
-from vlmtui.models import gguf
+from vlmtui.errors import InputError, QuantizeFailed
+from vlmtui.models import gguf, making
 from vlmtui.models.gguf import Header
 from vlmtui.models.gguf.filetypes import FILE_TYPES
 
@@ -37,13 +32,7 @@ _NEEDS_MATRIX = frozenset(
     ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"]
 )
 _UNQUANTISED = frozenset(("F32", "F16", "BF16", "F64"))
-_ROOM_LEFT = 64_000_000
-"""Bytes of the disk that stay free."""
-
-_START = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; "
-    "from vlmtui.engine.backends.llamacpp.quantizer import main; main({parent}, *sys.argv[1:])"
-)
+_QUANTISER = "vlmtui.engine.backends.llamacpp.quantizer"
 _LOG = "quantize.log"
 
 
@@ -174,13 +163,13 @@ def run(job: Quantization, expected: int) -> Generator[Progress | Result, None, 
         QuantizeFailed: llama.cpp refuses or dies.
     """
     free = shutil.disk_usage(job.target.parent).free
-    if free < expected + _ROOM_LEFT:
-        raise _no_room(job, expected, free)
+    if free < expected + making.ROOM_LEFT:
+        raise making.no_room(job.target, expected, free)
     try:
         yield from _child(job, dry=False)
     except QuantizeFailed as error:
-        if shutil.disk_usage(job.target.parent).free < max(_ROOM_LEFT, 1_000_000):
-            raise _no_room(job, expected, 0) from error
+        if shutil.disk_usage(job.target.parent).free < max(making.ROOM_LEFT, 1_000_000):
+            raise making.no_room(job.target, expected, 0) from error
         raise
 
 
@@ -190,23 +179,12 @@ def finish(job: Quantization) -> None:
     Raises:
         StorageError: It can't be renamed.
     """
-    try:
-        descriptor = os.open(job.draft, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)  # a name must not stand for blocks that a power cut takes away
-        finally:
-            os.close(descriptor)
-        job.draft.replace(job.target)
-    except OSError as error:
-        raise StorageError(
-            f"{job.target} can't be written: {error.strerror}", "Check its directory."
-        ) from error
+    making.settle(job.draft, job.target)
 
 
 def discard(job: Quantization) -> None:
     """Delete what there is of the result; safe to call at any time."""
-    with suppress(OSError):
-        job.draft.unlink()
+    making.discard(job.draft)
 
 
 def _type(to: str) -> str:
@@ -243,43 +221,26 @@ def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
         }
     )
     sizes = {tensor.name: tensor.size for tensor in job.header.tensors}
+    files = (os.fspath(job.source), os.fspath(job.draft))
     done = 0
-    with _log() as log:
-        process = _start(job, order, log)
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
+    heard = making.lines(_QUANTISER, (order.decode(), *files), _LOG)
+    try:
+        with closing(heard):
+            for line in heard:
                 told = msgspec.json.decode(line, type=_Told)
                 if told.error:
-                    raise _refused(job, told.error)
+                    raise QuantizeFailed(
+                        f"llama.cpp can't quantise {job.source}: {told.error}", _see_log()
+                    )
                 if told.size >= 0:
                     yield _result(job, told, dry=dry)
                     return
                 yield Progress(done / max(1, job.header.weights), told.name)
                 done += sizes.get(told.name, 0)
-            status = process.wait()
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
-    raise _died(job, status)
-
-
-def _start(job: Quantization, order: bytes, log: BinaryIO) -> subprocess.Popen[bytes]:
-    program = [sys.executable, "-c", _START.format(parent=os.getpid())]
-    try:
-        return subprocess.Popen(
-            [*program, order.decode(), os.fspath(job.source), os.fspath(job.draft)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env={**os.environ, "GGML_NO_BACKTRACE": "1"},
-            start_new_session=True,  # Ctrl+C is for us, who kill it
-        )
-    except OSError as error:
-        raise QuantizeFailed(f"No process can be started: {error}", "Try again.") from error
+    except making.Died as error:
+        raise QuantizeFailed(
+            f"The process that quantised {job.source} died ({error})", error.hint + _see_log()
+        ) from None
 
 
 def _result(job: Quantization, told: _Told, *, dry: bool) -> Result:
@@ -290,34 +251,5 @@ def _result(job: Quantization, told: _Told, *, dry: bool) -> Result:
     return Result(job.header.file_size, job.draft.stat().st_size, told.fallbacks)
 
 
-def _refused(job: Quantization, reason: str) -> QuantizeFailed:
-    return QuantizeFailed(
-        f"llama.cpp can't quantise {job.source}: {reason}", f"Its log: {_log_path()}"
-    )
-
-
-def _died(job: Quantization, status: int) -> QuantizeFailed:
-    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-    hint = "Memory may have run out: close other programs. " if cause == "SIGKILL" else ""
-    return QuantizeFailed(
-        f"The process that quantised {job.source} died ({cause})", f"{hint}Its log: {_log_path()}"
-    )
-
-
-def _no_room(job: Quantization, expected: int, free: int) -> StorageError:
-    return StorageError(
-        f"There is no room for {job.target}: it takes {expected / 1e9:.2f} GB, "
-        f"{free / 1e9:.2f} GB are free",
-        "Free space, or name a file on another disk.",
-    )
-
-
-def _log_path() -> Path:
-    return paths.state_dir() / _LOG
-
-
-def _log() -> BinaryIO:
-    try:
-        return cast(BinaryIO, _log_path().open("wb"))
-    except (OSError, StorageError):  # a disk that can't be written keeps nobody from reckoning
-        return open(os.devnull, "wb")
+def _see_log() -> str:
+    return f"Its log: {making.log_path(_LOG)}"

@@ -12,7 +12,7 @@ from tests.models.convert import checkpoints
 from tests.models.convert.checkpoints import Made
 from vlmtui.models.convert import building, checkpoint, writer
 from vlmtui.models.convert.building import Built
-from vlmtui.models.convert.llama import Head
+from vlmtui.models.convert.order import Head
 
 pytest.importorskip("safetensors", reason="the extra awq is not installed")
 

@@ -11,7 +11,7 @@ import msgspec
 from vlmtui.builtin_templates import BUILTIN, VILA_LLAMA_3
 from vlmtui.models.convert import clip_tower, llama, siglip_tower, vocabulary
 from vlmtui.models.convert.checkpoint import Checkpoint
-from vlmtui.models.convert.llama import Head
+from vlmtui.models.convert.order import Head
 from vlmtui.models.convert.plan import File
 from vlmtui.models.convert.weights import config
 
@@ -113,7 +113,6 @@ def _own_template(folder: Path) -> str:
 
 def _stamp(checkpoint: Checkpoint) -> str:
     """Another text for each state of the checkpoint's files."""
-    parts = (checkpoint.tensors, checkpoint.tower, checkpoint.projector)
-    files = sorted({tensor.file for part in parts for tensor in part.values()})
+    files = sorted({tensor.file for tensor in checkpoint.all_tensors()})
     told = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr(told).encode()).hexdigest()

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from vlmtui.errors import InputError
 from vlmtui.models.convert import weights
+from vlmtui.models.convert.order import Family
 from vlmtui.models.convert.stored import Stored
-
-Family = Literal["VILA1.5", "LLaVA-1.6", "LLaVA-1.5", "text"]
 
 IMPORTED = "VILA1.5 (3B, 8B, 13B), LLaVA-1.5, LLaVA-1.6, and language models of Llama's kind"
 
@@ -61,6 +60,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Without the prefix that ends in `vision_model.`."""
 
     projector: Tensors = {}
+
+    def all_tensors(self) -> list[Stored]:
+        """Those of all parts."""
+        return [*self.tensors.values(), *self.tower.values(), *self.projector.values()]
 
 
 def recognise(folder: Path) -> Checkpoint:

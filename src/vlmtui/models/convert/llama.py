@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,11 +17,9 @@ import numpy as np
 from vlmtui.errors import BadModelFile
 from vlmtui.models.convert import awq, plan
 from vlmtui.models.convert.awq import Linear, Rounding
+from vlmtui.models.convert.order import Head
 from vlmtui.models.convert.plan import Item, Order
 from vlmtui.models.convert.stored import FLOATS, Numbers, Stored
-
-Head = Literal["f16", "q8_0"]
-"""What token embeddings and output layer of a quantised model are kept in."""
 
 _LINEARS = {
     "self_attn.q_proj": "attn_q",

@@ -91,10 +91,8 @@ def _check_complete(folder: Path, present: set[str], ending: str) -> None:
 
 def _safetensors(path: Path) -> dict[str, Stored]:
     """The tensors of one safetensors file; its library checks that all is sound."""
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError as error:
-        raise _no_library(error) from error
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="numpy") as file:
             names = sorted(file.keys())
@@ -114,10 +112,3 @@ def _safetensors(path: Path) -> dict[str, Stored]:
             offset = 8 + length + header[name]["data_offsets"][0]
             tensors[name] = Stored(name, path, offset, dtype, tuple(shape))
     return tensors
-
-
-def _no_library(error: ImportError) -> BadModelFile:
-    return BadModelFile(
-        f"Reading checkpoints needs libraries that aren't installed: {error}",
-        "Run: pip install 'vlmtui[awq]'",
-    )

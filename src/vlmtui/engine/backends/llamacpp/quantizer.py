@@ -10,16 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import signal
 import sys
-from contextlib import suppress
-from typing import Any, TextIO
 
 import msgspec
 
-_PR_SET_PDEATHSIG = 1
+from vlmtui import offspring
+from vlmtui.offspring import Telling
+
 _DEBUG = 1  # ggml_log_level
-_OOM_SCORE = 500
 
 _TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]\s+(\S+)")
 _SIZE = re.compile(r"quant size\s+=\s+([\d.]+) MiB")
@@ -53,19 +51,10 @@ def main(parent: int, job: str, source: str, target: str) -> None:
         source: Path of the file to read; a path may be no text, so it isn't in the job.
         target: Path of the file to write.
     """
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write(str(_OOM_SCORE))
-    # llama.cpp may print what it likes: it gets stderr for its stdout
-    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    _quantise(msgspec.json.decode(job, type=Job), source, target, told)
+    _quantise(msgspec.json.decode(job, type=Job), source, target, offspring.begin(parent))
 
 
-def _quantise(job: Job, source: str, target: str, told: TextIO) -> None:
+def _quantise(job: Job, source: str, target: str, told: Telling) -> None:
     from vlmtui.engine.backends.llamacpp.bindings import cpp
 
     listener = _Listener(told)
@@ -84,7 +73,7 @@ def _quantise(job: Job, source: str, target: str, told: TextIO) -> None:
 class _Listener:
     """Reads what happens from llama.cpp's log."""
 
-    def __init__(self, told: TextIO) -> None:
+    def __init__(self, told: Telling) -> None:
         self._told = told
         self._size = 0
         self._fallbacks = 0
@@ -96,7 +85,7 @@ class _Listener:
         words = text.decode("utf-8", errors="replace")
         sys.stderr.write(words)
         if tensor := _TENSOR.match(words):
-            self._tell(tensor=int(tensor[1]), of=int(tensor[2]), name=tensor[3])
+            self._told.tell(tensor=int(tensor[1]), of=int(tensor[2]), name=tensor[3])
         elif size := _SIZE.search(words):
             self._size = round(float(size[1]) * _MIB)
         elif fallback := _FALLBACK.search(words):
@@ -107,10 +96,6 @@ class _Listener:
     def finish(self, failed: bool) -> None:
         sys.stderr.flush()
         if failed:
-            self._tell(error=self._error or "llama.cpp gave no reason")
+            self._told.tell(error=self._error or "llama.cpp gave no reason")
         else:
-            self._tell(size=self._size, fallbacks=self._fallbacks)
-
-    def _tell(self, **fields: Any) -> None:
-        self._told.write(msgspec.json.encode(fields).decode() + "\n")
-        self._told.flush()
+            self._told.tell(size=self._size, fallbacks=self._fallbacks)

@@ -1,0 +1,181 @@
+"""Checkpoints made into models: checks what is asked for, and has it done by a process of its own.
+
+The checkpoint is only read. Both files come into being under hidden names, on which another attempt
+goes on, and get their own when they are whole. No NumPy here: this runs where the interface does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from vlmtui import errors, paths
+from vlmtui.errors import ImportFailed, InputError, StorageError
+from vlmtui.models import gguf, making
+from vlmtui.models.convert.order import Contents, Head, Order, Told
+from vlmtui.models.gguf import pairing
+
+_PROCESS = "vlmtui.models.convert.process"
+_LOG = "import.log"
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}")
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far it is."""
+
+    fraction: float
+    """Of the bytes to be written."""
+
+    tensor: str
+    """The one that is being worked on."""
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What was made."""
+
+    contents: Contents
+    rounding: float
+    """See `Told`."""
+
+
+class Import(msgspec.Struct, frozen=True):
+    """Something that can be imported, as far as its name tells."""
+
+    source: Path
+    """Directory of the checkpoint."""
+
+    name: str
+    folder: Path
+    """Where both files go."""
+
+    head: Head = "f16"
+
+    @property
+    def model(self) -> Path:
+        """The language model's file."""
+        return self.folder / f"{self.name}.gguf"
+
+    @property
+    def mmproj(self) -> Path:
+        """That of tower and projector; comes into being if the checkpoint has them."""
+        return self.folder / f"mmproj-{self.name}.gguf"
+
+    def draft(self, file: Path) -> Path:
+        """Where a file comes into being; hidden, so that nobody takes it for a model."""
+        return file.with_name(f".{file.name}.part")
+
+
+def prepare(source: Path, name: str, head: Head = "f16") -> Import:
+    """Check what is asked for; the checkpoint isn't looked into.
+
+    Raises:
+        InputError: The name can't be one, or is taken.
+        StorageError: There is no place for the files.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"A model can't be called {name!r}",
+            "Give it another with --name: letters, digits, and . _ + - between them.",
+        )
+    job = Import(source, name, paths.models_dir() / name, head)
+    if job.model.exists():
+        raise InputError(
+            f"{job.model} is there already",
+            f"Give the new one another name with --name, or delete it: vlmtui models rm {name}",
+        )
+    return job
+
+
+def look(job: Import) -> Contents:
+    """What the checkpoint is, and what would become of it; nothing is written.
+
+    Raises:
+        As `run`.
+    """
+    for step in _heard(job, dry_run=True):
+        if isinstance(step, Contents):
+            return step
+    raise AssertionError("it tells, or raises")
+
+
+def run(job: Import) -> Generator[Progress | Contents | Imported, None, None]:
+    """Import. `Contents` comes first; when `Imported` comes, the last one, call `finish`.
+
+    Leaving the iterator kills the process. What was written is kept for another attempt.
+
+    Raises:
+        InputError: The checkpoint is none that can be imported, or damaged.
+        StorageError: The disk is too small, or became so.
+        ImportFailed: The process died.
+    """
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{job.folder} can't be made: {error.strerror}", "Check its permissions."
+        ) from error
+    yield from _heard(job, dry_run=False)
+
+
+def finish(job: Import) -> None:
+    """Check that the files go together, and give them their names, the model last.
+
+    Raises:
+        BadModelFile: They don't; nothing is kept.
+        StorageError: They can't be renamed.
+    """
+    tower = job.draft(job.mmproj)
+    try:
+        seen = gguf.from_path(tower) if tower.exists() else None
+        pairing.check(gguf.from_path(job.draft(job.model)), seen)
+    except errors.BadModelFile:
+        discard(job)
+        raise
+    if seen is not None:
+        making.settle(tower, job.mmproj)
+    making.settle(job.draft(job.model), job.model)
+
+
+def discard(job: Import) -> None:
+    """Delete what there is of an import that wasn't finished."""
+    for file in (job.model, job.mmproj):
+        making.discard(job.draft(file))
+
+
+def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Imported]:
+    order = msgspec.json.encode(Order(job.name, job.head, dry_run)).decode()
+    files = (os.fspath(job.draft(file)) for file in (job.model, job.mmproj))
+    lines = making.lines(_PROCESS, (order, os.fspath(job.source), *files), _LOG)
+    contents = None
+    try:
+        with closing(lines):
+            for line in lines:
+                told = msgspec.json.decode(line, type=Told)
+                if told.error:
+                    raise _error(told)
+                if told.contents is not None:
+                    contents = told.contents
+                    yield contents
+                elif told.done and contents is not None:
+                    yield Imported(contents, told.rounding)
+                    return
+                else:
+                    yield Progress(told.fraction, told.tensor)
+                if dry_run:
+                    return
+    except making.Died as error:
+        raise ImportFailed(
+            f"The process that imported {job.source} died ({error})",
+            f"{error.hint}Its log: {making.log_path(_LOG)}",
+        ) from None
+
+
+def _error(told: Told) -> errors.VlmtuiError:
+    kind = getattr(errors, told.error, ImportFailed)
+    made: errors.VlmtuiError = kind(told.message, told.hint)
+    return made

@@ -1,0 +1,119 @@
+"""The process that imports: the only one that holds NumPy, told of line by line.
+
+Started by `importing`. Killing it at any moment is the way to cancel it: what it has written is
+gone on with the next time.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import sys
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from vlmtui import offspring
+from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.models import making
+from vlmtui.models.convert.order import Contents, Order
+from vlmtui.offspring import Telling
+
+
+def main(parent: int, order: str, source: str, model: str, mmproj: str) -> None:
+    """Import a checkpoint.
+
+    Args:
+        parent: The process that must be alive.
+        order: An `Order` as JSON.
+        source: Directory of the checkpoint.
+        model: Where the language model's file comes into being.
+        mmproj: The same of tower and projector.
+    """
+    telling = offspring.begin(parent)
+    wanted = msgspec.json.decode(order, type=Order)
+    try:
+        _import(wanted, Path(source), Path(model), Path(mmproj), telling)
+    except VlmtuiError as error:
+        telling.tell(error=type(error).__name__, message=error.message, hint=error.hint)
+    except ImportError as error:
+        words = f"Importing needs libraries that aren't installed: {error}"
+        telling.tell(error="ImportFailed", message=words, hint="Run: pip install 'vlmtui[awq]'")
+    except MemoryError:
+        telling.tell(error="ImportFailed", message="Memory ran out", hint="Close other programs.")
+    except Exception as error:
+        # whatever a checkpoint of other making provokes must reach the user in words
+        traceback.print_exc(file=sys.stderr)
+        words = f"{source} can't be imported: {type(error).__name__}: {error}"
+        telling.tell(error="ImportFailed", message=words, hint="It may be of a newer kind.")
+
+
+def _import(wanted: Order, source: Path, model: Path, mmproj: Path, telling: Telling) -> None:
+    from vlmtui.models.convert import building, checkpoint, writer
+
+    found = checkpoint.recognise(source)
+    built = building.build(found, wanted.name, wanted.head)
+    contents = Contents(
+        found.family,
+        built.quantised,
+        built.head_bytes,
+        built.model.size + len(writer.encoded(built.model)),
+        built.mmproj.size if built.mmproj is not None else 0,
+        sum(tensor.size for tensor in found.all_tensors()),
+    )
+    telling.tell(contents=contents)
+    if wanted.dry_run:
+        return
+    files = [(model, built.model)]
+    if built.mmproj is not None:
+        files.insert(0, (mmproj, built.mmproj))  # the smaller one first: it may have to be refused
+    _check_room([path for path, _ in files], contents)
+    total = max(1, sum(file.size for _, file in files))
+    before = 0
+    for path, file in files:
+
+        def tell(name: str, done: int, begun: int = before) -> None:
+            telling.tell(fraction=(begun + done) / total, tensor=name)
+
+        with path.open("ab") as held:
+            _hold(held.fileno(), path)
+            try:
+                writer.write(path, file, tell)
+            except OSError as error:
+                raise _unwritable(error, path) from error
+        before += file.size
+    telling.tell(done=True, rounding=built.language.rounding.largest)
+
+
+def _check_room(drafts: list[Path], contents: Contents) -> None:
+    begun = sum(draft.stat().st_size for draft in drafts if draft.exists())
+    expected = contents.model_bytes + contents.mmproj_bytes
+    free = shutil.disk_usage(drafts[0].parent).free
+    if free + begun < expected + making.ROOM_LEFT:
+        raise making.no_room(drafts[-1].parent, expected, free)
+
+
+def _hold(descriptor: int, path: Path) -> None:
+    """Be the only one who writes a file.
+
+    Raises:
+        StorageError: Another process does.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            return  # a disk that knows no locks
+        raise StorageError(
+            f"{path} is being written by another import", "Wait for its end, or stop it."
+        ) from None
+
+
+def _unwritable(error: OSError, path: Path) -> StorageError:
+    if error.errno == errno.ENOSPC:
+        free = shutil.disk_usage(path.parent).free
+        return making.no_room(path, os.stat(path).st_size, free)
+    return StorageError(f"{path} can't be written: {error.strerror}", "Check its directory.")
