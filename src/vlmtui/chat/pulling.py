@@ -13,7 +13,7 @@ from vlmtui.chat.fitting import Prospect
 from vlmtui.chat.outlook import Outlook
 from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, VlmtuiError
-from vlmtui.models import gguf
+from vlmtui.models import catalog, gguf
 from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved, hub
 from vlmtui.models.fit import Machine
 from vlmtui.models.gguf import Header
@@ -29,6 +29,8 @@ def expected(plan: Plan, settings: Settings, machine: Machine) -> Outlook:
         settings: How it would be loaded.
         machine: The memory there is.
     """
+    if plan.of("checkpoint"):
+        return _of_checkpoint(plan, settings, machine)
     if not plan.of("model"):
         return Outlook(words="a vision tower alone, for a model that is here")
     try:
@@ -36,6 +38,15 @@ def expected(plan: Plan, settings: Settings, machine: Machine) -> Outlook:
     except (BadModelFile, FetchFailed) as error:
         return outlook.of_problem(error)
     return outlook.of_prospect(prospect, machine)
+
+
+def _of_checkpoint(plan: Plan, settings: Settings, machine: Machine) -> Outlook:
+    """Roughly: what is made of a checkpoint doesn't exist yet."""
+    known = catalog.load()
+    entry = next((each for each in known.entries if each.repository == plan.repository), None)
+    if entry is None:
+        return Outlook(words="whether it fits can be told when it has been imported")
+    return outlook.of_entry(entry, settings, machine)
 
 
 class Wish(msgspec.Struct, frozen=True):

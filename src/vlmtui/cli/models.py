@@ -10,6 +10,7 @@ from vlmtui.cli.options import kv_option
 
 if TYPE_CHECKING:
     from vlmtui.engine.base import KvType
+    from vlmtui.models.convert.order import Head
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 name_argument = click.argument("name", metavar="NAME")
@@ -255,3 +256,34 @@ def quantize(
             as_json=as_json,
         )
     )
+
+
+@models.command("import")
+@click.argument("source", metavar="DIR|hf:OWNER/REPO")
+@click.option("--name", metavar="NAME", help="What to call it. Default: as the directory.")
+@click.option(
+    "--head",
+    type=click.Choice(["f16", "q8_0"]),
+    default="f16",
+    help="What embeddings and output layer of an AWQ model are kept in.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what it is, and what would come of it.")
+@json_option
+def import_(source: str, name: str | None, head: Head, dry_run: bool, as_json: bool) -> int:
+    """Make a model of a checkpoint: PyTorch's or safetensors files, AWQ among them.
+
+    \b
+    Examples:
+      vlmtui models import ./VILA1.5-3b-AWQ
+      vlmtui models import hf:Efficient-Large-Model/VILA1.5-3b-AWQ --name vila
+      vlmtui models import ./my-llava --head q8_0 --dry-run
+
+    VILA1.5 (3B, 8B, 13B), LLaVA-1.5 and 1.6, and language models of Llama's kind are known, in 16
+    bits or in 4-bit AWQ. The checkpoint is only read. Broken off, it goes on where it stopped.
+
+    Exit codes: 0 done, 1 failed (no room, it can't be loaded), 2 usage, or a checkpoint that is
+    damaged or of another kind, 130 interrupted.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    from vlmtui.cli.models_import import import_model
+
+    return import_model(source, name, head, dry_run=dry_run, as_json=as_json)

@@ -9,18 +9,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from vlmtui import paths
-from vlmtui.cli.quantize_display import Answer, Bar, Outcome, as_json, in_words
+from vlmtui.cli import trial
+from vlmtui.cli.progress_bar import Bar
+from vlmtui.cli.quantize_display import Answer, Outcome, as_json, in_words
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine import images
 from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Sampling, Stats
-from vlmtui.engine.client import EngineClient
 from vlmtui.errors import (
-    BadModelFile,
-    EngineCrashed,
-    LoadFailed,
     ModelNotFound,
-    OutOfMemory,
     VlmtuiError,
 )
 from vlmtui.messages import ImagePart, Message, Role, TextPart
@@ -103,9 +99,9 @@ class _Pair(msgspec.Struct, frozen=True):
 
     def after(self, made: Path) -> Load:
         """With the file that was made in the place of the one it was made from."""
-        if self.is_mmproj:
-            return msgspec.structs.replace(self.before, mmproj=str(made), name="after")
-        return msgspec.structs.replace(self.before, model=str(made), name="after")
+        part = {"mmproj" if self.is_mmproj else "model": str(made)}
+        files = msgspec.structs.replace(self.before.files, **part)
+        return msgspec.structs.replace(self.before, source=files, name="after")
 
 
 def _pair(job: Quantization, other: str | None, *, needed: bool) -> _Pair | None:
@@ -189,27 +185,7 @@ def _loads(job: Quantization, pair: _Pair | None) -> bool | None:
     Raises:
         LoadFailed: It can't; the result is worth nothing.
     """
-    if pair is None:
-        return None
-    try:
-        with _engine() as engine:
-            for _ in engine.load(msgspec.structs.replace(pair.after(job.draft), ctx=512)):
-                pass
-        return True
-    except OutOfMemory:
-        return None
-    except EngineCrashed as error:
-        if error.memory_was_short:
-            return None
-        raise LoadFailed(
-            f"What was made of {job.source.name} can't be loaded: {error.message}",
-            "Nothing was kept. Try another type.",
-        ) from error
-    except (LoadFailed, BadModelFile) as error:
-        raise LoadFailed(
-            f"What was made of {job.source.name} can't be loaded: {error.message}",
-            "Nothing was kept. Try another type.",
-        ) from error
+    return None if pair is None else trial.loads(pair.after(job.draft), job.source.name)
 
 
 def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
@@ -217,7 +193,7 @@ def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
     message = Message(Role.USER, (picture, TextPart(question)))
     request = Generate((message,), Sampling(temperature=0.0, max_tokens=_ANSWER_TOKENS))
     words, stats = "", Stats()
-    with _engine() as engine:
+    with trial.engine() as engine:
         for _ in engine.load(load):
             pass
         for event in engine.generate(request):
@@ -233,7 +209,3 @@ def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
         stats.decode_tokens_per_s,
         stats.time_to_first_token_s,
     )
-
-
-def _engine() -> closing[EngineClient]:
-    return closing(EngineClient(paths.engine_log_path()))

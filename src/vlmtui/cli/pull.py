@@ -24,9 +24,23 @@ _ENDS_WITHIN_S = 20.0
 
 
 def pull_models(
-    wanted: tuple[str, ...], mmproj: str, *, yes: bool, dry_run: bool, as_json: bool
+    wanted: tuple[str, ...],
+    mmproj: str,
+    *,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    shelf: Shelf | None = None,
 ) -> int:
     """Download models.
+
+    Args:
+        wanted: What to fetch, each as of `Pull`.
+        mmproj: As of `Pull`.
+        yes: Fetch also what is of no use here.
+        dry_run: Only say what would be fetched.
+        as_json: Say it for programs.
+        shelf: Where models come from; None is the usual one.
 
     Returns:
         The exit code: that of the first that failed.
@@ -34,7 +48,8 @@ def pull_models(
     names = list(dict.fromkeys(wanted))
     shown = display(names, as_json=as_json)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
-    command = _Command(names, shown, yes=yes, asks=asks, dry_run=dry_run)
+    command = _Command(names, shown, shelf or Shelf(load_settings()), yes=yes, asks=asks)
+    command.dry_run = dry_run
     with ended_by_signals():
         try:
             command.run(mmproj)
@@ -57,20 +72,20 @@ class _Command:
     Attributes:
         finished: What has come, by what was wished for.
         codes: Exit codes of those that failed.
+        dry_run: Fetch nothing.
     """
 
     def __init__(
-        self, names: list[str], shown: Display, *, yes: bool, asks: bool, dry_run: bool
+        self, names: list[str], shown: Display, shelf: Shelf, *, yes: bool, asks: bool
     ) -> None:
+        self.dry_run = False
         self.finished: dict[str, Finished] = {}
         self.codes: dict[str, int] = {}
         self._names = names
         self._shown = shown
         self._yes = yes
         self._asks = asks
-        self._dry_run = dry_run
-        self._shelf = Shelf(load_settings())
-        self._pulls = Pulls(lambda: self._shelf, held=True)
+        self._pulls = Pulls(lambda: shelf, held=True)
         self._planned: dict[str, Planned] = {}
         self._ready: set[str] = set()
 
@@ -127,7 +142,7 @@ class _Command:
     def _go(self) -> None:
         """Fetch what is planned."""
         for name in self._ready:
-            if self._dry_run:
+            if self.dry_run:
                 self._pulls.cancel(name)
             else:
                 self._pulls.answer(name)

@@ -16,6 +16,7 @@ from vlmtui.models.download import (
     Cancelled,
     Event,
     Finished,
+    Importing,
     Plan,
     Progress,
     Ready,
@@ -26,7 +27,7 @@ from vlmtui.models.download import (
 )
 from vlmtui.net import addresses
 from vlmtui.printable import line, prose
-from vlmtui.stats.pull_lines import PullLines, far, waiting
+from vlmtui.stats.pull_lines import PullLines, far, made, waiting
 
 _NAME_WIDTH = 28
 
@@ -117,6 +118,8 @@ class Bars(Lines):
             case Verifying(file=file, done=done, total=total):
                 words = "comparing its hash"
                 self._bars[number] = (file, done / total if total else None, words)
+            case Importing(tensor=tensor, fraction=fraction):
+                self._bars[number] = (tensor, fraction, made(fraction, event.seconds_left))
             case Waiting(reason=reason, seconds=seconds) if number in self._bars:
                 file, share, _ = self._bars[number]
                 self._bars[number] = (file, share, waiting(reason, seconds))

@@ -9,6 +9,7 @@ from vlmtui import units
 from vlmtui.chat.outlook import Outlook
 from vlmtui.models.download import (
     Event,
+    Importing,
     Plan,
     Progress,
     Ready,
@@ -60,6 +61,8 @@ class PullLines:
                 self._progress(number, event)
             case Verifying(file=file, done=0):
                 self._say(f"{line(file)}: comparing its hash")
+            case Importing(fraction=fraction):
+                self._importing(number, fraction, event.seconds_left)
             case Ready(file=file):
                 self._say(f"{line(file)}: here")
             case _:
@@ -90,6 +93,20 @@ class PullLines:
         if _step(event) > step or now - before >= _LINE_EVERY_S:
             self._told[key] = (now, _step(event))
             self._say(f"{line(event.file)}: {far(event)}")
+
+    def _importing(self, number: int, fraction: float, left: float | None) -> None:
+        key, now = (number, ""), time.monotonic()
+        before, step = self._told.setdefault(key, (now - _LINE_EVERY_S, -1))
+        tenth = int(fraction * _LINE_EVERY_PERCENT)
+        if tenth > step or now - before >= _LINE_EVERY_S:
+            self._told[key] = (now, tenth)
+            self._say(f"{self._name(number)}: {made(fraction, left)}")
+
+
+def made(fraction: float, left: float | None) -> str:
+    """How far an import is: "importing, 45 %, 1 min 35 s left"."""
+    soon = f", {units.duration(left)} left" if left is not None else ""
+    return f"importing, {units.percent(fraction)}{soon}"
 
 
 def outlook_of(planned: Planned) -> Outlook:

@@ -316,11 +316,16 @@ def byte_letters() -> dict[int, str]:
 
 
 def text_model(
-    folder: Path, *, layout: str = "", shape: Shape | None = None, bf16: bool = False
+    folder: Path,
+    *,
+    layout: str = "",
+    shape: Shape | None = None,
+    bf16: bool = False,
+    spare: int = 3,
 ) -> Made:
     """A language model alone, in safetensors; with a layout in AutoAWQ's AWQ."""
     shape = shape or Shape()
-    vocabulary = sentencepiece(folder)
+    vocabulary = sentencepiece(folder, spare=spare)
     tensors = language(shape, vocabulary.rows, vocabulary.sayable)
     config = shape.config(vocabulary.rows)
     if layout:

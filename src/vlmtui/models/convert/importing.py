@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -33,6 +34,22 @@ class Progress(msgspec.Struct, frozen=True):
 
     tensor: str
     """The one that is being worked on."""
+
+
+class Remaining:
+    """How long it still takes, by how long it took so far."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._first: tuple[float, float] | None = None
+
+    def at(self, fraction: float) -> float | None:
+        """Seconds left at a fraction; None while that can't be told."""
+        now = time.monotonic()
+        if self._first is None:  # what another attempt has written counts for nothing
+            self._first = fraction, now
+        done, seconds = fraction - self._first[0], now - self._first[1]
+        return seconds * (1 - fraction) / done if done > 0.02 else None
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -65,16 +82,21 @@ class Import(msgspec.Struct, frozen=True):
         """That of tower and projector; comes into being if the checkpoint has them."""
         return self.folder / f"mmproj-{self.name}.gguf"
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """Both."""
+        return self.model, self.mmproj
+
     def draft(self, file: Path) -> Path:
         """Where a file comes into being; hidden, so that nobody takes it for a model."""
         return file.with_name(f".{file.name}.part")
 
 
-def prepare(source: Path, name: str, head: Head = "f16") -> Import:
-    """Check what is asked for; the checkpoint isn't looked into.
+def job(source: Path, name: str, head: Head = "f16") -> Import:
+    """Something to be imported; the checkpoint isn't looked into.
 
     Raises:
-        InputError: The name can't be one, or is taken.
+        InputError: The name can't be one.
         StorageError: There is no place for the files.
     """
     if not _NAME.fullmatch(name):
@@ -82,13 +104,20 @@ def prepare(source: Path, name: str, head: Head = "f16") -> Import:
             f"A model can't be called {name!r}",
             "Give it another with --name: letters, digits, and . _ + - between them.",
         )
-    job = Import(source, name, paths.models_dir() / name, head)
+    return Import(source, name, paths.models_dir() / name, head)
+
+
+def require_new(job: Import) -> None:
+    """Refuse to write over what is there.
+
+    Raises:
+        InputError: The name is taken.
+    """
     if job.model.exists():
         raise InputError(
             f"{job.model} is there already",
-            f"Give the new one another name with --name, or delete it: vlmtui models rm {name}",
+            f"Give the new one another name with --name, or delete it: vlmtui models rm {job.name}",
         )
-    return job
 
 
 def look(job: Import) -> Contents:
@@ -143,13 +172,13 @@ def finish(job: Import) -> None:
 
 def discard(job: Import) -> None:
     """Delete what there is of an import that wasn't finished."""
-    for file in (job.model, job.mmproj):
+    for file in job.files:
         making.discard(job.draft(file))
 
 
 def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Imported]:
     order = msgspec.json.encode(Order(job.name, job.head, dry_run)).decode()
-    files = (os.fspath(job.draft(file)) for file in (job.model, job.mmproj))
+    files = (os.fspath(job.draft(file)) for file in job.files)
     lines = making.lines(_PROCESS, (order, os.fspath(job.source), *files), _LOG)
     contents = None
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ _UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
 _NUMBERS = {_UINT32: "<I", _INT32: "<i", _FLOAT32: "<f", _BOOL: "<?"}
 
 Tell = Callable[[str, int], None]
-"""Hears the name of a tensor that is begun, and the bytes of those that are done."""
+"""Hears the name of a tensor, and the bytes of all that are done."""
 
 
 def write(path: Path, file: File, tell: Tell) -> None:
@@ -49,19 +49,20 @@ def write(path: Path, file: File, tell: Tell) -> None:
             target.truncate()
         done = sum(item.size for item in file.items[:begun])
         for item in file.items[begun:]:
-            tell(item.name, done)
-            _write(target, item)
-            done += item.size
+            for size in _write(target, item):
+                tell(item.name, done)
+                done += size
         target.flush()
         os.fsync(target.fileno())
 
 
-def _write(target: BinaryIO, item: Item) -> None:
+def _write(target: BinaryIO, item: Item) -> Iterator[int]:
+    """Write a tensor; tells the bytes of each of its pieces before it is written."""
     size = 0
     for piece in item.make():
-        content = memoryview(piece.tobytes())
-        target.write(content)
-        size += len(content)
+        yield piece.nbytes
+        target.write(piece.tobytes())
+        size += piece.nbytes
     assert size == item.size, f"{item.name} has {size} bytes, not {item.size}"
     target.write(bytes(_padded(item) - size))
 

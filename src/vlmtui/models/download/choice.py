@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
 import msgspec
 
 from vlmtui.errors import AmbiguousFiles, NothingToPull
 from vlmtui.models import catalog
+from vlmtui.models.download import checkpoint_files
 from vlmtui.models.download.events import Role
 from vlmtui.models.download.hub import Listed, Repository
 from vlmtui.models.download.target import NO_TOWER, HubTarget, near_names
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
 _MOST_NAMED = 12
-_LONGEST, _LONGEST_PART = 1000, 240
 """Of names that a file system takes, whatever stands before and behind them."""
 
 
@@ -40,13 +39,16 @@ def choose(target: HubTarget, repository: Repository) -> list[tuple[Role, Listed
         NothingToPull: The repository has no such file.
         AmbiguousFiles: It has several.
     """
+    if target.imports is not None:
+        return [("checkpoint", file) for file in checkpoint_files.choose(repository)]
     files = [file for file in repository.files if _is_gguf(file.name)]
     if not files:
         raise NothingToPull(
             f"{repository.name} has no GGUF file"
             + (" that can be fetched" if repository.files else ""),
             "Look for a repository with GGUF in its name: the model's page lists them under "
-            "quantizations.",
+            f"quantizations. Or `vlmtui models import hf:{repository.name}` makes one, if it is "
+            "a checkpoint of a kind that can be imported.",
         )
     model = _one("model", target.model, files, repository)
     chosen: list[tuple[Role, Listed]]
@@ -144,10 +146,7 @@ def _whole(candidate: _Candidate, repository: Repository) -> None:
 
 def _is_gguf(name: str) -> bool:
     """A GGUF file, with a name that leads nowhere else."""
-    path = PurePosixPath(name)
-    odd = path.is_absolute() or ".." in path.parts or "\\" in name or not name.isprintable()
-    long = len(name) > _LONGEST or any(len(part.encode()) > _LONGEST_PART for part in path.parts)
-    return name.lower().endswith(".gguf") and not odd and not long
+    return name.lower().endswith(".gguf") and not checkpoint_files.is_odd(name)
 
 
 def _is_tower(name: str) -> bool:

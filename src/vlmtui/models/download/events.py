@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-Role = Literal["model", "mmproj"]
+Role = Literal["model", "mmproj", "checkpoint"]
+"""What a file is for; a checkpoint's are imported when they are all here."""
 
 
 class RemoteFile(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ class Plan(msgspec.Struct, frozen=True):
     """What the model will be called, as far as that can be told beforehand."""
 
     files: tuple[RemoteFile, ...]
-    """The parts of the model in their order, then the vision tower."""
+    """The parts of the model in their order, then the vision tower; or a checkpoint's."""
 
     folder: Path
     """The directory that it all goes into."""
@@ -150,6 +151,18 @@ class Verifying(msgspec.Struct, frozen=True):
     total: int
 
 
+class Importing(msgspec.Struct, frozen=True):
+    """A checkpoint whose files are here is made into a model."""
+
+    tensor: str
+    """The one that is being worked on."""
+
+    fraction: float
+    """Of the bytes to be written."""
+
+    seconds_left: float | None
+
+
 class Ready(msgspec.Struct, frozen=True):
     """A file is whole, and in its place."""
 
@@ -162,7 +175,7 @@ class Finished(msgspec.Struct, frozen=True):
 
     name: str
     paths: tuple[Path, ...]
-    """In the order of the plan."""
+    """In the order of the plan; of a checkpoint, those of what was made of it."""
 
     fetched: int
     """Bytes that came over the network."""
@@ -183,6 +196,7 @@ Event = (
     | Progress
     | Restarted
     | Verifying
+    | Importing
     | Ready
     | Finished
     | Cancelled

@@ -81,10 +81,11 @@ def of_url(target: UrlTarget, line: Line, patience: Patience) -> Generator[Event
 def _plan(target: HubTarget, files: list[RemoteFile], repository: hub.Repository) -> Plan:
     first = files[0]
     folder = hugging_face_cache() / hub.folder(repository.name)
+    imported = target.imports.name if target.imports is not None else ""
     stored = StoredFile(first.path, "huggingface", str(folder), repository.name)
     return Plan(
         addresses.shown(target.wanted),
-        catalog.load().name_of(stored) or plain_name(stored),
+        imported or catalog.load().name_of(stored) or plain_name(stored),
         tuple(files),
         folder,
         repository.name,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import demo
 from vlmtui.errors import DamagedDownload
+from vlmtui.models.convert import importing
+from vlmtui.models.convert.importing import Import, Remaining
 from vlmtui.models.download import hub, places, plans, space
 from vlmtui.models.download.events import (
     Cancelled,
     Event,
     Finished,
+    Importing,
     Plan,
     Progress,
     Ready,
@@ -25,7 +29,7 @@ from vlmtui.models.download.events import (
 )
 from vlmtui.models.download.meter import Sum
 from vlmtui.models.download.patience import Patience
-from vlmtui.models.download.target import Bundled, HubTarget, understand
+from vlmtui.models.download.target import Bundled, HubTarget, ImportWish, UrlTarget, understand
 from vlmtui.models.download.transfer import Transfer
 from vlmtui.models.download.verify import verify
 from vlmtui.net import Line, Stopped, addresses
@@ -40,7 +44,13 @@ class Pull:
     """Downloads a model. Made in any thread, run in one, cancelled from any."""
 
     def __init__(
-        self, wanted: str, *, model: str = "", mmproj: str = "", patience: Patience | None = None
+        self,
+        wanted: str,
+        *,
+        model: str = "",
+        mmproj: str = "",
+        imports: ImportWish | None = None,
+        patience: Patience | None = None,
     ) -> None:
         """Prepare; asks nobody.
 
@@ -48,6 +58,7 @@ class Pull:
             wanted: Name of the catalogue, `hf:owner/repo[@REVISION][:PATTERN]`, or an address.
             model: File or pattern, where `wanted` leaves several.
             mmproj: The same for the vision tower; "none" for none.
+            imports: What is wanted is a checkpoint, to be imported.
             patience: How often to try again.
 
         Raises:
@@ -55,7 +66,7 @@ class Pull:
             SettingsError: The catalogue can't be read.
         """
         self.wanted = wanted
-        self._target = understand(wanted, model, mmproj)
+        self._target = understand(wanted, model, mmproj, imports)
         self._patience = patience or Patience()
         self._own_patience = patience is None
         self._line = Line()
@@ -88,16 +99,41 @@ class Pull:
             return
         if self._own_patience and (seconds := hub.seconds()):
             self._patience = Patience(timeout_s=seconds)
+        job = self._import(Path(), target)
+        if job is not None and job.model.exists():
+            yield Finished(job.name, tuple(file for file in job.files if file.exists()), 0)
+            return
         steps = plans.of_hub if isinstance(target, HubTarget) else plans.of_url
         plan = self.plan = yield from steps(target, self._line, self._patience)  # type: ignore[arg-type]
         yield Resolved(plan)
         self._line.check()
-        space.check(plan.files)
+        space.check(plan.files, (job.folder, space.imported(plan)) if job is not None else None)
         sums = Sum(plan.size)
         for file in plan.files:
             yield from self._one(plan, file, sums)
             sums.done += places.here(file)
-        yield Finished(plan.name, tuple(file.path for file in plan.files), sums.fetched)
+        paths = tuple(file.path for file in plan.files)
+        job = self._import(plan.folder / "snapshots" / plan.commit, target)
+        if job is not None:
+            yield from self._made(job)
+            paths = tuple(file for file in job.files if file.exists())
+        yield Finished(plan.name, paths, sums.fetched)
+
+    def _import(self, source: Path, target: HubTarget | UrlTarget) -> Import | None:
+        """The import that follows, from a directory."""
+        wish = target.imports if isinstance(target, HubTarget) else None
+        return importing.job(source, wish.name, wish.head) if wish is not None else None
+
+    def _made(self, job: Import) -> Iterator[Event]:
+        """Import; what it has written is kept when it is stopped."""
+        clock = Remaining()
+        with closing(importing.run(job)) as steps:
+            for step in steps:
+                self._line.check()
+                if isinstance(step, importing.Progress):
+                    left = clock.at(step.fraction)
+                    yield Importing(step.tensor, step.fraction, left)
+        importing.finish(job)
 
     def _one(self, plan: Plan, file: RemoteFile, sums: Sum) -> Iterator[Event]:
         """Fetch a file, unless it is here."""

@@ -8,28 +8,30 @@ from pathlib import Path
 
 from vlmtui import paths
 from vlmtui.errors import DiskFull
-from vlmtui.models.download.events import RemoteFile
+from vlmtui.models.download.events import Plan, RemoteFile
 from vlmtui.models.stores import cache_variable
 
 
-def check(files: Iterable[RemoteFile]) -> None:
+def check(files: Iterable[RemoteFile], also: tuple[Path, int] | None = None) -> None:
     """See that there is room for what is still to come.
 
     Args:
         files: What is fetched.
+        also: A directory, and bytes that will be written there besides.
 
     Raises:
         DiskFull: There is not enough.
     """
     need: dict[int, int] = {}
     where: dict[int, Path] = {}
-    for file in files:
-        folder = _existing(file.blob.parent)
+    wanted = [(file.blob.parent, file.missing) for file in files]
+    for place, missing in [*wanted, also] if also is not None else wanted:
+        folder = _existing(place)
         try:
             device = folder.stat().st_dev
         except OSError:
             continue
-        need[device] = need.get(device, 0) + file.missing
+        need[device] = need.get(device, 0) + missing
         where[device] = folder
     for device, size in need.items():
         try:
@@ -38,6 +40,11 @@ def check(files: Iterable[RemoteFile]) -> None:
             continue
         if size > free:
             raise no_room(where[device], size, free)
+
+
+def imported(plan: Plan) -> int:
+    """Bytes of what an import makes of a checkpoint, about: AWQ grows by a fifth, as Q4_1."""
+    return plan.size * 6 // 5
 
 
 def no_room(folder: Path, size: int, free: int, words: str = "") -> DiskFull:

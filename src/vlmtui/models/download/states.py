@@ -10,6 +10,7 @@ from vlmtui import units
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
 from vlmtui.models.download.events import (
     Event,
+    Importing,
     Plan,
     Progress,
     Resolving,
@@ -116,6 +117,9 @@ def words_of(event: Event) -> str:
             return "asking"
         case Waiting():
             return "waiting"
+        case Importing(fraction=fraction, seconds_left=left):
+            soon = f" · {units.seconds(left)}" if left is not None else ""
+            return f"importing {units.percent(fraction)}{soon}"
         case Verifying(done=done, total=total):
             return f"checking {units.percent(done / total)}" if total else "checking"
         case _:

@@ -12,6 +12,7 @@ import msgspec
 from vlmtui.errors import NothingToPull
 from vlmtui.models import catalog
 from vlmtui.models.catalog import Entry
+from vlmtui.models.convert.order import Head
 from vlmtui.models.download import hub
 from vlmtui.net import addresses
 
@@ -22,6 +23,15 @@ _HUB = re.compile(
     r"(?P<prefix>hf:(?://)?)?(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^:\s]+))?"
     r"(?::(?P<pattern>.+))?"
 )
+
+
+class ImportWish(msgspec.Struct, frozen=True):
+    """That a repository's files are a checkpoint, to be imported."""
+
+    name: str = ""
+    """What the model will be called; empty for the name of its repository."""
+
+    head: Head = "f16"
 
 
 class HubTarget(msgspec.Struct, frozen=True):
@@ -37,6 +47,8 @@ class HubTarget(msgspec.Struct, frozen=True):
     """The same for the tower; empty for any, `NO_TOWER` for none."""
 
     entry: Entry | None = None
+    imports: ImportWish | None = None
+    """Its files are a checkpoint; None for GGUF files."""
 
 
 class UrlTarget(msgspec.Struct, frozen=True):
@@ -56,7 +68,9 @@ class Bundled(msgspec.Struct, frozen=True):
 Target = HubTarget | UrlTarget | Bundled
 
 
-def understand(wanted: str, model: str = "", mmproj: str = "") -> Target:
+def understand(
+    wanted: str, model: str = "", mmproj: str = "", imports: ImportWish | None = None
+) -> Target:
     """Tell what is meant.
 
     Args:
@@ -64,6 +78,7 @@ def understand(wanted: str, model: str = "", mmproj: str = "") -> Target:
             `hf:` may be left out; or an address.
         model: File or pattern of the language model, in place of what `wanted` says.
         mmproj: The same for the vision tower; "none" for none. With an address, one too.
+        imports: What is meant is a checkpoint; one of the catalogue needs no such wish.
 
     Raises:
         NothingToPull: It means nothing.
@@ -73,7 +88,7 @@ def understand(wanted: str, model: str = "", mmproj: str = "") -> Target:
     name, _, pattern = wanted.partition(":")
     entry = catalog.load().find(name)
     if entry is not None:
-        return _of_catalogue(wanted, entry, model or pattern, mmproj)
+        return _of_catalogue(wanted, entry, model or pattern, mmproj, imports)
     match = _HUB.fullmatch(wanted)
     if match is None:
         raise _unknown(wanted)
@@ -83,18 +98,23 @@ def understand(wanted: str, model: str = "", mmproj: str = "") -> Target:
         match["revision"] or "main",
         _patterns(model or match["pattern"] or ""),
         _patterns(mmproj),
+        imports=imports and _named(imports, match["repository"]),
     )
 
 
-def _of_catalogue(wanted: str, entry: Entry, model: str, mmproj: str) -> Target:
-    if entry.bundled:
+def _named(imports: ImportWish, name: str) -> ImportWish:
+    """With a name, that of a repository at last."""
+    return ImportWish(imports.name or name.rpartition("/")[2], imports.head)
+
+
+def _of_catalogue(
+    wanted: str, entry: Entry, model: str, mmproj: str, imports: ImportWish | None
+) -> Target:
+    if entry.bundled or entry.repository is None:
         return Bundled(entry)
-    if entry.imported or entry.repository is None:
-        page = f"{hub.shown_endpoint()}/{entry.repository}" if entry.repository else ""
-        raise NothingToPull(
-            f"{entry.name} is not to be had as GGUF, so vlmtui can't run it",
-            f"{entry.note} {page}".strip() or "Take another one of `vlmtui models`.",
-        )
+    if entry.imported or imports is not None:
+        named = _named(imports or ImportWish(), entry.name)
+        return HubTarget(wanted, entry.repository, entry=entry, imports=named)
     return HubTarget(
         wanted,
         entry.repository,

@@ -1,0 +1,147 @@
+"""What `vlmtui models import` does: look, make, load the result once, say what came of it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import click
+import msgspec
+
+from vlmtui import units
+from vlmtui.chat.shelf import Shelf
+from vlmtui.cli import trial
+from vlmtui.cli.progress_bar import Bar
+from vlmtui.cli.pull import pull_models
+from vlmtui.endings import ended_by_signals
+from vlmtui.engine.base import Files, Load
+from vlmtui.errors import LoadFailed
+from vlmtui.models.convert import importing
+from vlmtui.models.convert.importing import Import, Imported, Progress
+from vlmtui.models.convert.order import Contents, Head
+from vlmtui.models.download import Pull
+from vlmtui.models.download.target import ImportWish
+from vlmtui.printable import line
+from vlmtui.settings import Settings, load_settings
+
+_HUB = "hf:"
+_LARGE_HEAD = 1_000_000_000
+"""Bytes of embeddings and output layer from which on a smaller head is worth a word."""
+
+
+class _Checkpoints(Shelf):
+    """Fetches checkpoints, and imports them under a name."""
+
+    def __init__(self, settings: Settings, wish: ImportWish) -> None:
+        super().__init__(settings)
+        self._wish = wish
+
+    def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
+        """See `Shelf.pull`."""
+        return Pull(wanted, model=model, mmproj=mmproj, imports=self._wish)
+
+
+def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as_json: bool) -> int:
+    """Import a checkpoint; returns the exit code.
+
+    Args:
+        source: Its directory, or `hf:OWNER/REPO`.
+        name: What the model will be called; None for the name of its directory or repository.
+        head: See `Head`.
+        dry_run: Only say what would come of it.
+        as_json: Say it as one JSON object.
+
+    Raises:
+        VlmtuiError: It can't be done.
+    """
+    if source.startswith(_HUB):
+        shelf = _Checkpoints(load_settings(), ImportWish(name or "", head))
+        return pull_models((source,), "", yes=True, dry_run=dry_run, as_json=as_json, shelf=shelf)
+    folder = Path(source).expanduser().resolve()
+    job = importing.job(folder, name or folder.name, head)
+    if dry_run:
+        _tell(job, importing.look(job), None, as_json=as_json)
+        return 0
+    importing.require_new(job)
+    with ended_by_signals():
+        made = _make(job)
+        loads = _try(job, made.contents)
+        importing.finish(job)
+    _tell(job, made.contents, made, as_json=as_json, loads=loads)
+    return 0
+
+
+def _make(job: Import) -> Imported:
+    bar = Bar(job.name)
+    with closing(importing.run(job)) as steps, closing(bar):
+        for step in steps:
+            match step:
+                case Progress(fraction=fraction, tensor=tensor):
+                    bar.show(fraction, tensor)
+                case Imported():
+                    return step
+    raise AssertionError("it makes something, or raises")
+
+
+def _try(job: Import, contents: Contents) -> bool | None:
+    tower = str(job.draft(job.mmproj)) if contents.mmproj_bytes else None
+    try:
+        return trial.loads(Load(Files(str(job.draft(job.model)), tower), job.name), str(job.source))
+    except LoadFailed:
+        importing.discard(job)
+        raise
+
+
+def _tell(
+    job: Import,
+    contents: Contents,
+    made: Imported | None,
+    *,
+    as_json: bool,
+    loads: bool | None = None,
+) -> None:
+    tower = contents.mmproj_bytes > 0
+    if as_json:
+        told = {
+            "name": job.name,
+            "path": str(job.model),
+            "mmproj": str(job.mmproj) if tower else None,
+            **msgspec.to_builtins(contents),
+            "head": job.head,
+            "rounding": made.rounding if made is not None else None,
+            "loads": loads,
+            "dry_run": made is None,
+        }
+        click.echo(json.dumps(told, indent=2))
+        return
+    click.echo("\n".join(_words(job, contents, made, loads)))
+
+
+def _words(job: Import, contents: Contents, made: Imported | None, loads: bool | None) -> list[str]:
+    kind = "a language model" if contents.family == "text" else contents.family
+    kept = "4-bit AWQ, as Q4_1" if contents.quantised else "not quantised"
+    words = [
+        f"{line(job.name)}: {kind}, {kept}",
+        f"  {units.size(contents.model_bytes):>8}  {line(job.model.name)}",
+    ]
+    if contents.mmproj_bytes:
+        words.append(f"  {units.size(contents.mmproj_bytes):>8}  {line(job.mmproj.name)}")
+    if contents.quantised and job.head == "f16" and contents.head_bytes > _LARGE_HEAD:
+        spared = contents.head_bytes * 30 // 64
+        words.append(
+            f"Embeddings and output layer are {units.size(contents.head_bytes)} of it: --head q8_0 "
+            f"spares {units.size(spared)}, which decides on a board of 8 GB."
+        )
+    if made is None:
+        return [*words, "Nothing was written."]
+    if made.rounding:
+        words.append(
+            f"A zero had to be rounded by {made.rounding:.4f} of a quantisation step at most."
+        )
+    if loads is None:
+        words.append("Not loaded: there is not enough memory free to try.")
+    words.append(f"Ready: vlmtui --model {line(job.name)}")
+    if not contents.quantised:
+        words.append(f"Smaller: vlmtui models quantize {line(str(job.model))} OUT.gguf --to Q4_K_M")
+    return words
