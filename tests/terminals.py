@@ -78,6 +78,17 @@ class Terminal:
             if select.select([self._ours], [], [], 1.0)[0]:
                 self._read()
 
+    def repeat_until_true(self, act: Callable[[], object], condition: Callable[[], object]) -> None:
+        """Do something again, about once a second, until something holds."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"it never came to that: {self.seen[-2000:]!r}"
+            act()
+            again = time.monotonic() + 1.0
+            while time.monotonic() < again and not condition():
+                if select.select([self._ours], [], [], 0.05)[0]:
+                    self._read()
+
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Read until something holds."""
         deadline = time.monotonic() + PATIENCE
