@@ -101,12 +101,20 @@ def test_an_edited_file_is_checked(
     assert "plaid" in told
 
 
-def test_an_editor_that_is_not_there_is_told(
-    file: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("editor", "told"),
+    [
+        ("no-such-editor", "export EDITOR=nano"),
+        ("'vi", "EDITOR has an unclosed quote"),
+        ("false", "false ended with status 1"),
+    ],
+)
+def test_an_editor_that_can_not_be_used_is_told(
+    file: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, editor: str, told: str
 ) -> None:
-    monkeypatch.setenv("EDITOR", "no-such-editor")
+    monkeypatch.setenv("EDITOR", editor)
     assert run(["config", "edit"]) == 2
-    assert "$EDITOR" in capsys.readouterr().err
+    assert told in capsys.readouterr().err
 
 
 def test_a_place_that_can_not_be_written_is_told(file: Path, capsys: Captured) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -167,6 +169,14 @@ def test_what_is_attached_goes_along_to_another_chat(talk: Talk, tmp_path: Path)
     assert [len(request.messages[-1].images) for request in talk.engine.requests] == [0, 1]
 
 
+def test_each_chat_keeps_what_was_attached_in_it(talk: Talk, tmp_path: Path) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(png())
+    talk.say("One?", "/new", "Two?", f"/image {picture}", "/open 1", "Here?", "/open 2", "There?")
+    sent = [len(request.messages[-1].images) for request in talk.engine.requests]
+    assert sent == [0, 0, 0, 1]
+
+
 def test_a_model_that_can_not_be_used_leaves_the_one_from_before(talk: Talk) -> None:
     talk.engine.script_load()
     talk.engine.script_load(LoadFailed("It is damaged", "Fetch it again"))
@@ -184,6 +194,42 @@ def test_comparing_goes_on_when_one_of_the_models_fails(talk: Talk) -> None:
     assert "It is damaged" in talk.told
     assert "fake is in use again" in talk.told
     assert [load.name for load in talk.engine.loads] == ["qwen2.5-vl-3b", "llava:7b", "fake"]
+
+
+def test_pictures_of_a_question_that_can_not_be_saved_go_with_the_next(
+    talk: Talk, tmp_path: Path
+) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(png())
+    sitting = talk.begin(f"/image {picture}", "What?")
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as database:
+        database.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON messages "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        assert PlainChat(sitting).run() == 1
+        assert "refused" in talk.told
+        assert sitting.begun == "What?"  # stands in the next line of a terminal
+        database.execute("DROP TRIGGER refuse")
+    sys.stdin = io.StringIO("What, now?\n")
+    PlainChat(sitting).run()
+    (request,) = talk.engine.requests
+    assert [image.name for image in request.messages[-1].images] == ["cat.png"]
+    assert not sitting.waiting
+
+
+def test_a_question_for_two_models_that_both_fail_is_not_lost(talk: Talk, tmp_path: Path) -> None:
+    picture = tmp_path / "cat.png"
+    picture.write_bytes(png())
+    for _ in range(2):
+        talk.engine.script_load(LoadFailed("It is damaged", "Fetch it again"))
+    compare = "/compare qwen2.5-vl-3b llava:7b What is it?"
+    sitting = talk.begin(f"/image {picture}", compare)
+    assert PlainChat(sitting).run() == 1
+    assert talk.told.count("It is damaged") == 2
+    assert sitting.begun == compare
+    assert [image.name for image in sitting.waiting] == ["cat.png"]
+    assert talk.session.chat is None
 
 
 def test_the_mark_of_another_model_stands_where_it_began_to_answer(talk: Talk) -> None:

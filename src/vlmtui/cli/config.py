@@ -5,15 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import os
-import shlex
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vlmtui.errors import InputError, SettingsError
+from vlmtui.errors import SettingsError
 
 if TYPE_CHECKING:
     import msgspec
@@ -89,19 +86,12 @@ def init() -> None:
 def edit() -> int:
     """Open the settings file in $VISUAL or $EDITOR, and check it afterwards."""
     from vlmtui import paths
+    from vlmtui.compose import external_editor
 
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     file = paths.config_path()
     if not file.exists():
         _begin()
-    try:
-        code = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"The editor {editor!r} can't be run: {error}", "Set $EDITOR to one that is installed"
-        ) from error
-    if code:
-        raise InputError(f"The editor {editor!r} ended with {code}", f"The file is {file}")
+    external_editor.edit_file(file, f"The file is {file}")
     problems = complaints()
     for problem in problems:
         click.echo(f"{file}: {problem}", err=True)

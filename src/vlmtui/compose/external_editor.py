@@ -1,4 +1,4 @@
-"""The user's own editor for a long text, which has the terminal to itself meanwhile.
+"""The user's own editor for a long text or a file, which has the terminal to itself meanwhile.
 
 Blocks until the editor has ended. Which one: `VISUAL` or `EDITOR`, with arguments if they have any,
 or else the first that is installed of those that everybody can leave again.
@@ -53,23 +53,40 @@ def edit(text: str) -> str:
     Raises:
         InputError: There is no editor, or it failed; the text is as it was.
     """
-    words = command()
-    # readable by nobody else, and markdown by its name
-    descriptor, name = tempfile.mkstemp(prefix="vlmtui-", suffix=".md")
+    name = ""
     try:
+        # readable by nobody else, and markdown by its name
+        descriptor, name = tempfile.mkstemp(prefix="vlmtui-", suffix=".md")
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(text)
-        status = subprocess.run([*words, name], check=False, stderr=sys.__stderr__).returncode
-        if status:
-            raise InputError(
-                f"{words[0]} ended with status {status}; the text is as it was before",
-                "/editor opens it again",
-            )
+        edit_file(Path(name), "The text is as it was before; /editor opens it again")
         return Path(name).read_text(encoding="utf-8", errors="replace").removesuffix("\n")
     except OSError as error:
         raise InputError(
-            f"{words[0]} can't be used: {error.strerror or error}", "Set EDITOR to another one"
+            f"The text can't be handed to an editor: {error.strerror or error}",
+            "Check the directory for temporary files, TMPDIR",
         ) from None
     finally:
         with suppress(OSError):
             os.unlink(name)
+
+
+def edit_file(path: Path, after_failure: str) -> None:
+    """Have a file edited.
+
+    Args:
+        path: The file.
+        after_failure: What to do where the editor says that it failed.
+
+    Raises:
+        InputError: There is no editor, or it failed.
+    """
+    words = command()
+    try:
+        run = subprocess.run([*words, str(path)], check=False, stderr=sys.__stderr__)
+    except OSError as error:
+        raise InputError(
+            f"{words[0]} can't be run: {error.strerror or error}", "Set EDITOR to another editor"
+        ) from None
+    if run.returncode:
+        raise InputError(f"{words[0]} ended with status {run.returncode}", after_failure)

@@ -60,12 +60,15 @@ class PlainChat:
                 self._kept = draft
 
     def _next(self) -> str | None:
-        begun, self._sitting.begun = self._sitting.begun, ""
         while True:
             try:
-                return self._lines.read("> ", begun)
+                line = self._lines.read("> ", self._sitting.begun)
             except KeyboardInterrupt:
                 self._hint()
+                continue
+            if line is not None:
+                self._sitting.begun = ""
+            return line
 
     def _take(self, text: str) -> None:
         try:
