@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from vlmtui import printable
 from vlmtui.errors import VlmtuiError
+
+_LONGEST = 200
+"""Characters of an error: those of libraries may have all of a text in them."""
 
 
 def recorded(error: BaseException) -> VlmtuiError:
@@ -13,7 +17,7 @@ def recorded(error: BaseException) -> VlmtuiError:
 
     if isinstance(error, VlmtuiError):
         return error
-    message = f"Internal error: {type(error).__name__}: {error}"
+    message = f"Internal error: {printable.line(f'{type(error).__name__}: {error}', _LONGEST)}"
     try:
         path = app_log_path()
         with path.open("a", encoding="utf-8") as log:

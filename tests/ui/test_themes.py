@@ -18,6 +18,35 @@ def test_the_shipped_themes_are_found_and_sound() -> None:
     assert {theme.dark for theme in loaded.themes} == {True, False}
 
 
+COLOURS = ("}", "bananas", "", "auto", "ansi_red", "ansi_default", "#12345678", "transparent")
+VARIABLES = ("}", "{", "red; color: blue", "/*", "bananas", "", "12", "$text-dim", "rgb(1,2")
+STYLES = ("bananas", "", "bold", "not bold", "#fff")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("}", "red"),
+        *(("background", value) for value in COLOURS),
+        *(("text-dim", value) for value in (*VARIABLES, "auto 50%", "#fff 200%", "red\\nblue")),
+        *(("link-style", value) for value in STYLES),
+    ],
+)
+async def test_a_theme_is_refused_or_can_be_used(
+    tmp_path: Path, stage: Stage, key: str, value: str
+) -> None:
+    if key == "background":
+        lines = ['primary = "red"', f'background = "{value}"']
+    else:
+        lines = ['primary = "red"', "[variables]", f'"{key}" = "{value}"']
+    (tmp_path / "odd.toml").write_text("\n".join(['name = "odd"', "[colors]", *lines]))
+    loaded = load_themes(tmp_path)
+    if not loaded.failures:
+        async with stage.app(themes=loaded, theme="odd").run_test(size=(120, 36)) as pilot:
+            await ready(pilot)
+            assert pilot.app.theme == "odd"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import gc
-import os
-import signal
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from textual import events
 from textual._context import active_message_pump
@@ -20,9 +15,9 @@ from textual.css.query import NoMatches
 from textual.dom import NoScreen
 from textual.message import Message
 from textual.widget import MountError
-from textual.worker import WorkerCancelled
+from textual.worker import Worker
 
-from vlmtui import printable
+from vlmtui import crash_log, printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.settings import PRESETS, Preset, Settings
 from vlmtui.terminal.driver import TerminalDriver
@@ -30,6 +25,7 @@ from vlmtui.terminal.early_input import EarlyInput
 from vlmtui.terminal.pixel_app import PixelApp
 from vlmtui.ui.app_clipboard import AppClipboard
 from vlmtui.ui.keys.app_keys import AppKeys
+from vlmtui.ui.leaving import Leaving
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.arrangement import too_small
 from vlmtui.ui.screens.chat.chat_screen import ChatScreen
@@ -45,16 +41,8 @@ if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.ui.screens.chat.chat_pulls import OpenShelf
     from vlmtui.ui.screens.chat.chat_work import OpenSession
 
-CLOSE_SECONDS = 10.0
-"""Longest time that leaving waits for the engine; then the process ends and takes it along."""
-
 _TITLE = 60
 """Longest title of a chat in the window's, in characters."""
-
-PATIENCE_SECONDS = 3.0
-"""Longest time that the screen then has to end what it is drawing."""
-
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class MonitorLike(Protocol):
@@ -163,8 +151,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
         self._noted: set[str] = set()
-        self._leaving = False
-        self._farewell: asyncio.Future[None] | None = None
+        self._leaving = Leaving(self, self._close)
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
@@ -181,7 +168,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     def on_mount(self) -> None:
         """Watch the hardware once the chat is painted."""
-        self._catch_signals()
+        self._leaving.catch_signals()
         self.call_after_refresh(self._after_first_paint)
 
     def _after_first_paint(self) -> None:
@@ -229,63 +216,31 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     async def action_quit(self) -> None:
         """Save everything, end the engine, leave."""
-        await self._leave(0)
+        await self._leaving.leave(0)
 
-    async def _leave(self, code: int) -> None:
-        if self._leaving:
-            return
-        self._leaving = True
+    def _close(self) -> Worker[Any]:
         if self._monitor is not None:
             self._monitor.stop()
-        worker = self._chat.leave()
-        with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled):
-            await asyncio.wait_for(worker.wait(), CLOSE_SECONDS)
-        self.exit(code)
-
-    def _catch_signals(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return  # only there Python lets signals be caught
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._signalled, number)
-
-    def _signalled(self, number: signal.Signals) -> None:
-        # not as a message: thousands of keys may be queued before it
-        self._farewell = asyncio.ensure_future(self._obey(128 + number))
-
-    async def _obey(self, code: int) -> None:
-        """Leave, by force if the screen takes too long with what it is drawing."""
-        try:
-            await self._leave(code)
-        finally:
-            last_resort = threading.Timer(PATIENCE_SECONDS, self._give_up, (code,))
-            last_resort.daemon = True
-            last_resort.start()
-
-    def _give_up(self, code: int) -> None:
-        """End the process, from another thread: everything is saved, the screen is just busy."""
-        with contextlib.suppress(Exception):  # the terminal may have gone
-            if self._driver is not None:
-                self._driver.stop_application_mode()
-        os._exit(code)
+        return self._chat.leave()
 
     def _handle_exception(self, error: Exception) -> None:
-        """Leave alone what a screen or widget couldn't do because it is being taken away.
+        """End with an error that is in the log.
 
-        Textual takes away the children first and then handles what is still queued for the parent,
-        such as a new size.
+        What a screen or widget couldn't do because it is being taken away is none: Textual takes
+        away the children first and then handles what is still queued for the parent, such as a new
+        size.
         """
         late = isinstance(error, NoMatches | NoScreen | ScreenStackError | MountError)
         ending = self._exit or (self._dom_ready and not self._running)
         if not (late and (ending or is_going(active_message_pump.get(None)))):
+            self.failure = crash_log.recorded(error)
             super()._handle_exception(error)
+            # with what is in the variables, texts of messages among it: whoever runs this tells
+            self._exit_renderables.clear()
 
     def on_unmount(self) -> None:
         """Give the signals back."""
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+        self._leaving.release_signals()
 
     def action_explain_quit(self) -> None:
         """Ctrl+C with nothing selected: nothing is lost, and the way out is named."""

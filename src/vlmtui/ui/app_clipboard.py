@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import os
 
-from textual import work
 from textual.app import App
-from textual.message import Message
 
 from vlmtui.terminal import clipboard
+from vlmtui.ui.background import in_thread
 
 
 class AppClipboard(App[int]):
     """An application that copies through tmux and SSH."""
 
-    class TmuxRefused(Message):
-        """There is no tmux to be asked, or it didn't take the text."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     def copy_to_clipboard(self, text: str) -> None:
         """Put a text on the clipboard of the terminal."""
         self._clipboard = text
         if os.environ.get("TMUX"):
-            self._give_to_tmux(text)
+            self.run_worker(self._give_to_tmux(text), group="clipboard", exclusive=True)
         else:
             self._write_clipboard(text)
 
-    @work(thread=True, exclusive=True, group="clipboard", exit_on_error=False)
-    def _give_to_tmux(self, text: str) -> None:
-        if not clipboard.give_to_tmux(text):
-            self.post_message(self.TmuxRefused(text))
-
-    def on_app_clipboard_tmux_refused(self, event: TmuxRefused) -> None:
-        """Write to the terminal instead."""
-        self._write_clipboard(event.text)
+    async def _give_to_tmux(self, text: str) -> None:
+        if not await in_thread(lambda: clipboard.give_to_tmux(text)):
+            self._write_clipboard(text)
 
     def _write_clipboard(self, text: str) -> None:
         if self._driver is not None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
 from vlmtui import printable
 from vlmtui.commands import specs
+from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import keymap
-from vlmtui.ui.keys.keymap import Problem
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
@@ -34,14 +32,6 @@ class AppKeys(App[int]):
         Binding("ctrl+p", "palette", "Commands", id="app.palette", show=False),
     ]
 
-    class KeysChecked(Message):
-        """The user's keys were held against the bindings there are."""
-
-        def __init__(self, usable: Mapping[str, str], problems: Sequence[Problem]) -> None:
-            super().__init__()
-            self.usable = usable
-            self.problems = problems
-
     _config: Path | None = None
 
     def take_keys(self, table: Mapping[str, str], config: Path | None) -> None:
@@ -58,19 +48,15 @@ class AppKeys(App[int]):
     def check_keys(self) -> None:
         """Check them once everything is painted, if there are any."""
         if self._wanted_keys or self._key_problems:
-            self._check_keys(self._wanted_keys, self._key_problems)
+            self.run_worker(self._check_keys(), group="keys")
 
-    @work(thread=True, exclusive=True, group="keys", exit_on_error=False)
-    def _check_keys(self, wanted: Mapping[str, str], problems: Sequence[Problem]) -> None:
+    async def _check_keys(self) -> None:
+        """Leave out what can't be used, and tell it."""
         from vlmtui.ui.keys import key_bindings
 
-        usable, more = key_bindings.check(wanted)
-        self.post_message(self.KeysChecked(usable, [*problems, *more]))
-
-    def on_app_keys_keys_checked(self, event: KeysChecked) -> None:
-        """Leave out what can't be used, and tell it."""
-        self.set_keymap(event.usable)
-        for problem in event.problems:
+        usable, problems = await in_thread(lambda: key_bindings.check(self._wanted_keys))
+        self.set_keymap(usable)
+        for problem in [*self._key_problems, *problems]:
             where = f"{self._config}: " if self._config is not None else ""
             self.notify(
                 printable.line(f"{where}{problem}"),

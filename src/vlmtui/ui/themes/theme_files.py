@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 from textual.color import Color, ColorParseError
+from textual.css.constants import VALID_STYLE_FLAGS
 from textual.theme import Theme
 
 from vlmtui import kept
@@ -20,6 +21,9 @@ from vlmtui import kept
 DEFAULT = "vlmtui-dark"
 MONOCHROME = "mono"
 """The theme for terminals that are asked for no colour."""
+
+_SHARE = re.compile(r" \d{1,3}%$")
+"""What may stand behind the colour of a variable: how much of it."""
 
 _DIM = 0.35
 _FAINT = 0.2
@@ -136,20 +140,30 @@ def _read(path: Path) -> ThemeFile:
     except msgspec.ValidationError as error:
         raise ValueError(f"{_line_of(text, str(error))}{error}") from None
     for key, value in msgspec.structs.asdict(file.colors).items():
-        if value is not None:
-            _check(text, f"colors.{key}", value)
+        if value is not None and (not _is_colour(value) or Color.parse(value).is_transparent):
+            raise _wrong(text, f"colors.{key}", value, "is not a colour")
     for key, value in file.variables.items():
-        if value.startswith("#"):  # a variable may also hold a text style: "bold"
-            _check(text, f"variables.{key}", value.partition(" ")[0])
+        name = f"variables.{key}"
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", key):
+            raise _wrong(text, name, value, "has a name that no variable can have")
+        if "style" in key:
+            if not value or not set(value.split()) <= VALID_STYLE_FLAGS:
+                raise _wrong(text, name, value, "is not a text style")
+        elif not _is_colour(_SHARE.sub("", value)):
+            raise _wrong(text, name, value, "is not a colour")
     return file
 
 
-def _check(text: str, key: str, value: str) -> None:
+def _is_colour(value: str) -> bool:
     try:
         Color.parse(value)
     except ColorParseError:
-        where = _line_of(text, f"`$.{key}`")
-        raise ValueError(f"{where}{key} = {value!r} is not a colour") from None
+        return False
+    return True
+
+
+def _wrong(text: str, key: str, value: str, what: str) -> ValueError:
+    return ValueError(f"{_line_of(text, f'`$.{key}`')}{key} = {value!r} {what}")
 
 
 def _line_of(text: str, complaint: str) -> str:

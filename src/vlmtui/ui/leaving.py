@@ -1,0 +1,81 @@
+"""Leaving the application: by a key, by a signal, and where need be by force."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+from textual.worker import Worker, WorkerCancelled
+
+CLOSE_SECONDS = 10.0
+"""Longest time that leaving waits for the engine; then the process ends and takes it along."""
+
+PATIENCE_SECONDS = 3.0
+"""Longest time that the screen then has to end what it is drawing."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Leaving:
+    """The one way out."""
+
+    def __init__(self, app: App[int], close: Callable[[], Worker[Any]]) -> None:
+        """Prepare.
+
+        Args:
+            app: What is left.
+            close: Saves everything and ends the engine; it is done when the worker is.
+        """
+        self._app = app
+        self._close = close
+        self._begun = False
+        self._farewell: asyncio.Future[None] | None = None
+
+    async def leave(self, code: int) -> None:
+        """Save everything, end the engine, and exit with this code."""
+        if self._begun:
+            return
+        self._begun = True
+        with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled):
+            await asyncio.wait_for(self._close().wait(), CLOSE_SECONDS)
+        self._app.exit(code)
+
+    def catch_signals(self) -> None:
+        """Leave when a signal says so."""
+        if threading.current_thread() is threading.main_thread():  # elsewhere nobody can
+            loop = asyncio.get_running_loop()
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, self._signalled, number)
+
+    def release_signals(self) -> None:
+        """Give the signals back."""
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        # not as a message: thousands of keys may be queued before it
+        self._farewell = asyncio.ensure_future(self._obey(128 + number))
+
+    async def _obey(self, code: int) -> None:
+        """Leave, by force if the screen takes too long with what it is drawing."""
+        try:
+            await self.leave(code)
+        finally:
+            last_resort = threading.Timer(PATIENCE_SECONDS, self._give_up, (code,))
+            last_resort.daemon = True
+            last_resort.start()
+
+    def _give_up(self, code: int) -> None:
+        """End the process, from another thread: everything is saved, the screen is just busy."""
+        with contextlib.suppress(Exception):  # the terminal may have gone
+            if self._app._driver is not None:
+                self._app._driver.stop_application_mode()
+        os._exit(code)
