@@ -255,7 +255,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
             await asyncio.sleep(1.5)
             self._chat._begin_turn()
             self._chat.ask("What do you see?", ())
-            while self._chat._turn:
+            while self._chat.in_turn:
                 await asyncio.sleep(0.2)
             await asyncio.sleep(1)
             probe.write()

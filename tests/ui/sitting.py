@@ -222,9 +222,9 @@ class Sitting:
         for _ in range(50):
             if self._pilot.app.screen is not screen:
                 self._key("escape")
-            elif not screen._turn and screen._edited is None:
+            elif not screen.in_turn and not screen.query("Editing"):
                 return True
-            elif screen._edited is not None:
+            elif screen.query("Editing"):
                 self._key("escape")
             await asyncio.sleep(0.02)
         return False

@@ -533,14 +533,14 @@ async def test_an_answer_of_thousands_of_tokens_is_redrawn_seldom(stage: Stage) 
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         taken = 0
-        take = screen._inbox.take
+        take = screen._topics.stream.inbox.take
 
         def counted() -> list[tuple[object, float]]:
             nonlocal taken
             taken += 1
             return take()
 
-        screen._inbox.take = counted  # type: ignore[method-assign]
+        screen._topics.stream.inbox.take = counted  # type: ignore[method-assign]
         await say(pilot, "go")
         await answered(pilot)
         assert "word4000" in shown(pilot)

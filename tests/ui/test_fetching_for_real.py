@@ -92,14 +92,14 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
             await until(pilot, lambda: "↓ gemma-3-4b" in shown(pilot))
             await say(pilot, "Hello")
             await answered(pilot)
-            assert len(screen_of(pilot)._session.transcript()) == 2
+            assert len(screen_of(pilot)._topics.session().transcript()) == 2
             hub.go_on.set()
             await until(pilot, lambda: "gemma-3-4b is here" in shown(pilot))
             await say(pilot, "/model gemma-3-4b")
             await until(pilot, lambda: "gemma-3-4b answers from now on" in shown(pilot))
             await say(pilot, "Hello again")
             await answered(pilot)
-            last = screen_of(pilot)._session.transcript()[-1]
+            last = screen_of(pilot)._topics.session().transcript()[-1]
             assert (last.model, last.status) == ("gemma-3-4b", "complete")
             await pilot.press("ctrl+q")
     finally:

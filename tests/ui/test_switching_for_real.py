@@ -42,7 +42,7 @@ async def test_the_demo_model_gives_way_to_another_one_and_comes_back(
             await until(pilot, lambda: "demo answers from now on" in shown(pilot))
             await say(pilot, "/regen")
             await answered(pilot)
-            session = screen._session
+            session = screen._topics.session()
             last = session.transcript()[-1]
             before = session.neighbour(last.id, -1)
             assert before is not None

@@ -19,7 +19,7 @@ from textual.worker import Worker
 
 from vlmtui import crash_log, printable
 from vlmtui.errors import VlmtuiError
-from vlmtui.settings import PRESETS, Preset, Settings
+from vlmtui.settings import PRESETS, Preset
 from vlmtui.terminal.driver import TerminalDriver
 from vlmtui.terminal.early_input import EarlyInput
 from vlmtui.terminal.pixel_app import PixelApp
@@ -29,7 +29,7 @@ from vlmtui.ui.leaving import Leaving
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.arrangement import too_small
 from vlmtui.ui.screens.chat.chat_screen import ChatScreen
-from vlmtui.ui.screens.chat.chat_work import ChatWork
+from vlmtui.ui.screens.chat.conversation_topic import OpenFailed
 from vlmtui.ui.screens.mended_screen import is_going
 from vlmtui.ui.themes import theme_files
 from vlmtui.ui.themes.app_themes import AppThemes
@@ -38,8 +38,7 @@ from vlmtui.ui.themes.theme_files import LoadedThemes
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.shelf import Shelf
     from vlmtui.hardware.base import Snapshot
-    from vlmtui.ui.screens.chat.chat_pulls import OpenShelf
-    from vlmtui.ui.screens.chat.chat_work import OpenSession
+    from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
 _TITLE = 60
 """Longest title of a chat in the window's, in characters."""
@@ -125,7 +124,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         memory: Memory | None = None,
         images: str = "auto",
         presets: Mapping[str, Preset] | None = None,
-        shelf: OpenShelf | None = None,
+        shelf: Callable[[], Shelf] | None = None,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -158,7 +157,8 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
         )
-        self._chat.open_shelf = shelf or _usual_shelf
+        if shelf is not None:
+            self._chat.open_shelf = shelf
         self._chat.presets = {**PRESETS, **(presets or {})}
 
     def get_default_screen(self) -> ChatScreen:
@@ -207,7 +207,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
                 self._noted.add(note)
                 self.notify(printable.line(note), severity="warning", markup=False)
 
-    def on_chat_work_open_failed(self, event: ChatWork.OpenFailed) -> None:
+    def on_open_failed(self, event: OpenFailed) -> None:
         """Leave; whoever runs the application tells why."""
         self.failure = event.error
         self.exit(event.error.exit_code)
@@ -245,9 +245,3 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     def action_explain_quit(self) -> None:
         """Ctrl+C with nothing selected: nothing is lost, and the way out is named."""
         self._chat.prompt.say("Ctrl+Q quits", "Ctrl+C copies what is selected")
-
-
-def _usual_shelf() -> Shelf:
-    from vlmtui.chat.shelf import Shelf
-
-    return Shelf(Settings())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from textual.binding import Binding
 
@@ -13,7 +14,7 @@ from vlmtui.compose.mentions import is_url
 from vlmtui.errors import ImageNotFound, VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.ui.keys import keymap
-from vlmtui.ui.screens.chat.chat_work import ChatWork
+from vlmtui.ui.screens.chat.asking_topic import pictures
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -43,12 +44,7 @@ class AttachingTopic(Topic):
         chat.hears[Prompt.PathChosen].append(
             lambda event: self._attach((event.path,), event.written)
         )
-        chat.hears[ChatWork.AttachFailed].append(self._not_sent)
         chat.holds.append(self._hold)
-
-    def _not_sent(self, event: ChatWork.AttachFailed) -> None:
-        self.chat.screen._settle()
-        self._failed(event.error, event.path)
 
     def _hold(self, text: str) -> bool:
         """Have a message wait for pictures that are being attached."""
@@ -72,9 +68,7 @@ class AttachingTopic(Topic):
         try:
             for done, path in enumerate(paths):
                 try:
-                    images += await self.chat.on_session(
-                        lambda _, path=path: self.chat.screen._pictures(path)  # type: ignore[misc]
-                    )
+                    images += await self.chat.on_session(partial(pictures, reference=path))
                 except VlmtuiError as error:
                     left = () if instead else tuple(paths[done:])
                     self._failed(error, path, left)

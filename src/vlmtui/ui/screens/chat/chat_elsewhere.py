@@ -38,7 +38,7 @@ class ChatElsewhere(ChatList):
         self.set_interval(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        if not self._turn and not self._left and self._opened.done():
+        if not self._topics.busy and not self._topics.left and self._topics.opened.done():
             self.look_elsewhere(bool(self._written_elsewhere()))
 
     def _written_elsewhere(self) -> list[MessageEntry]:
@@ -58,7 +58,7 @@ class ChatElsewhere(ChatList):
 
     async def on_chat_elsewhere_looked(self, event: Looked) -> None:
         """Show it, unless a turn has begun here."""
-        if self._turn:
+        if self._topics.busy:
             return
         before = {entry.stored.id: entry.stored for entry in self._written_elsewhere()}
         for stored in event.thread:

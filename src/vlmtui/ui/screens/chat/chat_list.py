@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import printable
+from vlmtui.commands.outcomes import ChatShown, Said
 from vlmtui.errors import ArchiveError
-from vlmtui.storage.records import Chat, Draft
+from vlmtui.storage.records import Chat
 from vlmtui.ui.screens.chat.chat_archive import ChatArchive
-from vlmtui.ui.screens.chat.chat_work import ChatWork
+from vlmtui.ui.screens.chat.conversation_topic import peculiarities
 
 if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
@@ -25,31 +26,15 @@ class ChatList(ChatArchive):
 
     # ------------------------------------------------------------------ shown
 
-    async def on_chat_work_restored(self, event: ChatWork.Restored) -> None:
-        """Show the chat, and what was in the composer unless something is there already."""
-        self.chat = self._session.chat
-        await self.transcript.show(event.thread)
-        if event.draft != Draft() and not self.prompt.text:
-            self.prompt.draft = event.draft
-        self._choose_image_of(event.thread)
-        if event.warning is not None:
-            await self.transcript.tell(event.warning.message, event.warning.hint, error=True)
-        if event.error is not None:
-            await self._tell(event.error)
-
-    async def on_chat_work_restore_failed(self, event: ChatWork.RestoreFailed) -> None:
-        """Begin anew, and say why."""
-        await self._tell(event.error)
-
     async def on_chat_archive_chat_opened(self, event: ChatArchive.ChatOpened) -> None:
         """Show another chat, with the composer as it was left there."""
-        self.chat = self._session.chat
-        await self.transcript.show(event.thread)
-        self.prompt.draft = event.draft
-        self._choose_image_of(event.thread)
-        self.prompt.say(event.told)
-        if event.message_id is not None:
-            await self.transcript.goto(event.message_id, event.words)
+        said = Said(event.told) if event.told else None
+        await self._topics.show(
+            ChatShown(
+                *(event.thread, self._session.chat, event.draft, event.message_id),
+                *(tuple(event.words), said, peculiarities(self._session)),
+            )
+        )
 
     def watch_chat(self, before: Chat | None, chat: Chat | None) -> None:
         """Mark the chat that is open in the list."""
@@ -59,11 +44,6 @@ class ChatList(ChatArchive):
             self._reload()
         for told in self._topics.chat_changed:
             told()
-
-    def _settle(self) -> None:
-        """The chat that got an answer stands above the others now."""
-        super()._settle()
-        self._reload()
 
     # ------------------------------------------------------------------ the list
 
@@ -137,9 +117,7 @@ class ChatList(ChatArchive):
 
     def _is_idle(self) -> bool:
         """Whether the open chat may be left; says so where it may not."""
-        if self._turn:
-            self.prompt.say("An answer is on its way", "Esc stops it, or let it finish")
-        return not self._turn
+        return not self._topics.must_wait("Esc stops it, or let it finish")
 
     def go_to_chat(
         self,

@@ -6,7 +6,7 @@ What can be done on it is in a module each, `chat_<topic>`. A slash command `/na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -16,58 +16,60 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import reactive
-from textual.timer import Timer
 from textual.widget import Widget
 
 from vlmtui.commands import parsing, specs
-from vlmtui.commands.verbs import BUSY
 from vlmtui.errors import InputError
-from vlmtui.settings import PRESETS, Preset
-from vlmtui.stats.engine_state import stopping
+from vlmtui.settings import PRESETS, Preset, Settings
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.arrangement import arrange
+from vlmtui.ui.screens.chat.asking_topic import AskingTopic
 from vlmtui.ui.screens.chat.attaching_topic import AttachingTopic
-from vlmtui.ui.screens.chat.chat_compare import ChatCompare
 from vlmtui.ui.screens.chat.chat_elsewhere import ChatElsewhere
-from vlmtui.ui.screens.chat.chat_figures import ChatFigures
 from vlmtui.ui.screens.chat.chat_files import ChatFiles
-from vlmtui.ui.screens.chat.chat_hardware import ChatHardware
+from vlmtui.ui.screens.chat.compare_topic import CompareTopic
+from vlmtui.ui.screens.chat.conversation_topic import ConversationTopic
 from vlmtui.ui.screens.chat.fetch_topic import FetchTopic
+from vlmtui.ui.screens.chat.machine_topic import MachineTopic
+from vlmtui.ui.screens.chat.messages_topic import MessagesTopic
+from vlmtui.ui.screens.chat.models_topic import ModelsTopic
 from vlmtui.ui.screens.chat.panes_topic import PanesTopic
 from vlmtui.ui.screens.chat.reading_topic import ReadingTopic
 from vlmtui.ui.screens.chat.search_topic import SearchTopic
 from vlmtui.ui.screens.chat.settings_topic import SettingsTopic
 from vlmtui.ui.screens.chat.theme_topic import ThemeTopic
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.viewing_topic import ViewingTopic
 from vlmtui.ui.screens.chat.writing_topic import WritingTopic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 if TYPE_CHECKING:
-    from vlmtui.chat.session import ChatSession
+    from textual.worker import Worker
+
     from vlmtui.chat.shelf import Shelf
-    from vlmtui.ui.screens.chat.chat_work import OpenSession
+    from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
 TOPICS: tuple[type[Topic], ...] = (
-    PanesTopic,
-    ReadingTopic,
-    SearchTopic,
+    MessagesTopic,
     WritingTopic,
     AttachingTopic,
     FetchTopic,
+    ViewingTopic,
+    MachineTopic,
+    CompareTopic,
+    ModelsTopic,
+    PanesTopic,
+    ReadingTopic,
+    SearchTopic,
     SettingsTopic,
     ThemeTopic,
 )
 """What can be done here; each registers itself."""
 
-_DRAFT_SECONDS = 0.5
-
 
 class ChatScreen(
-    ChatHardware,
-    ChatFigures,
-    ChatCompare,
     ChatFiles,
     ChatElsewhere,
 ):
@@ -131,15 +133,18 @@ class ChatScreen(
             samples: Pictures to offer for a first try.
             memory: How the user left the screen; None remembers nothing.
         """
-        super().__init__(open_session, model=model, log=log)
+        super().__init__(model=model, log=log)
         self._columns = 0
         self.memory = memory if memory is not None else Memory()
         self.samples = samples
         self.presets: Mapping[str, Preset] = PRESETS
+        self.open_shelf: Callable[[], Shelf] = _usual_shelf
         self._topics = ChatContext(self)
+        self._conversation = ConversationTopic(self._topics, open_session)
+        self._asking = AskingTopic(self._topics)
         for topic in TOPICS:
             topic(self._topics)
-        self._draft_timer: Timer | None = None
+        self._topics.turn_ended.append(self._reload)
         self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
 
     def expect_width(self, columns: int) -> None:
@@ -173,9 +178,7 @@ class ChatScreen(
         from vlmtui.ui.widgets.panes.side_pane import SidePane
         from vlmtui.ui.widgets.panes.status_strip import StatusStrip
 
-        self.open_session()
-        self.restore(draft=True)
-        self.load_model()
+        self._conversation.begin()
         strip = StatusStrip().data_bind(
             ChatScreen.engine_state, ChatScreen.snapshot, ChatScreen.pulling
         )
@@ -193,19 +196,6 @@ class ChatScreen(
             for furnished in self._topics.furnished:
                 furnished()
 
-    def on_chat_work_open_failed(self) -> None:
-        """Show nothing more; the application leaves."""
-        self._left = True
-
-    def on_prompt_edited(self, event: Prompt.Edited) -> None:
-        """Keep the text a moment after the last change."""
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-        self._draft_timer = self.set_timer(
-            _DRAFT_SECONDS, lambda: self.keep_draft(self.prompt.draft)
-        )
-        self._choose_image()
-
     # ------------------------------------------------------------------ asking
 
     async def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
@@ -213,13 +203,12 @@ class ChatScreen(
         command = parsing.parse(event.text)
         if command is not None:
             await self._run_command(command, event.text)
-        elif self._turn:
-            self.prompt.say("An answer is on its way", "Esc stops it; your text stays here")
+        elif self._topics.must_wait("Esc stops it; your text stays here"):
+            return
         elif not event.text.strip():
             self.prompt.say("Type a question, or attach a picture with @path")
         elif not any(hold(event.text) for hold in self._topics.holds):
-            self._begin_turn()
-            self.prepare(event.text, self.prompt.tokens(event.text))
+            self._asking.send(event.text)
 
     async def _run_command(self, command: parsing.Command, typed: str) -> None:
         try:
@@ -228,16 +217,15 @@ class ChatScreen(
         except InputError as error:
             self._topics.complain(error)
             return
-        if spec.idle and self._turn:
-            self.prompt.say(BUSY.message, BUSY.advice)
-        else:
-            if typed:
-                self.prompt.take(typed)
-            form = self._topics.forms.get(spec.name) or getattr(self, f"command_{spec.name}", None)
-            if form is None:
-                self._topics.do(spec.name, command.argument)
-            elif isawaitable(done := form(command.argument)):
-                await done
+        if spec.idle and self._topics.must_wait():
+            return
+        if typed:
+            self.prompt.take(typed)
+        form = self._topics.forms.get(spec.name) or getattr(self, f"command_{spec.name}", None)
+        if form is None:
+            self._topics.do(spec.name, command.argument)
+        elif isawaitable(done := form(command.argument)):
+            await done
 
     async def action_topic(self, name: str, *arguments: object) -> None:
         """Do what a topic has registered for a key; Textual passes at most one argument."""
@@ -259,13 +247,9 @@ class ChatScreen(
             return applies()
         return super().check_action(action, parameters)
 
-    def session(self) -> ChatSession:
-        """The conversation, waited for: for threads."""
-        return self._session
-
-    def shelf(self) -> Shelf:
-        """What knows the models; imports and blocks."""
-        return self._shelf
+    def leave(self) -> Worker[object]:
+        """Save what is written, stop what runs, end the engine; done when the worker is."""
+        return self._conversation.leave()
 
     # ------------------------------------------------------------------ keys
 
@@ -274,15 +258,10 @@ class ChatScreen(
         if self.prompt.close_list():
             return
         self.prompt.say()
-        if self.stop_editing():
-            return
         if any(stop() for stop in self._topics.stops):
             return
-        if self._turn:
-            self.engine_state = stopping(self.engine_state)
-            self.cancel_turn()
-        else:
-            self.stop_loading()
+        if self._topics.turn is not None:
+            self._topics.turn.stop()
 
     async def do_command(self, name: str) -> None:
         """Do a command that was chosen from a list; the composer takes one that needs more."""
@@ -305,3 +284,9 @@ class ChatScreen(
     async def command_quit(self, _: str) -> None:
         """Leave."""
         await self.run_action("app.quit")
+
+
+def _usual_shelf() -> Shelf:
+    from vlmtui.chat.shelf import Shelf
+
+    return Shelf(Settings())

@@ -139,7 +139,7 @@ class FetchTopic(Topic):
 
         tell = self._teller(fetch.host_of(url), cancelled)
         with fetch.fetched(url, progress=tell, cancelled=cancelled) as file:
-            return self.chat.screen.session().attach(file)
+            return self.chat.session().attach(file)
 
     def _teller(self, host: str, cancelled: threading.Event) -> Callable[[int, int | None], None]:
         """Tells the progress, not too often."""

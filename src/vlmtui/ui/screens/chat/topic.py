@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -17,17 +18,31 @@ from textual.message import Message
 
 from vlmtui.commands import specs
 from vlmtui.commands.context import CommandContext
-from vlmtui.commands.outcomes import Choice, Choices, Listing, Outcome, Said, Table
+from vlmtui.commands.outcomes import (
+    Ask,
+    Choice,
+    Choices,
+    Listing,
+    Outcome,
+    Question,
+    Said,
+    Table,
+)
+from vlmtui.commands.verbs import BUSY
 from vlmtui.errors import VlmtuiError
+from vlmtui.storage.records import Draft
 from vlmtui.ui import background
 from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.stream import Stream
 
 if TYPE_CHECKING:
     from textual.worker import Worker
 
     from vlmtui.chat.session import ChatSession
+    from vlmtui.chat.shelf import Shelf
     from vlmtui.storage.records import StoredMessage
     from vlmtui.ui.screens.chat.chat_screen import ChatScreen
+    from vlmtui.ui.screens.chat.turn import Turn
     from vlmtui.ui.widgets.composer.prompt_area import Prompt
     from vlmtui.ui.widgets.transcript.transcript import Transcript
 
@@ -40,6 +55,11 @@ class ChatContext:
 
     Attributes:
         screen: The screen.
+        stream: Brings what turns, loads and switches tell.
+        turn: The turn that goes on.
+        asking: The turn of a question that was written: it is sent, unless another is edited.
+        left: The screen is being left: nothing is shown any more.
+        opened: Gets the conversation.
         forms: What the screen does for a command in a way of its own, by the command's name: a
             dialog, a pane. Gets the argument; what it doesn't take it gives to `do`.
         actions: What keys do, by the name that stands in their binding.
@@ -55,6 +75,7 @@ class ChatContext:
         stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
+        set_aside: Texts that are neither in the composer nor in the chat; drafts have them, too.
         choices: What the argument of a command can be that is the screen's own affair.
         holds: Asked before a message is sent, until one returns True: it isn't sent now, but
             submitted again by who has said so.
@@ -64,6 +85,11 @@ class ChatContext:
 
     def __init__(self, screen: ChatScreen) -> None:
         self.screen = screen
+        self.stream = Stream(self)
+        self.turn: Turn | None = None
+        self.asking: Callable[[Question], Ask] = self.sending
+        self.left = False
+        self.opened: Future[ChatSession] = Future()
         self.forms: dict[str, Handler] = {}
         self.actions: dict[str, Callable[..., object]] = {}
         self.shows: dict[type[Outcome], Handler] = {
@@ -76,15 +102,17 @@ class ChatContext:
         self.follows: defaultdict[type[object], list[Handler]] = defaultdict(list)
         self.turn_began: list[Callable[[], object]] = []
         self.turn_ended: list[Callable[[], object]] = []
-        self.chat_shown: list[Callable[[Sequence[StoredMessage]], object]] = []
+        self.chat_shown: list[Handler] = []
         self.chat_changed: list[Callable[[], object]] = []
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
+        self.set_aside: list[Callable[[], str]] = [self._unsaved]
         self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
         self.holds: list[Callable[[str], bool]] = []
         self.applies: dict[str, Callable[[], bool]] = {}
         self.furnished: list[Callable[[], object]] = []
         self._commands: CommandContext | None = None
+        self._shelf: Shelf | None = None
 
     @property
     def prompt(self) -> Prompt:
@@ -99,12 +127,12 @@ class ChatContext:
     @property
     def busy(self) -> bool:
         """Whether a turn is going on: nothing else may change the chat."""
-        return self.screen.in_turn
+        return self.turn is not None
 
-    def must_wait(self, advice: str = "Esc stops it") -> bool:
+    def must_wait(self, advice: str = BUSY.advice) -> bool:
         """Whether a turn is going on; says so then."""
         if self.busy:
-            self.prompt.say("An answer is on its way", advice)
+            self.prompt.say(BUSY.message, advice)
         return self.busy
 
     async def tell(self, listeners: Iterable[Handler], fact: object) -> None:
@@ -113,11 +141,47 @@ class ChatContext:
             if isawaitable(done := listener(fact)):
                 await done
 
+    # ------------------------------------------------------------------ what is written, and shown
+
+    @property
+    def draft(self) -> Draft:
+        """What was written and isn't in the chat."""
+        texts = (*(text() for text in self.set_aside), self.prompt.text)
+        return self.prompt.draft_of("\n\n".join(text for text in texts if text.strip()))
+
+    def _unsaved(self) -> str:
+        return self.turn.unsaved if self.turn is not None else ""
+
+    def sending(self, question: Question) -> Ask:
+        """The turn of a question that is sent."""
+        session = self.session()
+        return Ask(lambda: session.send(question.text, question.images, question.places), question)
+
+    async def show_thread(self, thread: Sequence[StoredMessage], *, stay: bool = False) -> None:
+        """Show the messages of another chat, or of another branch of this one.
+
+        Args:
+            thread: The messages.
+            stay: Leave what is being read in its place.
+        """
+        await self.transcript.show(thread, stay=stay)
+        await self.tell(self.chat_shown, thread)
+
     # ------------------------------------------------------------------ work
+
+    def session(self) -> ChatSession:
+        """The conversation. Waits until it is open: for threads, and for what comes of it."""
+        return self.opened.result()
+
+    def shelf(self) -> Shelf:
+        """What knows the models; imports and blocks."""
+        if self._shelf is None:
+            self._shelf = self.screen.open_shelf()
+        return self._shelf
 
     async def on_session(self, work: Callable[[ChatSession], T]) -> T:
         """What `work` makes of the conversation, in a thread, once the conversation is open."""
-        return await in_thread(lambda: work(self.screen.session()))
+        return await in_thread(lambda: work(self.session()))
 
     def start(
         self, work: Coroutine[Any, Any, object], group: str, *, exclusive: bool = True
@@ -133,7 +197,8 @@ class ChatContext:
 
     def complain(self, error: VlmtuiError) -> None:
         """Say above the composer what went wrong."""
-        self.prompt.say(error.message, error.hint, error=True)
+        if not self.left:
+            self.prompt.say(error.message, error.hint, error=True)
 
     # ------------------------------------------------------------------ commands
 
@@ -157,7 +222,7 @@ class ChatContext:
         if self._commands is None:
             screen = self.screen
             self._commands = CommandContext(
-                screen.session(), screen.shelf(), screen.presets, screen.samples
+                self.session(), self.shelf(), screen.presets, screen.samples
             )
         return self._commands
 

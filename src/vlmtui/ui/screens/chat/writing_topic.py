@@ -141,4 +141,4 @@ class WritingTopic(Topic):
             return known()
         if spec is not None and spec.topic:
             return verbs.choices(spec, self.chat.command_context())
-        return self.chat.screen.choices_model()
+        return ()

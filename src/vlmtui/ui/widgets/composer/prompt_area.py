@@ -128,11 +128,16 @@ class Prompt(Vertical):
     @property
     def draft(self) -> Draft:
         """What is in the composer, as it is kept on disk."""
-        return Draft(self._composer.tokens.unfold(self.text), self.images)
+        return self.draft_of(self.text)
 
     @draft.setter
     def draft(self, draft: Draft) -> None:
         self.text = self._composer.tokens.adopt(draft.text, draft.images)
+
+    def draft_of(self, text: str) -> Draft:
+        """A text that is or was in the composer, as it is kept on disk."""
+        tokens = self._composer.tokens
+        return Draft(tokens.unfold(text), tokens.images(text))
 
     def tokens(self, text: str) -> list[Token]:
         """The tokens in a text that was in the composer."""

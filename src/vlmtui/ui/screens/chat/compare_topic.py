@@ -1,0 +1,171 @@
+"""Comparing on the chat screen: the same question to two models, one after the other."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from textual import events
+
+from vlmtui.chat.comparison import Asked, Began, Comparison, Failed
+from vlmtui.chat.events import AnswerSaved
+from vlmtui.commands.outcomes import Ask, Compare, Question
+from vlmtui.compose.mentions import Token
+from vlmtui.errors import InputError
+from vlmtui.messages import Role
+from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.asking_topic import read
+from vlmtui.ui.screens.chat.machine_topic import Priced
+from vlmtui.ui.screens.chat.stream import Words
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.turn import Turn
+
+if TYPE_CHECKING:
+    from vlmtui.ui.screens.compare_screen import CompareScreen
+
+_ARGUMENT = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
+
+
+class ComparisonTurn(Turn):
+    """A turn of several models: a column shows what each of them does.
+
+    Attributes:
+        columns: The screen with them, while it is open.
+        number: The column of the model whose turn it is.
+    """
+
+    def __init__(self, chat: ChatContext, compare: Compare) -> None:
+        super().__init__(chat)
+        self._compare = compare
+        self.columns: CompareScreen | None = None
+        self.number = 0
+
+    async def _follow(self, ask: Ask) -> None:
+        from vlmtui.ui.screens.compare_screen import CompareScreen
+
+        def closed(_: None) -> None:
+            self.columns = None
+
+        self.columns = CompareScreen(self._compare.asked, self._compare.models, self.stop)
+        await self._chat.screen.app.push_screen(self.columns, closed)
+        try:
+            await super()._follow(ask)
+        finally:
+            if self.columns is not None and not self._chat.left:
+                self.columns.end()
+        if not self._chat.left:
+            await self._show_again()
+
+    def model_began(self, number: int) -> None:
+        """The next model has its turn."""
+        self.number = number
+        self.answer = None
+        self.mark_begin()
+
+    def stop(self) -> None:
+        """End it; the model from before comes back."""
+        self._compare.comparison.stop()
+        super().stop()
+
+    def leave(self) -> None:
+        """Begin nothing more."""
+        self._compare.comparison.stop(leaving=True)
+        super().leave()
+
+
+class CompareTopic(Topic):
+    """Comparing two models."""
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._turn: ComparisonTurn | None = None
+        self._column_of: dict[int, int] = {}
+        """By the id of the answer in it."""
+
+        chat.hears[events.Mount].append(self._watch)
+        chat.shows[Compare] = self._begin
+        chat.forms["compare"] = lambda line: chat.start(self._compare(line), "compare")
+        chat.follows[Began].append(self._began)
+        chat.follows[Failed].append(self._failed)
+        chat.follows[Words].append(self._said)
+        chat.follows[AnswerSaved].append(self._answer_saved)
+        chat.follows[Priced].append(self._priced)
+
+    async def _compare(self, line: str) -> None:
+        match = _ARGUMENT.fullmatch(line)
+        if match is None:
+            raise InputError("/compare needs two models", "/compare demo llava:7b")
+        typed = f"/compare {line}"
+        tokens = self.chat.prompt.tokens(line)
+
+        def compared() -> Compare:
+            session, shelf = self.chat.session(), self.chat.shelf()
+            thread = session.transcript()
+            last = [each.message for each in thread if each.message.role is Role.USER]
+            if not match[3] and not last:
+                raise InputError("There is no question yet", "Write one behind the two names")
+            loads = [shelf.load(name) for name in match.groups()[:2]]
+            moved = [
+                Token(t.start - match.start(3), t.end - match.start(3), t.thing) for t in tokens
+            ]
+            asked = read(session, match[3], moved) if match[3] else None
+            comparison = Comparison(
+                session, loads, Asked(asked.text, asked.images, asked.places) if asked else None
+            )
+            return Compare(
+                comparison.run,
+                Question(asked.text, asked.images, asked.places, typed) if asked else None,
+                changes=True,
+                comparison=comparison,
+                models=tuple(load.name for load in loads),
+                asked=(asked or last[-1]).text or "a picture",
+            )
+
+        try:
+            await self.chat.show(await in_thread(compared))
+        except Exception:
+            if match[3] and not self.chat.prompt.text:
+                self.chat.prompt.text = typed
+            raise
+
+    def _watch(self, _: events.Mount) -> None:
+        self.chat.screen.watch(self.chat.screen, "engine_state", self._show_phase)
+
+    @property
+    def _columns(self) -> CompareScreen | None:
+        return self._turn.columns if self._turn is not None else None
+
+    def _begin(self, compare: Compare) -> None:
+        self.chat.prompt.say()
+        self._column_of = {}
+        self._turn = ComparisonTurn(self.chat, compare)
+        self._turn.begin(compare)
+
+    def _began(self, event: Began) -> None:
+        if self._turn is not None:
+            self._turn.model_began(event.number)
+
+    async def _failed(self, event: Failed) -> None:
+        await self.chat.transcript.fail_answer()
+        if self._columns is not None:
+            await self._columns.column(event.number).fail(event.error)
+
+    def _said(self, words: Words) -> None:
+        if self._turn is not None and self._columns is not None and self.chat.busy:
+            self._columns.column(self._turn.number).append(words.text)
+
+    def _answer_saved(self, event: AnswerSaved) -> None:
+        if self._turn is not None and self._columns is not None:
+            self._column_of[event.stored.id] = self._turn.number
+            self._columns.column(self._turn.number).finish(event.stored)
+
+    def _priced(self, event: Priced) -> None:
+        """Tell how much memory an answer took, once that is known."""
+        if self._columns is not None and event.answer.id in self._column_of:
+            self._columns.column(self._column_of[event.answer.id]).take(event.answer)
+
+    def _show_phase(self) -> None:
+        """Tell what the model of the column does."""
+        if self._turn is not None and self._columns is not None and self.chat.busy:
+            label = self.chat.screen.engine_state.label()
+            self._columns.column(self._turn.number).phase(label)

@@ -1,0 +1,184 @@
+"""The conversation behind the chat screen: opened, shown, exchanged for another, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from textual.timer import Timer
+
+from vlmtui import crash_log, printable
+from vlmtui.commands.outcomes import ChatShown, Said
+from vlmtui.commands.settings_commands import own_settings
+from vlmtui.engine.base import Finished
+from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.stats.engine_state import idle
+from vlmtui.storage.records import Draft
+from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat import failures
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual.worker import Worker
+
+    from vlmtui.chat.session import ChatSession
+
+    OpenSession = Callable[[], ChatSession]
+
+_DRAFT_SECONDS = 0.5
+_NAME = 40
+"""Longest name of a model in a sentence, in characters."""
+
+
+class OpenFailed(Message):
+    """There is no conversation, so there is nothing to stay for."""
+
+    def __init__(self, error: VlmtuiError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class ConversationTopic(Topic):
+    """Opened after the first paint: what it stands on takes longer to import than that takes."""
+
+    def __init__(self, chat: ChatContext, open_session: OpenSession) -> None:
+        """Prepare.
+
+        Args:
+            chat: What the topics share.
+            open_session: Opens the conversation; called in a thread.
+        """
+        super().__init__(chat)
+        self._open_session = open_session
+        self._draft_timer: Timer | None = None
+        chat.shows[ChatShown] = self._show
+        chat.hears[Prompt.Edited].append(self._edited)
+
+    # ------------------------------------------------------------------ opened
+
+    def begin(self) -> None:
+        """Open it, show what is in it, and load the model ahead of the first question."""
+        self.chat.start(in_thread(self._open), "open")
+        self.restore(draft=True)
+        self.chat.start(self._load(), "load")
+
+    def _open(self) -> None:
+        try:
+            session = self._open_session()
+        except BaseException as error:
+            told = crash_log.recorded(error)
+            self.chat.left = True
+            self.chat.screen.post_message(OpenFailed(told))
+            self.chat.opened.set_exception(told)
+        else:
+            self.chat.opened.set_result(session)
+
+    async def _load(self) -> None:
+        def events() -> Iterator[object]:
+            for event in self.chat.session().load():
+                if not isinstance(event, Finished):  # it would look like the end of a turn
+                    yield event
+
+        try:
+            await self.chat.stream.follow(events)
+        except Exception as error:
+            await failures.tell(self.chat, crash_log.recorded(error))
+        finally:
+            if not self.chat.busy:
+                self.chat.screen.engine_state = idle(self.chat.screen.engine_state)
+
+    # ------------------------------------------------------------------ shown
+
+    def restore(self, *, new: bool = False, draft: bool = False) -> None:
+        """Show what is on disk.
+
+        Args:
+            new: Begin a new chat.
+            draft: What was in the composer, too, and what is to be told at the start.
+        """
+        self.chat.start(self._restore(new, draft), "restore")
+
+    async def _restore(self, new: bool, draft: bool) -> None:
+        def read(session: ChatSession) -> ChatShown:
+            if new:
+                session.open(None)
+            kept = session.draft() if draft else Draft()
+            return ChatShown(
+                session.transcript(),
+                session.chat,
+                kept if kept != Draft() else None,
+                peculiarities=() if new else peculiarities(session),
+            )
+
+        shown = await self.chat.on_session(read)
+        if self.chat.prompt.text:  # typed before the chat was there
+            shown = ChatShown(shown.thread, shown.chat, peculiarities=shown.peculiarities)
+        await self._show(shown)
+        warning = self.chat.session().warning
+        if draft and warning is not None:
+            await self.chat.transcript.tell(warning.message, warning.hint, error=True)
+
+    async def _show(self, shown: ChatShown) -> None:
+        self.chat.screen.chat = shown.chat
+        await self.chat.show_thread(shown.thread)
+        prompt = self.chat.prompt
+        if shown.draft is not None:
+            prompt.draft = shown.draft
+        said = [*([shown.said] if shown.said is not None else []), *shown.peculiarities]
+        advice = dict.fromkeys(each.advice for each in said if each.advice)
+        prompt.say(". ".join(each.message for each in said), " · ".join(advice))
+        if shown.message_id is not None:
+            await self.chat.transcript.goto(shown.message_id, shown.words)
+
+    # ------------------------------------------------------------------ kept, and closed
+
+    def _edited(self, _: Prompt.Edited) -> None:
+        """Keep the text a moment after the last change."""
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        self._draft_timer = self.chat.screen.set_timer(_DRAFT_SECONDS, self.keep_draft)
+
+    def keep_draft(self) -> None:
+        """Keep what is written."""
+        self.chat.start(self._keep(self.chat.draft), "draft")
+
+    async def _keep(self, draft: Draft) -> None:
+        with suppress(StorageError):  # the next change tries again, and sending tells
+            await self.chat.on_session(lambda session: session.save_draft(draft.text, draft.images))
+
+    def leave(self) -> Worker[object]:
+        """Save what is written, stop what runs, end the engine; done when the worker is."""
+        self.chat.left = True
+        for told in self.chat.leaving:
+            told()
+        if self.chat.turn is not None:
+            self.chat.turn.leave()
+        return self.chat.start(self._close(), "close")
+
+    async def _close(self) -> None:
+        try:
+            session = await in_thread(self.chat.session)
+        except VlmtuiError:
+            return  # there was none, as is told
+        kept = self.chat.draft
+        await self._keep(kept)
+        await in_thread(session.close)
+        if self.chat.draft != kept:  # a question has reached the disk meanwhile, and its draft left
+            await self._keep(self.chat.draft)
+
+
+def peculiarities(session: ChatSession) -> tuple[Said, ...]:
+    """What isn't in a chat as it is in others."""
+    found: list[Said] = []
+    before = session.chat.model if session.chat is not None else None
+    if before and before != session.load_request.name:
+        name = printable.line(before, _NAME)
+        found.append(Said(f"This chat was answered by {name}", f"/model {name} switches to it"))
+    if session.chat is not None and (own := own_settings(session)):
+        found.append(Said(f"This chat has its own settings: {own}", "/set"))
+    return tuple(found)

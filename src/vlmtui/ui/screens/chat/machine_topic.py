@@ -1,0 +1,124 @@
+"""The machine on the chat screen: its last minutes, and what each answer took of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from textual import events
+from textual.binding import Binding
+
+from vlmtui.chat.events import AnswerSaved
+from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.stats.engine_state import EngineState, Phase
+from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.engine.base import ModelInfo
+    from vlmtui.hardware.base import Snapshot
+    from vlmtui.stats.answer_costs import Pricing
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """What an answer took of the machine is known and stored."""
+
+    answer: StoredMessage
+
+
+class MachineTopic(Topic):
+    """Follows the machine while the chat is open."""
+
+    BINDINGS = (
+        Binding(
+            "f3", "topic('monitor')", "Monitor of the machine", id="chat.monitor", priority=True
+        ),
+    )
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        chat.hears[events.Mount].append(self._watch)
+        self._pricing_of_this: Pricing | None = None
+        chat.actions["monitor"] = self._monitor
+        chat.forms["monitor"] = lambda _: self._monitor()
+        chat.forms["stats"] = lambda _: chat.start(self._show_stats(), "stats")
+        chat.turn_began.append(lambda: self.pricing.begin())
+        chat.follows[AnswerSaved].append(self._answer_saved)
+        chat.follows[Priced].append(self._priced)
+
+    @property
+    def pricing(self) -> Pricing:
+        """What is known of the machine; imported when it is first asked for."""
+        if self._pricing_of_this is None:
+            from vlmtui.stats.answer_costs import Pricing
+
+            self._pricing_of_this = Pricing()
+        return self._pricing_of_this
+
+    # ------------------------------------------------------------------ following
+
+    def _watch(self, _: events.Mount) -> None:
+        self.chat.screen.watch(self.chat.screen, "engine_state", self._note_phase)
+        self.chat.screen.watch(self.chat.screen, "snapshot", self._sample)
+
+    def _note_phase(self, engine_state: EngineState) -> None:
+        """Note each phase: many are over before the next snapshot."""
+        if engine_state.phase is not Phase.ABSENT:  # as it is until the first paint
+            self.pricing.timeline.saw(engine_state.phase)
+
+    def _sample(self, snapshot: Snapshot | None) -> None:
+        """A second has passed."""
+        if snapshot is not None:
+            state = self.chat.screen.engine_state
+            self.pricing.sample(snapshot, state, in_turn=self.chat.busy)
+
+    def _answer_saved(self, event: AnswerSaved) -> None:
+        if event.stored.stats is not None:
+            taken = self.pricing.taken(event.stored.stats)
+            model = self.chat.screen.engine_state.info
+            price = self._price(event.stored, event.stored.stats, taken, model)
+            self.chat.start(price, "price", exclusive=False)
+
+    async def _price(
+        self,
+        answer: StoredMessage,
+        stats: dict[str, Any],
+        taken: dict[str, Any],
+        model: ModelInfo | None,
+    ) -> None:
+        extra = {**taken, **await in_thread(lambda: self.pricing.bandwidth(stats, model))}
+        if not extra:
+            return
+        try:
+            await self.chat.on_session(lambda session: session.annotate(answer.id, extra))
+        except StorageError:
+            return  # the answer itself is safe, or was told not to be
+        priced = Priced(msgspec.structs.replace(answer, stats={**stats, **extra}))
+        await self.chat.tell(self.chat.follows[Priced], priced)
+
+    def _priced(self, event: Priced) -> None:
+        """Have it where the message's details are looked up."""
+        entry = self.chat.transcript.entry(event.answer.id)
+        if entry is not None:
+            entry.stored = event.answer
+
+    # ------------------------------------------------------------------ looking
+
+    def _monitor(self) -> None:
+        """Show everything that the machine tells."""
+        app = self.chat.screen.app
+        if app.screen is self.chat.screen:
+            from vlmtui.ui.screens.monitor_screen import MonitorScreen
+
+            app.push_screen(MonitorScreen(self.pricing.timeline))
+
+    async def _show_stats(self) -> None:
+        """Show what the answers of this chat took."""
+        from vlmtui.ui.screens.stats_screen import StatsScreen
+
+        try:
+            thread = await self.chat.on_session(lambda session: session.transcript())
+        except VlmtuiError:
+            thread = []
+        self.chat.screen.app.push_screen(StatsScreen(thread))

@@ -1,0 +1,253 @@
+"""Models on the chat screen: chosen from what is installed, exchanged while the chat goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+from textual.binding import Binding
+
+from vlmtui import crash_log, printable, units
+from vlmtui.chat.comparison import Exchanged, Exchanging
+from vlmtui.chat.events import GoingBack
+from vlmtui.commands.outcomes import Ask, Choice, Switch
+from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
+from vlmtui.errors import SwitchFailed, VlmtuiError
+from vlmtui.stats.engine_state import EngineState, Phase, exchanging, idle
+from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat import failures
+from vlmtui.ui.screens.chat.pulls_topic import PullsTopic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.ui.screens.models.model_picker import ModelPicker
+
+    Then = Callable[[], object]
+
+_NAME = 40
+"""Longest name of a model in a sentence, in characters."""
+
+
+class ModelsTopic(Topic):
+    """Who answers."""
+
+    BINDINGS = (
+        Binding("f2", "topic('model')", "Choose the model", id="chat.model", priority=True),
+    )
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._pulls = PullsTopic(chat)
+        self._switches = 0
+        self._switching = False
+        self._before: EngineState | None = None
+        """The state from before an exchange, until something of it has happened."""
+
+        chat.actions["model"] = self._pick
+        chat.actions["retry_with"] = self._retry_with
+        chat.forms["model"] = self._model
+        chat.forms["models"] = lambda _: self._show_all()
+        chat.choices["model"] = self._choices
+        chat.shows[Switch] = lambda switch: self._switch_to(switch.load.name)
+        chat.stops.append(self._stop_loading)
+        chat.follows[Exchanging].append(self._exchanging)
+        chat.follows[Exchanged].append(lambda event: self._exchanged(event.model))
+        chat.follows[GoingBack].append(self._going_back)
+        chat.follows[Loading].append(self._happens)
+        chat.follows[Loaded].append(self._happens)
+        chat.follows[Adjusted].append(self._adjusted)
+
+    # ------------------------------------------------------------------ choosing
+
+    def _model(self, name: str) -> None:
+        if name:
+            self._switch_to(name)
+        else:
+            self._pick()
+
+    def _retry_with(self, message_id: int) -> None:
+        """Have a question answered again by a model that is chosen now."""
+        session = self.chat.session
+        again = Ask(lambda: session().regenerate(message_id), changes=True)
+        self._pick(lambda: self.chat.start(self.chat.show(again), "again"))
+
+    def _pick(self, then: Then | None = None) -> None:
+        """Choose from a list; `then` is done once the chosen model is loaded."""
+        if self.chat.screen.app.screen is self.chat.screen and not self.chat.must_wait():
+            self.chat.start(self._offer(then), "models")
+
+    async def _offer(self, then: Then | None) -> None:
+        from vlmtui.ui.screens.models.model_picker import ModelPicker
+
+        def take(name: str | None) -> None:
+            if name == ModelPicker.ALL:
+                self._show_all(then)
+            elif name is not None:
+                self._switch_to(name, then)
+
+        picker = ModelPicker(self.chat.screen.engine_state.model)
+        await self.chat.screen.app.push_screen(picker, take)
+        try:
+            await self._fill(picker)
+        except Exception:
+            if picker.is_attached:
+                picker.dismiss(None)
+            raise
+
+    async def _fill(self, picker: ModelPicker) -> None:
+        from vlmtui.stats.model_details import about
+        from vlmtui.ui.screens.dialogs.chooser import Choice
+
+        shelf = await in_thread(self.chat.shelf)
+        demo, *others = (await in_thread(shelf.survey)).models
+        models = (demo, *sorted(others, key=lambda model: model.name.lower()))
+        if picker.is_attached:
+            picker.offer([Choice(model.name, model.name, about(model)) for model in models])
+        machine = await in_thread(shelf.machine)
+        for model in models:
+            outlook = await in_thread(lambda model=model: shelf.outlook(model, machine))  # type: ignore[misc]
+            if not picker.is_attached:
+                return
+            picker.judge({model.name: outlook.word})
+
+    def _show_all(self, then: Then | None = None) -> None:
+        """Show all models, also those that could be had."""
+        from vlmtui.ui.screens.models.models_screen import ModelsScreen
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self._switch_to(name, then)
+
+        current = self.chat.screen.engine_state.model
+        screen = ModelsScreen(self.chat.shelf, current, self._pulls.pulls)
+        self.chat.screen.app.push_screen(screen, take)
+
+    def _choices(self) -> list[Choice]:
+        """The models by name; blocks."""
+        from vlmtui.stats.model_details import about
+
+        return [Choice(model.name, about(model)) for model in self.chat.shelf().survey().models]
+
+    # ------------------------------------------------------------------ exchanging
+
+    def _switch_to(self, name: str, then: Then | None = None) -> None:
+        """Have the chat answered by another model; it is loaded in the background.
+
+        Args:
+            name: Its name, or the path of its file.
+            then: Done once it is loaded.
+        """
+        if self.chat.must_wait():
+            return
+        self.chat.prompt.say()
+        self._switches += 1
+        exchange = self._exchange(name, self._switches, then)
+        self.chat.start(exchange, "switch", exclusive=False)
+
+    async def _exchange(self, name: str, number: int, then: Then | None) -> None:
+        load = await in_thread(lambda: self.chat.shelf().load(name))
+        session = await in_thread(self.chat.session)
+        same = load == session.load_request and self.chat.screen.engine_state.info is not None
+        cancelled = False
+        error: VlmtuiError | None = None
+
+        def events() -> Iterator[object]:
+            nonlocal cancelled
+            yield Exchanging(load.name)
+            for event in session.switch(load):
+                if isinstance(event, Finished):  # it would look like the end of a turn
+                    cancelled = event.reason == "cancelled"
+                else:
+                    yield event
+
+        if not same:
+            try:
+                await self.chat.stream.follow(events)
+            except Exception as failure:
+                error = crash_log.recorded(failure)
+        if number == self._switches and not self.chat.left:  # no other has taken its place
+            self._exchanged(session.load_request.name)
+            await self._tell(error, cancelled=cancelled, same=same, then=then)
+
+    def _exchanging(self, event: Exchanging) -> None:
+        self._switching = True
+        self._before = self.chat.screen.engine_state
+        self.chat.screen.engine_state = exchanging(self._before, event.model)
+
+    def _going_back(self, event: GoingBack) -> None:
+        self._before = None
+        self.chat.screen.engine_state = exchanging(self.chat.screen.engine_state, event.model)
+
+    def _happens(self, _: Loading | Loaded) -> None:
+        self._before = None
+
+    def _exchanged(self, model: str) -> None:
+        """An exchange is over, however it ended; `model` answers now."""
+        screen = self.chat.screen
+        self._switching = False
+        before, self._before = self._before, None
+        state = msgspec.structs.replace(before or screen.engine_state, model=model)
+        screen.engine_state = state if self.chat.busy else idle(state)
+        screen.chat = self.chat.session().chat
+
+    async def _tell(
+        self, error: VlmtuiError | None, *, cancelled: bool, same: bool, then: Then | None
+    ) -> None:
+        state = self.chat.screen.engine_state
+        name = printable.line(state.model, _NAME)
+        if isinstance(error, SwitchFailed):
+            await self._tell_failure(error, name)
+        elif error is not None:
+            self.chat.complain(error)
+        elif cancelled:
+            self.chat.prompt.say("Loading was stopped", f"{name} answers, as before")
+        elif not self.chat.busy:
+            since = "already" if same else "from now on"
+            self.chat.prompt.say(f"{name} answers {since}", _what_it_is(state))
+            if then is not None:
+                then()
+
+    async def _tell_failure(self, error: SwitchFailed, old: str) -> None:
+        """Say why the new model is not there, and which one is."""
+        if error.back:
+            now = f"{old} is loaded again and answers"
+        else:
+            now = f"No model is loaded; the next question tries {old}"
+        await self.chat.transcript.tell(
+            f"{printable.line(error.model, _NAME)} can't be used: {error.message}",
+            error.hint,
+            f"{now}\n{failures.circumstances(self.chat, error.__cause__)}".strip(),
+            error=True,
+        )
+
+    # ------------------------------------------------------------------ loading
+
+    def _stop_loading(self) -> bool:
+        """Stop the load or the exchange that is going on; False when there is none."""
+        if self.chat.busy or self.chat.screen.engine_state.phase is not Phase.LOADING:
+            return False
+        if self._before is None and not self._switching:
+            self.chat.prompt.say("Loading is stopped", "The next question loads the model")
+        self.chat.start(self.chat.on_session(lambda session: session.cancel()), "cancel")
+        return True
+
+    def _adjusted(self, event: Adjusted) -> None:
+        if not event.changes:
+            self.chat.start(self._propose_smaller(), "smaller")
+
+    async def _propose_smaller(self) -> None:
+        """Look for a model that would fit, since nothing makes this one do so."""
+        try:
+            words = await in_thread(lambda: self.chat.shelf().instead())
+        except VlmtuiError:
+            return  # that memory is short was told
+        if words:
+            self.chat.prompt.say("Memory is short", words)
+
+
+def _what_it_is(engine_state: EngineState) -> str:
+    if engine_state.info is None:
+        return ""
+    sight = "" if engine_state.info.vision else ", sees no pictures"
+    return f"{units.size(engine_state.info.size_bytes)}{sight}"

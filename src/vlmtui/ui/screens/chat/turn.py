@@ -1,0 +1,139 @@
+"""A turn on the chat screen: a question on its way to its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Iterator
+from typing import TYPE_CHECKING
+
+from vlmtui import crash_log
+from vlmtui.chat.events import UserSaved
+from vlmtui.commands.outcomes import Ask, Question
+from vlmtui.errors import VlmtuiError
+from vlmtui.stats.engine_state import Phase, begin, idle, stopping
+from vlmtui.ui.screens.chat import failures
+
+if TYPE_CHECKING:
+    from vlmtui.ui.screens.chat.topic import ChatContext
+    from vlmtui.ui.widgets.transcript.answer_block import Answer
+
+
+class Turn:
+    """While it goes on, nothing else may change the chat.
+
+    It alone owns its question until that is on disk: whatever ends the turn before, the question
+    is put where it was typed, and drafts have it until then.
+
+    Attributes:
+        answer: What is being written, once it has begun.
+    """
+
+    def __init__(self, chat: ChatContext) -> None:
+        self._chat = chat
+        self._question: Question | None = None
+        self._stopped = False
+        self.answer: Answer | None = None
+
+    @property
+    def unsaved(self) -> str:
+        """What was typed, as long as it is neither in the composer nor in the chat."""
+        question = self._question
+        return question.typed if question is not None else ""
+
+    def begin(self, ask: Awaitable[Ask | None] | Ask) -> None:
+        """Begin; nothing else may until it has ended.
+
+        Args:
+            ask: What is asked, or what finds that out and takes it out of the composer; None where
+                nothing can be asked, and where it was told why.
+        """
+        if isinstance(ask, Ask) and self._chat.must_wait():  # another was quicker
+            self._question = ask.question
+            self._give_back()
+            return
+        self._chat.turn = self
+        self.mark_begin()
+        self._chat.start(self._run(ask), "turn")
+
+    def mark_begin(self) -> None:
+        """What is measured, is measured from now on."""
+        screen = self._chat.screen
+        screen.engine_state = begin(screen.engine_state, time.monotonic())
+        for told in self._chat.turn_began:
+            told()
+
+    async def _run(self, asking: Awaitable[Ask | None] | Ask) -> None:
+        ask: Ask | None = None
+        try:
+            ask = asking if isinstance(asking, Ask) else await asking
+            if ask is not None:
+                self._question = ask.question
+                await self._follow(ask)
+        except Exception as error:
+            await self._failed(ask, crash_log.recorded(error))
+        finally:
+            if not self._chat.left:  # else drafts still have to know what isn't saved
+                self._give_back()
+                self._settle()
+
+    async def _follow(self, ask: Ask) -> None:
+        """Show what comes of it."""
+        if not self._stopped:
+            await self._chat.stream.follow(lambda: self._noting(ask.events()))
+
+    def _noting(self, events: Iterator[object]) -> Iterator[object]:
+        """The same events; in their thread, since drafts must know at once what is saved."""
+        for event in events:
+            if isinstance(event, UserSaved):
+                self._question = None
+            yield event
+
+    def stop(self) -> None:
+        """End it soon; what the answer has so far is kept."""
+        self._stopped = True
+        screen = self._chat.screen
+        screen.engine_state = stopping(screen.engine_state)
+        self._chat.start(self._chat.on_session(lambda session: session.cancel()), "cancel")
+
+    def leave(self) -> None:
+        """The screen is being left: the conversation is closed, and nobody waits for the end."""
+        screen = self._chat.screen
+        screen.engine_state = stopping(screen.engine_state)
+
+    # ------------------------------------------------------------------ how it ends
+
+    async def _failed(self, ask: Ask | None, error: VlmtuiError) -> None:
+        if self._chat.left:
+            return
+        if ask is None or self.unsaved:
+            self._chat.complain(error)
+            return
+        await self._chat.transcript.fail_answer()
+        if ask.changes:  # the earlier answer may be back
+            await self._show_again()
+        await failures.tell(self._chat, error)
+
+    async def _show_again(self) -> None:
+        """Show what is on disk now."""
+        try:
+            thread = await self._chat.on_session(lambda session: session.transcript())
+        except VlmtuiError as error:
+            await failures.tell(self._chat, error)
+        else:
+            await self._chat.show_thread(thread)
+
+    def _give_back(self) -> None:
+        """Put the question where it was typed, before what was typed since."""
+        prompt, typed = self._chat.prompt, self.unsaved
+        self._question = None
+        if typed and not prompt.text.startswith(typed):
+            prompt.text = "\n\n".join(text for text in (typed, prompt.text) if text.strip())
+
+    def _settle(self) -> None:
+        """No turn is going on any more."""
+        screen = self._chat.screen
+        self._chat.turn = None
+        if screen.engine_state.phase is not Phase.LOADING:
+            screen.engine_state = idle(screen.engine_state)
+        for told in self._chat.turn_ended:
+            told()

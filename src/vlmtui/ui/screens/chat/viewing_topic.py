@@ -1,0 +1,137 @@
+"""Pictures of the chat: the one beside it, each full screen, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+
+from vlmtui import printable
+from vlmtui.chat.events import AnswerStarted, UserSaved
+from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed
+from vlmtui.errors import VlmtuiError
+from vlmtui.messages import ImagePart
+from vlmtui.stats.image_costs import costs, thread_costs
+from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
+
+if TYPE_CHECKING:  # not needed for the first paint
+    from vlmtui.chat.tally import Tally
+    from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
+
+_NAMED = 5
+"""Most pictures that are named when the context has no room for them."""
+
+
+class ViewingTopic(Topic):
+    """Looking at pictures."""
+
+    BINDINGS = (
+        Binding("f7", "topic('view')", "Pictures full screen", id="chat.view", priority=True),
+    )
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._tally: Tally | None = None
+        self._last_in_chat: ImagePart | None = None
+        chat.actions["view"] = self._view
+        chat.forms["view"] = lambda _: self._view()
+        chat.hears["on_captioned_picture_opened"].append(self._opened)
+        chat.hears[Prompt.Edited].append(lambda _: self._choose())
+        chat.chat_shown.append(self._chat_shown)
+        chat.follows[UserSaved].append(self._question_saved)
+        chat.follows[AnswerStarted].append(self._answer_started)
+        chat.follows[Encoded].append(self._priced)
+        chat.follows[Trimmed].append(self._priced)
+        chat.follows[Trimmed].append(self._trimmed)
+
+    # ------------------------------------------------------------------ beside the chat
+
+    def _choose(self) -> None:
+        """Show what was attached last, or else the last picture of the chat."""
+        attached = self.chat.prompt.images
+        self.chat.screen.image = attached[-1] if attached else self._last_in_chat
+
+    def _chat_shown(self, thread: Sequence[StoredMessage]) -> None:
+        pictures = [image for stored in thread for image in stored.message.images]
+        self._last_in_chat = pictures[-1] if pictures else None
+        self._choose()
+
+    def _question_saved(self, event: UserSaved) -> None:
+        if event.stored.message.images:
+            self._last_in_chat = event.stored.message.images[-1]
+        self._choose()
+
+    # ------------------------------------------------------------------ what they cost
+
+    def _answer_started(self, event: AnswerStarted) -> None:
+        from vlmtui.chat.prompt import prompt
+        from vlmtui.chat.tally import Tally
+
+        thread = [entry.stored for entry in self.chat.transcript.messages()]
+        ids = [stored.id for stored in thread]
+        end = ids.index(event.stored.id) if event.stored.id in ids else len(ids)
+        self._tally = Tally(prompt(thread[:end]))
+
+    def _priced(self, event: Encoded | Trimmed) -> None:
+        if self._tally is not None:
+            self._tally.take(event)
+            self.chat.transcript.price(self._tally.stats(Finished("stop", Stats())))
+
+    async def _trimmed(self, event: Trimmed) -> None:
+        """Say what the context had no room for."""
+        from vlmtui.ui.widgets.pictures.captioned_picture import CAPTION
+
+        gone = costs(self._tally.stats(Finished("stop", Stats()))) if self._tally else {}
+        names = {
+            image.sha256: printable.line(image.name, CAPTION)
+            for entry in self.chat.transcript.messages()
+            for image in entry.stored.message.images
+            if image.sha256 in gone and gone[image.sha256].trimmed
+        }
+        pictures = ""
+        if event.images:
+            listed = f" ({_listed(list(names.values()))})" if names else ""
+            pictures = f", with {event.images} picture{'s' if event.images > 1 else ''}{listed},"
+        await self.chat.transcript.tell(
+            f"The context is full: the {event.dropped} oldest messages{pictures} are no longer "
+            "seen by the model",
+            "They stay in the chat; /new begins another one",
+            error=False,
+        )
+
+    # ------------------------------------------------------------------ full screen
+
+    def _opened(self, event: CaptionedPicture.Opened) -> None:
+        self.chat.start(self._show(event.image), "view")
+
+    def _view(self) -> None:
+        """Show the picture that the talk is about, full screen."""
+        self.chat.start(self._show(self.chat.screen.image), "view")
+
+    async def _show(self, shown: ImagePart | None) -> None:
+        try:
+            thread = await self.chat.on_session(lambda session: session.transcript())
+        except VlmtuiError:
+            thread = []  # what was asked for can be shown all the same
+        of_chat = [image for stored in thread for image in stored.message.images]
+        # a picture that is sent twice is one picture; those in the composer come last
+        images = tuple(dict.fromkeys((*of_chat, *self.chat.prompt.images)))
+        if shown is not None and shown not in images:
+            images = (*images, shown)
+        if not images:
+            self.chat.prompt.say("There is no picture in this chat yet", "Attach one with @path")
+        elif self.chat.screen.app.screen is self.chat.screen:
+            from vlmtui.ui.screens.picture_screen import PictureScreen
+
+            index = images.index(shown) if shown is not None else len(images) - 1
+            known = thread_costs(stored.stats for stored in thread)
+            self.chat.screen.app.push_screen(PictureScreen(images, index, known))
+
+
+def _listed(names: list[str]) -> str:
+    shown = names if len(names) <= _NAMED else names[: _NAMED - 1]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
