@@ -15,6 +15,8 @@ from tests.models.hub import Hub, model_bytes
 from tests.web import WebServer, png, sends
 from vlmtui import demo
 from vlmtui.commands import specs
+from vlmtui.models import endpoints
+from vlmtui.models.endpoints import Server
 
 SAMPLE = demo.sample_images()[0]
 
@@ -111,13 +113,26 @@ def test_what_can_not_be_loaded_is_fetched_only_after_a_yes(
     assert list(tmp_path.rglob("*.gguf"))
 
 
+def test_a_server_is_listed_and_taken_off_the_list(run: Run) -> None:
+    endpoints.add(Server("board", "http://127.0.0.1:9/v1", listed=("llava",)))
+    ended = run(
+        "--plain",
+        stdin=lines("/models board", "/models info board/llava", "/models rm board/llava", "y"),
+    )
+    assert ended.code == 0, ended.err
+    assert "board/llava: on 127.0.0.1:9" in ended.out
+    assert "Take board and its models off the list? (y or n)" in ended.err
+    assert "board is no longer listed" in ended.err
+    assert not endpoints.models()
+
+
 def test_what_cant_be_done_says_what_to_do_and_the_chat_goes_on(run: Run) -> None:
     told = {
         "/compare": "/compare needs a model",
         "/compare demo": "/compare needs two models",
         "/compare demo demo": "There is no question in this chat yet",
         "/compare demo nonsense What?": "nonsense",
-        "/models info nonsense": "There is no model “nonsense”",
+        "/models info nonsense": "There is no model named 'nonsense'",
         "/models rm demo": "it comes with the program",
         "/models rm": "/models rm needs a name",
         "/regen #99": "isn't there any more",

@@ -123,6 +123,29 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     )
 
 
+def find(name: str, settings: Settings, machine: Machine | None = None) -> Choice:
+    """The model that a name means, or the path of its file.
+
+    Args:
+        name: Of a model of this machine, of a server or of the catalogue.
+        settings: They say how models are loaded.
+        machine: The memory there is; None asks this machine.
+
+    Raises:
+        ModelNotFound: There is none.
+        VlmtuiError: As `choices`.
+    """
+    found = choices(settings, machine)
+    for choice in (*found.here, *found.elsewhere):
+        if choice.name.lower() == name.lower():
+            return choice
+    model = library.resolve(name)
+    for choice in found.here:
+        if choice.name == model.name and choice.installed == model:
+            return choice
+    return of_installed(model, catalog.load(), settings, found.machine)
+
+
 def fitting(found: Iterable[Choice]) -> list[Choice]:
     """Those that could be taken where another one is too big, the one that needs most first."""
     usable = [

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vlmtui.chat import outlook
-from vlmtui.chat.choice import Choices, choices, fitting
+from vlmtui.chat.choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.fitting import Prospect, this_machine
 from vlmtui.chat.outlook import Outlook
 from vlmtui.chat.requests import named
@@ -62,6 +62,15 @@ class Shelf:
             VlmtuiError: The settings or the list of added models can't be read.
         """
         return choices(self._settings, self.machine())
+
+    def choice(self, name: str) -> Choice:
+        """One of them, by its name or the path of its file; blocks.
+
+        Raises:
+            ModelNotFound: There is none.
+            VlmtuiError: As `choices`.
+        """
+        return find(name, self._settings, self.machine())
 
     def instead(self) -> str:
         """What could be done where a model is too big: in words, empty if nothing. Blocks.

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from vlmtui.chat.choice import Choice, choices, of_installed
+from vlmtui.chat.choice import Choice, find
 from vlmtui.cli.models_list import as_json
 from vlmtui.errors import ModelNotFound
-from vlmtui.models import catalog, library
+from vlmtui.models import library
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 from vlmtui.stats import model_details
@@ -25,7 +25,7 @@ def tell(name: str, *, json_wanted: bool) -> int:
         VlmtuiError: There is no such model.
     """
     settings = load_settings()
-    choice = _choice(name)
+    choice = find(name, settings)
     if json_wanted:
         print(json.dumps(_json(choice), indent=2))
         return 0
@@ -61,19 +61,6 @@ def tell_path(name: str, *, mmproj: bool, as_json: bool) -> int:
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(wanted) + b"\n")
     return 0
-
-
-def _choice(name: str) -> Choice:
-    settings = load_settings()
-    found = choices(settings)
-    for choice in (*found.here, *found.elsewhere):
-        if choice.name.lower() == name.lower():
-            return choice
-    model = library.resolve(name)
-    for choice in found.here:
-        if choice.name == model.name and choice.installed == model:
-            return choice
-    return of_installed(model, catalog.load(), settings, found.machine)
 
 
 def _json(choice: Choice) -> dict[str, object]:

@@ -59,17 +59,15 @@ def remove_server(name: str, *, as_json: bool) -> bool:
     Raises:
         StorageError: The list can't be read or written.
     """
-    wanted = name.lower()
-    for server in endpoints.everything():
-        names = [server.name, *(model.name for model in server.models)]
-        if wanted in (each.lower() for each in names):
-            endpoints.remove(server.name)
-            if as_json:
-                print(json.dumps({"name": server.name, "freed": 0, "files": []}))
-            else:
-                click.echo(f"{line(server.name)} is forgotten, with all its models.")
-            return True
-    return False
+    server = endpoints.holding(name)
+    if server is None:
+        return False
+    endpoints.remove(server.name)
+    if as_json:
+        print(json.dumps({"name": server.name, "freed": 0, "files": []}))
+    else:
+        click.echo(f"{line(server.name)} is forgotten, with all its models.")
+    return True
 
 
 def _called(server: Server, name: str) -> Server:

@@ -23,15 +23,17 @@ from vlmtui.commands.outcomes import (
 )
 from vlmtui.commands.picture_commands import with_pictures
 from vlmtui.compose.mentions import Draft
-from vlmtui.errors import InputError, ModelNotFound, SwitchFailed, VlmtuiError
+from vlmtui.errors import InputError, SwitchFailed, VlmtuiError
 from vlmtui.messages import Role
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.choice import Choice as Model
     from vlmtui.engine.base import Load, ModelInfo
+    from vlmtui.models.endpoints import Server
 
 _COMPARED = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
 _NAME = 60
+_KEPT = Said("Nothing was deleted")
 
 
 # ---------------------------------------------------------------------- who answers
@@ -60,11 +62,13 @@ def switched(
     now = context.session.load_request
     if cancelled:
         return Said("Loading was stopped", f"{_shown(now.name)} stays the model in use")
-    what = ""
-    if info is not None:
-        what = units.size(info.size_bytes) + ("" if info.vision else ", sees no pictures")
+    size = units.size(info.size_bytes) if info is not None and info.size_bytes else ""
+    blind = "sees no pictures" if info is not None and not info.vision else ""
     name = _shown(now.name)
-    return Said(f"{name} is already in use" if switch.same else f"Switched to {name}", what)
+    return Said(
+        f"{name} is already in use" if switch.same else f"Switched to {name}",
+        ", ".join(filter(None, (size, blind))),
+    )
 
 
 def not_switched(context: CommandContext, error: SwitchFailed) -> VlmtuiError:
@@ -151,12 +155,8 @@ def inform(context: CommandContext, name: str) -> Outcome:
     """Tell all that is known of a model."""
     from vlmtui.stats import model_details
 
-    found = context.models.choices()
-    for each in (*found.here, *found.elsewhere):
-        also = each.installed.aliases if each.installed is not None else ()
-        if name in (each.name, *also):
-            return Table(each.name, model_details.rows(each))
-    raise ModelNotFound(f"There is no model “{printable.line(name, _NAME)}”", "/models lists them")
+    found = context.models.choice(name)
+    return Table(found.name, model_details.rows(found))
 
 
 def pull(_: CommandContext, name: str) -> Outcome:
@@ -167,11 +167,14 @@ def pull(_: CommandContext, name: str) -> Outcome:
 def remove(context: CommandContext, name: str) -> Outcome:
     """Delete a model's files, if the user says yes."""
     from vlmtui.chat.requests import is_of
+    from vlmtui.models import endpoints
 
+    if (server := endpoints.holding(name)) is not None:
+        return _remove_server(context, server)
     planned = context.models.removal(name)
     shown = _shown(planned.model.name)
     if is_of(context.session.load_request, planned.model):
-        raise InputError(f"{shown} is the model in use", "Switch to another model first")
+        raise _in_use(planned.model.name)
 
     def carry_out(context: CommandContext) -> Outcome:
         context.models.remove(planned)
@@ -182,7 +185,26 @@ def remove(context: CommandContext, name: str) -> Outcome:
         if planned.files
         else f"Take {shown} off the list? Its file stays"
     )
-    return Confirm(question, carry_out, Said("Nothing was deleted"))
+    return Confirm(question, carry_out, _KEPT)
+
+
+def _remove_server(context: CommandContext, server: Server) -> Outcome:
+    from vlmtui.models import endpoints
+
+    now = context.session.load_request.name
+    if now in (model.name for model in server.models):
+        raise _in_use(now)
+    name = _shown(server.name)
+
+    def carry_out(_: CommandContext) -> Outcome:
+        endpoints.remove(server.name)
+        return Said(f"{name} is no longer listed")
+
+    return Confirm(f"Take {name} and its models off the list?", carry_out, _KEPT)
+
+
+def _in_use(name: str) -> InputError:
+    return InputError(f"{_shown(name)} is the model in use", "Switch to another model first")
 
 
 _WITH_ONE = {"pull": pull, "rm": remove, "info": inform}
@@ -192,15 +214,23 @@ def _row(choice: Model, current: str) -> str:
     imported = not choice.here and choice.entry is not None and choice.entry.imported
     parts = (
         "in use" if choice.here and choice.name == current else "",
-        "installed" if choice.here else "not downloaded",
+        _place(choice),
         _verdict(choice),
-        f"{'about ' if choice.reckoned else ''}{units.size(choice.size_bytes)}",
+        f"{'about ' if choice.reckoned else ''}{units.size(choice.size_bytes)}"
+        if choice.size_bytes
+        else "",
         choice.installed.quantisation if choice.installed is not None else "",
         "" if choice.sees else "text only",
         choice.entry.about if choice.entry is not None else "",
         "no GGUF: vlmtui can't run it yet" if imported else "",
     )
     return f"{_shown(choice.name)}: {printable.line(', '.join(filter(None, parts)))}"
+
+
+def _place(choice: Model) -> str:
+    if choice.served is not None:
+        return f"on {choice.served.server.host}"
+    return "installed" if choice.here else "not downloaded"
 
 
 def _verdict(choice: Model) -> str:
@@ -219,10 +249,12 @@ def _shown(name: str) -> str:
 
 
 def installed(context: CommandContext) -> Sequence[Choice]:
-    """The models on this machine, each with what it is."""
+    """The models that can be used now, each with what it is."""
+    from vlmtui.models import endpoints
     from vlmtui.stats.model_details import about
 
-    return [Choice(each.name, about(each)) for each in context.models.survey().models]
+    here = [Choice(each.name, about(each)) for each in context.models.survey().models]
+    return [*here, *(Choice(each.name, each.server.host) for each in endpoints.models())]
 
 
 def verbs_and_installed(context: CommandContext) -> Sequence[Choice]:

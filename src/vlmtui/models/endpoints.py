@@ -131,6 +131,20 @@ def models() -> list[ServerModel]:
     return [model for server in everything() for model in server.models]
 
 
+def holding(name: str) -> Server | None:
+    """The server of this name, or that of a model of this name.
+
+    Raises:
+        StorageError: The list can't be read.
+    """
+    wanted = name.lower()
+    for server in everything():
+        names = [server.name, *(model.name for model in server.models)]
+        if wanted in (each.lower() for each in names):
+            return server
+    return None
+
+
 def find(name: str, among: Iterable[ServerModel]) -> ServerModel | None:
     """The one model that a name means, or begins.
 
