@@ -7,8 +7,8 @@ import pytest
 from tests.chat.conftest import Begin
 from tests.chat.test_switching import OTHER
 from tests.fakes import LOAD, FakeEngine, Gate
-from vlmtui.chat import floor
 from vlmtui.chat import session as sessions
+from vlmtui.chat import turn_lock
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Delta
 from vlmtui.storage.chats import ChatStore
@@ -34,7 +34,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floor, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(turn_lock, "PATIENCE_S", 0.0)
     monkeypatch.setattr(sessions, "CLOSE_SECONDS", 0.05)
 
 
@@ -59,7 +59,7 @@ def test_stopping_again_ends_the_engine_and_keeps_the_words(
 def test_stopping_twice_at_once_does_not_insist(
     session: ChatSession, engine: FakeEngine, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(floor, "PATIENCE_S", 1000.0)
+    monkeypatch.setattr(turn_lock, "PATIENCE_S", 1000.0)
     gate = Gate()
     engine.script(gate)
     turn = begin(session.send("What is it?"))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.models.conftest import hub
 from tests.models.hub import Hub, model_bytes, tower_bytes
-from vlmtui.chat.outlook import Outlook
+from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.pulling import Wish, among, expected
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed
 from vlmtui.models.download import Plan, Pull, RemoteFile
@@ -33,7 +33,7 @@ def plan(folder: Path, **how: str) -> Plan:
     return Plan("tiny", "tiny", (remote(model, "model"), remote(tower, "mmproj")), folder)
 
 
-def look(plan: Plan, machine: Machine) -> Outlook:
+def look(plan: Plan, machine: Machine) -> FitVerdict:
     return expected(plan, Settings(), machine)
 
 

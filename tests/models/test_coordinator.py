@@ -9,7 +9,7 @@ import pytest
 
 from tests.models.hub import Hub, model_bytes
 from tests.test_laws import imported_by
-from vlmtui.chat.shelf import Shelf
+from vlmtui.chat.available_models import AvailableModels
 from vlmtui.errors import AmbiguousFiles, InputError
 from vlmtui.models.download import Finished, Patience, Progress, Pull
 from vlmtui.models.download.coordinator import AT_ONCE, Pulls
@@ -21,7 +21,7 @@ QUICK = Patience(tries=3, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=10)
 NAMES = [f"hf:acme/{name}-GGUF" for name in ("one", "two", "three", "four")]
 
 
-class Patient(Shelf):
+class Patient(AvailableModels):
     """On a board of some size; waits shortly between tries."""
 
     def __init__(self, free: int = 8_000_000_000) -> None:
@@ -161,7 +161,7 @@ def test_a_refusal_is_told_as_the_error_it_is(four: Hub) -> None:
 
 
 def test_an_error_that_nobody_thought_of_ends_it_and_is_told(four: Hub) -> None:
-    def broken() -> Shelf:
+    def broken() -> AvailableModels:
         raise RuntimeError("odd")
 
     pulls = Pulls(broken)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models import headers
-from vlmtui.chat import outlook
+from vlmtui.chat import fit_verdict
 from vlmtui.chat.fitting import Prospect
 from vlmtui.engine.base import Files, Load
 from vlmtui.errors import VlmtuiError
@@ -86,7 +86,7 @@ def test_any_value_can_be_reckoned_with_or_is_told(
     )
     load = Load(Files("/m.gguf", "/mmproj.gguf"), "odd")
     try:
-        expected = outlook.of_prospect(Prospect(load, model, tower), MACHINE)
+        expected = fit_verdict.of_prospect(Prospect(load, model, tower), MACHINE)
     except VlmtuiError:
         return
     assert expected.word
@@ -116,4 +116,4 @@ def test_one_odd_file_hides_no_other(tmp_path: Path) -> None:
     assert {"odd", "sound"} <= {model.name for model in found}
     for model in found:
         if model.name in ("odd", "sound"):
-            assert outlook.of_model(model, settings, MACHINE).word == "fits"
+            assert fit_verdict.of_model(model, settings, MACHINE).word == "fits"

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 from textual.pilot import Pilot
 
 from tests.fakes import LOAD, FakeEngine
+from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.session import ChatSession
-from vlmtui.chat.shelf import Shelf
 from vlmtui.engine.base import Load
 from vlmtui.hardware.base import Snapshot
 from vlmtui.settings import Preset
@@ -69,7 +69,7 @@ class Stage:
         self.store = ChatStore(self.database)
         self.images = ImageStore(folder / "data" / "images")
         self.sessions: list[ChatSession] = []
-        self.shelf: Callable[[], Shelf] | None = None
+        self.available_models: Callable[[], AvailableModels] | None = None
 
     def session(self, *, continue_last: bool = False, load: Load = LOAD) -> ChatSession:
         chat = self.store.latest() if continue_last else None
@@ -102,7 +102,7 @@ class Stage:
             samples=samples,
             keys=keys,
             presets=presets,
-            shelf=self.shelf,
+            available_models=self.available_models,
             config=Path("/config/config.toml"),
         )
 

@@ -17,8 +17,8 @@ from tests.ui.conftest import (
     type_text,
     until,
 )
-from vlmtui.chat.outlook import Outlook, of_fit
-from vlmtui.chat.shelf import Shelf
+from vlmtui.chat.available_models import AvailableModels
+from vlmtui.chat.fit_verdict import FitVerdict, of_fit
 from vlmtui.engine.base import Adjusted, Delta, Files, Load, Loading
 from vlmtui.errors import LoadFailed, ModelNotFound, VlmtuiError
 from vlmtui.models.discovery import Discovery, InstalledModel
@@ -54,13 +54,13 @@ NONE = Bytes()
 VERDICTS: dict[str, Verdict] = {"qwen2.5-vl-3b": "tight", "llava:7b": "no"}
 
 
-def outlook(verdict: Verdict, size: int) -> Outlook:
+def fit_verdict(verdict: Verdict, size: int) -> FitVerdict:
     need = Need(Bytes(size), NONE, NONE, NONE, NONE, NONE)
     left = 1_000_000_000 if verdict != "no" else -1
     return of_fit("it", Fit(verdict, Setup(), need, left), Setup())
 
 
-class FakeShelf(Shelf):
+class FakeShelf(AvailableModels):
     """Four models, none of which is really there."""
 
     def __init__(self) -> None:
@@ -75,8 +75,8 @@ class FakeShelf(Shelf):
     def machine(self) -> Machine:
         return Machine(4_000_000_000, 8_000_000_000)
 
-    def outlook(self, model: InstalledModel, machine: Machine) -> Outlook:
-        return outlook(VERDICTS.get(model.name, "yes"), model.size_bytes)
+    def fit_verdict(self, model: InstalledModel, machine: Machine) -> FitVerdict:
+        return fit_verdict(VERDICTS.get(model.name, "yes"), model.size_bytes)
 
     def load(self, name: str) -> Load:
         for model in MODELS:
@@ -87,15 +87,15 @@ class FakeShelf(Shelf):
 
 
 @pytest.fixture
-def shelf(stage: Stage) -> FakeShelf:
+def available_models(stage: Stage) -> FakeShelf:
     made = FakeShelf()
-    stage.shelf = lambda: made
+    stage.available_models = lambda: made
     return made
 
 
 @SMALL
 async def test_the_picker_lists_what_is_here_with_size_and_verdict(
-    stage: Stage, shelf: FakeShelf, size: tuple[int, int]
+    stage: Stage, available_models: FakeShelf, size: tuple[int, int]
 ) -> None:
     async with stage.app().run_test(size=size) as pilot:
         await ready(pilot)
@@ -111,7 +111,7 @@ async def test_the_picker_lists_what_is_here_with_size_and_verdict(
 
 
 async def test_a_chosen_model_answers_from_now_on_and_the_chat_is_kept(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
@@ -138,7 +138,7 @@ async def test_a_chosen_model_answers_from_now_on_and_the_chat_is_kept(
 
 
 async def test_progress_of_the_load_is_shown_with_the_new_name(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     gate = Gate()
     async with stage.app().run_test(size=SIZE) as pilot:
@@ -151,7 +151,7 @@ async def test_progress_of_the_load_is_shown_with_the_new_name(
         await until(pilot, lambda: "llava:7b answers from now on" in shown(pilot))
 
 
-async def test_a_model_is_named_by_its_path(stage: Stage, shelf: FakeShelf) -> None:
+async def test_a_model_is_named_by_its_path(stage: Stage, available_models: FakeShelf) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "/model /models/tiny.gguf")
@@ -160,7 +160,7 @@ async def test_a_model_is_named_by_its_path(stage: Stage, shelf: FakeShelf) -> N
 
 
 async def test_escape_stops_the_load_and_the_old_model_is_back(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
@@ -177,7 +177,7 @@ async def test_escape_stops_the_load_and_the_old_model_is_back(
 
 
 async def test_a_model_that_fails_brings_the_old_one_back_and_says_why(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
@@ -190,7 +190,9 @@ async def test_a_model_that_fails_brings_the_old_one_back_and_says_why(
         assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
 
 
-async def test_a_crash_while_loading_is_told_with_the_log(stage: Stage, shelf: FakeShelf) -> None:
+async def test_a_crash_while_loading_is_told_with_the_log(
+    stage: Stage, available_models: FakeShelf
+) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         stage.engine.script_load(crash("load"))
@@ -204,7 +206,9 @@ async def test_a_crash_while_loading_is_told_with_the_log(stage: Stage, shelf: F
         assert "Yes." in shown(pilot)
 
 
-async def test_a_name_that_nothing_goes_by_changes_nothing(stage: Stage, shelf: FakeShelf) -> None:
+async def test_a_name_that_nothing_goes_by_changes_nothing(
+    stage: Stage, available_models: FakeShelf
+) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/model nemo")
@@ -215,7 +219,7 @@ async def test_a_name_that_nothing_goes_by_changes_nothing(stage: Stage, shelf: 
     assert len(stage.engine.loads) == 1
 
 
-async def test_during_an_answer_the_model_stays(stage: Stage, shelf: FakeShelf) -> None:
+async def test_during_an_answer_the_model_stays(stage: Stage, available_models: FakeShelf) -> None:
     gate = Gate()
     stage.engine.script(Delta("Half", 1), gate)
     async with stage.app().run_test(size=SIZE) as pilot:
@@ -232,7 +236,7 @@ async def test_during_an_answer_the_model_stays(stage: Stage, shelf: FakeShelf) 
 
 
 async def test_a_question_sent_during_the_exchange_is_answered_by_the_new_model(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     gate = Gate()
     async with stage.app().run_test(size=SIZE) as pilot:
@@ -249,7 +253,7 @@ async def test_a_question_sent_during_the_exchange_is_answered_by_the_new_model(
 
 
 async def test_the_model_that_was_chosen_last_is_the_one_that_loads(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
@@ -263,7 +267,7 @@ async def test_the_model_that_was_chosen_last_is_the_one_that_loads(
 
 
 async def test_an_answer_is_given_again_by_a_model_that_is_chosen_for_it(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -281,7 +285,9 @@ async def test_an_answer_is_given_again_by_a_model_that_is_chosen_for_it(
     assert (last.model, last.siblings) == ("qwen2.5-vl-3b", 2)
 
 
-async def test_leaving_the_picker_changes_nothing(stage: Stage, shelf: FakeShelf) -> None:
+async def test_leaving_the_picker_changes_nothing(
+    stage: Stage, available_models: FakeShelf
+) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await pilot.press("f2")
@@ -291,8 +297,10 @@ async def test_leaving_the_picker_changes_nothing(stage: Stage, shelf: FakeShelf
     assert len(stage.engine.loads) == 1
 
 
-async def test_models_that_can_not_be_listed_are_told(stage: Stage, shelf: FakeShelf) -> None:
-    shelf.failure = VlmtuiError("The list of models is damaged", "Delete it")
+async def test_models_that_can_not_be_listed_are_told(
+    stage: Stage, available_models: FakeShelf
+) -> None:
+    available_models.failure = VlmtuiError("The list of models is damaged", "Delete it")
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await pilot.press("f2")
@@ -300,7 +308,9 @@ async def test_models_that_can_not_be_listed_are_told(stage: Stage, shelf: FakeS
         assert pilot.app.screen is screen_of(pilot)
 
 
-async def test_names_are_completed_after_the_command(stage: Stage, shelf: FakeShelf) -> None:
+async def test_names_are_completed_after_the_command(
+    stage: Stage, available_models: FakeShelf
+) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await type_text(pilot, "/model q")
@@ -310,7 +320,7 @@ async def test_names_are_completed_after_the_command(stage: Stage, shelf: FakeSh
 
 
 async def test_a_chat_of_another_model_says_so_when_it_is_opened(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -325,7 +335,7 @@ async def test_a_chat_of_another_model_says_so_when_it_is_opened(
 
 
 async def test_what_had_to_be_changed_to_make_it_fit_is_told(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
@@ -339,7 +349,7 @@ async def test_what_had_to_be_changed_to_make_it_fit_is_told(
 
 
 async def test_the_first_load_can_be_stopped_and_the_next_question_loads_again(
-    stage: Stage, shelf: FakeShelf
+    stage: Stage, available_models: FakeShelf
 ) -> None:
     stage.engine.script_load(Loading(0.25), Gate())
     async with stage.app().run_test(size=SIZE) as pilot:

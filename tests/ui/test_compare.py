@@ -19,9 +19,9 @@ DONE = "Both answers are in the chat"
 
 
 @pytest.fixture(autouse=True)
-def shelf(stage: Stage) -> FakeShelf:
+def available_models(stage: Stage) -> FakeShelf:
     made = FakeShelf()
-    stage.shelf = lambda: made
+    stage.available_models = lambda: made
     return made
 
 

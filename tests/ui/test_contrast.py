@@ -202,8 +202,8 @@ async def check(pilot: Pilot[int]) -> None:
 async def test_every_word_of_what_lies_over_the_chat_can_be_read(stage: Stage) -> None:
     for name in ("one.png", "garden/rose.png", "yard/gate.png"):
         stage.picture(name)
-    shelf = FullShelf()
-    stage.shelf = lambda: shelf
+    available_models = FullShelf()
+    stage.available_models = lambda: available_models
     low = {}
     async with stage.app().run_test(size=(120, 40)) as pilot:
         screen = await ready(pilot)

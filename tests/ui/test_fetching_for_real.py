@@ -11,9 +11,9 @@ from tests.models.conftest import hub
 from tests.models.hub import Hub, cut_after, model_bytes, refuses, spoiled, tower_bytes
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui import demo
+from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
-from vlmtui.chat.shelf import Shelf
 from vlmtui.models import library
 from vlmtui.models.download import Patience, Pull
 from vlmtui.models.fit import Machine
@@ -30,7 +30,7 @@ MODEL, TOWER = model_bytes(), tower_bytes()
 QUICK = Patience(tries=3, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=10)
 
 
-class PatientShelf(Shelf):
+class PatientShelf(AvailableModels):
     """The real one on a board of some size, that waits shortly between tries."""
 
     def __init__(self, free: int = 8_000_000_000) -> None:
@@ -44,8 +44,8 @@ class PatientShelf(Shelf):
 def tiny(hub: Hub, stage: Stage) -> Hub:
     """A Hub with one model and its tower, and a screen that knows it."""
     hub.put(TINY, tiny_Q4_K_M__gguf=MODEL, mmproj_tiny_f16__gguf=TOWER)
-    shelf = PatientShelf()
-    stage.shelf = lambda: shelf
+    available_models = PatientShelf()
+    stage.available_models = lambda: available_models
     return hub
 
 
@@ -172,8 +172,8 @@ async def test_whoever_chooses_none_of_the_files_fetches_none(
 async def test_a_question_waits_for_the_screen_and_holds_no_other_download_up(
     stage: Stage, tiny: Hub
 ) -> None:
-    shelf = PatientShelf(free=60_000_000)
-    stage.shelf = lambda: shelf
+    available_models = PatientShelf(free=60_000_000)
+    stage.available_models = lambda: available_models
     for name in ("one", "two"):
         tiny.put(f"acme/{name}", a_Q4__gguf=MODEL, b_Q8__gguf=MODEL)
     async with stage.app().run_test(size=SIZE) as pilot:

@@ -50,8 +50,8 @@ async def test_every_screen_names_the_way_out(
     stage: Stage, size: tuple[int, int], line: str, key: str, title: str, way_out: str
 ) -> None:
     stage.picture()
-    shelf = FullShelf()
-    stage.shelf = lambda: shelf
+    available_models = FullShelf()
+    stage.available_models = lambda: available_models
     async with stage.app().run_test(size=size) as pilot:
         await ready(pilot)
         if line:

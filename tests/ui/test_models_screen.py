@@ -11,9 +11,9 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.ui.conftest import PATIENCE, Stage, ready, say, screen_of, shown, type_text, until
-from tests.ui.test_chat_models import MODELS, VERDICTS, FakeShelf, outlook
+from tests.ui.test_chat_models import MODELS, VERDICTS, FakeShelf, fit_verdict
 from vlmtui.chat.choice import Choice, Choices
-from vlmtui.chat.outlook import Outlook, of_problem
+from vlmtui.chat.fit_verdict import FitVerdict, of_problem
 from vlmtui.engine.base import Adjusted
 from vlmtui.errors import BadModelFile, InputError, LoadFailed, PullError, VlmtuiError
 from vlmtui.models.catalog import Entry
@@ -37,7 +37,9 @@ SIZE = (120, 36)
 
 def choices(*gone: str) -> Choices:
     here = [
-        Choice(model.name, model, None, outlook(VERDICTS.get(model.name, "yes"), model.size_bytes))
+        Choice(
+            model.name, model, None, fit_verdict(VERDICTS.get(model.name, "yes"), model.size_bytes)
+        )
         for model in MODELS
         if model.name not in gone
     ]
@@ -45,7 +47,7 @@ def choices(*gone: str) -> Choices:
         Choice(
             "cut off",
             InstalledModel("cut off", Path("/m/cut.gguf"), None, "own", 1_000),
-            outlook=of_problem(BadModelFile("cut.gguf ends too early", "Fetch it again")),
+            fit_verdict=of_problem(BadModelFile("cut.gguf ends too early", "Fetch it again")),
         )
     )
     gemma = Entry(
@@ -57,8 +59,8 @@ def choices(*gone: str) -> Choices:
     )
     vila = Entry("vila1.5-3b", imported=True, note="Convert it first.", parameters=3_000_000_000)
     away = (
-        Choice(gemma.name, None, gemma, outlook("tight", 3_100_000_000)),
-        Choice(vila.name, None, vila, outlook("no", 3_100_000_000)),
+        Choice(gemma.name, None, gemma, fit_verdict("tight", 3_100_000_000)),
+        Choice(vila.name, None, vila, fit_verdict("no", 3_100_000_000)),
     )
     broken = BrokenModel("broken", Path("/m/broken.gguf"), "own", "it is no GGUF file", "Delete it")
     machine = Machine(4_000_000_000, 8_000_000_000)
@@ -73,7 +75,7 @@ class FullShelf(FakeShelf):
         self.gone: list[str] = []
         self.pulls: list[FakePull] = []
         self.script: tuple[object, ...] = ()
-        self.outlook_of_pulls = Outlook(words="it fits")
+        self.outlook_of_pulls = FitVerdict(words="it fits")
 
     def choices(self) -> Choices:
         if self.failure is not None:
@@ -94,7 +96,7 @@ class FullShelf(FakeShelf):
         self.pulls.append(made)
         return made
 
-    def expected(self, plan: Plan) -> Outlook:
+    def expected(self, plan: Plan) -> FitVerdict:
         return self.outlook_of_pulls
 
 
@@ -130,9 +132,9 @@ HALF = Progress("gemma.gguf", 1, 2, 12e6, 185.0, 1, 2)
 
 
 @pytest.fixture
-def shelf(stage: Stage) -> FullShelf:
+def available_models(stage: Stage) -> FullShelf:
     made = FullShelf()
-    stage.shelf = lambda: made
+    stage.available_models = lambda: made
     return made
 
 
@@ -148,7 +150,7 @@ async def opened(pilot: Pilot[int]) -> ModelsScreen:
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])
 async def test_what_is_here_and_what_could_be_had_stand_together(
-    stage: Stage, shelf: FullShelf, size: tuple[int, int]
+    stage: Stage, available_models: FullShelf, size: tuple[int, int]
 ) -> None:
     async with stage.app().run_test(size=size) as pilot:
         await opened(pilot)
@@ -160,7 +162,7 @@ async def test_what_is_here_and_what_could_be_had_stand_together(
 
 
 async def test_typing_finds_models_by_all_that_is_known_of_them(
-    stage: Stage, shelf: FullShelf
+    stage: Stage, available_models: FullShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
@@ -175,7 +177,7 @@ async def test_typing_finds_models_by_all_that_is_known_of_them(
 
 
 async def test_a_name_that_is_written_out_is_meant_before_those_that_contain_it(
-    stage: Stage, shelf: FullShelf
+    stage: Stage, available_models: FullShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
@@ -185,7 +187,9 @@ async def test_a_name_that_is_written_out_is_meant_before_those_that_contain_it(
         await until(pilot, lambda: screen.row is not None and screen.row.name == "gemma-3-4b")
 
 
-async def test_the_list_is_ordered_by_name_size_or_fit(stage: Stage, shelf: FullShelf) -> None:
+async def test_the_list_is_ordered_by_name_size_or_fit(
+    stage: Stage, available_models: FullShelf
+) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         names = [row.name for row in screen._shown]
@@ -196,13 +200,13 @@ async def test_the_list_is_ordered_by_name_size_or_fit(stage: Stage, shelf: Full
         await pilot.press("f5")
         assert [row.name for row in screen._shown][:3] == ["cut off", "fake", "tiny[b]text"]
         await pilot.press("f5")
-        assert [row.outlook.word for row in screen._shown] == [
+        assert [row.fit_verdict.word for row in screen._shown] == [
             *("fits", "fits", "tight", "too big", "damaged", "tight", "too big")
         ]
 
 
 async def test_details_take_the_place_of_the_list_on_the_smallest_screen(
-    stage: Stage, shelf: FullShelf
+    stage: Stage, available_models: FullShelf
 ) -> None:
     async with stage.app().run_test(size=(60, 15)) as pilot:
         await opened(pilot)
@@ -214,7 +218,9 @@ async def test_details_take_the_place_of_the_list_on_the_smallest_screen(
         await until(pilot, lambda: "F6 details" in shown(pilot))
 
 
-async def test_enter_has_the_chat_answered_by_the_model(stage: Stage, shelf: FullShelf) -> None:
+async def test_enter_has_the_chat_answered_by_the_model(
+    stage: Stage, available_models: FullShelf
+) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await pilot.press("f2")
@@ -227,7 +233,9 @@ async def test_enter_has_the_chat_answered_by_the_model(stage: Stage, shelf: Ful
         await until(pilot, lambda: "qwen2.5-vl-3b answers from now on" in shown(pilot))
 
 
-async def test_a_model_that_is_not_here_says_how_to_get_it(stage: Stage, shelf: FullShelf) -> None:
+async def test_a_model_that_is_not_here_says_how_to_get_it(
+    stage: Stage, available_models: FullShelf
+) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         await type_text(pilot, "vila")
@@ -236,7 +244,7 @@ async def test_a_model_that_is_not_here_says_how_to_get_it(stage: Stage, shelf: 
     assert len(stage.engine.loads) == 1
 
 
-async def test_a_model_is_deleted_after_asking(stage: Stage, shelf: FullShelf) -> None:
+async def test_a_model_is_deleted_after_asking(stage: Stage, available_models: FullShelf) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         await type_text(pilot, "qwen")
@@ -244,16 +252,16 @@ async def test_a_model_is_deleted_after_asking(stage: Stage, shelf: FullShelf) -
         await until(pilot, lambda: "Delete qwen2.5-vl-3b? That frees 2.8 GB." in shown(pilot))
         await pilot.press("n")
         await until(pilot, lambda: "That frees" not in shown(pilot))
-        assert not shelf.gone
+        assert not available_models.gone
         await pilot.press("f8")
         await until(pilot, lambda: "That frees" in shown(pilot))
         await pilot.press("y")
         await until(pilot, lambda: "qwen2.5-vl-3b is deleted, 2.8 GB freed" in shown(pilot))
-    assert shelf.gone == ["qwen2.5-vl-3b"]
+    assert available_models.gone == ["qwen2.5-vl-3b"]
 
 
 async def test_what_is_not_ours_or_answers_now_is_not_deleted(
-    stage: Stage, shelf: FullShelf
+    stage: Stage, available_models: FullShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
@@ -266,19 +274,23 @@ async def test_what_is_not_ours_or_answers_now_is_not_deleted(
         await until(pilot, lambda: "fake answers now" in shown(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
-    assert not shelf.gone
+    assert not available_models.gone
 
 
-async def test_settings_that_can_not_be_read_are_told(stage: Stage, shelf: FullShelf) -> None:
-    shelf.failure = VlmtuiError("The settings [b] are wrong", "Correct them")
+async def test_settings_that_can_not_be_read_are_told(
+    stage: Stage, available_models: FullShelf
+) -> None:
+    available_models.failure = VlmtuiError("The settings [b] are wrong", "Correct them")
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "/models")
         await until(pilot, lambda: "The settings [b] are wrong" in shown(pilot))
 
 
-async def test_a_model_is_fetched_while_one_chats(stage: Stage, shelf: FullShelf) -> None:
-    shelf.script = (Resolved(PLAN), HALF, WAIT, Finished("gemma-3-4b", (), 2))
+async def test_a_model_is_fetched_while_one_chats(
+    stage: Stage, available_models: FullShelf
+) -> None:
+    available_models.script = (Resolved(PLAN), HALF, WAIT, Finished("gemma-3-4b", (), 2))
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         await type_text(pilot, "gemma")
@@ -291,13 +303,15 @@ async def test_a_model_is_fetched_while_one_chats(stage: Stage, shelf: FullShelf
         await until(pilot, lambda: f"↓ gemma-3-4b {told}" in shown(pilot))
         await say(pilot, "one")
         await until(pilot, lambda: "Yes." in shown(pilot))
-        shelf.pulls[0].gate.set()
+        available_models.pulls[0].gate.set()
         await until(pilot, lambda: "gemma-3-4b is here" in shown(pilot))
         assert "↓" not in shown(pilot)
 
 
-async def test_fetching_can_be_stopped_and_begun_again(stage: Stage, shelf: FullShelf) -> None:
-    shelf.script = (Resolved(PLAN), HALF, WAIT, HALF)
+async def test_fetching_can_be_stopped_and_begun_again(
+    stage: Stage, available_models: FullShelf
+) -> None:
+    available_models.script = (Resolved(PLAN), HALF, WAIT, HALF)
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         await type_text(pilot, "gemma")
@@ -312,11 +326,11 @@ async def test_fetching_can_be_stopped_and_begun_again(stage: Stage, shelf: Full
 
 
 async def test_what_will_not_fit_is_fetched_only_after_asking_again(
-    stage: Stage, shelf: FullShelf
+    stage: Stage, available_models: FullShelf
 ) -> None:
-    shelf.script = (Resolved(PLAN), HALF, Finished("gemma-3-4b", (), 2))
+    available_models.script = (Resolved(PLAN), HALF, Finished("gemma-3-4b", (), 2))
     damaged = BadModelFile("the file is of an unknown kind")
-    shelf.outlook_of_pulls = Outlook(words="it can't be loaded", problem=damaged)
+    available_models.outlook_of_pulls = FitVerdict(words="it can't be loaded", problem=damaged)
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         await type_text(pilot, "gemma")
@@ -330,8 +344,10 @@ async def test_what_will_not_fit_is_fetched_only_after_asking_again(
             await until(pilot, lambda end=end: f"gemma-3-4b: {end}" in shown(pilot))  # type: ignore[misc]
 
 
-async def test_a_download_that_fails_says_what_to_do(stage: Stage, shelf: FullShelf) -> None:
-    shelf.script = (PullError("The Hub [b] can't be reached", "Try again later"),)
+async def test_a_download_that_fails_says_what_to_do(
+    stage: Stage, available_models: FullShelf
+) -> None:
+    available_models.script = (PullError("The Hub [b] can't be reached", "Try again later"),)
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         await type_text(pilot, "gemma")
@@ -342,7 +358,7 @@ async def test_a_download_that_fails_says_what_to_do(stage: Stage, shelf: FullSh
 
 
 async def test_where_nothing_makes_a_model_fit_another_one_is_named(
-    stage: Stage, shelf: FullShelf
+    stage: Stage, available_models: FullShelf
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)

@@ -208,8 +208,8 @@ def test_a_rule_marks_where_the_model_changed(
 def test_the_models_to_choose_from_lie_over_the_chat(
     stage: Stage, snap_compare: Any, size: tuple[int, int]
 ) -> None:
-    shelf = FullShelf()
-    stage.shelf = lambda: shelf
+    available_models = FullShelf()
+    stage.available_models = lambda: available_models
 
     async def scene(pilot: Pilot[int]) -> None:
         await _settle(pilot)
@@ -226,8 +226,8 @@ def test_the_models_to_choose_from_lie_over_the_chat(
 def test_all_models_stand_beside_what_is_known_of_one(
     stage: Stage, snap_compare: Any, size: tuple[int, int]
 ) -> None:
-    shelf = FullShelf()
-    stage.shelf = lambda: shelf
+    available_models = FullShelf()
+    stage.available_models = lambda: available_models
 
     async def scene(pilot: Pilot[int]) -> None:
         await _settle(pilot)
@@ -241,8 +241,8 @@ def test_all_models_stand_beside_what_is_known_of_one(
 
 
 def test_two_answers_stand_side_by_side(stage: Stage, snap_compare: Any) -> None:
-    shelf = FullShelf()
-    stage.shelf = lambda: shelf
+    available_models = FullShelf()
+    stage.available_models = lambda: available_models
     stage.engine.script(*answer(TEXT))
     stage.engine.script(*answer("A circle and a square."))
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from vlmtui.chat import outlook
+from vlmtui.chat import fit_verdict
+from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import this_machine
-from vlmtui.chat.outlook import Outlook
 from vlmtui.errors import VlmtuiError
 from vlmtui.models import catalog, endpoints, library
 from vlmtui.models.catalog import Entry
@@ -21,7 +21,7 @@ from vlmtui.models.fit import Machine
 from vlmtui.models.library import BrokenModel, Discovery, InstalledModel
 from vlmtui.settings import Settings
 
-_SERVED = Outlook(served=True)
+_SERVED = FitVerdict(served=True)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -31,14 +31,14 @@ class Choice(msgspec.Struct, frozen=True):
     installed: InstalledModel | None = None
     """Its files, when they are on this machine."""
 
-    served: ServerModel | None = None
-    """The server that runs it, when one does."""
-
     entry: Entry | None = None
     """What the catalogue knows of it."""
 
-    outlook: Outlook = Outlook()
+    fit_verdict: FitVerdict = FitVerdict()
     """Whether it fits, and how."""
+
+    served: ServerModel | None = None
+    """The server that runs it, when one does."""
 
     @property
     def here(self) -> bool:
@@ -60,7 +60,7 @@ class Choice(msgspec.Struct, frozen=True):
     @property
     def need_bytes(self) -> int:
         """Memory that it takes, 0 when that can't be told."""
-        fit = self.outlook.fit
+        fit = self.fit_verdict.fit
         return sum(fit.need.total) if fit is not None else 0
 
     @property
@@ -106,7 +106,7 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     here = [of_installed(model, known, settings, now) for model in found.models]
     names = {choice.entry.name for choice in here if choice.entry is not None}
     away = [
-        Choice(entry.name, entry=entry, outlook=outlook.of_entry(entry, settings, now))
+        Choice(entry.name, entry=entry, fit_verdict=fit_verdict.of_entry(entry, settings, now))
         for entry in known.entries
         if entry.name not in names
     ]
@@ -114,7 +114,7 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
         (
             *here[:1],
             *sorted(here[1:], key=lambda choice: choice.name.lower()),
-            *(Choice(m.name, served=m, outlook=_SERVED) for m in endpoints.models()),
+            *(Choice(m.name, served=m, fit_verdict=_SERVED) for m in endpoints.models()),
         ),
         tuple(sorted(away, key=lambda choice: choice.need_bytes)),
         found,
@@ -151,7 +151,7 @@ def fitting(found: Iterable[Choice]) -> list[Choice]:
     usable = [
         choice
         for choice in found
-        if choice.outlook.word == "fits"
+        if choice.fit_verdict.word == "fits"
         and choice.name != library.DEMO
         and (choice.entry is None or not choice.entry.imported)
     ]
@@ -162,5 +162,5 @@ def of_installed(
     model: InstalledModel, known: catalog.Catalog, settings: Settings, machine: Machine
 ) -> Choice:
     """A model of this machine as a choice; reads its headers."""
-    expected = outlook.of_model(model, settings, machine)
-    return Choice(model.name, model, entry=known.find(model.name), outlook=expected)
+    expected = fit_verdict.of_model(model, settings, machine)
+    return Choice(model.name, model, entry=known.find(model.name), fit_verdict=expected)

@@ -11,24 +11,24 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 
 from vlmtui.chat.events import GoingBack
-from vlmtui.chat.floor import Floor, Task
+from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, Event, Finished, Load, Loaded, closing_events
 from vlmtui.errors import SwitchFailed, VlmtuiError
 
 
 class CurrentModel:
-    """Which model answers. One task at a time has the engine, see `floor`."""
+    """Which model answers. One task at a time has the engine, see `turn_lock`."""
 
-    def __init__(self, engine: Engine, floor: Floor, load: Load) -> None:
+    def __init__(self, engine: Engine, lock: TurnLock, load: Load) -> None:
         """Loads nothing yet.
 
         Args:
             engine: Runs the model.
-            floor: Says whose turn it is on the engine.
+            lock: Says whose turn it is on the engine.
             load: The model to begin with.
         """
         self._engine = engine
-        self._floor = floor
+        self._lock = lock
         self._request = load
         self._ready: Load | None = None
 
@@ -45,7 +45,7 @@ class CurrentModel:
     def load(self) -> Generator[Event, None, None]:
         """Load it ahead of the first question; nothing happens when it is loaded."""
         task = Task()
-        with self._floor.engine(task) as taken:
+        with self._lock.engine(task) as taken:
             if taken and not self._is_loaded(self._request):
                 loaded = yield from self._load(self._request, task)
                 yield Finished("done" if loaded else "cancelled")
@@ -58,7 +58,7 @@ class CurrentModel:
     def switch(self, load: Load) -> Generator[Event | GoingBack, None, None]:
         """Exchange the model for another; see `ChatSession.switch`."""
         task = Task()
-        with self._floor.engine_next(task) as interrupted:
+        with self._lock.engine_next(task) as interrupted:
             old = self._request
             if self._is_loaded(load):
                 return
@@ -81,7 +81,7 @@ class CurrentModel:
         """Load the old model again where it was loaded, and raise what the switch came to."""
         name = new.title
         back = False
-        if needed and self._floor.renew(task):
+        if needed and self._lock.renew(task):
             yield GoingBack(old.title, failure.message if failure else "")
             try:
                 back = yield from self._load(old, task, afresh=True)

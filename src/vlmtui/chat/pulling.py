@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
-from vlmtui.chat import outlook
+from vlmtui.chat import fit_verdict
+from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import Prospect
-from vlmtui.chat.outlook import Outlook
 from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, VlmtuiError
 from vlmtui.models import catalog, gguf
@@ -21,7 +21,7 @@ from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.settings import Settings
 
 
-def expected(plan: Plan, settings: Settings, machine: Machine) -> Outlook:
+def expected(plan: Plan, settings: Settings, machine: Machine) -> FitVerdict:
     """Read the headers of a plan's files, and compare what they need with what is free. Blocks.
 
     Args:
@@ -32,21 +32,21 @@ def expected(plan: Plan, settings: Settings, machine: Machine) -> Outlook:
     if plan.of("checkpoint"):
         return _of_checkpoint(plan, settings, machine)
     if not plan.of("model"):
-        return Outlook(words="a vision tower alone, for a model that is here")
+        return FitVerdict(words="a vision tower alone, for a model that is here")
     try:
         prospect = prospect_of(plan, settings.ctx, settings.kv, settings.gpu_layers)
     except (BadModelFile, FetchFailed) as error:
-        return outlook.of_problem(error)
-    return outlook.of_prospect(prospect, machine)
+        return fit_verdict.of_problem(error)
+    return fit_verdict.of_prospect(prospect, machine)
 
 
-def _of_checkpoint(plan: Plan, settings: Settings, machine: Machine) -> Outlook:
+def _of_checkpoint(plan: Plan, settings: Settings, machine: Machine) -> FitVerdict:
     """Roughly: what is made of a checkpoint doesn't exist yet."""
     known = catalog.load()
     entry = next((each for each in known.entries if each.repository == plan.repository), None)
     if entry is None:
-        return Outlook(words="whether it fits can be told when it has been imported")
-    return outlook.of_entry(entry, settings, machine)
+        return FitVerdict(words="whether it fits can be told when it has been imported")
+    return fit_verdict.of_entry(entry, settings, machine)
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -57,7 +57,9 @@ class Wish(msgspec.Struct, frozen=True):
     mmproj: str = ""
 
 
-def among(wish: Wish, error: AmbiguousFiles, settings: Settings, machine: Machine) -> list[Outlook]:
+def among(
+    wish: Wish, error: AmbiguousFiles, settings: Settings, machine: Machine
+) -> list[FitVerdict]:
     """Whether a model would fit with each of several files that may be meant. Blocks.
 
     Towers have small headers, so each is read. Models of one repository mostly differ in their
@@ -76,17 +78,17 @@ def among(wish: Wish, error: AmbiguousFiles, settings: Settings, machine: Machin
         ]
     sized = [(name, size) for name, size in error.candidates if size]
     if not sized:
-        return [Outlook() for _ in error.candidates]
+        return [FitVerdict() for _ in error.candidates]
     name, known = min(sized, key=lambda file: file[1])
     try:
         plan, tower = _some_plan(msgspec.structs.replace(wish, model=name))
         prospect = prospect_of(plan, settings.ctx, settings.kv, settings.gpu_layers)
     except VlmtuiError as problem:
-        return [outlook.of_problem(problem) for _ in error.candidates]
+        return [fit_verdict.of_problem(problem) for _ in error.candidates]
 
-    def look(name: str, size: int | None) -> Outlook:
+    def look(name: str, size: int | None) -> FitVerdict:
         if not size:
-            return Outlook()
+            return FitVerdict()
 
         def needs(setup: Setup) -> Need:
             need = prospect.estimated(setup, machine)
@@ -95,17 +97,17 @@ def among(wish: Wish, error: AmbiguousFiles, settings: Settings, machine: Machin
                 need, weights=weights, mmproj=need.mmproj.plus(Bytes(tower))
             )
 
-        return outlook.of_fit(name, prospect.expected(machine, needs), prospect.wanted)
+        return fit_verdict.of_fit(name, prospect.expected(machine, needs), prospect.wanted)
 
     return [look(*file) for file in error.candidates]
 
 
-def _with(wish: Wish, settings: Settings, machine: Machine) -> Outlook:
+def _with(wish: Wish, settings: Settings, machine: Machine) -> FitVerdict:
     try:
         plan = plan_of(wish.wanted, wish.mmproj, wish.model)
     except VlmtuiError as problem:
-        return outlook.of_problem(problem)
-    return expected(plan, settings, machine) if plan is not None else Outlook()
+        return fit_verdict.of_problem(problem)
+    return expected(plan, settings, machine) if plan is not None else FitVerdict()
 
 
 def _some_plan(wish: Wish) -> tuple[Plan, int]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from vlmtui.chat.answer import LiveAnswer
 from vlmtui.chat.events import AnswerSaved, AnswerStarted, ChatEvent, StorageWarning
-from vlmtui.chat.floor import Floor, Task
 from vlmtui.chat.loading import CurrentModel, obeying
 from vlmtui.chat.tally import Tally, continued
+from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Delta, Engine, Finished, Generate
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.records import StoredMessage
@@ -23,10 +23,12 @@ from vlmtui.storage.records import StoredMessage
 class Replies:
     """Brings answers to their end, and keeps in memory what the disk has refused."""
 
-    def __init__(self, engine: Engine, store: ChatStore, floor: Floor, model: CurrentModel) -> None:
+    def __init__(
+        self, engine: Engine, store: ChatStore, lock: TurnLock, model: CurrentModel
+    ) -> None:
         self._engine = engine
         self._store = store
-        self._floor = floor
+        self._lock = lock
         self._model = model
         self._answers: list[LiveAnswer] = []
 
@@ -73,7 +75,7 @@ class Replies:
         self._answers.append(answer)
         try:
             yield AnswerStarted(row)
-            with self._floor.engine(task) as taken:
+            with self._lock.engine(task) as taken:
                 if taken:
                     yield from self._answered(task, answer, request, before)
         except GeneratorExit:

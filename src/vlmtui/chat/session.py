@@ -3,8 +3,8 @@
 A turn is an iterator of events. The question is on disk before the engine hears of it, the answer
 is never more than a second ahead of the disk, and whatever ends a turn the words that came are
 kept. This module says what can be done with a conversation, and knows no screen: what it tells, it
-tells in events and errors. Who waits for whom is in `floor`, the model in `loading`, questions and
-drafts in `questions`, the answer in `replies`, the tree of messages in `branches`.
+tells in events and errors. Who waits for whom is in `turn_lock`, the model in `loading`, questions
+and drafts in `questions`, the answer in `replies`, the tree of messages in `branches`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import msgspec
 from vlmtui.chat.archive import Archive
 from vlmtui.chat.branches import Branches
 from vlmtui.chat.events import ChatEvent, UserSaved
-from vlmtui.chat.floor import Floor, Task
 from vlmtui.chat.images import keep
 from vlmtui.chat.loading import CurrentModel
 from vlmtui.chat.preferences import Preferences
 from vlmtui.chat.prompt import prompt, resumed
 from vlmtui.chat.questions import Questions
 from vlmtui.chat.replies import Replies
+from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
 from vlmtui.errors import MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
@@ -83,9 +83,9 @@ class ChatSession:
         self._engine = engine
         self._store = store
         self._images = images
-        self._floor = Floor(engine.cancel, engine.abort)
-        self._model = CurrentModel(engine, self._floor, load)
-        self._replies = Replies(engine, store, self._floor, self._model)
+        self._lock = TurnLock(engine.cancel, engine.abort)
+        self._model = CurrentModel(engine, self._lock, load)
+        self._replies = Replies(engine, store, self._lock, self._model)
         self._branches = Branches(store, self._replies.live, chat)
         self._questions = Questions(store, self._branches)
         self._preferences = Preferences(store, self._branches, system, sampling)
@@ -100,7 +100,7 @@ class ChatSession:
     @property
     def busy(self) -> bool:
         """Whether a turn is going on."""
-        return self._floor.in_turn
+        return self._lock.in_turn
 
     @property
     def load_request(self) -> Load:
@@ -137,7 +137,7 @@ class ChatSession:
         Raises:
             TurnRunning: Cancel it first.
         """
-        with self._floor.between_turns():
+        with self._lock.between_turns():
             self._branches.open(chat)
             self._preferences.open()
 
@@ -232,7 +232,7 @@ class ChatSession:
             EngineError: The engine failed; what it said so far is saved.
             ImageError: A picture can't be decoded.
         """
-        with self._floor.turn() as task:
+        with self._lock.turn() as task:
             yield from self._ask(task, self._branches.leaf, user(text, images, places))
 
     def edit(
@@ -249,7 +249,7 @@ class ChatSession:
         Raises:
             MessageNotFound: There is no such question.
         """
-        with self._floor.turn() as task:
+        with self._lock.turn() as task:
             self._branches.leave()
             old = self._branches.find(message_id)
             if old.message.role is not Role.USER:
@@ -270,7 +270,7 @@ class ChatSession:
             EmptyPrompt: There is no question yet.
             MessageNotFound: There is no such message.
         """
-        with self._floor.turn() as task:
+        with self._lock.turn() as task:
             before = self._branches.leave()
             question = self._branches.question(message_id)
             try:
@@ -289,7 +289,7 @@ class ChatSession:
         Raises:
             NothingToContinue: The last answer is whole, or there is none.
         """
-        with self._floor.turn() as task:
+        with self._lock.turn() as task:
             thread, before = self._branches.unfinished()
             row = msgspec.structs.replace(before, status="streaming", error=None, error_kind=None)
 
@@ -307,11 +307,11 @@ class ChatSession:
 
         Again, after some seconds in which that came to nothing: the engine's process is ended.
         """
-        self._floor.cancel()
+        self._lock.cancel()
 
     def close(self) -> None:
         """Cancel what runs, save it, and close the engine. Safe to call twice."""
-        self._floor.close(CLOSE_SECONDS)
+        self._lock.close(CLOSE_SECONDS)
         self._replies.close()
         self._engine.close()
 
@@ -326,7 +326,7 @@ class ChatSession:
             TurnRunning: Cancel it first.
             MessageNotFound: This chat has no such message.
         """
-        with self._floor.turn():
+        with self._lock.turn():
             return self._branches.select(message_id)
 
     def neighbour(self, message_id: int, step: int) -> int | None:
@@ -339,7 +339,7 @@ class ChatSession:
         Raises:
             TurnRunning: Cancel it first.
         """
-        with self._floor.turn():
+        with self._lock.turn():
             return self._branches.follow(self.archive.delete_message(message_id))
 
     def restore_message(self, message_id: int) -> list[StoredMessage]:
@@ -348,7 +348,7 @@ class ChatSession:
         Raises:
             TurnRunning: Cancel it first.
         """
-        with self._floor.turn():
+        with self._lock.turn():
             return self._branches.follow(self.archive.restore_message(message_id))
 
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:

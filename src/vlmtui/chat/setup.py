@@ -19,8 +19,8 @@ from vlmtui.models import library
 from vlmtui.settings import Settings
 
 if TYPE_CHECKING:
+    from vlmtui.chat.available_models import AvailableModels
     from vlmtui.chat.session import ChatSession
-    from vlmtui.chat.shelf import Shelf
     from vlmtui.engine.base import Engine
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.images import ImageStore
@@ -108,11 +108,11 @@ class Backstage:
 
         return tuple(demo.sample_images())
 
-    def shelf(self) -> Shelf:
+    def available_models(self) -> AvailableModels:
         """What knows the models that could answer instead."""
-        from vlmtui.chat.shelf import Shelf
+        from vlmtui.chat.available_models import AvailableModels
 
-        return Shelf(self._settings, self.pid)
+        return AvailableModels(self._settings, self.pid)
 
     def pid(self) -> int | None:
         """Process id of the engine while it runs."""

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from vlmtui import units
-from vlmtui.chat.shelf import Shelf
+from vlmtui.chat.available_models import AvailableModels
 from vlmtui.cli import trial
 from vlmtui.cli.progress_bar import Bar
 from vlmtui.cli.pull import pull_models
@@ -30,7 +30,7 @@ _LARGE_HEAD = 1_000_000_000
 """Bytes of embeddings and output layer from which on a smaller head is worth a word."""
 
 
-class _Checkpoints(Shelf):
+class _Checkpoints(AvailableModels):
     """Fetches checkpoints, and imports them under a name."""
 
     def __init__(self, settings: Settings, wish: ImportWish) -> None:
@@ -38,7 +38,7 @@ class _Checkpoints(Shelf):
         self._wish = wish
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
-        """See `Shelf.pull`."""
+        """See `AvailableModels.pull`."""
         return Pull(wanted, model=model, mmproj=mmproj, imports=self._wish)
 
 
@@ -56,8 +56,15 @@ def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as
         VlmtuiError: It can't be done.
     """
     if source.startswith(_HUB):
-        shelf = _Checkpoints(load_settings(), ImportWish(name or "", head))
-        return pull_models((source,), "", yes=True, dry_run=dry_run, as_json=as_json, shelf=shelf)
+        available_models = _Checkpoints(load_settings(), ImportWish(name or "", head))
+        return pull_models(
+            (source,),
+            "",
+            yes=True,
+            dry_run=dry_run,
+            as_json=as_json,
+            available_models=available_models,
+        )
     folder = Path(source).expanduser().resolve()
     job = importing.job(folder, name or folder.name, head)
     if dry_run:

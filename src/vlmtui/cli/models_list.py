@@ -53,7 +53,7 @@ def list_models(*, here: bool, as_json: bool) -> int:
 
 def as_json(choice: Choice, settings: Settings) -> dict[str, Any]:
     """A model as JSON; sizes in bytes."""
-    model, entry, expected = choice.installed, choice.entry, choice.outlook
+    model, entry, expected = choice.installed, choice.entry, choice.fit_verdict
     fit = expected.fit
     told: dict[str, Any] = {
         "name": choice.name,
@@ -176,7 +176,7 @@ def _marked(choice: Choice, settings: Settings) -> str:
 
 
 def _verdict(choice: Choice) -> str:
-    fits = choice.outlook.word
+    fits = choice.fit_verdict.word
     if fits == "damaged":
         return fits
     if choice.installed is not None and choice.installed.towers:

@@ -7,8 +7,8 @@ import sys
 import click
 
 from vlmtui import units
+from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.choice import choices, fitting
-from vlmtui.chat.shelf import Shelf
 from vlmtui.cli.pull_display import Display, display
 from vlmtui.endings import INTERRUPTED, ended_by_signals
 from vlmtui.errors import DoesNotFit, VlmtuiError
@@ -18,7 +18,7 @@ from vlmtui.models.download.coordinator import Pulls
 from vlmtui.models.download.states import Planned, Question, Told
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
-from vlmtui.stats.pull_lines import outlook_of
+from vlmtui.stats.pull_lines import fit_verdict_of
 
 _ENDS_WITHIN_S = 20.0
 
@@ -30,7 +30,7 @@ def pull_models(
     yes: bool,
     dry_run: bool,
     as_json: bool,
-    shelf: Shelf | None = None,
+    available_models: AvailableModels | None = None,
 ) -> int:
     """Download models.
 
@@ -40,7 +40,7 @@ def pull_models(
         yes: Fetch also what is of no use here.
         dry_run: Only say what would be fetched.
         as_json: Say it for programs.
-        shelf: Where models come from; None is the usual one.
+        available_models: Where models come from; None is the usual one.
 
     Returns:
         The exit code: that of the first that failed.
@@ -48,7 +48,9 @@ def pull_models(
     names = list(dict.fromkeys(wanted))
     shown = display(names, as_json=as_json)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
-    command = _Command(names, shown, shelf or Shelf(load_settings()), yes=yes, asks=asks)
+    command = _Command(
+        names, shown, available_models or AvailableModels(load_settings()), yes=yes, asks=asks
+    )
     command.dry_run = dry_run
     with ended_by_signals():
         try:
@@ -76,7 +78,13 @@ class _Command:
     """
 
     def __init__(
-        self, names: list[str], shown: Display, shelf: Shelf, *, yes: bool, asks: bool
+        self,
+        names: list[str],
+        shown: Display,
+        available_models: AvailableModels,
+        *,
+        yes: bool,
+        asks: bool,
     ) -> None:
         self.dry_run = False
         self.finished: dict[str, Finished] = {}
@@ -85,7 +93,7 @@ class _Command:
         self._shown = shown
         self._yes = yes
         self._asks = asks
-        self._pulls = Pulls(lambda: shelf, held=True)
+        self._pulls = Pulls(lambda: available_models, held=True)
         self._planned: dict[str, Planned] = {}
         self._ready: set[str] = set()
 
@@ -115,7 +123,7 @@ class _Command:
         number = self._names.index(told.wanted)
         if isinstance(told.event, Planned):
             self._planned[told.wanted] = told.event
-            self._shown.plan(number, told.event.plan, outlook_of(told.event))
+            self._shown.plan(number, told.event.plan, fit_verdict_of(told.event))
         elif told.event is not None:
             self._shown.show(number, told.event)
         if isinstance(told.event, Finished):
@@ -151,7 +159,7 @@ class _Command:
 
 def _doubtful(planned: Planned) -> DoesNotFit:
     """The error for what is of no use here, where nobody can be asked."""
-    expected = outlook_of(planned)
+    expected = fit_verdict_of(planned)
     if expected.problem is not None:
         instead = expected.problem.hint
     else:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from vlmtui import units
-from vlmtui.chat.outlook import Outlook
+from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
 from vlmtui.models.download import (
     Cancelled,
@@ -38,7 +38,7 @@ class Display(Protocol):
     def show(self, number: int, event: Event) -> None:
         """Show an event."""
 
-    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
+    def plan(self, number: int, plan: Plan, expected: FitVerdict) -> None:
         """Show what will be fetched, and whether it fits."""
 
     def failed(self, number: int, error: VlmtuiError) -> None:
@@ -187,7 +187,7 @@ class JsonLines:
         values = {name: _json(getattr(event, name)) for name in event.__struct_fields__}
         self._print(number, type(event).__name__.lower(), values)
 
-    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
+    def plan(self, number: int, plan: Plan, expected: FitVerdict) -> None:
         """See `Display.plan`."""
         files = [
             {

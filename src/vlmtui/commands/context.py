@@ -12,8 +12,8 @@ from vlmtui.settings import Preset
 from vlmtui.storage.records import Draft
 
 if TYPE_CHECKING:  # the database: not needed for the first paint
+    from vlmtui.chat.available_models import AvailableModels
     from vlmtui.chat.session import ChatSession
-    from vlmtui.chat.shelf import Shelf
     from vlmtui.compose.picture_folders import Listing
     from vlmtui.stats.timeline import Moment
 
@@ -40,7 +40,7 @@ class CommandContext:
     def __init__(
         self,
         session: ChatSession,
-        models: Shelf,
+        models: AvailableModels,
         presets: Mapping[str, Preset],
         samples: tuple[Path, ...] = (),
     ) -> None:

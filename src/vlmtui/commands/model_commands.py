@@ -234,11 +234,11 @@ def _place(choice: Model) -> str:
 
 
 def _verdict(choice: Model) -> str:
-    outlook = choice.outlook
-    if outlook.problem is not None:
-        return f"{outlook.word}: {outlook.problem.message}" if choice.here else ""
-    changes = f" with {outlook.changes}" if outlook.changes else ""
-    return f"{'fits' if outlook.word == 'smaller' else outlook.word}{changes}"
+    fit_verdict = choice.fit_verdict
+    if fit_verdict.problem is not None:
+        return f"{fit_verdict.word}: {fit_verdict.problem.message}" if choice.here else ""
+    changes = f" with {fit_verdict.changes}" if fit_verdict.changes else ""
+    return f"{'fits' if fit_verdict.word == 'smaller' else fit_verdict.word}{changes}"
 
 
 def _shown(name: str) -> str:

@@ -62,12 +62,12 @@ def _refused(sitting: Sitting, question: Question) -> Said:
 def _follow(sitting: Sitting, pulls: Pulls, name: str, lines: PullLines) -> Told:
     """Tell what comes of a download, which Ctrl+C stops, up to a question or its end."""
     from vlmtui.models.download.states import Planned
-    from vlmtui.stats.pull_lines import outlook_of
+    from vlmtui.stats.pull_lines import fit_verdict_of
 
     with interrupts(lambda: pulls.cancel(name)) as stopped:
         for told in pulls.follow():
             if isinstance(told.event, Planned):
-                lines.plan(0, told.event.plan, outlook_of(told.event))
+                lines.plan(0, told.event.plan, fit_verdict_of(told.event))
             elif told.event is not None:
                 lines.show(0, told.event)
             question = told.state.question

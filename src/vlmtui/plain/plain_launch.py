@@ -59,7 +59,9 @@ def launch(
 
 def _talk(backstage: Backstage, settings: Settings) -> int:
     presets = {**PRESETS, **settings.presets}
-    context = CommandContext(backstage.open(), backstage.shelf(), presets, backstage.samples)
+    context = CommandContext(
+        backstage.open(), backstage.available_models(), presets, backstage.samples
+    )
     sitting = Sitting(context, Voice(), Lines(Completer(context)))
     chat = PlainChat(sitting)
     monitor = Monitor(backstage.pid, sitting.measuring.take)

@@ -115,7 +115,7 @@ def _words(entry: Entry) -> list[tuple[str, str]]:
 
 
 def _memory(choice: Choice) -> list[tuple[str, str]]:
-    expected = choice.outlook
+    expected = choice.fit_verdict
     if expected.problem is not None:
         return [("problem", f"{expected.problem.message}. {expected.problem.hint}")]
     fit = expected.fit

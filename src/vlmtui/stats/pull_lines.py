@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from vlmtui import units
-from vlmtui.chat.outlook import Outlook
+from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.models.download import (
     Event,
     Importing,
@@ -68,7 +68,7 @@ class PullLines:
             case _:
                 pass
 
-    def plan(self, number: int, plan: Plan, expected: Outlook) -> None:
+    def plan(self, number: int, plan: Plan, expected: FitVerdict) -> None:
         """Tell what will be fetched, and whether it fits."""
         came = plan.size - plan.missing
         here = f", {units.size(came)} of it are here" if came > 0 else ""
@@ -109,11 +109,11 @@ def made(fraction: float, left: float | None) -> str:
     return f"importing, {units.percent(fraction)}{soon}"
 
 
-def outlook_of(planned: Planned) -> Outlook:
+def fit_verdict_of(planned: Planned) -> FitVerdict:
     """What is to be expected of a planned download, for `PullLines.plan`."""
-    if isinstance(planned.expected, Outlook):
+    if isinstance(planned.expected, FitVerdict):
         return planned.expected
-    return Outlook(words="all of it is here already")
+    return FitVerdict(words="all of it is here already")
 
 
 def _step(event: Progress) -> int:

@@ -36,7 +36,7 @@ from vlmtui.ui.themes.app_themes import AppThemes
 from vlmtui.ui.themes.theme_files import LoadedThemes
 
 if TYPE_CHECKING:  # not needed for the first paint
-    from vlmtui.chat.shelf import Shelf
+    from vlmtui.chat.available_models import AvailableModels
     from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
@@ -124,7 +124,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         memory: Memory | None = None,
         images: str = "auto",
         presets: Mapping[str, Preset] | None = None,
-        shelf: Callable[[], Shelf] | None = None,
+        available_models: Callable[[], AvailableModels] | None = None,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -142,7 +142,8 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             memory: How the user left the screen; None remembers nothing.
             images: How pictures are shown: one of `vlmtui.terminal.graphics.NAMES`.
             presets: Ways to be answered, beside those that come with vlmtui.
-            shelf: Makes what knows the models; called in a thread. None takes the usual settings.
+            available_models: Makes what knows the models; called in a thread. None takes the usual
+                settings.
         """
         super().__init__(images=images, driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
@@ -157,8 +158,8 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
         )
-        if shelf is not None:
-            self._chat.open_shelf = shelf
+        if available_models is not None:
+            self._chat.open_available_models = available_models
         self._chat.presets = {**PRESETS, **(presets or {})}
 
     def get_default_screen(self) -> ChatScreen:

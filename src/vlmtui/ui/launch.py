@@ -115,6 +115,6 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         keys=settings.keys,
         images=images or settings.images,
         presets=settings.presets,
-        shelf=backstage.shelf,
+        available_models=backstage.available_models,
         config=paths.config_path(),
     )

@@ -31,7 +31,7 @@ AT_ONCE = 2
 """More would only share the line."""
 
 
-class Shelf(Protocol):
+class AvailableModels(Protocol):
     """Where models come from, and whether they would fit."""
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
@@ -51,7 +51,7 @@ class Pulls:
 
     def __init__(
         self,
-        open_shelf: Callable[[], Shelf],
+        open_available_models: Callable[[], AvailableModels],
         told: Callable[[Told], object] | None = None,
         *,
         held: bool = False,
@@ -59,11 +59,11 @@ class Pulls:
         """Begin with none.
 
         Args:
-            open_shelf: Makes what knows where models come from; called in threads.
+            open_available_models: Makes what knows where models come from; called in threads.
             told: Called in a thread when something has happened; without it, see `follow`.
             held: Have each wait for `answer` before its first byte, also where there is no doubt.
         """
-        self._open_shelf = open_shelf
+        self._open_available_models = open_available_models
         self._queue: SimpleQueue[Told] = SimpleQueue()
         self._told = told or self._queue.put
         self._held = held
@@ -178,19 +178,19 @@ class Pulls:
 
     def _follow(self, job: _Job) -> None:
         """Fetch a model; again with the chosen file, where it asked which one."""
-        shelf = self._open_shelf()
+        available_models = self._open_available_models()
         while True:
-            pull = shelf.pull(job.name, model=job.model, mmproj=job.mmproj)
+            pull = available_models.pull(job.name, model=job.model, mmproj=job.mmproj)
             if not job.begin(pull):
                 self._tell(job, _stopped(job))
                 return
             try:
-                self._fetch(job, shelf, pull)
+                self._fetch(job, available_models, pull)
                 return
             except AmbiguousFiles as error:
-                self._which(job, shelf, error)
+                self._which(job, available_models, error)
 
-    def _fetch(self, job: _Job, shelf: Shelf, pull: Pull) -> None:
+    def _fetch(self, job: _Job, available_models: AvailableModels, pull: Pull) -> None:
         for event in pull.run():
             match event:
                 case Finished(name=name):
@@ -199,21 +199,21 @@ class Pulls:
                     self._tell(job, _stopped(job), event)
                 case Resolved(plan=plan):
                     job.plan = plan
-                    self._consider(job, shelf, plan)
+                    self._consider(job, available_models, plan)
                 case _:
                     self._tell(job, State(job.name, words_of(event) or job.state.words), event)
 
-    def _consider(self, job: _Job, shelf: Shelf, plan: Plan) -> None:
+    def _consider(self, job: _Job, available_models: AvailableModels, plan: Plan) -> None:
         """Ask about what is of no use here, unless all of it came before."""
         here = all(file.present for file in plan.files) and plan.files
-        expected = None if here else shelf.expected(plan)
+        expected = None if here else available_models.expected(plan)
         doubt = expected.words if expected is not None and expected.warns else ""
         if self._held or doubt:
             self._ask(job, Question(doubt), Planned(plan, expected))
         else:
             self._tell(job, job.state, Planned(plan, expected))
 
-    def _which(self, job: _Job, shelf: Shelf, error: AmbiguousFiles) -> None:
+    def _which(self, job: _Job, available_models: AvailableModels, error: AmbiguousFiles) -> None:
         """Ask which file is meant."""
 
         def question(verdicts: Sequence[str | None]) -> Question:
@@ -224,7 +224,7 @@ class Pulls:
         def judge() -> None:
             words = [""] * len(error.candidates)
             with suppress(Exception):  # the list is there without it, and nobody else would tell
-                found = shelf.among(job.name, error, model=job.model, mmproj=job.mmproj)
+                found = available_models.among(job.name, error, model=job.model, mmproj=job.mmproj)
                 words = [each.word for each in found]
             with job.lock:
                 if job.state.question == asked:

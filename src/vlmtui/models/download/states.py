@@ -21,7 +21,7 @@ from vlmtui.net import addresses
 
 
 class Expected(Protocol):
-    """Whether a model is of use on this machine, as `chat.outlook` says."""
+    """Whether a model is of use on this machine, as `chat.fit_verdict` says."""
 
     @property
     def words(self) -> str:

@@ -48,7 +48,7 @@ from vlmtui.ui.widgets.transcript.transcript import Transcript
 if TYPE_CHECKING:
     from textual.worker import Worker
 
-    from vlmtui.chat.shelf import Shelf
+    from vlmtui.chat.available_models import AvailableModels
     from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
 TOPICS: tuple[type[Topic], ...] = (
@@ -138,7 +138,7 @@ class ChatScreen(
         self.memory = memory if memory is not None else Memory()
         self.samples = samples
         self.presets: Mapping[str, Preset] = PRESETS
-        self.open_shelf: Callable[[], Shelf] = _usual_shelf
+        self.open_available_models: Callable[[], AvailableModels] = _usual_models
         self._topics = ChatContext(self)
         self._conversation = ConversationTopic(self._topics, open_session)
         self._asking = AskingTopic(self._topics)
@@ -286,7 +286,7 @@ class ChatScreen(
         await self.run_action("app.quit")
 
 
-def _usual_shelf() -> Shelf:
-    from vlmtui.chat.shelf import Shelf
+def _usual_models() -> AvailableModels:
+    from vlmtui.chat.available_models import AvailableModels
 
-    return Shelf(Settings())
+    return AvailableModels(Settings())

@@ -99,12 +99,12 @@ class CompareTopic(Topic):
         tokens = self.chat.prompt.tokens(line)
 
         def compared() -> Compare:
-            session, shelf = self.chat.session(), self.chat.shelf()
+            session, available_models = self.chat.session(), self.chat.available_models()
             thread = session.transcript()
             last = [each.message for each in thread if each.message.role is Role.USER]
             if not match[3] and not last:
                 raise InputError("There is no question yet", "Write one behind the two names")
-            loads = [shelf.load(name) for name in match.groups()[:2]]
+            loads = [available_models.load(name) for name in match.groups()[:2]]
             moved = [
                 Token(t.start - match.start(3), t.end - match.start(3), t.thing) for t in tokens
             ]

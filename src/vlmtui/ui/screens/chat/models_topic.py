@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -99,17 +100,17 @@ class ModelsTopic(Topic):
         from vlmtui.stats.model_details import about
         from vlmtui.ui.screens.dialogs.chooser import Choice
 
-        shelf = await in_thread(self.chat.shelf)
-        demo, *others = (await in_thread(shelf.survey)).models
+        available_models = await in_thread(self.chat.available_models)
+        demo, *others = (await in_thread(available_models.survey)).models
         models = (demo, *sorted(others, key=lambda model: model.name.lower()))
         if picker.is_attached:
             picker.offer([Choice(model.name, model.name, about(model)) for model in models])
-        machine = await in_thread(shelf.machine)
+        machine = await in_thread(available_models.machine)
         for model in models:
-            outlook = await in_thread(lambda model=model: shelf.outlook(model, machine))  # type: ignore[misc]
+            fit_verdict = await in_thread(partial(available_models.fit_verdict, model, machine))
             if not picker.is_attached:
                 return
-            picker.judge({model.name: outlook.word})
+            picker.judge({model.name: fit_verdict.word})
 
     def _show_all(self, then: Then | None = None) -> None:
         """Show all models, also those that could be had."""
@@ -120,14 +121,17 @@ class ModelsTopic(Topic):
                 self._switch_to(name, then)
 
         current = self.chat.screen.engine_state.model
-        screen = ModelsScreen(self.chat.shelf, current, self._pulls.pulls)
+        screen = ModelsScreen(self.chat.available_models, current, self._pulls.pulls)
         self.chat.screen.app.push_screen(screen, take)
 
     def _choices(self) -> list[Choice]:
         """The models by name; blocks."""
         from vlmtui.stats.model_details import about
 
-        return [Choice(model.name, about(model)) for model in self.chat.shelf().survey().models]
+        return [
+            Choice(model.name, about(model))
+            for model in self.chat.available_models().survey().models
+        ]
 
     # ------------------------------------------------------------------ exchanging
 
@@ -146,7 +150,7 @@ class ModelsTopic(Topic):
         self.chat.start(exchange, "switch", exclusive=False)
 
     async def _exchange(self, name: str, number: int, then: Then | None) -> None:
-        load = await in_thread(lambda: self.chat.shelf().load(name))
+        load = await in_thread(lambda: self.chat.available_models().load(name))
         session = await in_thread(self.chat.session)
         same = load == session.load_request and self.chat.screen.engine_state.info is not None
         cancelled = False
@@ -239,7 +243,7 @@ class ModelsTopic(Topic):
     async def _propose_smaller(self) -> None:
         """Look for a model that would fit, since nothing makes this one do so."""
         try:
-            words = await in_thread(lambda: self.chat.shelf().instead())
+            words = await in_thread(lambda: self.chat.available_models().instead())
         except VlmtuiError:
             return  # that memory is short was told
         if words:

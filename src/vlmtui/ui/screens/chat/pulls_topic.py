@@ -40,7 +40,9 @@ class PullsTopic(Topic):
             from vlmtui.models.download.coordinator import Pulls
 
             inbox = self.chat.stream.inbox
-            self._pulls = Pulls(self.chat.shelf, lambda told: inbox.put(PullMoved(told.state)))
+            self._pulls = Pulls(
+                self.chat.available_models, lambda told: inbox.put(PullMoved(told.state))
+            )
         return self._pulls
 
     def _leave(self) -> None:

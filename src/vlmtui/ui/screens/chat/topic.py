@@ -38,8 +38,8 @@ from vlmtui.ui.screens.chat.stream import Stream
 if TYPE_CHECKING:
     from textual.worker import Worker
 
+    from vlmtui.chat.available_models import AvailableModels
     from vlmtui.chat.session import ChatSession
-    from vlmtui.chat.shelf import Shelf
     from vlmtui.storage.records import StoredMessage
     from vlmtui.ui.screens.chat.chat_screen import ChatScreen
     from vlmtui.ui.screens.chat.turn import Turn
@@ -112,7 +112,7 @@ class ChatContext:
         self.applies: dict[str, Callable[[], bool]] = {}
         self.furnished: list[Callable[[], object]] = []
         self._commands: CommandContext | None = None
-        self._shelf: Shelf | None = None
+        self._available_models: AvailableModels | None = None
 
     @property
     def prompt(self) -> Prompt:
@@ -173,11 +173,11 @@ class ChatContext:
         """The conversation. Waits until it is open: for threads, and for what comes of it."""
         return self.opened.result()
 
-    def shelf(self) -> Shelf:
+    def available_models(self) -> AvailableModels:
         """What knows the models; imports and blocks."""
-        if self._shelf is None:
-            self._shelf = self.screen.open_shelf()
-        return self._shelf
+        if self._available_models is None:
+            self._available_models = self.screen.open_available_models()
+        return self._available_models
 
     async def on_session(self, work: Callable[[ChatSession], T]) -> T:
         """What `work` makes of the conversation, in a thread, once the conversation is open."""
@@ -222,7 +222,7 @@ class ChatContext:
         if self._commands is None:
             screen = self.screen
             self._commands = CommandContext(
-                self.session(), self.shelf(), screen.presets, screen.samples
+                self.session(), self.available_models(), screen.presets, screen.samples
             )
         return self._commands
 

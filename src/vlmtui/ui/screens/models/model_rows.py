@@ -8,7 +8,7 @@ from textual.content import Content
 
 from vlmtui import printable, units
 from vlmtui.chat.choice import Choice
-from vlmtui.chat.outlook import WORDS
+from vlmtui.chat.fit_verdict import WORDS
 from vlmtui.ui import fuzzy
 
 ORDERS = ("name", "size", "fit")
@@ -32,7 +32,7 @@ def chosen(rows: Sequence[Choice], query: str, order: str) -> list[Choice]:
     keys = {
         "name": lambda row: (not row.here, row.name.lower()),
         "size": lambda row: (not row.here, row.size_bytes),
-        "fit": lambda row: (not row.here, WORDS.index(row.outlook.word), -row.size_bytes),
+        "fit": lambda row: (not row.here, WORDS.index(row.fit_verdict.word), -row.size_bytes),
     }
     return sorted(found, key=keys[order])
 
@@ -41,7 +41,7 @@ def _answers(row: Choice, query: str) -> bool:
     entry = row.entry
     words = f"{entry.title} {entry.about} {entry.licence}" if entry is not None else ""
     state = "here" if row.here else "to be had"
-    text = f"{row.name} {row.outlook.word} {state} {words}"
+    text = f"{row.name} {row.fit_verdict.word} {state} {words}"
     return (
         fuzzy.match(query, row.name) is not None
         or fuzzy.match(query, text, scattered=False) is not None
@@ -55,7 +55,7 @@ def line(
     here = "●" if row.name == current and row.here else "·" if row.here else " "
     name = Content.styled(printable.line(row.name, name_width).ljust(name_width), "bold")
     size = f"{'≈ ' if row.reckoned else ''}{units.size(row.size_bytes or None)}"
-    word = row.outlook.word
+    word = row.fit_verdict.word
     parts = [
         Content.styled(f"{here} ", "$success" if here == "●" else "$text-dim"),
         name if row.here else name.stylize("not bold"),

@@ -38,7 +38,7 @@ class ModelsFetch(ModelsList):
         size = f", {'about ' if row.reckoned else ''}{units.size(row.size_bytes)}"
         doubt = "It is too big for this machine as it is now. "
         self.ask(
-            f"{doubt if row.outlook.word == 'too big' else ''}"
+            f"{doubt if row.fit_verdict.word == 'too big' else ''}"
             f"Fetch {row.name}{size if row.size_bytes else ''}?",
             lambda yes: self._start(row.name) if yes else None,
         )

@@ -162,7 +162,7 @@ class ModelsScreen(ModelsFetch):
     @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
     def _plan_removal(self, name: str) -> None:
         try:
-            self.post_message(self.RemovalPlanned(self._open_shelf().removal(name)))
+            self.post_message(self.RemovalPlanned(self._open_available_models().removal(name)))
         except VlmtuiError as error:
             self.post_message(self.Failed(error))
 
@@ -180,7 +180,7 @@ class ModelsScreen(ModelsFetch):
     @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
     def _remove(self, removal: Removal) -> None:
         try:
-            self._open_shelf().remove(removal)
+            self._open_available_models().remove(removal)
             self.post_message(self.Removed(removal))
         except VlmtuiError as error:
             self.post_message(self.Failed(error))

@@ -29,8 +29,8 @@ from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
+    from vlmtui.chat.available_models import AvailableModels
     from vlmtui.chat.choice import Choices
-    from vlmtui.chat.shelf import Shelf
 
 _LABEL = 14
 _PAGE = 8
@@ -65,17 +65,19 @@ class ModelsList(Dialog[str]):
             super().__init__()
             self.error = error
 
-    def __init__(self, open_shelf: Callable[[], Shelf], current: str, pulls: Pulls) -> None:
+    def __init__(
+        self, open_available_models: Callable[[], AvailableModels], current: str, pulls: Pulls
+    ) -> None:
         """Make the screen.
 
         Args:
-            open_shelf: Makes what knows the models; called in a thread.
+            open_available_models: Makes what knows the models; called in a thread.
             current: The model that answers now.
             pulls: Downloads, which go on when the screen is closed. Whoever hears of them calls
                 `pull_moved`.
         """
         super().__init__()
-        self._open_shelf = open_shelf
+        self._open_available_models = open_available_models
         self._current = current
         self._order = model_rows.ORDERS[0]
         self._rows: Sequence[Choice] = ()
@@ -118,7 +120,7 @@ class ModelsList(Dialog[str]):
     def survey(self) -> None:
         """Look for the models, and how they would fit."""
         try:
-            self.post_message(self.Surveyed(self._open_shelf().choices()))
+            self.post_message(self.Surveyed(self._open_available_models().choices()))
         except VlmtuiError as error:
             self.post_message(self.Failed(error))
 

@@ -10,10 +10,10 @@ import pytest
 from tests.models import headers
 from tests.models.shelves import put
 from vlmtui import paths
-from vlmtui.chat import outlook
+from vlmtui.chat import fit_verdict
+from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.choice import choices
-from vlmtui.chat.outlook import Outlook
-from vlmtui.chat.shelf import Shelf
+from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.errors import BadModelFile, FetchFailed
 from vlmtui.models import catalog, library
 from vlmtui.models.catalog import Entry
@@ -36,24 +36,24 @@ def entry(name: str) -> Entry:
 
 def test_a_context_that_is_left_open_gives_way_and_one_in_numbers_does_not() -> None:
     llava = entry("llava-1.5-7b")
-    found = outlook.of_entry(llava, Settings(), board(6.3))
+    found = fit_verdict.of_entry(llava, Settings(), board(6.3))
     assert (found.word, found.changes) == ("smaller", "a context of 2048 tokens")
     assert "it fits into memory with a context of 2048 tokens" in found.words
     assert not found.warns
-    assert outlook.of_entry(llava, Settings(ctx=4096), board(6.3)).word == "too big"
-    assert outlook.of_entry(llava, Settings(), board(3.0)).warns
-    assert outlook.of_entry(llava, Settings(), board(30.0, 32.0)).word == "fits"
+    assert fit_verdict.of_entry(llava, Settings(ctx=4096), board(6.3)).word == "too big"
+    assert fit_verdict.of_entry(llava, Settings(), board(3.0)).warns
+    assert fit_verdict.of_entry(llava, Settings(), board(30.0, 32.0)).word == "fits"
 
 
 def test_on_a_gpu_of_its_own_memory_it_is_the_gpu_that_has_to_hold_it() -> None:
     llava = entry("llava-1.5-7b")
     small = board(30.0, 32.0, gpu_free=6 * GB, gpu_total=8 * GB)
-    assert outlook.of_entry(llava, Settings(), small).word == "smaller"
-    found = outlook.of_entry(llava, Settings(gpu_layers=0), small)
+    assert fit_verdict.of_entry(llava, Settings(), small).word == "smaller"
+    found = fit_verdict.of_entry(llava, Settings(gpu_layers=0), small)
     assert found.word == "fits"
     assert found.fit is not None
     assert found.fit.need.total.gpu == 0
-    found = outlook.of_entry(llava, Settings(), board(30.0, 32.0, gpu_free=GB, gpu_total=GB))
+    found = fit_verdict.of_entry(llava, Settings(), board(30.0, 32.0, gpu_free=GB, gpu_total=GB))
     assert found.changes.endswith("0 layers on the GPU")
     assert found.fit is not None
     assert found.fit.need.weights == Bytes(llava.model_bytes)
@@ -63,35 +63,35 @@ def test_on_a_gpu_of_its_own_memory_it_is_the_gpu_that_has_to_hold_it() -> None:
 def test_all_lists_judge_a_model_alike(share: float) -> None:
     put(paths.models_dir() / "tiny.gguf", headers.model())
     model = library.resolve("tiny")
-    whole = outlook.of_model(model, Settings(), board(100, 100))
+    whole = fit_verdict.of_model(model, Settings(), board(100, 100))
     assert whole.fit is not None
     machine = Machine(round(sum(whole.fit.need.total) * share), 8 * GB)
-    shelf = Shelf(Settings(), machine=lambda pid: machine)
-    (listed,) = [each for each in shelf.choices().here if each.name == "tiny"]
-    assert listed.outlook == shelf.outlook(model, machine)
+    available_models = AvailableModels(Settings(), machine=lambda pid: machine)
+    (listed,) = [each for each in available_models.choices().here if each.name == "tiny"]
+    assert listed.fit_verdict == available_models.fit_verdict(model, machine)
     (again,) = [each for each in choices(Settings(), machine).here if each.name == "tiny"]
     assert again == listed
 
 
 def test_what_is_damaged_is_told_from_what_can_not_be_told(tmp_path: Path) -> None:
     model = put(tmp_path / "cut.gguf", headers.model()[:-50])
-    damaged = outlook.of_model(library.InstalledModel("cut", model, None), Settings(), board(4))
+    damaged = fit_verdict.of_model(library.InstalledModel("cut", model, None), Settings(), board(4))
     assert (damaged.word, damaged.warns) == ("damaged", True)
-    unknown = outlook.of_problem(FetchFailed("No line", "Plug it in"))
+    unknown = fit_verdict.of_problem(FetchFailed("No line", "Plug it in"))
     assert (unknown.word, unknown.warns, unknown.words) == ("?", False, "No line")
-    assert Outlook().word == "?"
+    assert FitVerdict().word == "?"
 
 
 def test_a_file_that_can_not_be_loaded_is_refused_before_anything_makes_way_for_it() -> None:
     odd = put(paths.models_dir() / "odd.gguf", headers.model(architecture="strange"))
     put(paths.models_dir() / "tiny.gguf", headers.model())
-    shelf = Shelf(Settings())
-    assert shelf.load("tiny").name == "tiny"
+    available_models = AvailableModels(Settings())
+    assert available_models.load("tiny").name == "tiny"
     with pytest.raises(BadModelFile, match="strange"):
-        shelf.load(str(odd))
+        available_models.load(str(odd))
 
 
 def test_a_model_that_is_no_gguf_never_fits() -> None:
-    found = outlook.of_entry(entry("vila1.5-3b"), Settings(), board(30.0, 32.0))
+    found = fit_verdict.of_entry(entry("vila1.5-3b"), Settings(), board(30.0, 32.0))
     assert found.word == "no GGUF"
     assert found.warns

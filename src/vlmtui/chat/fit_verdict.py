@@ -23,7 +23,7 @@ WORDS = ("fits", "server", "tight", "smaller", "too big", "no GGUF", "damaged", 
 something given way; "no GGUF": it can't be run yet, whatever memory there is."""
 
 
-class Outlook(msgspec.Struct, frozen=True):
+class FitVerdict(msgspec.Struct, frozen=True):
     """What is to be expected of a model."""
 
     fit: Fit | None = None
@@ -76,7 +76,7 @@ class Outlook(msgspec.Struct, frozen=True):
         return isinstance(self.problem, InputError)
 
 
-def of_model(model: InstalledModel, settings: Settings, machine: Machine) -> Outlook:
+def of_model(model: InstalledModel, settings: Settings, machine: Machine) -> FitVerdict:
     """Of a model on this machine; reads the headers of its files."""
     try:
         return of_prospect(Prospect.of(loading(settings, model)), machine)
@@ -84,13 +84,13 @@ def of_model(model: InstalledModel, settings: Settings, machine: Machine) -> Out
         return of_problem(error)
 
 
-def of_prospect(prospect: Prospect, machine: Machine) -> Outlook:
+def of_prospect(prospect: Prospect, machine: Machine) -> FitVerdict:
     """Of files whose headers are known."""
     fit = prospect.expected(machine)
     return of_fit(prospect.load.name, fit, prospect.wanted)
 
 
-def of_entry(entry: Entry, settings: Settings, machine: Machine) -> Outlook:
+def of_entry(entry: Entry, settings: Settings, machine: Machine) -> FitVerdict:
     """Of a model of the catalogue, roughly: nobody has looked into its files."""
     found = _of_entry(entry, settings, machine)
     if entry.imported:
@@ -99,7 +99,7 @@ def of_entry(entry: Entry, settings: Settings, machine: Machine) -> Outlook:
     return found
 
 
-def _of_entry(entry: Entry, settings: Settings, machine: Machine) -> Outlook:
+def _of_entry(entry: Entry, settings: Settings, machine: Machine) -> FitVerdict:
     ctx = rounded_ctx(settings.ctx or min(entry.context or DEFAULT_CTX, DEFAULT_CTX))
     wanted = Setup(ctx=ctx, kv=settings.kv, gpu_layers=settings.gpu_layers)
     gpu = has_gpu(machine) and settings.gpu_layers != 0
@@ -114,22 +114,22 @@ def _of_entry(entry: Entry, settings: Settings, machine: Machine) -> Outlook:
     return of_fit(entry.name, choose(needs, wanted, machine, options), wanted)
 
 
-def of_fit(name: str, fit: Fit, wanted: Setup) -> Outlook:
+def of_fit(name: str, fit: Fit, wanted: Setup) -> FitVerdict:
     """Of a model that has been reckoned with."""
     if fit.verdict == "no":
         words = f"it does not fit into memory: {shortage(name, fit)}"
-        return Outlook(fit, wanted, words)
+        return FitVerdict(fit, wanted, words)
     changes = describe(fit.setup, wanted)
     how = f" with {changes}" if changes else ""
     tight = "tightly, " if fit.verdict == "tight" else ""
     need, left = sum(fit.need.total) / 1e9, fit.left / 1e9
     words = f"it fits into memory{how}: {tight}{need:.2f} GB, {left:.2f} GB stay free"
-    return Outlook(fit, wanted, words)
+    return FitVerdict(fit, wanted, words)
 
 
-def of_problem(error: VlmtuiError) -> Outlook:
+def of_problem(error: VlmtuiError) -> FitVerdict:
     """Of a model that can't be reckoned with."""
-    return Outlook(problem=error, words=error.message)
+    return FitVerdict(problem=error, words=error.message)
 
 
 def _placed(need: Need, setup: Setup) -> Need:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vlmtui.chat import outlook
+from vlmtui.chat import fit_verdict
 from vlmtui.chat.choice import Choice, Choices, choices, find, fitting
+from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import Prospect, this_machine
-from vlmtui.chat.outlook import Outlook
 from vlmtui.chat.requests import named
 from vlmtui.engine.base import Files, Load
 from vlmtui.models import library, removal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vlmtui.models.download import Plan, Pull
 
 
-class Shelf:
+class AvailableModels:
     """What can be chosen. May be used from any thread."""
 
     def __init__(
@@ -119,7 +119,7 @@ class Shelf:
 
         return Pull(wanted, model=model, mmproj=mmproj)
 
-    def expected(self, plan: Plan) -> Outlook:
+    def expected(self, plan: Plan) -> FitVerdict:
         """Whether what would be fetched will fit; asks the network for headers."""
         from vlmtui.chat import pulling
 
@@ -127,7 +127,7 @@ class Shelf:
 
     def among(
         self, wanted: str, error: AmbiguousFiles, *, model: str = "", mmproj: str = ""
-    ) -> list[Outlook]:
+    ) -> list[FitVerdict]:
         """Whether a model would fit with each of several files; asks the network for headers.
 
         Args:
@@ -163,11 +163,11 @@ class Shelf:
         """The memory that a model could have now."""
         return self._machine(self._pid())
 
-    def outlook(self, model: InstalledModel, machine: Machine) -> Outlook:
+    def fit_verdict(self, model: InstalledModel, machine: Machine) -> FitVerdict:
         """Whether a model would fit, from its headers.
 
         Args:
             model: One of `survey`.
             machine: What there is, see `machine`.
         """
-        return outlook.of_model(model, self._settings, machine)
+        return fit_verdict.of_model(model, self._settings, machine)

@@ -1,4 +1,4 @@
-"""Who may speak: one turn at a time, and one task at a time on the engine.
+"""A lock for turns: one at a time in a chat, and one task at a time on the engine.
 
 A turn, a load and a switch of models come from different threads. Each is a `Task`; this module
 lets them wait for one another, and carries a cancel to the one it is meant for. It knows the engine
@@ -34,11 +34,11 @@ class Task:
         self.done = False
 
 
-class Floor:
-    """The order of tasks. May be used from any thread."""
+class TurnLock:
+    """Which task goes on, and which waits. May be used from any thread."""
 
     def __init__(self, cancel_engine: Callable[[], None], abort_engine: Callable[[], None]) -> None:
-        """Begin with nobody speaking.
+        """Begin with nothing going on.
 
         Args:
             cancel_engine: Asks the engine to stop; returns at once.
