@@ -19,8 +19,8 @@ from PIL import Image
 
 from bench import report
 from vlmtui.chat.archive import Archive
+from vlmtui.chat.attached_images import keep
 from vlmtui.chat.export import Format
-from vlmtui.chat.images import keep
 from vlmtui.messages import ImagePart, assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import LOAD, PATIENCE, FakeEngine
-from vlmtui.chat.events import ChatEvent
+from vlmtui.chat.chat_events import ChatEvent
 from vlmtui.chat.session import ChatSession
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database

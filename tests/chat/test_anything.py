@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.fakes import LOAD, PATIENCE, STATS, FakeEngine, Step, answer, crash
-from vlmtui.chat.events import AnswerStarted, ChatEvent, UserSaved
+from vlmtui.chat.chat_events import AnswerStarted, ChatEvent, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Delta, Files, Finished, Load
 from vlmtui.errors import LoadFailed, VlmtuiError

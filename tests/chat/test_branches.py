@@ -6,7 +6,7 @@ import pytest
 
 from tests.chat.conftest import Begin
 from tests.fakes import LOAD, FakeEngine, Gate, answer, crash
-from vlmtui.chat.events import AnswerStarted
+from vlmtui.chat.chat_events import AnswerStarted
 from vlmtui.chat.session import ChatSession
 from vlmtui.errors import EngineCrashed, MessageNotFound, TurnRunning
 from vlmtui.messages import assistant, user

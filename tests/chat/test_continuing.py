@@ -10,7 +10,7 @@ import pytest
 
 from tests.chat.conftest import Begin
 from tests.fakes import LOAD, STATS, FakeEngine, Gate, answer, crash
-from vlmtui.chat.events import AnswerSaved, AnswerStarted
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Delta, Files, Finished, FinishReason, Load, Sampling, Stats
 from vlmtui.errors import EngineCrashed, LoadFailed, NothingToContinue

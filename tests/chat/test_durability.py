@@ -13,9 +13,9 @@ import pytest
 from tests.chat.conftest import Begin
 from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer, crash
 from tests.processes import child
-from vlmtui.chat import answer as module
-from vlmtui.chat.answer import INTERVAL
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning
+from vlmtui.chat import live_answer as module
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
+from vlmtui.chat.live_answer import INTERVAL
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Delta, Finished
 from vlmtui.errors import EngineCrashed, StorageError

@@ -24,7 +24,7 @@ from tests.disks import fill
 from tests.processes import unprivileged
 from vlmtui.chat import import_json as import_module
 from vlmtui.chat.archive import Archive
-from vlmtui.chat.images import keep
+from vlmtui.chat.attached_images import keep
 from vlmtui.errors import ArchiveError, StorageError
 from vlmtui.messages import ImagePart, Message, Role, TextPart, assistant, user
 from vlmtui.storage.chats import ChatStore

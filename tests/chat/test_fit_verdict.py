@@ -12,8 +12,8 @@ from tests.models.shelves import put
 from vlmtui import paths
 from vlmtui.chat import fit_verdict
 from vlmtui.chat.available_models import AvailableModels
-from vlmtui.chat.choice import choices
 from vlmtui.chat.fit_verdict import FitVerdict
+from vlmtui.chat.model_choice import choices
 from vlmtui.errors import BadModelFile, FetchFailed
 from vlmtui.models import catalog, library
 from vlmtui.models.catalog import Entry

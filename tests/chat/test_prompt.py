@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from vlmtui.chat.prompt import prompt
+from vlmtui.chat.prompt_messages import prompt
 from vlmtui.messages import ImagePart, Message, Role, assistant, system, user
 from vlmtui.storage.records import Status, StoredMessage
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.chat.conftest import Begin
 from tests.fakes import INFO, LOAD, STATS, FakeEngine, Gate, answer, crash
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, UserSaved
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import (
     Delta,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.chat.conftest import Begin
 from tests.fakes import LOAD, FakeEngine, Gate, answer, crash
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, GoingBack, UserSaved
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Files, Finished, Load, Loaded, Loading
 from vlmtui.errors import EngineCrashed, LoadFailed, SwitchFailed, TurnRunning

@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine import zoo
 from tests.fakes import PATIENCE
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, UserSaved
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.demo import sample_images
 from vlmtui.engine.base import Delta, Encoded, Files, Finished, Load, Loaded, Prefill, Sampling

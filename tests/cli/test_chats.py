@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.cli.conftest import PROGRAM, Run
 from tests.test_laws import imported_by
-from vlmtui.chat.images import keep
+from vlmtui.chat.attached_images import keep
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database

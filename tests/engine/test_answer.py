@@ -1,6 +1,6 @@
 """An answer's text, put together from the bytes of tokens."""
 
-from vlmtui.engine.backends.llamacpp.answer import AnswerText
+from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 
 
 def feed_all(answer: AnswerText, *pieces: bytes) -> list[str]:

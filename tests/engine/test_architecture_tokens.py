@@ -14,8 +14,12 @@ from tests.engine.zoo import pictures
 from vlmtui.builtin_templates import BUILTIN
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
-from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_positions
+from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_units import (
+    ImageUnit,
+    count_image_tokens,
+    count_positions,
+)
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.base import Files, Load
 from vlmtui.engine.cancellation import Aborted, CancelFlag

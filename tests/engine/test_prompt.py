@@ -5,8 +5,8 @@ import re
 import pytest
 
 from vlmtui.builtin_templates import BUILTIN
-from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
-from vlmtui.engine.backends.llamacpp.units import ImageUnit
+from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit
 from vlmtui.engine.template import ChatTemplate
 from vlmtui.messages import ImagePart, assistant, system, user
 

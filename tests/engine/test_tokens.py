@@ -11,8 +11,8 @@ from tests.engine.libmtmd import rows_of_mtmd
 from vlmtui.builtin_templates import BUILTIN
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
-from vlmtui.engine.backends.llamacpp.units import ImageUnit
+from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.template import ChatTemplate, Turn

@@ -1,6 +1,6 @@
 """Rows of units, as the KV cache holds them."""
 
-from vlmtui.engine.backends.llamacpp.units import (
+from vlmtui.engine.backends.llamacpp.prompt_units import (
     ImageUnit,
     common_prefix,
     count_image_tokens,

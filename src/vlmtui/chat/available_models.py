@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vlmtui.chat import fit_verdict
-from vlmtui.chat.choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import Prospect, this_machine
+from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.base import Files, Load
 from vlmtui.models import library, removal

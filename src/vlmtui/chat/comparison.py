@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vlmtui.chat.events import ChatEvent, UserSaved
+from vlmtui.chat.chat_events import ChatEvent, UserSaved
 from vlmtui.engine.base import Finished, Load
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart

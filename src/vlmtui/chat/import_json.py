@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from vlmtui.chat.attached_images import keep
 from vlmtui.chat.export_json import (
     VERSION,
     Export,
@@ -26,7 +27,6 @@ from vlmtui.chat.export_json import (
     Image,
     Text,
 )
-from vlmtui.chat.images import keep
 from vlmtui.engine import images
 from vlmtui.errors import ArchiveError, ImageError, StorageError
 from vlmtui.messages import ImagePart, Message, Part, TextPart

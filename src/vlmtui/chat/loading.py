@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
-from vlmtui.chat.events import GoingBack
+from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, Event, Finished, Load, Loaded, closing_events
 from vlmtui.errors import SwitchFailed, VlmtuiError

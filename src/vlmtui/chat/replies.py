@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from vlmtui.chat.answer import LiveAnswer
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, ChatEvent, StorageWarning
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, ChatEvent, StorageWarning
+from vlmtui.chat.live_answer import LiveAnswer
 from vlmtui.chat.loading import CurrentModel, obeying
 from vlmtui.chat.tally import Tally, continued
 from vlmtui.chat.turn_lock import Task, TurnLock

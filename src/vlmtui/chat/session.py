@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 
 from vlmtui.chat.archive import Archive
+from vlmtui.chat.attached_images import keep
 from vlmtui.chat.branches import Branches
-from vlmtui.chat.events import ChatEvent, UserSaved
-from vlmtui.chat.images import keep
+from vlmtui.chat.chat_events import ChatEvent, UserSaved
 from vlmtui.chat.loading import CurrentModel
 from vlmtui.chat.preferences import Preferences
-from vlmtui.chat.prompt import prompt, resumed
+from vlmtui.chat.prompt_messages import prompt, resumed
 from vlmtui.chat.questions import Questions
 from vlmtui.chat.replies import Replies
 from vlmtui.chat.turn_lock import Task, TurnLock

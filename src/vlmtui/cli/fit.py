@@ -13,8 +13,8 @@ import msgspec
 
 from vlmtui import paths
 from vlmtui.chat import pulling
-from vlmtui.chat.choice import choices, fitting
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
+from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from vlmtui.chat.choice import Choice, find
+from vlmtui.chat.model_choice import Choice, find
 from vlmtui.cli.models_list import as_json
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import library

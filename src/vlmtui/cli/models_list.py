@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from vlmtui import units
-from vlmtui.chat.choice import Choice, Choices, choices
+from vlmtui.chat.model_choice import Choice, Choices, choices
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
 from vlmtui.stats.model_details import KEEPERS

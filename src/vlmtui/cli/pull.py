@@ -8,7 +8,7 @@ import click
 
 from vlmtui import units
 from vlmtui.chat.available_models import AvailableModels
-from vlmtui.chat.choice import choices, fitting
+from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.cli.pull_display import Display, display
 from vlmtui.endings import INTERRUPTED, ended_by_signals
 from vlmtui.errors import DoesNotFit, VlmtuiError

@@ -27,7 +27,7 @@ from vlmtui.errors import InputError, SwitchFailed, VlmtuiError
 from vlmtui.messages import Role
 
 if TYPE_CHECKING:  # not needed for the first paint
-    from vlmtui.chat.choice import Choice as Model
+    from vlmtui.chat.model_choice import Choice as Model
     from vlmtui.engine.base import Load, ModelInfo
     from vlmtui.models.endpoints import Server
 

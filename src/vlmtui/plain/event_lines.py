@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from vlmtui import printable
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Notice, Prefill, Trimmed
 from vlmtui.plain.voice import Answer, ReaderGone, Voice
 from vlmtui.storage.records import StoredMessage

@@ -8,8 +8,8 @@ from time import monotonic
 
 import msgspec
 
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted
 from vlmtui.chat.comparison import Began, Exchanged
-from vlmtui.chat.events import AnswerSaved, AnswerStarted
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import ModelInfo
 from vlmtui.errors import StorageError

@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 
 from vlmtui import printable
-from vlmtui.chat.events import AnswerSaved, UserSaved
+from vlmtui.chat.chat_events import AnswerSaved, UserSaved
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Question
 from vlmtui.compose import mentions

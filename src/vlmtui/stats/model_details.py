@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlmtui import paths, units
-from vlmtui.chat.choice import Choice
+from vlmtui.chat.model_choice import Choice
 from vlmtui.models.catalog import Entry
 from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.library import InstalledModel

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmtui.engine.backends.llamacpp import logs
+from vlmtui.engine.backends.llamacpp import llama_logs
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.vision import Vision
@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 @contextmanager
 def loaded(model: Path, mmproj: Path | None = None) -> Iterator[LoadedModel]:
     """A model as the engine loads it."""
-    logs.install()
+    llama_logs.install()
     files = Files(str(model), str(mmproj) if mmproj is not None else None)
     made = LoadedModel(Load(files, ctx=1024), CancelFlag(), lambda _: None)
     try:
@@ -53,7 +53,7 @@ def logits(path: Path, rows: Sequence[int | Floats]) -> Floats:
         path: The model's file.
         rows: Tokens, and pictures as [count, width].
     """
-    logs.install()
+    llama_logs.install()
     given = cpp.llama_model_default_params()
     given.n_gpu_layers = 0
     model = cpp.llama_model_load_from_file(os.fsencode(path), given)

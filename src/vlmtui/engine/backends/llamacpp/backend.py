@@ -2,7 +2,7 @@
 
 Joins the parts of this package. The prompt cache: what of a prompt stands in the KV cache is not
 computed again (`cache`), a picture that was encoded before is not encoded again (`vision`), and
-answers stay the tokens that were sampled (`prompt`).
+answers stay the tokens that were sampled (`prompt_builder`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vlmtui.engine.backends.llamacpp import logs, parameters
-from vlmtui.engine.backends.llamacpp.answer import AnswerText
+from vlmtui.engine.backends.llamacpp import llama_logs, parameters
+from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
-from vlmtui.engine.backends.llamacpp.plan import simulate
-from vlmtui.engine.backends.llamacpp.prompt import Prompt, PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
-from vlmtui.engine.backends.llamacpp.turn import TurnReport
+from vlmtui.engine.backends.llamacpp.simulated_load import simulate
+from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.backends.llamacpp.window import Window
 from vlmtui.engine.base import (
@@ -46,7 +46,7 @@ class LlamaCppBackend:
     """One model on llama.cpp. See `registry.Backend`."""
 
     def __init__(self) -> None:
-        logs.install()
+        llama_logs.install()
         self._loaded: _Loaded | None = None
 
     def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:

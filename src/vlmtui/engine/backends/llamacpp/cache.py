@@ -12,7 +12,7 @@ from typing import Protocol
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.backends.llamacpp.units import (
+from vlmtui.engine.backends.llamacpp.prompt_units import (
     ImageUnit,
     Unit,
     common_prefix,

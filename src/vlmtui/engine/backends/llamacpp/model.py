@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from vlmtui import units
-from vlmtui.engine.backends.llamacpp import chunks, forms, logs, parameters, plan
+from vlmtui.engine.backends.llamacpp import chunks, forms, llama_logs, parameters, simulated_load
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
-from vlmtui.engine.backends.llamacpp.vocabulary import Vocabulary
+from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
 from vlmtui.engine.base import Load, ModelInfo
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed, OutOfMemory
@@ -49,7 +49,7 @@ class LoadedModel:
         """How pictures are prepared; None leaves it to libmtmd."""
 
         self.cancel = cancel
-        logs.clear()
+        llama_logs.clear()
         files = request.files
         _check_file(files.model, "model")
         if files.mmproj is not None:
@@ -127,13 +127,13 @@ class LoadedModel:
 
     def _load_weights(self, request: Load, progress: Callable[[float], None]) -> None:
         given = parameters.for_weights(request)
-        if given.n_gpu_layers == 0 and plan.is_repacked(request):
-            given.load_mode = plan.LOAD_MODE_NONE
+        if given.n_gpu_layers == 0 and simulated_load.is_repacked(request):
+            given.load_mode = simulated_load.LOAD_MODE_NONE
         given.progress_callback = cpp.llama_progress_callback(self._watch(progress))
         path = request.files.model
         self.model = cpp.llama_model_load_from_file(os.fsencode(path), given)
         if self.model is None:
-            self._fail(path, "load the model", _model_hint(logs.last_complaint()))
+            self._fail(path, "load the model", _model_hint(llama_logs.last_complaint()))
 
     def _create_context(self, request: Load, threads: int) -> None:
         given = parameters.for_context(request, self.model, threads, self._whole_part())
@@ -144,14 +144,14 @@ class LoadedModel:
             self._fail(
                 request.files.model,
                 f"make a context of {given.n_ctx} tokens for",
-                _context_hint(logs.last_complaint()),
+                _context_hint(llama_logs.last_complaint()),
             )
 
     def _load_vision(self, path: str, given: Any, progress: Callable[[float], None]) -> None:
         given.progress_callback = mtmd.mtmd_progress_callback(self._watch(progress))
         self.vision = mtmd.mtmd_init_from_file(os.fsencode(path), self.model, given)
         if self.vision is None:
-            self._fail(path, "load the vision tower", _mmproj_hint(logs.last_complaint()))
+            self._fail(path, "load the vision tower", _mmproj_hint(llama_logs.last_complaint()))
         if not mtmd.mtmd_support_vision(self.vision):
             raise LoadFailed(f"{path} holds no vision tower", "Choose an mmproj file for pictures.")
         self.form = forms.of_file(path)
@@ -185,8 +185,8 @@ class LoadedModel:
     def _fail(self, path: str, what: str, hint: str) -> None:
         if self.cancel.is_set:
             raise LoadCancelled
-        reason = logs.last_complaint() or "llama.cpp gave no reason"
-        kind = OutOfMemory if logs.memory_was_short() else LoadFailed
+        reason = llama_logs.last_complaint() or "llama.cpp gave no reason"
+        kind = OutOfMemory if llama_logs.memory_was_short() else LoadFailed
         raise kind(f"llama.cpp can't {what} {path}: {reason}", hint)
 
 
@@ -212,7 +212,7 @@ def _model_hint(reason: str) -> str:
         return "This is an mmproj file: give it to --mmproj, and the language model to --model."
     if "architecture" in reason:
         return "This version of llama.cpp does not know the model; update llama-cpp-python."
-    if logs.memory_was_short():
+    if llama_logs.memory_was_short():
         return "Memory is short: close other programs, or take a smaller model."
     return "The file may be incomplete or damaged; download it again."
 

@@ -21,7 +21,7 @@ from vlmtui.engine.backends.llamacpp import chunks, forms
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.backends.llamacpp.units import ImageUnit, Unit
+from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
 from vlmtui.engine.cancellation import Aborted
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vlmtui.engine.backends.llamacpp.prompt import Prompt
-from vlmtui.engine.backends.llamacpp.units import (
+from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
+from vlmtui.engine.backends.llamacpp.prompt_units import (
     count_image_tokens,
     count_images,
     count_tokens,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmtui.chat.events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
 from vlmtui.commands.outcomes import Ask, Attached, Question
 from vlmtui.compose import mentions
 from vlmtui.engine.base import Adjusted, Encoded

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
+from vlmtui.chat.chat_events import AnswerSaved
 from vlmtui.chat.comparison import Asked, Began, Comparison, Failed
-from vlmtui.chat.events import AnswerSaved
 from vlmtui.commands.outcomes import Ask, Compare, Question
 from vlmtui.compose.mentions import Token
 from vlmtui.errors import InputError

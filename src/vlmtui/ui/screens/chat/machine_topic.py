@@ -8,7 +8,7 @@ import msgspec
 from textual import events
 from textual.binding import Binding
 
-from vlmtui.chat.events import AnswerSaved
+from vlmtui.chat.chat_events import AnswerSaved
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.storage.records import StoredMessage

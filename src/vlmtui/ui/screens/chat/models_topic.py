@@ -10,8 +10,8 @@ import msgspec
 from textual.binding import Binding
 
 from vlmtui import crash_log, printable, units
+from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.comparison import Exchanged, Exchanging
-from vlmtui.chat.events import GoingBack
 from vlmtui.commands.outcomes import Ask, Choice, Switch
 from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING
 
 from vlmtui import crash_log
-from vlmtui.chat.events import UserSaved
+from vlmtui.chat.chat_events import UserSaved
 from vlmtui.commands.outcomes import Ask, Question
 from vlmtui.errors import VlmtuiError
 from vlmtui.stats.engine_state import Phase, begin, idle, stopping

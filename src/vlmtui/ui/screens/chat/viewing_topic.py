@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding
 
 from vlmtui import printable
-from vlmtui.chat.events import AnswerStarted, UserSaved
+from vlmtui.chat.chat_events import AnswerStarted, UserSaved
 from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
@@ -67,7 +67,7 @@ class ViewingTopic(Topic):
     # ------------------------------------------------------------------ what they cost
 
     def _answer_started(self, event: AnswerStarted) -> None:
-        from vlmtui.chat.prompt import prompt
+        from vlmtui.chat.prompt_messages import prompt
         from vlmtui.chat.tally import Tally
 
         thread = [entry.stored for entry in self.chat.transcript.messages()]

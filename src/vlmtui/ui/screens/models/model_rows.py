@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from textual.content import Content
 
 from vlmtui import printable, units
-from vlmtui.chat.choice import Choice
 from vlmtui.chat.fit_verdict import WORDS
+from vlmtui.chat.model_choice import Choice
 from vlmtui.ui import fuzzy
 
 ORDERS = ("name", "size", "fit")

@@ -16,7 +16,7 @@ from vlmtui.ui.screens.models.models_table import ModelsList
 from vlmtui.ui.widgets.composer.confirm import Confirm
 
 if TYPE_CHECKING:
-    from vlmtui.chat.choice import Choice
+    from vlmtui.chat.model_choice import Choice
 
 
 class ModelsFetch(ModelsList):

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 
 from vlmtui import units
-from vlmtui.chat.choice import Choice
+from vlmtui.chat.model_choice import Choice
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.screens.models.models_fetch import ModelsFetch
 

@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable, units
-from vlmtui.chat.choice import Choice
+from vlmtui.chat.model_choice import Choice
 from vlmtui.errors import VlmtuiError
 from vlmtui.models.download.coordinator import Pulls
 from vlmtui.stats import model_details
@@ -30,7 +30,7 @@ from vlmtui.ui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from vlmtui.chat.available_models import AvailableModels
-    from vlmtui.chat.choice import Choices
+    from vlmtui.chat.model_choice import Choices
 
 _LABEL = 14
 _PAGE = 8

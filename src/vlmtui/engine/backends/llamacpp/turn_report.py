@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
-from vlmtui.engine.backends.llamacpp.prompt import Prompt
-from vlmtui.engine.backends.llamacpp.units import ImageUnit, count_image_tokens, count_tokens
+from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
+from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, count_image_tokens, count_tokens
 from vlmtui.engine.base import (
     Delta,
     Encoded,

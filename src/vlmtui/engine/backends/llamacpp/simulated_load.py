@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from vlmtui.engine.backends.llamacpp import logs, parameters
+from vlmtui.engine.backends.llamacpp import llama_logs, parameters
 from vlmtui.engine.backends.llamacpp.bindings import cpp, library, mtmd
 from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
 from vlmtui.engine.base import DeviceMemory, Load, Planned
@@ -54,7 +54,7 @@ def simulate(request: Load) -> Planned:
     Raises:
         LoadFailed: llama.cpp refuses the model, or can't tell.
     """
-    logs.clear()
+    llama_logs.clear()
     path = request.files.model
     threads = parameters.threads(request)
     model = _without_weights(request)
@@ -192,5 +192,5 @@ def _name(kind: int) -> str:
 
 
 def _refused(path: str) -> LoadFailed:
-    reason = logs.last_complaint() or "llama.cpp gave no reason"
+    reason = llama_logs.last_complaint() or "llama.cpp gave no reason"
     return LoadFailed(f"llama.cpp can't load {path}: {reason}", "The file may be damaged.")

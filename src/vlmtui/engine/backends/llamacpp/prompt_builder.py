@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from vlmtui.builtin_templates import NAMES
-from vlmtui.engine.backends.llamacpp.units import Unit
+from vlmtui.engine.backends.llamacpp.prompt_units import Unit
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, Role, TextPart
@@ -30,7 +30,7 @@ _KEPT_ANSWERS = 64
 
 
 class Tokenizer(Protocol):
-    """What this module needs of a vocabulary; see `vocabulary.Vocabulary`."""
+    """What this module needs of a vocabulary; see `llama_vocabulary.Vocabulary`."""
 
     adds_bos: bool
     bos: int
