@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from vlmtui import paths
-from vlmtui.ask.output import JsonOutput, Output, Progress, StdoutClosed, TextOutput
+from vlmtui.ask.output import JsonOutput, Output, Progress, TextOutput
 from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import LoadedAs, Turn
 from vlmtui.chat.fitting_engine import FittingEngine
@@ -20,6 +20,7 @@ from vlmtui.engine.client import EngineClient
 from vlmtui.errors import GenerateFailed, ImageError, StorageError
 from vlmtui.messages import Message, assistant, system, user
 from vlmtui.settings import load_settings
+from vlmtui.standard_output import ReaderGone
 
 _CANCEL_PATIENCE_S = 3.0
 """A cancel takes effect within one prefill batch; a board that needs longer is not waited for."""
@@ -64,7 +65,7 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
             )
         except ImageError as error:
             raise pictures.as_named(error) from None
-        except StdoutClosed:
+        except ReaderGone:
             # whoever read has enough: not a failure
             return True
 

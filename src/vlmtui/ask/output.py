@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
+from vlmtui import standard_output
 from vlmtui.ask.turn import Turn
 from vlmtui.engine.base import (
     Adjusted,
@@ -32,15 +33,12 @@ from vlmtui.engine.base import (
 )
 from vlmtui.errors import VlmtuiError
 from vlmtui.printable import ProseStream, prose
+from vlmtui.standard_output import ReaderGone
 
 _ERASE_LINE = "\r\x1b[K"
 _REFRESH_S = 0.1
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 """What JSON leaves as it is and a terminal or a line-wise reader acts on."""
-
-
-class StdoutClosed(Exception):
-    """The reader of standard output has gone."""
 
 
 class Output(Protocol):
@@ -91,7 +89,7 @@ class TextOutput:
 
     def abandon(self) -> None:
         """End the line of what was written so far."""
-        with suppress(StdoutClosed, VlmtuiError):
+        with suppress(ReaderGone, VlmtuiError):
             self._end_line()
 
     def close(self) -> None:
@@ -223,30 +221,14 @@ def _write(text: str) -> None:
     """Write to standard output and see that it arrives.
 
     Raises:
-        StdoutClosed: The reader has gone.
+        ReaderGone: The reader has gone.
         VlmtuiError: It can't be written to, for example because a disk is full.
     """
     if sys.stdout is None:
         raise VlmtuiError("Standard output is closed", "Give the command somewhere to write to.")
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except UnicodeEncodeError:
-        encoding = sys.stdout.encoding
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _forget_stdout()
-        raise StdoutClosed from None
-    except OSError as error:
-        _forget_stdout()
-        raise VlmtuiError(
-            f"The answer can't be written to standard output: {error.strerror}",
-            "Is the disk full?",
-        ) from error
-
-
-def _forget_stdout() -> None:
-    """Let what Python still holds for standard output go nowhere, or it fails again at the exit."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        standard_output.write(sys.stdout, text)
+    except ReaderGone as gone:
+        if gone.reason:
+            raise standard_output.unwritable(gone.reason) from None
+        raise

@@ -170,4 +170,6 @@ def _as_text(path: Path) -> str:
     for name in (str(path), os.path.realpath(path)):
         if name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name):
             return name
-    raise InputError(f"The name of {path} is not valid UTF-8", "Rename the file.")
+    raise InputError(
+        f"The name of {path} is not valid UTF-8", "Rename the file, or name a link to it."
+    )

@@ -11,8 +11,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from vlmtui import standard_output
 from vlmtui.endings import INTERRUPTED
 from vlmtui.errors import EngineCrashed, VlmtuiError
+from vlmtui.standard_output import ReaderGone
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -24,6 +26,26 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.
     """
+    standard_output.prepare()
+    try:
+        code = _command(arguments)
+        standard_output.settle()
+        return code
+    except ReaderGone as gone:
+        if not gone.reason:
+            return 0  # whoever read has enough
+        return _complained(standard_output.unwritable(gone.reason))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except VlmtuiError as error:
+        return _complained(error)
+    except Exception as error:
+        from vlmtui import crash_log
+
+        return _complained(crash_log.recorded(error))
+
+
+def _command(arguments: Sequence[str]) -> int:
     try:
         if not arguments:  # nothing to parse: what would do it is a thirtieth of the start
             from vlmtui.cli.chat import open_chat
@@ -32,20 +54,13 @@ def run(arguments: Sequence[str]) -> int:
         from vlmtui.cli.commands import parse_and_run
 
         return parse_and_run(arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except VlmtuiError as error:
-        _complain(error)
-        return error.exit_code
-    except Exception as error:
-        from vlmtui import crash_log
-
-        _complain(crash_log.recorded(error))
-        return 1
+    except OSError:
+        standard_output.settle()  # raises, where this is what has failed
+        raise
 
 
-def _complain(error: VlmtuiError) -> None:
-    """Say on standard error what happened and what to do."""
+def _complained(error: VlmtuiError) -> int:
+    """Say on standard error what happened and what to do; returns the exit code."""
     from vlmtui.printable import prose
 
     lines = [f"vlmtui: {error.message}"]
@@ -57,3 +72,6 @@ def _complain(error: VlmtuiError) -> None:
     if sys.stderr is not None:
         with suppress(OSError):
             print(prose("\n".join(lines)), file=sys.stderr)
+    with suppress(ReaderGone):  # of what was printed before
+        standard_output.settle()
+    return error.exit_code

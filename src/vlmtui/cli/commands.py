@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,7 +33,13 @@ def parse_and_run(arguments: Sequence[str]) -> int:
         The exit code.
     """
     try:
-        return vlmtui.main(list(arguments), prog_name="vlmtui", standalone_mode=False) or 0
+        if "_VLMTUI_COMPLETE" in os.environ:  # a shell asks what could be typed
+            return vlmtui.main(list(arguments), prog_name="vlmtui", standalone_mode=False) or 0
+        # not by `main`, which ends a program whose reader has gone in a way of its own
+        with vlmtui.make_context("vlmtui", list(arguments)) as context:
+            return vlmtui.invoke(context) or 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.ClickException as error:
         with suppress(OSError):
             error.show(sys.stderr)

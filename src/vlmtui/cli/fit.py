@@ -15,6 +15,7 @@ from vlmtui import paths
 from vlmtui.chat import pulling
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
 from vlmtui.chat.model_choice import choices, fitting
+from vlmtui.chat.requests import loading
 from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError
@@ -58,11 +59,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
             def needs(setup: Setup) -> Need:
                 return prospect.estimated(setup, machine)
         else:
-            tower = str(found.mmproj) if found.mmproj is not None else None
-            layers = settings.gpu_layers
-            load = Load(
-                Files(str(found.path), tower), found.name, ctx=ctx, kv=kv, gpu_layers=layers
-            )
+            load = msgspec.structs.replace(loading(settings, found), ctx=ctx, kv=kv)
             prospect = Prospect.of(load)
             engine = EngineClient(_log(cleanup))
             cleanup.callback(engine.close)

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from vlmtui import kept, paths, units
+from vlmtui.chat.requests import loading
 from vlmtui.errors import InputError, SettingsError
 from vlmtui.models import added, endpoints, gguf, library, removal
 from vlmtui.models.gguf import pairing
@@ -37,6 +38,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
     model = library.resolve(os.path.abspath(path), mmproj)
     tower = gguf.from_path(model.mmproj) if model.mmproj is not None else None
     pairing.check(gguf.from_path(model.path), tower)
+    loading(load_settings(), model)  # a name that the engine can't be told is told here
     wanted = name or model.name
     if not _NAME.fullmatch(wanted) or wanted.lower() == library.DEMO:
         raise InputError(
@@ -111,6 +113,7 @@ def default_model(name: str | None, *, as_json: bool) -> int:
         chosen = name
     else:
         model = library.resolve(name)
+        loading(settings, model)
         chosen = str(model.path) if model.source == "file" else model.name
     file = paths.config_path()
     write_default(file, chosen)

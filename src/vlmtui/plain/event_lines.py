@@ -9,7 +9,8 @@ from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
 from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Notice, Prefill, Trimmed
-from vlmtui.plain.voice import Answer, ReaderGone, Voice
+from vlmtui.plain.voice import Answer, Voice
+from vlmtui.standard_output import ReaderGone
 from vlmtui.storage.records import StoredMessage
 
 _LONG_PROMPT = 1500

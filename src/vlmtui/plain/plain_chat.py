@@ -10,7 +10,7 @@ from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.plain import showing
 from vlmtui.plain.reading import remember
 from vlmtui.plain.sitting import Sitting
-from vlmtui.plain.voice import ReaderGone
+from vlmtui.standard_output import ReaderGone
 from vlmtui.storage.records import Draft
 
 _WALKED = 50
@@ -39,7 +39,7 @@ class PlainChat:
         except ReaderGone as gone:
             if gone.reason:
                 self._voice.note(f"Error: The answers can't be written: {gone.reason}")
-            return 1
+            return 1 if gone.reason else 0
         except KeyboardInterrupt:
             return INTERRUPTED
         # a script wants to know; a person has read it

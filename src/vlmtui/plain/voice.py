@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from contextlib import suppress
 from typing import TextIO
 
-from vlmtui import printable
+from vlmtui import printable, standard_output
 from vlmtui.errors import EngineCrashed, VlmtuiError
 
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=\S)|(?<=[\u3002\uff01\uff1f\uff1a\uff1b])(?=[^\n])")
@@ -16,18 +15,6 @@ _SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=\S)|(?<=[\u3002\uff01\uff1f\uff1a\uff
 
 _LONGEST = 400
 """Characters that are held back at most, waiting for the end of a sentence."""
-
-
-class ReaderGone(Exception):
-    """Nobody reads the answers any more, or they can't be written.
-
-    Attributes:
-        reason: Why, where that is no everyday thing such as `| head`.
-    """
-
-    def __init__(self, reason: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Voice:
@@ -74,22 +61,7 @@ class Voice:
         Raises:
             ReaderGone: It can't be printed.
         """
-        try:
-            self._answers.write(text)
-            self._answers.flush()
-        except BrokenPipeError:
-            self._forget()
-            raise ReaderGone from None
-        except OSError as error:
-            self._forget()
-            raise ReaderGone(error.strerror or str(error)) from None
-
-    def _forget(self) -> None:
-        """Have what is still in the buffer go nowhere: the end of the program would complain."""
-        with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._answers.fileno())
-            os.close(nowhere)
+        standard_output.write(self._answers, text)
 
 
 class Answer:

@@ -1,0 +1,61 @@
+"""File names that aren't UTF-8, as old disks and archives have them: used, or told in words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from vlmtui import demo
+
+LATIN = os.fsdecode(b"caf\xe9")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """The demo model in a directory and under a name of another encoding."""
+    folder = tmp_path / LATIN
+    folder.mkdir()
+    return Path(shutil.copy(demo.model_path(), folder / f"{LATIN}.gguf"))
+
+
+@pytest.mark.parametrize("command", ["add", "fit", "default", "info", "ask"])
+def test_a_model_that_the_engine_can_not_be_told_of_is_told(
+    run: Run, model: Path, command: str
+) -> None:
+    words = ("ask", "--model", model, "Hello") if command == "ask" else ("models", command, model)
+    ended = run(*map(str, words))
+    if command == "info":
+        assert "not valid UTF-8" in ended.out
+    else:
+        assert ended.code == 2, ended.err
+        assert "not valid UTF-8" in ended.err
+        assert "a link to it" in ended.err
+    assert "Internal" not in ended.err
+
+
+def test_such_a_model_is_listed_and_used_through_a_link(
+    run: Run, model: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "good.gguf"
+    link.symlink_to(model)
+    assert run("models", "add", str(link)).code == 0
+    answered = run("ask", "--model", "good", "--max-tokens", "3", "Hello")
+    assert (answered.code, bool(answered.out.strip())) == (0, True), answered.err
+    listed = run("models", "--json")
+    assert listed.code == 0, listed.err
+
+
+def test_a_chat_is_exported_and_imported_under_such_a_name(run: Run, tmp_path: Path) -> None:
+    assert run("--plain", stdin=b"Hello\n").code == 0
+    folder = tmp_path / LATIN
+    folder.mkdir()
+    for name in (f"{LATIN}.json", f"{LATIN}.md", f"{LATIN}.html"):
+        ended = run("chats", "export", "1", "-o", str(folder / name))
+        assert ended.code == 0, ended.err
+        assert (folder / name).stat().st_size
+    assert run("chats", "import", str(folder / f"{LATIN}.json")).code == 0
+    assert run("chats", "export", "1", "-o", str(folder)).code == 0
