@@ -22,7 +22,7 @@ from PIL import Image
 
 from tests.disks import fill
 from tests.processes import unprivileged
-from vlmtui.chat import import_json as import_module
+from vlmtui.chat import exported_file
 from vlmtui.chat.archive import Archive
 from vlmtui.chat.attached_images import keep
 from vlmtui.errors import ArchiveError, StorageError
@@ -560,7 +560,7 @@ def test_what_is_no_file_or_too_large_is_refused(
     (tmp_path / "empty").touch()
     refused(tmp_path / "empty", "is empty")
     with (tmp_path / "huge").open("wb") as file:
-        file.truncate(import_module.MAX_BYTES + 1)  # a hole: it takes no space
+        file.truncate(exported_file.MAX_BYTES + 1)  # a hole: it takes no space
     refused(tmp_path / "huge", "too large")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from vlmtui.chat.prompt_messages import prompt
+from vlmtui.chat.prompt_messages import present, prompt
 from vlmtui.messages import ImagePart, Message, Role, assistant, system, user
 from vlmtui.storage.records import Status, StoredMessage
 
@@ -109,3 +111,34 @@ def test_whatever_happened_the_turns_alternate_and_end_with_the_question() -> No
         assert roles(told[1:]) == [Role.USER, Role.ASSISTANT] * (len(told[1:]) // 2) + [Role.USER]
         assert told[-1].text.endswith("the last")
         assert all(message.parts for message in told)
+
+
+@pytest.mark.parametrize("kind", ["ContextOverflow", "EngineCrashed", "GenerateFailed", None])
+def test_another_model_is_asked_what_one_failed_at(kind: str | None) -> None:
+    failed = msgspec.structs.replace(answered("", "failed", kind), model="blind")
+    thread = [asked("what is it?", A), failed, asked("and now?")]
+    assert prompt(thread, model="blind") == (user("and now?"),)
+    assert prompt(thread, model="seeing") == (user("what is it?\n\nand now?", (A,)),)
+
+
+def test_a_damaged_picture_is_shown_to_no_model() -> None:
+    failed = msgspec.structs.replace(answered("", "failed", "ImageTruncated"), model="one")
+    thread = [asked("what is it?", A), failed, asked("and now?")]
+    assert prompt(thread, model="another") == (user("and now?"),)
+
+
+def test_a_picture_that_was_missing_blames_nobody(tmp_path: Path) -> None:
+    thread = [asked("one", A), answered("", "failed", "ImageNotFound"), asked("two")]
+    assert prompt(thread) == (user("one\n\ntwo", (A,)),)
+
+
+def test_missing_pictures_are_left_out_by_name(tmp_path: Path) -> None:
+    (tmp_path / "b.png").write_bytes(b"there")
+    there = msgspec.structs.replace(B, path=str(tmp_path / "b.png"))
+    messages = (user("compare", (A, there)), assistant("yes"), user("again", (A,)))
+    told, missing = present(messages)
+    assert missing == (A,)
+    assert told[0].images == (there,)
+    assert told[2].images == ()
+    assert "a.png is missing" in told[2].text and "again" in told[2].text
+    assert present(told) == (told, ())

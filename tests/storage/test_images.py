@@ -112,3 +112,22 @@ def test_a_process_killed_while_it_copies_leaves_no_half_picture(
     stored = keep(images, b"half")
     assert stored.path.read_bytes() == b"half"
     assert list((tmp_path / "store").glob("*/*")) == [stored.path]
+
+
+@pytest.mark.parametrize("then", ["the next picture", "the next start"])
+def test_what_a_killed_process_was_copying_is_removed(
+    images: ImageStore, tmp_path: Path, then: str
+) -> None:
+    with child(HALF, tmp_path / "store") as process:
+        process.read()
+        copies = list((tmp_path / "store").glob("incoming-*"))
+        assert len(copies) == 1
+        images.sweep()  # it is still being written
+        assert copies[0].exists()
+        process.kill()
+    assert copies[0].exists()
+    if then == "the next start":
+        images.sweep()
+    else:
+        keep(images, b"picture")
+    assert not list((tmp_path / "store").glob("incoming-*"))

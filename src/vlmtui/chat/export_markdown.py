@@ -1,8 +1,8 @@
 """A chat as Markdown, its pictures beside it.
 
-What models write is Markdown already and stays, as far as it can't swallow what follows: a fence
-that is never closed is closed. Titles and names are text, so their signs are escaped. This module
-knows no files.
+What models write is Markdown already and stays, as far as it can't swallow what follows (a fence
+that is never closed is closed) and is not live: no picture is fetched, no tag is one. Titles and
+names are text, so their signs are escaped. This module knows no files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from vlmtui import printable
 from vlmtui.chat import export_words as words
+from vlmtui.chat.inert_markdown import inert
 from vlmtui.messages import readable
 from vlmtui.storage.records import Chat, StoredMessage
 
@@ -55,8 +56,8 @@ def _message(stored: StoredMessage, links: Mapping[str, str]) -> str:
 
 
 def _whole(text: str) -> str:
-    """The text with its last fence closed."""
-    text = printable.prose(text)
+    """The text with nothing live in it, and its last fence closed."""
+    text = inert(printable.prose(text))
     fence = ""
     for line in text.split("\n"):
         match = re.match(r" {0,3}(`{3,}|~{3,})(.*)", line)

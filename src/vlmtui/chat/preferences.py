@@ -15,6 +15,7 @@ import msgspec
 from vlmtui.chat.branches import Branches
 from vlmtui.engine.base import Sampling
 from vlmtui.errors import InputError, StorageError
+from vlmtui.settings import Preset
 from vlmtui.storage.chats import ChatStore
 
 
@@ -112,11 +113,23 @@ class Preferences:
 
     def _merged(self, own: Mapping[str, Any] | None) -> Sampling:
         known = msgspec.structs.asdict(self._default_sampling)
-        if unknown := [name for name in own or () if name not in known]:
-            raise InputError(
-                f"There is no sampling setting {unknown[0]!r}", "There are: " + ", ".join(known)
-            )
-        try:
-            return msgspec.convert({**known, **(own or {})}, Sampling)
-        except msgspec.ValidationError as error:
-            raise InputError(f"That sampling can't be: {error}", "Give it a number") from None
+        return msgspec.convert({**known, **checked(own)}, Sampling)
+
+
+def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A chat's own sampling, if it is one that the settings would take too.
+
+    Raises:
+        InputError: There is no such field, or its value can't be.
+    """
+    known = Sampling.__struct_fields__
+    if unknown := [name for name in sampling or () if name not in known]:
+        raise InputError(
+            f"There is no sampling setting {unknown[0]!r}", "There are: " + ", ".join(known)
+        )
+    try:
+        msgspec.convert(dict(sampling or {}), Preset)
+        msgspec.convert(dict(sampling or {}), Sampling)
+    except msgspec.ValidationError as error:
+        raise InputError(f"That sampling can't be: {error}", "Give it a number") from None
+    return dict(sampling or {})

@@ -6,16 +6,19 @@ words that came are kept. This module does not know which question is answered, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
+
+import msgspec
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, ChatEvent, StorageWarning
 from vlmtui.chat.live_answer import LiveAnswer
 from vlmtui.chat.loading import CurrentModel, obeying
+from vlmtui.chat.prompt_messages import present
 from vlmtui.chat.tally import Tally, continued
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Delta, Engine, Finished, Generate
+from vlmtui.engine.base import Delta, Engine, Finished, Generate, Notice
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.records import StoredMessage
 
@@ -103,6 +106,10 @@ class Replies:
         if before is None:
             answer.name_model(self._model.name)  # a switch may have come in between
         request = make()
+        told, missing = present(request.messages)
+        if missing:
+            request = msgspec.structs.replace(request, messages=told)
+            yield _missing([image.name for image in missing])
         tally = Tally(request.messages)
         with closing(obeying(task, self._engine, self._engine.generate(request))) as events:
             for event in events:
@@ -120,6 +127,17 @@ class Replies:
                     )
                 yield event
                 yield from _warnings(answer)
+
+
+def _missing(names: Sequence[str]) -> Notice:
+    one = len(names) == 1
+    what = f"The picture {names[0]} is" if one else f"The pictures {', '.join(names)} are"
+    them = "it" if one else "them"
+    return Notice(
+        "missing",
+        f"{what} missing from the chat's files: the model answers without {them}",
+        f"Attached again, {'it is' if one else 'they are'} there for all of the chat",
+    )
 
 
 def _warnings(answer: LiveAnswer) -> Iterator[StorageWarning]:

@@ -294,7 +294,7 @@ class ChatSession:
             row = msgspec.structs.replace(before, status="streaming", error=None, error_kind=None)
 
             def request() -> Generate:
-                told = prompt(thread, self.system)
+                told = prompt(thread, self.system, self._model.name)
                 said = before.message.text
                 if said.strip():
                     told = (*told, assistant(said))
@@ -377,7 +377,7 @@ class ChatSession:
         self._preferences.note_model(name)
 
         def request() -> Generate:
-            told = prompt(self._branches.to(question_id), self.system)
+            told = prompt(self._branches.to(question_id), self.system, self._model.name)
             return Generate(told, self.sampling)
 
         yield from self._replies.run(task, row, request)

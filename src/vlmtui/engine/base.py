@@ -295,7 +295,7 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     """The same for programs: fields of `Load` with the values they have now."""
 
 
-NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete"]
+NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete", "missing"]
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
@@ -304,7 +304,8 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     kind: NoticeKind
     """template: the model's own can't be used; threads: fewer than were asked for; pictures: the
     model doesn't see those of the chat; silent: the engine shows no sign of life;
-    incomplete: a picture's file lacks its end."""
+    incomplete: a picture's file lacks its end;
+    missing: a picture's file is gone."""
 
     message: str
     """What happened, one sentence without a final full stop."""

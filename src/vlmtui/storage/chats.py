@@ -16,7 +16,7 @@ import msgspec
 
 from vlmtui.errors import StorageError
 from vlmtui.messages import Message
-from vlmtui.storage import rows
+from vlmtui.storage import rows, stored_json
 from vlmtui.storage.database import Database
 from vlmtui.storage.drafts import Drafts
 from vlmtui.storage.listing import Listing
@@ -174,7 +174,7 @@ class ChatStore:
                     f"There is no message {message_id} in {self._database.path}",
                     "Its chat may have been deleted for good",
                 )
-            stats = {**msgspec.json.decode(row["stats"] or "{}"), **extra}
+            stats = {**(stored_json.stats(row["stats"]) or {}), **extra}
             connection.execute(
                 "UPDATE messages SET stats = ? WHERE id = ?",
                 (msgspec.json.encode(stats).decode(), message_id),

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.messages import ImagePart
+from vlmtui.storage import stored_json
 from vlmtui.storage.database import Database
 from vlmtui.storage.pictures import picture, remember, storable
 from vlmtui.storage.presence import Presence
@@ -100,7 +101,7 @@ class Drafts:
 
     def _pictures(self, connection: sqlite3.Connection, attachments: str) -> tuple[ImagePart, ...]:
         found: list[ImagePart] = []
-        for sha256, name in msgspec.json.decode(attachments, type=list[tuple[str, str]]):
+        for sha256, name in stored_json.attachments(attachments) or ():
             row = connection.execute(
                 "SELECT *, ? AS name FROM images WHERE sha256 = ?", (name, sha256)
             ).fetchone()

@@ -22,6 +22,7 @@ import msgspec
 from vlmtui.errors import StorageError
 
 _CHUNK = 1 << 20
+_INCOMING = "incoming-"
 
 UNTOUCHED_SECONDS = 7 * 86_400.0
 """A file that was added, even if again, so short a time ago is never removed: whoever added it may
@@ -89,9 +90,16 @@ class ImageStore:
                 return True
         return False
 
+    def sweep(self) -> None:
+        """Remove what was being copied when its process was killed."""
+        with contextlib.suppress(OSError), self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for left in self._directory.glob(f"{_INCOMING}*"):  # nobody is adding anything
+                left.unlink(missing_ok=True)
+
     def _keep(self, source: BinaryIO, suffix: str) -> StoredImage:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.sweep()
             with self._adding(), self._temporary() as (copy, name):
                 # Hashed as it is copied: the file may be changed by others at any time.
                 sha256 = _copy(source, copy.write)
@@ -131,7 +139,7 @@ class ImageStore:
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, str]]:
         """A new file in the store's file system, readable by its owner; gone unless renamed."""
-        name = str(self._directory / f"incoming-{os.urandom(16).hex()}")
+        name = str(self._directory / f"{_INCOMING}{os.urandom(16).hex()}")
         descriptor = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:

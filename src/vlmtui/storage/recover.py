@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from vlmtui.errors import StorageError
+from vlmtui.storage import stored_json
 from vlmtui.storage.database import APPLICATION_ID, Database, explain
 from vlmtui.storage.images import ImageStore
 from vlmtui.storage.migrations import MIGRATIONS
@@ -227,9 +228,8 @@ class _Copy:
 
     def _drafted(self) -> Iterator[str]:
         for (attachments,) in self._new.execute("SELECT attachments FROM drafts").fetchall():
-            with suppress(msgspec.DecodeError):
-                for sha256, _ in msgspec.json.decode(attachments, type=list[tuple[str, str]]):
-                    yield sha256
+            for sha256, _ in stored_json.attachments(attachments) or ():
+                yield sha256
 
     def _picture(self, sha256: str) -> None:
         columns = self._columns("images")

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.messages import ImagePart, Message, Part, Role, TextPart, placed
+from vlmtui.storage import stored_json
 from vlmtui.storage.pictures import picture, remember, storable
 from vlmtui.storage.presence import Presence
 from vlmtui.storage.records import Chat, Status, StoredMessage
@@ -32,7 +33,7 @@ def chat(row: sqlite3.Row) -> Chat:
         leaf_id=row["leaf_id"],
         pinned=bool(row["pinned"]),
         system=row["system"],
-        sampling=None if row["sampling"] is None else msgspec.json.decode(row["sampling"]),
+        sampling=stored_json.mapping(row["sampling"]),
         model=row["model"],
         deleted=row["deleted"],
     )
@@ -54,7 +55,7 @@ def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> St
         created=row["created"],
         model=row["model"],
         error=row["error"],
-        stats=None if row["stats"] is None else msgspec.json.decode(row["stats"]),
+        stats=stored_json.stats(row["stats"]),
         error_kind=row["error_kind"],
         sibling=max(1, row["sibling"]),  # a deleted one counts for itself
         siblings=max(1, row["siblings"]),

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from vlmtui.errors import StorageError
-from vlmtui.storage import rows
+from vlmtui.storage import rows, stored_json
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
 from vlmtui.storage.records import Chat
@@ -155,6 +155,7 @@ class Trash:
         Returns:
             How many they were.
         """
+        images.sweep()
         with self._database.read() as connection:
             unused = [row[0] for row in connection.execute(_UNUSED)]
         return sum(
@@ -167,7 +168,9 @@ class Trash:
         with self._database.write() as connection:  # so that nobody begins to use one meanwhile
             unused = {row[0] for row in connection.execute(_UNUSED)}
             for (attachments,) in connection.execute("SELECT attachments FROM drafts"):
-                drafted = msgspec.json.decode(attachments, type=list[tuple[str, str]])
+                drafted = stored_json.attachments(attachments)
+                if drafted is None:
+                    return 0  # nobody knows what that draft shows
                 unused -= {sha256 for sha256, _ in drafted}
             for sha256 in unused.intersection(candidates):
                 if images.remove(sha256):

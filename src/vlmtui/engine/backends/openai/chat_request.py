@@ -72,7 +72,7 @@ def data_url(image: ImagePart, most_pixels: int) -> str:
     Raises:
         ImageError: It can't be read, or isn't what was attached any more.
     """
-    picture = images.decode(image.path, image.sha256)
+    picture = images.decode(image.path, image.sha256, name=image.name)
     if (pixels := picture.width * picture.height) > most_pixels:
         factor = (most_pixels / pixels) ** 0.5
         width, height = int(picture.width * factor), int(picture.height * factor)

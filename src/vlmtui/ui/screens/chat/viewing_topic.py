@@ -67,13 +67,14 @@ class ViewingTopic(Topic):
     # ------------------------------------------------------------------ what they cost
 
     def _answer_started(self, event: AnswerStarted) -> None:
-        from vlmtui.chat.prompt_messages import prompt
+        from vlmtui.chat.prompt_messages import present, prompt
         from vlmtui.chat.tally import Tally
 
         thread = [entry.stored for entry in self.chat.transcript.messages()]
         ids = [stored.id for stored in thread]
         end = ids.index(event.stored.id) if event.stored.id in ids else len(ids)
-        self._tally = Tally(prompt(thread[:end]))
+        told, _ = present(prompt(thread[:end], model=event.stored.model))
+        self._tally = Tally(told)
 
     def _priced(self, event: Encoded | Trimmed) -> None:
         if self._tally is not None:
