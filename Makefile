@@ -5,6 +5,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# as many processes as there are cores; ARGS="-n 0" runs the tests one after the other
+PARALLEL := --numprocesses auto --maxprocesses 8 --dist worksteal
 export PYTHON
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,7 @@ run: .venv/.ready-core ## Open the chat
 	@$(BIN)/vlmtui $(ARGS)
 
 test: .venv/.ready-dev ## Run every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 lint: .venv/.ready-dev ## Check style, the import contracts, scripts and Dockerfiles
 	@$(BIN)/ruff check .

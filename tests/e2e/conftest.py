@@ -64,6 +64,11 @@ def answers(home: Path) -> list[StoredMessage]:
     return [stored for stored in thread if stored.message.role is Role.ASSISTANT]
 
 
+def statuses(home: Path) -> list[str]:
+    """How the answers of the last chat stand on disk."""
+    return [answer.status for answer in answers(home)]
+
+
 def end_of(answer: StoredMessage) -> str:
     """The last letters of an answer; other characters may be shown as something else."""
     return re.findall(r"[a-z]+", answer.message.text)[-1]

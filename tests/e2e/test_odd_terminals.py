@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,19 @@ def test_a_dumb_terminal_gets_the_plain_chat(home: Path) -> None:
         assert b"\x1b" not in terminal.output
     finally:
         terminal.close()
+
+
+def test_a_size_that_changed_and_changed_back_has_all_drawn_anew(
+    terminals: list[Terminal],
+) -> None:
+    """Two changes in quick succession are one signal, and the size is the one from before."""
+    terminal = Terminal(PROGRAM)
+    terminals.append(terminal)
+    terminal.read_until("Ask about a picture")
+    terminal.send("typed")
+    terminal.read_until("typed")  # all that the start draws has been drawn
+    before = len(terminal.text)
+    terminal.process.send_signal(signal.SIGWINCH)
+    terminal.wait_until(lambda: "F1" in terminal.text[before:])
+    terminal.send("\x11")
+    assert terminal.end() == 0

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.cli.conftest import PROGRAM as MODULE
-from tests.e2e.conftest import answers, has_words, texts
+from tests.e2e.conftest import answers, has_words, statuses, texts
 from tests.e2e.tmux import PROGRAM, Tmux
 from tests.terminals import Terminal, children, wait_gone
 
@@ -35,11 +35,6 @@ def begin(tmux: Tmux, model: Path, home: Path) -> psutil.Process:
     tmux.type(DRAFT)
     tmux.wait_for(DRAFT)
     return tmux.inside()[0]
-
-
-def statuses(home: Path) -> list[str]:
-    """How the answers of the last chat stand on disk."""
-    return [answer.status for answer in answers(home)]
 
 
 def still(screen: str) -> list[str]:

@@ -55,10 +55,14 @@ class XTerm:
         )
         return _read_dump(done.stdout)
 
-    def wait_for(self, seen: Callable[[Image.Image], bool], what: str) -> Image.Image:
-        """The screen, once something is to be seen on it."""
+    def wait_for(
+        self, seen: Callable[[Image.Image], bool], what: str, *, press: str = ""
+    ) -> Image.Image:
+        """The screen, once something is to be seen on it; a key may be pressed until it is."""
         deadline = time.monotonic() + PATIENCE
         while not seen(photo := self.photo()):
+            if press:
+                self.press(press)
             if self._terminal.poll() is not None:
                 raise AssertionError(f"the program ended before one saw {what}")
             if time.monotonic() > deadline:

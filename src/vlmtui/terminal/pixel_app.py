@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
@@ -110,6 +110,14 @@ class PixelApp(PacedApp):
         if isinstance(self._driver, TerminalDriver):
             self._driver.set_modes()
         self._take_terminal_back()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw everything where the size is the one that was drawn for.
+
+        The terminal had another one for a moment, and has cut off or moved what was drawn.
+        """
+        if self._detection is not None and event.size == self.screen.size:
+            self.refresh(layout=True)
 
     def _look_at_tmux(self) -> None:
         at = _attached_at()
