@@ -195,6 +195,10 @@ class QuantizeFailed(VlmtuiError):
     """A model could not be made smaller; the source is as it was."""
 
 
+class ConversionFailed(VlmtuiError):
+    """A vision tower could not be made a graph; the model is as it was."""
+
+
 class ImportFailed(VlmtuiError):
     """A checkpoint could not be made into a model; it is as it was."""
 

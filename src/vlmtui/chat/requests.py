@@ -10,9 +10,10 @@ import msgspec
 
 from vlmtui import kept
 from vlmtui.builtin_templates import BUILTIN, NAMES
-from vlmtui.engine.base import Endpoint, Files, Load, Sampling
+from vlmtui.engine.base import Endpoint, Files, Load, Sampling, Tower
 from vlmtui.errors import InputError
 from vlmtui.models import library
+from vlmtui.models.towers import tower_store
 from vlmtui.settings import Settings
 
 if TYPE_CHECKING:  # the network: not needed for a model that is here
@@ -105,7 +106,19 @@ def loading(settings: Settings, model: library.InstalledModel) -> Load:
         threads=settings.threads,
         template=None if template is None else _template(template),
         fallback_template=library.template(model),
+        tower=_tower(model.mmproj) if model.mmproj is not None else None,
     )
+
+
+def _tower(mmproj: Path) -> Tower | None:
+    """The graph that was made of a vision tower, if it agrees with what it was made of."""
+    if not tower_store.any_there():
+        return None
+    graph = tower_store.find(mmproj)
+    about = tower_store.told(graph) if graph is not None else None
+    if graph is None or about is None or not about.agrees:
+        return None
+    return Tower(_as_text(graph), about.side, about.tiles)
 
 
 def with_template(settings: Settings, model: str | None, template: str) -> Settings:

@@ -11,6 +11,7 @@ from vlmtui.cli.options import kv_option
 if TYPE_CHECKING:
     from vlmtui.engine.base import KvType
     from vlmtui.models.convert.order import Head
+    from vlmtui.models.towers.tower_store import Runner
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 name_argument = click.argument("name", metavar="NAME")
@@ -287,3 +288,38 @@ def import_(source: str, name: str | None, head: Head, dry_run: bool, as_json: b
     from vlmtui.cli.models_import import import_model
 
     return import_model(source, name, head, dry_run=dry_run, as_json=as_json)
+
+
+@models.command()
+@name_argument
+@click.option("--onnx", is_flag=True, help="For onnxruntime instead of TensorRT.")
+@click.option("--fp32", is_flag=True, help="Compute in float32: exact, larger and slower.")
+@click.option("--verify", is_flag=True, help="Compare the graph that there is with the tower.")
+@click.option("--remove", is_flag=True, help="Delete the graph: back to llama.cpp's own tower.")
+@json_option
+def tensorrt(name: str, onnx: bool, fp32: bool, verify: bool, remove: bool, as_json: bool) -> int:
+    """Convert a model's vision tower to TensorRT, on the board that it will run on.
+
+    \b
+    Examples:
+      vlmtui models tensorrt vila1.5-3b
+      vlmtui models tensorrt llava-1.5-7b --verify
+      vlmtui models tensorrt llava-1.5-7b --onnx
+
+    LLaVA-1.5, LLaVA-1.6 and imported VILA1.5. The language model stays as it is. The result is
+    compared with llama.cpp's tower on a sample, and used from the next load on if both agree.
+    docs/tensorrt.md says what it needs.
+
+    Exit codes: 0 done, 1 failed or they don't agree, 2 usage, no such model or tower,
+    130 interrupted.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    if verify and remove:
+        raise click.UsageError("--verify and --remove don't go together.")
+    from vlmtui.cli import models_tensorrt
+
+    if verify:
+        return models_tensorrt.verify(name, as_json=as_json)
+    if remove:
+        return models_tensorrt.remove(name, as_json=as_json)
+    runner: Runner = "onnxruntime" if onnx else "tensorrt"
+    return models_tensorrt.convert(name, runner, half=not fp32, as_json=as_json)

@@ -68,6 +68,22 @@ Source = Files | Endpoint
 """Where answers come from."""
 
 
+class Tower(msgspec.Struct, frozen=True):
+    """A vision tower as a graph, made of the load's mmproj."""
+
+    path: str
+    """An engine of TensorRT (`.engine`), or ONNX for onnxruntime."""
+
+    side: int
+    """Width and height of its pictures, in pixels."""
+
+    tiles: tuple[tuple[int, int], ...] = ()
+    """Sizes that a larger picture is brought to one of, and cut into squares; empty: never cut."""
+
+    compare: bool = False
+    """Load libmtmd's tower, too, and tell how far apart the two are, instead of using it."""
+
+
 class Load(msgspec.Struct, frozen=True, tag="load"):
     """Load a model, replacing the one that is loaded. Holds everything a backend may know.
 
@@ -109,6 +125,9 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
     image_cache_bytes: int = 256 * 1024 * 1024
     """Upper bound of the kept image embeddings, in bytes."""
+
+    tower: Tower | None = None
+    """Runs in the place of libmtmd's vision tower, if it can."""
 
     @property
     def title(self) -> str:
@@ -247,6 +266,16 @@ class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     info: ModelInfo
 
 
+class TowerCompared(msgspec.Struct, frozen=True, tag="tower_compared"):
+    """How a tower's graph and libmtmd's tower did on the same picture."""
+
+    difference: float
+    """Root mean square of the difference, over that of libmtmd's embeddings."""
+
+    graph_s: float
+    libmtmd_s: float
+
+
 class DeviceMemory(msgspec.Struct, frozen=True):
     """What a load takes of one device's memory, in bytes."""
 
@@ -295,7 +324,7 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     """The same for programs: fields of `Load` with the values they have now."""
 
 
-NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete", "missing"]
+NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete", "missing", "tower"]
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
@@ -304,8 +333,8 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     kind: NoticeKind
     """template: the model's own can't be used; threads: fewer than were asked for; pictures: the
     model doesn't see those of the chat; silent: the engine shows no sign of life;
-    incomplete: a picture's file lacks its end;
-    missing: a picture's file is gone."""
+    incomplete: a picture's file lacks its end; missing: a picture's file is gone; tower: its graph
+    can't be used."""
 
     message: str
     """What happened, one sentence without a final full stop."""
@@ -432,6 +461,7 @@ Event = (
     Alive
     | Loading
     | Loaded
+    | TowerCompared
     | Planned
     | Adjusted
     | Notice

@@ -10,16 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vlmtui.engine.backends.llamacpp import llama_logs, parameters
+from vlmtui.engine.backends.llamacpp import graph_check, graph_tower, llama_logs, parameters
 from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
+from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
+from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
 from vlmtui.engine.backends.llamacpp.simulated_load import simulate
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.backends.llamacpp.vision import Vision
+from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.backends.llamacpp.window import Window
 from vlmtui.engine.base import (
     Event,
@@ -61,17 +64,24 @@ class LlamaCppBackend:
                 sent = now
                 emit(Loading(done))
 
+        graph, trouble = graph_tower.choose(request)
+        compares = request.tower is not None and request.tower.compare
         try:
-            model = LoadedModel(request, cancel, progress)
+            model = LoadedModel(request, cancel, progress, tower=graph is None or compares)
         except LoadCancelled:
             return Finished("cancelled")
         try:
-            self._loaded = _Loaded(request, model, cancel)
+            if graph is not None and compares:
+                emit(graph_check.compare(model, graph, request))
+                graph.close()
+                graph = None
+            self._loaded = _Loaded(request, model, cancel, graph)
         except BaseException:
             model.close()
             raise
         emit(Loading(1.0))
-        for notice in (self._loaded.format.notice, parameters.thread_notice(request)):
+        told = (self._loaded.format.notice, parameters.thread_notice(request), trouble)
+        for notice in told:
             if notice is not None:
                 emit(notice)
         emit(Loaded(model.describe(request, self._loaded.format.name)))
@@ -102,7 +112,9 @@ class LlamaCppBackend:
 class _Loaded:
     """A loaded model with all that answers need."""
 
-    def __init__(self, request: Load, model: LoadedModel, cancel: CancelFlag) -> None:
+    def __init__(
+        self, request: Load, model: LoadedModel, cancel: CancelFlag, graph: GraphTower | None
+    ) -> None:
         self._model = model
         self._name = request.title
         self._cancel = cancel
@@ -110,7 +122,9 @@ class _Loaded:
         """Pictures of which it was told that the model doesn't see them."""
 
         self.format = chat_format(request, model)
-        self._vision = Vision(model, request.image_cache_bytes)
+        self._vision: VisionTower = Vision(model, request.image_cache_bytes)
+        if graph is not None:
+            self._vision = GraphVision(model, graph, request)
         self._cache = KvCache(model, self._vision, cancel, request.batch)
         self._prompts = PromptBuilder(self.format.template, model.vocabulary, self._vision.layout)
         self._window = Window(self._prompts.build, model.context_size, model.context_trained)
@@ -148,7 +162,7 @@ class _Loaded:
     ) -> tuple[Message, ...]:
         """The messages as this model sees them: without pictures if it sees none, which is told."""
         images = {image.sha256 for message in messages for image in message.images}
-        if not images or self._model.vision is not None:
+        if not images or self._model.sees:
             return messages
         emit(Unseen(len(images)))
         if not images <= self._told:

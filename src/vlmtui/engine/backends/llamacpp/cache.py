@@ -19,7 +19,7 @@ from vlmtui.engine.backends.llamacpp.prompt_units import (
     count_positions,
     count_tokens,
 )
-from vlmtui.engine.backends.llamacpp.vision import Vision
+from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart
@@ -44,7 +44,9 @@ class PrefillReport(Protocol):
 class KvCache:
     """The KV cache of a loaded model, one sequence."""
 
-    def __init__(self, model: LoadedModel, vision: Vision, cancel: CancelFlag, batch: int) -> None:
+    def __init__(
+        self, model: LoadedModel, vision: VisionTower, cancel: CancelFlag, batch: int
+    ) -> None:
         self._model = model
         self._vision = vision
         self._cancel = cancel

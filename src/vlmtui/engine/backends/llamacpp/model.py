@@ -28,7 +28,12 @@ class LoadedModel:
     """A model that is ready to decode. `close` gives all memory back."""
 
     def __init__(
-        self, request: Load, cancel: CancelFlag, progress: Callable[[float], None]
+        self,
+        request: Load,
+        cancel: CancelFlag,
+        progress: Callable[[float], None],
+        *,
+        tower: bool = True,
     ) -> None:
         """Load.
 
@@ -36,6 +41,7 @@ class LoadedModel:
             request: What to load and how.
             cancel: Stops the load when set, and later any `llama_decode` of this model.
             progress: Called with 0 to 1, from this thread, while loading.
+            tower: Load libmtmd's vision tower, where the model has one.
 
         Raises:
             LoadFailed: With the file, the reason and what to do.
@@ -51,19 +57,21 @@ class LoadedModel:
         self.cancel = cancel
         llama_logs.clear()
         files = request.files
+        mmproj = files.mmproj if tower else None
+        self.sees = files.mmproj is not None
+        """It takes pictures, whoever runs the tower."""
+
         _check_file(files.model, "model")
-        if files.mmproj is not None:
-            _check_file(files.mmproj, "mmproj")
-        sizes = [os.path.getsize(file) for file in (files.model, files.mmproj) if file]
+        if mmproj is not None:
+            _check_file(mmproj, "mmproj")
+        sizes = [os.path.getsize(file) for file in (files.model, mmproj) if file]
         share = sizes[0] / sum(sizes)
         threads = parameters.threads(request)
         try:
             self._load_weights(request, lambda done: progress(done * share))
-            if files.mmproj is not None:
+            if mmproj is not None:
                 given = parameters.for_vision(request, threads)
-                self._load_vision(
-                    files.mmproj, given, lambda done: progress(share + done * (1 - share))
-                )
+                self._load_vision(mmproj, given, lambda done: progress(share + done * (1 - share)))
             self._create_context(request, threads)
         except BaseException:
             self.close()
@@ -86,7 +94,7 @@ class LoadedModel:
         return ModelInfo(
             name=request.title,
             source=request.source,
-            can=frozenset(("plan", "pictures") if self.vision is not None else ("plan",)),
+            can=frozenset(("plan", "pictures") if self.sees else ("plan",)),
             architecture=self.metadata("general.architecture") or "",
             description=_description(self.model),
             parameters=cpp.llama_model_n_params(self.model),

@@ -86,7 +86,7 @@ class Vision:
             self._incomplete.add(image.sha256)
         with self._cut(image, size, data) as cut:
             pictures = filter(chunks.is_image, cut)
-            parts = [self._encode_chunk(image, chunk) for chunk in pictures]
+            parts = [encoded(self._model, chunk, image.name) for chunk in pictures]
         self._cache.put(image.sha256, parts)
         return time.monotonic() - started
 
@@ -207,20 +207,25 @@ class Vision:
                 "Try it in another size.",
             ) from None
 
-    def _encode_chunk(self, image: ImagePart, chunk: Any) -> Embedding:
-        if self._model.cancel.is_set:
-            raise Aborted
-        if mtmd.mtmd_encode_chunk(self._model.vision, chunk) != 0:
-            raise GenerateFailed(
-                f"The vision tower failed on {image.name}",
-                "Memory may be short: try a smaller model or context.",
-            )
-        count = self._model.embedding_size * chunks.count_tokens(chunk)
-        embedding: Embedding = (ctypes.c_float * count)()
-        ctypes.memmove(
-            embedding, mtmd.mtmd_get_output_embd(self._model.vision), ctypes.sizeof(embedding)
+
+def encoded(model: LoadedModel, chunk: Any, name: str) -> Embedding:
+    """What libmtmd's tower makes of a part of a picture.
+
+    Raises:
+        Aborted: The flag was set before.
+        GenerateFailed: The tower failed.
+    """
+    if model.cancel.is_set:
+        raise Aborted
+    if mtmd.mtmd_encode_chunk(model.vision, chunk) != 0:
+        raise GenerateFailed(
+            f"The vision tower failed on {name}",
+            "Memory may be short: try a smaller model or context.",
         )
-        return embedding
+    count = model.embedding_size * chunks.count_tokens(chunk)
+    embedding: Embedding = (ctypes.c_float * count)()
+    ctypes.memmove(embedding, mtmd.mtmd_get_output_embd(model.vision), ctypes.sizeof(embedding))
+    return embedding
 
 
 class _Layout:

@@ -1,0 +1,128 @@
+"""Pictures on their way into the model through a graph, without libmtmd.
+
+A picture is one part, whose tokens have one position each: so it is with the language models of
+LLaVA and VILA, and with no other is a graph used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from vlmtui.engine import images
+from vlmtui.engine.backends.llamacpp import forms
+from vlmtui.engine.backends.llamacpp.bindings import cpp
+from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
+from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures
+from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower, Unusable
+from vlmtui.engine.backends.llamacpp.model import LoadedModel
+from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
+from vlmtui.engine.base import Load
+from vlmtui.errors import GenerateFailed
+from vlmtui.messages import ImagePart
+
+
+class GraphVision:
+    """A graph in the place of libmtmd's tower. See `vision_tower.VisionTower`."""
+
+    def __init__(self, model: LoadedModel, graph: GraphTower, request: Load) -> None:
+        """Take over.
+
+        Args:
+            model: The language model.
+            graph: The tower; closed by `close`.
+            request: What was loaded: says of what form pictures are.
+        """
+        self._model = model
+        self._graph = graph
+        self._pictures = GraphPictures(request)
+        self._tokens = graph.count // model.embedding_size
+        self._cache = EmbeddingCache(request.image_cache_bytes)
+        self._incomplete: set[str] = set()
+
+    def layout(self, image: ImagePart) -> list[Unit]:
+        """See `VisionTower`."""
+        tokens = self._tokens * self._pictures.count(image.width, image.height)
+        return [ImageUnit(image.sha256, 0, tokens, tokens)]
+
+    def is_kept(self, sha256: str) -> bool:
+        """See `VisionTower`."""
+        return sha256 in self._cache
+
+    def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
+        """See `VisionTower`."""
+        if self._pictures.count(image.width, image.height) > 1:
+            return None
+        seen = self._pictures.seen
+        return None if seen == (image.width, image.height) else seen
+
+    def is_incomplete(self, sha256: str) -> bool:
+        """See `VisionTower`."""
+        return sha256 in self._incomplete
+
+    def encode(self, image: ImagePart) -> float:
+        """See `VisionTower`."""
+        started = time.monotonic()
+        whole = forms.decoded_size(image.width, image.height)
+        picture = images.decode(image.path, image.sha256, whole, image.name)
+        if images.is_incomplete(image.path):
+            self._incomplete.add(image.sha256)
+        try:
+            made = _joined([self._graph.run(each) for each in self._pictures.squares(picture)])
+        except Unusable as error:
+            raise GenerateFailed(
+                f"The vision tower's graph failed on {image.name}: {error}",
+                "`vlmtui models tensorrt NAME --remove` goes back to llama.cpp's own tower.",
+            ) from error
+        self._cache.put(image.sha256, [made])
+        return time.monotonic() - started
+
+    def decode(
+        self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any
+    ) -> int:
+        """See `VisionTower`."""
+        (embedding,) = self._cache.get(image.sha256)
+        width = self._model.embedding_size
+        for start in range(0, unit.tokens, batch):
+            count = min(batch, unit.tokens - start)
+            status = self._step(embedding, start * width, count, position + start)
+            if status == 0 and after_batch(None, None):
+                status = 2  # aborted, as libmtmd has it
+            if status != 0:
+                return status
+        return 0
+
+    def _step(self, embedding: Any, offset: int, count: int, position: int) -> int:
+        """Decode some rows of an embedding; returns llama.cpp's status."""
+        width = self._model.embedding_size
+        step = cpp.llama_batch_init(count, width, 1)
+        try:
+            source = ctypes.addressof(embedding) + 4 * offset
+            ctypes.memmove(step.embd, source, 4 * count * width)
+            for index in range(count):
+                step.pos[index] = position + index
+                step.n_seq_id[index] = 1
+                step.seq_id[index][0] = 0
+                step.logits[index] = 0
+            step.n_tokens = count
+            return int(cpp.llama_decode(self._model.context, step))
+        finally:
+            cpp.llama_batch_free(step)
+
+    def close(self) -> None:
+        """See `VisionTower`."""
+        self._graph.close()
+
+
+def _joined(parts: Sequence[Embedding]) -> Embedding:
+    """The rows of several embeddings, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    whole: Embedding = (ctypes.c_float * sum(len(part) for part in parts))()
+    place = ctypes.addressof(whole)
+    for part in parts:
+        ctypes.memmove(place, part, ctypes.sizeof(part))
+        place += ctypes.sizeof(part)
+    return whole

@@ -1,0 +1,1 @@
+"""Graphs made of vision towers, in a process of its own: the one with NumPy, onnx and TensorRT."""

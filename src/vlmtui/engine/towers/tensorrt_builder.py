@@ -1,0 +1,116 @@
+"""An engine of TensorRT, built of an ONNX graph on the board that it will run on.
+
+Versions 10.3 to 11 of TensorRT's Python interface. Types are those of the graph (`STRONGLY_TYPED`):
+TensorRT 11 has no flag for float16 any more.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vlmtui.errors import ConversionFailed
+
+_WORKSPACE_BYTES = 1 << 30
+_ADVICE = "docs/tensorrt.md says what it needs. The log has TensorRT's own words."
+
+Tell = Callable[[float, str], None]
+"""How far it is, 0 to 1, and what is being done."""
+
+
+def version() -> str:
+    """Of TensorRT.
+
+    Raises:
+        ConversionFailed: It isn't installed.
+    """
+    return str(_tensorrt().__version__)
+
+
+def build(graph: Path, tell: Tell) -> Any:
+    """Build an engine; takes minutes, and most of a small board's memory.
+
+    Args:
+        graph: The ONNX file.
+        tell: Told of the progress.
+
+    Returns:
+        The engine's bytes, as an object with the buffer protocol.
+
+    Raises:
+        ConversionFailed: TensorRT can't be used, doesn't take the graph, or gives up.
+    """
+    trt = _tensorrt()
+    logger = _logger(trt)
+    builder = trt.Builder(logger)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(graph)):
+        errors = [parser.get_error(index).desc() for index in range(parser.num_errors)]
+        raise ConversionFailed(
+            f"TensorRT {trt.__version__} doesn't take the tower's graph: {'; '.join(errors)[:300]}",
+            _ADVICE,
+        )
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
+    config.progress_monitor = _monitor(trt, tell)
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        raise ConversionFailed(
+            f"TensorRT {trt.__version__} could not build the tower's engine",
+            f"Memory may be short: close other programs, the desktop too. {_ADVICE}",
+        )
+    return engine
+
+
+def _tensorrt() -> Any:
+    try:
+        import tensorrt
+    except ImportError as error:
+        raise ConversionFailed(
+            f"TensorRT can't be used: {error}",
+            "JetPack brings it for the system's Python: make the environment with "
+            "--system-site-packages. `vlmtui models tensorrt --onnx NAME` needs none.",
+        ) from error
+    return tensorrt
+
+
+def _logger(trt: Any) -> Any:
+    """TensorRT's words go to this process's log."""
+
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity <= trt.ILogger.Severity.WARNING:
+                print(f"TensorRT: {message}", file=sys.stderr, flush=True)
+
+    return Logger()
+
+
+def _monitor(trt: Any, tell: Tell) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        """Tells of the outermost phases; those within are parts of a step."""
+
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._steps: dict[str, int] = {}
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            if parent_phase is None:
+                self._steps[phase_name] = max(1, num_steps)
+                tell(0.0, phase_name)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            if (steps := self._steps.get(phase_name)) is not None:
+                tell(min(1.0, (step + 1) / steps), phase_name)
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            if self._steps.pop(phase_name, None) is not None:
+                tell(1.0, phase_name)
+
+    return Monitor()

@@ -1,0 +1,98 @@
+"""Graphs of vision towers: checks what is asked for, and has it made by a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from vlmtui import errors
+from vlmtui.errors import ConversionFailed, InputError, StorageError
+from vlmtui.models import making
+from vlmtui.models.library import InstalledModel
+from vlmtui.models.towers import tower_store
+from vlmtui.models.towers.tower_store import Graph, Runner
+
+_PROCESS = "vlmtui.engine.towers.tower_process"
+_LOG = "towers.log"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far it is."""
+
+    fraction: float
+    doing: str
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A graph is in its place."""
+
+    path: Path
+    about: Graph
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """A line of the process."""
+
+    fraction: float = 0.0
+    doing: str = ""
+    made: Graph | None = None
+    error: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+def tower_of(model: InstalledModel) -> Path:
+    """The file of a model's vision tower.
+
+    Raises:
+        InputError: It has none, or it isn't known which of several.
+    """
+    if model.mmproj is None:
+        raise InputError(
+            f"{model.name} has no vision tower",
+            "Only towers are converted; the language model stays as it is.",
+        )
+    return model.mmproj
+
+
+def make(mmproj: Path, runner: Runner, *, half: bool) -> Generator[Progress | Made, None, None]:
+    """Make a graph; `Made` comes last. Leaving the iterator kills the process.
+
+    Raises:
+        BadModelFile: The file is damaged, or its tower is of a kind that can't be converted.
+        ConversionFailed: A library is missing, there is no GPU, or TensorRT gives up.
+        StorageError: The result can't be written.
+    """
+    try:
+        target = tower_store.place(mmproj, runner)
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"There is no place for the tower's graph: {error.strerror}", "Free space."
+        ) from error
+    draft = target.with_name(f".{target.name}.part")
+    order = {"mmproj": str(mmproj), "runner": runner, "half": half, "target": str(draft)}
+    told = making.lines(_PROCESS, [msgspec.json.encode(order).decode()], _LOG)
+    try:
+        with closing(told):
+            for line in told:
+                step = msgspec.json.decode(line, type=_Told)
+                if step.error:
+                    kind = getattr(errors, step.error, ConversionFailed)
+                    raise kind(step.message, step.hint)
+                if step.made is not None:
+                    making.settle(draft, target)
+                    tower_store.note(target, step.made)
+                    yield Made(target, step.made)
+                    return
+                yield Progress(step.fraction, step.doing)
+    except making.Died as died:
+        raise ConversionFailed(
+            f"The process that converts the tower died: {died}",
+            f"{died.hint}Its log: {making.log_path(_LOG)}",
+        ) from None
+    finally:
+        making.discard(draft)
