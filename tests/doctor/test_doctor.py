@@ -597,3 +597,31 @@ def test_offline_is_shown_as_the_reason_why_nothing_is_downloaded(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert "HF_HUB_OFFLINE" in of(downloads.findings(), "network").value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HF_HUB_ETAG_TIMEOUT", "abc"),
+        ("HF_ENDPOINT", "garbage"),
+        ("HF_HOME", "/dev/null"),
+        ("ALL_PROXY", "socks4://h:1"),
+        ("SSL_CERT_FILE", "/absent.pem"),
+    ],
+)
+def test_a_variable_that_keeps_downloads_from_working_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setenv(name, value)
+    found = of(downloads.findings(), "environment")
+    assert found.status == "fail"
+    assert name in found.value
+
+
+def test_a_proxy_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:secret@127.0.0.1:1")
+    found = downloads.findings()
+    assert of(found, "proxy").value == "set by ALL_PROXY"
+    assert not any(finding.name == "environment" for finding in found)
+    assert "secret" not in str(found)

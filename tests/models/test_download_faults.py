@@ -559,8 +559,10 @@ def test_space_that_others_take_is_seen_before_the_disk_is_full(
 def test_a_cache_that_can_not_be_written_is_told(
     tiny: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+    repository = tmp_path / "hub" / f"models--{REPOSITORY.replace('/', '--')}"
+    repository.parent.mkdir()
+    repository.write_bytes(b"")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(PullError, match="can't be written") as caught:
         pull()
     assert "HF_HUB_CACHE" in caught.value.hint

@@ -10,7 +10,7 @@ from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import SettingsError
 from vlmtui.models.download import hub
-from vlmtui.models.stores import hugging_face_cache
+from vlmtui.models.stores import cache_variable, hugging_face_cache
 from vlmtui.net import Failed, proxies
 
 TOPIC = "downloads"
@@ -33,11 +33,12 @@ def findings() -> list[Finding]:
 
 def _cache() -> Finding:
     cache = hugging_face_cache()
-    there = next((each for each in (cache, *cache.parents) if each.is_dir()), Path("/"))
+    there = next((each for each in (cache, *cache.parents) if os.path.exists(each)), Path("/"))
     value = paths.shown(cache)
-    if not os.access(there, os.W_OK | os.X_OK):
-        advice = f"Make {there} writable, or set HF_HOME to a directory of yours"
-        return Finding(TOPIC, "Hugging Face cache", "warn", f"{value}, read-only", advice)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        problem = "read-only" if there.is_dir() else f"but {there} is no directory"
+        advice = f"Make {there} writable, or set {cache_variable()} to a directory of yours"
+        return Finding(TOPIC, "Hugging Face cache", "warn", f"{value}, {problem}", advice)
     free = shutil.disk_usage(there).free
     return Finding(TOPIC, "Hugging Face cache", "ok", f"{value}, {free / 1e9:.1f} GB free")
 

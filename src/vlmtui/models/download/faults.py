@@ -68,7 +68,8 @@ def of(failure: net.Failed, what: str) -> Fault:
             error = Unreachable(told, failure.hint)
         case _:
             error = Unreachable(told, _network_hint())
-    return Fault(error, again=failure.again, reason=failure.reason)
+    reason = f"the proxy {failure.reason}" if failure.kind == "proxy" else failure.reason
+    return Fault(error, again=failure.again, reason=reason)
 
 
 def _of_refusal(response: net.Refused, what: str) -> Fault:

@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from vlmtui import net
 from vlmtui.errors import NotTheFile, SettingsError, Unreachable
-from vlmtui.models.stores import hugging_face_home
+from vlmtui.models.stores import cache_variable, hugging_face_cache, hugging_face_home
 from vlmtui.net import addresses
 from vlmtui.printable import line
 
@@ -184,6 +184,13 @@ def check() -> None:
         raise SettingsError(
             f"HF_ENDPOINT is no web address: {line(shown_endpoint(), 80)}",
             "Give one that begins with https:, or unset it.",
+        )
+    variable, cache = cache_variable(), hugging_face_cache()
+    place = next((each for each in (cache, *cache.parents) if os.path.exists(each)), cache)
+    if os.environ.get(variable) and not place.is_dir():
+        raise SettingsError(
+            f"{variable} leads to {line(str(place))}, which is no directory",
+            "Set it to a directory of yours, or unset it.",
         )
     seconds()
     if offline():
