@@ -191,3 +191,44 @@ def test_a_directory_that_is_full_leaves_everything_as_it_was(full: Path, tiny_d
         recover(path, ImageStore(tiny_disk / "images"), measure)
     assert path.read_bytes() == full.read_bytes()
     assert not list(tiny_disk.glob("*recovering*"))
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9, 0.999])
+def test_a_database_that_was_cut_off_gives_what_is_left_of_it(
+    full: Path, images: ImageStore, kept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlmtui.storage.recover._LONGEST_GAP", 1000)
+    with closing(sqlite3.connect(full)) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = full.read_bytes()
+    cut = content[: int(len(content) * kept)]
+    full.write_bytes(cut)
+    done = recover(full, images, measure)
+    assert done.messages >= 2 * CHATS * (kept - 0.3)
+    assert done.messages > 0
+    assert done.aside.read_bytes() == cut
+    assert is_sound(full)
+    assert not list(full.parent.glob("*recovering*"))
+
+
+OPEN = """
+import sys
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.database import Database
+store = ChatStore(Database(sys.argv[1]))
+print("there", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_nothing_is_done_beside_an_instance_that_was_only_opened(
+    full: Path, images: ImageStore
+) -> None:
+    before = full.read_bytes()
+    with child(OPEN, full) as process:
+        assert process.read() == "there"
+        with pytest.raises(StorageError, match="is running"):
+            recover(full, images, measure)
+        assert full.read_bytes() == before
+        process.kill()
+    assert recover(full, images, measure).chats == CHATS

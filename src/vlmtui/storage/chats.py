@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ class ChatStore:
         self._database = database
         self._root = Path(database.path).absolute().parent
         self._presence = Presence(self._root / "instances")
+        if not database.in_memory:
+            with suppress(StorageError):  # told when something is to be written
+                self._presence.enter()
         self.drafts = Drafts(database, self._presence)
         self.prompts = Prompts(database)
         self.listing = Listing(database, self._presence)

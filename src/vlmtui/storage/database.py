@@ -36,6 +36,7 @@ class Database:
 
     Attributes:
         path: The file.
+        in_memory: There is no file.
     """
 
     def __init__(self, path: str | Path, *, in_memory: bool = False) -> None:
@@ -51,6 +52,7 @@ class Database:
                 a newer vlmtui.
         """
         self.path = Path(path)
+        self.in_memory = in_memory
         self._write_lock = threading.RLock()
         self._read_lock = self._write_lock if in_memory else threading.RLock()
         self._target = ":memory:" if in_memory else str(self.path)

@@ -1,6 +1,6 @@
 """Which instances of vlmtui are alive, so that one knows what another one left behind.
 
-Each instance that writes something unfinished holds a lock on a file of its own. The kernel lets go
+Each instance holds a lock on a file of its own from when it opens the chats. The kernel lets go
 of the lock however the process ends, be it `kill -9` or a power cut, so there is no process id that
 could be taken over by another program and no heartbeat to miss, and it holds across containers that
 share the directory. This module does not know what is unfinished.
@@ -28,6 +28,14 @@ class Presence:
         self._lock = threading.Lock()
         self._token: str | None = None
         self._file = -1
+
+    def enter(self) -> None:
+        """Be known to be alive, from now on: others leave alone what this instance has open.
+
+        Raises:
+            StorageError: The lock file can't be made.
+        """
+        self.token  # noqa: B018 - made with the first look
 
     @property
     def token(self) -> str:
@@ -57,7 +65,7 @@ class Presence:
             return not dead
 
     def others(self) -> bool:
-        """Whether another instance runs that has written something unfinished."""
+        """Whether another instance runs."""
         try:
             found = list(self._directory.iterdir())
         except OSError:

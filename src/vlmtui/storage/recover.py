@@ -8,10 +8,11 @@ message whose chat is lost gets a new one, a message whose predecessor is lost b
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +27,12 @@ from vlmtui.storage.presence import Presence
 
 Measure = Callable[[Path], tuple[int, int]]
 """Width and height of a picture file; raises when it is none."""
+
+_MOST_PAGES = 1 << 26
+"""256 GB of chats: a header that tells more is damaged itself."""
+
+_PAGE_COUNT_AT = 28
+"""Where the header of a database has it; https://sqlite.org/fileformat2.html#in_header_database_size"""
 
 _NUMBERED = ("chats", "messages", "drafts")
 _LONGEST_GAP = 1_000_000
@@ -84,7 +91,7 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
         )
     fresh = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}")
     try:
-        with closing(_checked(path)) as old:
+        with _mended(path) as readable, closing(_checked(readable, path)) as old:
             Database(fresh).close()
             with closing(sqlite3.connect(fresh)) as new:
                 counts = _Copy(old, new, images, measure).run()
@@ -109,7 +116,45 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _checked(path: Path) -> sqlite3.Connection:
+@contextmanager
+def _mended(path: Path) -> Iterator[Path]:
+    """The database, or, where it is cut off, a copy that has empty pages for those that are gone.
+
+    SQLite reads nothing of a file that has fewer pages than its header says, nor of one without the
+    first page of some table.
+    """
+    pages, size, told = _pages(path)
+    if not pages < told < _MOST_PAGES or not pages:
+        yield path
+        return
+    copy = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}-copy")
+    try:
+        for old, new in zip(_with_sidecars(path), _with_sidecars(copy), strict=True):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(old, new)
+        with copy.open("r+b") as file:
+            file.truncate(pages * size)  # whole ones
+            file.truncate(told * size)  # a hole: it takes no space
+        yield copy
+    finally:
+        for leftover in _with_sidecars(copy):
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)
+
+
+def _pages(path: Path) -> tuple[int, int, int]:
+    """Whole pages that a file has, the bytes of one, and how many its header says there are."""
+    with path.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
+        return 0, 0, 0
+    size = int.from_bytes(head[16:18], "big")
+    size = 65_536 if size == 1 else size
+    told = int.from_bytes(head[_PAGE_COUNT_AT : _PAGE_COUNT_AT + 4], "big")
+    return (path.stat().st_size // size if size else 0), size, told
+
+
+def _checked(path: Path, called: Path) -> sqlite3.Connection:
     connection = _open(path)
     try:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -118,14 +163,14 @@ def _checked(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         connection.close()
         raise StorageError(
-            f"Nothing can be read of {path}: {error}",
+            f"Nothing can be read of {called}: {error}",
             "Move it away, and vlmtui will begin a new one; the pictures are files below "
-            f"{path.parent / 'images'}",
+            f"{called.parent / 'images'}",
         ) from error
     if owner != APPLICATION_ID or version > len(MIGRATIONS):
         connection.close()
         raise StorageError(
-            f"{path} was written by another program or by a newer vlmtui",
+            f"{called} was written by another program or by a newer vlmtui",
             "Recover it with the program that wrote it",
         )
     return connection
