@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.disks import fill
 from vlmtui import kept, paths
 from vlmtui.cli import run
 from vlmtui.compose import recent_pictures as recent
+from vlmtui.doctor.bundle import write_bundle
 from vlmtui.errors import SettingsError, StorageError, VlmtuiError
 from vlmtui.hardware import bandwidth
 from vlmtui.models import added, catalog, opened, pulled
@@ -64,6 +66,16 @@ def test_what_is_no_file_in_the_place_of_one_holds_up_nobody(
         READERS[name]()
     except VlmtuiError as error:
         assert path.name in error.message
+
+
+@pytest.mark.timeout(60)
+def test_a_bundle_for_a_report_waits_for_no_settings_that_are_no_file(
+    home: Path, tmp_path: Path
+) -> None:
+    paths.config_dir()
+    os.mkfifo(paths.config_path())
+    made = write_bundle([], tmp_path / "report.zip")
+    assert "config.toml" not in zipfile.ZipFile(made).namelist()
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 50_000, "x = " + "{a = " * 5_000])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import stat
 import time
@@ -83,6 +82,8 @@ def decoded(content: bytes, kind: type[_Value]) -> _Value:
         RecursionError: It is nested too deeply.
     """
     if b"\\ud" in content:  # parts of a name that isn't UTF-8, which msgspec refuses
+        import json  # it takes longer than all else here
+
         return msgspec.convert(json.loads(content), kind)
     return msgspec.json.decode(content, type=kind)
 
@@ -96,6 +97,8 @@ def store(path: Path, value: Any) -> None:
     try:
         content = msgspec.json.format(msgspec.json.encode(value), indent=2)
     except UnicodeEncodeError:  # a name that isn't UTF-8
+        import json
+
         content = json.dumps(msgspec.to_builtins(value), indent=2).encode()
     try:
         write(path, content)

@@ -20,9 +20,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 
 
 def test_a_picture_from_the_web_is_there_until_the_question_is_answered(server: WebServer) -> None:
-    server.answers["/cat.png"] = sends(png())
+    server.answers["/cat.png?signature=secret"] = sends(png())
     with Pictures() as pictures:
-        part = pictures.part(server.url("/cat.png"))
+        part = pictures.part(server.url("/cat.png?signature=secret"))
+        assert part.name == server.url("/cat.png")
         assert (part.width, part.height) == (8, 8)
         assert decode(part.path).size == (8, 8)
     assert not Path(part.path).exists()

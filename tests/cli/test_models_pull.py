@@ -221,7 +221,8 @@ def test_fit_is_told_of_a_model_that_is_not_here(shell: Shell) -> None:
     assert "Qwen2.5-VL-3B-Instruct-Q8_0.gguf" in told.stderr
     nowhere = shell.run("models", "fit", "vila1.5-3b")
     assert nowhere.returncode == 2
-    assert "not to be had as GGUF" in nowhere.stderr
+    assert "There is no repository Efficient-Large-Model/VILA1.5-3b" in nowhere.stderr
+    assert "Did you mean Efficient-Large-Model/VILA1.5-3b-AWQ," not in nowhere.stderr
     assert "Traceback" not in nowhere.stderr
 
 

@@ -24,6 +24,7 @@ from vlmtui.errors import (
     StorageError,
 )
 from vlmtui.messages import ImagePart
+from vlmtui.net import addresses
 from vlmtui.settings import Settings
 
 STDIN = "-"
@@ -140,7 +141,7 @@ class Pictures:
         else:
             file = Path(os.path.abspath(os.path.expanduser(path)))
         info = images.inspect(file)
-        return ImagePart(str(file), info.sha256, path, info.width, info.height)
+        return ImagePart(str(file), info.sha256, addresses.shown(path), info.width, info.height)
 
     def _fetched(self, url: str) -> Path:
         from vlmtui.chat import fetch

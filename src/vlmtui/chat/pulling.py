@@ -14,7 +14,8 @@ from vlmtui.chat.fitting import Prospect
 from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, VlmtuiError
 from vlmtui.models import catalog, gguf
-from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved, hub
+from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved
+from vlmtui.models.download import hub_access as access
 from vlmtui.models.fit import Machine
 from vlmtui.models.gguf import Header
 from vlmtui.models.memory import Bytes, Need, Setup
@@ -157,4 +158,4 @@ def _header(parts: tuple[RemoteFile, ...]) -> Header:
     first = parts[0]
     if all(part.path.exists() for part in parts):
         return gguf.from_path(first.path)
-    return gguf.from_url(first.url, hub.secret(first.url))
+    return gguf.from_url(first.url, access.secret(first.url))

@@ -21,6 +21,7 @@ from vlmtui.engine.client import EngineClient
 from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError
 from vlmtui.models import catalog, gguf, library
 from vlmtui.models.download import hub
+from vlmtui.models.download import hub_access as access
 from vlmtui.models.fit import Alternative, Fit, Machine, Smaller, alternatives, judge
 from vlmtui.models.memory import Need, Setup
 from vlmtui.printable import line
@@ -121,15 +122,15 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
                 "`vlmtui models` lists what there is.",
             )
         return pulling.prospect_of(plan, ctx, kv, gpu_layers)
-    if hub.offline():
-        raise hub.no_network()
+    if access.offline():
+        raise access.no_network()
     tower = None
     if mmproj is not None:
         remote = _is_url(mmproj)
         tower = (
-            gguf.from_url(mmproj, hub.secret(mmproj)) if remote else gguf.from_path(Path(mmproj))
+            gguf.from_url(mmproj, access.secret(mmproj)) if remote else gguf.from_path(Path(mmproj))
         )
-    header = gguf.from_url(model, hub.secret(model))
+    header = gguf.from_url(model, access.secret(model))
     name = header.text("general.name") or header.name
     load = Load(Files(model, mmproj), name, ctx=ctx, kv=kv, gpu_layers=gpu_layers)
     return Prospect(load, header, tower)

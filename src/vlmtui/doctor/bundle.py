@@ -82,6 +82,8 @@ def _engine_logs() -> list[tuple[str, Callable[[], Path]]]:
 def _tail(place: Callable[[], Path]) -> str | None:
     try:
         path = place()
+        if not path.is_file():  # nobody may be at the other end of a FIFO
+            return None
         with path.open("rb") as file:
             start = max(path.stat().st_size - _TAIL_BYTES, 0)
             file.seek(start)

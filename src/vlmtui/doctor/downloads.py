@@ -9,7 +9,7 @@ from pathlib import Path
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import SettingsError
-from vlmtui.models.download import hub
+from vlmtui.models.download import hub_access as access
 from vlmtui.models.stores import cache_variable, hugging_face_cache
 from vlmtui.net import Failed, proxies
 
@@ -20,12 +20,12 @@ def findings() -> list[Finding]:
     """Where downloaded models go, and how they get there."""
     found = [_cache(), _token()]
     if os.environ.get("HF_ENDPOINT"):
-        found.append(Finding(TOPIC, "mirror", "info", f"{hub.shown_endpoint()} (HF_ENDPOINT)"))
+        found.append(Finding(TOPIC, "mirror", "info", f"{access.shown_endpoint()} (HF_ENDPOINT)"))
     if proxy := proxies.variable():
         # its address may have a password in it
         found.append(Finding(TOPIC, "proxy", "info", f"set by {proxy}"))
     found += _meaningless()
-    if hub.offline():
+    if access.offline():
         advice = "Unset HF_HUB_OFFLINE to download models"
         found.append(Finding(TOPIC, "network", "info", "HF_HUB_OFFLINE: none is used", advice))
     return found
@@ -48,8 +48,8 @@ def _meaningless() -> list[Finding]:
     try:
         proxies.check()
         proxies.certificates()
-        if not hub.offline():
-            hub.check()
+        if not access.offline():
+            access.check()
     except (SettingsError, Failed) as error:
         message = error.message if isinstance(error, SettingsError) else error.reason
         return [Finding(TOPIC, "environment", "fail", message, error.hint)]
@@ -61,7 +61,7 @@ def _token() -> Finding:
     for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if os.environ.get(variable, "").strip():
             return Finding(TOPIC, "Hugging Face token", "ok", f"present ({variable})")
-    place = hub.token_file()
+    place = access.token_file()
     try:
         present = place.stat().st_size > 0
     except OSError:

@@ -20,6 +20,7 @@ from vlmtui.errors import (
     VlmtuiError,
 )
 from vlmtui.models.download import hub
+from vlmtui.models.download import hub_access as access
 from vlmtui.net import proxies
 from vlmtui.printable import line
 
@@ -83,7 +84,7 @@ def _of_refusal(response: net.Refused, what: str) -> Fault:
     if code == "RevisionNotFound":
         message = f"{what} has no such branch, tag or commit"
         return Fault(NothingToPull(message, "Look at its page, or leave out @REVISION."), False)
-    if code == "RepoNotFound" or (status == 401 and hub.is_hub(response.url)):
+    if code == "RepoNotFound" or (status == 401 and access.is_hub(response.url)):
         return Fault(_no_repository(response, what), again=False)
     if _said(response) == _DISABLED:
         message = f"{what} has been closed by the Hub"
@@ -102,8 +103,8 @@ def _of_refusal(response: net.Refused, what: str) -> Fault:
 
 
 def _gated(response: net.Refused, repository: str) -> AccessDenied:
-    page = f"{hub.shown_endpoint()}/{_repository(repository)}"
-    if hub.token():
+    page = f"{access.shown_endpoint()}/{_repository(repository)}"
+    if access.token():
         said = _said(response)
         return AccessDenied(
             f"{repository} is only for those who have accepted its terms",
@@ -113,7 +114,7 @@ def _gated(response: net.Refused, repository: str) -> AccessDenied:
     return AccessDenied(
         f"{repository} is only for those who have accepted its terms and are logged in",
         f"Accept them on {page}, then `hf auth login`, or set HF_TOKEN to a token from "
-        f"{hub.shown_endpoint()}/settings/tokens.",
+        f"{access.shown_endpoint()}/settings/tokens.",
     )
 
 
@@ -137,7 +138,7 @@ def _busy(response: net.Refused, what: str) -> Fault:
     status = response.status
     after = _retry_after(response.headers)
     if status == 429:
-        who = "" if hub.token() else "; with a token (HF_TOKEN) more requests are allowed"
+        who = "" if access.token() else "; with a token (HF_TOKEN) more requests are allowed"
         return Fault(
             Unreachable(
                 f"{what}: the server has had too many requests from here (429)",
@@ -151,7 +152,7 @@ def _busy(response: net.Refused, what: str) -> Fault:
         Unreachable(
             f"{what}: the server is in trouble (it answered {status})",
             "Pull again later; what came is kept. Its state: https://status.huggingface.co"
-            if hub.endpoint() == "https://huggingface.co"
+            if access.endpoint() == "https://huggingface.co"
             else "Pull again later; what came is kept.",
         ),
         again=True,
@@ -183,13 +184,15 @@ def _no_repository(response: net.Refused, what: str) -> PullError:
             "The Hub doesn't know your token",
             "Set HF_TOKEN to a valid one, or unset it; `hf auth login` makes a new one.",
         )
-    who = "or your token may not see it" if hub.token() else "or it is private: then set HF_TOKEN"
+    who = (
+        "or your token may not see it" if access.token() else "or it is private: then set HF_TOKEN"
+    )
     return NothingToPull(f"There is no repository {what}, {who}", "Check the name.")
 
 
 def _denied(response: net.Refused, what: str) -> AccessDenied:
     status = response.status
-    if hub.token():
+    if access.token():
         said = _said(response)
         return AccessDenied(
             f"{what}: your token does not allow it (the server answered {status})",
@@ -210,7 +213,7 @@ def _said(response: net.Refused) -> str:
 def _network_hint() -> str:
     proxy = proxies.variable()
     through = f" It is asked through the proxy in {proxy}." if proxy else ""
-    other = f" HF_ENDPOINT is {hub.shown_endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
+    other = f" HF_ENDPOINT is {access.shown_endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
     return f"Check the network and pull again; what came is kept.{through}{other}"
 
 

@@ -13,6 +13,7 @@ from vlmtui.errors import NothingToPull, PullError, Unreachable
 from vlmtui.models import catalog
 from vlmtui.models.discovery import plain_name
 from vlmtui.models.download import choice, faults, hub, places
+from vlmtui.models.download import hub_access as access
 from vlmtui.models.download.events import Event, Plan, RemoteFile, Role, Waiting
 from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.target import HubTarget, UrlTarget, near_names
@@ -132,10 +133,10 @@ def _at_address(
 
 
 def _ask(url: str, what: str, role: Role, line: Line, patience: Patience) -> RemoteFile:
-    hub.check()
+    access.check()
     asked = {"Range": f"bytes=0-{SNIFFED_BYTES - 1}"}
     with net.request(
-        url, line=line, headers=asked, secret=hub.secret(url), timeout_s=patience.timeout_s
+        url, line=line, headers=asked, secret=access.secret(url), timeout_s=patience.timeout_s
     ) as answer:
         first = b""
         with line.within(patience.slow_s):
@@ -187,7 +188,8 @@ def _with_near_names(
     error: NothingToPull, repository: str, line: Line, patience: Patience
 ) -> NothingToPull:
     """The error, with repositories that may be meant."""
-    entries = [entry.repository for entry in catalog.load().entries if entry.repository]
+    known = {entry.repository for entry in catalog.load().entries}
+    entries = sorted(name for name in known if name and name != repository)
     near = near_names(repository, entries)
     with suppress(net.Failed):  # it is only to be of help
         similar = hub.similar(repository, line, patience.timeout_s)

@@ -12,7 +12,8 @@ from vlmtui import demo
 from vlmtui.errors import DamagedDownload
 from vlmtui.models.convert import importing
 from vlmtui.models.convert.importing import Import, Remaining
-from vlmtui.models.download import hub, places, plans, space
+from vlmtui.models.download import hub_access as access
+from vlmtui.models.download import places, plans, space
 from vlmtui.models.download.events import (
     Cancelled,
     Event,
@@ -97,7 +98,7 @@ class Pull:
         if isinstance(target, Bundled):
             yield Finished(target.entry.name, (demo.model_path(), demo.mmproj_path()), 0)
             return
-        if self._own_patience and (seconds := hub.seconds()):
+        if self._own_patience and (seconds := access.seconds()):
             self._patience = Patience(timeout_s=seconds)
         job = self._import(Path(), target)
         if job is not None and job.model.exists():

@@ -17,6 +17,7 @@ from contextlib import suppress
 from vlmtui import net
 from vlmtui.errors import DiskFull, NotTheFile, PullError, VlmtuiError
 from vlmtui.models.download import faults, hub, places, space
+from vlmtui.models.download import hub_access as access
 from vlmtui.models.download.events import Event, RemoteFile, Restarted, Started, Waiting
 from vlmtui.models.download.meter import Meter, Sum
 from vlmtui.models.download.patience import Patience
@@ -120,7 +121,7 @@ class Transfer:
             url,
             line=self._line,
             headers=asked,
-            secret=hub.secret(url),
+            secret=access.secret(url),
             timeout_s=self._patience.timeout_s,
             accepted=(200, 206, 416) if offset else (200, 206),
         ) as answer:
