@@ -1,4 +1,4 @@
-"""What the live figures cost: processor time of a snapshot, on the files of several boards.
+"""What the live readings cost: processor time of a snapshot, on the files of several boards.
 
 The monitor runs as in the chat, twenty times as fast; one snapshot a second is what counts.
 
@@ -73,7 +73,7 @@ def main() -> None:
         (name, f"{1000 * median:.2f} ms", f"{100 * median:.2f} %")
         for name, median in medians.items()
     ]
-    report.show("live figures, one snapshot a second", figures, table, options.json)
+    report.show("live readings, one snapshot a second", figures, table, options.json)
 
 
 if __name__ == "__main__":

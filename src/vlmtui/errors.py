@@ -87,7 +87,7 @@ class MessageNotFound(InputError):
 
 
 class NothingToContinue(InputError):
-    """The last answer is whole, or there is none."""
+    """The last answer is complete, or there is none."""
 
 
 class TurnRunning(InputError):

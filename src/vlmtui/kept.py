@@ -50,7 +50,7 @@ def read(path: Path, most: int = MOST_BYTES) -> bytes:
         raise OSError(errno.EINVAL, str(error), str(path)) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(most + 1)
     finally:
@@ -131,7 +131,7 @@ def write(
     """
     place = Path(os.path.realpath(path))
     if place.exists() and not place.is_file():  # root could put a file in the place of /dev/null
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     start = f".{place.name[:100]}."
     draft = place.with_name(f"{start}{os.urandom(6).hex()}.{_DRAFT}")
     try:

@@ -125,7 +125,7 @@ def test_what_isnt_there_cannot_be_shown_edited_or_answered(talk: ChatSession) -
         talk.select(999)
     with pytest.raises(MessageNotFound):
         list(talk.edit(999, "text"))
-    with pytest.raises(MessageNotFound, match="no question"):
+    with pytest.raises(MessageNotFound, match="not a question"):
         list(talk.edit(before[1].id, "text"))
     with pytest.raises(MessageNotFound):
         list(talk.regenerate(999))

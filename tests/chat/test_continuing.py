@@ -236,7 +236,7 @@ def test_there_must_be_something_to_go_on_with(session: ChatSession, engine: Fak
     with pytest.raises(NothingToContinue, match="no answer"):
         list(session.continue_answer())
     list(session.send("What is this?"))
-    with pytest.raises(NothingToContinue, match="whole"):
+    with pytest.raises(NothingToContinue, match="complete"):
         list(session.continue_answer())
     assert last(session).message.text == "Yes."
 
@@ -249,7 +249,7 @@ def test_an_answer_that_another_window_writes_is_left_to_it(
     turn = begin(session.send("What is this?"))
     gate.wait_reached()
     other = ChatSession(FakeEngine(), store, images, LOAD, chat=store.latest())
-    with pytest.raises(NothingToContinue, match="another window"):
+    with pytest.raises(NothingToContinue, match="Another window"):
         list(other.continue_answer())
     gate.open()
     turn.join()

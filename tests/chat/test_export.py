@@ -553,10 +553,10 @@ def test_what_is_no_file_or_too_large_is_refused(
     refused: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused(tmp_path / "absent.json", "No such file")
-    refused(tmp_path, "is no file")
+    refused(tmp_path, "is not a file")
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", "is no file")
-    refused(Path("/dev/zero"), "is no file")
+    refused(tmp_path / "pipe", "is not a file")
+    refused(Path("/dev/zero"), "is not a file")
     (tmp_path / "empty").touch()
     refused(tmp_path / "empty", "is empty")
     with (tmp_path / "huge").open("wb") as file:

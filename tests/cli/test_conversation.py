@@ -114,7 +114,7 @@ def test_what_left_the_context_is_told_in_json_and_on_stderr_where_no_terminal_i
     ended = capsys.readouterr()
     first, second = json.loads(ended.out)
     assert (first["trimmed"], second["trimmed"]) == (None, {"messages": 2, "images": 1})
-    assert ended.err == "The oldest 2 messages no longer fit into the context.\n"
+    assert "the 2 oldest messages, with 1 picture, are no longer seen by the model" in ended.err
 
 
 def test_json_tells_what_was_changed_of_what_was_asked(

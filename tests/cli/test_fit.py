@@ -118,5 +118,5 @@ def test_a_question_on_a_small_board_is_answered_with_a_smaller_context(
     assert ended.code == 0
     assert "llama-0.1 needs 0.4" in ended.err
     size = json.loads(ended.out)["stats"]["context_size"]
-    assert f"Taking a context of {size} tokens." in ended.err
+    assert f"It is loaded with a context of {size} tokens." in ended.err
     assert 1024 <= size < 4096

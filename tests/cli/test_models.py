@@ -36,7 +36,7 @@ def test_the_list_has_what_is_here_and_what_can_be_had(run: Run) -> None:
     put(paths.models_dir() / "cut.gguf", MODEL[:-50])
     ended = run("models")
     assert ended.code == 0
-    here, away = ended.out.split("To be had: vlmtui models pull NAME")
+    here, away = ended.out.split("To download: vlmtui models pull NAME")
     assert "demo (default)" in here
     assert "tiny" in here
     assert "fits, text only" in here
@@ -303,7 +303,7 @@ def test_a_model_that_was_asked_by_its_path_is_listed_and_can_be_forgotten(
     assert asked.code == 0, asked.err
     assert listed(run, "--here")["big"]["source"] == "file"
     gone = run("models", "rm", "big", "--yes")
-    assert (gone.code, "big is forgotten" in gone.out) == (0, True)
+    assert (gone.code, "big is no longer listed" in gone.out) == (0, True)
     assert set(listed(run, "--here")) == {"demo"}
     assert model.exists()
 

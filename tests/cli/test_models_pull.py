@@ -336,5 +336,5 @@ def test_what_an_address_keeps_secret_is_shown_nowhere(shell: Shell) -> None:
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "the same command goes on" in error
+    assert "the same command continues" in error
     assert "secret" not in out + error

@@ -47,7 +47,7 @@ def test_an_editor_that_fails_is_told(script) -> None:
 
 def test_an_editor_that_removes_the_file_is_told(script) -> None:
     script('rm "$file"')
-    with pytest.raises(InputError, match="can't be used"):
+    with pytest.raises(InputError, match="can't be edited"):
         external_editor.edit("text")
 
 

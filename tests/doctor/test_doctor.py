@@ -134,7 +134,7 @@ def test_a_board_is_named_with_its_jetpack(root: Board, name: str, l4t: str) -> 
     found = board.findings()
     assert "Jetson" in of(found, "board").value
     assert l4t in of(found, "JetPack").value
-    assert "Jetson" in of(found, "live figures").value
+    assert "Jetson" in of(found, "live readings").value
 
 
 def test_a_slow_power_mode_comes_with_the_command_that_changes_it(root: Board) -> None:

@@ -121,7 +121,7 @@ def test_a_model_of_the_catalogue_that_is_not_here_is_told_how_to_get() -> None:
     assert "not on this machine" in caught.value.message
     assert "vlmtui models pull qwen2.5-vl-7b" in caught.value.hint
     assert "5.5 GB" in caught.value.hint
-    with pytest.raises(library.ModelNotFound, match="not to be had as GGUF") as caught:
+    with pytest.raises(library.ModelNotFound, match="not available as GGUF") as caught:
         library.resolve("vila1.5-3b")
 
 

@@ -320,7 +320,7 @@ def test_a_page_in_place_of_the_list_is_told(tiny: Hub) -> None:
 
 def test_a_page_in_place_of_the_file_costs_nothing_that_was_kept(tiny: Hub) -> None:
     tiny.sends += [cut_after(1_000_000), web_page]
-    with pytest.raises(NotTheFile, match="a web page came in place of the file"):
+    with pytest.raises(NotTheFile, match="a web page came instead of the file"):
         pull()
     assert whole(pull())
     assert tiny.sent == len(MODEL)

@@ -83,8 +83,8 @@ def test_each_phase_is_one_line_however_often_it_moves(talk: Talk) -> None:
         "Loading the model …",
         "Encoding picture 1 of 2 …",
         "Encoding picture 2 of 2 …",
-        "The model gets a picture scaled down to 336×336 pixels: in full it would fill the context",
-        "A larger ctx in the settings gives it more pixels",
+        "A picture was scaled down to 336×336 pixels: in full it would fill the context",
+        "A larger ctx in the settings leaves room for more pixels",
         "Reading 4000 tokens …",
     ]
     assert talk.said == "Two.\n"
@@ -102,7 +102,10 @@ def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(
     loading.join()
     assert talk.told == ""
     assert PlainChat(do).run() == 0
-    assert talk.told == "fake needs 7.3 GB, 6.1 GB are free. Taking a context of 2048 tokens\n"
+    assert (
+        talk.told
+        == "fake needs 7.3 GB, 6.1 GB are free\nIt is loaded with a context of 2048 tokens\n"
+    )
 
 
 def test_what_a_model_says_reaches_the_terminal_as_text(talk: Talk) -> None:
@@ -158,7 +161,7 @@ def test_what_left_the_context_is_told_and_each_picture_once(talk: Talk, tmp_pat
     talk.engine.script(Trimmed(2, 1), *answer("Yes."))
     talk.engine.script(Trimmed(4, 1), *answer("No."))
     talk.say(f"@{picture} What?", "Really?", "Really?")
-    assert "the 2 oldest messages are no longer seen by the model" in talk.told
+    assert "the 2 oldest messages, with 1 picture, are no longer seen" in talk.told
     assert talk.told.count("No longer seen by the model: cat.png\n") == 1
 
 

@@ -6,7 +6,16 @@ import pytest
 
 from tests.fakes import INFO, STATS, Gate, answer, crash
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
-from vlmtui.engine.base import Adjusted, Delta, Encoding, Finished, Loading, Prefill, Trimmed
+from vlmtui.engine.base import (
+    Adjusted,
+    Delta,
+    Encoding,
+    Finished,
+    Loading,
+    Notice,
+    Prefill,
+    Trimmed,
+)
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.app import VlmtuiApp
@@ -436,6 +445,16 @@ async def test_forgotten_messages_are_told(stage: Stage) -> None:
         await say(pilot, "go")
         await answered(pilot)
         assert "the 2 oldest messages, with 1 picture" in " ".join(shown(pilot).split())
+
+
+async def test_what_the_engine_has_to_say_of_an_answer_is_told(stage: Stage) -> None:
+    stage.engine.script(Notice("template", "It has no template", "Choose one"), *answer("Fine."))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "go")
+        await answered(pilot)
+        assert "It has no template" in shown(pilot)
+        assert "Choose one" in shown(pilot)
 
 
 async def test_a_question_that_can_not_be_saved_is_given_back(

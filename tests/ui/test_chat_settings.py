@@ -38,7 +38,7 @@ async def test_settings_alone_are_listed_with_their_owner(stage: Stage) -> None:
         await say(pilot, "/set seed 7")
         await until(pilot, lambda: "seed 7" in shown(pilot))
         await say(pilot, "/set")
-        await until(pilot, lambda: "How this chat is answered" in shown(pilot))
+        await until(pilot, lambda: "Settings of this chat" in shown(pilot))
         lines = shown(pilot).splitlines()
         assert any("seed" in line and "7" in line and "own" in line for line in lines)
         assert not any("top_k" in line and "own" in line for line in lines)

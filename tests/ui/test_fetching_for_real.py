@@ -192,7 +192,7 @@ async def test_a_question_waits_for_the_screen_and_holds_no_other_download_up(
         await pilot.press("escape")
         await until(pilot, lambda: "Which file of hf:acme/two" in shown(pilot))
         await pilot.press("escape")
-        await until(pilot, lambda: "Fetch it all the same?" in shown(pilot))
+        await until(pilot, lambda: "Download it anyway?" in shown(pilot))
         await pilot.press("y")
         await until(pilot, lambda: "tiny_Q4_K_M: here" in shown(pilot))
         assert not chat.pulls.running

@@ -164,7 +164,7 @@ async def test_the_strip_leaves_out_what_it_has_no_room_for() -> None:
 
 
 async def test_a_source_that_fails_is_told_once(stage: Stage) -> None:
-    note = "NVML gives no figures: it doesn't answer. They come back when it does."
+    note = "NVML gives no readings: it doesn't answer. They return when it does."
     failing = replace(SNAPSHOT, notes=(note,))
     async with stage.app().run_test(size=(120, 34), notifications=True) as pilot:
         await ready(pilot)

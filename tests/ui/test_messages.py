@@ -225,7 +225,7 @@ def _spaced(pilot: Pilot[int]) -> str:
 
 @pytest.mark.parametrize(
     ("typed", "told"),
-    [("/continue", "There is no answer to go on with"), ("/regen", "There is no question")],
+    [("/continue", "There is no answer to continue"), ("/regen", "There is no question")],
 )
 async def test_what_can_not_be_done_leaves_no_trace_in_the_chat(
     stage: Stage, typed: str, told: str

@@ -338,7 +338,7 @@ async def test_what_will_not_fit_is_fetched_only_after_asking_again(
             await pilot.press("enter")
             await until(pilot, lambda: "Fetch gemma-3-4b, 2.5 GB?" in shown(pilot))
             await pilot.press("y")
-            await until(pilot, lambda: "Fetch it all the same?" in shown(pilot))
+            await until(pilot, lambda: "Download it anyway?" in shown(pilot))
             await pilot.press(answer)
             end = "here" if answer == "y" else "stopped"
             await until(pilot, lambda end=end: f"gemma-3-4b: {end}" in shown(pilot))  # type: ignore[misc]
@@ -367,7 +367,7 @@ async def test_where_nothing_makes_a_model_fit_another_one_is_named(
         )
         await say(pilot, "/model llava:7b")
         await until(pilot, lambda: "/model tiny[b]text takes the largest" in shown(pilot))
-        assert "It is tried anyway" in shown(pilot)
+        assert "It is loaded anyway" in shown(pilot)
 
 
 def test_a_row_fits_into_any_width_and_shows_foreign_names_as_text() -> None:

@@ -116,7 +116,7 @@ async def test_many_rails_and_sensors_are_all_shown_on_a_narrow_screen() -> None
         power_rails=tuple(Rail(name, 18.4) for name in rails),
         temperatures=tuple(Temperature(f"{name}-sensor", 54.0) for name in zones),
         throttled_by=tuple(f"over-current oc{number}" for number in range(1, 4)),
-        notes=("NVML gives no figures: it doesn't answer. They come back when it does.",),
+        notes=("NVML gives no readings: it doesn't answer. They return when it does.",),
     )
     for width in (60, 80):
         text = await monitor_of(many, (width, 24))

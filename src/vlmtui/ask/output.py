@@ -17,6 +17,8 @@ from typing import Any, Protocol, TextIO
 
 from vlmtui import standard_output
 from vlmtui.ask.turn import Turn
+from vlmtui.commands.event_words import said_of
+from vlmtui.commands.outcomes import Said
 from vlmtui.engine.base import (
     Adjusted,
     Delta,
@@ -151,17 +153,12 @@ class Progress:
                 self._show(f"reading the prompt, {done / total:.0%}")
             case Delta(tokens=tokens):
                 self._show(f"answering, {tokens} tokens")
-            case Adjusted(why=why, changes=changes):
-                self._warn(f"{why}. " + (f"Taking {changes}." if changes else "Trying anyway."))
-            case Notice(message=message, hint=hint):
-                self._warn(f"{message}. {hint}".rstrip())
-            case Trimmed(dropped=dropped):
-                self._warn(f"The oldest {dropped} messages no longer fit into the context.")
-            case Encoded(reused=False, scaled_to=(width, height)):
-                self._tell(
-                    f"A picture was scaled down to {width}x{height}: in full it would fill the "
-                    "context."
-                )
+            case Adjusted() | Notice():
+                self._warn(_sentences(said_of(event), advice=True))
+            case Trimmed():
+                self._warn(_sentences(said_of(event)))
+            case Encoded(reused=False, scaled_to=(_, _)):
+                self._tell(_sentences(said_of(event)))
             case Loaded() | Finished():
                 self.clear()
                 self._resting = False
@@ -232,3 +229,10 @@ def _write(text: str) -> None:
         if gone.reason:
             raise standard_output.unwritable(gone.reason) from None
         raise
+
+
+def _sentences(said: Said | None, *, advice: bool = False) -> str:
+    if said is None:
+        return ""
+    parts = (said.message, said.advice if advice else "")
+    return " ".join(f"{part.rstrip('.')}." for part in parts if part)

@@ -129,5 +129,5 @@ def load_report(path: Path) -> Report:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the path") from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{path} is no report of a benchmark: {error}", "Write one with `vlmtui bench --json`"
+            f"{path} is not a benchmark report: {error}", "Write one with `vlmtui bench --json`"
         ) from error

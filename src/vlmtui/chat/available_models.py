@@ -81,7 +81,7 @@ class AvailableModels:
         found = self.choices()
         for among, words in (
             (found.here, "/model {} takes the largest that fits"),
-            (found.elsewhere, "{} would fit: /models fetches it"),
+            (found.elsewhere, "{} would fit: /models downloads it"),
         ):
             for choice in fitting(among):
                 return words.format(choice.name)

@@ -96,16 +96,14 @@ class Branches:
         """
         thread = self.shown()
         if not thread or thread[-1].message.role is not Role.ASSISTANT:
-            raise NothingToContinue("There is no answer to go on with", "Ask a question")
+            raise NothingToContinue("There is no answer to continue", "Ask a question")
         last = thread[-1]
         if last.status == "streaming":
-            raise NothingToContinue(
-                "That answer is being written by another window", "Wait for its end"
-            )
+            raise NothingToContinue("Another window is writing that answer", "Wait for its end")
         reason = (last.stats or {}).get("finish_reason")
         if last.status == "complete" and reason not in ("length", "context"):
             raise NothingToContinue(
-                "The last answer is whole", "Ask for more, or have the question answered again"
+                "The last answer is complete", "Ask for more, or /regen answers again"
             )
         return thread[:-1], last
 

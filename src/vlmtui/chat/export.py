@@ -162,7 +162,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise ArchiveError(
-            f"There is no directory {path.parent}", "Make it first, or choose another place"
+            f"There is no directory {path.parent}", "Create it first, or choose another place"
         ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

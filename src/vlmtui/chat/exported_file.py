@@ -121,7 +121,7 @@ def _opened(path: Path) -> BinaryIO:
         raise ArchiveError(f"{path} can't be read: {error.strerror}", "Check the path") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise ArchiveError(f"{path} is no file", "Name the JSON file of a chat")
+        raise ArchiveError(f"{path} is not a file", "Name the JSON file of a chat")
     return os.fdopen(descriptor, "rb")
 
 

@@ -93,7 +93,7 @@ def host_of(url: str) -> str:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise FetchFailed(f"{shown} is no valid address", "Check it") from None
+        raise FetchFailed(f"{shown} is not a valid address", "Check it") from None
     if parts.scheme not in addresses.DEFAULT_PORTS or not host:
         raise FetchFailed(f"{shown} is not fetched", "Only http and https addresses are")
     if parts.username is not None:
@@ -101,7 +101,7 @@ def host_of(url: str) -> str:
             f"The address of {host} has a password in it", "Take it out, or download the file"
         )
     if not url.isprintable() or " " in url:
-        raise FetchFailed(f"{shown} is no valid address", "Spaces in it are written %20")
+        raise FetchFailed(f"{shown} is not a valid address", "Spaces in it are written %20")
     return f"{host}:{port}" if port else host
 
 

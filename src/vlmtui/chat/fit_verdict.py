@@ -94,7 +94,7 @@ def of_entry(entry: Entry, settings: Settings, machine: Machine) -> FitVerdict:
     """Of a model of the catalogue, roughly: nobody has looked into its files."""
     found = _of_entry(entry, settings, machine)
     if entry.imported:
-        words = "it is not to be had as GGUF, so vlmtui can't run it"
+        words = "it is not available as GGUF, so vlmtui can't run it"
         return msgspec.structs.replace(found, words=words, gguf=False)
     return found
 

@@ -131,5 +131,7 @@ def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
         msgspec.convert(dict(sampling or {}), Preset)
         msgspec.convert(dict(sampling or {}), Sampling)
     except msgspec.ValidationError as error:
-        raise InputError(f"That sampling can't be: {error}", "Give it a number") from None
+        raise InputError(
+            f"These sampling settings can't be used: {error}", "Give it a number"
+        ) from None
     return dict(sampling or {})

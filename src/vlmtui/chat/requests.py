@@ -151,7 +151,7 @@ def _template(wanted: str) -> str:
     except FileNotFoundError:
         problem = f"There is no chat template named {wanted!r}, and no file of that name"
     except UnicodeDecodeError:
-        problem = f"The chat template {wanted} is no text in UTF-8"
+        problem = f"The chat template {wanted} is not UTF-8 text"
     except OSError as error:
         problem = f"The chat template {wanted} can't be read: {error.strerror}"
     raise InputError(problem, f"Name a file with Jinja source, or one of {NAMES}.")

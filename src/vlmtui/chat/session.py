@@ -253,7 +253,9 @@ class ChatSession:
             self._branches.leave()
             old = self._branches.find(message_id)
             if old.message.role is not Role.USER:
-                raise MessageNotFound("That message is no question", "Only questions can be edited")
+                raise MessageNotFound(
+                    "That message is not a question", "Only questions can be edited"
+                )
             yield from self._ask(task, old.parent_id, user(text, images, places))
 
     def regenerate(self, message_id: int | None = None) -> Turn:
@@ -287,7 +289,7 @@ class ChatSession:
         are there.
 
         Raises:
-            NothingToContinue: The last answer is whole, or there is none.
+            NothingToContinue: The last answer is complete, or there is none.
         """
         with self._lock.turn() as task:
             thread, before = self._branches.unfinished()

@@ -173,7 +173,9 @@ class TurnLock:
 
     def _require_silence(self) -> None:
         if self._turn is not None:
-            raise TurnRunning("An answer is being written", "Wait for its end, or stop it first")
+            raise TurnRunning(
+                "An answer is being written", "Wait until it is done, or stop it first"
+            )
 
     def _release(self, task: Task) -> None:
         with self._changed:

@@ -42,7 +42,9 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
 )
 @kv_option
-@click.option("--json", "as_json", is_flag=True, help="Print text and figures as one object.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the text and the statistics as one JSON object."
+)
 @click.option("--plain", is_flag=True, help="Nothing but the answer, on a terminal too.")
 @click.option(
     "--then",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--quick", is_flag=True, help="One measurement of short answers only.")
 @click.option("--json", "as_json", is_flag=True, help="Print all measurements as one JSON object.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print a line of CSV for each figure.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a line of CSV for each value.")
 @click.option("--compare", metavar="FILE.json", help="Show beside an earlier run's --json.")
 def bench(
     models: tuple[str, ...],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
     from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 chat_argument = click.argument("chat_id", metavar="ID", type=click.IntRange(min=1))
 
 
@@ -29,9 +29,13 @@ def chats() -> None:
 @chats.command("list")
 @json_option
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="List at most this many.",
 )
-@click.option("--deleted", is_flag=True, help="Those that can be restored.")
+@click.option("--deleted", is_flag=True, help="List deleted chats, which can be restored.")
 def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
     """List chats: pinned ones first, then the newest."""
     with _archive() as archive:
@@ -76,7 +80,11 @@ def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
 @click.argument("text")
 @json_option
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="List at most this many.",
 )
 def search(text: str, as_json: bool, limit: int) -> None:
     """Find messages and titles with words that begin with each of the words in TEXT."""
@@ -185,7 +193,7 @@ def restore(chat_id: int) -> None:
 
 
 @chats.command()
-@click.option("--force", is_flag=True, help="Also where nothing seems to be wrong.")
+@click.option("--force", is_flag=True, help="Even if nothing seems to be wrong.")
 def recover(force: bool) -> None:
     """Make a new database of what can be read of a damaged one, which is kept beside it."""
     from vlmtui import paths
@@ -203,11 +211,11 @@ def recover(force: bool) -> None:
     if not path.exists():
         raise StorageError(f"There is no {path}", "There is nothing to recover")
     if is_sound(path) and not force:
-        click.echo(f"{path} is not damaged. --force makes a new one of it nevertheless.")
+        click.echo(f"{path} is not damaged. --force rebuilds it anyway.")
         return
     done = recover_database(path, ImageStore(paths.images_dir()), measure)
     click.echo(f"Saved: {done.chats} chats, {done.messages} messages, {done.pictures} pictures.")
-    click.echo(f"The damaged file is kept: {done.aside}")
+    click.echo(f"The damaged file was kept: {done.aside}")
 
 
 # ---------------------------------------------------------------------------------------- printing

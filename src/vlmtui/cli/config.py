@@ -41,7 +41,7 @@ def path() -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(as_json: bool) -> None:
     """Print all settings as they are, and which of them the file sets."""
     import msgspec

@@ -118,8 +118,8 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
             raise ModelNotFound(f"{error.message}: {names}", error.hint) from None
         if plan is None or not plan.of("model"):
             raise ModelNotFound(
-                f"{model} is no model of which a header could be fetched",
-                "`vlmtui models` lists what there is.",
+                f"No header of {model} could be fetched",
+                "`vlmtui models` lists the models.",
             )
         return pulling.prospect_of(plan, ctx, kv, gpu_layers)
     if access.offline():
@@ -172,10 +172,10 @@ def _as_text(name: str, fit: Fit, machine: Machine, others: list[Alternative]) -
     else:
         rows.append(f"No: {line(shortage(name, fit))}.")
         if others:
-            rows.append("What fits instead, the nearest first:")
+            rows.append("What would fit instead, closest first:")
             rows.extend(f"  - {line(other.words)}{_room(other)}" for other in others)
         else:
-            rows.append("Nothing near it fits: take a smaller model.")
+            rows.append("Nothing close to it fits: use a smaller model.")
     return "\n".join(row.rstrip() for row in rows)
 
 

@@ -50,7 +50,7 @@ def info(name: str, as_json: bool) -> int:
 
 @models.command()
 @name_argument
-@click.option("--mmproj", is_flag=True, help="That of its vision tower instead.")
+@click.option("--mmproj", is_flag=True, help="Print the path of its vision tower instead.")
 @json_option
 def path(name: str, mmproj: bool, as_json: bool) -> int:
     """Print the path of a model's file; nothing else, for scripts."""
@@ -62,11 +62,13 @@ def path(name: str, mmproj: bool, as_json: bool) -> int:
 @models.command()
 @click.argument("file", metavar="[PATH.gguf]", required=False)
 @click.option("--mmproj", metavar="PATH", help="Its vision tower. Default: the one beside it.")
-@click.option("--endpoint", metavar="URL", help="A server that speaks OpenAI's protocol instead.")
+@click.option(
+    "--endpoint", metavar="URL", help="A server with an OpenAI-compatible API, instead of a file."
+)
 @click.option("--model", metavar="ID", help="One model of the server. Default: all it lists.")
 @click.option("--api-key-env", metavar="NAME", help="The variable that holds the server's key.")
 @click.option("--api-key-file", metavar="PATH", help="The file (mode 0600) that holds it.")
-@click.option("--name", metavar="NAME", help="What to call it. Default: as its file, or its host.")
+@click.option("--name", metavar="NAME", help="Its name. Default: that of its file or host.")
 @json_option
 def add(
     file: str | None,
@@ -112,9 +114,13 @@ def add(
 
 @models.command()
 @click.argument("wanted", metavar="NAME|hf:OWNER/REPO|URL...", nargs=-1, required=True)
-@click.option("--mmproj", default="", metavar="PATTERN|URL", help="Vision tower; none for none.")
-@click.option("--yes", "-y", is_flag=True, help="Fetch also what doesn't fit into memory.")
-@click.option("--dry-run", is_flag=True, help="Say what would be fetched, and whether it fits.")
+@click.option(
+    "--mmproj", default="", metavar="PATTERN|URL", help="Which vision tower; none for no tower."
+)
+@click.option("--yes", "-y", is_flag=True, help="Download it even if it doesn't fit into memory.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only say what would be downloaded and whether it fits."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def pull(wanted: tuple[str, ...], mmproj: str, yes: bool, dry_run: bool, as_json: bool) -> int:
     """Download models, into the cache that Hugging Face's tools share.
@@ -200,7 +206,7 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
 @click.argument("source", metavar="IN.gguf")
 @click.argument("target", metavar="OUT.gguf")
 @click.option("--to", required=True, metavar="TYPE", help="Q4_K_M, Q5_K_M, Q8_0, …")
-@click.option("--dry-run", is_flag=True, help="Only reckon how large it would be.")
+@click.option("--dry-run", is_flag=True, help="Only estimate how large it would be.")
 @click.option(
     "--check",
     nargs=2,
@@ -213,7 +219,7 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
     metavar="NAME|PATH",
     help="The other file of the pair: the mmproj of a model, the model of an mmproj.",
 )
-@click.option("--allow-requantize", is_flag=True, help="Also when IN is quantised already.")
+@click.option("--allow-requantize", is_flag=True, help="Even if IN is already quantised.")
 @click.option("--force", is_flag=True, help="Replace OUT.")
 @json_option
 def quantize(
@@ -261,14 +267,14 @@ def quantize(
 
 @models.command("import")
 @click.argument("source", metavar="DIR|hf:OWNER/REPO")
-@click.option("--name", metavar="NAME", help="What to call it. Default: as the directory.")
+@click.option("--name", metavar="NAME", help="Its name. Default: that of the directory.")
 @click.option(
     "--head",
     type=click.Choice(["f16", "q8_0"]),
     default="f16",
-    help="What embeddings and output layer of an AWQ model are kept in.",
+    help="Type of the embeddings and the output layer of an AWQ model.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what it is, and what would come of it.")
+@click.option("--dry-run", is_flag=True, help="Only say what it is and what it would become.")
 @json_option
 def import_(source: str, name: str | None, head: Head, dry_run: bool, as_json: bool) -> int:
     """Make a model of a checkpoint: PyTorch's or safetensors files, AWQ among them.

@@ -77,9 +77,11 @@ def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
     todo = removal.plan(model, others)
     if not yes:
         if not sys.stdin.isatty():
-            raise InputError(f"{model.name} is not deleted: nobody can be asked", "Give --yes.")
+            raise InputError(
+                f"{model.name} was not deleted: there is no terminal to ask on", "Give --yes."
+            )
         _announce(todo)
-        if not click.confirm("Go on?", err=True):
+        if not click.confirm("Continue?", err=True):
             click.echo("Nothing was changed.", err=True)
             return 1
     removal.carry_out(todo)
@@ -87,9 +89,9 @@ def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
         files = [str(file) for file in todo.files]
         _print({"name": model.name, "freed": todo.freed, "files": files})
     elif todo.files:
-        click.echo(f"{line(model.name)} is deleted: {units.size(todo.freed)} freed.")
+        click.echo(f"Deleted {line(model.name)}: {units.size(todo.freed)} freed.")
     else:
-        click.echo(f"{line(model.name)} is forgotten. Its file stays: {line(str(model.path))}")
+        click.echo(f"{line(model.name)} is no longer listed. Its file: {line(str(model.path))}")
     if load_settings().model == model.name:
         hint = "It was the default: `vlmtui models default NAME` chooses another."
         click.echo(hint, err=True)
@@ -184,7 +186,7 @@ def _quoted(text: str) -> str:
 
 def _announce(todo: removal.Removal) -> None:
     if not todo.files:
-        click.echo(f"{line(todo.model.name)} is forgotten; its file stays.", err=True)
+        click.echo(f"{line(todo.model.name)} comes off the list; its file stays.", err=True)
         return
     click.echo(f"This deletes {line(todo.model.name)}, {units.size(todo.freed)}:", err=True)
     for file in todo.files:

@@ -145,8 +145,8 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
     if here or not found.elsewhere:
         return rows
     for title, imported in (
-        ("To be had: vlmtui models pull NAME", False),
-        ("Not to be had as GGUF: vlmtui can't run these yet", True),
+        ("To download: vlmtui models pull NAME", False),
+        ("Not available as GGUF: vlmtui can't run these yet", True),
     ):
         chosen = [
             choice
@@ -157,7 +157,7 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
             head = ("NAME", "SIZE", "NEEDS", "", "LICENCE", _WORDS)
             rows += ["", click.style(title, bold=True)]
             rows += _table(head, [_offer(choice) for choice in chosen], width)
-    return [*rows, "", "≈ is reckoned. `vlmtui models info NAME` tells more of each."]
+    return [*rows, "", "≈ is an estimate. `vlmtui models info NAME` tells more of each."]
 
 
 def _offer(choice: Choice) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def remove_server(name: str, *, as_json: bool) -> bool:
     if as_json:
         print(json.dumps({"name": server.name, "freed": 0, "files": []}))
     else:
-        click.echo(f"{line(server.name)} is forgotten, with all its models.")
+        click.echo(f"{line(server.name)} and its models are no longer listed.")
     return True
 
 

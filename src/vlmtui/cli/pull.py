@@ -165,7 +165,7 @@ def _doubtful(planned: Planned) -> DoesNotFit:
     else:
         fits = next(iter(fitting(choices(load_settings()).elsewhere)), None)
         instead = f"{fits.name} would fit." if fits is not None else ""
-    hint = f"Nothing was fetched; --yes fetches it all the same. {instead}".strip()
+    hint = f"Nothing was fetched; --yes downloads it anyway. {instead}".strip()
     return DoesNotFit(f"{planned.plan.name}: {expected.words}", hint)
 
 
@@ -183,7 +183,7 @@ def _chosen(question: Question) -> str:
 
 
 def _agreed() -> bool:
-    if click.confirm("Fetch it all the same?", err=True):
+    if click.confirm("Download it anyway?", err=True):
         return True
     click.echo("Nothing was fetched.", err=True)
     return False

@@ -82,7 +82,7 @@ class Lines(PullLines):
         """See `Display.kept`."""
         goes_on = f"`{line(f'vlmtui models pull {shlex.join(wanted)}')}` goes on"
         if any(addresses.shown(each) != each for each in wanted):
-            goes_on = "the same command goes on"  # without a password on the screen
+            goes_on = "the same command continues"  # without a password on the screen
         self.say(f"Stopped. What came is kept: {goes_on}.")
 
     def result(self, number: int, finished: Finished, name: str) -> None:

@@ -81,5 +81,5 @@ def in_words(outcome: Outcome) -> str:
         lines.append(f"\n{answer.which}: {answer.tokens} tokens, {speed} tokens/s")
         lines.append(prose(answer.answer.strip()))
     if len({answer.answer for answer in outcome.answers}) < len(outcome.answers):
-        lines.append("\nBoth say the same.")
+        lines.append("\nBoth give the same answer.")
     return "\n".join(lines)

@@ -46,5 +46,5 @@ def engine() -> closing[EngineClient]:
 
 def _worthless(source: str, error: LoadFailed | BadModelFile | EngineCrashed) -> LoadFailed:
     return LoadFailed(
-        f"What was made of {source} can't be loaded: {error.message}", "Nothing was kept."
+        f"The model made from {source} can't be loaded: {error.message}", "Nothing was kept."
     )

@@ -37,7 +37,7 @@ def system(context: CommandContext, text: str) -> Outcome:
         return SystemPrompt(session.system, session.own_system is not None)
     if text.lower() == sampling_text.DEFAULT:
         session.configure(system=None)
-        return Said("The system prompt is that of the settings again")
+        return Said("Using the system prompt from the settings again")
     return set_system(context, text)
 
 
@@ -56,7 +56,7 @@ def sampling(context: CommandContext, line: str) -> Outcome:
         return _all_settings(session)
     if line.strip().lower() == sampling_text.DEFAULT:
         session.configure(sampling=None)
-        return Said("Sampling is that of the settings again")
+        return Said("Using the sampling from the settings again")
     name, value = sampling_text.read(line)
     own = {key: old for key, old in session.own_sampling.items() if key != name}
     session.configure(sampling=own if value is None else {**own, name: value})
@@ -82,9 +82,9 @@ def _all_settings(session: ChatSession) -> Table:
     own_system = session.own_system is not None
     rows.append(row("system", _excerpt(session.system) or "none", own_system))
     return Table(
-        "How this chat is answered",
+        "Settings of this chat",
         rows,
-        "/set NAME VALUE changes it for this chat, /set NAME default takes it back",
+        "/set NAME VALUE changes it for this chat, /set NAME default undoes that",
     )
 
 
@@ -94,13 +94,13 @@ def preset(context: CommandContext, name: str) -> Outcome:
     if not name:
         return Choices(
             "preset",
-            "How should this chat be answered?",
+            "Which preset should this chat use?",
             preset_choices(context),
-            "/preset NAME takes one for this chat",
+            "/preset NAME uses one for this chat",
         )
     if name == sampling_text.DEFAULT:
         session.configure(system=None, sampling=None)
-        return Said("This chat is answered as the settings say")
+        return Said("This chat uses the settings again")
     chosen = context.presets.get(name)
     if chosen is None:
         raise InputError(
@@ -128,7 +128,7 @@ def preset_choices(context: CommandContext) -> Sequence[Choice]:
         Choice(name, each.about or sampling_text.shown(sampling_text.of_preset(each)))
         for name, each in context.presets.items()
     ]
-    return [*found, Choice(sampling_text.DEFAULT, "as the settings say")]
+    return [*found, Choice(sampling_text.DEFAULT, "as in the settings")]
 
 
 def sampling_choices(_: CommandContext) -> Sequence[Choice]:

@@ -63,7 +63,7 @@ def edit(text: str) -> str:
         return Path(name).read_text(encoding="utf-8", errors="replace").removesuffix("\n")
     except OSError as error:
         raise InputError(
-            f"The text can't be handed to an editor: {error.strerror or error}",
+            f"The text can't be edited: {error.strerror or error}",
             "Check the directory for temporary files, TMPDIR",
         ) from None
     finally:

@@ -42,7 +42,7 @@ def resolve(reference: str) -> list[str]:
     found = matching(path)
     if not found:
         raise ImageNotFound(
-            f"No picture fits {reference}", "Check the pattern; Tab shows what it fits"
+            f"No picture matches {reference}", "Check the pattern; Tab shows what it matches"
         )
     if len(found) > MOST:
         raise InputError(

@@ -37,7 +37,7 @@ def findings() -> list[Finding]:
 
 def _board(root: Sysroot, readings: Readings | None) -> str:
     if readings is not None:
-        return readings.get("board_name", "a Jetson that doesn't tell its name")
+        return readings.get("board_name", "a Jetson of an unknown model")
     names = [root.text(f"/sys/class/dmi/id/{part}") for part in ("sys_vendor", "product_name")]
     model = root.text("/proc/device-tree/model")  # a Raspberry Pi
     return model or " ".join(name for name in names if name) or "unknown"
@@ -111,9 +111,9 @@ def _sources() -> Finding:
     if broken:
         return Finding(
             TOPIC,
-            "live figures",
+            "live readings",
             "warn",
             f"{value}; not working: {', '.join(broken)}",
-            "The figures of the next best source are shown instead",
+            "The readings of the next best source are shown instead",
         )
-    return Finding(TOPIC, "live figures", "ok", value)
+    return Finding(TOPIC, "live readings", "ok", value)

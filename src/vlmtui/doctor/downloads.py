@@ -36,7 +36,7 @@ def _cache() -> Finding:
     there = next((each for each in (cache, *cache.parents) if os.path.exists(each)), Path("/"))
     value = paths.shown(cache)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        problem = "read-only" if there.is_dir() else f"but {there} is no directory"
+        problem = "read-only" if there.is_dir() else f"but {there} is not a directory"
         advice = f"Make {there} writable, or set {cache_variable()} to a directory of yours"
         return Finding(TOPIC, "Hugging Face cache", "warn", f"{value}, {problem}", advice)
     free = shutil.disk_usage(there).free

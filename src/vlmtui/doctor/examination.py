@@ -34,7 +34,7 @@ def examine() -> list[Finding]:
                     topic,
                     "look",
                     "fail",
-                    f"this look failed: {type(error).__name__}: {error}",
+                    f"this check failed: {type(error).__name__}: {error}",
                     "Please report it, with the bundle that `vlmtui doctor --bundle` writes",
                 )
             )

@@ -52,7 +52,7 @@ def _summary(findings: Sequence[Finding]) -> str:
     fails = sum(finding.status == "fail" for finding in findings)
     warnings = sum(finding.status == "warn" for finding in findings)
     if not fails and not warnings:
-        return "All is well."
+        return "Everything is fine."
     parts = []
     if fails:
         parts.append(f"{fails} {'thing' if fails == 1 else 'things'} can't work")

@@ -139,7 +139,7 @@ def _models() -> list[Finding]:
             TOPIC,
             "model_dirs",
             "warn",
-            f"{directory} is no directory",
+            f"{directory} is not a directory",
             "Correct `model_dirs` in the settings",
         )
         for directory in settings.model_dirs

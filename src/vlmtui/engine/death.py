@@ -25,14 +25,14 @@ def explain(status: int, phase: str) -> tuple[str, str]:
         return "llama.cpp gave up (abort)", (
             "The model file may not be supported by this version of llama.cpp."
             if phase in ("load", "plan")
-            else "Try again; if it comes back, please report it with the log."
+            else "Try again; if it happens again, please report it with the log."
         )
     if status < 0:
         try:
             name = signal.Signals(-status).name
         except ValueError:
             name = f"signal {-status}"
-        return f"ended by {name}", "Try again; if it comes back, please report it with the log."
+        return f"ended by {name}", "Try again; if it happens again, please report it with the log."
     return f"exit status {status}", "Is llama-cpp-python installed correctly? The log says more."
 
 

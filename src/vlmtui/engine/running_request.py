@@ -70,5 +70,5 @@ class RunningRequest:
             yield Notice(
                 "silent",
                 f"The engine is still {doing}, and stops when it is done with that",
-                "Stop again to end its process at once; the next question loads the model anew.",
+                "Stop again to end its process at once; the next question loads the model again.",
             )

@@ -152,7 +152,7 @@ class Worker:
                     backend.close()
                 return Finished("done")
             case _:  # the reading thread keeps the others to itself
-                raise TypeError(f"{command.request} is no work")
+                raise TypeError(f"{command.request} is not a request")
 
     def _unload(self) -> None:
         if self._backend is not None:

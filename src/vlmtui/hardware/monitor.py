@@ -54,9 +54,9 @@ class _Watched:
     def note(self, asked_before: float) -> str | None:
         """What is wrong, in a sentence; None when nothing is."""
         if self.failure is not None:
-            return f"{self.name} gives no figures: {self.failure}. It is tried again by itself."
+            return f"{self.name} gives no readings: {self.failure}. It will be tried again."
         if self.asked is not None and self.asked < asked_before:
-            return f"{self.name} gives no figures: it doesn't answer. They come back when it does."
+            return f"{self.name} gives no readings: it doesn't answer. They return when it does."
         return None
 
 

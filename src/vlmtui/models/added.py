@@ -37,7 +37,7 @@ def everything() -> list[Added]:
     except (ValueError, RecursionError) as error:
         raise StorageError(
             f"The list of added models {path} is damaged: {error}",
-            "Delete the file, and add the models again with `vlmtui models add`.",
+            "Delete the file and add the models again with `vlmtui models add`.",
         ) from error
 
 

@@ -119,7 +119,7 @@ class _Survey:
             tower = self._cache.of(file.mmproj)
             if tower.kind == "tower":
                 return file.mmproj, []
-            reason = tower.reason or f"{file.mmproj} is no vision tower (mmproj)"
+            reason = tower.reason or f"{file.mmproj} is not a vision tower (mmproj)"
             self._report(file, file.mmproj, reason, tower.hint)
             return None, []
         group = self._groups[file.group]

@@ -175,7 +175,7 @@ def interface(address: str) -> str:
     address = address if "://" in address else f"http://{address}"
     if not addresses.is_web(address) or not address.isprintable():
         raise InputError(
-            f"{addresses.shown(address)} is no address of a server",
+            f"{addresses.shown(address)} is not a server address",
             "For example: http://localhost:8080/v1",
         )
     parts = urlsplit(address)
@@ -257,7 +257,7 @@ def key_of(server: Server) -> str:
 
 def _checked(key: str, where: str) -> str:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise InputError(f"What {where} holds is no key", "It should be one word of ASCII.")
+        raise InputError(f"What {where} holds is not a key", "It should be one word of ASCII.")
     return key
 
 

@@ -164,7 +164,7 @@ def alternatives(
     fitting = [model for model in options.models if model.bytes <= room]
     if fitting:
         best = max(fitting, key=lambda model: model.bytes)
-        found.append(Alternative("model", f"take a smaller model: {best.name}"))
+        found.append(Alternative("model", f"use a smaller model: {best.name}"))
     return found
 
 

@@ -109,7 +109,7 @@ def prepare(
     header = gguf.from_path(source)
     if header.text("general.type") in ("adapter", "imatrix", "vocab"):
         what = header.text("general.type")
-        raise InputError(f"{source} is no model to quantise ({what})", "Take a model's file.")
+        raise InputError(f"{source} is not a model to quantise ({what})", "Take a model's file.")
     if header.architecture == "clip" and kind not in MMPROJ_TYPES:
         raise InputError(
             f"{source} is a vision tower (mmproj), which is made {' or '.join(MMPROJ_TYPES)}",
@@ -123,7 +123,7 @@ def prepare(
             "one, or add --allow-requantize.",
         )
     if target.is_dir() or not target.name.lower().endswith(".gguf"):
-        raise InputError(f"{target} is no name for a model", "Let it end in .gguf.")
+        raise InputError(f"{target} is not a name for a model", "Let it end in .gguf.")
     if not target.parent.is_dir():
         raise InputError(f"There is no directory {target.parent}", "Make it first.")
     if target.exists() and target.samefile(source):
@@ -195,7 +195,7 @@ def _type(to: str) -> str:
             "Without one the model would talk nonsense: take Q2_K, Q3_K_S or IQ4_XS.",
         )
     if kind not in TYPES:
-        raise InputError(f"{to} is no type to quantise to", f"Choose one of {', '.join(TYPES)}.")
+        raise InputError(f"{to} is not a type to quantise to", f"Choose one of {', '.join(TYPES)}.")
     return kind
 
 

@@ -147,8 +147,8 @@ def _by_name(name: str, models: Sequence[InstalledModel]) -> InstalledModel | No
         raise ModelNotFound(
             f"{name!r} is the beginning of several models: {_listed(m.name for m in begun)}"
             if not known
-            else f"{name!r} is said of several models: {_listed(m.name for m in begun)}",
-            "Write out the one that you mean.",
+            else f"{name!r} means several models: {_listed(m.name for m in begun)}",
+            "Type the full name.",
         )
     return begun[0] if begun else None
 
@@ -181,7 +181,7 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
     meant = f"Did you mean {_listed(near)}? " if near else ""
     return ModelNotFound(
         f"There is no model named {name!r}",
-        f"{meant}`vlmtui models` lists those that are here; {DEMO!r} always is. "
+        f"{meant}`vlmtui models` lists the installed ones; {DEMO!r} always is. "
         "The path of a .gguf file does too.",
     )
 
@@ -189,12 +189,12 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
 def _not_here(entry: catalog.Entry) -> ModelNotFound:
     if entry.imported:
         return ModelNotFound(
-            f"{entry.name} is not to be had as GGUF, so vlmtui can't run it",
+            f"{entry.name} is not available as GGUF, so vlmtui can't run it",
             f"{entry.note} `vlmtui models info {entry.name}` tells more.",
         )
     about = "about " if entry.size_is_reckoned else ""
     return ModelNotFound(
-        f"{entry.name} is not on this machine",
+        f"{entry.name} is not installed",
         f"`vlmtui models pull {entry.name}` fetches {about}{entry.download_bytes / 1e9:.1f} GB.",
     )
 

@@ -196,7 +196,7 @@ class _Call:
                 hint = "If that is what you want, give that address."
                 raise Failed("astray", f"sends one on {why}", hint)
             self._url = target
-        raise Failed("astray", "sends one on and on, without end", "Check the address.")
+        raise Failed("astray", "redirects without end", "Check the address.")
 
     def _send(
         self, client: httpx2.Client, method: str, headers: Mapping[str, str]

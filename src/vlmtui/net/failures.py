@@ -12,7 +12,7 @@ from vlmtui import printable
 
 Kind = Literal[
     "silent",  # nobody answers, or too slowly
-    "nobody",  # no such host, or it takes no connection
+    "nobody",  # no such host, or it refuses connections
     "cut",
     "unreachable",
     "untrusted",  # its certificate, or no encryption can be agreed on
@@ -56,7 +56,7 @@ class Failed(Exception):
             case "astray" | "nonsense":
                 return f"{what} {self.reason}"
             case "address":
-                return f"{what} is no web address"
+                return f"{what} is not a web address"
             case _:
                 return f"{what} can't be reached: {self.reason}"
 
@@ -123,7 +123,7 @@ def _of_cause(cause: BaseException) -> Failed | None:
     if isinstance(cause, socket.gaierror):
         return Failed("nobody", "there is no such host, or no network")
     if isinstance(cause, ConnectionRefusedError):
-        return Failed("nobody", "it takes no connection")
+        return Failed("nobody", "it refuses connections")
     if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ConnectionError):
         return Failed("unreachable", os.strerror(cause.errno))
     return None

@@ -54,7 +54,7 @@ def check() -> None:
         if value and not (fine and address.isprintable()):
             raise Failed(
                 "settings",
-                f"{name} is no address of a proxy",
+                f"{name} is not a proxy address",
                 f"Write http://HOST:PORT or socks5://HOST:PORT into it, or unset {name}.",
             )
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
-from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Notice, Prefill, Trimmed
+from vlmtui.commands.event_words import said_of
+from vlmtui.engine.base import Delta, Encoding, Loading, Prefill
 from vlmtui.plain.voice import Answer, Voice
 from vlmtui.standard_output import ReaderGone
 from vlmtui.storage.records import StoredMessage
@@ -50,22 +51,8 @@ class Told:
             case Encoding(image=image, of=of):
                 which = f"picture {image} of {of}" if of > 1 else "the picture"
                 self._once(f"encode {image}", f"Encoding {which} …")
-            case Encoded(reused=False, scaled_to=(width, height)):
-                self._voice.note(
-                    f"The model gets a picture scaled down to {width}×{height} pixels: in full it "
-                    "would fill the context",
-                    "A larger ctx in the settings gives it more pixels",
-                )
             case Prefill(total=total, reused=reused) if total - reused > _LONG_PROMPT:
                 self._once("prefill", f"Reading {total - reused} tokens …")
-            case Trimmed(dropped=dropped):
-                self._voice.note(
-                    f"The context is full: the {dropped} oldest messages are no longer seen by the "
-                    "model",
-                    "They stay in the chat; /new begins another one",
-                )
-            case Adjusted(why=why, changes=changes):
-                self._voice.note(f"{why}. " + (f"Taking {changes}" if changes else "Trying anyway"))
             case AnswerStarted():
                 self._answer = self._voice.answer()
             case Delta(text=text) if self._answer is not None:
@@ -73,10 +60,12 @@ class Told:
             case AnswerSaved(stored=stored):
                 self._end_answer()
                 self.answers.append(stored)
-            case StorageWarning(message=message, hint=hint) | Notice(message=message, hint=hint):
+            case StorageWarning(message=message, hint=hint):
                 self._voice.note(message, hint)
             case GoingBack(model=model):
                 self._voice.note(f"Going back to {printable.line(model, _NAME)} …")
+            case _ if (said := said_of(event)) is not None:
+                self._voice.note(said.message, said.advice)
             case _:
                 self._tell_comparison(event)
 

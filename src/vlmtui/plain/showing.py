@@ -68,7 +68,7 @@ def _choices(sitting: Sitting, offered: Choices) -> None:
 
 
 def _system(sitting: Sitting, prompt: SystemPrompt) -> None:
-    back = "/system default takes that of the settings again"
+    back = "/system default uses the one from the settings again"
     sitting.voice.note(
         f"System prompt: {prompt.text or 'none'}",
         f"This is this chat's own; {back}" if prompt.own else "",

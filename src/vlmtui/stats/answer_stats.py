@@ -125,7 +125,9 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     joules = [stats["energy"]["net_j"] for stats in answers if stats.get("energy")]
     if joules:
         return " · ".join([*parts, f"{sum(joules):.0f} J above idle"]), ""
-    return " · ".join(parts), "No energy: no power sensor here, or answers of less than a second."
+    return " · ".join(
+        parts
+    ), "No energy: this machine has no power sensor, or the answers took less than a second."
 
 
 def sentence(stats: Mapping[str, Any]) -> str:

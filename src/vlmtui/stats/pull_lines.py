@@ -49,11 +49,11 @@ class PullLines:
         """
         match event:
             case Resolving(wanted=wanted):
-                self._say(f"{line(wanted)}: asking what there is")
+                self._say(f"{line(wanted)}: looking it up")
             case Waiting(reason=reason, seconds=seconds):
                 self._say(f"{self._name(number)}: {waiting(reason, seconds)}")
             case Restarted(file=file, reason=reason):
-                self._say(f"{line(file)}: from the beginning again, {line(reason)}")
+                self._say(f"{line(file)}: starting over, {line(reason)}")
             case Started(file=file, done=done, total=total):
                 here = f", {units.size(done)} are here already" if done else ""
                 self._say(f"{line(file)}: {units.size(total)}{here}")

@@ -164,7 +164,7 @@ class ChatStore:
             if not changed.rowcount:
                 raise StorageError(
                     f"The answer can't be saved: its chat in {self._database.path} was deleted",
-                    "Copy what you need of it, and go on in a new chat",
+                    "Copy what you need, and continue in a new chat",
                 )
 
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:

@@ -276,7 +276,7 @@ _COMPLAINTS = (
 def _make_private(path: Path) -> None:
     """Make the file and its directory, for their owner alone, and see to it that they last."""
     if path.exists() and not path.is_file():  # SQLite would wait for ever at a FIFO
-        raise StorageError(f"The chats in {path} can't be opened: it is no file", _ELSEWHERE)
+        raise StorageError(f"The chats in {path} can't be opened: it is not a file", _ELSEWHERE)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:

@@ -103,7 +103,7 @@ _FULL_TEXT = (
 _ARCHIVE = (
     "ALTER TABLE chats ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE chats ADD COLUMN deleted REAL",  # when; NULL while it isn't
-    "ALTER TABLE chats ADD COLUMN system TEXT",  # NULL: as the settings say; and the next two
+    "ALTER TABLE chats ADD COLUMN system TEXT",  # NULL: as in the settings; and the next two
     "ALTER TABLE chats ADD COLUMN sampling TEXT",  # JSON
     "ALTER TABLE chats ADD COLUMN model TEXT",
     # Its newest message, so that a list of many chats needs no look at their messages. Age goes by

@@ -278,5 +278,5 @@ def _told(name: str) -> Iterator[None]:
     except Exception as error:  # decoders raise anything on damaged data
         raise errors.ImageTruncated(
             f"{name} is damaged or cut off: {str(error)[:200] or type(error).__name__}",
-            "Was it copied completely? Copy it again, or save it anew.",
+            "Was it copied completely? Copy it again, or save it again.",
         ) from None

@@ -107,7 +107,7 @@ def find(name: str, tensors: Mapping[str, Stored]) -> Linear | None:
         fits = fits and zeros.shape == (outputs, scales.shape[1] // 8) and inputs % BLOCK == 0
         layout = "rows"
     if not fits or not group:
-        raise _odd(name, weights, f"{weights.dtype} {shapes} is no known layout of 4-bit AWQ")
+        raise _odd(name, weights, f"{weights.dtype} {shapes} is not a known layout of 4-bit AWQ")
     return Linear(name, outputs, inputs, group, layout, weights, scales, zeros)
 
 
@@ -198,7 +198,7 @@ def _scales(linear: Linear, rounding: Rounding) -> tuple[Numbers, Numbers]:
             offsets = exact.astype(np.float16)
         rounding.see(offsets, exact, scales.astype(np.float32))
     if not (np.isfinite(scales).all() and np.isfinite(offsets).all()):
-        raise _odd(linear.name, linear.scales, "a scale or zero in it is no finite number")
+        raise _odd(linear.name, linear.scales, "a scale or zero in it is not a finite number")
     return np.ascontiguousarray(scales), np.ascontiguousarray(offsets)
 
 

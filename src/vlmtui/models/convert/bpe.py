@@ -38,7 +38,8 @@ def read(path: Path) -> Tokens:
         tokens.add_bos = _begins_with_special(content.get("post_processor"))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise BadModelFile(
-            f"{path} is no tokenizer: {type(error).__name__}: {error}", "Copy or download it again."
+            f"{path} is not a tokenizer: {type(error).__name__}: {error}",
+            "Copy or download it again.",
         ) from error
     return tokens
 

@@ -81,7 +81,7 @@ def recognise(folder: Path) -> Checkpoint:
         )
     if not (folder / "config.json").is_file():
         raise InputError(
-            f"{folder} is no checkpoint: it has no config.json",
+            f"{folder} is not a checkpoint: it has no config.json",
             "Name the directory of the whole repository, as Hugging Face has it.",
         )
     config = weights.config(folder / "config.json")

@@ -80,13 +80,13 @@ def read(path: Path) -> dict[str, Stored]:
             return _Archive(path, file, archive).tensors()
     except _Refused as error:
         raise BadModelFile(
-            f"{path} is no plain list of tensors: {error}",
+            f"{path} is not a plain list of tensors: {error}",
             "It is not opened, as such a file can run programs. Take the checkpoint in "
             "safetensors, or save its state_dict() alone with torch.save.",
         ) from None
     except zipfile.BadZipFile as error:
         raise BadModelFile(
-            f"{path} is no PyTorch file of version 1.6 or newer: {error}",
+            f"{path} is not a PyTorch file of version 1.6 or newer: {error}",
             "Was it copied completely? An older file has to be saved anew with torch.save.",
         ) from None
     except OSError as error:
@@ -128,7 +128,7 @@ class _Archive:
             if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
                 content = content[wrapper]
         if not isinstance(content, dict):
-            raise _Refused("it is no dictionary")
+            raise _Refused("it is not a dictionary")
         if self._order() != "little":
             raise _Refused("its numbers are big-endian")
         views = {name: view for name, view in content.items() if isinstance(view, _View)}
@@ -269,10 +269,10 @@ class _Machine:
 
     def _fill(self, target: Any, values: list[Any]) -> None:
         if not isinstance(target, dict) or len(values) % 2:
-            raise _Refused("it sets items of what is no dictionary")
+            raise _Refused("it sets items of what is not a dictionary")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if not isinstance(key, str | int):
-                raise _Refused("a dictionary has a key that is no text")
+                raise _Refused("a dictionary has a key that is not text")
             target[key] = value
 
     def _do_append(self, _: Any) -> None:
@@ -285,7 +285,7 @@ class _Machine:
     def _extend(self, values: list[Any]) -> None:
         target = self._stack[-1]
         if not isinstance(target, list):
-            raise _Refused("it appends to what is no list")
+            raise _Refused("it appends to what is not a list")
         target.extend(values)
 
     def _do_build(self, _: Any) -> None:

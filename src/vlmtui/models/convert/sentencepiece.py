@@ -35,7 +35,7 @@ def read(path: Path) -> Tokens:
         raise BadModelFile(f"{path} can't be read: {error}", "Check the file.") from error
     except (ValueError, TypeError, LookupError, struct.error) as error:
         raise BadModelFile(
-            f"{path} is no SentencePiece model: {error}", "Copy or download it again."
+            f"{path} is not a SentencePiece model: {error}", "Copy or download it again."
         ) from error
 
 
@@ -57,7 +57,7 @@ def _tokens(path: Path, content: memoryview) -> Tokens:
         raise ValueError("there is no piece in it")
     if trainer.get(3, _BPE) != _BPE:
         raise BadModelFile(
-            f"{path} is no BPE model, as the tokenizers of Llama are",
+            f"{path} is not a BPE model, as the tokenizers of Llama are",
             "vlmtui can't import a model with this tokenizer.",
         )
     for field, (name, default) in _SPECIAL.items():

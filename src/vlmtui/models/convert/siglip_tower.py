@@ -105,7 +105,7 @@ class Tower:
         fits = fits and act == "gelu_pytorch_tanh" and self._width % self._heads == 0
         if not fits or self._layers < 1:
             raise BadModelFile(
-                f"{where} can't be imported: its tower is no SigLIP for {IMAGE}x{IMAGE} pixels "
+                f"{where} can't be imported: its tower is not a SigLIP for {IMAGE}x{IMAGE} pixels "
                 f"with patches of {PATCH}",
                 "Only VILA1.5's 3B, 8B and 13B have the one that vlmtui knows.",
             )

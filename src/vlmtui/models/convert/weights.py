@@ -59,7 +59,7 @@ def config(path: Path) -> dict[str, Any]:
         raise BadModelFile(f"{path} {what}", "Copy or download it again.") from error
     except (ValueError, RecursionError) as error:
         raise BadModelFile(
-            f"{path} is no valid JSON: {str(error)[:200]}", "Copy or download it again."
+            f"{path} is not valid JSON: {str(error)[:200]}", "Copy or download it again."
         ) from error
     if not isinstance(content, dict):
         raise BadModelFile(f"{path} holds no JSON object", "Copy or download it again.")
@@ -103,7 +103,7 @@ def _safetensors(path: Path) -> dict[str, Stored]:
             header = json.loads(file.read(length))
     except (SafetensorError, OSError, ValueError) as error:
         raise BadModelFile(
-            f"{path} is no sound safetensors file: {str(error)[:200]}",
+            f"{path} is not a valid safetensors file: {str(error)[:200]}",
             "Was it copied completely? A Git LFS pointer has some hundred bytes of text.",
         ) from error
     tensors = {}

@@ -125,7 +125,7 @@ def page(what: str, kind: str) -> NotTheFile:
         what: What was to be fetched.
         kind: What came.
     """
-    return NotTheFile(f"{what}: {kind} came in place of the file", _PAGE_HINT)
+    return NotTheFile(f"{what}: {kind} came instead of the file", _PAGE_HINT)
 
 
 _PAGE_HINT = (

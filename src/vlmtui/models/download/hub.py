@@ -138,7 +138,7 @@ def look_into(repository: str, revision: str, connection: net.Line, timeout: flo
     if not _SHA1.fullmatch(commit):
         raise NotTheFile(
             f"{repository}: the server says no commit of {line(revision, 80)}",
-            "It is no Hub, or an incomplete mirror: check HF_ENDPOINT.",
+            "This is not a Hub, or an incomplete mirror: check HF_ENDPOINT.",
         )
     return Repository(
         repository,

@@ -30,14 +30,14 @@ def check() -> None:
     """
     if not addresses.is_web(endpoint()):
         raise SettingsError(
-            f"HF_ENDPOINT is no web address: {line(shown_endpoint(), 80)}",
+            f"HF_ENDPOINT is not a web address: {line(shown_endpoint(), 80)}",
             "Give one that begins with https:, or unset it.",
         )
     variable, cache = cache_variable(), hugging_face_cache()
     place = next((each for each in (cache, *cache.parents) if os.path.exists(each)), cache)
     if os.environ.get(variable) and not place.is_dir():
         raise SettingsError(
-            f"{variable} leads to {line(str(place))}, which is no directory",
+            f"{variable} leads to {line(str(place))}, which is not a directory",
             "Set it to a directory of yours, or unset it.",
         )
     seconds()
@@ -57,7 +57,7 @@ def seconds() -> float | None:
             if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", told, re.ASCII) or not float(told):
                 shown = line(told, 40)
                 hint = f"Set it to 30, or unset {name}."
-                raise SettingsError(f"{name} is no number of seconds: {shown}", hint)
+                raise SettingsError(f"{name} is not a number of seconds: {shown}", hint)
             found.append(float(told))
     return max(found, default=None)
 
@@ -87,7 +87,7 @@ def no_network() -> Unreachable:
     """The error for a user who wants no network."""
     return Unreachable(
         "Nothing is downloaded while HF_HUB_OFFLINE is set",
-        "Take that variable away, or set it to 0.",
+        "Unset it, or set it to 0.",
     )
 
 
@@ -133,7 +133,7 @@ def _kept_token() -> str | None:
         return get_token()
     except Exception as error:  # it reads the environment when it is imported, and may ask the Hub
         raise SettingsError(
-            line(f"The token of Hugging Face can't be had: {error}", 300),
+            line(f"The Hugging Face token can't be read: {error}", 300),
             "Set HF_TOKEN to one, or log in again: `hf auth login`.",
         ) from error
 

@@ -49,7 +49,7 @@ def in_cache(
     if not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(repository.commit):
         raise NotTheFile(
             f"{repository.name}: the server says no commit and hash of {file.name}",
-            "It is no Hub, or an incomplete mirror: check HF_ENDPOINT.",
+            "This is not a Hub, or an incomplete mirror: check HF_ENDPOINT.",
         )
     cache = hugging_face_cache()
     path = in_snapshot(repository, file.name)

@@ -127,7 +127,7 @@ def _of_catalogue(
 def _address(wanted: str, model: str, mmproj: str) -> Target:
     if urlsplit(wanted).scheme.lower() not in ("http", "https"):
         raise NothingToPull(
-            f"{addresses.shown(wanted)} is no web address", "Give one that begins with https:."
+            f"{addresses.shown(wanted)} is not a web address", "Give one that begins with https:."
         )
     at_hub = hub.address(wanted)
     if at_hub is None:
@@ -135,7 +135,7 @@ def _address(wanted: str, model: str, mmproj: str) -> Target:
             mmproj = ""
         if mmproj and "://" not in mmproj:
             raise NothingToPull(
-                f"{mmproj} is no address", "Beside an address, give the address of the tower."
+                f"{mmproj} is not an address", "Beside an address, give the address of the tower."
             )
         return UrlTarget(wanted, wanted, mmproj)
     repository, revision, file = at_hub

@@ -84,7 +84,7 @@ class Transfer:
             except _Anew as error:
                 anew += 1
                 if anew > 3:  # a server that says something else each time
-                    message = f"{self._file.name} can't be fetched whole: again and again, {error}"
+                    message = f"{self._file.name} can't be downloaded completely: {error}"
                     raise PullError(message, "Pull again later.") from None
                 self._empty()
                 yield Restarted(self._file.name, str(error))
@@ -164,7 +164,7 @@ class Transfer:
             came += len(piece)
             if time.monotonic() - since > self._patience.slow_s:
                 if came < self._patience.least_bytes:
-                    raise net.Failed("silent", "next to nothing comes")
+                    raise net.Failed("silent", "hardly any data arrives")
                 since, came = time.monotonic(), 0
 
     def _beginning(self, pieces: Iterator[bytes]) -> bytes:
@@ -250,7 +250,7 @@ class Transfer:
             reason = "the connection was cut"
             broken = PullError(
                 f"{self._file.name} ends after {self._done} of {self._file.size} bytes",
-                "Pull again: it goes on from there.",
+                "Pull again: it continues from there.",
             )
             return faults.Fault(broken, again=True, reason=reason)
         if isinstance(error, net.Failed):

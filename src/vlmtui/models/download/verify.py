@@ -63,7 +63,7 @@ def _check_header(file: RemoteFile) -> None:
 
 def _differs(file: RemoteFile, why: str) -> DamagedDownload:
     return DamagedDownload(
-        f"{file.name} came damaged: {why}",
-        "Pull again later; if that goes on, a proxy or the server spoils it, or the memory of this "
-        "machine does.",
+        f"{file.name} arrived damaged: {why}",
+        "Pull again later; if it keeps happening, a proxy, the server or this machine's memory "
+        "damages it.",
     )

@@ -351,7 +351,7 @@ class _Reader:
         if row % quant.elements:
             raise self._bad(
                 f"the rows of tensor {name!r} can't be {quant.name}: "
-                f"{row} is no multiple of {quant.elements}"
+                f"{row} is not a multiple of {quant.elements}"
             )
         return name, shape, quant.name, elements // quant.elements * quant.size
 

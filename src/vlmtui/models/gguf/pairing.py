@@ -107,7 +107,7 @@ def _check_model(model: Header) -> None:
 def _check_tower(mmproj: Header) -> None:
     if mmproj.architecture != _TOWER:
         raise BadModelFile(
-            f"{mmproj.name} is no vision tower (mmproj): "
+            f"{mmproj.name} is not a vision tower (mmproj): "
             f"it is a model of the architecture {mmproj.architecture!r}",
             "Give --mmproj the mmproj file published beside the model, and this one to --model.",
         )

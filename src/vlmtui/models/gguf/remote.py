@@ -48,7 +48,9 @@ class HttpSource:
         """Bytes received so far."""
 
         if not addresses.is_web(url):
-            raise FetchFailed(f"{self.name} is no web address", "Give one that begins with https:.")
+            raise FetchFailed(
+                f"{self.name} is not a web address", "Give one that begins with https:."
+            )
         self._url = url
         self._secret = headers
         self._line = net.Line()

@@ -1,4 +1,4 @@
-"""All of the machine's live figures, full screen; the chat goes on behind it."""
+"""All of the machine's live readings, full screen; the chat goes on behind it."""
 
 from __future__ import annotations
 

@@ -240,6 +240,6 @@ def _blind(name: str, images: int) -> Notice:
     return Notice(
         "pictures",
         f"{name} sees no pictures: it answers without {them} of this chat",
-        "A model that sees them takes them up again. One that should see them needs its mmproj "
+        "A model that sees pictures will see them again. One that should see them needs its mmproj "
         "file: --mmproj.",
     )

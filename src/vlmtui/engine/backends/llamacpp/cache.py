@@ -195,5 +195,5 @@ class KvCache:
         self.clear()
         raise GenerateFailed(
             f"llama.cpp failed to decode (status {status})",
-            "Try again; if it comes back, load the model anew.",
+            "Try again; if it happens again, reload the model.",
         )

@@ -58,7 +58,7 @@ class OpenAIBackend:
     def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
         """See that the server has the model; nothing is loaded here."""
         if not isinstance(request.source, Endpoint):
-            raise LoadFailed(f"{request.title} is no model of a server")
+            raise LoadFailed(f"{request.title} is not a model on a server")
         emit(Loading(0.0))
         began = time.monotonic()
         try:
@@ -151,7 +151,7 @@ class _Served:
         if asked.messages[-1].role is Role.ASSISTANT and not self._facts.continues:
             raise GenerateFailed(
                 f"{self._host} can't continue an answer that was cut off",
-                "/regen has it answered again.",
+                "/regen answers again.",
             )
         report = EndpointReport(emit, self._facts.context_size)
         with self._line(cancel) as line:
@@ -223,7 +223,7 @@ class _Served:
         if reason is None and not report.whole:
             raise GenerateFailed(
                 f"{self._host} ended its answer in the middle",
-                "What came is kept; /continue or /regen goes on.",
+                "What came is kept; /continue continues it, /regen answers again.",
             )
         return reason or "stop"
 

@@ -98,7 +98,7 @@ def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
         case 429:
             return GenerateFailed(f"{host} is busy, or you asked too often{said}", _later(refusal))
         case 400 | 422:
-            return GenerateFailed(f"{host} can't take this question{said}", "Ask it otherwise.")
+            return GenerateFailed(f"{host} can't take this question{said}", "Rephrase it.")
         case status if status >= 500:
             return GenerateFailed(f"{host} failed ({status}){said}", _later(refusal))
         case status:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
+from vlmtui.commands.event_words import said_of
 from vlmtui.commands.outcomes import Ask, Attached, Question
 from vlmtui.compose import mentions
-from vlmtui.engine.base import Adjusted, Encoded
+from vlmtui.engine.base import Adjusted, Encoded, Notice
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.ui.screens.chat.stream import Words
@@ -30,8 +31,9 @@ class AskingTopic(Topic):
         chat.follows[AnswerStarted].append(self._answer_started)
         chat.follows[Words].append(self._said)
         chat.follows[AnswerSaved].append(self._answer_saved)
-        chat.follows[Adjusted].append(self._adjusted)
-        chat.follows[Encoded].append(self._encoded)
+        chat.follows[Adjusted].append(self._tell)
+        chat.follows[Encoded].append(self._tell)
+        chat.follows[Notice].append(self._tell)
         chat.follows[StorageWarning].append(self._not_stored)
 
     # ------------------------------------------------------------------ sending
@@ -73,22 +75,9 @@ class AskingTopic(Topic):
         await self.chat.transcript.end_answer(event.stored)
         self.chat.transcript.price(event.stored.stats)
 
-    async def _adjusted(self, event: Adjusted) -> None:
-        took = (
-            f"The model is loaded with {event.changes}" if event.changes else "It is tried anyway"
-        )
-        await self.chat.transcript.tell(event.why, took, error=False)
-
-    async def _encoded(self, event: Encoded) -> None:
-        if event.reused or event.scaled_to is None:
-            return
-        width, height = event.scaled_to
-        await self.chat.transcript.tell(
-            f"The model gets a picture scaled down to {width}×{height} pixels: in full it "
-            "would fill the context",
-            "A larger ctx in the settings gives it more pixels",
-            error=False,
-        )
+    async def _tell(self, event: Adjusted | Encoded | Notice) -> None:
+        if (said := said_of(event)) is not None:
+            await self.chat.transcript.tell(said.message, said.advice, error=False)
 
     async def _not_stored(self, event: StorageWarning) -> None:
         await self.chat.transcript.tell(event.message, event.hint, error=False)

@@ -106,7 +106,7 @@ class AttachingTopic(Topic):
         if isinstance(error, ImageNotFound) and remote_paths.is_elsewhere(path):
             key = keymap.keys_of(self.chat.screen.app, "chat.copy_command", "f8")
             prompt.say(
-                "This path is not on this machine",
+                "This path is not installed",
                 f"On yours run this ({key} copies it), then send again:",
                 error=True,
                 command=remote_paths.copy_command(path),

@@ -9,6 +9,7 @@ from textual.binding import Binding
 
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerStarted, UserSaved
+from vlmtui.commands.event_words import said_of
 from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
@@ -20,9 +21,6 @@ from vlmtui.ui.widgets.composer.prompt_area import Prompt
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.tally import Tally
     from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
-
-_NAMED = 5
-"""Most pictures that are named when the context has no room for them."""
 
 
 class ViewingTopic(Topic):
@@ -92,16 +90,8 @@ class ViewingTopic(Topic):
             for image in entry.stored.message.images
             if image.sha256 in gone and gone[image.sha256].trimmed
         }
-        pictures = ""
-        if event.images:
-            listed = f" ({_listed(list(names.values()))})" if names else ""
-            pictures = f", with {event.images} picture{'s' if event.images > 1 else ''}{listed},"
-        await self.chat.transcript.tell(
-            f"The context is full: the {event.dropped} oldest messages{pictures} are no longer "
-            "seen by the model",
-            "They stay in the chat; /new begins another one",
-            error=False,
-        )
+        if (said := said_of(event, list(names.values()))) is not None:
+            await self.chat.transcript.tell(said.message, said.advice, error=False)
 
     # ------------------------------------------------------------------ full screen
 
@@ -130,9 +120,3 @@ class ViewingTopic(Topic):
             index = images.index(shown) if shown is not None else len(images) - 1
             known = thread_costs(stored.stats for stored in thread)
             self.chat.screen.app.push_screen(PictureScreen(images, index, known))
-
-
-def _listed(names: list[str]) -> str:
-    shown = names if len(names) <= _NAMED else names[: _NAMED - 1]
-    rest = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -90,7 +90,7 @@ class ModelsFetch(ModelsList):
         name, question = next(iter(waiting.items()))
         if question.doubt:
             self.ask(
-                f"{name}: {question.doubt}. Fetch it all the same?",
+                f"{name}: {question.doubt}. Download it anyway?",
                 lambda yes: self._decide(name, "yes" if yes else None),
             )
             self._asks_for = name

@@ -143,7 +143,7 @@ class ModelsScreen(ModelsFetch):
         if row.here:
             self.dismiss(row.name)
         elif entry is not None and entry.imported:
-            self.tell(f"{row.name} is not to be had as GGUF. {entry.note}")
+            self.tell(f"{row.name} is not available as GGUF. {entry.note}")
         else:
             self.offer_pull(row)
 

@@ -1,4 +1,4 @@
-"""All live figures, each with its last minutes, and what the engine did meanwhile."""
+"""All live readings, each with its last minutes, and what the engine did meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The right-hand pane: the picture that the talk is about, the live figures, and the model."""
+"""The right-hand pane: the picture that the talk is about, the live readings, and the model."""
 
 from __future__ import annotations
 
