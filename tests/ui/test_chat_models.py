@@ -121,7 +121,7 @@ async def test_a_chosen_model_answers_from_now_on_and_the_chat_is_kept(
         await until(pilot, lambda: "tight" in shown(pilot))
         await type_text(pilot, "qwen")
         await pilot.press("enter")
-        await until(pilot, lambda: "qwen2.5-vl-3b answers from now on" in shown(pilot))
+        await until(pilot, lambda: "Switched to qwen2.5-vl-3b" in shown(pilot))
         assert screen.engine_state.phase is Phase.READY
         assert screen.engine_state.model == "qwen2.5-vl-3b"
         await say(pilot, "two")
@@ -148,14 +148,14 @@ async def test_progress_of_the_load_is_shown_with_the_new_name(
         await until(pilot, lambda: "loading 25 %" in shown(pilot))
         assert "llava:7b" in shown(pilot)
         gate.open()
-        await until(pilot, lambda: "llava:7b answers from now on" in shown(pilot))
+        await until(pilot, lambda: "Switched to llava:7b" in shown(pilot))
 
 
 async def test_a_model_is_named_by_its_path(stage: Stage, available_models: FakeShelf) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "/model /models/tiny.gguf")
-        await until(pilot, lambda: "answers from now on" in shown(pilot))
+        await until(pilot, lambda: "Switched to" in shown(pilot))
     assert stage.engine.loads[-1].files.model == "/models/tiny.gguf"
 
 
@@ -168,7 +168,7 @@ async def test_escape_stops_the_load_and_the_old_model_is_back(
         await say(pilot, "/model llava:7b")
         await until(pilot, lambda: "loading 25 %" in shown(pilot))
         await pilot.press("escape")
-        await until(pilot, lambda: "fake answers, as before" in shown(pilot))
+        await until(pilot, lambda: "fake stays the model in use" in shown(pilot))
         assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
         await say(pilot, "one")
         await answered(pilot)
@@ -183,7 +183,7 @@ async def test_a_model_that_fails_brings_the_old_one_back_and_says_why(
         screen = await ready(pilot)
         stage.engine.script_load(LoadFailed("The file [b]is damaged", "Pull it again"))
         await say(pilot, "/model llava:7b")
-        await until(pilot, lambda: "loaded again and answers" in shown(pilot))
+        await until(pilot, lambda: "is loaded again" in shown(pilot))
         text = shown(pilot)
         assert "llava:7b can't be used: The file [b]is damaged" in text
         assert "Pull it again" in text
@@ -215,7 +215,7 @@ async def test_a_name_that_nothing_goes_by_changes_nothing(
         await until(pilot, lambda: "There is no model named 'nemo'" in shown(pilot))
         assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
         await say(pilot, "/model fake")
-        await until(pilot, lambda: "fake answers already" in shown(pilot))
+        await until(pilot, lambda: "fake is already in use" in shown(pilot))
     assert len(stage.engine.loads) == 1
 
 
@@ -261,7 +261,7 @@ async def test_the_model_that_was_chosen_last_is_the_one_that_loads(
         await say(pilot, "/model llava:7b")
         await until(pilot, lambda: "loading 25 %" in shown(pilot))
         await say(pilot, "/model qwen2.5-vl-3b")
-        await until(pilot, lambda: "qwen2.5-vl-3b answers from now on" in shown(pilot))
+        await until(pilot, lambda: "Switched to qwen2.5-vl-3b" in shown(pilot))
         assert screen.engine_state.model == "qwen2.5-vl-3b"
     assert [load.name for load in stage.engine.loads] == ["fake", "llava:7b", "qwen2.5-vl-3b"]
 
@@ -325,7 +325,7 @@ async def test_a_chat_of_another_model_says_so_when_it_is_opened(
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "/model llava:7b")
-        await until(pilot, lambda: "llava:7b answers from now on" in shown(pilot))
+        await until(pilot, lambda: "Switched to llava:7b" in shown(pilot))
         await say(pilot, "one")
         await answered(pilot)
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
@@ -343,7 +343,7 @@ async def test_what_had_to_be_changed_to_make_it_fit_is_told(
             Adjusted("llava:7b needs 7.3 GB, 6.1 GB are free", "a context of 2048 tokens")
         )
         await say(pilot, "/model llava:7b")
-        await until(pilot, lambda: "llava:7b answers from now on" in shown(pilot))
+        await until(pilot, lambda: "Switched to llava:7b" in shown(pilot))
         assert "7.3 GB" in shown(pilot)
         assert "a context of 2048 tokens" in shown(pilot)
 

@@ -146,7 +146,7 @@ async def test_escape_stops_it_and_the_model_from_before_is_back(stage: Stage) -
     [
         ("/compare", "/compare needs"),
         ("/compare fake", "/compare needs two models"),
-        ("/compare fake llava:7b", "There is no question yet"),
+        ("/compare fake llava:7b", "There is no question in this chat yet"),
         ("/compare fake nemo What is it?", "There is no model named 'nemo'"),
     ],
 )

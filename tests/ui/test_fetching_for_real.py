@@ -96,7 +96,7 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
             hub.go_on.set()
             await until(pilot, lambda: "gemma-3-4b is here" in shown(pilot))
             await say(pilot, "/model gemma-3-4b")
-            await until(pilot, lambda: "gemma-3-4b answers from now on" in shown(pilot))
+            await until(pilot, lambda: "Switched to gemma-3-4b" in shown(pilot))
             await say(pilot, "Hello again")
             await answered(pilot)
             last = screen_of(pilot)._topics.session().transcript()[-1]

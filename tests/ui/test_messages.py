@@ -151,7 +151,7 @@ async def test_what_was_deleted_comes_back(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await asked(pilot)
         await pilot.press("alt+up", "d")
-        await until(pilot, lambda: "/undo brings it back" in shown(pilot))
+        await until(pilot, lambda: "Deleted the message and everything after it" in shown(pilot))
         assert "The answer." not in shown(pilot)
         await pilot.press("u")
         await until(pilot, lambda: "The answer." in shown(pilot))

@@ -230,7 +230,7 @@ async def test_enter_has_the_chat_answered_by_the_model(
         await until(pilot, lambda: "gemma" in shown(pilot))
         await type_text(pilot, "qwen")
         await pilot.press("enter")
-        await until(pilot, lambda: "qwen2.5-vl-3b answers from now on" in shown(pilot))
+        await until(pilot, lambda: "Switched to qwen2.5-vl-3b" in shown(pilot))
 
 
 async def test_a_model_that_is_not_here_says_how_to_get_it(

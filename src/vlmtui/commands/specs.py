@@ -52,6 +52,11 @@ class Spec(msgspec.Struct, frozen=True):
         return bool(self.arguments) and not self.arguments.startswith("[")
 
     @property
+    def composed(self) -> bool:
+        """Its argument is a text that somebody has taken pains over."""
+        return "QUESTION" in self.arguments or "TEXT" in self.arguments
+
+    @property
     def usage(self) -> str:
         """How it is typed, and what it does, on a line."""
         return f"{f'/{self.name} {self.arguments}'.rstrip()}: {self.summary}"

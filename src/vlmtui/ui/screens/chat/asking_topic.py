@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
 from vlmtui.commands.event_words import said_of
-from vlmtui.commands.outcomes import Ask, Attached, Question
-from vlmtui.compose import mentions
+from vlmtui.commands.outcomes import Ask, Outcome
 from vlmtui.engine.base import Adjusted, Encoded, Notice
-from vlmtui.errors import VlmtuiError
-from vlmtui.messages import ImagePart
 from vlmtui.ui.screens.chat.stream import Words
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
 
 if TYPE_CHECKING:
-    from vlmtui.chat.session import ChatSession
+    from vlmtui.commands.context import CommandContext
 
 
 class AskingTopic(Topic):
@@ -36,26 +31,30 @@ class AskingTopic(Topic):
         chat.follows[Notice].append(self._tell)
         chat.follows[StorageWarning].append(self._not_stored)
 
-    # ------------------------------------------------------------------ sending
-
-    def send(self, typed: str) -> None:
-        """Send what was typed; it stays in the composer until it can be."""
-        Turn(self.chat).begin(self._prepared(typed))
-
     def _begin(self, ask: Ask) -> None:
         self.chat.prompt.say()
         Turn(self.chat).begin(ask)
 
-    async def _prepared(self, typed: str) -> Ask | None:
-        """The turn of a message; None where a picture can't be sent, which is told."""
-        tokens = self.chat.prompt.tokens(typed)
-        try:
-            question = await self.chat.on_session(lambda session: read(session, typed, tokens))
-        except Unattachable as failed:
-            await self.chat.show(Attached(error=failed.error, left=(failed.path,)))
+    def send(self, typed: str) -> None:
+        """Send what was typed; it stays in the composer until it can be."""
+        Turn(self.chat).begin(self._read(typed))
+
+    async def _read(self, typed: str) -> Ask | None:
+        """The turn of a message; None where something has to be asked before."""
+
+        def read(context: CommandContext) -> Outcome:
+            from vlmtui.commands import message_commands
+
+            return (self.chat.asking or message_commands.ask)(context, typed)
+
+        outcome = await self.chat.done(read)
+        if not isinstance(outcome, Ask):
+            await self.chat.show(outcome)
             return None
         self.chat.prompt.take(typed)  # what was typed in the meantime stays
-        return self.chat.asking(question)
+        for told in self.chat.sent:
+            told()
+        return outcome
 
     # ------------------------------------------------------------------ what the turn tells
 
@@ -81,42 +80,3 @@ class AskingTopic(Topic):
 
     async def _not_stored(self, event: StorageWarning) -> None:
         await self.chat.transcript.tell(event.message, event.hint, error=False)
-
-
-class Unattachable(Exception):
-    """A picture that a message mentions can't be sent."""
-
-    def __init__(self, error: VlmtuiError, path: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.path = path
-
-
-def read(session: ChatSession, typed: str, tokens: Sequence[mentions.Token]) -> Question:
-    """What a text asks: its mentions become pictures. Reads and copies files.
-
-    Raises:
-        Unattachable: One of them can't.
-    """
-    found = list(tokens)
-    for mention in mentions.pictures(typed, tokens):
-        try:
-            images = pictures(session, mention.path)
-        except VlmtuiError as error:
-            raise Unattachable(error, mention.path) from error
-        start = mention.start
-        for image in images:
-            found.append(mentions.Token(start, mention.end, image))
-            start = mention.end
-    draft = mentions.take_out(typed, found)
-    return Question(draft.text, draft.images, draft.places, typed)
-
-
-def pictures(session: ChatSession, reference: str) -> list[ImagePart]:
-    """The pictures that a reference means, checked and copied."""
-    from vlmtui.compose import recent_pictures, references
-
-    found = references.resolve(reference)
-    images = [session.attach(Path(path)) for path in found]
-    recent_pictures.note(found)
-    return images

@@ -10,11 +10,11 @@ from textual.binding import Binding
 
 from vlmtui.commands import parsing
 from vlmtui.commands.outcomes import Attached
+from vlmtui.commands.picture_commands import pictures
 from vlmtui.compose.mentions import is_url
 from vlmtui.errors import ImageNotFound, VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.ui.keys import keymap
-from vlmtui.ui.screens.chat.asking_topic import pictures
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -68,7 +68,7 @@ class AttachingTopic(Topic):
         try:
             for done, path in enumerate(paths):
                 try:
-                    images += await self.chat.on_session(partial(pictures, reference=path))
+                    images += await self.chat.done(partial(pictures, reference=path))
                 except VlmtuiError as error:
                     left = () if instead else tuple(paths[done:])
                     self._failed(error, path, left)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import printable
+from vlmtui.commands.chat_commands import peculiarities
 from vlmtui.commands.outcomes import ChatShown, Said
 from vlmtui.errors import ArchiveError
 from vlmtui.storage.records import Chat
 from vlmtui.ui.screens.chat.chat_archive import ChatArchive
-from vlmtui.ui.screens.chat.conversation_topic import peculiarities
 
 if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive

@@ -223,7 +223,7 @@ class ChatScreen(
             self.prompt.take(typed)
         form = self._topics.forms.get(spec.name) or getattr(self, f"command_{spec.name}", None)
         if form is None:
-            self._topics.do(spec.name, command.argument)
+            self._topics.do(spec.name, command.argument, typed)
         elif isawaitable(done := form(command.argument)):
             await done
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual.reactive import reactive
 
+from vlmtui.commands.context import CommandContext
+from vlmtui.commands.outcomes import Outcome, Said
 from vlmtui.messages import ImagePart
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.storage.records import Chat
@@ -37,7 +39,6 @@ class ChatTurns(MendedScreen[None]):
     pulling: reactive[str] = reactive("", repaint=False)
     """What is being fetched, in a few words; empty where nothing is."""
 
-    _undo: tuple[Callable[[], object], ...] = ()
     _topics: ChatContext
     _conversation: ConversationTopic
 
@@ -72,18 +73,18 @@ class ChatTurns(MendedScreen[None]):
 
     def offer_undo(self, undo: Callable[[], object]) -> None:
         """Something was deleted; `undo` brings it back."""
-        self._undo = (*self._undo, undo)
+
+        def later(_: CommandContext) -> Outcome:
+            self.call_later(undo)
+            return Said("Restored")
+
+        self._topics.command_context().deleted.append(later)
 
     def undo_deletion(self) -> None:
         """Bring back what was deleted last, whatever it was."""
         if self._topics.must_wait():
             return
-        if not self._undo:
-            self.prompt.say("Nothing was deleted since vlmtui began")
-        else:
-            *others, undo = self._undo
-            self._undo = tuple(others)
-            undo()
+        self._topics.do("undo")
 
     def restore(self, *, new: bool = False) -> None:
         """Read what is on disk."""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from textual import events
 
 from vlmtui.chat.chat_events import AnswerSaved
-from vlmtui.chat.comparison import Asked, Began, Comparison, Failed
-from vlmtui.commands.outcomes import Ask, Compare, Question
-from vlmtui.compose.mentions import Token
-from vlmtui.errors import InputError
-from vlmtui.messages import Role
-from vlmtui.ui.background import in_thread
-from vlmtui.ui.screens.chat.asking_topic import read
+from vlmtui.chat.comparison import Began, Failed
+from vlmtui.commands.outcomes import Ask, Compare
 from vlmtui.ui.screens.chat.machine_topic import Priced
 from vlmtui.ui.screens.chat.stream import Words
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -22,8 +16,6 @@ from vlmtui.ui.screens.chat.turn import Turn
 
 if TYPE_CHECKING:
     from vlmtui.ui.screens.compare_screen import CompareScreen
-
-_ARGUMENT = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)
 
 
 class ComparisonTurn(Turn):
@@ -84,49 +76,11 @@ class CompareTopic(Topic):
 
         chat.hears[events.Mount].append(self._watch)
         chat.shows[Compare] = self._begin
-        chat.forms["compare"] = lambda line: chat.start(self._compare(line), "compare")
         chat.follows[Began].append(self._began)
         chat.follows[Failed].append(self._failed)
         chat.follows[Words].append(self._said)
         chat.follows[AnswerSaved].append(self._answer_saved)
         chat.follows[Priced].append(self._priced)
-
-    async def _compare(self, line: str) -> None:
-        match = _ARGUMENT.fullmatch(line)
-        if match is None:
-            raise InputError("/compare needs two models", "/compare demo llava:7b")
-        typed = f"/compare {line}"
-        tokens = self.chat.prompt.tokens(line)
-
-        def compared() -> Compare:
-            session, available_models = self.chat.session(), self.chat.available_models()
-            thread = session.transcript()
-            last = [each.message for each in thread if each.message.role is Role.USER]
-            if not match[3] and not last:
-                raise InputError("There is no question yet", "Write one behind the two names")
-            loads = [available_models.load(name) for name in match.groups()[:2]]
-            moved = [
-                Token(t.start - match.start(3), t.end - match.start(3), t.thing) for t in tokens
-            ]
-            asked = read(session, match[3], moved) if match[3] else None
-            comparison = Comparison(
-                session, loads, Asked(asked.text, asked.images, asked.places) if asked else None
-            )
-            return Compare(
-                comparison.run,
-                Question(asked.text, asked.images, asked.places, typed) if asked else None,
-                changes=True,
-                comparison=comparison,
-                models=tuple(load.name for load in loads),
-                asked=(asked or last[-1]).text or "a picture",
-            )
-
-        try:
-            await self.chat.show(await in_thread(compared))
-        except Exception:
-            if match[3] and not self.chat.prompt.text:
-                self.chat.prompt.text = typed
-            raise
 
     def _watch(self, _: events.Mount) -> None:
         self.chat.screen.watch(self.chat.screen, "engine_state", self._show_phase)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.timer import Timer
 
-from vlmtui import crash_log, printable
-from vlmtui.commands.outcomes import ChatShown, Said
-from vlmtui.commands.settings_commands import own_settings
+from vlmtui import crash_log
+from vlmtui.commands.outcomes import ChatShown
 from vlmtui.engine.base import Finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.stats.engine_state import idle
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     OpenSession = Callable[[], ChatSession]
 
 _DRAFT_SECONDS = 0.5
-_NAME = 40
-"""Longest name of a model in a sentence, in characters."""
 
 
 class OpenFailed(Message):
@@ -105,6 +102,8 @@ class ConversationTopic(Topic):
 
     async def _restore(self, new: bool, draft: bool) -> None:
         def read(session: ChatSession) -> ChatShown:
+            from vlmtui.commands import chat_commands
+
             if new:
                 session.open(None)
             kept = session.draft() if draft else Draft()
@@ -112,7 +111,7 @@ class ConversationTopic(Topic):
                 session.transcript(),
                 session.chat,
                 kept if kept != Draft() else None,
-                peculiarities=() if new else peculiarities(session),
+                peculiarities=() if new else chat_commands.peculiarities(session),
             )
 
         shown = await self.chat.on_session(read)
@@ -170,15 +169,3 @@ class ConversationTopic(Topic):
         await in_thread(session.close)
         if self.chat.draft != kept:  # a question has reached the disk meanwhile, and its draft left
             await self._keep(self.chat.draft)
-
-
-def peculiarities(session: ChatSession) -> tuple[Said, ...]:
-    """What isn't in a chat as it is in others."""
-    found: list[Said] = []
-    before = session.chat.model if session.chat is not None else None
-    if before and before != session.load_request.name:
-        name = printable.line(before, _NAME)
-        found.append(Said(f"This chat was answered by {name}", f"/model {name} switches to it"))
-    if session.chat is not None and (own := own_settings(session)):
-        found.append(Said(f"This chat has its own settings: {own}", "/set"))
-    return tuple(found)

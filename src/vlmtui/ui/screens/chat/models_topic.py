@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from textual.binding import Binding
 
-from vlmtui import crash_log, printable, units
+from vlmtui import crash_log
 from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.comparison import Exchanged, Exchanging
-from vlmtui.commands.outcomes import Ask, Choice, Switch
+from vlmtui.commands import model_commands
+from vlmtui.commands.outcomes import Switch
 from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.stats.engine_state import EngineState, Phase, exchanging, idle
@@ -25,9 +26,6 @@ if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.ui.screens.models.model_picker import ModelPicker
 
     Then = Callable[[], object]
-
-_NAME = 40
-"""Longest name of a model in a sentence, in characters."""
 
 
 class ModelsTopic(Topic):
@@ -48,9 +46,8 @@ class ModelsTopic(Topic):
         chat.actions["model"] = self._pick
         chat.actions["retry_with"] = self._retry_with
         chat.forms["model"] = self._model
-        chat.forms["models"] = lambda _: self._show_all()
-        chat.choices["model"] = self._choices
-        chat.shows[Switch] = lambda switch: self._switch_to(switch.load.name)
+        chat.forms["models"] = lambda line: chat.do("models", line) if line else self._show_all()
+        chat.shows[Switch] = self._switch
         chat.stops.append(self._stop_loading)
         chat.follows[Exchanging].append(self._exchanging)
         chat.follows[Exchanged].append(lambda event: self._exchanged(event.model))
@@ -63,15 +60,13 @@ class ModelsTopic(Topic):
 
     def _model(self, name: str) -> None:
         if name:
-            self._switch_to(name)
+            self.chat.do("model", name)
         else:
             self._pick()
 
     def _retry_with(self, message_id: int) -> None:
         """Have a question answered again by a model that is chosen now."""
-        session = self.chat.session
-        again = Ask(lambda: session().regenerate(message_id), changes=True)
-        self._pick(lambda: self.chat.start(self.chat.show(again), "again"))
+        self._pick(lambda: self.chat.do("regen", f"#{message_id}"))
 
     def _pick(self, then: Then | None = None) -> None:
         """Choose from a list; `then` is done once the chosen model is loaded."""
@@ -85,7 +80,7 @@ class ModelsTopic(Topic):
             if name == ModelPicker.ALL:
                 self._show_all(then)
             elif name is not None:
-                self._switch_to(name, then)
+                self._choose(name, then)
 
         picker = ModelPicker(self.chat.screen.engine_state.model)
         await self.chat.screen.app.push_screen(picker, take)
@@ -118,61 +113,79 @@ class ModelsTopic(Topic):
 
         def take(name: str | None) -> None:
             if name is not None:
-                self._switch_to(name, then)
+                self._choose(name, then)
 
         current = self.chat.screen.engine_state.model
         screen = ModelsScreen(self.chat.available_models, current, self._pulls.pulls)
         self.chat.screen.app.push_screen(screen, take)
 
-    def _choices(self) -> list[Choice]:
-        """The models by name; blocks."""
-        from vlmtui.stats.model_details import about
-
-        return [
-            Choice(model.name, about(model))
-            for model in self.chat.available_models().survey().models
-        ]
-
     # ------------------------------------------------------------------ exchanging
 
-    def _switch_to(self, name: str, then: Then | None = None) -> None:
+    def _choose(self, name: str, then: Then | None) -> None:
+        """Switch to a model that was chosen from a list."""
+
+        async def switch() -> None:
+            outcome = await self.chat.done(lambda context: model_commands.model(context, name))
+            assert isinstance(outcome, Switch)
+            await self._switch(outcome, then)
+
+        self.chat.start(switch(), "command model")
+
+    async def _switch(self, switch: Switch, then: Then | None = None) -> None:
         """Have the chat answered by another model; it is loaded in the background.
 
         Args:
-            name: Its name, or the path of its file.
+            switch: Which one.
             then: Done once it is loaded.
         """
-        if self.chat.must_wait():
-            return
-        self.chat.prompt.say()
-        self._switches += 1
-        exchange = self._exchange(name, self._switches, then)
-        self.chat.start(exchange, "switch", exclusive=False)
+        if not self.chat.must_wait():
+            self.chat.prompt.say()
+            self._switches += 1
+            exchange = self._exchange(switch, self._switches, then)
+            self.chat.start(exchange, "switch", exclusive=False)
 
-    async def _exchange(self, name: str, number: int, then: Then | None) -> None:
-        load = await in_thread(lambda: self.chat.available_models().load(name))
-        session = await in_thread(self.chat.session)
-        same = load == session.load_request and self.chat.screen.engine_state.info is not None
+    async def _exchange(self, switch: Switch, number: int, then: Then | None) -> None:
+        session = self.chat.session()
+        loaded = self.chat.screen.engine_state.info is not None
+        switch = msgspec.structs.replace(switch, same=switch.same and loaded)
         cancelled = False
         error: VlmtuiError | None = None
 
         def events() -> Iterator[object]:
             nonlocal cancelled
-            yield Exchanging(load.name)
-            for event in session.switch(load):
+            yield Exchanging(switch.load.name)
+            for event in session.switch(switch.load):
                 if isinstance(event, Finished):  # it would look like the end of a turn
                     cancelled = event.reason == "cancelled"
                 else:
                     yield event
 
-        if not same:
+        if not switch.same:
             try:
                 await self.chat.stream.follow(events)
             except Exception as failure:
                 error = crash_log.recorded(failure)
-        if number == self._switches and not self.chat.left:  # no other has taken its place
-            self._exchanged(session.load_request.name)
-            await self._tell(error, cancelled=cancelled, same=same, then=then)
+        if number != self._switches or self.chat.left:
+            return  # another one has taken its place
+        self._exchanged(session.load_request.name)
+        if error is not None:
+            await self._tell_failure(error)
+        elif cancelled or not self.chat.busy:
+            info = self.chat.screen.engine_state.info
+            context = self.chat.command_context()
+            said = model_commands.switched(context, switch, info, cancelled=cancelled)
+            await self.chat.show(said)
+            if then is not None and not cancelled:
+                then()
+
+    async def _tell_failure(self, error: VlmtuiError) -> None:
+        """Say why the new model is not there, and which one is."""
+        if not isinstance(error, SwitchFailed):
+            self.chat.complain(error)
+            return
+        told = model_commands.not_switched(self.chat.command_context(), error)
+        details = failures.circumstances(self.chat, error.__cause__)
+        await self.chat.transcript.tell(told.message, told.hint, details, error=True)
 
     def _exchanging(self, event: Exchanging) -> None:
         self._switching = True
@@ -194,36 +207,6 @@ class ModelsTopic(Topic):
         state = msgspec.structs.replace(before or screen.engine_state, model=model)
         screen.engine_state = state if self.chat.busy else idle(state)
         screen.chat = self.chat.session().chat
-
-    async def _tell(
-        self, error: VlmtuiError | None, *, cancelled: bool, same: bool, then: Then | None
-    ) -> None:
-        state = self.chat.screen.engine_state
-        name = printable.line(state.model, _NAME)
-        if isinstance(error, SwitchFailed):
-            await self._tell_failure(error, name)
-        elif error is not None:
-            self.chat.complain(error)
-        elif cancelled:
-            self.chat.prompt.say("Loading was stopped", f"{name} answers, as before")
-        elif not self.chat.busy:
-            since = "already" if same else "from now on"
-            self.chat.prompt.say(f"{name} answers {since}", _what_it_is(state))
-            if then is not None:
-                then()
-
-    async def _tell_failure(self, error: SwitchFailed, old: str) -> None:
-        """Say why the new model is not there, and which one is."""
-        if error.back:
-            now = f"{old} is loaded again and answers"
-        else:
-            now = f"No model is loaded; the next question tries {old}"
-        await self.chat.transcript.tell(
-            f"{printable.line(error.model, _NAME)} can't be used: {error.message}",
-            error.hint,
-            f"{now}\n{failures.circumstances(self.chat, error.__cause__)}".strip(),
-            error=True,
-        )
 
     # ------------------------------------------------------------------ loading
 
@@ -248,10 +231,3 @@ class ModelsTopic(Topic):
             return  # that memory is short was told
         if words:
             self.chat.prompt.say("Memory is short", words)
-
-
-def _what_it_is(engine_state: EngineState) -> str:
-    if engine_state.info is None:
-        return ""
-    sight = "" if engine_state.info.vision else ", sees no pictures"
-    return f"{units.size(engine_state.info.size_bytes)}{sight}"

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
-from vlmtui import printable, units
-from vlmtui.messages import Role, readable
+from vlmtui import units
+from vlmtui.commands.message_commands import copied_code
+from vlmtui.commands.outcomes import Copied
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
-from vlmtui.ui.widgets.transcript.entries import MessageEntry
 from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 if TYPE_CHECKING:
-    from vlmtui.commands.code_blocks import CodeBlock
+    pass
 
 
 def _key(key: str, action: str, does: str, name: str) -> Binding:
@@ -35,7 +35,7 @@ class ReadingTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
-        chat.forms["copy"] = self._copy
+        chat.shows[Copied] = self._copied
         chat.actions["reading.page"] = self._scroll_page
         chat.actions["reading.start"] = self._go_to_start
         chat.actions["reading.end"] = lambda: chat.transcript.follow()
@@ -44,8 +44,9 @@ class ReadingTopic(Topic):
             chat.applies[f"reading.{action}"] = self._in_no_pane
         chat.hears[Transcript.Typed].append(lambda event: self._go_back(event.character))
         chat.hears[Transcript.Left].append(lambda _: self._go_back())
-        chat.hears[Transcript.ActionWanted].append(self._copy_wanted)
-        chat.hears[Transcript.CodeWanted].append(lambda event: self._copy_block(event.block))
+        chat.hears[Transcript.CodeWanted].append(
+            lambda event: self._copied(copied_code(event.block))
+        )
         chat.turn_began.append(lambda: chat.start(in_thread(_get_ready), "ready"))
 
     # ------------------------------------------------------------------ scrolling
@@ -70,56 +71,10 @@ class ReadingTopic(Topic):
 
     # ------------------------------------------------------------------ copying
 
-    def _copy(self, argument: str) -> None:
-        """Copy the message under the cursor or the last answer; of `code` its last block."""
-        entry = self._meant()
-        if entry is None:
-            self.chat.prompt.say("There is nothing to copy yet")
-        elif argument.strip().lower() == "code":
-            self._copy_last_block(entry)
-        else:
-            self._copy_message(entry)
-
-    def _copy_last_block(self, entry: MessageEntry) -> None:
-        from vlmtui.commands.code_blocks import code_blocks
-
-        transcript = self.chat.transcript
-        for found in [entry] if transcript.cursor else transcript.messages()[::-1]:
-            if blocks := code_blocks(found.text):
-                self._copy_block(blocks[-1])
-                return
-        self.chat.prompt.say("There is no code in this chat")
-
-    def _meant(self) -> MessageEntry | None:
-        """The message under the cursor, or else the last answer."""
-        transcript = self.chat.transcript
-        if transcript.cursor is not None:
-            return transcript.entry(transcript.cursor)
-        answers = [e for e in transcript.messages() if e.stored.message.role is Role.ASSISTANT]
-        return answers[-1] if answers else None
-
-    def _copy_wanted(self, event: Transcript.ActionWanted) -> None:
-        entry = self.chat.transcript.entry(event.message_id)
-        if event.action == "copy" and entry is not None:
-            self._copy_message(entry)
-
-    def _copy_message(self, entry: MessageEntry) -> None:
-        """Put a message on the clipboard, as it was written."""
-        message = entry.stored.message
-        who = "question" if message.role is Role.USER else "answer"
-        self._put(readable(message) if message.images else entry.text, f"the {who}")
-
-    def _copy_block(self, block: CodeBlock) -> None:
-        named = f"{printable.line(block.language, 20)} code" if block.language else "code"
-        self._put(
-            block.text.rstrip("\n"),
-            f"{block.lines} {'lines' if block.lines > 1 else 'line'} of {named}",
-        )
-
-    def _put(self, text: str, what: str) -> None:
-        self.chat.screen.app.copy_to_clipboard(text)
-        size = f"{units.count(len(text))} character{'s' if len(text) != 1 else ''}"
-        self.chat.prompt.say(f"Copied {what}, {size}")
+    def _copied(self, copied: Copied) -> None:
+        self.chat.screen.app.copy_to_clipboard(copied.text)
+        size = f"{units.count(len(copied.text))} character{'s' if len(copied.text) != 1 else ''}"
+        self.chat.prompt.say(f"Copied {copied.what}, {size}")
 
 
 def _get_ready() -> None:

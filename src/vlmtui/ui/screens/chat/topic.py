@@ -16,23 +16,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from textual.binding import Binding
 from textual.message import Message
 
-from vlmtui.commands import specs
+from vlmtui.commands import specs, verbs
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import (
-    Ask,
     Choice,
     Choices,
     Listing,
     Outcome,
-    Question,
     Said,
     Table,
 )
+from vlmtui.commands.picture_commands import NotOnThisMachine
+from vlmtui.commands.specs import Spec
 from vlmtui.commands.verbs import BUSY
 from vlmtui.errors import VlmtuiError
 from vlmtui.storage.records import Draft
 from vlmtui.ui import background
 from vlmtui.ui.background import in_thread
+from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.stream import Stream
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class ChatContext:
         screen: The screen.
         stream: Brings what turns, loads and switches tell.
         turn: The turn that goes on.
-        asking: The turn of a question that was written: it is sent, unless another is edited.
+        asking: What becomes of a message that is sent, where it isn't just the next one.
         left: The screen is being left: nothing is shown any more.
         opened: Gets the conversation.
         forms: What the screen does for a command in a way of its own, by the command's name: a
@@ -75,6 +76,7 @@ class ChatContext:
         stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
+        sent: Called when a message has left the composer.
         set_aside: Texts that are neither in the composer nor in the chat; drafts have them, too.
         choices: What the argument of a command can be that is the screen's own affair.
         holds: Asked before a message is sent, until one returns True: it isn't sent now, but
@@ -87,7 +89,7 @@ class ChatContext:
         self.screen = screen
         self.stream = Stream(self)
         self.turn: Turn | None = None
-        self.asking: Callable[[Question], Ask] = self.sending
+        self.asking: Callable[[CommandContext, str], Outcome] | None = None
         self.left = False
         self.opened: Future[ChatSession] = Future()
         self.forms: dict[str, Handler] = {}
@@ -106,6 +108,7 @@ class ChatContext:
         self.chat_changed: list[Callable[[], object]] = []
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
+        self.sent: list[Callable[[], object]] = []
         self.set_aside: list[Callable[[], str]] = [self._unsaved]
         self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
         self.holds: list[Callable[[str], bool]] = []
@@ -152,11 +155,6 @@ class ChatContext:
     def _unsaved(self) -> str:
         return self.turn.unsaved if self.turn is not None else ""
 
-    def sending(self, question: Question) -> Ask:
-        """The turn of a question that is sent."""
-        session = self.session()
-        return Ask(lambda: session.send(question.text, question.images, question.places), question)
-
     async def show_thread(self, thread: Sequence[StoredMessage], *, stay: bool = False) -> None:
         """Show the messages of another chat, or of another branch of this one.
 
@@ -197,25 +195,55 @@ class ChatContext:
 
     def complain(self, error: VlmtuiError) -> None:
         """Say above the composer what went wrong."""
-        if not self.left:
-            self.prompt.say(error.message, error.hint, error=True)
+        if self.left:
+            return
+        hint, command = error.hint, ""
+        if isinstance(error, NotOnThisMachine):
+            command = error.command
+            key = keymap.keys_of(self.screen.app, "chat.copy_command", "f8")
+            hint = f"On yours run this ({key} copies it), then send again:"
+        self.prompt.say(error.message, hint, error=True, command=command)
 
     # ------------------------------------------------------------------ commands
 
-    def do(self, name: str, argument: str = "") -> None:
-        """Do a command in the background, and show what comes of it."""
-        self.start(self._do(name, argument), f"command {name}")
+    def do(self, name: str, argument: str = "", typed: str = "") -> None:
+        """Do a command in the background, and show what comes of it.
 
-    async def _do(self, name: str, argument: str) -> None:
-        from vlmtui.commands import verbs
-
+        Args:
+            name: The command.
+            argument: What stands behind it. A message that the cursor is on is meant where none is
+                named.
+            typed: The line, where one was typed: a question in it comes back if the command fails.
+        """
         spec = specs.find(name)
         assert spec is not None
-        await self.show(await in_thread(lambda: verbs.do(spec, self.command_context(), argument)))
+        cursor = self.transcript.cursor
+        if spec.takes_message and cursor is not None and not argument.startswith("#"):
+            argument = f"#{cursor} {argument}".rstrip()
+        self.start(self._do(spec, argument, typed), f"command {name}")
+
+    async def _do(self, spec: Spec, argument: str, typed: str) -> None:
+        try:
+            await self.change(lambda context: verbs.do(spec, context, argument))
+        except Exception:
+            if argument and spec.composed and not self.left:
+                self.prompt.put_before(typed)
+            raise
 
     async def change(self, verb: Callable[[CommandContext], Outcome]) -> None:
-        """Do something that isn't a whole command, and show what comes of it."""
-        await self.show(await in_thread(lambda: verb(self.command_context())))
+        """Do something, and show what comes of it."""
+        await self.show(await self.done(verb))
+
+    async def done(self, verb: Callable[[CommandContext], T]) -> T:
+        """What comes of a verb, in a thread."""
+        draft, tokens = self.draft, self.prompt.tokens
+
+        def do() -> T:
+            context = self.command_context()
+            context.draft, context.tokens = draft, tokens
+            return verb(context)
+
+        return await in_thread(do)
 
     def command_context(self) -> CommandContext:
         """What commands work on. Waits for the conversation: for threads."""

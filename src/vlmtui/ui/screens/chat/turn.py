@@ -124,10 +124,9 @@ class Turn:
 
     def _give_back(self) -> None:
         """Put the question where it was typed, before what was typed since."""
-        prompt, typed = self._chat.prompt, self.unsaved
+        typed = self.unsaved
         self._question = None
-        if typed and not prompt.text.startswith(typed):
-            prompt.text = "\n\n".join(text for text in (typed, prompt.text) if text.strip())
+        self._chat.prompt.put_before(typed)
 
     def _settle(self) -> None:
         """No turn is going on any more."""

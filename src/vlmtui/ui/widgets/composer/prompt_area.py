@@ -170,6 +170,12 @@ class Prompt(Vertical):
         else:
             self.text = self.text.removeprefix(text)
 
+    def put_before(self, text: str) -> None:
+        """Put a text in front of what stands in the composer, unless it stands there already."""
+        now = self.text
+        if not now.startswith(text):
+            self.text = "\n\n".join(each for each in (text, now) if each.strip())
+
     def insert(self, images: Sequence[ImagePart], instead: str = "") -> None:
         """Put pictures where the cursor is, or in the place of what is written."""
         tokens = " ".join(map(self._composer.tokens.of_image, images))
