@@ -160,6 +160,7 @@ class KvCache:
         report.encoded(image.sha256, self._vision.encode(image))
 
     def _decode_image(self, unit: ImageUnit, image: ImagePart) -> None:
+        self._model.adapt_threads()
         status = self._vision.decode(
             image, unit, self._position, self._model.picture_step, self._after_batch
         )
@@ -174,6 +175,7 @@ class KvCache:
             self._logits[index] = 0
         self._logits[len(tokens) - 1] = logits
         self._batch.n_tokens = len(tokens)
+        self._model.adapt_threads()
         status = cpp.llama_decode(self._model.context, self._batch)
         if status != 0:
             self._fail(status)

@@ -15,6 +15,11 @@ from vlmtui import units
 from vlmtui.engine.backends.llamacpp import chunks, forms, llama_logs, parameters, simulated_load
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
+from vlmtui.engine.backends.llamacpp.thread_watch import (
+    ThreadWatch,
+    others_running,
+    whole_machine,
+)
 from vlmtui.engine.base import Load, ModelInfo
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed, OutOfMemory
@@ -67,6 +72,8 @@ class LoadedModel:
         sizes = [os.path.getsize(file) for file in (files.model, mmproj) if file]
         share = sizes[0] / sum(sizes)
         threads = parameters.threads(request)
+        self._threads = threads
+        self._thread_watch = _watch(request, threads)
         try:
             self._load_weights(request, lambda done: progress(done * share))
             if mmproj is not None:
@@ -105,6 +112,15 @@ class LoadedModel:
             gpu=bool(cpp.llama_supports_gpu_offload()),
             load_s=self._load_s,
         )
+
+    def adapt_threads(self) -> None:
+        """Have as many threads for the next step as there are free processors."""
+        if (
+            self._thread_watch is not None
+            and (threads := self._thread_watch.threads()) != self._threads
+        ):
+            self._threads = threads
+            cpp.llama_set_n_threads(self.context, threads, threads)
 
     def metadata(self, key: str) -> str | None:
         """A value of the file's metadata as text, None where it has no such key."""
@@ -196,6 +212,13 @@ class LoadedModel:
         reason = llama_logs.last_complaint() or "llama.cpp gave no reason"
         kind = OutOfMemory if llama_logs.memory_was_short() else LoadFailed
         raise kind(f"llama.cpp can't {what} {path}: {reason}", hint)
+
+
+def _watch(request: Load, threads: int) -> ThreadWatch | None:
+    """What says how many threads are worth having; None where their number stands."""
+    if request.threads or threads == 1 or not whole_machine():
+        return None
+    return ThreadWatch(threads, parameters.usable_cpus(), others_running)
 
 
 def _check_file(path: str, what: str) -> None:
