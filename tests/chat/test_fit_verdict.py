@@ -91,7 +91,9 @@ def test_a_file_that_can_not_be_loaded_is_refused_before_anything_makes_way_for_
         available_models.load(str(odd))
 
 
-def test_a_model_that_is_no_gguf_never_fits() -> None:
-    found = fit_verdict.of_entry(entry("vila1.5-3b"), Settings(), board(30.0, 32.0))
-    assert found.word == "no GGUF"
-    assert found.warns
+def test_a_checkpoint_that_is_imported_fits_like_any_other() -> None:
+    """VILA1.5: the 3B fits a board of 8 GB, the 8B with its head in F16 doesn't."""
+    small = fit_verdict.of_entry(entry("vila1.5-3b"), Settings(), board(6.5, 7.6))
+    assert small.word in ("fits", "tight") and not small.warns
+    large = fit_verdict.of_entry(entry("llama-3-vila1.5-8b"), Settings(), board(6.5, 7.6))
+    assert large.word == "too big" and large.warns

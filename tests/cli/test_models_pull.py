@@ -223,7 +223,12 @@ def test_fit_is_told_of_a_model_that_is_not_here(shell: Shell) -> None:
     assert nowhere.returncode == 2
     assert "There is no repository Efficient-Large-Model/VILA1.5-3b" in nowhere.stderr
     assert "Did you mean Efficient-Large-Model/VILA1.5-3b-AWQ," not in nowhere.stderr
-    assert "Traceback" not in nowhere.stderr
+    checkpoint = {"config.json": b"{}", "llm/a.pt": b"weights"}
+    shell.hub.files["Efficient-Large-Model/VILA1.5-3b-AWQ"] = checkpoint
+    later = shell.run("models", "fit", "vila1.5-3b")
+    assert later.returncode == 2
+    assert "is a checkpoint" in later.stderr
+    assert "Traceback" not in later.stderr
 
 
 def test_what_can_not_be_loaded_is_not_fetched_without_asking(shell: Shell) -> None:
@@ -338,3 +343,68 @@ def test_what_an_address_keeps_secret_is_shown_nowhere(shell: Shell) -> None:
     assert process.returncode == 130
     assert "the same command continues" in error
     assert "secret" not in out + error
+
+
+VILA = "Efficient-Large-Model/VILA1.5-3b-AWQ"
+
+
+def test_a_checkpoint_of_the_catalogue_is_fetched_and_imported(shell: Shell, vila: Path) -> None:
+    put_checkpoint(shell, VILA, vila)
+    shell.hub.files[VILA]["llm/old-w4-g128-awq.pt"] = b"the same in the older layout"
+    shell.hub.files[VILA]["training_args.bin"] = b"somebody else's"
+    done = shell.run("models", "pull", "vila1.5-3b")
+    assert done.returncode == 0, done.stderr
+    assert "vila1.5-3b: importing, 0 %" in done.stderr
+    name, path = done.stdout.rstrip("\n").split("\t")
+    assert name == "vila1.5-3b" and Path(path).is_file()
+    told = json.loads(shell.run("models", "info", "vila1.5-3b", "--json").stdout)
+    assert "non-commercial" in json.dumps(told)
+    sent = shell.hub.sent
+    again = shell.run("models", "pull", "vila1.5-3b")
+    assert again.returncode == 0 and again.stdout == done.stdout
+    assert shell.hub.sent == sent, "what is here is not fetched again"
+
+
+def test_any_checkpoint_is_imported_from_the_hub_by_its_name(shell: Shell, vila: Path) -> None:
+    put_checkpoint(shell, "acme/my-vila", vila)
+    done = shell.run("models", "import", "hf:acme/my-vila", "--head", "q8_0", "--json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events][-1] == "finished"
+    assert events[-1]["name"] == "my-vila" and len(events[-1]["paths"]) == 2
+    fractions = [event["fraction"] for event in events if event["event"] == "importing"]
+    assert fractions == sorted(fractions) and len(fractions) > 5
+    refused = shell.run("models", "pull", "hf:acme/my-vila")
+    assert refused.returncode == 2
+    assert "vlmtui models import hf:acme/my-vila" in refused.stderr
+
+
+def test_a_checkpoint_that_can_not_be_imported_is_told(shell: Shell, vila: Path) -> None:
+    put_checkpoint(shell, "acme/s2", vila)
+    config = json.loads(shell.hub.files["acme/s2"]["config.json"])
+    shell.hub.files["acme/s2"]["config.json"] = json.dumps({**config, "s2": True}).encode()
+    done = shell.run("models", "import", "hf:acme/s2")
+    assert done.returncode == 2
+    assert "VILA1.5-S2" in done.stderr
+    nothing = shell.run("models", "import", f"hf:{REPOSITORY}")
+    assert nothing.returncode == 2
+    assert "holds no checkpoint" in nothing.stderr
+
+
+@pytest.fixture(scope="module")
+def vila(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("safetensors", reason="the extra awq is not installed")
+    from tests.models.convert import checkpoints
+
+    folder = tmp_path_factory.mktemp("vila")
+    return checkpoints.vila(folder, tower_layers=2, units=16).folder
+
+
+def put_checkpoint(shell: Shell, repository: str, folder: Path) -> None:
+    """Have the Hub hold a directory's files."""
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    shell.hub.files[repository] = files

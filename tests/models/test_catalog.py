@@ -32,7 +32,9 @@ def test_every_entry_makes_sense(entry: Entry) -> None:
     assert ("non-commercial" in entry.licence) == (entry.terms == "non-commercial")
     if entry.size:
         reckoned = entry.parameters * BITS[entry.quantisation] / 8
-        assert entry.size == pytest.approx(reckoned, rel=0.10), "size ≈ parameters × bits"
+        # what is imported keeps its embeddings in F16, 1 GB more of an 8B
+        within = 0.30 if entry.imported else 0.10
+        assert entry.size == pytest.approx(reckoned, rel=within), "size ≈ parameters × bits"
     if not entry.bundled:
         assert entry.repository is not None
         assert "/" in entry.repository
@@ -121,8 +123,9 @@ def test_a_model_of_the_catalogue_that_is_not_here_is_told_how_to_get() -> None:
     assert "is not installed" in caught.value.message
     assert "vlmtui models pull qwen2.5-vl-7b" in caught.value.hint
     assert "5.5 GB" in caught.value.hint
-    with pytest.raises(library.ModelNotFound, match="not available as GGUF") as caught:
+    with pytest.raises(library.ModelNotFound, match="is not installed") as caught:
         library.resolve("vila1.5-3b")
+    assert "vlmtui models pull vila1.5-3b" in caught.value.hint
 
 
 def test_the_template_of_an_entry_is_there_when_its_model_is_loaded(tmp_path: Path) -> None:

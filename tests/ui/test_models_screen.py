@@ -233,17 +233,6 @@ async def test_enter_has_the_chat_answered_by_the_model(
         await until(pilot, lambda: "Switched to qwen2.5-vl-3b" in shown(pilot))
 
 
-async def test_a_model_that_is_not_here_says_how_to_get_it(
-    stage: Stage, available_models: FullShelf
-) -> None:
-    async with stage.app().run_test(size=SIZE) as pilot:
-        await opened(pilot)
-        await type_text(pilot, "vila")
-        await pilot.press("enter")
-        await until(pilot, lambda: "Convert it first." in shown(pilot).splitlines()[-1])
-    assert len(stage.engine.loads) == 1
-
-
 async def test_a_model_is_deleted_after_asking(stage: Stage, available_models: FullShelf) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await opened(pilot)

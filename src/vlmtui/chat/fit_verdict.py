@@ -18,9 +18,9 @@ from vlmtui.models.library import InstalledModel
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need, Setup, rounded_ctx
 from vlmtui.settings import Settings
 
-WORDS = ("fits", "server", "tight", "smaller", "too big", "no GGUF", "damaged", "?")
+WORDS = ("fits", "server", "tight", "smaller", "too big", "damaged", "?")
 """What lists say of a model, the best first; "server": it needs no memory here; "smaller": with
-something given way; "no GGUF": it can't be run yet, whatever memory there is."""
+something given way."""
 
 
 class FitVerdict(msgspec.Struct, frozen=True):
@@ -38,9 +38,6 @@ class FitVerdict(msgspec.Struct, frozen=True):
     served: bool = False
     """A server runs it."""
 
-    gguf: bool = True
-    """Its files are, or are to be had as, what llama.cpp loads."""
-
     problem: VlmtuiError | None = None
     """Why it can't be told; an `InputError` means that it can't be loaded at all."""
 
@@ -49,8 +46,6 @@ class FitVerdict(msgspec.Struct, frozen=True):
         """One of `WORDS`."""
         if self.served:
             return "server"
-        if not self.gguf:
-            return "no GGUF"
         if self.fit is None:
             return "damaged" if isinstance(self.problem, InputError) else "?"
         if self.fit.verdict == "no":
@@ -69,8 +64,6 @@ class FitVerdict(msgspec.Struct, frozen=True):
     @property
     def warns(self) -> bool:
         """It is of no use here: one should ask before downloading it."""
-        if not self.gguf:
-            return True
         if self.fit is not None:
             return self.fit.verdict == "no"
         return isinstance(self.problem, InputError)
@@ -92,14 +85,6 @@ def of_prospect(prospect: Prospect, machine: Machine) -> FitVerdict:
 
 def of_entry(entry: Entry, settings: Settings, machine: Machine) -> FitVerdict:
     """Of a model of the catalogue, roughly: nobody has looked into its files."""
-    found = _of_entry(entry, settings, machine)
-    if entry.imported:
-        words = "it is not available as GGUF, so vlmtui can't run it"
-        return msgspec.structs.replace(found, words=words, gguf=False)
-    return found
-
-
-def _of_entry(entry: Entry, settings: Settings, machine: Machine) -> FitVerdict:
     ctx = rounded_ctx(settings.ctx or min(entry.context or DEFAULT_CTX, DEFAULT_CTX))
     wanted = Setup(ctx=ctx, kv=settings.kv, gpu_layers=settings.gpu_layers)
     gpu = has_gpu(machine) and settings.gpu_layers != 0

@@ -151,9 +151,7 @@ def fitting(found: Iterable[Choice]) -> list[Choice]:
     usable = [
         choice
         for choice in found
-        if choice.fit_verdict.word == "fits"
-        and choice.name != library.DEMO
-        and (choice.entry is None or not choice.entry.imported)
+        if choice.fit_verdict.word == "fits" and choice.name != library.DEMO
     ]
     return sorted(usable, key=lambda choice: -choice.need_bytes)
 

@@ -116,6 +116,12 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
         except AmbiguousFiles as error:
             names = ", ".join(name for name, _ in error.candidates)
             raise ModelNotFound(f"{error.message}: {names}", error.hint) from None
+        if plan is not None and plan.of("checkpoint"):
+            raise ModelNotFound(
+                f"{model} is a checkpoint, and becomes a model when it is imported",
+                f"`vlmtui models info {model}` reckons what it will take, if the catalogue has it; "
+                "after the import it is told exactly.",
+            )
         if plan is None or not plan.of("model"):
             raise ModelNotFound(
                 f"No header of {model} could be fetched",

@@ -35,7 +35,7 @@ def tell(name: str, *, json_wanted: bool) -> int:
         click.echo(f"{key:<14}{line(value)}" if key else click.style(line(value), bold=True))
     if choice.installed is not None:
         click.echo(f"\nMemory by part: vlmtui models fit {line(choice.name)}")
-    elif choice.entry is not None and not choice.entry.imported:
+    elif choice.entry is not None:
         click.echo(f"\nNot on this machine: vlmtui models pull {line(choice.name)}")
     return 0
 

@@ -21,7 +21,6 @@ _COLOURS = {
     "tight": "yellow",
     "smaller": "yellow",
     "too big": "red",
-    "no GGUF": "red",
     "damaged": "red",
 }
 _NUMBERS = ("SIZE", "NEEDS")
@@ -144,19 +143,9 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
             rows.append(f"  {line(str(path))} {why}")
     if here or not found.elsewhere:
         return rows
-    for title, imported in (
-        ("To download: vlmtui models pull NAME", False),
-        ("Not available as GGUF: vlmtui can't run these yet", True),
-    ):
-        chosen = [
-            choice
-            for choice in found.elsewhere
-            if choice.entry is not None and choice.entry.imported == imported
-        ]
-        if chosen:
-            head = ("NAME", "SIZE", "NEEDS", "", "LICENCE", _WORDS)
-            rows += ["", click.style(title, bold=True)]
-            rows += _table(head, [_offer(choice) for choice in chosen], width)
+    head = ("NAME", "SIZE", "NEEDS", "", "LICENCE", _WORDS)
+    rows += ["", click.style("To download: vlmtui models pull NAME", bold=True)]
+    rows += _table(head, [_offer(choice) for choice in found.elsewhere], width)
     return [*rows, "", "≈ is an estimate. `vlmtui models info NAME` tells more of each."]
 
 

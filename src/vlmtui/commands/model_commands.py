@@ -211,7 +211,6 @@ _WITH_ONE = {"pull": pull, "rm": remove, "info": inform}
 
 
 def _row(choice: Model, current: str) -> str:
-    imported = not choice.here and choice.entry is not None and choice.entry.imported
     parts = (
         "in use" if choice.here and choice.name == current else "",
         _place(choice),
@@ -222,7 +221,6 @@ def _row(choice: Model, current: str) -> str:
         choice.installed.quantisation if choice.installed is not None else "",
         "" if choice.sees else "text only",
         choice.entry.about if choice.entry is not None else "",
-        "no GGUF: vlmtui can't run it yet" if imported else "",
     )
     return f"{_shown(choice.name)}: {printable.line(', '.join(filter(None, parts)))}"
 

@@ -61,7 +61,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """It comes with vlmtui."""
 
     imported: bool = False
-    """It is no GGUF: its checkpoint would have to be imported, which vlmtui can't do yet."""
+    """It is no GGUF, but a checkpoint that is imported when it is here; sizes are those of what
+    is made of it."""
 
     quantisation: str = ""
     parameters: Count = 0
@@ -99,7 +100,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     @property
     def size_is_reckoned(self) -> bool:
         """`download_bytes` is no figure that was seen."""
-        return not self.size or (not self.mmproj_size and bool(self.mmproj))
+        return self.imported or not self.size or (not self.mmproj_size and bool(self.mmproj))
 
     @property
     def model_bytes(self) -> int:
@@ -110,7 +111,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     @property
     def download_bytes(self) -> int:
         """Bytes of all files, perhaps reckoned."""
-        tower = self.mmproj_size or (_USUAL_TOWER if self.mmproj else 0)
+        tower = self.mmproj_size or (_USUAL_TOWER if self.mmproj or self.imported else 0)
         return self.model_bytes + tower
 
     def need(self, ctx: int = DEFAULT_CTX, kv_type: str = "f16") -> Need:
@@ -251,7 +252,8 @@ def _entries(tables: dict[str, dict[str, Any]], file: Path) -> tuple[Entry, ...]
                 f"The catalogue {file} has a wrong entry [{name!r}]{at}: {what}",
                 "Correct it, or take the key out.",
             ) from error
-        if not (entry.bundled or entry.imported) and not (entry.repository and entry.model):
+        known = entry.repository and (entry.model or entry.imported)
+        if not (entry.bundled or known):
             raise SettingsError(
                 f"The catalogue {file} doesn't say where to get [{name!r}]",
                 "Give it `repository` and `model`.",

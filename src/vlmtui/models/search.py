@@ -187,11 +187,6 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
 
 
 def _not_here(entry: catalog.Entry) -> ModelNotFound:
-    if entry.imported:
-        return ModelNotFound(
-            f"{entry.name} is not available as GGUF, so vlmtui can't run it",
-            f"{entry.note} `vlmtui models info {entry.name}` tells more.",
-        )
     about = "about " if entry.size_is_reckoned else ""
     return ModelNotFound(
         f"{entry.name} is not installed",

@@ -6,6 +6,7 @@ goes on, and get their own when they are whole. No NumPy here: this runs where t
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import time
@@ -23,6 +24,7 @@ from vlmtui.models.gguf import pairing
 
 _PROCESS = "vlmtui.models.convert.process"
 _LOG = "import.log"
+_LIBRARIES = ("numpy", "safetensors")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}")
 
 
@@ -98,11 +100,18 @@ def job(source: Path, name: str, head: Head = "f16") -> Import:
     Raises:
         InputError: The name can't be one.
         StorageError: There is no place for the files.
+        ImportFailed: The libraries that read checkpoints aren't installed.
     """
     if not _NAME.fullmatch(name):
         raise InputError(
             f"A model can't be called {name!r}",
             "Give it another with --name: letters, digits, and . _ + - between them.",
+        )
+    missing = [library for library in _LIBRARIES if importlib.util.find_spec(library) is None]
+    if missing:
+        raise ImportFailed(
+            f"Importing a checkpoint needs {' and '.join(missing)}, which isn't installed",
+            "Run: pip install 'vlmtui[awq]'",
         )
     return Import(source, name, paths.models_dir() / name, head)
 

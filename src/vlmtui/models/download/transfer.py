@@ -26,6 +26,7 @@ from vlmtui.models.stores import cache_variable
 from vlmtui.net import Line, Stopped, addresses
 
 _MAGIC = b"GGUF"
+_TEXTS = (".json", ".jinja")
 _RANGE = re.compile(r"bytes (\d{1,20})-(\d{1,20})/(\d{1,20}|\*)")
 _TOLD_EVERY_S = 0.2
 _LOOKED_EVERY = 8_000_000
@@ -177,12 +178,22 @@ class Transfer:
         if not first:
             raise _Cut
         if not first.startswith(_MAGIC[: len(first)]):
-            wrong = not_a_gguf(self._file.name, first[:SNIFFED_BYTES])
-            what = wrong.message.rpartition("it is ")[2]
-            if what in ("a web page", "JSON text"):
-                raise faults.page(self._file.name, what)
-            raise NotTheFile(wrong.message, wrong.hint)
+            self._refuse(first[:SNIFFED_BYTES])
         return first
+
+    def _refuse(self, first: bytes) -> None:
+        """Say what came in place of a GGUF file; of a checkpoint's files, only if it is none.
+
+        Raises:
+            NotTheFile: See above.
+        """
+        wrong = not_a_gguf(self._file.name, first)
+        what = wrong.message.rpartition("it is ")[2]
+        text = self._file.role == "checkpoint" and self._file.name.endswith(_TEXTS)
+        if what == "a web page" or (what == "JSON text" and not text):
+            raise faults.page(self._file.name, what)
+        if self._file.role != "checkpoint":
+            raise NotTheFile(wrong.message, wrong.hint)
 
     def _written(self, pieces: Iterator[bytes]) -> Iterator[Event]:
         size = self._file.size

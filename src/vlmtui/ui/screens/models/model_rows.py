@@ -19,7 +19,6 @@ TONES = {
     "tight": "$warning",
     "smaller": "$warning",
     "too big": "$error",
-    "no GGUF": "$error",
     "damaged": "$error",
 }
 _VERDICT = 8

@@ -139,11 +139,8 @@ class ModelsScreen(ModelsFetch):
         self._take(self._shown[event.option_index])
 
     def _take(self, row: Choice) -> None:
-        entry = row.entry
         if row.here:
             self.dismiss(row.name)
-        elif entry is not None and entry.imported:
-            self.tell(f"{row.name} is not available as GGUF. {entry.note}")
         else:
             self.offer_pull(row)
 

@@ -263,8 +263,7 @@ class ModelsList(Dialog[str]):
 def _on_enter(row: Choice, current: str) -> list[tuple[str, str]]:
     if row.here:
         return [] if row.name == current else [("Enter", "use")]
-    imported = row.entry is not None and row.entry.imported
-    return [] if imported else [("Enter", "fetch")]
+    return [("Enter", "fetch")]
 
 
 def _details(row: Choice, fetching: str, width: int) -> Content:
