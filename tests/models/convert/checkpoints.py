@@ -9,7 +9,7 @@ import json
 import shutil
 import string
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -191,13 +191,7 @@ def sentencepiece(folder: Path, *, spare: int = 3) -> Vocabulary:
         joined += [piece for piece in new if piece not in joined]
     texts = [*joined, *letters, *string.punctuation]
     pieces += [(text, -float(rank), 1) for rank, text in enumerate(texts)]
-    content = b"".join(
-        _field(1, _field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + _varint(3, kind))
-        for text, score, kind in pieces
-    )
-    trainer = _varint(3, 2) + b"".join(_varint(key, at) for key, at in ((40, 0), (41, 1), (42, 2)))
-    content += _field(2, trainer) + _field(3, _varint(3, 1))
-    (folder / "tokenizer.model").write_bytes(content)
+    (folder / "tokenizer.model").write_bytes(sentencepiece_model(pieces))
     write_json(
         folder / "tokenizer_config.json",
         {
@@ -212,6 +206,20 @@ def sentencepiece(folder: Path, *, spare: int = 3) -> Vocabulary:
         at for at, (text, _, _) in enumerate(pieces) if at >= first and set(text) <= set(letters)
     ]
     return Vocabulary(len(pieces) + spare, sayable)
+
+
+def sentencepiece_model(pieces: Sequence[tuple[str, float, int]]) -> bytes:
+    """The protocol buffer of a BPE model.
+
+    Args:
+        pieces: Text, score and type of each.
+    """
+    content = b"".join(
+        _field(1, _field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + _varint(3, kind))
+        for text, score, kind in pieces
+    )
+    trainer = _varint(3, 2) + b"".join(_varint(key, at) for key, at in ((40, 0), (41, 1), (42, 2)))
+    return content + _field(2, trainer) + _field(3, _varint(3, 1))
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.models.convert import checkpoints
+from tests.engine.conftest import as_part
+from tests.engine.zoo.pictures import paint
+from tests.models.convert import checkpoints, reference
 from tests.models.convert.checkpoints import Made
+from vlmtui.messages import ImagePart
 from vlmtui.models.convert import building, checkpoint, writer
 from vlmtui.models.convert.building import Built
 from vlmtui.models.convert.order import Head
@@ -39,7 +43,7 @@ def imported(made: Made, folder: Path, head: Head = "f16") -> Imported:
     return Imported(made, model, mmproj, built)
 
 
-Make = Callable[..., Imported]
+Seen = tuple[ImagePart, NDArray[np.float32]]
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +59,17 @@ def vila_in_float32(vila: Imported, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("vila-f32")
     made = checkpoints.unquantised(vila.made, folder / "checkpoint")
     return imported(made, folder / "gguf")
+
+
+@pytest.fixture(scope="session")
+def seen_pictures(vila: Imported, tmp_path_factory: pytest.TempPathFactory) -> list[Seen]:
+    """Two pictures, and what VILA's own code makes of them."""
+    folder = tmp_path_factory.mktemp("pictures")
+    paths = [paint(folder, number, *size) for number, size in enumerate(((100, 60), (300, 700)))]
+    return [
+        (as_part(path), reference.vila_tokens(vila.made, 3, reference.pixels(path)))
+        for path in paths
+    ]
 
 
 @pytest.fixture(scope="session")
