@@ -15,8 +15,8 @@ from tests.models.convert.conftest import Imported, Seen
 from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.backends.llamacpp.prompt import PromptBuilder
-from vlmtui.engine.backends.llamacpp.units import ImageUnit
+from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.base import Files, Load, Sampling
 from vlmtui.engine.client import EngineClient
