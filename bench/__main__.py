@@ -12,7 +12,6 @@ BENCHMARKS = (
     "startup",
     "followup",
     "decode",
-    "busy",
     "chats",
     "longchat",
     "stream",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from tests.ui.conftest import PATIENCE, Stage, answered, ready, say, screen_of, shown, until
+from vlmtui.chat.session import ChatSession
 from vlmtui.errors import StorageError
+from vlmtui.ui.widgets.composer.hint import Hint
 
 
 @pytest.mark.parametrize("size", [(60, 15), (160, 48)])
@@ -18,7 +21,7 @@ async def test_a_chat_is_saved_and_opened_again(stage: Stage, size: tuple[int, i
     async with stage.app().run_test(size=size) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/export")
-        await until(pilot, lambda: "begins with its first question" in shown(pilot))
+        await until(pilot, lambda: "nothing in this chat yet" in shown(pilot))
         await say(pilot, "What is it? @scene.png")
         await answered(pilot)
         await say(pilot, "/export")
@@ -32,7 +35,7 @@ async def test_a_chat_is_saved_and_opened_again(stage: Stage, size: tuple[int, i
         await say(pilot, "/import 'my chat.json'")
         await until(pilot, lambda: screen.chat is not None and screen.chat != before)
         await until(pilot, lambda: "A red circle." in shown(pilot))
-        await until(pilot, lambda: "Imported from my chat.json" in shown(pilot))
+        await until(pilot, lambda: "Imported my chat.json" in shown(pilot))
     assert len(stage.store.listing.rows()) == 2
 
 
@@ -90,3 +93,24 @@ async def test_an_answer_that_the_disk_refuses_can_be_saved_elsewhere(
             await say(pilot, "/export a.md")
             await until(pilot, lambda: "Saved as" in shown(pilot))
             assert "Kept in memory" in Path("a.md").read_text()
+
+
+@pytest.mark.parametrize("typed", ["/export", "/rename Fruit", "/undo", "/copy"])
+async def test_a_command_before_the_chat_is_open_waits_and_holds_up_nobody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    may_open = threading.Event()
+    session = stage.session
+
+    def late(**options: bool) -> ChatSession:
+        assert may_open.wait(PATIENCE)
+        return session(**options)
+
+    monkeypatch.setattr(stage, "session", late)
+    async with stage.app().run_test(size=(120, 36)) as pilot:
+        await say(pilot, typed)
+        await say(pilot, "/help")
+        await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
+        await pilot.press("escape")
+        may_open.set()
+        await until(pilot, lambda: screen_of(pilot).prompt.query_one(Hint).has_class("error"))

@@ -139,7 +139,7 @@ async def test_a_deleted_chat_comes_back(stage: Stage) -> None:
         await open_list(pilot)
         await pilot.press("d")
         await until(pilot, lambda: titles(pilot) == ["apples"])
-        assert "“pears” deleted" in shown(pilot)
+        assert "Deleted “pears”" in shown(pilot)
         await pilot.press("d")
         await until(pilot, lambda: "No chats yet" in shown(pilot))
         await pilot.press("u")
@@ -271,9 +271,9 @@ async def test_the_list_follows_the_answers(stage: Stage) -> None:
     [
         ("/rename", "/rename needs a title"),
         ("/rename   ", "/rename needs a title"),
-        ("/pin", "begins with its first question"),
-        ("/trash", "begins with its first question"),
-        ("/open nothing like it", 'No chat has "nothing like it" in its title'),
+        ("/pin", "There is nothing in this chat yet"),
+        ("/trash", "There is nothing in this chat yet"),
+        ("/open nothing like it", "No chat has “nothing like it” in its title"),
     ],
 )
 async def test_commands_say_what_they_lack(stage: Stage, typed: str, told: str) -> None:
@@ -296,7 +296,7 @@ async def test_commands_act_on_the_open_chat(stage: Stage) -> None:
         await until(pilot, lambda: stage.store.listing.rows()[0].chat.pinned)
         await say(pilot, "/duplicate")
         await until(pilot, lambda: screen.chat and screen.chat.title == "Fruit of the tree (copy)")
-        await until(pilot, lambda: "copied; this is the copy" in shown(pilot))
+        await until(pilot, lambda: "This is the copy of" in shown(pilot))
         assert "Answer about apples" in shown(pilot)
         await say(pilot, "/trash")
         await until(pilot, lambda: screen.chat is None)

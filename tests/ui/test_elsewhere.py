@@ -11,7 +11,7 @@ from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.screens.chat import chat_elsewhere
+from vlmtui.ui.screens.chat import elsewhere_topic
 from vlmtui.ui.widgets.panes.chat_rows import ChatRows
 
 SIZE = (160, 40)
@@ -20,7 +20,7 @@ SIZE = (160, 40)
 @pytest.fixture
 def other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatStore]:
     """The store of the other instance."""
-    monkeypatch.setattr(chat_elsewhere, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(elsewhere_topic, "LOOK_SECONDS", 0.05)
     store = ChatStore(Database(stage.database.path))
     yield store
     store.close()

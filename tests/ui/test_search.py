@@ -171,7 +171,7 @@ async def test_the_newest_of_two_deletions_is_undone_first(stage: Stage) -> None
         await say(pilot, "/delete")
         await until(pilot, lambda: "more" not in shown(pilot))
         await say(pilot, "/trash")
-        await until(pilot, lambda: screen.chat is None and "“fruit” deleted" in shown(pilot))
+        await until(pilot, lambda: screen.chat is None and "Deleted “fruit”" in shown(pilot))
         await say(pilot, "/undo")
         await until(pilot, lambda: stage.store.listing.rows())
         await say(pilot, "/open fruit")

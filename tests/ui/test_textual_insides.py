@@ -56,6 +56,7 @@ MEMBERS = {
     "_driver": (App, "what is written past the screen: pictures, title, clipboard"),
     "_enable_bracketed_paste": (LinuxDriver, "the same (driver)"),
     "_enable_mouse_support": (LinuxDriver, "the same (driver)"),
+    "_exit_renderables": (App, "what a crash would show of variables is dropped (app)"),
     "_exit": (App, "the app is being left (app)"),
     "_file": (LinuxDriver, "writes to a terminal that has gone don't fail (driver)"),
     "_get_style": (Widget, "styles of a drawn line (chat_rows, markdown_view)"),

@@ -1,12 +1,13 @@
 """The chat screen: its panes, and what happens when something is typed.
 
-What can be done on it is in a module each, `chat_<topic>`. A slash command `/name` is a method
-`command_name` of one of them, which gets the rest of the line.
+What can be done on it is in a topic each. A slash command is a verb in `vlmtui.commands`, unless a
+topic has a form of its own for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,15 +21,18 @@ from textual.widget import Widget
 
 from vlmtui.commands import parsing, specs
 from vlmtui.errors import InputError
+from vlmtui.messages import ImagePart
 from vlmtui.settings import PRESETS, Preset, Settings
+from vlmtui.stats.engine_state import EngineState, Phase
+from vlmtui.storage.records import Chat
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.arrangement import arrange
 from vlmtui.ui.screens.chat.asking_topic import AskingTopic
 from vlmtui.ui.screens.chat.attaching_topic import AttachingTopic
-from vlmtui.ui.screens.chat.chat_elsewhere import ChatElsewhere
-from vlmtui.ui.screens.chat.chat_files import ChatFiles
+from vlmtui.ui.screens.chat.chats_topic import ChatsTopic
 from vlmtui.ui.screens.chat.compare_topic import CompareTopic
 from vlmtui.ui.screens.chat.conversation_topic import ConversationTopic
+from vlmtui.ui.screens.chat.elsewhere_topic import ElsewhereTopic
 from vlmtui.ui.screens.chat.fetch_topic import FetchTopic
 from vlmtui.ui.screens.chat.machine_topic import MachineTopic
 from vlmtui.ui.screens.chat.messages_topic import MessagesTopic
@@ -41,6 +45,7 @@ from vlmtui.ui.screens.chat.theme_topic import ThemeTopic
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.viewing_topic import ViewingTopic
 from vlmtui.ui.screens.chat.writing_topic import WritingTopic
+from vlmtui.ui.screens.mended_screen import MendedScreen
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.transcript.transcript import Transcript
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from vlmtui.chat.available_models import AvailableModels
+    from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
 TOPICS: tuple[type[Topic], ...] = (
@@ -61,6 +67,8 @@ TOPICS: tuple[type[Topic], ...] = (
     CompareTopic,
     ModelsTopic,
     PanesTopic,
+    ChatsTopic,
+    ElsewhereTopic,
     ReadingTopic,
     SearchTopic,
     SettingsTopic,
@@ -69,10 +77,7 @@ TOPICS: tuple[type[Topic], ...] = (
 """What can be done here; each registers itself."""
 
 
-class ChatScreen(
-    ChatFiles,
-    ChatElsewhere,
-):
+class ChatScreen(MendedScreen[None]):
     """The screen that vlmtui opens."""
 
     DEFAULT_CSS = """
@@ -113,6 +118,18 @@ class ChatScreen(
         *(binding for topic in TOPICS for binding in topic.BINDINGS),
     ]
 
+    # a screen that repaints itself repaints everything, pictures included
+    engine_state: reactive[EngineState] = reactive(EngineState(), repaint=False)
+    snapshot: reactive[Snapshot | None] = reactive["Snapshot | None"](None, repaint=False)
+    chat: reactive[Chat | None] = reactive[Chat | None](None, repaint=False)
+    """The chat that is open, once it is on disk."""
+
+    image: reactive[ImagePart | None] = reactive[ImagePart | None](None, repaint=False)
+    """What the side pane shows: attached last, or else shown last in the chat."""
+
+    pulling: reactive[str] = reactive("", repaint=False)
+    """What is being fetched, in a few words; empty where nothing is."""
+
     sample: reactive[Path | None] = reactive[Path | None](None, repaint=False)
 
     def __init__(
@@ -133,7 +150,8 @@ class ChatScreen(
             samples: Pictures to offer for a first try.
             memory: How the user left the screen; None remembers nothing.
         """
-        super().__init__(model=model, log=log)
+        super().__init__()
+        self.log_path = log
         self._columns = 0
         self.memory = memory if memory is not None else Memory()
         self.samples = samples
@@ -144,8 +162,30 @@ class ChatScreen(
         self._asking = AskingTopic(self._topics)
         for topic in TOPICS:
             topic(self._topics)
-        self._topics.turn_ended.append(self._reload)
+        for name in ("help", "keys", "quit"):
+            self._topics.forms[name] = partial(self._do_in_app, name)
+        self.set_reactive(ChatScreen.engine_state, EngineState(phase=Phase.LOADING, model=model))
         self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The lower part."""
+        return self.query_one(Prompt)
+
+    @property
+    def transcript(self) -> Transcript:
+        """The upper part."""
+        return self.query_one(Transcript)
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether a turn is going on."""
+        return self._topics.busy
+
+    def watch_chat(self) -> None:
+        """Tell the topics that another chat is open, or what has changed about it."""
+        for told in self._topics.chat_changed:
+            told()
 
     def expect_width(self, columns: int) -> None:
         """Take the classes of this width at once; Textual would style everything a second time."""
@@ -221,11 +261,13 @@ class ChatScreen(
             return
         if typed:
             self.prompt.take(typed)
-        form = self._topics.forms.get(spec.name) or getattr(self, f"command_{spec.name}", None)
-        if form is None:
+        if (form := self._topics.forms.get(spec.name)) is None:
             self._topics.do(spec.name, command.argument, typed)
         elif isawaitable(done := form(command.argument)):
             await done
+
+    async def _do_in_app(self, name: str, _: str) -> None:
+        await self.run_action(f"app.{name}")
 
     async def action_topic(self, name: str, *arguments: object) -> None:
         """Do what a topic has registered for a key; Textual passes at most one argument."""
@@ -272,18 +314,6 @@ class ChatScreen(
             self.prompt.text = f"/{spec.name} "
         else:
             await self._run_command(parsing.Command(name, ""), "")
-
-    async def command_help(self, _: str) -> None:
-        """Show the keys and commands."""
-        await self.run_action("app.help")
-
-    async def command_keys(self, _: str) -> None:
-        """Show the ids of the bindings."""
-        await self.run_action("app.keys")
-
-    async def command_quit(self, _: str) -> None:
-        """Leave."""
-        await self.run_action("app.quit")
 
 
 def _usual_models() -> AvailableModels:

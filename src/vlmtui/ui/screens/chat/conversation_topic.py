@@ -53,6 +53,9 @@ class ConversationTopic(Topic):
         super().__init__(chat)
         self._open_session = open_session
         self._draft_timer: Timer | None = None
+        self._beginning = True
+        """What is on disk hasn't been shown yet."""
+
         chat.shows[ChatShown] = self._show
         chat.hears[Prompt.Edited].append(self._edited)
 
@@ -130,7 +133,9 @@ class ConversationTopic(Topic):
             prompt.draft = shown.draft
         said = [*([shown.said] if shown.said is not None else []), *shown.peculiarities]
         advice = dict.fromkeys(each.advice for each in said if each.advice)
-        prompt.say(". ".join(each.message for each in said), " · ".join(advice))
+        if said or not self._beginning:  # what was told meanwhile stays
+            prompt.say(". ".join(each.message for each in said), " · ".join(advice))
+        self._beginning = False
         if shown.message_id is not None:
             await self.chat.transcript.goto(shown.message_id, shown.words)
 

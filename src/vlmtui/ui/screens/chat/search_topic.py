@@ -22,15 +22,22 @@ class SearchTopic(Topic):
         chat.actions["search"] = lambda: self._search(self._searched_for)
 
     def _search(self, text: str) -> None:
+        from vlmtui.commands.chat_commands import open_chat
         from vlmtui.ui.screens.search_screen import SearchScreen, words
 
         screen = SearchScreen(self._find, self._read, text)
 
         def go(hit: Found | None) -> None:
             self._searched_for = screen.text
-            if hit is not None:
+            if hit is not None and not self.chat.must_wait("Esc stops it, or let it finish"):
                 message_id = None if hit.in_title else hit.message_id
-                self.chat.screen.go_to_chat(hit.chat.id, message_id, words(hit))
+                self.chat.start(
+                    self.chat.change(
+                        lambda context: open_chat(context, hit.chat, message_id, words(hit))
+                    ),
+                    "chat",
+                )
+                self.chat.prompt.focus_composer()
 
         self.chat.screen.app.push_screen(screen, go)
 

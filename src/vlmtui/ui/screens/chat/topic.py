@@ -73,6 +73,7 @@ class ChatContext:
         turn_ended: Called when it is over, however it ended.
         chat_shown: Called with the messages when another chat, or another branch, is on the screen.
         chat_changed: Called when another chat is open, or the title of this one has changed.
+        chats_changed: Called when the list of chats is not what it was.
         stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
@@ -106,6 +107,7 @@ class ChatContext:
         self.turn_ended: list[Callable[[], object]] = []
         self.chat_shown: list[Handler] = []
         self.chat_changed: list[Callable[[], object]] = []
+        self.chats_changed: list[Callable[[], object]] = []
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
         self.sent: list[Callable[[], object]] = []

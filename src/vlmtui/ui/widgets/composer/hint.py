@@ -51,4 +51,4 @@ class Hint(Static):
     async def on_click(self) -> None:
         """Copy the command."""
         if self.command:
-            await self.run_action("screen.copy_command")
+            await self.run_action("screen.topic('copy_command')")

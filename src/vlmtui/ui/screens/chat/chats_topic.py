@@ -1,0 +1,128 @@
+"""Chats on the chat screen: the list of them, opened, put in order, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from vlmtui.commands.context import CommandContext
+from vlmtui.commands.outcomes import ChatChanged, Outcome
+from vlmtui.errors import VlmtuiError
+from vlmtui.storage.records import Chat
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+
+if TYPE_CHECKING:
+    from vlmtui.ui.widgets.panes.chats_pane import ChatsPane  # not needed for the first paint
+
+
+class ChatsTopic(Topic):
+    """What can be done with any chat of the list."""
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._open: int | None = None
+        chat.shows[ChatChanged] = self._show_changed
+        chat.hears["on_chats_pane_page_wanted"].append(
+            lambda event: chat.start(self._read(event), "chats")
+        )
+        chat.hears["on_chats_pane_action_wanted"].append(self._act)
+        chat.hears["on_chats_pane_renamed"].append(self._rename)
+        chat.chat_changed.append(self._mark)
+        chat.turn_ended.append(self._reload)  # it stands above the others now
+        chat.chats_changed.append(self._reload)
+
+    # ------------------------------------------------------------------ the list
+
+    def _panes(self) -> Iterator[ChatsPane]:
+        """The list, once it is mounted."""
+        yield from self.chat.screen.query("ChatsPane")  # type: ignore[misc]
+
+    def _reload(self) -> None:
+        for pane in self._panes():
+            pane.reload()
+
+    def _mark(self) -> None:
+        """Mark the chat that is open."""
+        chat, before = self.chat.screen.chat, self._open
+        self._open = chat.id if chat is not None else None
+        for pane in self._panes():
+            pane.current = self._open
+        if before != self._open:
+            self._reload()
+
+    async def _read(self, wanted: ChatsPane.PageWanted) -> None:
+        rows = await self.chat.on_session(
+            lambda session: session.archive.rows(wanted.limit, wanted.offset, wanted.title_like)
+        )
+        for pane in self._panes():
+            pane.show(
+                rows,
+                offset=wanted.offset,
+                title_like=wanted.title_like,
+                complete=len(rows) < wanted.limit,
+            )
+
+    # ------------------------------------------------------------------ doing
+
+    def _act(self, event: ChatsPane.ActionWanted) -> None:
+        """Do something with a chat of the list."""
+        if event.action in ("undo", "new"):
+            if self.chat.must_wait():
+                return
+            self.chat.do(event.action)
+            if event.action == "new":
+                self.chat.prompt.focus_composer()
+        elif event.row is not None:
+            self._do_with(event.row.chat, event.action)
+
+    def _do_with(self, chat: Chat, action: str) -> None:
+        from vlmtui.commands import chat_commands, export_arguments
+
+        match action:
+            case "open":
+                self._go_to(chat)
+            case "pin":
+                self._change(lambda context: chat_commands.pin_chat(context, chat))
+            case "delete":
+                self._change(lambda context: chat_commands.delete_chat(context, chat))
+            case "export":
+                self._change(
+                    lambda context: chat_commands.export_chat(
+                        context, chat, export_arguments.read("markdown")
+                    )
+                )
+            case "duplicate":
+                self._change(lambda context: chat_commands.duplicate_chat(context, chat))
+
+    def _go_to(self, chat: Chat) -> None:
+        """Open a chat and go there; an answer on its way is never cut off by it."""
+        from vlmtui.commands import chat_commands
+
+        if chat.id != self._open:
+            if self.chat.must_wait("Esc stops it, or let it finish"):
+                return
+            self._change(lambda context: chat_commands.open_chat(context, chat))
+        self.chat.prompt.focus_composer()
+
+    def _rename(self, event: ChatsPane.Renamed) -> None:
+        from vlmtui.commands import chat_commands
+
+        self._change(
+            lambda context: chat_commands.rename_chat(context, event.row.chat, event.title)
+        )
+
+    def _change(self, verb: Callable[[CommandContext], Outcome]) -> None:
+        self.chat.start(self._changed(verb), "chat", exclusive=False)
+
+    async def _changed(self, verb: Callable[[CommandContext], Outcome]) -> None:
+        try:
+            await self.chat.change(verb)
+        except VlmtuiError:
+            self._reload()  # the list shows something that isn't so
+            raise
+
+    def _show_changed(self, changed: ChatChanged) -> None:
+        self.chat.prompt.say(changed.said.message, changed.said.advice)
+        if changed.chat.id == self._open:
+            self.chat.screen.chat = changed.chat  # its title
+        self._reload()
