@@ -289,3 +289,19 @@ def test_kill_minus_nine_in_mid_answer_costs_nothing(
         assistant("A red circle"),
         user("Go on"),
     )
+
+
+def test_a_database_deleted_in_mid_answer_is_saved_anew_and_told(
+    session: ChatSession, engine: FakeEngine, path: Path
+) -> None:
+    def delete() -> None:
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink()
+
+    engine.script(Delta("A red", 2), delete, Delta(" circle.", 4))
+    events = list(session.send("What is it?"))
+    warnings = [event for event in events if isinstance(event, StorageWarning)]
+    assert len(warnings) == 1 and "deleted" in warnings[0].message
+    with closing(ChatStore(Database(path))) as other:
+        shown = other.thread(other.listing.rows()[0].chat.id)
+    assert [stored.message.text for stored in shown] == ["What is it?", "A red circle."]

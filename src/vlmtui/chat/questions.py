@@ -7,8 +7,8 @@ draft is left of it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from vlmtui.chat.branches import Branches
 from vlmtui.chat.title import title_of
@@ -39,12 +39,28 @@ class Questions:
 
     def save_draft(self, text: str, images: Sequence[ImagePart]) -> None:
         """Keep what is in the composer of the open chat; empty: forget it."""
-        with self._writing:
+        with self._writing, self._kept_if_refused(text, images):
             self._store.drafts.save(self._chat_id, text, images)
 
     def draft(self) -> Draft:
-        """What was in the composer of the open chat and wasn't sent."""
-        return self._store.drafts.find(self._chat_id)
+        """What was in the composer of the open chat and wasn't sent.
+
+        With it what the database has refused from instances that are gone.
+        """
+        draft = self._store.drafts.find(self._chat_id)
+        left = list(self._store.refused.left())
+        if not left:
+            return draft
+        drafts = [draft, *(each for drafts, _ in left for each in drafts)]
+        texts = dict.fromkeys(each.text for each in drafts if each.text.strip())
+        images = dict.fromkeys(image for each in drafts for image in each.images)
+        joined = Draft("\n\n".join(texts), tuple(images))
+        with suppress(StorageError):
+            self._store.drafts.save(self._chat_id, joined.text, joined.images)
+            for _, path in left:
+                with suppress(OSError):
+                    path.unlink()
+        return joined
 
     def asked_before(self, limit: int, before: int | None) -> list[Asked]:
         """Questions of all chats, the last one first; see `storage.prompts`."""
@@ -61,7 +77,7 @@ class Questions:
             raise EmptyPrompt("There is nothing to send", "Type a question or attach a picture")
         # A draft that is saved at the same time must not outlive its question: it would lie with
         # the chats to come, where nothing clears it.
-        with self._writing:
+        with self._writing, self._kept_if_refused(question.text, question.images):
             drafts_of = self._chat_id
             if self._branches.chat is None:
                 self._branches.chat, stored = self._store.start(title_of(question), question)
@@ -72,6 +88,26 @@ class Questions:
             with suppress(StorageError):
                 self._store.drafts.save(drafts_of, "")
         return stored
+
+    @contextmanager
+    def _kept_if_refused(self, text: str, images: Sequence[ImagePart]) -> Iterator[None]:
+        """Put what the database doesn't take into a file of its own.
+
+        Raises:
+            StorageError: That of the database, which then says where the words are.
+        """
+        chat_id = self._chat_id
+        try:
+            yield
+        except StorageError as error:
+            if not text.strip() and not images:
+                raise
+            path = self._store.refused.keep(chat_id, text, images)
+            if path is None:
+                raise
+            where = f"What you typed is kept in {path}, and comes back at the next start"
+            raise StorageError(error.message, f"{error.hint}\n{where}") from error
+        self._store.refused.forget(chat_id)
 
     @property
     def _chat_id(self) -> int | None:

@@ -88,7 +88,7 @@ class Replies:
             answer.end("failed", error=str(error), error_kind=type(error).__name__)
             raise
         answer.end("cancelled")  # unless it has an end: only a cancelled turn has none
-        yield from _warnings(answer)
+        yield from self._warnings(answer)
         yield AnswerSaved(answer.stored, answer.on_disk)
 
     def _answered(
@@ -126,7 +126,13 @@ class Replies:
                         "cancelled" if event.reason == "cancelled" else "complete", stats=stats
                     )
                 yield event
-                yield from _warnings(answer)
+                yield from self._warnings(answer)
+
+    def _warnings(self, answer: LiveAnswer) -> Iterator[StorageWarning]:
+        for notice in self._store.take_notices():
+            yield StorageWarning(notice.message, notice.hint)
+        if warning := answer.take_warning():
+            yield StorageWarning(warning.message, warning.hint)
 
 
 def _missing(names: Sequence[str]) -> Notice:
@@ -138,8 +144,3 @@ def _missing(names: Sequence[str]) -> Notice:
         f"{what} missing from the chat's files: the model answers without {them}",
         f"Attached again, {'it is' if one else 'they are'} there for all of the chat",
     )
-
-
-def _warnings(answer: LiveAnswer) -> Iterator[StorageWarning]:
-    if warning := answer.take_warning():
-        yield StorageWarning(warning.message, warning.hint)

@@ -25,6 +25,7 @@ from vlmtui.storage.pictures import storable
 from vlmtui.storage.presence import Presence
 from vlmtui.storage.prompts import Prompts
 from vlmtui.storage.records import Chat, Status, StoredMessage
+from vlmtui.storage.refused_words import RefusedWords
 from vlmtui.storage.trash import Trash, bring_back, no_chat
 from vlmtui.storage.trees import Trees
 
@@ -57,6 +58,7 @@ class ChatStore:
 
     Attributes:
         drafts: What stands in composers.
+        refused: What was typed and can't be put into the database.
         prompts: What was asked before.
         listing: Many chats at once, and search.
         trash: Deleting and undoing it.
@@ -70,6 +72,7 @@ class ChatStore:
         if not database.in_memory:
             with suppress(StorageError):  # told when something is to be written
                 self._presence.enter()
+        self.refused = RefusedWords(self._root)
         self.drafts = Drafts(database, self._presence)
         self.prompts = Prompts(database)
         self.listing = Listing(database, self._presence)
@@ -80,6 +83,12 @@ class ChatStore:
         """Close the database too. Safe to call twice."""
         self._presence.close()
         self._database.close()
+
+    def take_notices(self) -> list[StorageError]:
+        """What the user must be told of the database, each once."""
+        notices = self._database.notices
+        self._database.notices = []
+        return notices
 
     # ------------------------------------------------------------------ writing
 
@@ -98,6 +107,7 @@ class ChatStore:
         with self._database.write(durable=True):
             chat = self.create(title)
             stored = self.add(chat.id, None, message)
+        self._database.in_use.add(chat.id)
         return msgspec.structs.replace(chat, leaf_id=stored.id), stored
 
     def add(
@@ -245,6 +255,7 @@ class ChatStore:
         An answer that a dead process left streaming is shown as interrupted. A deleted message is
         part of its branch for those who name its leaf: they may have it on their screen.
         """
+        self._database.in_use.add(chat_id)
         with self._database.read() as connection:
             found = connection.execute(_BRANCH, {"chat": chat_id, "leaf": leaf_id}).fetchall()
             images = rows.images_of(connection, chat_id, self._root)

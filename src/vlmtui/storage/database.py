@@ -17,10 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vlmtui.errors import StorageError
+from vlmtui.storage import replaced
 from vlmtui.storage.migrations import MIGRATIONS
-
-BUSY_SECONDS = 5.0
-"""How long a write waits for another instance. Theirs take milliseconds, so this is a stuck one."""
+from vlmtui.storage.sqlite_errors import BUSY_SECONDS, ELSEWHERE, explain
 
 OLDEST_SQLITE = (3, 37)
 """The first with STRICT tables; Ubuntu 22.04, and so JetPack 6, has 3.37.2."""
@@ -37,6 +36,8 @@ class Database:
     Attributes:
         path: The file.
         in_memory: There is no file.
+        in_use: The chats that must not be lost when others replace the file.
+        notices: What the user must be told of the file, once.
     """
 
     def __init__(self, path: str | Path, *, in_memory: bool = False) -> None:
@@ -53,17 +54,23 @@ class Database:
         """
         self.path = Path(path)
         self.in_memory = in_memory
+        self.in_use: set[int] = set()
+        self.notices: list[StorageError] = []
         self._write_lock = threading.RLock()
         self._read_lock = self._write_lock if in_memory else threading.RLock()
         self._target = ":memory:" if in_memory else str(self.path)
         if not in_memory:
             _make_private(self.path)
+        self._identity = None if in_memory else replaced.identity(self.path)
         self._writer = self._connect()
         try:
             with self._translated():
                 self._prepare()
             # A second connection to memory would be to another database.
             self._reader = self._writer if in_memory else self._connect()
+            # it finds its -wal file with the first look, and by name: that may be gone later
+            _number(self._reader, "SELECT count(*) FROM sqlite_master")
+            self._wal = None if in_memory else replaced.identity(replaced.wal(self.path))
         except BaseException:
             self._writer.close()
             raise
@@ -86,6 +93,8 @@ class Database:
             if self._writer.in_transaction:
                 yield self._writer
                 return
+            if not self.in_memory and replaced.identity(self.path) != self._identity:
+                self._return_to_place()
             # The setting belongs to the connection and can't change inside a transaction.
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._writer.execute("BEGIN IMMEDIATE")
@@ -113,6 +122,47 @@ class Database:
             self._reader.close()
             # Last, so that it is the one to fold the WAL into the file.
             self._writer.close()
+
+    def _return_to_place(self) -> None:
+        """Go on in the file that lies in our place, since ours was deleted or replaced."""
+        with self._read_lock:
+            try:
+                if self._wal == replaced.identity(replaced.wal(self.path)):
+                    replaced.remove_sidecars(self.path)
+                was_gone = replaced.identity(self.path) is None and self._save_anew()
+                fresh = Database(self.path)
+                if not was_gone:
+                    try:
+                        replaced.carry_over(self._writer, fresh._writer, self.in_use, self.path)
+                    except BaseException:
+                        fresh.close()
+                        raise
+                    replaced.never_close(self._reader)
+                    replaced.never_close(self._writer)
+            except OSError as error:
+                raise StorageError(
+                    f"{self.path} was deleted, and can't be saved anew: {error.strerror}",
+                    "/export saves this chat",
+                ) from error
+            self._writer, self._reader = fresh._writer, fresh._reader
+            self._identity, self._wal = fresh._identity, fresh._wal
+            how = "deleted; all chats were" if was_gone else "replaced; this chat was"
+            self.notices.append(
+                StorageError(
+                    f"While vlmtui had it open, {self.path} was {how} saved there anew",
+                    "Other programs should leave this file alone while vlmtui runs",
+                )
+            )
+
+    def _save_anew(self) -> bool:
+        """Write the database where it was; False where another instance has done it just now."""
+        copy = replaced.save_anew(self._writer, self.path)
+        # closed, they take along what lies beside the place by the old one's name
+        self._reader.close()
+        self._writer.close()
+        replaced.remove_sidecars(self.path)
+        replaced.take_name(copy, self.path)
+        return True
 
     # ------------------------------------------------------------------ opening
 
@@ -220,63 +270,10 @@ def _ended_by_commit(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def explain(error: sqlite3.Error, path: Path) -> StorageError:
-    """Say in words what SQLite complains about, and what to do.
-
-    It goes by the texts, because Python 3.10 does not tell the error codes.
-    """
-    text = str(error)
-    for sign, what, hint in _COMPLAINTS:
-        if sign in text:
-            return StorageError(what.format(path=path, folder=path.parent), hint)
-    return StorageError(
-        f"The chats in {path} can't be read or written: {text}",
-        "Check the disk, or set VLMTUI_HOME to another directory",
-    )
-
-
-_ELSEWHERE = "Make it writable for you, or set VLMTUI_HOME to a directory that is"
-_COMPLAINTS = (
-    (
-        "full",
-        "There is no space left on the disk for the chats in {path}",
-        "Free some space on that disk",
-    ),
-    (
-        "disk I/O error",  # so a full disk is called when there is no space for the -shm file
-        "The disk refuses the chats in {path}: it may be full or failing",
-        "Free some space on that disk, or set VLMTUI_HOME to a directory on another one",
-    ),
-    (
-        "locked",
-        f"Another program has kept {{path}} locked for {BUSY_SECONDS:.0f} seconds",
-        "End other instances of vlmtui that hang, or a tool that has the file open",
-    ),
-    ("readonly", "The chats in {path} can't be written: it is read-only for you", _ELSEWHERE),
-    ("unable to open", "The chats in {path} can't be opened", _ELSEWHERE),
-    (
-        "not a database",
-        "{path} is not a database",
-        "`vlmtui chats recover` saves what can be read, where anything can; "
-        "or move it away, and vlmtui will begin a new one",
-    ),
-    (
-        "malformed",
-        "The chats in {path} are damaged",
-        "`vlmtui chats recover` makes a new file of what can be read, and keeps this one",
-    ),
-    (
-        "closed database",
-        "The chats in {path} are closed already",
-        "Start vlmtui again",
-    ),
-)
-
-
 def _make_private(path: Path) -> None:
     """Make the file and its directory, for their owner alone, and see to it that they last."""
     if path.exists() and not path.is_file():  # SQLite would wait for ever at a FIFO
-        raise StorageError(f"The chats in {path} can't be opened: it is not a file", _ELSEWHERE)
+        raise StorageError(f"The chats in {path} can't be opened: it is not a file", ELSEWHERE)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -290,7 +287,7 @@ def _make_private(path: Path) -> None:
             os.close(folder)
     except OSError as error:
         raise StorageError(
-            f"The chats in {path} can't be opened: {error.strerror}", _ELSEWHERE
+            f"The chats in {path} can't be opened: {error.strerror}", ELSEWHERE
         ) from error
 
 

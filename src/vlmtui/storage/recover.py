@@ -20,10 +20,11 @@ import msgspec
 
 from vlmtui.errors import StorageError
 from vlmtui.storage import stored_json
-from vlmtui.storage.database import APPLICATION_ID, Database, explain
+from vlmtui.storage.database import APPLICATION_ID, Database
 from vlmtui.storage.images import ImageStore
 from vlmtui.storage.migrations import MIGRATIONS
 from vlmtui.storage.presence import Presence
+from vlmtui.storage.sqlite_errors import explain
 
 Measure = Callable[[Path], tuple[int, int]]
 """Width and height of a picture file; raises when it is none."""
