@@ -100,7 +100,7 @@ async def test_tab_completes_a_path_and_it_becomes_a_picture_in_its_place(stage:
         await pilot.press("tab")
         await until(pilot, lambda: screen.prompt.text == "What is it? @my\\ pictures/")
         await pilot.press("tab")
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         assert screen.prompt.text == "What is it? [image: a scene.png 96x64] "
         await until(pilot, lambda: "[image: a scene.png 96x64]" in shown(pilot))
 
@@ -113,8 +113,8 @@ async def test_a_completion_is_chosen_with_arrows_and_enter(stage: Stage) -> Non
         await type_text(pilot, "@a")
         await until(pilot, lambda: len(screen.prompt._completions.candidates) == 3)
         await pilot.press("down", "down", "enter")
-        await until(pilot, lambda: screen.images)
-        assert screen.images[0].name == "a2.png"
+        await until(pilot, lambda: screen.prompt.images)
+        assert screen.prompt.images[0].name == "a2.png"
         assert stage.engine.requests == []
 
 
@@ -135,13 +135,13 @@ async def test_pictures_are_attached_by_command_and_removed_again(stage: Stage) 
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image a.png 'b c.png'")
-        await until(pilot, lambda: len(screen.images) == 2)
+        await until(pilot, lambda: len(screen.prompt.images) == 2)
         assert screen.prompt.text == "[image: a.png 96x64] [image: b c.png 64x96] "
         await pilot.press("backspace", "backspace")
-        assert [image.name for image in screen.images] == ["a.png"]
-        await until(pilot, lambda: screen.image == screen.images[0])
+        assert [image.name for image in screen.prompt.images] == ["a.png"]
+        await until(pilot, lambda: screen.image == screen.prompt.images[0])
         await pilot.press("home", "delete")
-        await until(pilot, lambda: not screen.images)
+        await until(pilot, lambda: not screen.prompt.images)
         assert screen.image is None
 
 
@@ -285,7 +285,7 @@ async def test_a_malicious_file_name_is_only_a_name(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image [red]\x1b[31m.png")
-        await until(pilot, lambda: screen.images or "No picture fits" in shown(pilot))
+        await until(pilot, lambda: screen.prompt.images or "No picture fits" in shown(pilot))
         assert all(c.isprintable() for c in shown(pilot).replace("\n", ""))
         screen.prompt.text = ""
         screen.post_message(Prompt.PathChosen("[red]\x1b[31m.png", ""))
@@ -350,14 +350,14 @@ async def test_what_was_in_the_composer_survives_a_restart(stage: Stage) -> None
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image scene.png")
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         await type_text(pilot, "half a\nthought")
         await pilot.press("ctrl+q")
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: screen.prompt.text)
         assert screen.prompt.text == "[image: scene.png 96x64] half a\nthought"
-        assert [image.name for image in screen.images] == ["scene.png"]
+        assert [image.name for image in screen.prompt.images] == ["scene.png"]
 
 
 async def test_quitting_while_an_answer_streams_saves_what_is_there(stage: Stage) -> None:
@@ -506,7 +506,7 @@ async def test_nothing_is_cut_off(stage: Stage, size: tuple[int, int]) -> None:
     async with stage.app().run_test(size=size) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image scene.png")
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         await say(pilot, "go on and on " * 10)
         await answered(pilot)
         bounds = screen.region
@@ -572,7 +572,7 @@ async def test_samples_are_offered_and_attached(stage: Stage) -> None:
         screen = await ready(pilot)
         assert "Try it" in shown(pilot)
         await say(pilot, "/sample")
-        await until(pilot, lambda: [image.name for image in screen.images] == ["sample.png"])
+        await until(pilot, lambda: [image.name for image in screen.prompt.images] == ["sample.png"])
 
 
 async def test_the_welcome_names_the_model(stage: Stage) -> None:
@@ -591,7 +591,7 @@ async def test_pictures_named_in_a_sentence_are_sent_and_shown_in_their_places(
         screen = await ready(pilot)
         await type_text(pilot, "compare @a.png")
         await pilot.press("tab")
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         await type_text(pilot, "with @b.png please")
         await pilot.press("enter")
         await answered(pilot)
@@ -615,11 +615,11 @@ async def test_a_pattern_attaches_all_that_it_fits(stage: Stage) -> None:
         await type_text(pilot, "@shots/*.png")
         await until(pilot, lambda: "all 2 pictures" in shown(pilot))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: len(screen.images) == 2)
+        await until(pilot, lambda: len(screen.prompt.images) == 2)
         assert screen.prompt.text == "[image: one.png 96x64] [image: two.png 96x64] "
         screen.prompt.text = ""
         await say(pilot, "/image shots/*")
-        await until(pilot, lambda: len(screen.images) == 3)
+        await until(pilot, lambda: len(screen.prompt.images) == 3)
 
 
 async def test_newest_is_the_picture_that_was_changed_last(stage: Stage) -> None:
@@ -667,8 +667,8 @@ async def test_enter_sends_what_was_typed_though_the_list_lags_behind(
         assert prompt._completions.chosen is first, "the list is still that of /"
         assert first is not None and first.path.strip() != "/sample"
         await pilot.press("enter")
-        await until(pilot, lambda: screen.images)
-        assert [image.name for image in screen.images] == ["scene.png"]
+        await until(pilot, lambda: screen.prompt.images)
+        assert [image.name for image in screen.prompt.images] == ["scene.png"]
 
 
 async def test_a_command_can_be_typed_behind_a_picture(stage: Stage) -> None:
@@ -677,8 +677,8 @@ async def test_a_command_can_be_typed_behind_a_picture(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image a.png")
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         await type_text(pilot, "/image b.png")
         await pilot.press("enter")
-        await until(pilot, lambda: len(screen.images) == 2)
+        await until(pilot, lambda: len(screen.prompt.images) == 2)
         assert screen.prompt.text == "[image: a.png 96x64] [image: b.png 96x64] "

@@ -67,7 +67,7 @@ async def test_a_pasted_address_becomes_a_picture_in_its_place(
         screen.query_one(Composer).post_message(Paste(server.url("/cat.png")))
         await until(pilot, lambda: screen.query(Confirm))
         await pilot.click("#yes")
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         assert screen.prompt.text == f"look {TOKEN} "
         await pilot.press("ctrl+z")
         assert screen.prompt.text == f"look {server.url('/cat.png')}"
@@ -78,9 +78,9 @@ async def test_the_command_takes_files_and_addresses(stage: Stage, server: WebSe
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, f"/image a.png {server.url('/cat.png')}")
-        await until(pilot, lambda: screen.query(Confirm) and screen.images)
+        await until(pilot, lambda: screen.query(Confirm) and screen.prompt.images)
         await pilot.press("enter")
-        await until(pilot, lambda: len(screen.images) == 2)
+        await until(pilot, lambda: len(screen.prompt.images) == 2)
 
 
 async def test_a_failure_is_told_and_nothing_is_sent(stage: Stage, server: WebServer) -> None:

@@ -23,12 +23,12 @@ async def test_a_pasted_path_becomes_a_picture_at_the_cursor_and_undo_gives_the_
         screen = await ready(pilot)
         screen.prompt.text = "What is here: "
         screen.query_one(Composer).post_message(Paste(f"'{path}' "))
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         assert screen.prompt.text.strip() == "What is here: [image: a scene.png 96x64]"
         assert "Ctrl+Z" in shown(pilot)
         await pilot.press("ctrl+z")
         assert screen.prompt.text == f"What is here: '{path}' "
-        assert not screen.images
+        assert not screen.prompt.images
 
 
 async def test_several_dropped_files_become_several_pictures(stage: Stage) -> None:
@@ -36,7 +36,7 @@ async def test_several_dropped_files_become_several_pictures(stage: Stage) -> No
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         screen.query_one(Composer).post_message(Paste("\n".join(map(str, paths)) + "\n"))
-        await until(pilot, lambda: len(screen.images) == 2)
+        await until(pilot, lambda: len(screen.prompt.images) == 2)
         assert screen.prompt.text == "[image: a.png 96x64] [image: b.png 96x64] "
 
 
@@ -106,7 +106,7 @@ async def test_pictures_are_picked_from_directories(stage: Stage) -> None:
         await pilot.press("space", "end", "enter")
         await until(pilot, lambda: "a.png" in shown(pilot))
         await pilot.press("a", "space", "enter")
-        await until(pilot, lambda: len(screen.images) == 2)
+        await until(pilot, lambda: len(screen.prompt.images) == 2)
         assert screen.prompt.text == "look: [image: b.png 96x64] [image: a.png 96x64] "
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(pilot.app.screen, PickerScreen))
@@ -142,7 +142,7 @@ async def test_up_walks_through_what_was_asked_and_down_comes_back(stage: Stage)
         await pilot.press("up")
         token = "[image: a.png 96x64]"
         await until(pilot, lambda: screen.prompt.text == f"what is {token} and {token}?")
-        assert [image.name for image in screen.images] == ["a.png"]
+        assert [image.name for image in screen.prompt.images] == ["a.png"]
         await pilot.press("up")
         assert screen.prompt.text == "first\nof two lines"
         await pilot.press("up", "up")  # to the first line, and beyond it

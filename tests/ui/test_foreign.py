@@ -77,7 +77,7 @@ async def name_of_a_picture(stage: Stage, pilot: Pilot[int]) -> None:
 async def figure(stage: Stage, pilot: Pilot[int]) -> None:
     path = next(path for path in stage.folder.iterdir() if path.suffix == ".png")
     screen_of(pilot).post_message(Prompt.PathChosen(str(path), ""))
-    await until(pilot, lambda: screen_of(pilot).images)
+    await until(pilot, lambda: screen_of(pilot).prompt.images)
     await pilot.press("enter")
     await answered(pilot)
 

@@ -101,7 +101,7 @@ def test_completions_stand_above_a_composer_with_a_picture(stage: Stage, snap_co
         await _settle(pilot)
         screen = screen_of(pilot)
         await say(pilot, "/image first.png")
-        await until(pilot, lambda: screen.images)
+        await until(pilot, lambda: screen.prompt.images)
         await pilot.press(*"compare", "space", "@", *"sc")
         await until(pilot, lambda: len(screen.prompt._completions.candidates) == 3)
         await pilot.press("down")
