@@ -37,8 +37,7 @@ from vlmtui.engine.base import (
 )
 from vlmtui.engine.engine_process import EngineProcess
 from vlmtui.engine.running_request import RunningRequest
-from vlmtui.engine.wire import Channel, Command, Report, WireError
-from vlmtui.messages import Message, TextPart
+from vlmtui.engine.wire import Channel, Command, Report, WireError, encodable
 
 _TICK_S = 1.0
 """How long is waited for a frame before looking at the clock."""
@@ -177,7 +176,7 @@ class EngineClient:
                 elif event.reason == "cancelled":
                     yield event
                     return
-        yield from self._request(_encodable(request), "prefill")
+        yield from self._request(encodable(request), "prefill")
 
     def _load_now(self, request: Load) -> Generator[Event, None, None]:
         self._info = None
@@ -313,30 +312,6 @@ class EngineClient:
             log_tail=process.log_tail(),
             memory_was_short=death.memory_was_short(status),
         )
-
-
-def _encodable(request: Generate) -> Generate:
-    """The request with question marks for lone surrogates.
-
-    A command line in another encoding than UTF-8 brings them, and no frame can carry them.
-    """
-    try:
-        "".join(message.text for message in request.messages).encode()
-    except UnicodeEncodeError:
-        messages = tuple(
-            Message(
-                message.role,
-                tuple(
-                    TextPart(part.text.encode(errors="replace").decode())
-                    if isinstance(part, TextPart)
-                    else part
-                    for part in message.parts
-                ),
-            )
-            for message in request.messages
-        )
-        return Generate(messages, request.sampling)
-    return request
 
 
 def _receive(channel: Channel[Report], patience: float) -> Report | None:

@@ -18,7 +18,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from vlmtui.engine.base import Event, Request
+from vlmtui.engine.base import Event, Generate, Request
+from vlmtui.messages import Message, TextPart
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """A longer frame is a broken peer: pictures travel as paths, so frames hold text only."""
@@ -166,3 +167,27 @@ class Channel(Generic[Received]):
         poll = select.poll()
         poll.register(descriptor, event)
         return bool(poll.poll(None if patience is None else patience * 1000))
+
+
+def encodable(request: Generate) -> Generate:
+    """The request with question marks for lone surrogates.
+
+    A command line in another encoding than UTF-8 brings them, and no frame can carry them.
+    """
+    try:
+        "".join(message.text for message in request.messages).encode()
+    except UnicodeEncodeError:
+        messages = tuple(
+            Message(
+                message.role,
+                tuple(
+                    TextPart(part.text.encode(errors="replace").decode())
+                    if isinstance(part, TextPart)
+                    else part
+                    for part in message.parts
+                ),
+            )
+            for message in request.messages
+        )
+        return msgspec.structs.replace(request, messages=messages)
+    return request
