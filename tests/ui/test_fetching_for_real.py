@@ -14,11 +14,15 @@ from vlmtui import demo
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
+from vlmtui.commands.outcomes import Pull as WantedPull
 from vlmtui.models import library
 from vlmtui.models.download import Patience, Pull
+from vlmtui.models.download.coordinator import Pulls
 from vlmtui.models.fit import Machine
 from vlmtui.settings import Settings
 from vlmtui.ui.launch import make_app
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
+from vlmtui.ui.screens.chat.pulls_topic import PullsTopic
 from vlmtui.ui.screens.dialogs.file_picker import FilePicker
 from vlmtui.ui.screens.models.models_screen import ModelsScreen
 
@@ -47,6 +51,13 @@ def tiny(hub: Hub, stage: Stage) -> Hub:
     available_models = PatientShelf()
     stage.available_models = lambda: available_models
     return hub
+
+
+def pulls_of(chat: ChatScreen) -> Pulls:
+    """The downloads behind a chat."""
+    topic = chat._topics.shows[WantedPull].__self__  # type: ignore[attr-defined]
+    assert isinstance(topic, PullsTopic)
+    return topic.pulls
 
 
 def parts(folder: Path) -> list[Path]:
@@ -177,13 +188,13 @@ async def test_a_question_waits_for_the_screen_and_holds_no_other_download_up(
     for name in ("one", "two"):
         tiny.put(f"acme/{name}", a_Q4__gguf=MODEL, b_Q8__gguf=MODEL)
     async with stage.app().run_test(size=SIZE) as pilot:
-        chat = await ready(pilot)
+        pulls = pulls_of(await ready(pilot))
         for name in ("one", "two"):
-            chat.pulls.start(f"hf:acme/{name}")
+            pulls.start(f"hf:acme/{name}")
         told = "several files may be meant"
-        await until(pilot, lambda: all(state.question for state in chat.pulls.running))
+        await until(pilot, lambda: all(state.question for state in pulls.running))
         await until(pilot, lambda: told in shown(pilot) and "/models asks" in shown(pilot))
-        chat.pulls.start(f"hf:{TINY}")
+        pulls.start(f"hf:{TINY}")
         await until(
             pilot, lambda: "hf:acme/Tiny" in shown(pilot) and "does not fit" in shown(pilot)
         )
@@ -195,7 +206,7 @@ async def test_a_question_waits_for_the_screen_and_holds_no_other_download_up(
         await until(pilot, lambda: "Download it anyway?" in shown(pilot))
         await pilot.press("y")
         await until(pilot, lambda: "tiny_Q4_K_M: here" in shown(pilot))
-        assert not chat.pulls.running
+        assert not pulls.running
 
 
 async def test_several_come_at_once_and_one_that_waits_for_its_turn_is_stopped_at_once(

@@ -8,6 +8,7 @@ import msgspec
 
 from vlmtui import printable
 from vlmtui.commands.outcomes import Pull
+from vlmtui.net import addresses
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:  # not needed for the first paint
@@ -50,7 +51,7 @@ class PullsTopic(Topic):
             self._pulls.close()  # what came of them is kept
 
     def _pull(self, wanted: Pull) -> None:
-        name = printable.line(wanted.name, _NAME)
+        name = printable.line(addresses.shown(wanted.name), _NAME)
         if self.pulls.start(wanted.name):
             self.chat.prompt.say(f"Fetching {name}", "/models shows how far it is")
         else:
