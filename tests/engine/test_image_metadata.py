@@ -16,6 +16,7 @@ from tests.engine import metadata
 from tests.engine.metadata import CORNERS, SIZE, chunk, corners, lying, scene
 from vlmtui import errors
 from vlmtui.engine import images
+from vlmtui.engine.images import webp
 
 
 def test_looking_agrees_with_decoding_whatever_the_metadata(tmp_path: Path) -> None:
@@ -262,3 +263,66 @@ def test_a_big_tiff_is_read_too(tmp_path: Path, orientation: int) -> None:
     assert path.read_bytes()[2] == 43
     assert images.inspect(path).width == SIZE[0]
     assert corners(images.decode(path)) == list(CORNERS)
+
+
+# ---------------------------------------------------------------------- WebP
+
+
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_webp_is_decoded_as_pillow_does(
+    tmp_path: Path, options: dict[str, object], mode: str
+) -> None:
+    noise = Image.effect_noise((203, 157), 90)
+    picture = Image.merge("RGBA", (noise, noise.rotate(90), noise.rotate(180), noise))
+    path = tmp_path / "picture.webp"
+    picture.convert(mode).save(path, **options)
+    assert webp.header(path.read_bytes()) is not None, "the library is not found"
+    with Image.open(path) as opened:
+        white = Image.new("RGBA", opened.size, "white")
+        wanted = Image.alpha_composite(white, opened.convert("RGBA")).convert("RGB")
+    assert images.decode(path).tobytes() == wanted.tobytes()
+
+
+def test_a_webp_is_scaled_down_as_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "picture.webp"
+    for options in ({"quality": 90}, {"lossless": True}):
+        scene((1200, 800)).save(path, **options)
+        for size in ((1199, 799), (600, 400), (130, 70), (3, 2), (1, 1)):
+            small = images.decode(path, size=size)
+            assert small.size == size
+            if size > (100, 60):
+                assert corners(small) == list(CORNERS)
+
+
+def test_an_animated_webp_is_left_to_pillow(tmp_path: Path) -> None:
+    path = tmp_path / "moving.webp"
+    scene().save(path, save_all=True, append_images=[Image.new("RGB", SIZE)], lossless=True)
+    assert webp.header(path.read_bytes()) is None
+    assert corners(images.decode(path)) == list(CORNERS)
+
+
+def test_without_the_library_pillow_decodes_a_webp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture.webp"
+    path.write_bytes(
+        metadata.webp(lying(6), metadata.exif("<", metadata.BROKEN["nothing"]("<", 6)))
+    )
+    monkeypatch.setattr(webp, "_library", lambda: None)
+    assert images.inspect(path).width == SIZE[0]
+    assert corners(images.decode(path)) == list(CORNERS)
+
+
+def test_a_damaged_webp_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cut.webp"
+    chance = random.Random(3)
+    for options in ({"quality": 80}, {"lossless": True}):
+        Image.effect_noise((300, 300), 90).convert("RGB").save(path, **options)
+        whole = path.read_bytes()
+        for _ in range(40):
+            content = bytearray(whole[: chance.randrange(20, len(whole))])
+            content[chance.randrange(len(content))] ^= chance.randrange(1, 256)
+            path.write_bytes(content)
+            with pytest.raises(errors.ImageError):
+                images.decode(path)

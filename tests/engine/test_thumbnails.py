@@ -19,9 +19,9 @@ from vlmtui.engine import images, thumbnails
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """A picture that is decoded whole, in about 500 MB."""
+    """A picture that is decoded whole, in about 150 MB."""
     path = tmp_path / "large.webp"
-    Image.new("RGB", (6000, 5000), (200, 30, 30)).save(path, method=0)
+    Image.new("RGB", (6000, 5000), (200, 30, 30)).save(path, lossless=True, method=0)
     return path
 
 

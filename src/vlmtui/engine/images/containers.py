@@ -23,6 +23,7 @@ from vlmtui.engine.images.orientation import (
     exif_orientation,
     in_jpeg_segment,
     in_png_text,
+    xmp_orientation,
 )
 
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -46,7 +47,7 @@ class Container(msgspec.Struct, frozen=True):
     """As Pillow calls it: "JPEG", "PNG", …; empty for a file that is none we read."""
 
     orientation: int = 1
-    """EXIF's, 1 to 8. Of WebP and AVIF it is the decoder's to say, and stays 1 here."""
+    """EXIF's, 1 to 8. Of AVIF it is the decoder's to say, and stays 1 here."""
 
     parts: tuple[Part, ...] = ()
     """What of the file its decoder needs; empty for all of it."""
@@ -72,6 +73,8 @@ def look(file: BinaryIO) -> Container:
             return _jpeg(file)
         if kind == "PNG":
             return _png(file)
+        if kind == "WEBP":
+            return Container("WEBP", _in_webp(file))
         if kind == "TIFF":
             with suppress(struct.error):
                 return Container("TIFF", *tiff.pictured(file, file.seek(0, io.SEEK_END)))
@@ -196,6 +199,23 @@ _PNG_METADATA: dict[bytes, Callable[[bytes], int]] = {
     b"zTXt": in_png_text,
     b"iTXt": in_png_text,
 }
+
+
+# ---------------------------------------------------------------------- WebP
+
+
+def _in_webp(file: BinaryIO) -> int:
+    """The orientation in the chunks of a WebP."""
+    end = file.seek(0, io.SEEK_END)
+    place = 12
+    found = 1
+    while place + 8 <= end and found == 1:
+        file.seek(place)
+        kind, size = struct.unpack("<4sI", file.read(8))
+        if read := {b"EXIF": exif_orientation, b"XMP ": xmp_orientation}.get(kind):
+            found = read(_part(file, place + 8, min(place + 8 + size, end)))
+        place += 8 + size + size % 2
+    return found
 
 
 # ---------------------------------------------------------------------- the rest of the file

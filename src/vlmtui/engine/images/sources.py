@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from vlmtui.engine.images import containers, orientation, png
+from vlmtui.engine.images import containers, orientation, png, webp
 from vlmtui.engine.images.containers import Container
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ def open_source(file: BinaryIO, container: Container) -> Source:
             return _Png(file, container, head)
     if container.format == "HEIF":
         return _Heif(file)
+    if container.format == "WEBP":
+        content = file.read()
+        if (found := webp.header(content)) is not None:
+            return _WebP(content, found, container.orientation)
     return (_Jpeg if container.format == "JPEG" else _Pillow)(file, container)
 
 
@@ -96,6 +100,42 @@ class _Png:
     def bands(self, factor: int) -> Iterator[Image.Image]:
         rows = _rows(self._head.width, 4, factor)
         return png.bands(self._file, self._head, rows)
+
+
+class _WebP:
+    def __init__(self, content: bytes, head: webp.Header, orientation: int) -> None:
+        self.size = (head.width, head.height)
+        self.orientation = orientation
+        self._content = content
+        self._head = head
+
+    def peak(self, size: tuple[int, int]) -> int:
+        own, wide, high = self._head.width * self._head.height, *self._scaled(size)
+        # a lossless one lies there as a whole, of a lossy one its transparency
+        held = 5 if self._head.lossless else 2 if self._head.alpha else 0
+        return held * own + 8 * wide * high
+
+    def draft(self, size: tuple[int, int]) -> None:
+        self.size = self._scaled(size)
+
+    def bands(self, factor: int) -> Iterator[Image.Image]:
+        from PIL import Image
+
+        mode = "RGBA" if self._head.alpha else "RGB"
+        pixels = memoryview(webp.decode(self._content, self._head, self.size))
+        width, height = self.size
+        line = len(mode) * width
+        rows = _rows(width, 4, factor)
+        for top in range(0, height, rows):
+            count = min(rows, height - top)
+            lines = pixels[top * line : (top + count) * line]
+            yield Image.frombytes(mode, (width, count), lines)
+
+    def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
+        """No less than what is wanted, at a whole fraction of each side."""
+        own = (self._head.width, self._head.height)
+        factor = max(1, min(own[0] // size[0], own[1] // size[1]))
+        return -(-own[0] // factor), -(-own[1] // factor)
 
 
 class _Heif:
@@ -173,7 +213,7 @@ class _Pillow:
             return Image.open(file, formats=(kind,))
 
     def _orientation(self) -> int:
-        if self._container.format not in ("WEBP", "AVIF"):
+        if self._container.format != "AVIF":
             return self._container.orientation
         info = self._image.info
         found = orientation.exif_orientation(info.get("exif") or b"")
