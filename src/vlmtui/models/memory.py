@@ -49,6 +49,15 @@ _PIXELS_OF_TOKEN = 4096
 
 _MOST_TOKENS = {"qwen2vl_merger": 4096, "qwen2.5vl_merger": 4096, "qwen3vl_merger": 4096}
 _MOST_TOKENS_ELSE = 1024
+_FORM = "vlmtui.picture_form"
+"""Key of an imported tower, VILA's: all pictures have one size, whatever its projector's kind."""
+
+_PREPARED = 16_000_000
+"""Pixels of a picture that the engine prepares for such a tower: `forms` decodes so many whole."""
+
+_WARMED_UP = 32**2
+"""Patches that libmtmd tries such a tower with when it is loaded, more than a picture then has."""
+
 _SIDES = {"qwen2vl_merger": 2, "qwen2.5vl_merger": 2, "qwen3vl_merger": 2, "pixtral": 1, "lfm2": 2}
 """Towers that take a picture in its own size, and how many patches a token joins on each side."""
 
@@ -168,12 +177,13 @@ def image_bytes(
     """
     patches, side = _patches(mmproj, setup.ctx, picture)
     buffers = _tower_compute(mmproj, model, patches)
-    if reckoned and projector(mmproj) not in _SIDES:
+    if reckoned and (projector(mmproj) not in _SIDES or mmproj.text(_FORM)):
         buffers = reckoned
     # the engine keeps an embedding, and libmtmd its own copy of the newest
     tokens = patches // side**2
     embeddings = 2 * 4 * tokens * embedding_size(model)
-    pixels = _pixels(mmproj, patches) + _decoded(tokens, picture)
+    most = _PREPARED if mmproj.text(_FORM) else 4 * _PIXELS_OF_TOKEN * tokens
+    pixels = _pixels(mmproj, patches) + _decoded(most, picture)
     return _put(buffers, on_gpu).plus(Bytes(host=pixels + embeddings))
 
 
@@ -314,6 +324,8 @@ def _patches(mmproj: Header, ctx: int, picture: tuple[int, int] | None) -> tuple
         image = mmproj.number("clip.vision.image_size", 336)
         scale = max(1, mmproj.number("clip.vision.projector.scale_factor", 1))
         return (image // patch) ** 2, scale
+    if mmproj.text(_FORM):
+        return _WARMED_UP, side
     most = min(_MOST_TOKENS.get(kind, _MOST_TOKENS_ELSE), int(_LARGEST_PICTURE * ctx))
     if picture is not None:
         across, down = (max(1, round(pixels / (patch * side))) for pixels in picture)
@@ -339,14 +351,14 @@ def _pixels(mmproj: Header, patches: int) -> int:
     return patches * patch**2 * 3 * (2 + 4 * 2)
 
 
-def _decoded(tokens: int, picture: tuple[int, int] | None) -> int:
-    """The picture file in pixels, before it is scaled down: of JPEG and PNG.
+def _decoded(most: int, picture: tuple[int, int] | None) -> int:
+    """The picture file in pixels, at most so many, before it is scaled down: of JPEG and PNG.
 
     The engine refuses one of another format that takes more than the machine can spare then.
     """
     size = _LARGEST_FILE if picture is None else picture[0] * picture[1]
     # a JPEG is decoded in halves, quarters, … of its sides: up to 4 times the pixels wanted
-    return _DECODED_BYTES * min(size, 4 * _PIXELS_OF_TOKEN * tokens)
+    return _DECODED_BYTES * min(size, most)
 
 
 def _put(size: int, on_gpu: bool) -> Bytes:

@@ -487,3 +487,123 @@ def downsample(width: int, seed: int = 3) -> Tensors:
         "layers.4.weight": normal(width, width, gain=width**-0.5),
         "layers.4.bias": normal(width, gain=0.1),
     }
+
+
+# ------------------------------------------------------------------------------------------ LLaVA
+
+CLIP_WIDTH, CLIP_HEADS, CLIP_LAYERS, CLIP_UNITS, CLIP_IMAGE = 64, 4, 3, 96, 56
+
+
+def llava(
+    folder: Path,
+    *,
+    layout: str = "",
+    newer: bool = False,
+    grid: Sequence[tuple[int, int]] = (),
+    mistral: bool = False,
+) -> Made:
+    """LLaVA-1.5 as transformers saves it; with a grid of tiles LLaVA-1.6.
+
+    Args:
+        folder: Where to.
+        layout: Of AWQ, as AutoAWQ writes it; empty for float16.
+        newer: Under the names of transformers 4.52 and later.
+        grid: `image_grid_pinpoints`, height and width of each.
+        mistral: Whether its language model is a Mistral.
+    """
+    shape = Shape(layers=1, extra={"model_type": "mistral"} if mistral else {})
+    vocabulary = sentencepiece(folder)
+    tensors = language(shape, vocabulary.rows, vocabulary.sayable)
+    stored, tensors = packed(tensors, layout) if layout else (halves(tensors), tensors)
+    tower, projector = clip(), llava_projector(shape.width, newline=bool(grid))
+    outer = "model." if newer else ""
+    parts = {
+        **{_llava_name(name, newer=newer): value for name, value in stored.items()},
+        **{f"{outer}vision_tower.vision_model.{k}": v for k, v in halves(tower).items()},
+        **{
+            f"{outer}{'' if k == 'image_newline' else 'multi_modal_projector.'}{k}": v
+            for k, v in halves(projector).items()
+        },
+    }
+    save_safetensors(folder / "model.safetensors", parts)
+    config: dict[str, Any] = {
+        "architectures": ["LlavaForConditionalGeneration"],
+        "model_type": "llava_next" if grid else "llava",
+        "text_config": shape.config(vocabulary.rows),
+        "vision_config": {
+            "model_type": "clip_vision_model",
+            "hidden_size": CLIP_WIDTH,
+            "intermediate_size": CLIP_UNITS,
+            "num_hidden_layers": CLIP_LAYERS,
+            "num_attention_heads": CLIP_HEADS,
+            "image_size": CLIP_IMAGE,
+            "patch_size": 14,
+        },
+        "vision_feature_layer": -2,
+        "vision_feature_select_strategy": "default",
+        "projector_hidden_act": "gelu",
+    }
+    if grid:
+        config["image_grid_pinpoints"] = [list(pair) for pair in grid]
+    if layout:
+        config["quantization_config"] = {"quant_method": "awq", "bits": 4, "version": layout}
+    write_json(folder / "config.json", config)
+    return Made(folder, shape, tensors, vocabulary.rows, tower, projector)
+
+
+def _llava_name(name: str, *, newer: bool) -> str:
+    if not newer:
+        return f"language_model.{name}"
+    return name.replace("model.", "model.language_model.", 1) if "lm_head" not in name else name
+
+
+def clip(seed: int = 4) -> Tensors:
+    """A CLIP tower, the last layer included, which LLaVA doesn't use."""
+    draw = np.random.default_rng(seed)
+
+    def normal(*size: int, gain: float = 1.0, middle: float = 0.0) -> NDArray[np.float32]:
+        values = draw.standard_normal(size, np.float32) * np.float32(gain) + np.float32(middle)
+        return values.astype(np.float16).astype(np.float32)
+
+    width, units = CLIP_WIDTH, CLIP_UNITS
+    made = {
+        "embeddings.class_embedding": normal(width),
+        "embeddings.patch_embedding.weight": normal(width, 3, 14, 14, gain=1 / 24),
+        "embeddings.position_embedding.weight": normal(17, width, gain=0.5),
+        "post_layernorm.weight": normal(width, middle=1),
+        "post_layernorm.bias": normal(width),
+    }
+    for norm in (
+        "pre_layrnorm",
+        *(f"encoder.layers.{at}.layer_norm1" for at in range(CLIP_LAYERS)),
+    ):
+        made[f"{norm}.weight"], made[f"{norm}.bias"] = normal(width, middle=1), normal(width)
+    for layer in range(CLIP_LAYERS):
+        prefix = f"encoder.layers.{layer}."
+        made[f"{prefix}layer_norm2.weight"] = normal(width, middle=1)
+        made[f"{prefix}layer_norm2.bias"] = normal(width, gain=0.1)
+        for name, rows, columns in (
+            *((f"self_attn.{each}_proj", width, width) for each in ("q", "k", "v", "out")),
+            ("mlp.fc1", units, width),
+            ("mlp.fc2", width, units),
+        ):
+            made[f"{prefix}{name}.weight"] = normal(rows, columns, gain=columns**-0.5)
+            made[f"{prefix}{name}.bias"] = normal(rows, gain=0.1)
+    return made
+
+
+def llava_projector(width: int, *, newline: bool, seed: int = 5) -> Tensors:
+    """LLaVA's two layers."""
+    draw = np.random.default_rng(seed)
+
+    def normal(*size: int, gain: float = 1.0) -> NDArray[np.float32]:
+        values = draw.standard_normal(size, np.float32) * np.float32(gain)
+        return values.astype(np.float16).astype(np.float32)
+
+    made = {
+        "linear_1.weight": normal(width, CLIP_WIDTH, gain=CLIP_WIDTH**-0.5),
+        "linear_1.bias": normal(width, gain=0.1),
+        "linear_2.weight": normal(width, width, gain=width**-0.5),
+        "linear_2.bias": normal(width, gain=0.1),
+    }
+    return {**made, "image_newline": normal(width)} if newline else made

@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.models.convert.checkpoints import HEADS, WIDTH, Made, Shape
+from tests.models.convert.checkpoints import (
+    CLIP_HEADS,
+    CLIP_LAYERS,
+    CLIP_WIDTH,
+    HEADS,
+    WIDTH,
+    Made,
+    Shape,
+)
 
 Floats = NDArray[np.float32]
 Tensors = Mapping[str, NDArray[Any]]
@@ -124,14 +132,15 @@ def _causal(
     return mixed @ tensors[f"{prefix}o_proj.weight"].T
 
 
-def _attention(x: Floats, tensors: Tensors, prefix: str) -> NDArray[Any]:
-    count, head = len(x), WIDTH // HEADS
+def _attention(x: NDArray[Any], tensors: Tensors, prefix: str, heads: int = HEADS) -> NDArray[Any]:
+    count, width = x.shape
+    head = width // heads
     query, key, value = (
-        _linear(x, tensors, f"{prefix}{name}_proj").reshape(count, HEADS, head).transpose(1, 0, 2)
+        _linear(x, tensors, f"{prefix}{name}_proj").reshape(count, heads, head).transpose(1, 0, 2)
         for name in "qkv"
     )
     weights = _softmax(query @ key.transpose(0, 2, 1) / np.float32(math.sqrt(head)))
-    mixed = (weights @ value).transpose(1, 0, 2).reshape(count, WIDTH)
+    mixed = (weights @ value).transpose(1, 0, 2).reshape(count, width)
     return _linear(mixed, tensors, f"{prefix}out_proj")
 
 
@@ -144,8 +153,10 @@ def _linear(x: NDArray[Any], tensors: Tensors, name: str) -> NDArray[Any]:
     return x @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
 
 
-def _layer_norm(x: NDArray[Any], tensors: Tensors, name: str) -> NDArray[Any]:
-    normed = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+def _layer_norm(
+    x: NDArray[Any], tensors: Tensors, name: str, epsilon: float = 1e-6
+) -> NDArray[Any]:
+    normed = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + epsilon)
     return normed * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
 
 
@@ -155,3 +166,37 @@ def _rms_norm(x: NDArray[Any], weight: NDArray[Any], epsilon: float) -> NDArray[
 
 def _gelu_tanh(x: NDArray[Any]) -> NDArray[Any]:
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def llava_tokens(made: Made, path: object, *, corner: bool = True) -> Floats:
+    """What LLaVA-1.5 puts in place of a picture of its tower's size: CLIP's patches, projected.
+
+    Args:
+        made: The model.
+        path: Of the picture.
+        corner: Whether the patch in the last corner is as it is, and not of the padding's colour.
+    """
+    mean = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+    std = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+    image = np.array(Image.open(path).convert("RGB"), np.float32)  # type: ignore[arg-type]
+    if not corner:
+        image[-14:, -14:] = (122, 116, 104)
+    picture = ((image / 255 - mean) / std).transpose(2, 0, 1)
+    side = len(image) // 14
+    patches = picture.reshape(3, side, 14, side, 14).transpose(1, 3, 0, 2, 4).reshape(side**2, -1)
+    tower, width = made.tower, CLIP_WIDTH
+    hidden = patches @ tower["embeddings.patch_embedding.weight"].reshape(width, -1).T
+    hidden = np.concatenate((tower["embeddings.class_embedding"][None], hidden))
+    hidden = hidden + tower["embeddings.position_embedding.weight"]
+    hidden = _layer_norm(hidden, tower, "pre_layrnorm", 1e-5)
+    for layer in range(CLIP_LAYERS - 1):
+        prefix = f"encoder.layers.{layer}."
+        normed = _layer_norm(hidden, tower, f"{prefix}layer_norm1", 1e-5)
+        hidden = hidden + _attention(normed, tower, f"{prefix}self_attn.", CLIP_HEADS)
+        normed = _layer_norm(hidden, tower, f"{prefix}layer_norm2", 1e-5)
+        units = _linear(normed, tower, f"{prefix}mlp.fc1")
+        units = units / (1 + np.exp(-1.702 * units))  # quick_gelu
+        hidden = hidden + _linear(units, tower, f"{prefix}mlp.fc2")
+    x = _linear(hidden[1:], made.projector, "linear_1")
+    x = 0.5 * x * (1 + _erf(x / math.sqrt(2)))
+    return _linear(x, made.projector, "linear_2").astype(np.float32)

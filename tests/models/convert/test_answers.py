@@ -154,13 +154,12 @@ def greedy(files: Imported, rows: list[Row], seen: dict[str, np.ndarray]) -> tup
 def test_a_form_that_libmtmd_cuts_otherwise_is_told(
     vila: Imported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = forms._FORMS["vila"]
-    changed = msgspec.structs.replace(known, given=(420, 392))
-    monkeypatch.setitem(forms._FORMS, "vila", changed)
+    changed = msgspec.structs.replace(forms._VILA, given=(420, 392))
+    monkeypatch.setattr(forms, "_VILA", changed)
     with pytest.raises(LoadFailed, match="makes 1 parts with 210 tokens"), opened(vila):
         pass
-    monkeypatch.delitem(forms._FORMS, "vila")
-    with pytest.raises(LoadFailed, match="'vila', which this vlmtui doesn't know"), opened(vila):
+    monkeypatch.setattr(forms, "_read", lambda _: ("cubist", 1, 1))
+    with pytest.raises(LoadFailed, match="'cubist', which this vlmtui doesn't know"), opened(vila):
         pass
 
 

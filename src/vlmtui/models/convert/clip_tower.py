@@ -1,19 +1,37 @@
-"""LLaVA's vision tower and projector as libmtmd's `mlp`: CLIP, and two layers over each patch."""
+"""LLaVA's vision tower and projector as libmtmd's `mlp`: CLIP, and two layers over each patch.
+
+CLIP puts a class embedding before the patches. libmtmd (llama.cpp issue 25814) puts it behind
+them, and goes on as if it stood before: each patch gets the position of its neighbour, the first
+one is lost, and what became of the class embedding is taken for a patch.
+
+LLaVA-1.5 is written so that this does no harm. The engine moves the patches on by one place
+(`vlmtui.picture_form`), into the row that each belongs in. The first row, whose output nobody
+takes, becomes the class embedding by its position. The one that libmtmd adds stands for the patch
+in the last corner, as if that were grey: it is all that differs, 1 of 576.
+
+LLaVA-1.6 is cut into tiles by libmtmd itself, so it is written as others write it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from vlmtui.errors import BadModelFile
 from vlmtui.models.convert import plan
 from vlmtui.models.convert.plan import Item
-from vlmtui.models.convert.stored import Stored
+from vlmtui.models.convert.stored import Numbers, Stored
 from vlmtui.models.convert.tower import MATRICES, NORMS, Weights, number
 
 _MEAN = [0.48145466, 0.4578275, 0.40821073]
 _STD = [0.26862954, 0.26130258, 0.27577711]
 """Of CLIP's training pictures; what its processor has by default."""
+
+PICTURE_FORM = "llava"
+PADDING = (122, 116, 104)
+"""Colour that fills what a picture leaves free of its square."""
 
 _PROJECTOR = {"linear_1": "mm.0", "linear_2": "mm.2"}
 
@@ -84,7 +102,9 @@ class Tower:
             f"{prefix}image_mean": _MEAN,
             f"{prefix}image_std": _STD,
         }
-        if self._tiles:
+        if not self._tiles:
+            told["vlmtui.picture_form"] = PICTURE_FORM
+        else:
             told[f"{prefix}image_grid_pinpoints"] = self._tiles
             told[f"{prefix}mm_patch_merge_type"] = "spatial_unpad"
         return told
@@ -107,11 +127,22 @@ class Tower:
     def _items(self) -> Iterable[Item]:
         take, width = self._weights.take, self._width
         patches = (self._image // self._patch) ** 2
-        yield plan.in_float32("v.class_embd", take("embeddings.class_embedding", width))
+        first = take("embeddings.class_embedding", width)
         kernels = take("embeddings.patch_embedding.weight", width, 3, self._patch, self._patch)
-        yield plan.in_float16("v.patch_embd.weight", kernels)
         positions = take("embeddings.position_embedding.weight", patches + 1, width)
-        yield plan.in_float32("v.position_embd.weight", positions)
+        yield plan.in_float16("v.patch_embd.weight", kernels)
+
+        def last() -> Iterable[Numbers]:
+            yield first.floats() if self._tiles else _plain(kernels, PADDING)
+
+        def rows() -> Iterable[Numbers]:
+            table = positions.floats()
+            if not self._tiles:
+                table[0] += first.floats() - _plain(kernels, (0, 0, 0))
+            yield table
+
+        yield Item("v.class_embd", "F32", (width,), last)
+        yield Item("v.position_embd.weight", "F32", positions.shape, rows)
         # the name has a slip of the pen in Hugging Face's code
         yield from self._norm("pre_layrnorm", "v.pre_ln")
         for layer in range(self._layers):
@@ -141,3 +172,12 @@ class Tower:
         for part in ("weight", "bias"):
             tensor = self._weights.take(f"{name}.{part}", self._width)
             yield plan.in_float32(f"{made}.{part}", tensor)
+
+
+def _plain(kernels: Stored, color: tuple[int, int, int]) -> Numbers:
+    """What the convolution makes of a patch of one colour, with the roundings of libmtmd."""
+    pixel = (np.array(color, np.float32) / 255 - np.array(_MEAN)) / np.array(_STD)
+    rounded = pixel.astype(np.float16).astype(np.float32)
+    weights = plan.to_float16(kernels.floats(), kernels).astype(np.float32)
+    made: Numbers = weights.sum(axis=(2, 3)) @ rounded
+    return made.astype(np.float32)

@@ -9,6 +9,8 @@ import ctypes
 import math
 import os
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +24,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 KEY = b"vlmtui.picture_form"
-_STRING = 8  # a gguf_type
+_SIDES = (b"clip.vision.image_size", b"clip.vision.patch_size")
+_UINT32, _STRING = 4, 8  # of gguf_type
+
+_CLASS_LAST = ("0.3.36",)
+"""Versions of llama-cpp-python that were seen to put it behind the patches: tests tell."""
+
+_PADDING = (122, 116, 104)
+"""LLaVA-1.5's: the mean colour of CLIP's training."""
 
 _WHOLE_PIXELS = 16_000_000
 """A phone's photo is decoded whole: 48 MB."""
@@ -47,17 +56,39 @@ def of_file(path: str) -> Form | None:
     """The form that an mmproj asks for; None for libmtmd's own.
 
     Raises:
-        LoadFailed: It asks for one that isn't known here.
+        LoadFailed: It asks for one that isn't known here, or for which this libmtmd is too new.
     """
-    name = _read(path)
+    name, image, patch = _read(path)
     if name is None:
         return None
-    if name not in _FORMS:
+    if name == "vila":
+        return _VILA
+    if name == "llava" and 0 < patch <= image:
+        _require_class_last(path)
+        sides = (image, image)
+        return Form(sides, sides, (image // patch) ** 2, partial(_llava, image, patch))
+    raise LoadFailed(
+        f"{path} wants its pictures in the form {name!r}, which this vlmtui doesn't know",
+        "It was made by a newer version: update vlmtui.",
+    )
+
+
+def _require_class_last(path: str) -> None:
+    """Refuse a libmtmd that may have put the class embedding where it belongs.
+
+    Nothing would fail: the model would be shown something else.
+    """
+    try:
+        installed = version("llama_cpp_python")
+    except PackageNotFoundError:
+        return
+    if installed not in _CLASS_LAST:
         raise LoadFailed(
-            f"{path} wants its pictures in the form {name!r}, which this vlmtui doesn't know",
-            "It was made by a newer version: update vlmtui.",
+            f"{path} was imported for llama-cpp-python {_CLASS_LAST[-1]}, and {installed} may "
+            "place LLaVA's class embedding otherwise",
+            "Install that version, or a vlmtui that knows this one; another GGUF of the model "
+            "runs with both.",
         )
-    return _FORMS[name]
 
 
 def check(form: Form, vision: Any, path: str) -> None:
@@ -94,14 +125,31 @@ def _vila(image: Image.Image) -> Image.Image:
     """
     from PIL import Image
 
-    form = _FORMS["vila"]
-    square = images.squash(image, *form.seen).crop((0, 0, 378, 378))
-    sheet = Image.new("RGB", form.given)
+    square = images.squash(image, *_VILA.seen).crop((0, 0, 378, 378))
+    sheet = Image.new("RGB", _VILA.given)
     sheet.paste(square.transpose(Image.Transpose.TRANSPOSE))
     return sheet
 
 
-_FORMS = {"vila": Form((384, 384), (392, 392), 196, _vila)}
+_VILA = Form((384, 384), (392, 392), 196, _vila)
+
+
+def _llava(side: int, patch: int, image: Image.Image) -> Image.Image:
+    """LLaVA-1.5's: padded to a square, each patch one place further than it lies.
+
+    That is where libmtmd takes it for what it is: `models.convert.clip_tower` tells why. The first
+    place is black, and the patch of the last corner is left out.
+    """
+    from PIL import Image
+
+    longest = max(image.size)
+    square = Image.new("RGB", (longest, longest), _PADDING)
+    square.paste(image, ((longest - image.width) // 2, (longest - image.height) // 2))
+    whole = images.squash(square, side, side)
+    sheet = Image.new("RGB", (side, side))
+    sheet.paste(whole.crop((0, 0, side - patch, side)), (patch, 0))
+    sheet.paste(whole.crop((side - patch, 0, side, side - patch)), (0, patch))
+    return sheet
 
 
 class _Options(ctypes.Structure):
@@ -110,8 +158,11 @@ class _Options(ctypes.Structure):
     _fields_ = (("no_alloc", ctypes.c_bool), ("context", ctypes.c_void_p))
 
 
-def _read(path: str) -> str | None:
-    """The value of `KEY`; None where the file hasn't got it. What is wrong with it others say."""
+def _read(path: str) -> tuple[str | None, int, int]:
+    """Value of `KEY`, None where the file hasn't got it, and pixels of a picture and of a patch.
+
+    What is wrong with the file others say.
+    """
     ggml = library("ggml-base")
     ggml.gguf_init_from_file.restype = ctypes.c_void_p
     ggml.gguf_init_from_file.argtypes = [ctypes.c_char_p, _Options]
@@ -120,15 +171,20 @@ def _read(path: str) -> str | None:
     ggml.gguf_get_kv_type.argtypes = [ctypes.c_void_p, ctypes.c_int64]
     ggml.gguf_get_val_str.restype = ctypes.c_char_p
     ggml.gguf_get_val_str.argtypes = [ctypes.c_void_p, ctypes.c_int64]
+    ggml.gguf_get_val_u32.restype = ctypes.c_uint32
+    ggml.gguf_get_val_u32.argtypes = [ctypes.c_void_p, ctypes.c_int64]
     ggml.gguf_free.argtypes = [ctypes.c_void_p]
     header = ggml.gguf_init_from_file(os.fsencode(path), _Options(True, None))
     if not header:
-        return None
+        return None, 0, 0
+
+    def value(key: bytes, kind: int, read: Any) -> Any:
+        at = ggml.gguf_find_key(header, key)
+        return read(header, at) if at >= 0 and ggml.gguf_get_kv_type(header, at) == kind else None
+
     try:
-        at = ggml.gguf_find_key(header, KEY)
-        if at < 0 or ggml.gguf_get_kv_type(header, at) != _STRING:
-            return None
-        value: bytes = ggml.gguf_get_val_str(header, at)
-        return value.decode("utf-8", "replace")
+        name = value(KEY, _STRING, ggml.gguf_get_val_str)
+        image, patch = (value(key, _UINT32, ggml.gguf_get_val_u32) or 0 for key in _SIDES)
+        return (name.decode("utf-8", "replace") if name is not None else None), image, patch
     finally:
         ggml.gguf_free(header)
