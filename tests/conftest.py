@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.disks import small_disk
+from tests.terminals import Terminal
+from tests.web import WebServer
 
 
 def pytest_configure() -> None:
@@ -56,3 +58,21 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of one megabyte, where mounting is allowed."""
     with small_disk(tmp_path / "disk", "1m") as disk:
         yield disk
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Put terminals here that are to be closed at the end."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    """A web server of this machine, asked past any proxy."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    serving = WebServer()
+    yield serving
+    serving.close()

@@ -18,13 +18,6 @@ from vlmtui.cli import run
 from vlmtui.errors import InputError
 from vlmtui.hardware.base import Snapshot
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 MACHINE = Machine(
     board="NVIDIA Jetson Orin Nano",
     system="Ubuntu 22.04, aarch64",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -14,14 +13,6 @@ import pytest
 from tests.web import Answer, WebServer, png, redirects, refuses, sends
 from vlmtui.chat import fetch
 from vlmtui.errors import FetchFailed
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = WebServer()
-    yield server
-    server.close()
 
 
 def failure(url: str, **options: float) -> str:

@@ -31,6 +31,11 @@ class Ended:
 Run = Callable[..., Ended]
 
 
+def lines(*texts: str) -> bytes:
+    """What is typed into the plain chat."""
+    return "".join(f"{text}\n" for text in texts).encode()
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Runs `vlmtui ARGUMENTS…` from an empty directory, and checks that nothing blew up.

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,14 +8,6 @@ from tests.web import WebServer, png, refuses, sends
 from vlmtui.ask.question import Pictures
 from vlmtui.engine.images import decode
 from vlmtui.errors import FetchFailed
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = WebServer()
-    yield server
-    server.close()
 
 
 def test_a_picture_from_the_web_is_there_until_the_question_is_answered(server: WebServer) -> None:

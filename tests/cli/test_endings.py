@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,6 @@ from tests.cli.conftest import PROGRAM
 from tests.terminals import PATIENCE, Terminal, children, wait_gone
 from vlmtui.ask.output import Progress
 from vlmtui.engine.base import Encoding, Loading, Prefill
-
-
-@pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    opened: list[Terminal] = []
-    yield opened
-    for terminal in opened:
-        terminal.close()
 
 
 def long_answer(model: Path) -> tuple[str | Path, ...]:

@@ -10,17 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, Run
+from tests.cli.conftest import PROGRAM, Run, lines
 from tests.terminals import PATIENCE, Terminal, children, wait_gone
 from vlmtui import demo
 
 SAMPLE = demo.sample_images()[0]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -34,10 +28,6 @@ def terminals() -> Iterator[Callable[..., Terminal]]:
     yield open_one
     for terminal in opened:
         terminal.close()
-
-
-def lines(*texts: str) -> bytes:
-    return "".join(f"{text}\n" for text in texts).encode()
 
 
 # ------------------------------------------------------------------------------- as a script

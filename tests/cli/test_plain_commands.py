@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, lines
 from tests.cli.test_models_pull import NAME
 from tests.models.hub import Hub, model_bytes
 from tests.web import WebServer, png, sends
@@ -19,24 +16,6 @@ from vlmtui.models import endpoints
 from vlmtui.models.endpoints import Server
 
 SAMPLE = demo.sample_images()[0]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    made = WebServer()
-    yield made
-    made.close()
-
-
-def lines(*texts: str) -> bytes:
-    return "".join(f"{text}\n" for text in texts).encode()
 
 
 def test_every_command_of_the_screen_is_here_or_says_what_to_do_instead(run: Run) -> None:

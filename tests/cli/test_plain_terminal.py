@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.conftest import PROGRAM, Run
+from tests.cli.conftest import PROGRAM, Run, lines
 from tests.cli.test_models_pull import MODEL, NAME
 from tests.models.hub import Hub
 from tests.terminals import PATIENCE, Terminal, children, wait_gone
@@ -29,12 +29,6 @@ ANSWERING = (
 )
 
 Open = Callable[..., Terminal]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -51,10 +45,6 @@ def terminals() -> Iterator[Open]:
     yield open_one
     for terminal in opened:
         terminal.close()
-
-
-def lines(*texts: str) -> bytes:
-    return "".join(f"{text}\n" for text in texts).encode()
 
 
 def answering(terminal: Terminal) -> None:
@@ -173,26 +163,21 @@ def test_an_earlier_question_stands_in_the_line_to_be_changed(
 
 
 def test_ctrl_c_at_a_question_fetches_nothing_and_the_chat_goes_on(
-    terminals: Open, monkeypatch: pytest.MonkeyPatch
+    terminals: Open, server: WebServer
 ) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = WebServer()
-    try:
-        server.answers["/cat.png"] = sends(png())
-        terminal = terminals()
-        terminal.send(f"/image {server.url('/cat.png')}\n")
-        terminal.read_until("y/n> ")
-        terminal.send("\x03")
-        terminal.read_until("Ctrl.D or /quit quits")
-        terminal.send("/image " + server.url("/cat.png") + "\n")
-        terminal.wait_until(lambda: terminal.text.count("y/n> ") == 2)
-        terminal.send("perhaps\n")
-        terminal.wait_until(lambda: terminal.text.count("y/n> ") == 3)
-        assert not server.asked
-        terminal.send("y\n")
-        terminal.read_until("Attached: cat.png, 8×8")
-    finally:
-        server.close()
+    server.answers["/cat.png"] = sends(png())
+    terminal = terminals()
+    terminal.send(f"/image {server.url('/cat.png')}\n")
+    terminal.read_until("y/n> ")
+    terminal.send("\x03")
+    terminal.read_until("Ctrl.D or /quit quits")
+    terminal.send("/image " + server.url("/cat.png") + "\n")
+    terminal.wait_until(lambda: terminal.text.count("y/n> ") == 2)
+    terminal.send("perhaps\n")
+    terminal.wait_until(lambda: terminal.text.count("y/n> ") == 3)
+    assert not server.asked
+    terminal.send("y\n")
+    terminal.read_until("Attached: cat.png, 8×8")
 
 
 def test_ctrl_c_stops_a_script_and_what_came_is_kept(run: Run, endless: Path) -> None:

@@ -37,12 +37,6 @@ from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VLMTUI_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def of(findings: Iterable[Finding], name: str) -> Finding:
     return next(finding for finding in findings if finding.name == name)
 

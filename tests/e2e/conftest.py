@@ -14,7 +14,6 @@ import pytest
 from bench import make_model
 from tests.e2e.ssh import Server
 from tests.e2e.tmux import Tmux
-from tests.terminals import Terminal
 from vlmtui.messages import Role
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -25,15 +24,6 @@ from vlmtui.storage.records import StoredMessage
 def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with random weights, whose answers take the better part of a minute."""
     return make_model.ensure("slow", tmp_path_factory.mktemp("slow")).model
-
-
-@pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    """Put terminals here that are to be closed at the end."""
-    opened: list[Terminal] = []
-    yield opened
-    for terminal in opened:
-        terminal.close()
 
 
 @pytest.fixture
