@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
+import pytest
 from textual import events
 from textual.app import ComposeResult
 from textual.widgets import TextArea
 
-from tests.ui.conftest import until
+from tests.fakes import Delta
+from tests.ui.conftest import Stage, answered, ready, screen_of, shown, type_text, until
+from vlmtui.chat.session import ChatSession
 from vlmtui.terminal.early_input import EarlyInput
+from vlmtui.ui.screens.chat import conversation_topic
 
 
 class Host(EarlyInput):
@@ -33,3 +40,37 @@ async def test_what_was_typed_too_early_is_typed_in_its_order_when_that_is_possi
         assert area.text == "a pasted bc"
         await pilot.press("d")
         assert area.text == "a pasted bcd"
+
+
+async def test_what_was_sent_before_the_chat_was_open_does_not_come_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_open, kept = threading.Event(), threading.Event()
+    session, save, read = stage.session, ChatSession.save_draft, ChatSession.draft
+
+    def opens(**options: Any) -> ChatSession:
+        assert may_open.wait(30)
+        return session(**options)
+
+    def keeps(self: ChatSession, *draft: Any) -> None:
+        save(self, *draft)
+        kept.set()
+
+    def reads(self: ChatSession) -> Any:
+        kept.wait(1)  # as long as a draft of this sitting could come before
+        return read(self)
+
+    monkeypatch.setattr(stage, "session", opens)
+    monkeypatch.setattr(ChatSession, "save_draft", keeps)
+    monkeypatch.setattr(ChatSession, "draft", reads)
+    monkeypatch.setattr(conversation_topic, "_DRAFT_SECONDS", 0.01)
+    stage.engine.script(Delta("Yes", 1))
+    async with stage.app().run_test(size=(110, 34)) as pilot:
+        await type_text(pilot, "Hi")
+        await until(pilot, lambda: any(w.group == "draft" for w in pilot.app.workers))
+        await pilot.press("enter")
+        may_open.set()
+        await ready(pilot)
+        await answered(pilot)
+        assert "Yes" in shown(pilot)
+        assert screen_of(pilot).prompt.text == ""

@@ -56,6 +56,8 @@ class ConversationTopic(Topic):
         self._beginning = True
         """What is on disk hasn't been shown yet."""
 
+        # read before anything of this sitting is kept: that may be sent before the chat is shown
+        self._left_over = Draft()
         chat.shows[ChatShown] = self._show
         chat.hears[Prompt.Edited].append(self._edited)
 
@@ -70,6 +72,8 @@ class ConversationTopic(Topic):
     def _open(self) -> None:
         try:
             session = self._open_session()
+            with suppress(StorageError):  # what else is read tells of it
+                self._left_over = session.draft()
         except BaseException as error:
             told = crash_log.recorded(error)
             self.chat.left = True
@@ -109,11 +113,10 @@ class ConversationTopic(Topic):
 
             if new:
                 session.open(None)
-            kept = session.draft() if draft else Draft()
             return ChatShown(
                 session.transcript(),
                 session.chat,
-                kept if kept != Draft() else None,
+                self._left_over if draft and self._left_over != Draft() else None,
                 peculiarities=() if new else chat_commands.peculiarities(session),
             )
 
