@@ -285,7 +285,7 @@ async def test_a_malicious_file_name_is_only_a_name(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, "/image [red]\x1b[31m.png")
-        await until(pilot, lambda: screen.prompt.images or "No picture fits" in shown(pilot))
+        await until(pilot, lambda: screen.prompt.images or "No picture matches" in shown(pilot))
         assert all(c.isprintable() for c in shown(pilot).replace("\n", ""))
         screen.prompt.text = ""
         screen.post_message(Prompt.PathChosen("[red]\x1b[31m.png", ""))

@@ -10,9 +10,9 @@ from textual.binding import Binding
 
 from vlmtui.commands import parsing
 from vlmtui.commands.outcomes import Attached
-from vlmtui.commands.picture_commands import pictures
+from vlmtui.commands.picture_commands import NotOnThisMachine, pictures
 from vlmtui.compose.mentions import is_url
-from vlmtui.errors import ImageNotFound, VlmtuiError
+from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
@@ -71,7 +71,7 @@ class AttachingTopic(Topic):
                     images += await self.chat.done(partial(pictures, reference=path))
                 except VlmtuiError as error:
                     left = () if instead else tuple(paths[done:])
-                    self._failed(error, path, left)
+                    self._failed(error, left)
                     break
             self.chat.prompt.insert(images, instead)
             if images and pasted:
@@ -91,26 +91,20 @@ class AttachingTopic(Topic):
         """Put what a command has attached into the message."""
         self.chat.prompt.insert(attached.images)
         if attached.error is not None:
-            self._failed(attached.error, attached.left[0] if attached.left else "", attached.left)
+            self._failed(attached.error, attached.left)
         if attached.wants is not None:
             await self.chat.show(attached.wants)
 
-    def _failed(self, error: VlmtuiError, path: str, left: Sequence[str] = ()) -> None:
+    def _failed(self, error: VlmtuiError, left: Sequence[str] = ()) -> None:
         """Tell it in place; what was to be attached can be corrected there."""
-        from vlmtui.compose import remote_paths
-
         self._send_when_attached = False
         prompt = self.chat.prompt
         if left and not prompt.text:
             prompt.text = parsing.image_line(left)
-        if isinstance(error, ImageNotFound) and remote_paths.is_elsewhere(path):
+        if isinstance(error, NotOnThisMachine):
             key = keymap.keys_of(self.chat.screen.app, "chat.copy_command", "f8")
-            prompt.say(
-                "This path is not installed",
-                f"On yours run this ({key} copies it), then send again:",
-                error=True,
-                command=remote_paths.copy_command(path),
-            )
+            advice = f"On yours run this ({key} copies it), then send again:"
+            prompt.say(error.message, advice, error=True, command=error.command)
         else:
             self.chat.complain(error)
 

@@ -15,7 +15,7 @@ class FilePicker(Chooser):
     """Returns the name of a file, `NO_TOWER`, or None."""
 
     placeholder = "Type a part of its name"
-    closing = "Enter fetches it · Esc fetches none"
+    hints = (("Enter", "fetch it"), ("Esc", "fetch none"))
 
     def __init__(self, wanted: str, question: Question) -> None:
         """Make the list.

@@ -7,7 +7,7 @@ composer, since a click may only have meant the window.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -16,18 +16,15 @@ from textual.message import Message
 
 from vlmtui.commands import message_actions
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.keys import keymap
 from vlmtui.ui.widgets.transcript.column import Entry
 from vlmtui.ui.widgets.transcript.conversation_column import Conversation
 from vlmtui.ui.widgets.transcript.entries import MessageEntry
+from vlmtui.ui.widgets.transcript.offered_actions import OfferedActions
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.commands.code_blocks import CodeBlock
-    from vlmtui.ui.widgets.transcript.action_line import ActionLine, Item
+    from vlmtui.ui.widgets.transcript.action_line import ActionLine
     from vlmtui.ui.widgets.transcript.answer_block import Answer
-
-_MOST_BLOCKS = 9
-"""Blocks of code that can be picked by a digit."""
 
 
 def _bindings() -> list[BindingType]:
@@ -87,7 +84,7 @@ class Transcript(Conversation, inherit_bindings=False):
         super().__init__()
         self._cursor: MessageEntry | None = None
         self._browsing = False
-        self._picking: Sequence[CodeBlock] = ()
+        self._actions = OfferedActions(self)
 
     @property
     def cursor(self) -> int | None:
@@ -120,7 +117,7 @@ class Transcript(Conversation, inherit_bindings=False):
         await super().end_answer(stored)
         if self._cursor is not None:
             self._cursor.pinned = True
-            await self._offer()
+            await self._actions.show(self._cursor)
 
     async def put_cursor(self, message_id: int) -> None:
         """Put the cursor on a message, for the keyboard."""
@@ -139,7 +136,7 @@ class Transcript(Conversation, inherit_bindings=False):
         """Put the cursor on a message, or take it away."""
         before, self._cursor = self._cursor, entry
         self._browsing = keyboard and entry is not None
-        self._picking = ()
+        self._actions.stop_picking()
         if before is not None and before is not entry:
             before.pinned = before is self._live
             if before.block is not None:
@@ -147,7 +144,7 @@ class Transcript(Conversation, inherit_bindings=False):
         if entry is not None:
             entry.pinned = True
             await self.ensure(entry)
-            await self._offer()
+            await self._actions.show(self._cursor)
             if keyboard:
                 self.call_after_refresh(self._reveal, entry)
         self.refresh_bindings()
@@ -172,9 +169,8 @@ class Transcript(Conversation, inherit_bindings=False):
 
     async def action_leave(self) -> None:
         """Go back to the composer; out of a list of blocks first."""
-        if self._picking:
-            self._picking = ()
-            await self._offer()
+        if self._actions.stop_picking():
+            await self._actions.show(self._cursor)
             return
         await self.select(None, keyboard=True)
         self.post_message(self.Left())
@@ -203,90 +199,34 @@ class Transcript(Conversation, inherit_bindings=False):
 
     # ------------------------------------------------------------------ what can be done
 
-    async def _offer(self) -> None:
-        entry = self._cursor
-        if entry is not None and entry.block is not None:
-            title = "Copy which block?" if self._picking else ""
-            await entry.block.offer(self._items(entry), title)
-
-    def _items(self, entry: MessageEntry) -> list[Item]:
-        from vlmtui.ui.widgets.transcript.action_line import Item
-
-        if self._picking:
-            return [
-                Item(f"block {number}", str(number), _described(block))
-                for number, block in enumerate(self._picking, start=1)
-            ]
-        stored = entry.stored
-        place = f"{stored.sibling}/{stored.siblings}"
-        labels = {"next": place, "previous": "" if stored.sibling < stored.siblings else place}
-        items = [
-            Item(action.name, self._key(action), labels.get(action.name, action.label))
-            for action in message_actions.applying(stored, last=entry is self.messages()[-1])
-        ]
-        if self._browsing:
-            leave = keymap.keys_of(self.app, "transcript.leave", "escape")
-            items.append(Item("leave", leave, "back"))
-        return items
-
-    def _key(self, action: message_actions.Action) -> str:
-        key = keymap.keys_of(self.app, f"message.{action.name}", action.key)
-        return key if self._browsing or action.name in ("previous", "next") else ""
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Letters are actions only while the keyboard is used to go through the messages."""
         if action in ("act", "undo"):
-            return self._browsing and not self._picking
+            return self._browsing and not self._actions.picking
         return True
 
     async def action_act(self, name: str) -> None:
         """Have something done with the message under the cursor."""
-        entry = self._cursor
-        if entry is None:
-            return
-        if name in {item.name for item in self._items(entry)}:
-            await self._act(entry, name)
-
-    async def _act(self, entry: MessageEntry, name: str) -> None:
-        if name == "copy_code":
-            from vlmtui.commands.code_blocks import code_blocks
-
-            blocks = code_blocks(entry.text)[:_MOST_BLOCKS]
-            if len(blocks) == 1:
-                self.post_message(self.CodeWanted(blocks[0]))
-            elif blocks:
-                self._picking = blocks
-                await self._offer()
-            return
-        self.post_message(self.ActionWanted(entry.stored.id, name))
+        if self._cursor is not None:
+            await self._actions.act(self._cursor, name)
 
     def action_undo(self) -> None:
         """Bring back what was deleted last."""
         self.post_message(self.UndoWanted())
 
-    async def _pick(self, number: int) -> None:
-        blocks, self._picking = self._picking, ()
-        if 1 <= number <= len(blocks):
-            self.post_message(self.CodeWanted(blocks[number - 1]))
-        await self._offer()
-
     async def on_action_line_chosen(self, event: ActionLine.Chosen) -> None:
         """Do what was clicked."""
         event.stop()
-        if event.name.startswith("block "):
-            await self._pick(int(event.name.removeprefix("block ")))
-        elif event.name == "leave":
-            await self.action_leave()
-        elif self._cursor is not None:
-            await self._act(self._cursor, event.name)
+        await self.action_act(event.name)
 
     # ------------------------------------------------------------------ keys and mouse
 
     async def on_key(self, event: events.Key) -> None:
         """A digit picks a block; whoever types anything else means the composer."""
-        if self._picking:
+        if self._actions.picking:
             event.stop()
-            await self._pick(int(event.key) if event.key.isdecimal() else 0)
+            number = int(event.key) if event.key.isdecimal() else 0
+            await self._actions.pick(self._cursor, number)
         elif event.is_printable and event.character and not self._browsing:
             event.stop()
             self.post_message(self.Typed(event.character))
@@ -303,7 +243,3 @@ class Transcript(Conversation, inherit_bindings=False):
         """Whoever goes elsewhere has no cursor here; a screen that opens above is no elsewhere."""
         if self.screen.is_current and not self.has_focus_within:
             await self.select(None, keyboard=False)
-
-
-def _described(block: CodeBlock) -> str:
-    return f"{block.language or 'code'}, {block.lines} line{'s' if block.lines > 1 else ''}"
