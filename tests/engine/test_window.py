@@ -141,6 +141,24 @@ def test_a_long_chat_takes_few_attempts_none_of_them_much_longer_than_the_contex
     assert max(attempts) <= 2000
 
 
+def test_in_an_even_chat_a_guess_or_two_is_enough_whatever_the_context() -> None:
+    messages = conversation(20_000, size=2)
+    attempts: list[int] = []
+    Window(build, 32_000, 32_000).fit(messages, 0, attempts.append)
+    assert len([size for size in attempts if size > 12_000]) <= 6
+
+
+@given(st.lists(st.sampled_from([1, 2, 3000]), min_size=400, max_size=400))
+def test_uneven_messages_take_logarithmically_many_attempts_too(sizes: list[int]) -> None:
+    messages = (
+        *((assistant if at % 2 else user)("x" * size) for at, size in enumerate(sizes)),
+        user("?"),
+    )
+    attempts: list[int] = []
+    Window(build, 32_000, 32_000).fit(messages, 0, attempts.append)
+    assert len(attempts) <= 40
+
+
 def test_a_search_ends_when_it_is_told_to() -> None:
     class Enough(Exception):
         pass

@@ -6,6 +6,7 @@ answer stay. Pure, given a function that builds prompts.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
@@ -27,6 +28,9 @@ _MAX_RESERVE = 512
 _MOST_CHARACTERS = 8
 """A token holds fewer on average: with more for each that fits, a conversation is hardly worth
 trying as a whole. One that fits all the same is found by the search."""
+
+_MARKERS = 16
+"""Characters that a template is taken to put around a message."""
 
 _LEAST_IMAGE = 64
 """Characters that a picture counts as, there."""
@@ -184,14 +188,46 @@ class _Attempts:
         if short == 0:
             return starts[0]
         # what is longer doesn't fit, so this many turns are the most; some of them leave for more
-        low, high = longer + 1, len(starts) - 1
+        return starts[self._boundary(longer + 1, len(starts) - 1, short)]
+
+    def _boundary(self, low: int, high: int, at: int) -> int:
+        """The longest that leaves something free, by index of a start; `high` where none does.
+
+        Nearly always tokens go with characters: then a guess and its neighbour settle it. Where
+        they don't, the steps beside the guesses double.
+        """
+        weights = self._weights()
+        fitted, beside, step = True, False, 1
         while low < high:
-            middle = (low + high) // 2
-            if self.fits(starts[middle], _FILL):
-                high = middle
+            if beside:
+                middle = at - step if fitted else at + step
+                step *= 2
             else:
-                low = middle + 1
-        return starts[high]
+                tokens = max(self._at(self.starts[at])[1], 1)
+                wanted = self._room * _FILL / tokens * weights[at]
+                middle = bisect_left(weights, -wanted, key=lambda weight: -weight)
+            beside = not beside
+            at = min(max(middle, low), high - 1)
+            fitted = self.fits(self.starts[at], _FILL)
+            if fitted:
+                high = at
+            else:
+                low = at + 1
+        return high
+
+    def _weights(self) -> list[int]:
+        """Characters from each start to the end, a message's markers included."""
+        weights: list[int] = []
+        total, end = 0, len(self.turns)
+        for start in reversed(self.starts):
+            for turn in self.turns[start:end]:
+                total += _MARKERS + sum(
+                    len(part.text) if isinstance(part, TextPart) else _LEAST_IMAGE
+                    for part in turn.parts
+                )
+            end = start
+            weights.append(total)
+        return weights[::-1]
 
     def _at(self, start: int) -> tuple[Prompt, int]:
         if start not in self._built:
