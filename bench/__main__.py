@@ -12,6 +12,7 @@ BENCHMARKS = (
     "startup",
     "followup",
     "decode",
+    "busy",
     "chats",
     "longchat",
     "stream",

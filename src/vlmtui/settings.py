@@ -110,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Layers kept on the GPU; -1 means all, where there is one."""
 
     threads: Count = 0
-    """CPU threads; 0 takes the physical cores."""
+    """CPU threads; 0 takes the physical cores, fewer while other programs want them."""
 
     templates: dict[str, str] = {}
     """Chat templates by the name of the model, for files that have none or a wrong one: the name of

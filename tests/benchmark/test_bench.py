@@ -150,7 +150,7 @@ def test_a_report_survives_being_written_and_read(tmp_path: Path) -> None:
 def test_something_else_is_no_report(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="no report"):
+    with pytest.raises(InputError, match="not a benchmark report"):
         load_report(path)
 
 

@@ -140,7 +140,7 @@ def test_add_gives_a_file_a_name_and_rm_takes_it_back(run: Run, tmp_path: Path) 
     assert "--yes" in refused.err
     removed = run("models", "rm", "My Model", "--yes")
     assert removed.code == 0
-    assert "Its file stays" in removed.out
+    assert "Its file: " in removed.out
     assert model.exists()
     assert "My Model" not in listed(run)
 

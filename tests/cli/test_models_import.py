@@ -74,7 +74,7 @@ def test_a_dry_run_says_what_would_come_of_it(run: Run, vila: Path, models: Path
         ({"mm_projector/config.json": {"mm_projector_type": "mlp_downsample_3x3_fix"}}, "NVILA"),
         ({"llm/config.json": {"model_type": "qwen2"}}, "NVILA"),
         ({"config.json": {"mm_use_im_start_end": True}}, "mm_use_im_start_end"),
-        ({"vision_tower/config.json": {"image_size": 448}}, "no SigLIP for 384x384"),
+        ({"vision_tower/config.json": {"image_size": 448}}, "not a SigLIP for 384x384"),
         ({"llm/config.json": {"hidden_act": "gelu"}}, "hidden_act"),
     ],
 )

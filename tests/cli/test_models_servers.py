@@ -56,7 +56,7 @@ def test_one_that_is_forgotten_is_gone_with_all_its_models(run: Run, server: Ope
     assert run("ask", "--model", "board", "What?").out == "Two shapes.\n"
     assert "board is the default now" in run("models", "default", "board").out
     assert run("ask", "What?").out == "Two shapes.\n"
-    assert "forgotten" in run("models", "rm", "board").out
+    assert "no longer listed" in run("models", "rm", "board").out
     ended = run("ask", "--model", "board", "What?")
     assert ended.code == 2
     assert "There is no model named 'board'" in ended.err
@@ -88,7 +88,7 @@ def test_a_key_comes_from_where_it_was_said_to_be_and_is_kept_nowhere(
 @pytest.mark.parametrize(
     ("words_given", "told"),
     [
-        (["--endpoint", "ftp://board"], "is no address of a server"),
+        (["--endpoint", "ftp://board"], "is not a server address"),
         (["--endpoint", "http://me:secret@board"], "A key doesn't belong in the address"),
         (["--endpoint", "http://127.0.0.1:1"], "127.0.0.1:1 can't be reached"),
         (["--endpoint", "URL", "--name", "a/b"], "can't be called"),

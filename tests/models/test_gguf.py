@@ -158,7 +158,7 @@ HUGE = 2**63
         (headers.gguf([u32("general.alignment", 0)]), "power of two"),
         (headers.gguf([u32("a", 1), u32("a", 2)]), "'a' stands in it twice"),
         (headers.gguf([], [("t", (32,), F32)] * 2), "'t' stands in it twice"),
-        (headers.gguf([], [("t", (31,), Q8_0)]), "no multiple of 32"),
+        (headers.gguf([], [("t", (31,), Q8_0)]), "not a multiple of 32"),
         (headers.gguf([], [("t" * 64, (32,), F32)]), "a name of 64 bytes"),
         (headers.gguf([], [("t", (1, 1, 1, 1, 1), F32)]), "5 dimensions"),
         (headers.gguf([], [("t", (2**40, 2**40), F16)], data=False), "impossible shape"),

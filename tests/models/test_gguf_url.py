@@ -137,7 +137,7 @@ def test_a_refusal_says_what_to_do(status: int, hint: str) -> None:
     "url", ["ftp://host/m.gguf", "file:///etc/passwd", "model.gguf", "http://"]
 )
 def test_only_web_addresses_are_fetched(url: str) -> None:
-    with pytest.raises(FetchFailed, match="no web address"):
+    with pytest.raises(FetchFailed, match="not a web address"):
         gguf.from_url(url)
 
 

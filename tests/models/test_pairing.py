@@ -43,7 +43,7 @@ def test_model_and_projector_the_wrong_way_round_are_told() -> None:
     model, mmproj = gguf.from_path(demo.model_path()), gguf.from_path(demo.mmproj_path())
     with pytest.raises(BadModelFile, match="is a vision tower"):
         pairing.check(mmproj, model)
-    with pytest.raises(BadModelFile, match=r"is no vision tower .*'llama'"):
+    with pytest.raises(BadModelFile, match=r"is not a vision tower .*'llama'"):
         pairing.check(model, model)
 
 

@@ -84,7 +84,7 @@ def test_a_vision_tower_becomes_q8_0(files: zoo.Files, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("to", "said"),
     [
-        ("Q3_XXL", "is no type"),
+        ("Q3_XXL", "is not a type"),
         ("IQ2_XXS", "importance matrix"),
         ("q2_k_s", "importance matrix"),
     ],
@@ -124,7 +124,11 @@ def test_files_that_are_there_stay(files: zoo.Files, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "said"),
-    [("out.bin", "no name for a model"), ("nowhere/out.gguf", "no directory"), (".", "no name")],
+    [
+        ("out.bin", "not a name for a model"),
+        ("nowhere/out.gguf", "no directory"),
+        (".", "not a name"),
+    ],
 )
 def test_targets_that_can_not_be_are_refused(
     target: str, said: str, files: zoo.Files, tmp_path: Path

@@ -105,7 +105,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     """Layers kept on the GPU; -1 means all when llama.cpp was built with one."""
 
     threads: int = 0
-    """CPU threads; 0 takes the physical cores this process may use, and one for a tiny model."""
+    """CPU threads; 0 takes the physical cores this process may use, fewer while other programs want
+    them, and one for a tiny model."""
 
     batch: int = 512
     """Tokens per prefill step; a cancel takes effect between two steps at the latest. Pictures that

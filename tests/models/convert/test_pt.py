@@ -74,7 +74,7 @@ def test_anything_else_is_refused(program: bytes, tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     path.write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(BadModelFile, match="no PyTorch file"):
+    with pytest.raises(BadModelFile, match="not a PyTorch file"):
         pt.read(path)
     with pytest.raises(BadModelFile, match="compressed"):
         pt.read(pickled.save(path, TENSORS, compress=b""))

@@ -108,8 +108,8 @@ def test_what_begins_a_text_is_the_tokenizers_to_say(tmp_path: Path) -> None:
     [
         (lambda content: {**content, "pre_tokenizer": None}, "cut words"),
         (lambda content: {**content, "model": {"type": "Unigram"}}, "Unigram, not BPE"),
-        (lambda content: {**content, "model": {"type": "BPE", "vocab": 3}}, "no tokenizer"),
-        (lambda content: {}, "no tokenizer"),
+        (lambda content: {**content, "model": {"type": "BPE", "vocab": 3}}, "not a tokenizer"),
+        (lambda content: {}, "not a tokenizer"),
     ],
 )
 def test_other_tokenizers_are_refused(change, said: str, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_damaged_sentencepiece_model_is_told(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for content in (b"", whole[:-3], b"\xff" * 40, b"\x0b\x00"):
         path.write_bytes(content)
-        with pytest.raises(BadModelFile, match="no SentencePiece model"):
+        with pytest.raises(BadModelFile, match="not a SentencePiece model"):
             vocabulary.read(tmp_path, {}, made.rows)
     path.write_bytes(whole)
     with pytest.raises(BadModelFile, match=r"376 tokens, and .* 100 rows"):
