@@ -69,6 +69,12 @@ class LiveAnswer:
             return self._written == self._current()
 
     @property
+    def refused(self) -> bool:
+        """Whether the disk doesn't have all of it because it wouldn't take it."""
+        with self._lock:
+            return self._warned and self._written != self._current()
+
+    @property
     def ended(self) -> bool:
         """Whether the answer is in its final form."""
         with self._lock:

@@ -39,6 +39,10 @@ class Replies:
         """The answers that may be ahead of the disk, by id."""
         return {stored.id: stored for stored in (answer.stored for answer in self._answers)}
 
+    def refused(self) -> list[StoredMessage]:
+        """The answers that the disk wouldn't take so far."""
+        return [answer.stored for answer in self._answers if answer.refused]
+
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> bool:
         """Add to the figures of an answer in memory; False when it isn't one of these."""
         for answer in self._answers:

@@ -131,6 +131,10 @@ class ChatSession:
         """The branch that is shown, first message first, a running answer as far as it has come."""
         return self._branches.shown()
 
+    def unsaved(self) -> list[StoredMessage]:
+        """Messages of this chat that are in no file: they are gone when the process ends."""
+        return self.transcript() if self.warning is not None else self._replies.refused()
+
     def open(self, chat: Chat | None) -> None:
         """Go on with another chat, or with None begin a new one; the model stays.
 

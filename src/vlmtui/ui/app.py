@@ -216,8 +216,19 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     # ------------------------------------------------------------------ leaving
 
     async def action_quit(self) -> None:
-        """Save everything, end the engine, leave."""
-        await self._leaving.leave(0)
+        """Save everything, end the engine, leave; asks first where something can't be saved."""
+        from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo
+
+        why = self._chat.unsaved()
+        if not why or isinstance(self.screen, YesOrNo):  # a second time means it
+            await self._leaving.leave(0)
+            return
+
+        async def answered(yes: bool | None) -> None:
+            if yes:
+                await self._leaving.leave(0)
+
+        await self.push_screen(YesOrNo(f"{why}. Quit all the same?"), answered)
 
     def _close(self) -> Worker[Any]:
         if self._monitor is not None:

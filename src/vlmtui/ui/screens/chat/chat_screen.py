@@ -289,6 +289,10 @@ class ChatScreen(MendedScreen[None]):
             return applies()
         return super().check_action(action, parameters)
 
+    def unsaved(self) -> str:
+        """Why leaving would cost words; empty where it doesn't."""
+        return self._conversation.unsaved()
+
     def leave(self) -> Worker[object]:
         """Save what is written, stop what runs, end the engine; done when the worker is."""
         return self._conversation.leave()

@@ -66,7 +66,7 @@ class ConversationTopic(Topic):
     def begin(self) -> None:
         """Open it, show what is in it, and load the model ahead of the first question."""
         self.chat.start(in_thread(self._open), "open")
-        self.restore(draft=True)
+        self.chat.start(self._restore(), "restore")
         self.chat.start(self._load(), "load")
 
     def _open(self) -> None:
@@ -98,34 +98,21 @@ class ConversationTopic(Topic):
 
     # ------------------------------------------------------------------ shown
 
-    def restore(self, *, new: bool = False, draft: bool = False) -> None:
-        """Show what is on disk.
+    async def _restore(self) -> None:
+        """Show what is on disk, and what is to be told at the start."""
 
-        Args:
-            new: Begin a new chat.
-            draft: What was in the composer, too, and what is to be told at the start.
-        """
-        self.chat.start(self._restore(new, draft), "restore")
-
-    async def _restore(self, new: bool, draft: bool) -> None:
         def read(session: ChatSession) -> ChatShown:
             from vlmtui.commands import chat_commands
 
-            if new:
-                session.open(None)
             return ChatShown(
                 session.transcript(),
                 session.chat,
-                self._left_over if draft and self._left_over != Draft() else None,
-                peculiarities=() if new else chat_commands.peculiarities(session),
+                self._left_over if self._left_over != Draft() else None,
+                peculiarities=chat_commands.peculiarities(session),
             )
 
-        shown = await self.chat.on_session(read)
-        if self.chat.prompt.text:  # typed before the chat was there
-            shown = ChatShown(shown.thread, shown.chat, peculiarities=shown.peculiarities)
-        await self._show(shown)
-        warning = self.chat.session().warning
-        if draft and warning is not None:
+        await self._show(await self.chat.on_session(read))
+        if (warning := self.chat.session().warning) is not None:
             await self.chat.transcript.tell(warning.message, warning.hint, error=True)
 
     async def _show(self, shown: ChatShown) -> None:
@@ -133,7 +120,9 @@ class ConversationTopic(Topic):
         await self.chat.show_thread(shown.thread)
         prompt = self.chat.prompt
         if shown.draft is not None:
+            typed = prompt.text if self.chat.draft != self.chat.draft_at_command else ""
             prompt.draft = shown.draft
+            prompt.put_behind(typed)  # since: it is in no other chat
         said = [*([shown.said] if shown.said is not None else []), *shown.peculiarities]
         advice = dict.fromkeys(each.advice for each in said if each.advice)
         if said or not self._beginning:  # what was told meanwhile stays
@@ -143,6 +132,16 @@ class ConversationTopic(Topic):
             await self.chat.transcript.goto(shown.message_id, shown.words)
 
     # ------------------------------------------------------------------ kept, and closed
+
+    def unsaved(self) -> str:
+        """Why leaving would cost words; empty where it doesn't."""
+        opened = self.chat.opened
+        if not opened.done() or opened.exception() is not None:
+            return ""
+        session = opened.result()
+        if session.warning is not None and self.chat.transcript.messages():
+            return "This chat is not saved"
+        return "The disk doesn't take the last answer" if session.unsaved() else ""
 
     def _edited(self, _: Prompt.Edited) -> None:
         """Keep the text a moment after the last change."""

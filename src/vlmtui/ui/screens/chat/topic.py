@@ -77,6 +77,7 @@ class ChatContext:
         stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
+        draft_at_command: What was written when the last command was given, which knows of it.
         sent: Called when a message has left the composer.
         set_aside: Texts that are neither in the composer nor in the chat; drafts have them, too.
         choices: What the argument of a command can be that is the screen's own affair.
@@ -110,6 +111,7 @@ class ChatContext:
         self.chats_changed: list[Callable[[], object]] = []
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
+        self.draft_at_command = Draft()
         self.sent: list[Callable[[], object]] = []
         self.set_aside: list[Callable[[], str]] = [self._unsaved]
         self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
@@ -239,6 +241,7 @@ class ChatContext:
     async def done(self, verb: Callable[[CommandContext], T]) -> T:
         """What comes of a verb, in a thread."""
         draft, tokens = self.draft, self.prompt.tokens
+        self.draft_at_command = draft
 
         def do() -> T:
             context = self.command_context()

@@ -170,6 +170,12 @@ class Prompt(Vertical):
         else:
             self.text = self.text.removeprefix(text)
 
+    def put_behind(self, text: str) -> None:
+        """Put a text behind what stands in the composer, unless that ends with it already."""
+        now = self.text
+        if not now.endswith(text):
+            self.text = "\n\n".join(each for each in (now, text) if each.strip())
+
     def put_before(self, text: str) -> None:
         """Put a text in front of what stands in the composer, unless it stands there already."""
         now = self.text
