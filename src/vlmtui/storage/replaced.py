@@ -6,7 +6,6 @@ process. Here is what brings it back to where it should be.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
 from collections.abc import Iterable
@@ -142,4 +141,6 @@ def never_close(connection: sqlite3.Connection) -> None:
 
     Closed, SQLite would remove the -wal file by its name, which is another database's by now.
     """
+    import ctypes  # not needed before the first paint
+
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
