@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM
+from tests.e2e.conftest import texts
 from tests.terminals import Terminal, children, wait_gone
 
 
@@ -40,3 +41,13 @@ def test_a_long_text_that_arrives_as_keys_is_taken_as_a_paste(terminal: Terminal
     terminal.read_until(r"\[text: 160 kB")
     terminal.send("\x11")
     assert terminal.end() == 0
+
+
+def test_lines_that_arrive_as_keys_are_one_message(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.read_until("Ask about a picture")
+    terminal.read_until("ready")
+    terminal.send("first line\rsecond line\rthird line\r")
+    terminal.wait_until(lambda: texts(tmp_path, "user"))
+    terminal.send("\x11")
+    assert terminal.end() == 0
+    assert texts(tmp_path, "user") == ["first line\nsecond line\nthird line"]

@@ -98,6 +98,23 @@ def test_enter_at_the_end_of_a_burst_is_the_key(monkeypatch: pytest.MonkeyPatch)
     assert in_time(parser, monkeypatch) == [f"paste {text[:-1]!r}", "enter"]
 
 
+def test_lines_that_come_at_once_are_a_paste_and_the_last_enter_is_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parser = PasteParser()
+    assert list(parser.feed("first line\rsecond line\rthird line\r")) == []
+    assert in_time(parser, monkeypatch) == [
+        "paste 'first line\\rsecond line\\rthird line'",
+        "enter",
+    ]
+
+
+@pytest.mark.parametrize("typed", ["hello there, what is this?\r", "/new\rhi\r", "\r" * 30])
+def test_what_is_typed_ahead_is_keys(typed: str) -> None:
+    keys = seen([*PasteParser().feed(typed)])
+    assert keys.count("enter") == typed.count("\r")
+
+
 @pytest.mark.parametrize(
     ("rest", "keys"),
     [

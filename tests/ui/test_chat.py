@@ -682,3 +682,22 @@ async def test_a_command_can_be_typed_behind_a_picture(stage: Stage) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: len(screen.prompt.images) == 2)
         assert screen.prompt.text == "[image: a.png 96x64] [image: b.png 96x64] "
+
+
+async def test_tab_with_nothing_to_complete_leaves_the_keyboard_where_it_is(stage: Stage) -> None:
+    async with stage.app().run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "what ")
+        await pilot.press("tab")
+        await until(pilot, lambda: "There is nothing to complete" in shown(pilot))
+        await type_text(pilot, "is it")
+        await until(pilot, lambda: screen.prompt.text == "what is it")
+
+
+async def test_what_is_typed_at_the_figures_goes_to_the_composer(stage: Stage) -> None:
+    async with stage.app().run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("f6")
+        await until(pilot, lambda: screen.focused is screen.query_one("SidePane"))
+        await type_text(pilot, "is it")
+        await until(pilot, lambda: screen.prompt.text == "is it")

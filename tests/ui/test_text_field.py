@@ -52,6 +52,13 @@ async def test_what_is_pasted_is_shown_and_not_obeyed(field: type[TextField | Li
         assert not set(text) & {"\x1b", "\x07", "\u202e"}
 
 
+async def test_a_line_takes_all_lines_of_a_paste_as_words() -> None:
+    line = LineInput()
+    async with Host(line).run_test() as pilot:
+        pilot.app.post_message(Paste("first line\r\nsecond line\n"))
+        await until(pilot, lambda: line.value == "first line second line")
+
+
 async def test_a_line_takes_the_beginning_of_an_endless_one() -> None:
     line = LineInput()
     async with Host(line).run_test() as pilot:

@@ -28,6 +28,15 @@ MOST_KEPT = 4_000_000
 LEAST_BURST = 1_000
 """Characters that nobody can have typed between two reads of the terminal."""
 
+LEAST_LINES = 20
+"""The same where Enter stands between two lines.
+
+As a key each Enter would send alone, and what stays while an answer is on its way would run into
+the next.
+"""
+
+_LINES = re.compile(r"\S.*[\r\n]+[^\r\n]", re.DOTALL)
+
 _BURST_SECONDS = 0.05
 """After a pause of this length the next character is typed again."""
 
@@ -87,7 +96,7 @@ class PasteParser(ReplyParser):
         """Hold what comes in a burst back until it is over; anything else is keys."""
         run = _TEXT.match(text)
         length = run.end() if run is not None else 0
-        if self._burst_at is not None or length >= LEAST_BURST:
+        if self._burst_at is not None or _is_burst(text[:length]):
             self._burst_at = get_time()
             self._keep(text[:length])
             text = text[length:]
@@ -118,6 +127,12 @@ class PasteParser(ReplyParser):
             text = text.ljust(MOST_KEPT)
         self._pieces, self._length = [], 0
         return events.Paste(text)
+
+
+def _is_burst(text: str) -> bool:
+    return len(text) >= LEAST_BURST or (
+        len(text) >= LEAST_LINES and _LINES.search(text) is not None
+    )
 
 
 def _cut(text: str, mark: str, least: int) -> tuple[str, str]:

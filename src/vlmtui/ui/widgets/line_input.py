@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.widgets import Input
 
 from vlmtui import printable
@@ -18,6 +19,10 @@ class LineInput(Input):
         color: $text-dim;
     }
     """
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Textual's own handler comes after this one, and takes the first line alone."""
+        event.text = " ".join(event.text[:_LONGEST].split())
 
     def validate_value(self, value: str) -> str:
         """Keep each character in its place, since the cursor counts them."""

@@ -52,6 +52,7 @@ class PanesTopic(Topic):
         chat.hears[events.Mount].append(self._follow)
         chat.hears[events.Resize].append(self._resized)
         chat.hears[events.DescendantFocus].append(self._focus_moved)
+        chat.hears[events.Key].append(self._typed)
         chat.hears["on_divider_dragged"].append(self._dragged)
         chat.chat_changed.append(self._show_title)
         chat.furnished.append(self._lay_out)
@@ -168,6 +169,15 @@ class PanesTopic(Topic):
         if self._pane(self._drawer) not in event.widget.ancestors_with_self:
             self._drawer = None
             self._lay_out()
+
+    def _typed(self, event: events.Key) -> None:
+        """What is typed where nothing takes letters is meant for the composer."""
+        focused = self._screen.focused
+        if focused is not None and not focused.has_class("side"):
+            return
+        if event.is_printable and event.character:
+            event.stop()
+            self.chat.prompt.focus_composer(event.character)
 
     def _next(self) -> None:
         """Go round: chats, transcript, composer, figures."""

@@ -24,6 +24,7 @@ from vlmtui.compose.mentions import Token
 from vlmtui.messages import ImagePart
 from vlmtui.messages import Message as Said
 from vlmtui.storage.records import Draft
+from vlmtui.ui.keys import keymap
 from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import MOST_PASTED, Composer
 from vlmtui.ui.widgets.composer.hint import Hint
@@ -289,7 +290,8 @@ class Prompt(Vertical):
         if fragment is not None:
             self._look_up(fragment, tab=True)
         else:
-            self.screen.focus_next()
+            key = keymap.keys_of(self.app, "panes.next", "f6")
+            self.say("There is nothing to complete here", f"{key} goes to the next pane")
 
     @on(Composer.Choosing)
     def _choose(self, event: Composer.Choosing) -> None:
