@@ -38,7 +38,7 @@ READERS: dict[str, Callable[[], object]] = {
     "config/models.toml": catalog.load,
     "config/themes/odd.toml": _themes,
     "data/chats.db": lambda: Database(paths.database_path()),
-    "data/models.json": added.everything,
+    "data/models.json": added.ADDED.everything,
     "data/pulled.json": lambda: pulled.files("owner/name"),
     "state/opened.json": opened.files,
     "state/recent.json": recent.files,
@@ -160,8 +160,8 @@ def test_what_a_killed_writer_left_is_removed_in_time(tmp_path: Path) -> None:
 
 def test_names_that_are_no_utf_8_are_kept(home: Path) -> None:
     path = os.fsdecode(b"/models/caf\xe9.gguf")
-    added.add(added.Added("latin", path))
-    (model,) = added.everything()
+    added.ADDED.add(added.Added("latin", path))
+    (model,) = added.ADDED.everything()
     assert os.fsencode(model.path) == b"/models/caf\xe9.gguf"
 
 
@@ -170,8 +170,8 @@ def test_two_that_add_at_once_lose_nothing(home: Path) -> None:
         "import sys\n"
         "from vlmtui.models import added\n"
         "for number in range(10):\n"
-        "    added.add(added.Added(f'{sys.argv[1]}-{number}', '/x'))\n"
+        "    added.ADDED.add(added.Added(f'{sys.argv[1]}-{number}', '/x'))\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, name]) for name in "abc"]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
-    assert len(added.everything()) == 30
+    assert len(added.ADDED.everything()) == 30

@@ -93,7 +93,7 @@ def test_what_can_not_be_loaded_is_fetched_only_after_a_yes(
 
 
 def test_a_server_is_listed_and_taken_off_the_list(run: Run) -> None:
-    endpoints.add(Server("board", "http://127.0.0.1:9/v1", listed=("llava",)))
+    endpoints.SERVERS.add(Server("board", "http://127.0.0.1:9/v1", listed=("llava",)))
     ended = run(
         "--plain",
         stdin=lines("/models board", "/models info board/llava", "/models rm board/llava", "y"),

@@ -53,7 +53,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
                 "Give this one another name with --name.",
             )
     tower_path = str(model.mmproj) if model.mmproj is not None else None
-    added.add(added.Added(wanted, str(model.path), tower_path))
+    added.ADDED.add(added.Added(wanted, str(model.path), tower_path))
     if as_json:
         _print({"name": wanted, "path": str(model.path), "mmproj": tower_path})
     else:

@@ -41,7 +41,7 @@ def add_server(
             f"It has: {line(', '.join(listed[:_SHOWN]))}.",
         )
     server = Server(server.name, url, model, key_variable, server.key_file, listed)
-    endpoints.add(server)
+    endpoints.SERVERS.add(server)
     names = [each.name for each in server.models]
     if as_json:
         print(json.dumps({"name": server.name, "url": url, "models": names}))
@@ -62,7 +62,7 @@ def remove_server(name: str, *, as_json: bool) -> bool:
     server = endpoints.holding(name)
     if server is None:
         return False
-    endpoints.remove(server.name)
+    endpoints.SERVERS.remove(server.name)
     if as_json:
         print(json.dumps({"name": server.name, "freed": 0, "files": []}))
     else:

@@ -197,7 +197,7 @@ def _remove_server(context: CommandContext, server: Server) -> Outcome:
     name = _shown(server.name)
 
     def carry_out(_: CommandContext) -> Outcome:
-        endpoints.remove(server.name)
+        endpoints.SERVERS.remove(server.name)
         return Said(f"{name} is no longer listed")
 
     return Confirm(f"Take {name} and its models off the list?", carry_out, _KEPT)

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from vlmtui import kept, net, paths
-from vlmtui.errors import InputError, ModelNotFound, StorageError
+from vlmtui import kept, net
+from vlmtui.errors import InputError, ModelNotFound
+from vlmtui.models.named_list import NamedList
 from vlmtui.net import addresses
 
 _SECONDS = 5.0
@@ -75,51 +76,7 @@ def _short(model: str) -> str:
 # ------------------------------------------------------------------------------------- the list
 
 
-def everything() -> list[Server]:
-    """The servers, in the order of the adding.
-
-    Raises:
-        StorageError: The list can't be read.
-    """
-    path = _list()
-    try:
-        return kept.decoded(kept.read(path), list[Server])
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StorageError(
-            f"{path} can't be read: {error.strerror}", "Check its permissions."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise StorageError(
-            f"The list of servers {path} is damaged: {error}",
-            "Delete the file, and add the servers again with `vlmtui models add --endpoint`.",
-        ) from error
-
-
-def add(server: Server) -> None:
-    """Put a server down, in the place of one with the same name.
-
-    Raises:
-        StorageError: The list can't be read or written.
-    """
-    with kept.alone(_list()):
-        others = [each for each in everything() if each.name.lower() != server.name.lower()]
-        kept.store(_list(), [*others, server])
-
-
-def remove(name: str) -> bool:
-    """Forget a server; returns whether there was one.
-
-    Raises:
-        StorageError: The list can't be read or written.
-    """
-    with kept.alone(_list()):
-        before = everything()
-        after = [each for each in before if each.name.lower() != name.lower()]
-        if len(after) < len(before):
-            kept.store(_list(), after)
-    return len(after) < len(before)
+SERVERS = NamedList("servers.json", Server, "servers", "vlmtui models add --endpoint")
 
 
 def models() -> list[ServerModel]:
@@ -128,7 +85,7 @@ def models() -> list[ServerModel]:
     Raises:
         StorageError: The list can't be read.
     """
-    return [model for server in everything() for model in server.models]
+    return [model for server in SERVERS.everything() for model in server.models]
 
 
 def holding(name: str) -> Server | None:
@@ -138,7 +95,7 @@ def holding(name: str) -> Server | None:
         StorageError: The list can't be read.
     """
     wanted = name.lower()
-    for server in everything():
+    for server in SERVERS.everything():
         names = [server.name, *(model.name for model in server.models)]
         if wanted in (each.lower() for each in names):
             return server
@@ -259,7 +216,3 @@ def _checked(key: str, where: str) -> str:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError(f"What {where} holds is not a key", "It should be one word of ASCII.")
     return key
-
-
-def _list() -> Path:
-    return paths.data_dir() / "servers.json"

@@ -54,7 +54,7 @@ def carry_out(removal: Removal) -> None:
     """
     model = removal.model
     if model.source == "added":
-        added.remove(model.name)
+        added.ADDED.remove(model.name)
         return
     if model.source == "file":
         opened.forget(model.path)
