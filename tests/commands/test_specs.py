@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.commands.parsing import image_line, parse, split_paths
-from vlmtui.commands.specs import beginning_with, find, of
+from vlmtui.commands.parsing import image_line, numbered, parse, split_paths
+from vlmtui.commands.specs import beginning_with, find, of, wanted
+from vlmtui.errors import InputError
 
 
 def test_a_slash_and_a_word_is_a_command() -> None:
@@ -38,6 +39,8 @@ def test_commands_are_found_by_their_beginning() -> None:
         ("it's.png", ["it's.png"]),
         ("'never closed.png", ["never closed.png"]),
         ("", []),
+        ("\\", ["\\"]),
+        ("a\\", ["a\\"]),
     ],
 )
 def test_paths_are_split_as_a_shell_would(argument: str, paths: list[str]) -> None:
@@ -47,3 +50,42 @@ def test_paths_are_split_as_a_shell_would(argument: str, paths: list[str]) -> No
 def test_a_line_of_paths_reads_back_as_the_same_paths() -> None:
     paths = ["a.png", "two words.png", 'it\'s "odd".png']
     assert split_paths(image_line(paths).removeprefix("/image ")) == paths
+
+
+@pytest.mark.parametrize(
+    ("argument", "number", "rest"),
+    [
+        ("", None, ""),
+        ("What?", None, "What?"),
+        ("# a heading", None, "# a heading"),
+        ("#17", 17, ""),
+        ("#17 What?", 17, "What?"),
+        (f"#{2**63 - 1}", 2**63 - 1, ""),
+    ],
+)
+def test_an_argument_may_begin_with_the_number_of_a_message(
+    argument: str, number: int | None, rest: str
+) -> None:
+    assert numbered(argument) == (number, rest)
+
+
+@pytest.mark.parametrize("argument", ["#17b", "#17.", f"#{2**63}", "#99999999999999999999 What?"])
+def test_a_number_that_no_message_can_have_is_told(argument: str) -> None:
+    with pytest.raises(InputError):
+        numbered(argument)
+
+
+def test_an_argument_is_missed_and_one_too_many_is_told() -> None:
+    new, image = wanted("new", "screen"), wanted("image", "lines")
+    new.check("")
+    image.check("a.png")
+    with pytest.raises(InputError, match="/new takes no argument"):
+        new.check("now")
+    with pytest.raises(InputError, match="/image needs a path"):
+        image.check("''")
+
+
+def test_what_is_mistyped_is_guessed() -> None:
+    with pytest.raises(InputError) as told:
+        wanted("mdoel", "screen")
+    assert told.value.hint.startswith("Did you mean /model?")

@@ -170,7 +170,7 @@ async def test_a_source_that_fails_is_told_once(stage: Stage) -> None:
         await ready(pilot)
         for snapshot in (failing, failing, SNAPSHOT, failing):
             post(pilot, snapshot)
-        await until(pilot, lambda: "NVML gives no figures" in shown(pilot))
+        await until(pilot, lambda: "NVML gives no readings" in shown(pilot))
         assert [each.message for each in pilot.app._notifications] == [note]
 
 

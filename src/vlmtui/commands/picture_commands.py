@@ -53,7 +53,7 @@ class NotOnThisMachine(ImageNotFound):
 # ---------------------------------------------------------------------- commands
 
 
-def image(context: CommandContext, argument: str) -> Outcome:
+def image(context: CommandContext, argument: str) -> Attached:
     """Attach pictures to the next message."""
     return attach(context, parsing.split_paths(argument))
 
@@ -75,7 +75,7 @@ def attach(context: CommandContext, references: Sequence[str]) -> Attached:
     return Attached(tuple(found), wants)
 
 
-def sample(context: CommandContext, _: str) -> Outcome:
+def sample(context: CommandContext, _: str = "") -> Attached:
     """Attach a sample picture that isn't attached yet."""
     if not context.samples:
         raise InputError("There are no sample pictures for this model", "/pick finds others")

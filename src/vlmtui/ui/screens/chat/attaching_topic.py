@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual.binding import Binding
 
-from vlmtui.commands import parsing
+from vlmtui.commands import parsing, picture_commands
+from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Attached
-from vlmtui.commands.picture_commands import NotOnThisMachine, pictures
+from vlmtui.commands.picture_commands import Folder, NotOnThisMachine
 from vlmtui.compose.mentions import is_url
 from vlmtui.errors import VlmtuiError
-from vlmtui.messages import ImagePart
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
+
+Attach = Callable[[CommandContext], Attached]
 
 
 class AttachingTopic(Topic):
@@ -37,9 +39,12 @@ class AttachingTopic(Topic):
         self._picked_in = "."
         chat.actions["pick"] = chat.forms["pick"] = self._pick
         chat.actions["copy_command"] = self._copy_command
-        chat.forms["image"] = self._image
-        chat.forms["sample"] = self._sample
+        chat.forms["image"] = lambda argument: self._run(
+            partial(picture_commands.image, argument=argument)
+        )
+        chat.forms["sample"] = lambda _: self._run(picture_commands.sample)
         chat.shows[Attached] = self._show
+        chat.shows[Folder] = lambda folder: self._browse(folder.listing.directory)
         chat.hears[Prompt.Pasted].append(self._pasted)
         chat.hears[Prompt.PathChosen].append(
             lambda event: self._attach((event.path,), event.written)
@@ -59,23 +64,22 @@ class AttachingTopic(Topic):
             instead: What they take the place of in the composer; nothing: the cursor's place.
             pasted: That is text which was pasted.
         """
+        self._run(partial(picture_commands.attach, references=paths), instead, pasted=pasted)
+
+    def _run(self, verb: Attach, instead: str = "", *, pasted: bool = False) -> None:
         # not exclusive: of two quick pastes the first must not be lost
-        self.chat.start(self._copy(paths, instead, pasted), "attaching", exclusive=False)
+        self.chat.start(self._do(verb, instead, pasted), "attaching", exclusive=False)
         self._running += 1
 
-    async def _copy(self, paths: Sequence[str], instead: str, pasted: bool) -> None:
-        images: list[ImagePart] = []
+    async def _do(self, verb: Attach, instead: str, pasted: bool) -> None:
         try:
-            for done, path in enumerate(paths):
-                try:
-                    images += await self.chat.done(partial(pictures, reference=path))
-                except VlmtuiError as error:
-                    left = () if instead else tuple(paths[done:])
-                    self._failed(error, left)
-                    break
-            self.chat.prompt.insert(images, instead)
-            if images and pasted:
-                self._tell_undo(len(images))
+            attached = await self.chat.done(verb)
+            await self._show(attached, instead)
+            if attached.images and pasted:
+                self._tell_undo(len(attached.images))
+        except VlmtuiError:
+            self._send_when_attached = False
+            raise
         finally:
             self._running -= 1
         if self._send_when_attached and not self._running:
@@ -87,26 +91,29 @@ class AttachingTopic(Topic):
         what = "A picture" if count == 1 else f"{count} pictures"
         self.chat.prompt.say(f"{what} attached", f"{key} makes it the pasted text again")
 
-    async def _show(self, attached: Attached) -> None:
-        """Put what a command has attached into the message."""
-        self.chat.prompt.insert(attached.images)
+    async def _show(self, attached: Attached, instead: str = "") -> None:
+        """Put pictures into the message; what can't be attached can be corrected there."""
+        prompt = self.chat.prompt
+        prompt.insert(attached.images, instead)
         if attached.error is not None:
-            self._failed(attached.error, attached.left)
+            self._send_when_attached = False
+            if attached.left and not instead and not prompt.text:
+                prompt.text = parsing.image_line(attached.left)
+            self._complain(attached.error)
         if attached.wants is not None:
             await self.chat.show(attached.wants)
 
-    def _failed(self, error: VlmtuiError, left: Sequence[str] = ()) -> None:
-        """Tell it in place; what was to be attached can be corrected there."""
-        self._send_when_attached = False
-        prompt = self.chat.prompt
-        if left and not prompt.text:
-            prompt.text = parsing.image_line(left)
-        if isinstance(error, NotOnThisMachine):
-            key = keymap.keys_of(self.chat.screen.app, "chat.copy_command", "f8")
-            advice = f"On yours run this ({key} copies it), then send again:"
-            prompt.say(error.message, advice, error=True, command=error.command)
-        else:
+    def _complain(self, error: VlmtuiError) -> None:
+        if not isinstance(error, NotOnThisMachine):
             self.chat.complain(error)
+            return
+        key = keymap.keys_of(self.chat.screen.app, "chat.copy_command", "f8")
+        self.chat.prompt.say(
+            error.message,
+            f"On yours run this ({key} copies it), then send again:",
+            error=True,
+            command=error.command,
+        )
 
     def _copy_command(self) -> None:
         """Copy the command that the hint names, also over SSH."""
@@ -130,8 +137,14 @@ class AttachingTopic(Topic):
         elif paths:
             self._attach(paths, event.text, pasted=True)
 
-    def _pick(self, _: str = "") -> None:
-        """Look for pictures."""
+    def _pick(self, argument: str = "") -> None:
+        """Look for pictures; a folder or numbers of its list may be named."""
+        if argument:
+            self.chat.do("pick", argument)
+        else:
+            self._browse(self._picked_in)
+
+    def _browse(self, directory: str) -> None:
         from vlmtui.ui.screens.picture_picker import PickerScreen
 
         def picked(paths: tuple[str, ...] | None) -> None:
@@ -140,23 +153,4 @@ class AttachingTopic(Topic):
                 self._picked_in = os.path.dirname(paths[0])
                 self._attach(paths)
 
-        self.chat.screen.app.push_screen(PickerScreen(self._picked_in), picked)
-
-    async def _image(self, argument: str) -> None:
-        named = parsing.split_paths(argument)
-        paths = [path for path in named if not is_url(path)]
-        urls = tuple(Wanted(path) for path in named if is_url(path))
-        if paths:
-            self._attach(paths)
-        if urls:
-            await self.chat.show(FetchInto(urls))
-
-    def _sample(self, _: str) -> None:
-        """Attach a sample picture that isn't attached yet."""
-        samples = self.chat.screen.samples
-        if not samples:
-            self.chat.prompt.say("There are no sample pictures here")
-            return
-        attached = {image.name for image in self.chat.prompt.images}
-        fresh = [path for path in samples if path.name not in attached]
-        self._attach([str((fresh or samples)[0])])
+        self.chat.screen.app.push_screen(PickerScreen(directory), picked)

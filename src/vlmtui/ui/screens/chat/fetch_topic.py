@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from vlmtui import printable, units
+from vlmtui.commands import picture_commands
 from vlmtui.commands.outcomes import Outcome, WantsFetch
 from vlmtui.compose import mentions
 from vlmtui.messages import ImagePart
@@ -75,7 +76,7 @@ class FetchTopic(Topic):
                     prompt.insert([image], each.instead)
 
         urls = tuple(dict.fromkeys(each.url for each in into.wanted))
-        declined = "Without its @ the address is just text" if into.send else ""
+        declined = picture_commands.NOT_FETCHED if into.send else ""
         if await self._fetch(urls, put, declined) and into.send:
             self.chat.screen.post_message(Prompt.Submitted(prompt.text))
 
@@ -125,13 +126,9 @@ class FetchTopic(Topic):
         return True
 
     async def _agreed(self, urls: Sequence[str]) -> bool:
-        from vlmtui.chat import fetch
-
-        hosts = list(dict.fromkeys(fetch.host_of(url) for url in urls))
-        what = fetch.name_of(urls[0]) if len(urls) == 1 else f"{len(urls)} pictures"
-        limit = units.size(fetch.MAX_BYTES)
+        question = picture_commands.fetch_question(urls)
         self.chat.prompt.say()
-        return await self.chat.prompt.ask(f"Fetch {what} from {', '.join(hosts)}? At most {limit}")
+        return await self.chat.prompt.ask(question)
 
     def _get(self, url: str, cancelled: threading.Event) -> ImagePart:
         """Fetch, check and copy a picture; blocks."""

@@ -9,7 +9,8 @@ from textual import events
 from textual.binding import Binding
 
 from vlmtui.chat.chat_events import AnswerSaved
-from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.commands.stats_commands import AnswerStats
+from vlmtui.errors import StorageError
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.background import in_thread
@@ -42,7 +43,7 @@ class MachineTopic(Topic):
         self._pricing_of_this: Pricing | None = None
         chat.actions["monitor"] = self._monitor
         chat.forms["monitor"] = lambda _: self._monitor()
-        chat.forms["stats"] = lambda _: chat.start(self._show_stats(), "stats")
+        chat.shows[AnswerStats] = self._show_stats
         chat.turn_began.append(lambda: self.pricing.begin())
         chat.follows[AnswerSaved].append(self._answer_saved)
         chat.follows[Priced].append(self._priced)
@@ -113,12 +114,7 @@ class MachineTopic(Topic):
 
             app.push_screen(MonitorScreen(self.pricing.timeline))
 
-    async def _show_stats(self) -> None:
-        """Show what the answers of this chat took."""
+    def _show_stats(self, stats: AnswerStats) -> None:
         from vlmtui.ui.screens.stats_screen import StatsScreen
 
-        try:
-            thread = await self.chat.on_session(lambda session: session.transcript())
-        except VlmtuiError:
-            thread = []
-        self.chat.screen.app.push_screen(StatsScreen(thread))
+        self.chat.screen.app.push_screen(StatsScreen(stats.thread))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui.commands.message_actions import BY_NAME
 from vlmtui.commands.outcomes import Branch, EditQuestion
+from vlmtui.commands.stats_commands import Details
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.editing import Editing
 from vlmtui.ui.widgets.transcript.transcript import Transcript
@@ -39,6 +40,7 @@ class MessagesTopic(Topic):
         chat.hears[Transcript.ActionWanted].append(self._action_wanted)
         chat.hears[Transcript.UndoWanted].append(lambda _: self._undo())
         chat.shows[Branch] = self._show_branch
+        chat.shows[Details] = lambda details: self._show_details(details.stored)
         chat.shows[EditQuestion] = lambda edit: self._edit(edit.stored)
         chat.set_aside.append(lambda: self._written_before)
         chat.stops.append(self._cancel_editing)

@@ -9,7 +9,7 @@ from textual.app import SuspendNotSupported
 from textual.binding import Binding
 
 from vlmtui.commands import specs
-from vlmtui.commands.outcomes import Choice
+from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, WriteAgain
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -17,13 +17,11 @@ from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 if TYPE_CHECKING:
     from vlmtui.compose.question_walk import History
+    from vlmtui.messages import Message
     from vlmtui.storage.prompts import Asked  # brings the database
 
 _PAGE = 50
 """Questions that are fetched at a time while walking back."""
-
-_SEARCHED = 2000
-"""Questions, from the last one, in which one is searched for."""
 
 
 class WritingTopic(Topic):
@@ -45,6 +43,8 @@ class WritingTopic(Topic):
         self._history: History | None = None
         chat.actions["history"] = chat.forms["history"] = self._search_asked
         chat.actions["editor"] = chat.forms["editor"] = self._edit
+        chat.shows[WriteAgain] = lambda again: self._write_again(again.message)
+        chat.shows[OpenEditor] = self._open_editor
         chat.hears[Prompt.RecallWanted].append(self._recall)
         chat.hears[Prompt.ChoicesWanted].append(
             lambda event: chat.start(self._offer_choices(event), "choices")
@@ -83,13 +83,17 @@ class WritingTopic(Topic):
     async def _asked(self, limit: int, before: int | None = None) -> Sequence[Asked]:
         return await self.chat.on_session(lambda session: session.asked_before(limit, before))
 
-    def _search_asked(self, _: str = "") -> None:
-        self.chat.start(self._show_asked(), "history")
+    def _search_asked(self, argument: str = "") -> None:
+        if argument:
+            self.chat.do("history", argument)
+        else:
+            self.chat.start(self._show_asked(), "history")
 
     async def _show_asked(self) -> None:
+        from vlmtui.commands import writing_commands
         from vlmtui.ui.screens.dialogs.question_history import HistoryScreen
 
-        asked = await self._asked(_SEARCHED)
+        asked = await self._asked(writing_commands.SEARCHED)
         if not asked:
             self.chat.prompt.say("Nothing was asked yet")
             return
@@ -98,19 +102,35 @@ class WritingTopic(Topic):
         def take(message_id: str | None) -> None:
             self.chat.prompt.focus_composer()
             if message_id is not None:
-                self._history = None
-                self.chat.prompt.write_again(messages[message_id])
+                self._write_again(messages[message_id])
 
         self.chat.screen.app.push_screen(HistoryScreen(asked), take)
 
+    def _write_again(self, message: Message) -> None:
+        self._history = None
+        self.chat.prompt.write_again(message)
+
     # ------------------------------------------------------------------ the user's own editor
 
-    def _edit(self, _: str = "") -> None:
-        """Have the text edited; the terminal belongs to the editor meanwhile."""
+    def _edit(self, argument: str = "") -> None:
+        """Have the text edited, or the question or text that is named."""
+        if argument:
+            self.chat.do("editor", argument)
+        else:
+            self._edit_text(self.chat.prompt.draft.text)
+
+    async def _open_editor(self, editor: OpenEditor) -> None:
+        if editor.edits is None:
+            self._edit_text(editor.text)
+        else:
+            await self.chat.show(EditQuestion(editor.edits))
+            self._edit_text(self.chat.prompt.draft.text)
+
+    def _edit_text(self, text: str) -> None:
+        """Have a text edited for the composer; the terminal is the editor's meanwhile."""
         from vlmtui.compose import external_editor
 
         prompt = self.chat.prompt
-        text = prompt.draft.text
         try:
             with self.chat.screen.app.suspend():
                 edited = external_editor.edit(text)
@@ -119,7 +139,7 @@ class WritingTopic(Topic):
         except SuspendNotSupported:
             prompt.say("This terminal can't be given to an editor", error=True)
         else:
-            if edited != text:
+            if edited != prompt.draft.text:
                 prompt.text = edited
         prompt.focus_composer()
 
