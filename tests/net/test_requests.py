@@ -74,6 +74,15 @@ def test_the_web_does_not_lead_into_the_own_network(
     assert server.asked == ["/it"]
 
 
+def test_a_name_that_means_the_own_network_when_it_is_opened_is_not_asked(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "is_private", lambda url: False)
+    server.answers["/it"] = redirects(f"http://localhost:{server.port}/secret")
+    assert "in your own network" in failure(server.url("/it")).told("x")
+    assert server.asked == ["/it"]
+
+
 def test_the_own_network_may_lead_into_itself_and_out(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +244,17 @@ def test_a_proxy_that_wants_no_such_connection_is_blamed(
     found = failure("https://server.example/it")
     assert found.told("x").startswith("The proxy refused: 501")
     assert "Check HTTPS_PROXY" in found.hint
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_what_a_proxy_may_have_answered_itself_is_told_so(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    server.answers["http://server.example/it"] = refuses(status)
+    monkeypatch.setenv("HTTP_PROXY", server.url(""))
+    found = failure("http://server.example/it")
+    assert found.told("x") == f"The proxy or the server behind it refused ({status})"
+    assert "Check HTTP_PROXY" in found.hint
 
 
 def test_a_server_that_is_not_there_is_not_blamed_on_a_proxy_it_needs_not(

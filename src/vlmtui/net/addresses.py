@@ -57,8 +57,12 @@ def is_private(url: str) -> bool:
         found = socket.getaddrinfo(urlsplit(url).hostname, None)
     except (OSError, UnicodeError, ValueError):
         return False  # opening it will tell
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    return any(not address.is_global for address in addresses)
+    return any(not is_global(str(entry[4][0])) for entry in found)
+
+
+def is_global(address: str) -> bool:
+    """Whether an IP address is one of the web."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_global
 
 
 def astray(first: str, old: str, new: str) -> str:

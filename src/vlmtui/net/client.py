@@ -18,6 +18,9 @@ _REDIRECTS = 8
 _TIMEOUTS = 4
 """Timeouts of a read that all of the head of an answer may take."""
 
+_OF_PROXIES = (403, 502, 503, 504)
+"""Statuses that a proxy answers with as well."""
+
 Method = Literal["GET", "HEAD", "POST"]
 
 
@@ -125,7 +128,7 @@ def request(
         if status == 407:
             raise proxies.blamed(call.scheme, "refused: it wants a login (407)")
         if status not in accepted and not (response.has_redirect_location and not leave):
-            raise Refused(status, response.headers, str(response.url))
+            raise call.refusal(response)
         yield Answer(response, line)
 
 
@@ -193,8 +196,7 @@ class _Call:
                 return response
             response.close()
             if why := addresses.astray(self._first, self._url, target):
-                hint = "If that is what you want, give that address."
-                raise Failed("astray", f"sends one on {why}", hint)
+                raise _astray(why)
             self._url = target
         raise Failed("astray", "redirects without end", "Check the address.")
 
@@ -224,6 +226,24 @@ class _Call:
         elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._connected = True
             self._line.hold(info["return_value"])
+            if not self._through_proxy and self._url != self._first:
+                self._check_peer(info["return_value"])
+
+    def _check_peer(self, stream: Any) -> None:
+        """See where a redirect has led: a name may mean something else than a moment ago."""
+        peer = str(stream.get_extra_info("server_addr")[0])
+        if not addresses.is_global(peer) and not addresses.is_private(self._first):
+            stream.close()
+            raise _astray(f"to {peer}, in your own network")
+
+    def refusal(self, response: httpx2.Response) -> Failed:
+        """The failure for a status that nobody wants."""
+        status, headers = response.status_code, response.headers
+        open_to_proxy = self._through_proxy and self.scheme == "http"
+        if open_to_proxy and status in _OF_PROXIES and "X-Error-Code" not in headers:
+            reason = f"or the server behind it refused ({status})"
+            return proxies.blamed(self.scheme, reason, again=status != 403)
+        return Refused(status, headers, str(response.url))
 
     def _failure(self, error: Exception) -> Failed:
         import httpx2
@@ -236,3 +256,9 @@ class _Call:
         if self._through_proxy and not self._connected:
             return proxies.blamed(self.scheme, f"can't be reached: {found.reason}", again=True)
         return found
+
+
+def _astray(where: str) -> Failed:
+    """The failure for a redirect that isn't followed."""
+    hint = "If that is what you want, give that address."
+    return Failed("astray", f"sends one on {where}", hint)
