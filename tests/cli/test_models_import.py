@@ -130,6 +130,15 @@ def test_an_import_that_was_stopped_goes_on_where_it_was(run: Run, vila: Path, h
     assert not list(job.folder.glob(".*"))
 
 
+def test_a_tokenizer_may_lie_beside_the_three_parts(vila: Path, tmp_path: Path, home: Path) -> None:
+    """VILA's own code looks there, too."""
+    folder = tmp_path / "v"
+    subprocess.run(["cp", "-r", vila, folder], check=True)
+    for name in ("tokenizer.model", "tokenizer_config.json"):
+        (folder / "llm" / name).rename(folder / name)
+    assert importing.look(importing.job(folder, "v")).family == "VILA1.5"
+
+
 def test_leaving_early_ends_the_process(vila: Path, home: Path) -> None:
     job = importing.job(vila, "v")
     with closing(importing.run(job)) as steps:

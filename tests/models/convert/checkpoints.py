@@ -100,6 +100,10 @@ def language(shape: Shape, rows: int, sayable: list[int], seed: int = 1) -> Tens
             # large queries and keys: attention that picks
             gain = 2.0 if name[-6:] in ("q_proj", "k_proj") else 1.0
             made[f"{prefix}{name}.weight"] = normal(*size, gain=gain / np.sqrt(size[1]))
+        if shape.extra.get("model_type") == "qwen2":
+            for name in ("q_proj", "k_proj", "v_proj"):
+                outputs = sizes[f"self_attn.{name}"][0]
+                made[f"{prefix}self_attn.{name}.bias"] = normal(outputs, gain=0.5)
     made["model.norm.weight"] = normal(shape.width, gain=0.1) + np.float32(1)
     output = np.zeros((rows, shape.width), np.float32)
     output[sayable] = normal(len(sayable), shape.width, gain=8 / np.sqrt(shape.width))

@@ -117,7 +117,8 @@ def _causal(
     count, head = len(x), shape.width // shape.heads
 
     def heads(name: str) -> NDArray[Any]:
-        made = (x @ tensors[f"{prefix}{name}_proj.weight"].T).reshape(count, -1, head)
+        made = x @ tensors[f"{prefix}{name}_proj.weight"].T
+        made = (made + tensors.get(f"{prefix}{name}_proj.bias", 0)).reshape(count, -1, head)
         if name != "v":  # Hugging Face's `rotate_half`
             turned = np.concatenate((-made[..., head // 2 :], made[..., : head // 2]), axis=-1)
             made = made * turns[0] + turned * turns[1]

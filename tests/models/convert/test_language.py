@@ -80,8 +80,10 @@ def test_quantised_logits_are_near(vila: Imported) -> None:
         Shape(layers=1, tied=True),
         Shape(layers=1, extra={"rope_scaling": {"type": "linear", "factor": 2.0}}),
         Shape(layers=1, extra={"rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}}),
+        Shape(layers=1, extra={"model_type": "mistral", "sliding_window": None}),
+        Shape(layers=1, extra={"model_type": "qwen2"}),
     ],
-    ids=["theta", "tied", "linear", "transformers 5"],
+    ids=["theta", "tied", "linear", "transformers 5", "mistral", "qwen 2"],
 )
 def test_shapes_and_rope_come_from_the_configuration(shape: Shape, tmp_path: Path) -> None:
     made = checkpoints.text_model(tmp_path / "checkpoint", shape=shape)

@@ -107,22 +107,17 @@ def _vila(folder: Path, config: dict[str, Any]) -> Checkpoint:
         "VILA1.5",
         folder,
         config,
-        _with_longer_context(config, language),
+        language,
         _without(weights.read(parts["llm"]), ("llm.",)),
-        parts["llm"],
+        next((each for each in (parts["llm"], folder) if _has_tokenizer(each)), parts["llm"]),
         vision,
         _without(weights.read(parts["vision_tower"]), ("vision_tower.", "vision_model.")),
         _without(weights.read(parts["mm_projector"]), ("mm_projector.",)),
     )
 
 
-def _with_longer_context(config: dict[str, Any], language: dict[str, Any]) -> dict[str, Any]:
-    """Where VILA was trained on more than its language model was, it stretched RoPE itself."""
-    trained, used = language.get("max_position_embeddings"), config.get("model_max_length")
-    if not (isinstance(trained, int) and isinstance(used, int) and used > trained > 0):
-        return language
-    scaling = {"type": "linear", "factor": float(-(-used // trained))}
-    return {**language, "max_position_embeddings": used, "rope_scaling": scaling}
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("tokenizer.model", "tokenizer.json"))
 
 
 def _check_vila(
