@@ -201,7 +201,7 @@ class ChatContext:
         """Say above the composer what went wrong."""
         if self.left:
             return
-        hint, command = error.hint, ""
+        hint, command = ". ".join(error.hint.splitlines()), ""
         if isinstance(error, NotOnThisMachine):
             command = error.command
             key = keymap.keys_of(self.screen.app, "chat.copy_command", "f8")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widgets import Input, OptionList
 
 from vlmtui import units
 from vlmtui.chat.model_choice import Choice
-from vlmtui.errors import VlmtuiError
+from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.models.models_fetch import ModelsFetch
 
 if TYPE_CHECKING:
@@ -109,20 +108,6 @@ class ModelsScreen(ModelsFetch):
         Binding("f8", "remove", "Delete the model", id="models.remove"),
     ]
 
-    class RemovalPlanned(Message):
-        """It is known what deleting a model would do."""
-
-        def __init__(self, removal: Removal) -> None:
-            super().__init__()
-            self.removal = removal
-
-    class Removed(Message):
-        """A model is gone."""
-
-        def __init__(self, removal: Removal) -> None:
-            super().__init__()
-            self.removal = removal
-
     @on(Input.Submitted)
     def _taken(self, event: Input.Submitted) -> None:
         event.stop()
@@ -154,38 +139,19 @@ class ModelsScreen(ModelsFetch):
         elif row.name == self._current:
             self.tell(f"{row.name} answers now: choose another model first")
         else:
-            self._plan_removal(row.name)
+            self.begin(self._offer_removal(row.name), "remove")
 
-    @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
-    def _plan_removal(self, name: str) -> None:
-        try:
-            self.post_message(self.RemovalPlanned(self._open_available_models().removal(name)))
-        except VlmtuiError as error:
-            self.post_message(self.Failed(error))
-
-    @on(RemovalPlanned)
-    def _removal_planned(self, event: RemovalPlanned) -> None:
-        event.stop()
-        removal = event.removal
+    async def _offer_removal(self, name: str) -> None:
+        removal = await in_thread(lambda: self._open_available_models().removal(name))
         name = removal.model.name
         if removal.files:
             question = f"Delete {name}? That frees {units.size(removal.freed)}."
         else:
             question = f"Forget {name}? Its file stays."
-        self.ask(question, lambda yes: self._remove(removal) if yes else None)
+        self.ask(question, lambda yes: self.begin(self._remove(removal), "remove") if yes else None)
 
-    @work(thread=True, exclusive=True, group="remove", exit_on_error=False)
-    def _remove(self, removal: Removal) -> None:
-        try:
-            self._open_available_models().remove(removal)
-            self.post_message(self.Removed(removal))
-        except VlmtuiError as error:
-            self.post_message(self.Failed(error))
-
-    @on(Removed)
-    def _removed(self, event: Removed) -> None:
-        event.stop()
-        freed = f", {units.size(event.removal.freed)} freed" if event.removal.files else ""
-        done = "deleted" if event.removal.files else "forgotten"
-        self.tell(f"{event.removal.model.name} is {done}{freed}")
+    async def _remove(self, removal: Removal) -> None:
+        await in_thread(lambda: self._open_available_models().remove(removal))
+        freed = f", {units.size(removal.freed)} freed" if removal.files else ""
+        self.tell(f"{removal.model.name} is {'deleted' if removal.files else 'forgotten'}{freed}")
         self.survey()

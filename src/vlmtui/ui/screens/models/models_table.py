@@ -6,10 +6,10 @@ The list is searched and put in order here; choosing, fetching and deleting are 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -22,6 +22,8 @@ from vlmtui.chat.model_choice import Choice
 from vlmtui.errors import VlmtuiError
 from vlmtui.models.download.coordinator import Pulls
 from vlmtui.stats import model_details
+from vlmtui.ui import background
+from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import key_hints
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.screens.models import model_rows
@@ -57,13 +59,6 @@ class ModelsList(Dialog[str]):
         def __init__(self, choices: Choices) -> None:
             super().__init__()
             self.choices = choices
-
-    class Failed(Message):
-        """Something can't be read or done."""
-
-        def __init__(self, error: VlmtuiError) -> None:
-            super().__init__()
-            self.error = error
 
     def __init__(
         self, open_available_models: Callable[[], AvailableModels], current: str, pulls: Pulls
@@ -116,13 +111,17 @@ class ModelsList(Dialog[str]):
 
     # ------------------------------------------------------------------ looking
 
-    @work(thread=True, exclusive=True, group="models", exit_on_error=False)
+    def begin(self, work: Coroutine[Any, Any, object], group: str) -> None:
+        """Have something done while the screen goes on; what goes wrong with it is told."""
+        background.start(self, work, group, self._complain)
+
     def survey(self) -> None:
         """Look for the models, and how they would fit."""
-        try:
-            self.post_message(self.Surveyed(self._open_available_models().choices()))
-        except VlmtuiError as error:
-            self.post_message(self.Failed(error))
+        self.begin(self._survey(), "models")
+
+    async def _survey(self) -> None:
+        found = await in_thread(lambda: self._open_available_models().choices())
+        self.post_message(self.Surveyed(found))
 
     @on(Surveyed)
     def _surveyed(self, event: Surveyed) -> None:
@@ -140,10 +139,8 @@ class ModelsList(Dialog[str]):
             self.tell(f"Can't be used: {first.name}: {first.reason}{others}")
         self.call_after_refresh(self.show_rows)  # the list has its width then
 
-    @on(Failed)
-    def _failed(self, event: Failed) -> None:
-        event.stop()
-        self.tell(f"{event.error.message}. {event.error.hint}".strip(), error=True)
+    def _complain(self, error: VlmtuiError) -> None:
+        self.tell(f"{error.message}. {error.hint}".strip(), error=True)
 
     # ------------------------------------------------------------------ showing
 
