@@ -76,7 +76,7 @@ def test_a_person_in_a_plain_chat_stops_the_answer_all_the_same(endless: Path) -
         terminal.send("Go on and on\n")
         terminal.read_until(r"\w+ \w+ \w+ \w+ \w+ \w+ \w+ \w+ \w+ \w+ \w+ \w+ \w+ \w+")
         terminal.send("\x03")
-        terminal.read_until("Stopped; /continue goes on")
+        terminal.read_until("Stopped; /continue")
         terminal.hang_up()
         assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
     finally:

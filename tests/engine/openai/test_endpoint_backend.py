@@ -6,6 +6,7 @@ import base64
 import io
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -189,17 +190,21 @@ def test_a_model_that_the_server_has_not_is_refused_with_those_it_has(serve: Ser
 
 
 def test_a_cancel_hangs_up_at_once_and_keeps_what_came(serve: Serve) -> None:
-    began, hung_up = threading.Event(), threading.Event()
+    hung_up = threading.Event()
 
     def play(exchange: Exchange) -> None:
         exchange.begin()
         exchange.send(next(words("Once")))
-        began.set()
         if exchange.hung_up():
             hung_up.set()
 
+    def cancel() -> None:
+        while not asker.text:
+            time.sleep(0.01)
+        asker.cancel.set()
+
     asker = Asker(serve(play))
-    threading.Thread(target=lambda: (began.wait(60), asker.cancel.set())).start()
+    threading.Thread(target=cancel, daemon=True).start()
     assert asker.ask().reason == "cancelled"
     assert asker.text == "Once"
     assert hung_up.wait(60)
