@@ -15,6 +15,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.models.convert import checkpoints
 from tests.models.convert.checkpoints import Shape
+from vlmtui.errors import ImportFailed
 from vlmtui.models import gguf
 from vlmtui.models.convert import importing
 
@@ -172,3 +173,15 @@ def test_a_disk_that_is_too_small_is_told(
     ended = run("models", "import", vila)
     assert ended.code == 1
     assert "no room" in ended.err
+
+
+def test_libraries_that_are_missing_are_told_before_anything_is_fetched(
+    vila: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importing.importlib.util.find_spec
+    monkeypatch.setattr(
+        importing.importlib.util, "find_spec", lambda name: None if name == "numpy" else find(name)
+    )
+    with pytest.raises(ImportFailed, match="needs numpy") as caught:
+        importing.job(vila, "v")
+    assert "-m pip install numpy" in caught.value.hint

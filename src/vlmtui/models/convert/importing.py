@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -111,7 +112,7 @@ def job(source: Path, name: str, head: Head = "f16") -> Import:
     if missing:
         raise ImportFailed(
             f"Importing a checkpoint needs {' and '.join(missing)}, which isn't installed",
-            "Run: pip install 'vlmtui[awq]'",
+            f"Run: {sys.executable} -m pip install {' '.join(missing)}",
         )
     return Import(source, name, paths.models_dir() / name, head)
 

@@ -41,7 +41,8 @@ def main(parent: int, order: str, source: str, model: str, mmproj: str) -> None:
         telling.tell(error=type(error).__name__, message=error.message, hint=error.hint)
     except ImportError as error:
         words = f"Importing needs libraries that aren't installed: {error}"
-        telling.tell(error="ImportFailed", message=words, hint="Run: pip install 'vlmtui[awq]'")
+        hint = f"Run: {sys.executable} -m pip install numpy safetensors"
+        telling.tell(error="ImportFailed", message=words, hint=hint)
     except MemoryError:
         telling.tell(error="ImportFailed", message="Memory ran out", hint="Close other programs.")
     except Exception as error:
