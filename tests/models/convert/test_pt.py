@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import random
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import numpy as np
 import pytest
@@ -116,3 +119,67 @@ def test_damage_is_drawn_from_a_seed() -> None:
 
     first, again = (list(damage.mutations(5, random.Random(3))) for _ in range(2))
     assert first == again
+
+
+def test_what_pythons_own_pickler_writes_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `torch.save` has it: names kept and named again, versions of modules, a Parameter."""
+    for protocol in (2, 4):
+        program = _pickled_by_python(TENSORS, protocol, monkeypatch)
+        found = pt.read(pickled.save(tmp_path / "a.pt", TENSORS, pickle=program))
+        assert found.keys() == TENSORS.keys()
+        for name, tensor in TENSORS.items():
+            np.testing.assert_array_equal(found[name].read(), tensor)
+
+
+def _pickled_by_python(
+    tensors: dict[str, np.ndarray], protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> bytes:
+    """A state_dict pickled with stand-ins for PyTorch's modules."""
+    torch, inner = ModuleType("torch"), ModuleType("torch._utils")
+
+    def rebuild(*_: object) -> None:
+        """Never called: pickling only names it."""
+
+    kinds = {"f2": "HalfStorage", "f4": "FloatStorage", "i2": "ShortStorage", "i4": "IntStorage"}
+    for kind in kinds.values():
+        setattr(torch, kind, type(kind, (), {"__module__": "torch"}))
+    for name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+        made = FunctionType(rebuild.__code__, {}, name)
+        made.__module__, made.__qualname__ = "torch._utils", name
+        setattr(inner, name, made)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch._utils", inner)
+
+    class Storage:
+        def __init__(self, number: int, tensor: np.ndarray) -> None:
+            kind = getattr(torch, kinds[tensor.dtype.str[1:]])
+            self.told = ("storage", kind, str(number), "cpu", tensor.size)
+
+    class Tensor:
+        def __init__(self, number: int, tensor: np.ndarray) -> None:
+            self.storage, self.tensor = Storage(number, tensor), tensor
+
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            strides = tuple(step // self.tensor.itemsize for step in self.tensor.strides)
+            given = (self.storage, 0, self.tensor.shape, strides, False, OrderedDict())
+            return inner._rebuild_tensor_v2, given
+
+    class Parameter(Tensor):
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            plain = Tensor.__new__(Tensor)
+            plain.__dict__ = self.__dict__
+            return inner._rebuild_parameter, (plain, True, OrderedDict())
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value: object) -> object:
+            return value.told if isinstance(value, Storage) else None
+
+    state: OrderedDict[str, object] = OrderedDict()
+    for number, (name, tensor) in enumerate(tensors.items()):
+        state[name] = (Parameter if number % 2 else Tensor)(number, tensor)
+    state._metadata = OrderedDict({"": {"version": 1}})  # type: ignore[attr-defined]
+    out = io.BytesIO()
+    Pickler(out, protocol).dump(state)
+    return out.getvalue()
