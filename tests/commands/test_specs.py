@@ -37,6 +37,7 @@ def test_commands_are_found_by_their_beginning() -> None:
         ('"two words.png" c.png', ["two words.png", "c.png"]),
         ("two\\ words.png", ["two words.png"]),
         ("it's.png", ["it's.png"]),
+        ("'it'\\''s.png' 'b'\"'\"'.png'", ["it's.png", "b'.png"]),
         ("'never closed.png", ["never closed.png"]),
         ("", []),
         ("\\", ["\\"]),

@@ -36,6 +36,7 @@ def sent(text: str, *there: str) -> Draft:
         ("(@a.png)", "a.png"),
         ('@"my pictures/a b.png" what?', "my pictures/a b.png"),
         ("@'a b.png'", "a b.png"),
+        ("@'it'\\''s.png' what?", "it's.png"),
         ("@a\\ b.png", "a b.png"),
         ('@"never closed.png', "never closed.png"),
         ("what is @a.png?", "a.png"),

@@ -13,6 +13,7 @@ from types import TracebackType
 import msgspec
 
 from vlmtui.chat import requests
+from vlmtui.compose.references import local
 from vlmtui.engine import images
 from vlmtui.engine.base import KvType, Load, Sampling
 from vlmtui.errors import (
@@ -139,7 +140,7 @@ class Pictures:
         elif path.startswith(("http://", "https://")):
             file = self._fetched(path)
         else:
-            file = Path(os.path.abspath(os.path.expanduser(path)))
+            file = Path(os.path.abspath(os.path.expanduser(local(path) or path)))
         info = images.inspect(file)
         return ImagePart(str(file), info.sha256, addresses.shown(path), info.width, info.height)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from vlmtui.compose.completion import spell
+from vlmtui.compose.mentions import unquoted
 from vlmtui.errors import InputError, MessageNotFound
 
 _NUMBERED = re.compile(r"#(\d+)(\S*)\s*(.*)", re.DOTALL)
@@ -74,15 +75,18 @@ def only_number(argument: str) -> int | None:
     return found
 
 
+_PATH = re.compile(r""""([^"]*)"?|'((?:[^']|'(?:\\'|"'")')*)'?|((?:\\.|\\\Z|[^\s\\])+)""")
+
+
 def split_paths(argument: str) -> list[str]:
     """The paths after `/image`: separated by spaces, with quotes or backslashes around odd ones.
 
     A quote that is never closed runs to the end; a backslash before nothing is itself.
     """
     paths = []
-    for match in re.finditer(r""""([^"]*)"?|'([^']*)'?|((?:\\.|\\\Z|[^\s\\])+)""", argument):
+    for match in _PATH.finditer(argument):
         double, single, bare = match.groups()
-        path = double if double is not None else single
+        path = double if single is None else unquoted(single)
         paths.append(path if path is not None else re.sub(r"\\(.)", r"\1", bare))
     return [path for path in paths if path]
 

@@ -30,7 +30,7 @@ its bytes tell."""
 _MENTION = re.compile(
     r"""(?:^|(?<=[\s(\[{]))        # at the beginning of a word
         @(?:"(?P<double>[^"\n]*)"?
-          |'(?P<single>[^'\n]*)'?
+          |'(?P<single>(?:[^'\n]|'(?:\\'|"'")')*)'?
           |(?P<bare>(?:\\.|[^\s\\])+))""",
     re.VERBOSE | re.MULTILINE,
 )
@@ -75,11 +75,17 @@ def find(text: str) -> list[Mention]:
     """All mentions of a text, whether or not such files exist."""
     found = []
     for match in _MENTION.finditer(text):
-        quoted = match["double"] if match["double"] is not None else match["single"]
+        single = match["single"]
+        quoted = match["double"] if single is None else unquoted(single)
         path = quoted if quoted is not None else unescape(match["bare"])
         if path:
             found.append(Mention(match.start(), match.end(), path, quoted is not None))
     return found
+
+
+def unquoted(text: str) -> str:
+    """What stands between single quotes as shells write it, where an apostrophe ends and begins."""
+    return re.sub(r"""'(?:\\'|"'")'""", "'", text)
 
 
 def unescape(text: str) -> str:

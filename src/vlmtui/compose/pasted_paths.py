@@ -11,13 +11,13 @@ import os
 import re
 import urllib.parse
 
-from vlmtui.compose.mentions import is_url, unescape
-from vlmtui.compose.references import is_named_like_a_picture
+from vlmtui.compose.mentions import is_url, unescape, unquoted
+from vlmtui.compose.references import is_named_like_a_picture, local
 
 _LONGEST = 20_000
 """Characters; a longer text is no list of dropped files."""
 
-_WORD = re.compile(r""""([^"\n]*)"|'([^'\n]*)'|((?:\\.|[^\s\\])+)""")
+_WORD = re.compile(r""""([^"\n]*)"|'((?:[^'\n]|'(?:\\'|"'")')*)'(?!\S)|((?:\\.|[^\s\\])+)""")
 _BEGINS = re.compile(r"(?:/|~|\.\.?/|file://|[A-Za-z]:[\\/])", re.IGNORECASE)
 WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -32,9 +32,9 @@ def paths(text: str) -> list[str]:
     found: list[str] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         words = _WORD.findall(line)
-        pieces = [_path(double or single, bare) for double, single, bare in words]
+        pieces = [_path(double or unquoted(single), bare) for double, single, bare in words]
         if not all(map(_is_picture_path, pieces)):
-            pieces = [_decoded(line.strip("\"'"))]  # a name with spaces that nothing protects
+            pieces = [local(line.strip("\"'"))]  # a name with spaces that nothing protects
             if not _is_picture_path(pieces[0]) or not _BEGINS.match(line.strip("\"'")):
                 return []
         found += pieces
@@ -43,17 +43,8 @@ def paths(text: str) -> list[str]:
 
 def _path(quoted: str, bare: str) -> str:
     if quoted:
-        return _decoded(quoted)
-    return bare if WINDOWS.match(bare) else _decoded(unescape(bare))
-
-
-def _decoded(path: str) -> str:
-    if not path.lower().startswith("file://"):
-        return path
-    try:
-        return urllib.parse.unquote(urllib.parse.urlsplit(path).path)
-    except ValueError:
-        return ""
+        return local(quoted)
+    return bare if WINDOWS.match(bare) else local(unescape(bare))
 
 
 def _is_picture_path(path: str) -> bool:

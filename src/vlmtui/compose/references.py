@@ -9,6 +9,7 @@ import glob
 import itertools
 import os
 import re
+import urllib.parse
 from collections.abc import Iterator
 
 from vlmtui.compose.mentions import PICTURE_SUFFIXES
@@ -32,8 +33,8 @@ def resolve(reference: str) -> list[str]:
     Raises:
         InputError: A pattern that fits nothing or too much, or no picture is there to be newest.
     """
-    path = os.path.expanduser(reference)
-    if os.path.lexists(path):
+    path = os.path.expanduser(local(reference) or reference)
+    if os.path.lexists(path) or path != os.path.expanduser(reference):
         return [path]
     if match := _NEWEST.match(reference):
         return newest(int(match[1] or 1))
@@ -51,6 +52,17 @@ def resolve(reference: str) -> list[str]:
             "Use a narrower pattern",
         )
     return found
+
+
+def local(path: str) -> str:
+    """The path of a `file://` address, nothing for a broken one; any other path as it is."""
+    if not path.lower().startswith("file://"):
+        return path
+    try:
+        meant = urllib.parse.unquote(urllib.parse.urlsplit(path).path)
+    except ValueError:
+        return ""
+    return "" if "\0" in meant else meant
 
 
 def means_several(reference: str) -> bool:

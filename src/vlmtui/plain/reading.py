@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import locale
 import os
 import select
 import signal
@@ -21,6 +22,10 @@ _HEARD_SECONDS = 0.3
 
 _DONE = 0
 """No signal has this number."""
+
+
+_NUL = "␀"
+"""How a NUL is shown, here as on the screen."""
 
 
 class Lines:
@@ -177,7 +182,8 @@ class Lines:
                 f"Standard input can't be read: {error.strerror}",
                 "Name a file: vlmtui --plain < FILE. nohup takes the terminal away as input.",
             ) from error
-        return line.removesuffix("\n") if line else None
+        # a NUL is no part of any path, and libraries end a text there
+        return line.removesuffix("\n").replace("\0", _NUL) if line else None
 
 
 def _typed(prompt: str) -> str | None:
@@ -196,7 +202,7 @@ def _begun(text: str) -> Iterator[None]:
         yield
         return
     if text:
-        readline.set_startup_hook(lambda: readline.insert_text(text))
+        readline.set_startup_hook(lambda: readline.insert_text(_takable(text)))
     try:
         yield
     finally:
@@ -241,4 +247,10 @@ def remember(texts: Sequence[str]) -> None:
         import readline
 
         for text in texts:
-            readline.add_history(text)
+            readline.add_history(_takable(text))
+
+
+def _takable(text: str) -> str:
+    """What readline takes of a text: no NUL, and only what the terminal's encoding has."""
+    encoding = locale.getpreferredencoding(False)
+    return text.replace("\0", _NUL).encode(encoding, "replace").decode(encoding)
