@@ -24,7 +24,7 @@ TENSORS = {
     "model.b.qzeros": np.arange(6, dtype=np.int32).reshape(3, 2),
     "model.norm": np.linspace(0, 1, 5, dtype=np.float32),
 }
-_ROUNDS = 2000
+_ROUNDS = 1000
 
 
 def test_tensors_are_read(tmp_path: Path) -> None:
