@@ -1,16 +1,21 @@
-"""Asking on the chat screen: a message becomes a turn, and what the turn tells is shown."""
+"""What is typed on the chat screen: a command is done, a message becomes a turn that is shown."""
 
 from __future__ import annotations
 
+from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
+from vlmtui.commands import parsing, specs
 from vlmtui.commands.event_words import said_of
 from vlmtui.commands.outcomes import Ask, Outcome
 from vlmtui.engine.base import Adjusted, Encoded, Notice
+from vlmtui.errors import InputError
 from vlmtui.ui.screens.chat.stream import Words
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 if TYPE_CHECKING:
     from vlmtui.commands.context import CommandContext
@@ -21,7 +26,10 @@ class AskingTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
+        chat.hears[Prompt.Submitted].append(lambda event: self._submitted(event.text))
         chat.shows[Ask] = self._begin
+        for name in ("help", "keys", "quit"):
+            chat.forms[name] = partial(self._do_in_app, name)
         chat.follows[UserSaved].append(self._question_saved)
         chat.follows[AnswerStarted].append(self._answer_started)
         chat.follows[Words].append(self._said)
@@ -31,16 +39,61 @@ class AskingTopic(Topic):
         chat.follows[Notice].append(self._tell)
         chat.follows[StorageWarning].append(self._not_stored)
 
+    async def _submitted(self, typed: str) -> None:
+        """Do a command, or send a message."""
+        chat = self.chat
+        if (command := parsing.parse(typed)) is not None:
+            await self._do(command.name, command.argument, typed)
+        elif chat.must_wait("Esc stops it; your text stays here"):
+            return
+        elif not typed.strip():
+            chat.prompt.say("Type a question, or attach a picture with @path")
+        elif not any(hold(typed) for hold in chat.holds):
+            Turn(chat).begin(self._read(typed))
+
+    # ------------------------------------------------------------------ commands
+
+    async def _do(self, name: str, argument: str, typed: str) -> None:
+        chat = self.chat
+        try:
+            spec = specs.wanted(name, "screen")
+            spec.check(argument)
+        except InputError as error:
+            chat.complain(error)
+            return
+        if spec.idle and chat.must_wait():
+            return
+        if typed:
+            chat.prompt.take(typed)
+        if (form := chat.forms.get(name)) is None:
+            chat.do(name, argument, typed)
+        elif isawaitable(done := form(argument)):
+            await done
+
+    async def choose(self, name: str) -> None:
+        """Do a command that was chosen from a list; the composer takes one that needs more."""
+        prompt, spec = self.chat.prompt, specs.find(name)
+        if spec is not None and spec.needed:
+            if prompt.text:
+                prompt.say("Ctrl+Z brings back what was here")
+            prompt.text = f"/{spec.name} "
+        else:
+            await self._do(name, "", "")
+
+    async def _do_in_app(self, name: str, _: str) -> None:
+        await self.chat.screen.run_action(f"app.{name}")
+
+    # ------------------------------------------------------------------ messages
+
     def _begin(self, ask: Ask) -> None:
         self.chat.prompt.say()
         Turn(self.chat).begin(ask)
 
-    def send(self, typed: str) -> None:
-        """Send what was typed; it stays in the composer until it can be."""
-        Turn(self.chat).begin(self._read(typed))
-
     async def _read(self, typed: str) -> Ask | None:
-        """The turn of a message; None where something has to be asked before."""
+        """The turn of a message; None where something has to be asked before.
+
+        What was typed stays in the composer until the message can be sent.
+        """
 
         def read(context: CommandContext) -> Outcome:
             from vlmtui.commands import message_commands

@@ -7,7 +7,6 @@ topic has a form of its own for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -19,8 +18,6 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from vlmtui.commands import parsing, specs
-from vlmtui.errors import InputError
 from vlmtui.messages import ImagePart
 from vlmtui.settings import PRESETS, Preset, Settings
 from vlmtui.stats.engine_state import EngineState, Phase
@@ -162,8 +159,6 @@ class ChatScreen(MendedScreen[None]):
         self._asking = AskingTopic(self._topics)
         for topic in TOPICS:
             topic(self._topics)
-        for name in ("help", "keys", "quit"):
-            self._topics.forms[name] = partial(self._do_in_app, name)
         self.set_reactive(ChatScreen.engine_state, EngineState(phase=Phase.LOADING, model=model))
         self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
 
@@ -236,38 +231,7 @@ class ChatScreen(MendedScreen[None]):
             for furnished in self._topics.furnished:
                 furnished()
 
-    # ------------------------------------------------------------------ asking
-
-    async def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
-        """Do a command, or send a message."""
-        command = parsing.parse(event.text)
-        if command is not None:
-            await self._run_command(command, event.text)
-        elif self._topics.must_wait("Esc stops it; your text stays here"):
-            return
-        elif not event.text.strip():
-            self.prompt.say("Type a question, or attach a picture with @path")
-        elif not any(hold(event.text) for hold in self._topics.holds):
-            self._asking.send(event.text)
-
-    async def _run_command(self, command: parsing.Command, typed: str) -> None:
-        try:
-            spec = specs.wanted(command.name, "screen")
-            spec.check(command.argument)
-        except InputError as error:
-            self._topics.complain(error)
-            return
-        if spec.idle and self._topics.must_wait():
-            return
-        if typed:
-            self.prompt.take(typed)
-        if (form := self._topics.forms.get(spec.name)) is None:
-            self._topics.do(spec.name, command.argument, typed)
-        elif isawaitable(done := form(command.argument)):
-            await done
-
-    async def _do_in_app(self, name: str, _: str) -> None:
-        await self.run_action(f"app.{name}")
+    # ------------------------------------------------------------------ routing
 
     async def action_topic(self, name: str, *arguments: object) -> None:
         """Do what a topic has registered for a key; Textual passes at most one argument."""
@@ -311,13 +275,7 @@ class ChatScreen(MendedScreen[None]):
 
     async def do_command(self, name: str) -> None:
         """Do a command that was chosen from a list; the composer takes one that needs more."""
-        spec = specs.find(name)
-        if spec is not None and spec.needed:
-            if self.prompt.text:
-                self.prompt.say("Ctrl+Z brings back what was here")
-            self.prompt.text = f"/{spec.name} "
-        else:
-            await self._run_command(parsing.Command(name, ""), "")
+        await self._asking.choose(name)
 
 
 def _usual_models() -> AvailableModels:
