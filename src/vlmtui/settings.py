@@ -112,6 +112,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Count = 0
     """CPU threads; 0 takes the physical cores, fewer while other programs want them."""
 
+    local_only: bool = False
+    """Use no model that another machine runs."""
+
     templates: dict[str, str] = {}
     """Chat templates by the name of the model, for files that have none or a wrong one: the name of
     a built-in one (`gemma`) or the path of a file with Jinja source."""

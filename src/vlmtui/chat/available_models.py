@@ -15,8 +15,9 @@ from vlmtui.chat.fitting import Prospect, this_machine
 from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.base import Files, Load
-from vlmtui.models import library, removal
+from vlmtui.models import endpoints, library, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
+from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.fit import Machine
 from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings
@@ -54,6 +55,14 @@ class AvailableModels:
             StorageError: The list of added models can't be read.
         """
         return library.survey()
+
+    def served(self) -> list[ServerModel]:
+        """Models that servers run; blocks.
+
+        Raises:
+            StorageError: The list of servers can't be read.
+        """
+        return endpoints.models()
 
     def choices(self) -> Choices:
         """The same, with those that could be had, and roughly what each takes; blocks.

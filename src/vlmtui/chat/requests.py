@@ -54,23 +54,28 @@ def named(settings: Settings, name: str, mmproj: str | None = None) -> Load:
     served = endpoints.models()
     for model in served:
         if model.name.lower() == name.lower():
-            return of_server(model)
+            return of_server(settings, model)
     try:
         return request_for(settings, library.resolve(name))
     except library.ModelNotFound:
         if (found := endpoints.find(name, served)) is None:
             raise
-        return of_server(found)
+        return of_server(settings, found)
 
 
-def of_server(model: ServerModel) -> Load:
+def of_server(settings: Settings, model: ServerModel) -> Load:
     """What the engine is asked for a model that a server runs.
 
     Raises:
-        InputError: The key to the server is missing.
+        InputError: The key to the server is missing, or chats shall stay on this machine.
     """
     from vlmtui.models import endpoints
 
+    if settings.local_only and not model.server.is_here:
+        raise InputError(
+            f"{model.name} runs on {model.server.host}, and local_only is set",
+            "Choose a model on this machine, or set local_only = false in the settings.",
+        )
     endpoint = Endpoint(model.server.url, model.model, endpoints.key_of(model.server))
     return Load(endpoint, name=model.name, backend="openai")
 

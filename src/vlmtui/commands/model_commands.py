@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from vlmtui import printable, units
 from vlmtui.commands import message_commands
 from vlmtui.commands.context import CommandContext
@@ -45,7 +47,34 @@ def model(context: CommandContext, name: str) -> Outcome:
         now = _shown(context.session.load_request.name)
         return Said(f"{now} is the model in use", "/model NAME switches; /models lists all models")
     load = context.models.load(name)
-    return Switch(load, load == context.session.load_request)
+    switch = Switch(load, load == context.session.load_request)
+    server = _unknown_server(load)
+    if server is None:
+        return switch
+
+    def agree(_: CommandContext) -> Outcome:
+        from vlmtui.models import endpoints
+
+        endpoints.SERVERS.add(msgspec.structs.replace(server, agreed=True))
+        return switch
+
+    return Confirm(
+        f"Send this chat and its pictures to {printable.line(server.host, _NAME)}?",
+        agree,
+        Said("The model stays as it is"),
+        "Each question takes the whole chat there. This is asked once",
+    )
+
+
+def _unknown_server(load: Load) -> Server | None:
+    """The other machine that runs a model, if the user hasn't said yes to it yet."""
+    from vlmtui.engine.base import Endpoint
+    from vlmtui.models import endpoints
+
+    if not isinstance(load.source, Endpoint):
+        return None
+    server = endpoints.holding(load.name)
+    return server if server is not None and not (server.is_here or server.agreed) else None
 
 
 def switched(

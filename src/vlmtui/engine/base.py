@@ -54,6 +54,11 @@ class Endpoint(msgspec.Struct, frozen=True, tag="endpoint"):
     most_pixels: int = 4_000_000
     """Larger pictures are scaled down before they are sent."""
 
+    @property
+    def host(self) -> str:
+        """Who it is, for a person."""
+        return self.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
     def __repr__(self) -> str:
         """Without the key: this may come into a log."""
         return f"Endpoint(url={self.url!r}, model={self.model!r})"

@@ -44,6 +44,15 @@ class Server(msgspec.Struct, frozen=True):
     listed: tuple[str, ...] = ()
     """The models that it listed when it was asked last."""
 
+    agreed: bool = False
+    """The user knows that chats go there, and has said yes."""
+
+    @property
+    def is_here(self) -> bool:
+        """It is this machine itself, or the near end of a tunnel: nothing leaves by it."""
+        host = urlsplit(self.url).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
+
     @property
     def host(self) -> str:
         """Who it is, for a person."""

@@ -12,6 +12,7 @@ import msgspec
 from vlmtui.engine.base import (
     Delta,
     Encoding,
+    Endpoint,
     Finished,
     Loaded,
     Loading,
@@ -71,6 +72,12 @@ class EngineState(msgspec.Struct, frozen=True):
     context_size: int = 0
     dropped: int = 0
     """Messages that the last prompt had no room for."""
+
+    @property
+    def host(self) -> str | None:
+        """The server that the words go to; None where they stay here."""
+        source = self.info.source if self.info is not None else None
+        return source.host if isinstance(source, Endpoint) else None
 
     @property
     def busy(self) -> bool:

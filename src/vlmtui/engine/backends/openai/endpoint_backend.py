@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -90,7 +89,7 @@ class _Served:
 
     def __init__(self, endpoint: Endpoint, cancel: CancelFlag) -> None:
         self._endpoint = endpoint
-        self._host = urlsplit(endpoint.url).netloc.rpartition("@")[2]
+        self._host = endpoint.host
         self._root = endpoint.url.rstrip("/").removesuffix("/v1")
         with self._line(cancel) as line:
             self._facts = self._find_out(line)

@@ -98,8 +98,12 @@ class ModelsTopic(Topic):
         available_models = await in_thread(self.chat.available_models)
         demo, *others = (await in_thread(available_models.survey)).models
         models = (demo, *sorted(others, key=lambda model: model.name.lower()))
+        served = await in_thread(available_models.served)
         if picker.is_attached:
-            picker.offer([Choice(model.name, model.name, about(model)) for model in models])
+            rows = [Choice(model.name, model.name, about(model)) for model in models]
+            rows += [Choice(each.name, each.name, f"on {each.server.host}") for each in served]
+            picker.offer(rows)
+            picker.judge({each.name: "server" for each in served})
         machine = await in_thread(available_models.machine)
         for model in models:
             fit_verdict = await in_thread(partial(available_models.fit_verdict, model, machine))
@@ -126,8 +130,10 @@ class ModelsTopic(Topic):
 
         async def switch() -> None:
             outcome = await self.chat.done(lambda context: model_commands.model(context, name))
-            assert isinstance(outcome, Switch)
-            await self._switch(outcome, then)
+            if isinstance(outcome, Switch):
+                await self._switch(outcome, then)
+            else:
+                await self.chat.show(outcome)
 
         self.chat.start(switch(), "command model")
 

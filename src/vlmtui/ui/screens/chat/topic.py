@@ -21,6 +21,7 @@ from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import (
     Choice,
     Choices,
+    Confirm,
     Listing,
     Outcome,
     Said,
@@ -101,6 +102,7 @@ class ChatContext:
             Listing: self._show_listing,
             Table: self._show_table,
             Choices: self._show_choices,
+            Confirm: self._ask,
         }
         self.hears: defaultdict[type[Message] | str, list[Handler]] = defaultdict(list)
         self.follows: defaultdict[type[object], list[Handler]] = defaultdict(list)
@@ -282,6 +284,15 @@ class ChatContext:
         width = max((len(label) for label, _ in table.rows), default=0)
         rows = "\n".join(f"{label:<{width}}  {value}" for label, value in table.rows)
         await self.transcript.tell(table.heading, table.advice, rows, error=False, asked=True)
+
+    async def _ask(self, confirm: Confirm) -> None:
+        if confirm.hint:
+            self.prompt.say(confirm.question, confirm.hint)
+        if await self.prompt.ask(confirm.question):
+            self.prompt.say()
+            await self.change(confirm.then)
+        else:
+            await self.show(confirm.declined)
 
     def _show_choices(self, offered: Choices) -> None:
         from vlmtui.ui.screens.dialogs import chooser

@@ -47,6 +47,8 @@ class StatusStrip(Widget):
             ("● ", style), (f"{engine_state.label():<{_PHASE}}", f"bold {style}")
         )
         name = Content.styled(printable.line(engine_state.model, _NAME), "$text-dim")
+        if (host := engine_state.host) is not None:
+            name = Content.styled(f"⇄ {printable.line(host, _NAME)} ", "$warning") + name
         for bar in (_METER, 0):
             strip = _joined([phase, *self._parts(bar)])
             gap = width - strip.cell_length - name.cell_length
