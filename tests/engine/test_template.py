@@ -103,6 +103,21 @@ def test_loop_controls_and_json_work():
     assert text == '{"role": "user", "content": "<é>"}4'
 
 
+def test_what_is_marked_for_training_is_read_as_it_stands():
+    source = (
+        "{% for m in messages %}{% generation %}{% set x = 1 %}{{ m.content }}"
+        "{% endgeneration %}{{ x is defined }}{% endfor %}"
+    )
+    assert ChatTemplate(source, bos="", eos="").render([Turn("user", (), "hi")]) == "hiFalse"
+
+
+def test_json_is_written_as_the_template_asks():
+    asked = "ensure_ascii=True, separators=(',', ':'), sort_keys=True"
+    source = "{{ {'b': 'é', 'a': 1} | tojson(" + asked + ") }}"
+    text = ChatTemplate(source, bos="", eos="").render([Turn("user", (), "x")])
+    assert text == '{"a":1,"b":"\\u00e9"}'
+
+
 def test_a_template_can_not_reach_python():
     template = ChatTemplate("{{ messages.__class__.__mro__ }}", bos="", eos="")
     with pytest.raises(GenerateFailed, match="refuses"):

@@ -1,9 +1,9 @@
 """Chat templates: from messages to the one string that a model reads.
 
 Templates come from model files, so they run in Jinja's sandbox, set up as Hugging Face's
-`transformers` sets it up (block trimming, loop controls, `raise_exception`, `strftime_now`,
-`tojson`), and under limits of time, memory and output. This module knows no tokens: pictures and
-text are strings here.
+`transformers` sets it up (block trimming, loop controls, `{% generation %}`, `raise_exception`,
+`strftime_now`, `tojson`), and under limits of time, memory and output. This module knows no tokens:
+pictures and text are strings here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 import jinja2
 import jinja2.ext
+import jinja2.nodes
+import jinja2.parser
 import jinja2.sandbox
 import msgspec
 
@@ -33,6 +35,18 @@ _MOST_REPEATED = 20
 
 _LARGEST_NUMBER = 2**64
 """Products and powers beyond would take time that nothing can end."""
+
+
+class _Generation(jinja2.ext.Extension):
+    """`{% generation %}` and its end: they mark what is trained on, and nothing else."""
+
+    tags = {"generation"}  # noqa: RUF012 - Jinja declares it as it is
+
+    def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
+        """Take the body; what it sets stays within, as in `transformers`."""
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return jinja2.nodes.Scope(body, lineno=line)
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -189,7 +203,8 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
     @classmethod
     def make(cls) -> _Sandbox:
         """With the functions that templates count on."""
-        sandbox = cls(trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols])
+        extensions = [jinja2.ext.loopcontrols, _Generation]
+        sandbox = cls(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
         sandbox.filters["tojson"] = _to_json
         sandbox.globals["raise_exception"] = _refuse
         sandbox.globals["strftime_now"] = _now
@@ -205,9 +220,17 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    # Jinja's own filter escapes for HTML
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """As `transformers` has it; Jinja's own filter escapes for HTML."""
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def _refuse(message: str) -> None:
