@@ -146,7 +146,7 @@ async def test_up_walks_through_what_was_asked_and_down_comes_back(stage: Stage)
         await pilot.press("up")
         assert screen.prompt.text == "first\nof two lines"
         await pilot.press("up", "up")  # to the first line, and beyond it
-        await until(pilot, lambda: "Nothing was asked before this" in shown(pilot))
+        await until(pilot, lambda: "There is no earlier question" in shown(pilot))
         await pilot.press("down", "down")
         assert screen.prompt.text == f"what is {token} and {token}?"
         await pilot.press("down")
@@ -159,12 +159,12 @@ async def test_what_was_asked_is_searched(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: "Nothing was asked yet" in shown(pilot))
+        await until(pilot, lambda: "There are no earlier questions" in shown(pilot))
         for text in ("Where is the cat?", "How many dogs?", "Where is the cat?"):
             await say(pilot, text)
             await answered(pilot)
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: "Asked before" in shown(pilot))
+        await until(pilot, lambda: "Earlier questions" in shown(pilot))
         await pilot.press("c", "a", "t")
         await pilot.press("enter")
         await until(pilot, lambda: screen.prompt.text == "Where is the cat?")

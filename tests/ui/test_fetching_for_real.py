@@ -79,7 +79,7 @@ async def fetch(pilot: Pilot[int], wanted: str) -> None:
     pilot.app.screen.query_one("Input").value = wanted  # type: ignore[attr-defined]
     await pilot.pause()
     await pilot.press("enter")
-    await until(pilot, lambda: f"Fetch {wanted}" in shown(pilot))
+    await until(pilot, lambda: f"Download {wanted}" in shown(pilot))
     await pilot.press("y")
 
 
@@ -105,7 +105,7 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
             await answered(pilot)
             assert len(screen_of(pilot)._topics.session().transcript()) == 2
             hub.go_on.set()
-            await until(pilot, lambda: "gemma-3-4b is here" in shown(pilot))
+            await until(pilot, lambda: "gemma-3-4b is installed" in shown(pilot))
             await say(pilot, "/model gemma-3-4b")
             await until(pilot, lambda: "Switched to gemma-3-4b" in shown(pilot))
             await say(pilot, "Hello again")
@@ -246,7 +246,7 @@ async def test_what_came_before_a_stop_is_kept_and_not_fetched_again(
         await opened(pilot)
         await fetch(pilot, f"hf:{TINY}")
         await until(pilot, lambda: tiny.holding.is_set() and parts(tmp_path))
-        await until(pilot, lambda: "F9 stop fetching" in shown(pilot) and "%" in shown(pilot))
+        await until(pilot, lambda: "F9 stop download" in shown(pilot) and "%" in shown(pilot))
         await pilot.press("f9")
         await until(pilot, lambda: f"hf:{TINY}: stopped" in shown(pilot))
         (part,) = parts(tmp_path)

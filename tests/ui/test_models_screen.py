@@ -173,7 +173,7 @@ async def test_typing_finds_models_by_all_that_is_known_of_them(
         assert "Gemma terms (with" in text
         assert "A [b]note[/b] of it." in text
         await type_text(pilot, "zzz")
-        await until(pilot, lambda: "No model is like that" in shown(pilot))
+        await until(pilot, lambda: "No model matches" in shown(pilot))
 
 
 async def test_a_name_that_is_written_out_is_meant_before_those_that_contain_it(
@@ -284,7 +284,7 @@ async def test_a_model_is_fetched_while_one_chats(
         await opened(pilot)
         await type_text(pilot, "gemma")
         await pilot.press("enter")
-        await until(pilot, lambda: "Fetch gemma-3-4b, 2.5 GB?" in shown(pilot))
+        await until(pilot, lambda: "Download gemma-3-4b, 2.5 GB?" in shown(pilot))
         await pilot.press("y")
         told = "50 % · 12 MB/s · 3 min 5 s"
         await until(pilot, lambda: f"↓ {told}" in shown(pilot))
@@ -293,7 +293,7 @@ async def test_a_model_is_fetched_while_one_chats(
         await say(pilot, "one")
         await until(pilot, lambda: "Yes." in shown(pilot))
         available_models.pulls[0].gate.set()
-        await until(pilot, lambda: "gemma-3-4b is here" in shown(pilot))
+        await until(pilot, lambda: "gemma-3-4b is installed" in shown(pilot))
         assert "↓" not in shown(pilot)
 
 
@@ -306,9 +306,9 @@ async def test_fetching_can_be_stopped_and_begun_again(
         await type_text(pilot, "gemma")
         for _ in range(2):
             await pilot.press("enter")
-            await until(pilot, lambda: "Fetch gemma-3-4b" in shown(pilot))
+            await until(pilot, lambda: "Download gemma-3-4b" in shown(pilot))
             await pilot.press("y")
-            await until(pilot, lambda: "F9 stop fetching" in shown(pilot))
+            await until(pilot, lambda: "F9 stop download" in shown(pilot))
             await until(pilot, lambda: "50 %" in shown(pilot))
             await pilot.press("f9")
             await until(pilot, lambda: "gemma-3-4b: stopped" in shown(pilot))
@@ -325,7 +325,7 @@ async def test_what_will_not_fit_is_fetched_only_after_asking_again(
         await type_text(pilot, "gemma")
         for answer in "ny":
             await pilot.press("enter")
-            await until(pilot, lambda: "Fetch gemma-3-4b, 2.5 GB?" in shown(pilot))
+            await until(pilot, lambda: "Download gemma-3-4b, 2.5 GB?" in shown(pilot))
             await pilot.press("y")
             await until(pilot, lambda: "Download it anyway?" in shown(pilot))
             await pilot.press(answer)
@@ -341,7 +341,7 @@ async def test_a_download_that_fails_says_what_to_do(
         await opened(pilot)
         await type_text(pilot, "gemma")
         await pilot.press("enter")
-        await until(pilot, lambda: "Fetch gemma" in shown(pilot))
+        await until(pilot, lambda: "Download gemma" in shown(pilot))
         await pilot.press("y")
         await until(pilot, lambda: "The Hub [b] can't be reached. Try again" in shown(pilot))
 

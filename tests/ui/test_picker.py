@@ -86,7 +86,7 @@ async def test_typing_narrows_and_backspace_widens(folder: Path) -> None:
     async with app.run_test() as pilot:
         await settled(pilot, "2 pictures")
         await pilot.press("b", ".", "p")
-        await until(pilot, lambda: "1 of 3 fit" in shown(pilot) and "a.png" not in shown(pilot))
+        await until(pilot, lambda: "1 of 3 match" in shown(pilot) and "a.png" not in shown(pilot))
         await pilot.press("backspace", "backspace", "backspace")
         await until(pilot, lambda: "2 pictures" in shown(pilot) and "a.png" in shown(pilot))
 

@@ -97,7 +97,7 @@ async def test_the_hits_of_the_last_text_are_shown_and_none_for_nothing(stage: S
         found = await search(pilot, "app")
         await until(pilot, lambda: found.hit is not None)
         await type_text(pilot, "zzz")
-        await until(pilot, lambda: "No message has words that begin so" in shown(pilot))
+        await until(pilot, lambda: "No message has words that start like this" in shown(pilot))
         assert found.hit is None
         await pilot.press("enter")
         assert pilot.app.screen is found

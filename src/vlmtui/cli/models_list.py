@@ -117,7 +117,7 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
     free = units.size(found.machine.gpu_free or found.machine.free)
     rows = [click.style(f"On this machine ({free} of memory free)", bold=True)]
     rows += _table(
-        ("NAME", "SIZE", "NEEDS", "", "KEPT BY", "LICENCE"),
+        ("NAME", "SIZE", "NEEDS", "", "SOURCE", "LICENCE"),
         [
             (
                 _marked(choice, settings),

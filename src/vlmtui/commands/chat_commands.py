@@ -81,7 +81,7 @@ def open_chat(
     """
     if chat.deleted is not None:
         raise ArchiveError(
-            f"“{title(chat)}” is deleted", f"vlmtui chats restore {chat.id} brings it back"
+            f"“{title(chat)}” is deleted", f"vlmtui chats restore {chat.id} restores it"
         )
     session, before = context.session, context.session.chat
     take_along = not _left_behind(context, take_along=take_along)

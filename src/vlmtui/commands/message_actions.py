@@ -32,12 +32,12 @@ ACTIONS = (
     Action("copy", "y", "copy", "Copy the message"),
     Action("copy_code", "c", "code", "Copy a block of code"),
     Action("edit", "e", "edit", "Edit the question and ask again", changes=True),
-    Action("continue", "n", "continue", "Go on with a cut-off answer", changes=True),
+    Action("continue", "n", "continue", "Continue an answer that was cut off", changes=True),
     Action("regenerate", "r", "again", "Answer again", changes=True),
     Action("retry_with", "R", "model", "Answer again with another model", changes=True),
     Action("previous", "left", "", "Previous version", changes=True),
     Action("next", "right", "", "Next version", changes=True),
-    Action("delete", "d", "delete", "Delete it and what follows", changes=True),
+    Action("delete", "d", "delete", "Delete it and everything after it", changes=True),
     Action("details", "i", "details", "Show the details"),
 )
 BY_NAME = {action.name: action for action in ACTIONS}

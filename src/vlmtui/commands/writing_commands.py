@@ -28,7 +28,7 @@ def history(context: CommandContext, argument: str) -> Outcome:
     if number is None:
         return Listing(
             _rows(asked, words.casefold().split()),
-            "No question has these words" if words else "Nothing was asked yet",
+            "No earlier question has these words" if words else "There are no earlier questions",
             "/history #NUMBER asks it again",
         )
     for each in asked:

@@ -24,7 +24,7 @@ def rows(stored: StoredMessage) -> list[tuple[str, str]]:
         ("error", stored.error or ""),
         *_engine_state(stored.stats or {}),
         *_pictures(stored),
-        ("number", f"{stored.id}" + (f", after {stored.parent_id}" if stored.parent_id else "")),
+        ("message", f"#{stored.id}" + (f", after #{stored.parent_id}" if stored.parent_id else "")),
     ]
     return [(label, value) for label, value in told if value]
 
@@ -46,13 +46,13 @@ def _engine_state(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
     memory = number("peak_memory_bytes")
     used, size = int(number("context_used")), int(number("context_size"))
     return [
-        ("ended by", str(stats.get("finish_reason", ""))),
+        ("finish reason", str(stats.get("finish_reason", ""))),
         ("generated", tokens("generated_tokens")),
         ("decoding", seconds("decode_s") + rate("decode_tokens_per_s")),
         ("first token", seconds("time_to_first_token_s")),
         ("prompt", tokens("prompt_tokens")),
         ("reused", tokens("reused_tokens")),
-        ("of pictures", tokens("image_tokens")),
+        ("picture tokens", tokens("image_tokens")),
         ("encoding", seconds("encode_s")),
         ("prefill", seconds("prefill_s") + rate("prefill_tokens_per_s")),
         ("context", f"{units.count(used)} of {units.count(size)}" if size else ""),

@@ -64,15 +64,15 @@ def _installed(model: InstalledModel) -> list[tuple[str, str]]:
         tower = f"one of: {', '.join(path.name for path in model.towers)}; say which with --mmproj"
     return [
         ("title", model.title),
-        ("kept by", KEEPERS[model.source]),
+        ("source", KEEPERS[model.source]),
         ("file", paths.shown(model.path)),
         ("vision tower", tower),
         ("size", units.size(model.size_bytes)),
         ("kind", ", ".join(filter(None, (model.architecture, _parameters(model.parameters))))),
-        ("weights in", model.quantisation),
+        ("quantisation", model.quantisation),
         ("context", f"{model.context} tokens" if model.context else ""),
         ("repository", model.repository),
-        ("also called", ", ".join(alias for alias in model.aliases if alias != model.name)),
+        ("aliases", ", ".join(alias for alias in model.aliases if alias != model.name)),
     ]
 
 
@@ -82,7 +82,7 @@ def _served(model: ServerModel) -> list[tuple[str, str]]:
     return [
         ("server", server.host),
         ("address", server.url),
-        ("its name there", model.model),
+        ("remote name", model.model),
         ("key", f"from {key}" if key else "none"),
         ("privacy", f"what you write and attach is sent to {server.host}"),
     ]
@@ -95,7 +95,7 @@ def _offered(choice: Choice, entry: Entry) -> list[tuple[str, str]]:
         ("repository", entry.repository or ""),
         ("size", f"{reckoned}{units.size(choice.size_bytes)}"),
         ("kind", _parameters(entry.parameters)),
-        ("weights in", entry.quantisation),
+        ("quantisation", entry.quantisation),
         ("context", f"{entry.context} tokens" if entry.context else ""),
     ]
 
@@ -107,7 +107,7 @@ def _words(entry: Entry) -> list[tuple[str, str]]:
         tokens = "the larger, the more tokens"
     return [
         ("good at", entry.about),
-        ("a picture", tokens),
+        ("per picture", tokens),
         ("licence", f"{entry.licence}{_TERMS[entry.terms]}"),
         ("board", f"{entry.board} GB or more" if entry.board else ""),
         ("note", entry.note),

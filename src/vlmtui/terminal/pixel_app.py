@@ -49,7 +49,7 @@ class PixelApp(PacedApp):
     """How often the terminal may have lost what it held for us. Widgets watch it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+l", "redraw", "Draw the screen anew", id="app.redraw", show=False)
+        Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw", show=False)
     ]
 
     class TmuxAnswered(Message):

@@ -94,7 +94,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
         Binding(
-            *("ctrl+c", "explain_quit", "Say how to quit"),
+            *("ctrl+c", "explain_quit", "Show how to quit"),
             id="app.explain_quit",
             show=False,
             system=True,

@@ -32,7 +32,7 @@ HEADINGS = {
     "message": "The message under the cursor",
     "picker": "Looking for pictures",
     "picture": "A picture full screen",
-    "side": "The pane of figures",
+    "side": "The statistics pane",
     "transcript": "Going through messages",
 }
 """Headings of areas that aren't called what they should be on the screen."""

@@ -87,7 +87,7 @@ def parse(table: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
             keys.append(key)
         else:
             if not keys:
-                problem = Problem(binding, "no key is named", "Delete the line for the default")
+                problem = Problem(binding, "no key is given", "Delete the line for the default")
             elif all(_needs_more_than_a_terminal(key) for key in keys):
                 problem = Problem(
                     binding,

@@ -98,7 +98,7 @@ class PickerScreen(Dialog[tuple[str, ...]]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+o", "dismiss(())", "Close", id="picker.close"),
-        Binding("backspace", "back", "To the directory above", id="picker.back"),
+        Binding("backspace", "back", "To the parent directory", id="picker.back"),
         Binding("full_stop", "hidden", "Show hidden files", id="picker.hidden"),
         Binding("ctrl+home,tilde", "home", "To the home directory", id="picker.home"),
     ]
@@ -203,7 +203,7 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         pictures = sum(not entry.directory for entry in listing.entries)
         text = f"{units.count(pictures)} picture{'' if pictures == 1 else 's'}"
         if self._filter:
-            text = f"{units.count(shown)} of {units.count(len(listing.entries))} fit the filter"
+            text = f"{units.count(shown)} of {units.count(len(listing.entries))} match the filter"
         if listing.more:
             text += f"; only the first {units.count(picture_folders.MOST)} entries were read"
         if self._list.marked:

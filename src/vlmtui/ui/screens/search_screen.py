@@ -214,7 +214,7 @@ class SearchScreen(Dialog[Found]):
             said.update(key_hints.line(_HINTS[-1:], self.size.width - 2))
         self.set_class(not count, "-none")
         self.query_one("#search-none", Static).update(
-            "No message has words that begin so."
+            "No message has words that start like this."
             if self.text.strip()
             else "Finds words, or their beginnings, in the questions, answers and titles\n"
             "of every chat and branch."

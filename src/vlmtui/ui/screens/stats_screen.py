@@ -71,7 +71,7 @@ class StatsScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """One table."""
         with VerticalScroll() as box:
-            box.border_title = "What the answers took"
+            box.border_title = "Statistics of the answers"
             box.border_subtitle = key_hints.line([("Esc", "close")], 20)
             yield StatsTable(self._thread)
 
@@ -101,7 +101,7 @@ class StatsTable(Widget):
 
     def _lines(self, width: int) -> list[Content]:
         if not self._answers:
-            return [Content.styled("No answer in this chat has figures yet.", "$text-dim")]
+            return [Content.styled("No answer in this chat has statistics yet.", "$text-dim")]
         columns = 1
         while (
             columns < len(_COLUMNS)

@@ -32,9 +32,7 @@ class MachineTopic(Topic):
     """Follows the machine while the chat is open."""
 
     BINDINGS = (
-        Binding(
-            "f3", "topic('monitor')", "Monitor of the machine", id="chat.monitor", priority=True
-        ),
+        Binding("f3", "topic('monitor')", "Machine monitor", id="chat.monitor", priority=True),
     )
 
     def __init__(self, chat: ChatContext) -> None:

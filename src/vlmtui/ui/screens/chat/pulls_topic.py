@@ -53,9 +53,9 @@ class PullsTopic(Topic):
     def _pull(self, wanted: Pull) -> None:
         name = printable.line(addresses.shown(wanted.name), _NAME)
         if self.pulls.start(wanted.name):
-            self.chat.prompt.say(f"Fetching {name}", "/models shows how far it is")
+            self.chat.prompt.say(f"Downloading {name}", "/models shows how far it is")
         else:
-            self.chat.prompt.say(f"{name} is being fetched already")
+            self.chat.prompt.say(f"{name} is downloading already")
 
     def _moved(self, state: State) -> None:
         self.chat.screen.pulling = _line(self.pulls.running)
@@ -65,9 +65,10 @@ class PullsTopic(Topic):
         if state.error is not None:
             prompt.say(f"{name}: {state.error.message}", state.error.hint, error=True)
         elif state.cancelled:
-            prompt.say(f"{name} is not fetched further", "What came is kept")
+            prompt.say(f"Stopped downloading {name}", "What was downloaded is kept")
         elif state.ended:
-            prompt.say(f"{name} is here", f"/model {printable.line(state.shown)} has it answer")
+            switch = f"/model {printable.line(state.shown)} switches to it"
+            prompt.say(f"{name} is installed", switch)
         elif state.question is not None and not asked:
             why = state.question.doubt or "several files may be meant"
             prompt.say(f"{name}: {why}", "/models asks what to do")

@@ -27,7 +27,7 @@ class ViewingTopic(Topic):
     """Looking at pictures."""
 
     BINDINGS = (
-        Binding("f7", "topic('view')", "Pictures full screen", id="chat.view", priority=True),
+        Binding("f7", "topic('view')", "Show pictures full screen", id="chat.view", priority=True),
     )
 
     def __init__(self, chat: ChatContext) -> None:

@@ -29,7 +29,7 @@ class WritingTopic(Topic):
 
     BINDINGS = (
         Binding(
-            *("ctrl+r", "topic('history')", "Search what was asked"),
+            *("ctrl+r", "topic('history')", "Search earlier questions"),
             id="chat.history",
             priority=True,
         ),
@@ -69,7 +69,7 @@ class WritingTopic(Topic):
         if (message := history.older()) is not None:
             self.chat.prompt.recall(message)
         elif history.complete:
-            self.chat.prompt.say("Nothing was asked before this")
+            self.chat.prompt.say("There is no earlier question")
         else:
             return False
         return True
@@ -95,7 +95,7 @@ class WritingTopic(Topic):
 
         asked = await self._asked(writing_commands.SEARCHED)
         if not asked:
-            self.chat.prompt.say("Nothing was asked yet")
+            self.chat.prompt.say("There are no earlier questions")
             return
         messages = {str(each.message_id): each.message for each in asked}
 

@@ -14,7 +14,7 @@ _USUAL = "q4_k_m"
 class FilePicker(Chooser):
     """Returns the name of a file, `NO_TOWER`, or None."""
 
-    placeholder = "Type a part of its name"
+    placeholder = "Type part of its name"
     hints = (("Enter", "fetch it"), ("Esc", "fetch none"))
 
     def __init__(self, wanted: str, question: Question) -> None:

@@ -27,8 +27,8 @@ class HistoryScreen(Chooser):
         }
     }
     """
-    title_text = "Asked before"
-    placeholder = "Type some words of it"
+    title_text = "Earlier questions"
+    placeholder = "Type some of its words"
 
     def __init__(self, asked: Sequence[Asked]) -> None:
         """Make the list.

@@ -24,14 +24,14 @@ class ModelPicker(Chooser):
     }
     """
     title_text = "Which model should answer?"
-    placeholder = "Type a part of its name"
+    placeholder = "Type part of its name"
     hints = (("Enter", "choose"), ("F2", "all models"), ("Esc", "close"))
     nothing = SEARCHING
     ALL = ""
     """Returned when one wants to see the models that could be had, too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "all", "All models, also those to be had", id="chooser.all_models")
+        Binding("f2", "all", "All models, and those to download", id="chooser.all_models")
     ]
 
     def __init__(self, current: str) -> None:

@@ -39,7 +39,7 @@ def chosen(rows: Sequence[Choice], query: str, order: str) -> list[Choice]:
 def _answers(row: Choice, query: str) -> bool:
     entry = row.entry
     words = f"{entry.title} {entry.about} {entry.licence}" if entry is not None else ""
-    state = "here" if row.here else "to be had"
+    state = "installed" if row.here else "not downloaded"
     text = f"{row.name} {row.fit_verdict.word} {state} {words}"
     return (
         fuzzy.match(query, row.name) is not None

@@ -23,7 +23,7 @@ class ModelsFetch(ModelsList):
     """Asks what there is to ask, one thing at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f9", "stop_pull", "Stop fetching the model", id="models.stop_pull"),
+        Binding("f9", "stop_pull", "Stop the download", id="models.stop_pull"),
     ]
 
     _answered: Callable[[bool], object] | None = None
@@ -33,13 +33,13 @@ class ModelsFetch(ModelsList):
     def offer_pull(self, row: Choice) -> None:
         """Ask whether to fetch a model."""
         if row.name in [state.name for state in self.pulls.running]:
-            self.tell("It is being fetched; F9 stops that")
+            self.tell("It is downloading; F9 stops it")
             return
         size = f", {'about ' if row.reckoned else ''}{units.size(row.size_bytes)}"
         doubt = "It is too big for this machine as it is now. "
         self.ask(
             f"{doubt if row.fit_verdict.word == 'too big' else ''}"
-            f"Fetch {row.name}{size if row.size_bytes else ''}?",
+            f"Download {row.name}{size if row.size_bytes else ''}?",
             lambda yes: self._start(row.name) if yes else None,
         )
 
@@ -66,7 +66,7 @@ class ModelsFetch(ModelsList):
             self.tell("")
             self.show_rows()
         elif not self.pulls.cancel(row.name):
-            self.tell("It is not being fetched")
+            self.tell("It is not downloading")
 
     # ------------------------------------------------------------------ questions
 

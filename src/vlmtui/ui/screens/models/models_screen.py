@@ -147,11 +147,13 @@ class ModelsScreen(ModelsFetch):
         if removal.files:
             question = f"Delete {name}? That frees {units.size(removal.freed)}."
         else:
-            question = f"Forget {name}? Its file stays."
+            question = f"Take {name} off the list? Its file stays."
         self.ask(question, lambda yes: self.begin(self._remove(removal), "remove") if yes else None)
 
     async def _remove(self, removal: Removal) -> None:
         await in_thread(lambda: self._open_available_models().remove(removal))
         freed = f", {units.size(removal.freed)} freed" if removal.files else ""
-        self.tell(f"{removal.model.name} is {'deleted' if removal.files else 'forgotten'}{freed}")
+        self.tell(
+            f"{removal.model.name} is {'deleted' if removal.files else 'no longer listed'}{freed}"
+        )
         self.survey()

@@ -84,7 +84,7 @@ class ModelsList(Dialog[str]):
         """A line to type in, the list, and the details where there is room."""
         with Vertical(id="models"):
             yield Heading("Models")
-            yield LineInput(placeholder="Search: a name, “fits”, “here”, what it is good at")
+            yield LineInput(placeholder="Search: a name, “fits”, “installed”, what it is good at")
             with Vertical(id="models-body"):
                 options = OptionList(markup=False)
                 options.can_focus = False
@@ -213,14 +213,14 @@ class ModelsList(Dialog[str]):
             return
         row = self.row
         if row is None:
-            none = "No model is like that; Enter fetches hf:owner/repository or an address"
+            none = "No model matches; Enter downloads hf:owner/repository or an address"
             said.update(Content(none if self._rows else "Looking for models…"))
             return
         order = model_rows.ORDERS[(model_rows.ORDERS.index(self._order) + 1) % 3]
         fetched = [state for state in self.pulls.unfinished if state.name == row.name]
-        hints = [("F9", "stop fetching")] if fetched else _on_enter(row, self._current)
+        hints = [("F9", "stop download")] if fetched else _on_enter(row, self._current)
         if fetched and fetched[0].ended:
-            hints = [("Enter", "try again"), ("F9", "forget it")]
+            hints = [("Enter", "try again"), ("F9", "dismiss it")]
         if self.has_class("-low"):
             hints.append(("F6", "list" if self.has_class("-details") else "details"))
         if row.installed is not None and row.installed.source != "demo":

@@ -11,7 +11,7 @@ from vlmtui.engine.base import ModelInfo
 from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.panes.stats_panel import row
 
-_LABELS = ("kind", "size", "sees pictures", "trained on", "GPU offload")
+_LABELS = ("kind", "size", "sees pictures", "context", "GPU offload")
 ROWS = len(_LABELS)
 """Lines that it takes."""
 

@@ -64,7 +64,7 @@ class MonitorPanel(Widget):
     def _lines(self, width: int) -> list[Content]:
         last = self._timeline.last
         if last is None:
-            return [Content.styled("The first figures come in a second …", "$text-dim")]
+            return [Content.styled("The first readings come in a second …", "$text-dim")]
         graph = max(width - _LABEL - _VALUE, 1)
         below = [self._ribbon(graph), self._legend(graph, width)]
         if details := list(_details(last.snapshot, width)):

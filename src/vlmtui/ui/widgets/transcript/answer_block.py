@@ -20,7 +20,7 @@ _ENDINGS = {
     "interrupted": "interrupted",
     "streaming": "being written elsewhere",
 }
-_REASONS = {"length": "longest answer reached", "context": "context full"}
+_REASONS = {"length": "length limit reached", "context": "context full"}
 
 
 class Answer(MessageBlock):

@@ -43,7 +43,7 @@ def _bindings() -> list[BindingType]:
             )
             for action in message_actions.ACTIONS
         ),
-        Binding("u", "undo", "Undo the deletion", id="message.undo"),
+        Binding("u", "undo", "Restore what was deleted", id="message.undo"),
     ]
 
 
