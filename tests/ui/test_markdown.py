@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from vlmtui.chat.export_html import _markdown
 from vlmtui.ui.markdown.markdown_flow import Flow
 from vlmtui.ui.markdown.markdown_layout import render
 
@@ -152,3 +153,38 @@ def test_a_paragraph_that_goes_on_stays_a_paragraph() -> None:
     for text in ("# no heading ", "1. no item ", "- no bullet ", "| no | table"):
         flow.feed(text)
     assert "# no heading 1. no item" in " ".join(line.plain for line in flow.lines)
+
+
+DEEP = [
+    "- " * 10 + "x",
+    "- " * 300 + "x",
+    "> " * 300 + "x",
+    "1. > " * 150 + "x",
+    "\n".join("  " * depth + f"- level {depth}" for depth in range(40)) + "\n\nx",
+    "[" * 300 + "x" + "](y)" * 300,
+    "[" * 21 + "x](y)",
+    "![" * 100 + "x" + "](y)" * 100,
+    "*a " * 600 + "x" + " b*" * 600,
+    "~~a **b " * 300 + "x" + " c** d~~" * 300,
+    "> - " * 40 + "```\nx\n",
+]
+
+
+@pytest.mark.parametrize("deep", DEEP)
+def test_no_depth_costs_a_word(deep: str) -> None:
+    source = f"before\n\n{deep}\n\nafterword"
+    for text in (
+        "\n".join(line.plain for line in render(source, 400)),
+        _flowed(source),
+        _markdown(source),
+    ):
+        assert "before" in text
+        assert "x" in text
+        assert "afterword" in text
+
+
+def _flowed(source: str) -> str:
+    flow = Flow(400)
+    for start in range(0, len(source), 7):
+        flow.feed(source[start : start + 7])
+    return "\n".join(line.plain for line in flow.lines)

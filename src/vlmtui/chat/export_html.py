@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from vlmtui import printable
 from vlmtui.chat import export_words as words
+from vlmtui.chat.markdown_parser import new_parser
 from vlmtui.engine import images, thumbnails
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart, Role, readable
@@ -155,12 +156,12 @@ def _markdown(text: str) -> str:
     rendered: str = _parser().render(text)
     if rendered.strip():
         return rendered
-    return f'<p class="text">{_escaped(text)}</p>\n'  # nested deeper than the parser goes
+    return f'<p class="text">{_escaped(text)}</p>\n'  # nothing but definitions of links
 
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = new_parser()
     parser.add_render_rule("image", _image)
     parser.add_render_rule("link_open", _link)
     return parser

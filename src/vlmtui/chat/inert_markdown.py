@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
-from markdown_it import MarkdownIt
+from vlmtui.chat.markdown_parser import parser
 
 _LIVE = re.compile(r"(?<!\\)((?:\\\\)*)(!\[|<(?=[A-Za-z/!?]))")
 """A picture or a tag, with the backslashes before it: an even number of them escapes nothing."""
@@ -41,7 +40,7 @@ def inert(text: str) -> str:
 def _regions(text: str, count: int) -> Iterator[tuple[int, int, str]]:
     """The lines from top to bottom: blocks of code, paragraphs, and what is neither."""
     place = 0
-    for token in _parser().parse(text):
+    for token in parser().parse(text):
         if token.map is None or token.map[0] < place:
             continue
         start, end = token.map[0], min(token.map[1], count)
@@ -82,8 +81,3 @@ def _code_spans(text: str) -> Iterator[tuple[int, int]]:
                 yield start, after
                 place = after
                 break
-
-
-@lru_cache(maxsize=1)
-def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable("table")

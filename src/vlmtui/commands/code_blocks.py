@@ -28,9 +28,9 @@ def code_blocks(source: str) -> list[CodeBlock]:
     """The blocks of code in their order; one whose fence was never closed runs to the end."""
     if not has_code(source):
         return []
-    from markdown_it import MarkdownIt  # not needed for the first paint
+    from vlmtui.chat.markdown_parser import parser  # not needed for the first paint
 
-    tokens = MarkdownIt("commonmark", {"html": False}).parse(source)
+    tokens = parser().parse(source)
     return [
         CodeBlock((token.info.split() or [""])[0], token.content)
         for token in tokens

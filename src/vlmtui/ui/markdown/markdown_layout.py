@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 from textual.content import Content
 
 from vlmtui import printable
+from vlmtui.chat.markdown_parser import parser
 from vlmtui.ui.markdown.markdown_table import table_lines
 
 BULLETS = "•◦▪"
@@ -26,12 +26,6 @@ _HIGHLIGHTED = 16_000
 """Longer code, in characters, stays plain: highlighting it would be felt as a pause."""
 
 _INLINE_STYLES = {"em": "italic", "strong": "bold", "s": "strike"}
-
-
-@lru_cache(maxsize=1)
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False})
-    return parser.enable(["table", "strikethrough"])
 
 
 def render(source: str, width: int, *, highlight: bool = True) -> list[Content]:
@@ -46,14 +40,14 @@ def render(source: str, width: int, *, highlight: bool = True) -> list[Content]:
         One `Content` a line, none wider than `width`.
     """
     lines = Layout(highlight).blocks(parse(source), max(width, 1))
-    if not lines and source.strip():  # nested deeper than the parser goes
+    if not lines and source.strip():  # nothing but definitions of links
         return Content(source).wrap(max(width, 1))
     return lines
 
 
 def parse(source: str) -> list[SyntaxTreeNode]:
     """The blocks of a text."""
-    return SyntaxTreeNode(_parser().parse(source)).children
+    return SyntaxTreeNode(parser().parse(source)).children
 
 
 class Layout:
