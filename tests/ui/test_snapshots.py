@@ -151,7 +151,7 @@ def test_the_figures_lie_over_a_narrow_transcript(stage: Stage, snap_compare: An
     async def scene(pilot: Pilot[int]) -> None:
         await _settle(pilot)
         await pilot.press("f5")
-        await until(pilot, lambda: "sees pictures" in shown(pilot) or "Figures" in shown(pilot))
+        await until(pilot, lambda: "sees pictures" in shown(pilot) or "Stats" in shown(pilot))
         await pilot.pause()
 
     assert snap_compare(stage.app(), terminal_size=NARROW, run_before=scene)

@@ -31,7 +31,7 @@ class PanesTopic(Topic):
     BINDINGS = (
         # Ctrl+B is the usual key of a side bar, and tmux's prefix: F4 does without.
         Binding("f4,ctrl+b", "topic('panes.chats')", "Chats", id="panes.chats", priority=True),
-        Binding("f5", "topic('panes.side')", "Figures", id="panes.side", priority=True),
+        Binding("f5", "topic('panes.side')", "Stats", id="panes.side", priority=True),
         Binding("f6", "topic('panes.next')", "Next pane", id="panes.next", priority=True),
     )
 

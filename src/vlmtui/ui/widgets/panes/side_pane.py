@@ -96,7 +96,7 @@ class SidePane(VerticalScroll):
         with Vertical(id="preview"):
             yield Picture().data_bind(part=SidePane.image)
             yield Static(id="preview-caption")
-        yield Heading("Figures")
+        yield Heading("Stats")
         yield StatsPanel().data_bind(SidePane.engine_state, SidePane.snapshot)
         yield Heading("Model", classes="model")
         yield ModelBox(classes="model").data_bind(SidePane.engine_state)
