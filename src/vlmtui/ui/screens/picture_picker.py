@@ -9,21 +9,21 @@ import os
 from typing import ClassVar
 
 import msgspec
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
 from vlmtui import printable, units
 from vlmtui.compose import picture_folders, recent_pictures
 from vlmtui.compose.picture_folders import Entry, Listing
-from vlmtui.errors import ImageError
+from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.paths import shown
+from vlmtui.ui import background
 from vlmtui.ui.keys import key_hints
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.widgets.pictures.file_list import FileList
@@ -103,21 +103,6 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         Binding("ctrl+home,tilde", "home", "To the home directory", id="picker.home"),
     ]
 
-    class Read(Message):
-        """A directory was read."""
-
-        def __init__(self, listing: Listing, came_from: str) -> None:
-            super().__init__()
-            self.listing = listing
-            self.came_from = came_from
-
-    class Looked(Message):
-        """The file under the cursor was looked at."""
-
-        def __init__(self, look: Look) -> None:
-            super().__init__()
-            self.look = look
-
     def __init__(self, directory: str) -> None:
         """Make the screen.
 
@@ -165,20 +150,18 @@ class PickerScreen(Dialog[tuple[str, ...]]):
     def _open(self, directory: str, came_from: str = "") -> None:
         self._directory = directory
         self._say(f"Reading {directory}")
-        self._read(directory, self._hidden, came_from)
+        background.start(self, self._read(directory, came_from), "directory", self._complain)
 
-    @work(thread=True, exclusive=True, group="directory", exit_on_error=False)
-    def _read(self, directory: str, hidden: bool, came_from: str) -> None:
-        listing = picture_folders.read(directory, hidden=hidden, recent=recent_pictures.files())
-        self.post_message(self.Read(listing, came_from))
-
-    def on_picker_screen_read(self, event: Read) -> None:
-        """Show what is there."""
-        if event.listing.directory != self._directory:
-            return  # gone on since
-        self._listing = event.listing
+    async def _read(self, directory: str, came_from: str) -> None:
+        hidden = self._hidden
+        self._listing = await background.in_thread(
+            lambda: picture_folders.read(directory, hidden=hidden, recent=recent_pictures.files())
+        )
         self._filter = ""
-        self._show(event.came_from)
+        self._show(came_from)
+
+    def _complain(self, error: VlmtuiError) -> None:
+        self._say(f"{error.message}. {error.hint}", error=True)
 
     def _show(self, came_from: str = "") -> None:
         listing = self._listing
@@ -267,24 +250,28 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         else:  # not each that the cursor runs over
             self._look_timer = self.set_timer(_LOOK_SECONDS, lambda: self._look(entry))
 
-    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look(self, entry: Entry) -> None:
+        background.start(
+            self,
+            self._look_at(entry),
+            "look",
+            lambda error: self._looked(
+                Look(entry.path, size_bytes=entry.size_bytes, failure=error.message)
+            ),
+        )
+
+    async def _look_at(self, entry: Entry) -> None:
         from vlmtui.engine import images  # Pillow, when there is something to look at
 
-        try:
-            info = images.inspect(entry.path)
-        except ImageError as error:
-            look = Look(entry.path, size_bytes=entry.size_bytes, failure=error.message)
-        else:
-            image = ImagePart(entry.path, info.sha256, entry.name, info.width, info.height)
-            look = Look(entry.path, image, info.size_bytes, info.format)
-        self.post_message(self.Looked(look))
+        info = await background.in_thread(lambda: images.inspect(entry.path))
+        image = ImagePart(entry.path, info.sha256, entry.name, info.width, info.height)
+        self._looked(Look(entry.path, image, info.size_bytes, info.format))
 
-    def on_picker_screen_looked(self, event: Looked) -> None:
+    def _looked(self, look: Look) -> None:
         """Show it, unless the cursor has moved on."""
         entry = self._list.entry
-        if entry is not None and entry.path == event.look.path:
-            self._show_look(event.look)
+        if entry is not None and entry.path == look.path:
+            self._show_look(look)
 
     def _show_look(self, look: Look) -> None:
         self._picture.part = look.image

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
-from textual import events, work
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
 from vlmtui import printable, units
-from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart
 from vlmtui.stats.image_costs import Cost
+from vlmtui.ui import background
 from vlmtui.ui.keys import key_hints
 from vlmtui.ui.screens.dialogs.dialog import Overlying
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
@@ -81,14 +80,6 @@ class PictureScreen(Overlying[None]):
     index: reactive[int] = reactive(0)
     file: reactive[PictureFile | None] = reactive[PictureFile | None](None)
 
-    class Inspected(Message):
-        """The stored copy was looked at."""
-
-        def __init__(self, image: ImagePart, file: PictureFile) -> None:
-            super().__init__()
-            self.image = image
-            self.file = file
-
     def __init__(
         self, images: Sequence[ImagePart], index: int, costs: Mapping[str, Cost] | None = None
     ) -> None:
@@ -138,24 +129,25 @@ class PictureScreen(Overlying[None]):
     def _show(self) -> None:
         self.file = None
         self._picture.part = self.image
-        self._inspect(self.image)
+        image = self.image
+        background.start(
+            self,
+            self._inspect(image),
+            "inspect",
+            lambda error: self._inspected(image, PictureFile(failure=error.message)),
+        )
         self._describe()
 
-    @work(thread=True, exclusive=True, group="inspect", exit_on_error=False)
-    def _inspect(self, image: ImagePart) -> None:
+    async def _inspect(self, image: ImagePart) -> None:
         from vlmtui.engine import images
 
-        try:
-            info = images.inspect(image.path)
-            file = PictureFile(info.format, info.size_bytes)
-        except ImageError as error:
-            file = PictureFile(failure=error.message)
-        self.post_message(self.Inspected(image, file))
+        info = await background.in_thread(lambda: images.inspect(image.path))
+        self._inspected(image, PictureFile(info.format, info.size_bytes))
 
-    def on_picture_screen_inspected(self, event: Inspected) -> None:
+    def _inspected(self, image: ImagePart, file: PictureFile) -> None:
         """Show the facts, unless another picture has come."""
-        if event.image == self.image:
-            self.file = event.file
+        if image == self.image:
+            self.file = file
             self._describe()
 
     def _describe(self) -> None:

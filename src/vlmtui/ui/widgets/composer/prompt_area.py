@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -21,9 +21,11 @@ from vlmtui.commands import outcomes, parsing, specs
 from vlmtui.compose import completion
 from vlmtui.compose.completion import Candidate, Fragment, Kind
 from vlmtui.compose.mentions import Token
+from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.messages import Message as Said
 from vlmtui.storage.records import Draft
+from vlmtui.ui import background
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import MOST_PASTED, Composer
@@ -83,15 +85,6 @@ class Prompt(Vertical):
         def __init__(self, fragment: Fragment, tab: bool) -> None:
             super().__init__()
             self.fragment = fragment
-            self.tab = tab
-
-    class Completed(Message):
-        """Candidates for what is being typed."""
-
-        def __init__(self, fragment: Fragment, candidates: Sequence[Candidate], tab: bool) -> None:
-            super().__init__()
-            self.fragment = fragment
-            self.candidates = candidates
             self.tab = tab
 
     def __init__(self) -> None:
@@ -220,7 +213,7 @@ class Prompt(Vertical):
         typed = fragment.path.lower()
         fitting = [choice for choice in choices if choice.value.lower().startswith(typed)]
         rows = [Candidate(choice.value, choice.value, note=choice.note) for choice in fitting]
-        self.post_message(self.Completed(fragment, rows, tab))
+        self._completed(fragment, rows, tab)
 
     def close_list(self) -> bool:
         """Close the list of completions; False when there was none."""
@@ -309,36 +302,39 @@ class Prompt(Vertical):
     def _look_up(self, fragment: Fragment, tab: bool) -> None:
         if fragment.kind is Kind.COMMAND:
             found = [_command(spec) for spec in specs.beginning_with(fragment.path)]
-            self.post_message(self.Completed(fragment, found, tab))
+            self._completed(fragment, found, tab)
         elif fragment.kind is not Kind.ARGUMENT:
-            self._look_for_paths(fragment, tab)
+            background.start(
+                self, self._look_for_paths(fragment, tab), "completion", self._complain
+            )
         elif (spec := specs.find(fragment.command)) is not None and spec.choices:
             self.post_message(self.ChoicesWanted(fragment, tab))
         else:
             self.close_list()
 
-    @work(thread=True, exclusive=True, group="completion", exit_on_error=False)
-    def _look_for_paths(self, fragment: Fragment, tab: bool) -> None:
-        self.post_message(self.Completed(fragment, completion.candidates(fragment.path), tab))
+    async def _look_for_paths(self, fragment: Fragment, tab: bool) -> None:
+        found = await background.in_thread(lambda: completion.candidates(fragment.path))
+        self._completed(fragment, found, tab)
 
-    @on(Completed)
-    def _completed(self, event: Completed) -> None:
-        event.stop()
-        fragment, completions = event.fragment, self._completions
+    def _complain(self, error: VlmtuiError) -> None:
+        self.say(error.message, error.hint, error=True)
+
+    def _completed(self, fragment: Fragment, candidates: Sequence[Candidate], tab: bool) -> None:
+        completions = self._completions
         if fragment != self._fragment():
             return  # typed on since
-        if event.tab and completions.chosen is not None and fragment.kind is not Kind.COMMAND:
+        if tab and completions.chosen is not None and fragment.kind is not Kind.COMMAND:
             completions.step(1)
             return
-        if event.tab and self._extend(fragment, event.candidates):
+        if tab and self._extend(fragment, candidates):
             return
-        completions.offer(event.candidates)
+        completions.offer(candidates)
         self._offered_for = fragment
-        self._composer.choosing = bool(event.candidates)
-        whole = any(each.path.strip() == fragment.path for each in event.candidates)
-        if event.candidates and (event.tab or (fragment.kind is Kind.COMMAND and not whole)):
+        self._composer.choosing = bool(candidates)
+        whole = any(each.path.strip() == fragment.path for each in candidates)
+        if candidates and (tab or (fragment.kind is Kind.COMMAND and not whole)):
             completions.step(1)
-        elif event.tab:
+        elif tab:
             self._nothing_begins_with(fragment)
 
     def _nothing_begins_with(self, fragment: Fragment) -> None:
