@@ -199,35 +199,6 @@ async def check(pilot: Pilot[int]) -> None:
         assert (name, unreadable(pilot, needed(theme))) == (name, {})
 
 
-async def test_every_word_of_what_lies_over_the_chat_can_be_read(stage: Stage) -> None:
-    for name in ("one.png", "garden/rose.png", "yard/gate.png"):
-        stage.picture(name)
-    available_models = FullShelf()
-    stage.available_models = lambda: available_models
-    low = {}
-    async with stage.app().run_test(size=(120, 40)) as pilot:
-        screen = await ready(pilot)
-        await say(pilot, "What is a circle? @one.png")
-        await answered(pilot)
-        for line, keys, there in STATES:
-            if line:
-                screen.prompt.text = line
-            await pilot.press(*keys)
-            await until(pilot, lambda there=there: there in shown(pilot))
-            await pilot.app.workers.wait_for_complete()
-            await pilot.pause()
-            for name in ("contrast-dark", "vlmtui-light", "mono", "vlmtui-dark"):
-                pilot.app.theme = name
-                await pilot.pause()
-                if found := unreadable(pilot, needed(THEMES[name])):
-                    low[there, name] = found
-            while pilot.app.screen is not screen:
-                await pilot.press("escape")
-            await pilot.press("escape")
-            screen.prompt.text = ""
-    assert low == {}
-
-
 STATES: Sequence[tuple[str, Sequence[str], str]] = (
     ("", ("f1",), "Type to search"),
     ("", ("ctrl+p", "i", "m"), "/image"),
@@ -251,3 +222,29 @@ STATES: Sequence[tuple[str, Sequence[str], str]] = (
     ("What? @https://example.org/cat.jpg", ("enter",), "example.org?"),
 )
 """What is typed at once, the keys after it, and what shows that it is there."""
+
+
+@pytest.mark.parametrize(("line", "keys", "there"), STATES, ids=[there for *_, there in STATES])
+async def test_every_word_of_what_lies_over_the_chat_can_be_read(
+    stage: Stage, line: str, keys: Sequence[str], there: str
+) -> None:
+    for name in ("one.png", "garden/rose.png", "yard/gate.png"):
+        stage.picture(name)
+    available_models = FullShelf()
+    stage.available_models = lambda: available_models
+    async with stage.app().run_test(size=(120, 40)) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "What is a circle? @one.png")
+        await answered(pilot)
+        if line:
+            screen.prompt.text = line
+        await pilot.press(*keys)
+        await until(pilot, lambda: there in shown(pilot))
+        await pilot.pause()
+        low = {}
+        for name in ("contrast-dark", "vlmtui-light", "mono", "vlmtui-dark"):
+            pilot.app.theme = name
+            await pilot.pause()
+            if found := unreadable(pilot, needed(THEMES[name])):
+                low[name] = found
+        assert low == {}

@@ -6,7 +6,8 @@ What goes wrong with it, foreseen or not, is told where it was begun: nothing wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import inspect
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from textual.dom import DOMNode
@@ -40,12 +41,24 @@ def start(
         complain: Tells what went wrong.
         exclusive: Give up what is going on in the group.
     """
-    return node.run_worker(
-        _told(work, complain), group=group, exclusive=exclusive, exit_on_error=False
+    told = _told(work, complain)
+    worker: Worker[object] = node.run_worker(
+        told, group=group, exclusive=exclusive, exit_on_error=False
     )
+    # behind its first step, which it doesn't come to where it is given up at once
+    asyncio.get_running_loop().call_soon(_close_unless_begun, told, work)
+    return worker
 
 
-async def _told(work: Awaitable[object], complain: Callable[[VlmtuiError], object]) -> None:
+def _close_unless_begun(*works: Coroutine[Any, Any, object]) -> None:
+    for work in works:
+        if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            work.close()
+
+
+async def _told(
+    work: Coroutine[Any, Any, object], complain: Callable[[VlmtuiError], object]
+) -> None:
     try:
         await work
     except VlmtuiError as error:
