@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_broken_theme_is_reported_and_the_others_work(
     (failure,) = loaded.failures
     assert failure.path == tmp_path / "broken.toml"
     assert reason in failure.reason
+
+
+def test_what_is_no_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    loaded = load_themes(tmp_path)
+    assert [failure.path.name for failure in loaded.failures] == ["pipe.toml", "zero.toml"]
+    assert all("not a regular file" in failure.reason for failure in loaded.failures)
 
 
 def test_some_of_the_shipped_themes_can_be_read_and_all_of_the_users(tmp_path: Path) -> None:
