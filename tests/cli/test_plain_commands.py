@@ -114,7 +114,7 @@ def test_what_cant_be_done_says_what_to_do_and_the_chat_goes_on(run: Run) -> Non
         "/models info nonsense": "There is no model named 'nonsense'",
         "/models rm demo": "it comes with the program",
         "/models rm": "/models rm needs a name",
-        "/regen #99": "isn't there any more",
+        "/regen #99": "There is no message #99",
         "/delete #99": "There is no message #99",
         "/edit #99 What?": "There is no message #99",
         "/previous": "Every message of this chat has one version",

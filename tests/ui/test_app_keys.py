@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import Input
 
 from tests.fakes import answer
 from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
@@ -153,3 +154,26 @@ async def test_f6_goes_to_the_next_pane_and_the_line_is_selected_elsewhere(stage
         assert composer.selected_text == "one"  # type: ignore[attr-defined]
         await pilot.press("f6")
         assert screen.focused is not composer
+
+
+async def test_the_help_looks_up_the_command_that_it_is_given(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "/help duplicate")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await until(pilot, lambda: "copy this chat" in shown(pilot))
+        assert "/regen" not in shown(pilot)
+
+
+async def test_what_a_command_does_stands_in_one_column_of_the_palette(stage: Stage) -> None:
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PaletteScreen))
+        columns = set()
+        for name, does in (("open", "open the newest"), ("pick", "look for"), ("pin", "pin this")):
+            pilot.app.screen.query_one(Input).value = name
+            await until(pilot, lambda does=does: does in shown(pilot))
+            line = next(line for line in shown(pilot).splitlines() if does in line)
+            columns.add(line.index(does) - line.index(f"/{name}"))
+        assert len(columns) == 1

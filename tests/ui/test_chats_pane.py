@@ -302,3 +302,29 @@ async def test_commands_act_on_the_open_chat(stage: Stage) -> None:
         await until(pilot, lambda: screen.chat is None)
         await say(pilot, "/chats")
         await until(pilot, lambda: rows_of(pilot).has_focus)
+
+
+async def test_a_chat_has_its_new_title_wherever_it_is_named_afterwards(stage: Stage) -> None:
+    stage.engine.script(*answer("Yes."), *answer("No."))
+    async with stage.app().run_test(size=WIDE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "Apples?")
+        await answered(pilot)
+        await say(pilot, "/rename Fruit of the tree")
+        await until(pilot, lambda: "Renamed to “Fruit of the tree”" in shown(pilot))
+        await say(pilot, "/pin")
+        await until(pilot, lambda: "Pinned “Fruit of the tree”" in shown(pilot))
+        await say(pilot, "Pears?")
+        await until(pilot, lambda: "No." in shown(pilot) and not screen.in_turn)
+        assert screen.chat is not None
+        assert screen.chat.title == "Fruit of the tree"
+        assert screen.chat.pinned
+
+
+async def test_the_command_filters_the_list_by_the_title_that_it_is_given(stage: Stage) -> None:
+    seed(stage, "apples", "pears")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        await ready(pilot)
+        await say(pilot, "/chats app")
+        await until(pilot, lambda: titles(pilot) == ["apples"])
+        assert rows_of(pilot).has_focus

@@ -48,6 +48,11 @@ class Branches:
         self.chat = chat
         self.leaf = chat.leaf_id if chat else None
 
+    def know(self, chat: Chat) -> None:
+        """Take over what has changed about the chat, if it is this one; the branch stays."""
+        if self.chat is not None and self.chat.id == chat.id:
+            self.chat = chat
+
     def shown(self) -> list[StoredMessage]:
         """The shown branch, first message first."""
         return self.to(self.leaf)

@@ -97,6 +97,10 @@ class ChatSession:
         """The chat; None before the first question of a new one is on disk."""
         return self._branches.chat
 
+    def know(self, chat: Chat) -> None:
+        """Take over what `archive` has changed about a chat, if it is this one; the rest stays."""
+        self._branches.know(chat)
+
     @property
     def busy(self) -> bool:
         """Whether a turn is going on."""

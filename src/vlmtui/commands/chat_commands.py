@@ -171,9 +171,8 @@ def pin_chat(context: CommandContext, chat: Chat) -> Outcome:
     archive = context.session.archive
     pinned = not archive.get(chat.id).pinned
     archive.pin(chat.id, pinned)
-    return ChatChanged(
-        archive.get(chat.id), Said(f"{'Pinned' if pinned else 'Unpinned'} “{title(chat)}”")
-    )
+    now = _known(context, chat)
+    return ChatChanged(now, Said(f"{'Pinned' if pinned else 'Unpinned'} “{title(now)}”"))
 
 
 def rename(context: CommandContext, to: str) -> Outcome:
@@ -184,8 +183,15 @@ def rename(context: CommandContext, to: str) -> Outcome:
 def rename_chat(context: CommandContext, chat: Chat, to: str) -> Outcome:
     """The same for any chat."""
     context.session.archive.rename(chat.id, to)
-    renamed = context.session.archive.get(chat.id)
+    renamed = _known(context, chat)
     return ChatChanged(renamed, Said(f"Renamed to “{title(renamed)}”"))
+
+
+def _known(context: CommandContext, chat: Chat) -> Chat:
+    """What is on disk of a chat now; where it is the open one, the session knows it, too."""
+    now = context.session.archive.get(chat.id)
+    context.session.know(now)
+    return now
 
 
 def duplicate(context: CommandContext, _: str) -> Outcome:

@@ -41,7 +41,7 @@ def read(argument: str) -> Export:
     if chosen is None and re.fullmatch(r"\w+", str(path)) and not path.exists():
         raise InputError(
             f"There is no format {path}",
-            f"There are md, json and html; a file is meant by ./{path} or {path}.md",
+            f"There are md, json and html; a file of that name is ./{path} or {path}.md",
         )
     overwrite = _FORCE in parsing.split_paths(argument)
     return Export(path, chosen, overwrite)

@@ -95,6 +95,8 @@ def _reworded(
 def regen(context: CommandContext, argument: str) -> Outcome:
     """Answer a question again, with the model that is loaded."""
     number = parsing.only_number(argument)
+    if number is not None:
+        find(context, number)
     return Ask(lambda: context.session.regenerate(number), changes=True)
 
 

@@ -46,7 +46,7 @@ def set_system(context: CommandContext, text: str) -> Said:
     context.session.configure(system=text)
     if not context.session.system:
         return Said("This chat has no system prompt")
-    return Said("This chat has its own system prompt", _excerpt(context.session.system))
+    return Said(f"This chat has its own system prompt: {_excerpt(context.session.system)}")
 
 
 def sampling(context: CommandContext, line: str) -> Outcome:
@@ -111,7 +111,8 @@ def preset(context: CommandContext, name: str) -> Outcome:
         system=msgspec.UNSET if chosen.system is None else chosen.system,
         sampling=sampling_text.of_preset(chosen) or None,
     )
-    return Said(f"Answers are {printable.line(name, _NAME)} in this chat", own_settings(session))
+    own = own_settings(session)
+    return Said(f"Answers are {printable.line(name, _NAME)} in this chat{own and f': {own}'}")
 
 
 def own_settings(session: ChatSession) -> str:

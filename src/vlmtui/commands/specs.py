@@ -10,6 +10,9 @@ from vlmtui.errors import InputError
 
 FrontEnd = Literal["screen", "lines"]
 
+_COLUMN = 24
+"""Cells for a command in a list, where what it does stands beside it."""
+
 
 class Spec(msgspec.Struct, frozen=True):
     """A command as the help shows it."""
@@ -55,6 +58,14 @@ class Spec(msgspec.Struct, frozen=True):
     def composed(self) -> bool:
         """Its argument is a text that somebody has taken pains over."""
         return "QUESTION" in self.arguments or "TEXT" in self.arguments
+
+    @property
+    def brief(self) -> str:
+        """How it is typed, with as many arguments as a column of a list has room for."""
+        line = f"/{self.name} {self.arguments}".rstrip()
+        if len(line) <= _COLUMN:
+            return line
+        return line[:_COLUMN].rpartition(" ")[0].removesuffix(" or").rstrip(" ,") + "…"
 
     @property
     def usage(self) -> str:

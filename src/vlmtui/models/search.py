@@ -181,8 +181,8 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
     meant = f"Did you mean {_listed(near)}? " if near else ""
     return ModelNotFound(
         f"There is no model named {name!r}",
-        f"{meant}`vlmtui models` lists the installed ones; {DEMO!r} always is. "
-        "The path of a .gguf file does too.",
+        f"{meant}`vlmtui models` lists the installed ones; {DEMO!r} is always there. "
+        "The path of a .gguf file will do as well.",
     )
 
 

@@ -68,8 +68,8 @@ class AppKeys(App[int]):
 
     # ------------------------------------------------------------------ what there is
 
-    def action_help(self) -> None:
-        """List the keys of this screen; the same key closes the list."""
+    def action_help(self, wanted: str = "") -> None:
+        """List the keys of this screen, or what of them is wanted; the same key closes the list."""
         from vlmtui.ui.screens.help_screen import PICTURES, HelpScreen, command_rows, key_rows
 
         if isinstance(self.screen, HelpScreen):
@@ -80,7 +80,7 @@ class AppKeys(App[int]):
         rows = key_rows([entry for entry in entries if entry not in editing])
         if self._takes_commands(self.screen):
             rows += [*PICTURES, *command_rows(specs.of("screen"))]
-        self.push_screen(HelpScreen([*rows, *key_rows(editing)]))
+        self.push_screen(HelpScreen([*rows, *key_rows(editing)], wanted))
 
     def action_keys(self) -> None:
         """List the ids of the bindings with their keys, and how to change them."""

@@ -97,8 +97,15 @@ class HelpScreen(Dialog[None]):
         Binding("ctrl+end", "scroll('end')", "To the end", id="help.end"),
     ]
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], wanted: str = "") -> None:
+        """Make the screen.
+
+        Args:
+            rows: All lines.
+            wanted: What the user looks for already, as if it had been typed here.
+        """
         super().__init__()
+        self._wanted = wanted
         self._rows = tuple(rows)
         self._width = 80
 
@@ -107,7 +114,7 @@ class HelpScreen(Dialog[None]):
         with Vertical(id="help") as panel:
             panel.border_title = "Help"
             key_hints.in_border(panel, _HINTS)
-            yield LineInput(placeholder="Type to search")
+            yield LineInput(self._wanted, placeholder="Type to search", select_on_focus=False)
             with VerticalScroll(can_focus=False):
                 yield Static()
 

@@ -80,8 +80,9 @@ class AskingTopic(Topic):
         else:
             await self._do(name, "", "")
 
-    async def _do_in_app(self, name: str, _: str) -> None:
-        await self.chat.screen.run_action(f"app.{name}")
+    async def _do_in_app(self, name: str, argument: str) -> None:
+        given = f"({argument!r})" if argument else ""
+        await self.chat.screen.run_action(f"app.{name}{given}")
 
     # ------------------------------------------------------------------ messages
 

@@ -132,12 +132,15 @@ class PanesTopic(Topic):
         if name == "chats" or self._drawer is not None:
             self._focus(name)
 
-    def _show_chats(self, _: str) -> None:
-        """Show the list of chats and go there."""
+    def _show_chats(self, title: str) -> None:
+        """Show the list of chats, or of those with words in their title, and go there."""
         if self._arrangement.place("chats") == "hidden":
             self._show("chats")
         else:
             self._focus("chats")
+        if title:
+            for pane in self._screen.query("ChatsPane"):
+                pane.filter(title)  # type: ignore[attr-defined]  # imported after the first paint
 
     def _focus(self, name: Pane) -> None:
         _take_keyboard(self._pane(name))

@@ -382,9 +382,8 @@ class Prompt(Vertical):
 
 
 def _command(spec: specs.Spec) -> Candidate:
-    line = f"/{spec.name} {spec.arguments}".rstrip()
     return Candidate(
         f"/{spec.name}" + (" " if spec.arguments and not spec.alone else ""),
-        line,
+        spec.brief,
         note=spec.summary,
     )

@@ -200,6 +200,10 @@ class ChatsPane(Vertical):
         """What the titles are filtered by."""
         return self._filter.value.strip()
 
+    def filter(self, title: str) -> None:
+        """Show those chats alone that have this in their titles."""
+        self._filter.value = title
+
     def reload(self) -> None:
         """Ask for everything that is shown once more."""
         if self.display:
