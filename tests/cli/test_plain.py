@@ -78,7 +78,7 @@ def test_commands_change_the_chat(run: Run, tmp_path: Path) -> None:
         ),
     )
     assert ended.code == 0, ended.err
-    assert "its own system prompt\nBe brief." in ended.err
+    assert "its own system prompt: Be brief." in ended.err
     assert "temperature 0" in ended.err
     assert "Chat 2: What is it?" in ended.err
     told = json.dumps(json.loads(target.read_text()))
