@@ -63,12 +63,11 @@ class PlainChat:
         while True:
             try:
                 line = self._lines.read("> ", self._sitting.begun)
+                if line is not None:
+                    self._sitting.begun = ""
+                return line
             except KeyboardInterrupt:
                 self._hint()
-                continue
-            if line is not None:
-                self._sitting.begun = ""
-            return line
 
     def _take(self, text: str) -> None:
         try:
