@@ -126,7 +126,7 @@ async def test_many_rails_and_sensors_are_all_shown_on_a_narrow_screen() -> None
             assert f"{name}-sensor 54" in text
         assert "over-current oc3" in text
         assert "…" not in text
-        assert "They come back when it does." in " ".join(text.split())
+        assert "They return when it does." in " ".join(text.split())
         assert max(map(len, text.splitlines())) <= width - 4
 
 

@@ -178,6 +178,8 @@ class PanesTopic(Topic):
         focused = self._screen.focused
         if focused is not None and not focused.has_class("side"):
             return
+        if event.key in self._screen.active_bindings:
+            return  # < and > move the divider
         if event.is_printable and event.character:
             event.stop()
             self.chat.prompt.focus_composer(event.character)
