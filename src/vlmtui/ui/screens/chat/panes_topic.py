@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.background import in_thread
+from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.arrangement import BOUNDS, Arrangement, Pane, arrange
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.heading import Heading
@@ -176,7 +177,9 @@ class PanesTopic(Topic):
     def _typed(self, event: events.Key) -> None:
         """What is typed where nothing takes letters is meant for the composer."""
         focused = self._screen.focused
-        if focused is not None and not focused.has_class("side"):
+        if focused is not None and (
+            not focused.has_class("side") or event.key in keymap.bound(focused)
+        ):
             return
         if event.key in self._screen.active_bindings:
             return  # < and > move the divider
