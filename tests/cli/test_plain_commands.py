@@ -221,6 +221,13 @@ def test_search_leads_to_the_message_also_on_another_branch(run: Run) -> None:
     assert "lions" not in ended.out
 
 
+def test_an_opened_chat_tells_how_much_follows(run: Run) -> None:
+    run("--plain", stdin=lines("/set max_tokens 2", "One?", "Two?"))
+    ended = run("--plain", stdin=lines("/open 1 #2", "/open 1 #1"))
+    assert "1 more message follows: /show all" in ended.err
+    assert "2 more messages follow: /show all" in ended.err
+
+
 def test_the_code_of_an_answer_is_printed_alone(run: Run, tmp_path: Path) -> None:
     chat = tmp_path / "chat.json"
     run("--plain", stdin=lines("/set max_tokens 1", "Code?", f"/export json {chat}"))

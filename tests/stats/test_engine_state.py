@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.fakes import INFO, STATS
-from vlmtui.engine.base import Delta, Encoding, Finished, Loaded, Loading, Prefill
+from vlmtui.engine.base import Delta, Encoding, Finished, Loaded, Loading, Prefill, Stats
 from vlmtui.stats.engine_state import EngineState, Phase, begin, fold, stopping
 
 
@@ -52,3 +52,10 @@ def test_what_still_comes_after_a_stop_does_not_look_like_going_on() -> None:
     stopped = stopping(begin(after(Loaded(INFO)), 0.5))
     assert after(Delta("late", 9), engine_state=stopped).phase is Phase.STOPPING
     assert after(Finished("cancelled"), engine_state=stopped).phase is Phase.READY
+
+
+def test_the_time_to_the_first_token_is_the_engines_own_also_where_it_counts_no_tokens() -> None:
+    asked = begin(after(Loaded(INFO)), 0.5)
+    stats = Stats(time_to_first_token_s=0.25)
+    done = after(Delta("a", 1), Finished("cancelled", stats), engine_state=asked)
+    assert done.first_token == 0.25

@@ -8,9 +8,11 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from tests.ui.conftest import SNAPSHOT, Stage, WidgetHost, ready, say, shown, until
+from vlmtui.engine.base import Endpoint, ModelInfo
 from vlmtui.hardware.base import Snapshot, Temperature
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.widgets.panes.model_box import ModelBox
 from vlmtui.ui.widgets.panes.stats_panel import StatsPanel, rows
 from vlmtui.ui.widgets.panes.status_strip import StatusStrip
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
@@ -30,6 +32,8 @@ DESKTOP = replace(
     gpu_total_bytes=80_000_000_000,
     gpu_load=0.42,
 )
+
+ON_A_BOARD = Endpoint("http://board.lan:8080/v1", "llava")
 
 
 class PanelHost(WidgetHost):
@@ -161,6 +165,41 @@ async def test_the_strip_leaves_out_what_it_has_no_room_for() -> None:
     async with StripHost().run_test(size=(40, 5)) as pilot:
         await pilot.pause()
         assert shown(pilot).split("\n")[0] == " ● ready              – tok/s  ctx  0 %"
+
+
+@pytest.mark.parametrize(
+    ("columns", "end"),
+    [(100, "⇄ board.lan:8080 board/llava"), (80, "⇄ board.lan:8080"), (40, "⇄ board.lan:8080")],
+)
+async def test_the_strip_always_tells_that_another_machine_answers(columns: int, end: str) -> None:
+    class StripHost(WidgetHost):
+        def compose(self) -> ComposeResult:
+            strip = StatusStrip()
+            info = ModelInfo("board/llava", ON_A_BOARD, frozenset())
+            strip.engine_state = EngineState(phase=Phase.READY, model=info.name, info=info)
+            strip.snapshot = SNAPSHOT
+            yield strip
+
+    async with StripHost().run_test(size=(columns, 5)) as pilot:
+        await pilot.pause()
+        assert shown(pilot).split("\n")[0].rstrip().endswith(end)
+
+
+async def test_what_nobody_knows_of_a_servers_model_is_no_figure() -> None:
+    class BoxHost(WidgetHost):
+        def compose(self) -> ComposeResult:
+            box = ModelBox()
+            info = ModelInfo("board/llava", ON_A_BOARD, frozenset(), description="llava on board")
+            box.engine_state = EngineState(info=info)
+            yield box
+
+    async with BoxHost().run_test(size=(60, 8)) as pilot:
+        await pilot.pause()
+        kind, size, _, context, offload = shown(pilot).split("\n")[:5]
+        assert kind.split() == ["kind", "llava", "on", "board"]
+        assert size.split() == ["size", "–"]
+        assert context.split() == ["context", "–"]
+        assert offload.split()[-1] == "–"
 
 
 async def test_a_source_that_fails_is_told_once(stage: Stage) -> None:

@@ -111,7 +111,8 @@ def _chat_shown(sitting: Sitting, shown: ChatShown) -> None:
     for text in message_lines.told(thread[at : at + 2]):
         sitting.voice.show(text)
     if (rest := len(thread) - at - 2) > 0:
-        sitting.voice.note(f"{rest} more messages follow: /show all")
+        follow = "message follows" if rest == 1 else "messages follow"
+        sitting.voice.note(f"{rest} more {follow}: /show all")
     for said in shown.peculiarities:
         _said(sitting, said)
     if shown.draft is not None:

@@ -80,5 +80,5 @@ def test_a_picture_is_one_part_of_196_tokens(model: LoadedModel, tmp_path: Path)
     image = as_part(paint(tmp_path, 2, 900, 5))
     (unit,) = vision.layout(image)
     assert unit.tokens == unit.positions == 196
-    assert vision.scaled_to(image) == (384, 384)
+    assert vision.scaled_to(image) is None  # however large the context is
     vision.close()

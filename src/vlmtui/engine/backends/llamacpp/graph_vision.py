@@ -53,10 +53,7 @@ class GraphVision:
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         """See `VisionTower`."""
-        if self._pictures.count(image.width, image.height) > 1:
-            return None
-        seen = self._pictures.seen
-        return None if seen == (image.width, image.height) else seen
+        return None  # each picture is brought to the size of the tower, whatever the context
 
     def is_incomplete(self, sha256: str) -> bool:
         """See `VisionTower`."""

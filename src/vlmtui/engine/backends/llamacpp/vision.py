@@ -60,10 +60,12 @@ class Vision:
         return sha256 in self._cache
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
-        """Width and height that a picture is scaled down to; None where it is taken whole."""
-        form = self._model.form
-        size = self._layout(image).size if form is None else form.seen
-        return None if size == (image.width, image.height) else size
+        """Width and height that a picture is scaled down to for the sake of the context, or None.
+
+        A model that brings every picture to the same size would do so in any context.
+        """
+        size = self._layout(image).size
+        return None if self._model.form or size == (image.width, image.height) else size
 
     def is_incomplete(self, sha256: str) -> bool:
         """Whether the picture was encoded without the end of its file."""

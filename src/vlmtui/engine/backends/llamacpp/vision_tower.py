@@ -18,7 +18,7 @@ class VisionTower(Protocol):
         """Whether the picture's embeddings are kept."""
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
-        """Width and height that it is scaled down to; None where it is taken whole."""
+        """Width and height that it is scaled down to so as not to fill the context, or None."""
 
     def is_incomplete(self, sha256: str) -> bool:
         """Whether the picture was encoded without the end of its file."""

@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from vlmtui import units
-from vlmtui.engine.base import ModelInfo
+from vlmtui.engine.base import Endpoint, ModelInfo
 from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.panes.stats_panel import row
 
@@ -42,11 +42,17 @@ class ModelBox(Widget):
 def _facts(info: ModelInfo | None) -> list[tuple[str, str]]:
     if info is None:
         return [(label, "–") for label in _LABELS]
+    size = []
+    if info.parameters:
+        size.append(units.count(info.parameters))
+    if info.size_bytes:
+        size.append(units.size(info.size_bytes))
+    context = info.context_trained or info.context_size
     values = (
-        info.description or info.architecture or "–",
-        f"{units.count(info.parameters)} · {units.size(info.size_bytes)}",
+        info.description or info.architecture,
+        " · ".join(size),
         "yes" if info.vision else "no, text only",
-        f"{units.count(info.context_trained)} tok",
-        "possible" if info.gpu else "no",
+        f"{units.count(context)} tok" if context else "",
+        "" if isinstance(info.source, Endpoint) else "possible" if info.gpu else "no",
     )
-    return list(zip(_LABELS, values, strict=True))
+    return [(label, value or "–") for label, value in zip(_LABELS, values, strict=True)]

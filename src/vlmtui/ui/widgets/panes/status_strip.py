@@ -46,23 +46,29 @@ class StatusStrip(Widget):
         phase = Content.assemble(
             ("● ", style), (f"{engine_state.label():<{_PHASE}}", f"bold {style}")
         )
-        name = Content.styled(printable.line(engine_state.model, _NAME), "$text-dim")
-        if (host := engine_state.host) is not None:
-            name = Content.styled(f"⇄ {printable.line(host, _NAME)} ", "$warning") + name
-        for bar in (_METER, 0):
-            strip = _joined([phase, *self._parts(bar)])
-            gap = width - strip.cell_length - name.cell_length
-            if gap >= len(_SPACE):
-                return strip + Content(" " * gap) + name
-        strip = _joined([phase, *self._parts(0)])
-        if strip.cell_length <= width:
-            return strip
+        for name in self._names():
+            for bar in (_METER, 0):
+                strip = _joined([phase, *self._parts(bar)])
+                gap = width - strip.cell_length - name.cell_length
+                if gap >= (len(_SPACE) if name else 0):
+                    return strip + Content(" " * gap) + name
+        room = width - name.cell_length - len(_SPACE) if name else width
         strip = phase
         for part in self._parts(0, short=True):
             longer = _joined([strip, part])
-            if longer.cell_length <= width:
+            if longer.cell_length <= room:
                 strip = longer
-        return strip
+        gap = width - strip.cell_length - name.cell_length
+        return strip + Content(" " * gap) + name if gap > 0 else strip
+
+    def _names(self) -> Sequence[Content]:
+        """Who answers, at length and in short: that it is another machine is never left out."""
+        engine_state = self.engine_state
+        name = Content.styled(printable.line(engine_state.model, _NAME), "$text-dim")
+        if engine_state.host is None:
+            return name, Content()
+        host = Content.styled(f"⇄ {printable.line(engine_state.host, _NAME)}", "$warning")
+        return host + Content(" ") + name, host
 
     def _parts(self, bar: int, *, short: bool = False) -> list[Content]:
         """The figures; `bar` cells show how full the context is, if it isn't told in `short`."""
