@@ -82,7 +82,10 @@ class Sitting(RuleBasedStateMachine):
         self.session.close()
         self.store.close()
         self.folder.cleanup()
-        assert not [t for t in threading.enumerate() if t.name == "vlmtui-answer"]
+        for thread in threading.enumerate():
+            if thread.name == "vlmtui-answer":
+                thread.join(PATIENCE)  # its last event comes before its end
+                assert not thread.is_alive()
 
     # ------------------------------------------------------------------ what a person does
 
