@@ -71,7 +71,7 @@ def test_what_does_not_fit_is_code_3_with_what_would(
     assert "GB are free" in out
     assert "a context of " in out
     assert "the KV cache in q8_0" in out
-    assert "take a smaller model: " in out
+    assert "use a smaller model: " in out
 
 
 def test_tight_is_said(

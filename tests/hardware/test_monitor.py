@@ -195,7 +195,7 @@ def test_a_probe_that_raises_costs_its_own_figures_only_and_is_noted(watch: Watc
     snapshots = watch(Broken, Steady)
     snapshot = until(snapshots, lambda it: it.ram_total_bytes == 8 and bool(it.notes))
     assert snapshot.notes == (
-        "source 0 gives no figures: ZeroDivisionError. It is tried again by itself.",
+        "source 0 gives no readings: ZeroDivisionError. It will be tried again.",
     )
 
 

@@ -151,7 +151,7 @@ def test_the_largest_smaller_model_that_fits_is_proposed() -> None:
     models = (Smaller("vila-3b", 3 * GB), Smaller("qwen2-vl-2b", 2 * GB), Smaller("7b", 7 * GB))
     options = msgspec.structs.replace(CPU_OPTIONS, models=models)
     found = alternatives(llava, WANTED, board(3.5), options)
-    assert [each.words for each in found] == ["take a smaller model: vila-3b"]
+    assert [each.words for each in found] == ["use a smaller model: vila-3b"]
 
 
 def test_memory_of_a_model_that_makes_way_counts_as_free() -> None:
