@@ -177,7 +177,10 @@ def load_settings(path: Path | None = None) -> Settings:
         ) from error
     except OSError as error:
         raise SettingsError(
-            f"The settings file {file} can't be read: {error.strerror}", "Check its permissions"
+            f"The settings file {file} can't be read: {error.strerror}",
+            f"Set {paths.HOME_VARIABLE} or XDG_CONFIG_HOME to a directory, or unset it"
+            if isinstance(error, NotADirectoryError) and path is None
+            else "Check its permissions",
         ) from error
     return _parse(content.removeprefix(b"\xef\xbb\xbf"), file)
 

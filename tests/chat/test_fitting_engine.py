@@ -100,6 +100,14 @@ def test_a_context_in_numbers_is_tried_as_it_is(load: Load) -> None:
     assert [each.changes for each in adjustments(events)] == [""]
 
 
+def test_a_context_that_the_machine_could_never_hold_gives_way(load: Load) -> None:
+    inner = FakeEngine()
+    asked = msgspec.structs.replace(load, ctx=2**31 - 1)
+    events = list(with_free(6.5, inner).load(asked))
+    assert [each.ctx for each in inner.loads] == [2048]
+    assert [each.changes for each in adjustments(events)] == ["a context of 2048 tokens"]
+
+
 def test_where_nothing_fits_it_is_tried_all_the_same(load: Load) -> None:
     inner = FakeEngine()
     events = list(with_free(2.0, inner).load(load))

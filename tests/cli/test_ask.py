@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -39,6 +40,13 @@ def test_answers_about_a_picture(run: Run, picture: Callable[..., Path]) -> None
 
 
 @pytest.mark.trained
+def test_a_picture_is_named_by_its_address(run: Run, picture: Callable[..., Path]) -> None:
+    path = picture("red circle at left", name="it's a scene.png")
+    ended = run("ask", "--image", f"file://{quote(str(path))}", "What is this?")
+    assert (ended.code, ended.err) == (0, "")
+    assert "circle" in ended.out
+
+
 def test_tells_two_pictures_apart(run: Run, picture: Callable[..., Path]) -> None:
     first = picture("red circle at center", name="first.png")
     second = picture("blue circle at center", name="second.png")
@@ -209,6 +217,13 @@ def test_output_that_cannot_show_a_character_replaces_it(run: Run, endless: Path
         (("--mmproj", "/no/such/mmproj.gguf", "Hello"), "no mmproj file /no/such/mmproj.gguf"),
         (("--image", "/no/such/picture.png", "Hello"), "/no/such/picture.png"),
         (("--image", "/", "Hello"), "is a directory"),
+        (("--image", "", "Hello"), "--image': it is empty"),
+        (("--mmproj", " ", "Hello"), "--mmproj': it is empty"),
+        (("--template", "", "Hello"), "--template': it is empty"),
+        (("--image", "~nobody-of-that-name/a.png", "Hello"), "There is no file"),
+        (("--model", "~nobody-of-that-name/a.gguf", "Hello"), "a.gguf"),
+        (("--image", "file://elsewhere/a.png", "Hello"), "There is no file"),
+        (("--image", "file:///no/such%20picture.png", "Hello"), "/no/such picture.png"),
         (("--image", "na\udcffme.png", "Hello"), "not valid UTF-8"),
     ],
 )

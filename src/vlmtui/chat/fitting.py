@@ -101,6 +101,9 @@ class Prospect:
             engine: Simulates.
             picture: The largest picture, see `memory.estimate`.
         """
+        estimated = self.estimated(setup, machine)
+        if _never_fits(estimated, machine):
+            return estimated  # llama.cpp takes some bytes a token even to reckon
         if setup not in self._planned:
             try:
                 self._planned[setup] = engine.plan(self.request(setup))
@@ -108,13 +111,14 @@ class Prospect:
                 self._planned[setup] = None  # the load itself will say why
         planned = self._planned[setup]
         if planned is None:
-            return self.estimated(setup, machine)
+            return estimated
         return self._need(setup, planned, picture)
 
     def fitted(self, machine: Machine, engine: Engine) -> Fit:
         """How to load it: as it was asked for, or the nearest that fits.
 
-        A context that was asked for in numbers stays; only the automatic one gives way.
+        A context that was asked for in numbers stays, unless the whole machine couldn't hold it;
+        only the automatic one gives way.
         """
         wanted = self.wanted
         fit = judge(wanted, self.estimated(wanted, machine), machine)
@@ -133,7 +137,9 @@ class Prospect:
         """
         needs = needs or (lambda setup: self.estimated(setup, machine))
         if self.load.ctx:
-            return judge(self.wanted, needs(self.wanted), machine)
+            need = needs(self.wanted)
+            if not _never_fits(need, machine):
+                return judge(self.wanted, need, machine)
         return choose(needs, self.wanted, machine, self.options(machine))
 
     def _need(self, setup: Setup, planned: Planned, picture: tuple[int, int] | None) -> Need:
@@ -181,6 +187,11 @@ def shortage(name: str, fit: Fit) -> str:
 def has_gpu(machine: Machine) -> bool:
     """Whether llama.cpp could put layers on a GPU."""
     return machine.shared or machine.gpu_total > 0
+
+
+def _never_fits(need: Need, machine: Machine) -> bool:
+    """Whether all memory there is would be too little, whoever else had none."""
+    return sum(need.total) > machine.total + machine.gpu_total
 
 
 def _by_place(planned: Planned, part: str) -> Bytes:

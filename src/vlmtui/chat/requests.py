@@ -152,7 +152,7 @@ def _template(wanted: str) -> str:
     if wanted in BUILTIN:
         return wanted
     try:
-        return kept.read(Path(wanted).expanduser()).decode("utf-8-sig")
+        return kept.read(Path(os.path.expanduser(wanted))).decode("utf-8-sig")
     except FileNotFoundError:
         problem = f"There is no chat template named {wanted!r}, and no file of that name"
     except UnicodeDecodeError:

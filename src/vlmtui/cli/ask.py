@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from vlmtui.cli.options import Finite, kv_option, mmproj_option, model_option, template_option
+from vlmtui.cli.options import (
+    NAMED,
+    Finite,
+    kv_option,
+    mmproj_option,
+    model_option,
+    template_option,
+)
 from vlmtui.endings import INTERRUPTED, ended_by_signals
 
 
@@ -17,6 +24,7 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 @click.option(
     "--image",
     "images",
+    type=NAMED,
     multiple=True,
     metavar="PATH",
     help="A picture to ask about, by path or URL; `-` reads standard input. Repeatable.",

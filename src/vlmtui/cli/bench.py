@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vlmtui.cli.options import NAMED
 from vlmtui.errors import VlmtuiError
 
 if TYPE_CHECKING:
@@ -21,18 +23,26 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "models",
+    type=NAMED,
     multiple=True,
     metavar="NAME|PATH.gguf",
     help="A model to measure. Repeatable, to compare. Default: the one in the settings.",
 )
-@click.option("--image", metavar="PATH", help="The picture to ask about. Default: a bundled one.")
+@click.option(
+    "--image",
+    type=NAMED,
+    metavar="PATH",
+    help="The picture to ask about. Default: a bundled one.",
+)
 @click.option(
     "--repeat", type=click.IntRange(1, 100), default=3, help="How often each is measured."
 )
 @click.option("--quick", is_flag=True, help="One measurement of short answers only.")
 @click.option("--json", "as_json", is_flag=True, help="Print all measurements as one JSON object.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line of CSV for each value.")
-@click.option("--compare", metavar="FILE.json", help="Show beside an earlier run's --json.")
+@click.option(
+    "--compare", type=NAMED, metavar="FILE.json", help="Show beside an earlier run's --json."
+)
 def bench(
     models: tuple[str, ...],
     image: str | None,
@@ -87,7 +97,7 @@ def _measured(
     from vlmtui.chat.requests import load_request
     from vlmtui.endings import ended_by_signals
 
-    picture = Path(image).expanduser() if image else demo.sample_images()[0]
+    picture = Path(os.path.expanduser(image)) if image else demo.sample_images()[0]
     loads = [load_request(settings, name, None) for name in models or (settings.model,)]
     with ended_by_signals():
         machine, limit = benchmark.describe_machine()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vlmtui.cli.options import NAMED
+
 if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
     from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
@@ -143,31 +145,31 @@ def show(chat_id: int) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    default=Path("."),
+    type=NAMED,
+    default=".",
     metavar="PATH",
     help="A file, or a directory. Default: here, named after the chat.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-def export(chat_id: int, format_name: str | None, output: Path, force: bool) -> None:
+def export(chat_id: int, format_name: str | None, output: str, force: bool) -> None:
     """Write a chat to a file, and print its path."""
     from vlmtui import printable
     from vlmtui.chat.export import format_of
 
     with _archive() as archive:
-        chosen = format_of(output, format_name)
-        path = archive.export(chat_id, output, chosen, overwrite=force)
+        chosen = format_of(Path(output), format_name)
+        path = archive.export(chat_id, Path(output), chosen, overwrite=force)
     click.echo(printable.line(str(path)))
 
 
 @chats.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-def import_chat(file: Path) -> None:
+@click.argument("file", type=NAMED)
+def import_chat(file: str) -> None:
     """Make a chat of a JSON FILE that was exported, and print its number and title."""
     from vlmtui import printable
 
     with _archive() as archive:
-        chat = archive.import_json(file)
+        chat = archive.import_json(Path(file))
     click.echo(f"{chat.id}  {printable.line(chat.title)}")
 
 

@@ -7,11 +7,14 @@ import sys
 
 import click
 
+from vlmtui.cli.options import NAMED
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
 @click.option(
     "--bundle",
+    type=NAMED,
     metavar="FILE.zip",
     help="Also write a ZIP file for a report: findings, logs, settings; no chats, no secrets.",
 )

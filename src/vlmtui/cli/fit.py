@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -101,7 +102,7 @@ def _here(model: str, mmproj: str | None) -> library.InstalledModel | None:
     try:
         return library.resolve(model, mmproj)
     except ModelNotFound:
-        if Path(model).expanduser().exists() or model.startswith(("/", ".", "~")):
+        if Path(os.path.expanduser(model)).exists() or model.startswith(("/", ".", "~")):
             raise
         if catalog.load().find(model.partition(":")[0]) is None and not model.startswith("hf:"):
             raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
-from vlmtui.cli.options import kv_option
+from vlmtui.cli.options import NAMED, kv_option
 
 if TYPE_CHECKING:
     from vlmtui.engine.base import KvType
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from vlmtui.models.towers.tower_store import Runner
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-name_argument = click.argument("name", metavar="NAME")
+name_argument = click.argument("name", type=NAMED, metavar="NAME")
 
 
 @click.group(invoke_without_command=True)
@@ -60,15 +61,19 @@ def path(name: str, mmproj: bool, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("file", metavar="[PATH.gguf]", required=False)
-@click.option("--mmproj", metavar="PATH", help="Its vision tower. Default: the one beside it.")
+@click.argument("file", type=NAMED, metavar="[PATH.gguf]", required=False)
+@click.option(
+    "--mmproj", type=NAMED, metavar="PATH", help="Its vision tower. Default: the one beside it."
+)
 @click.option(
     "--endpoint", metavar="URL", help="A server with an OpenAI-compatible API, instead of a file."
 )
 @click.option("--model", metavar="ID", help="One model of the server. Default: all it lists.")
 @click.option("--api-key-env", metavar="NAME", help="The variable that holds the server's key.")
 @click.option("--api-key-file", metavar="PATH", help="The file (mode 0600) that holds it.")
-@click.option("--name", metavar="NAME", help="Its name. Default: that of its file or host.")
+@click.option(
+    "--name", type=NAMED, metavar="NAME", help="Its name. Default: that of its file or host."
+)
 @json_option
 def add(
     file: str | None,
@@ -172,8 +177,8 @@ def default(name: str | None, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("model", metavar="NAME|PATH|URL")
-@click.option("--mmproj", metavar="PATH|URL", help="Its vision tower and projector.")
+@click.argument("model", type=NAMED, metavar="NAME|PATH|URL")
+@click.option("--mmproj", type=NAMED, metavar="PATH|URL", help="Its vision tower and projector.")
 @click.option(
     "--ctx",
     type=click.IntRange(0, 2**24),
@@ -203,8 +208,8 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
 
 
 @models.command()
-@click.argument("source", metavar="IN.gguf")
-@click.argument("target", metavar="OUT.gguf")
+@click.argument("source", type=NAMED, metavar="IN.gguf")
+@click.argument("target", type=NAMED, metavar="OUT.gguf")
 @click.option("--to", required=True, metavar="TYPE", help="Q4_K_M, Q5_K_M, Q8_0, …")
 @click.option("--dry-run", is_flag=True, help="Only estimate how large it would be.")
 @click.option(
@@ -252,8 +257,8 @@ def quantize(
 
     return quantise(
         Wish(
-            Path(source).expanduser(),
-            Path(target).expanduser(),
+            Path(os.path.expanduser(source)),
+            Path(os.path.expanduser(target)),
             to,
             other=other,
             check=(Path(check[0]), check[1]) if check else None,
@@ -266,8 +271,10 @@ def quantize(
 
 
 @models.command("import")
-@click.argument("source", metavar="DIR|hf:OWNER/REPO")
-@click.option("--name", metavar="NAME", help="Its name. Default: that of the directory.")
+@click.argument("source", type=NAMED, metavar="DIR|hf:OWNER/REPO")
+@click.option(
+    "--name", type=NAMED, metavar="NAME", help="Its name. Default: that of the directory."
+)
 @click.option(
     "--head",
     type=click.Choice(["f16", "q8_0"]),

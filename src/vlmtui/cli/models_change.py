@@ -34,7 +34,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
     Raises:
         VlmtuiError: The files are bad or don't go together, or the name is taken.
     """
-    path = Path(file).expanduser()
+    path = Path(os.path.expanduser(file))
     model = library.resolve(os.path.abspath(path), mmproj)
     tower = gguf.from_path(model.mmproj) if model.mmproj is not None else None
     pairing.check(gguf.from_path(model.path), tower)

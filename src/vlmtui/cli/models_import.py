@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as
             as_json=as_json,
             available_models=available_models,
         )
-    folder = Path(source).expanduser().resolve()
+    folder = Path(os.path.expanduser(source)).resolve()
     job = importing.job(folder, name or folder.name, head)
     if dry_run:
         _tell(job, importing.look(job), None, as_json=as_json)

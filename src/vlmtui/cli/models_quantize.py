@@ -159,7 +159,7 @@ def _mmproj(source: Path, named: str | None) -> Path | None:
 
 
 def _picture(path: Path) -> ImagePart:
-    file = Path(os.path.abspath(path.expanduser()))
+    file = Path(os.path.abspath(os.path.expanduser(str(path))))
     info = images.inspect(file)
     images.decode(file)  # before hours of work
     return ImagePart(str(file), info.sha256, file.name, info.width, info.height)

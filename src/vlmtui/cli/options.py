@@ -19,18 +19,35 @@ class Finite(click.FloatRange):
         return number
 
 
+class Named(click.ParamType):
+    """A name or path, which can't be empty: an unset variable of a script would be ignored."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See that there is something."""
+        if isinstance(value, str) and not value.strip():
+            self.fail("it is empty; is a variable of the script not set?", param, ctx)
+        return value
+
+
+NAMED = Named()
+
 model_option = click.option(
     "--model",
+    type=NAMED,
     metavar="NAME|PATH.gguf",
     help="The model: a name, or the path of a GGUF file. Default: the bundled one, `demo`.",
 )
 mmproj_option = click.option(
     "--mmproj",
+    type=NAMED,
     metavar="PATH",
     help="The model's vision tower and projector. Default: the mmproj file beside the model.",
 )
 template_option = click.option(
     "--template",
+    type=NAMED,
     metavar="NAME|FILE",
     help="Chat template instead of the model's own: a built-in one (chatml, gemma, …) or a file.",
 )

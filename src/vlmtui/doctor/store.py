@@ -143,7 +143,7 @@ def _models() -> list[Finding]:
             "Correct `model_dirs` in the settings",
         )
         for directory in settings.model_dirs
-        if not Path(directory).expanduser().is_dir()
+        if not Path(os.path.expanduser(directory)).is_dir()
     ]
     if problem := catalog.load().problem:
         found.append(Finding(TOPIC, "catalogue", "warn", problem.message, problem.hint))

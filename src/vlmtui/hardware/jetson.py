@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from os.path import exists, isdir  # false, too, for what may not be looked at
 from pathlib import Path
 
+from vlmtui.errors import SettingsError
 from vlmtui.hardware import nvpmodel, sysroot
 from vlmtui.hardware.base import Rail, Readings, Temperature
 from vlmtui.hardware.nvpmodel import PowerMode
@@ -62,11 +63,14 @@ def find() -> JetsonProbe | None:
     """The probe, on a Jetson.
 
     Raises:
-        NotADirectoryError: The directory that should stand for `/` isn't there.
+        SettingsError: The directory that should stand for `/` isn't there.
     """
     root = Sysroot()
     if not isdir(root.path("/")):
-        raise NotADirectoryError(f"{SYSROOT_VARIABLE} names no directory")
+        raise SettingsError(
+            f"{SYSROOT_VARIABLE} names no directory",
+            "Name one that stands for `/`, or unset it.",
+        )
     return JetsonProbe(root) if is_jetson(root) else None
 
 

@@ -207,7 +207,7 @@ def key_of(server: Server) -> str:
             return _checked(key, server.key_variable)
     if not server.key_file:
         return ""
-    path = Path(server.key_file).expanduser()
+    path = Path(os.path.expanduser(server.key_file))
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise InputError(

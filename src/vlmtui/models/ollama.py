@@ -47,8 +47,8 @@ class OllamaModel(msgspec.Struct, frozen=True):
 def stores() -> list[Path]:
     """Where Ollama keeps models."""
     if place := os.environ.get("OLLAMA_MODELS"):
-        return [Path(place).expanduser()]
-    return [Path("~/.ollama/models").expanduser(), SYSTEM_STORE]
+        return [Path(os.path.expanduser(place))]
+    return [Path(os.path.expanduser("~/.ollama/models")), SYSTEM_STORE]
 
 
 def read(store: Path) -> tuple[list[OllamaModel], list[Path]]:

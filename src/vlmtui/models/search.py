@@ -33,7 +33,7 @@ def survey() -> Discovery:
 
 def resolve(name: str, mmproj: str | None) -> InstalledModel:
     """See `library.resolve`."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name == DEMO:
         tower = demo.mmproj_path() if mmproj is None else _named_projector(mmproj)
         return msgspec.structs.replace(_demo(), mmproj=tower)
@@ -209,7 +209,7 @@ def _ambiguous_projector(model: Path, towers: Iterable[Path]) -> ModelNotFound:
 
 
 def _named_projector(mmproj: str) -> Path:
-    path = Path(mmproj).expanduser()
+    path = Path(os.path.expanduser(mmproj))
     if not path.is_file():
         raise ModelNotFound(f"There is no mmproj file {path}", "Check the path given to --mmproj.")
     path = _absolute(path)

@@ -63,7 +63,7 @@ def stock(directories: Sequence[str] = ()) -> Stock:
     with suppress(StorageError):
         _add_tree(found, paths.models_dir(), "own")
     for directory in directories:
-        root = Path(directory).expanduser()
+        root = Path(os.path.expanduser(directory))
         if root.is_dir():
             _add_tree(found, root, "directory")
         else:
@@ -82,7 +82,7 @@ def hugging_face_cache() -> Path:
     variable = cache_variable()
     if variable == "HF_HOME":
         return hugging_face_home() / "hub"
-    return Path(os.environ[variable]).expanduser()
+    return Path(os.path.expanduser(os.environ[variable]))
 
 
 def cache_variable() -> str:
@@ -94,21 +94,21 @@ def cache_variable() -> str:
 def hugging_face_home() -> Path:
     """Where Hugging Face's tools keep what they have."""
     home = os.environ.get("HF_HOME")
-    return Path(home).expanduser() if home else _user_cache() / "huggingface"
+    return Path(os.path.expanduser(home)) if home else _user_cache() / "huggingface"
 
 
 def _llama_cpp_cache() -> Path:
     place = os.environ.get("LLAMA_CACHE")
-    return Path(place).expanduser() if place else _user_cache() / "llama.cpp"
+    return Path(os.path.expanduser(place)) if place else _user_cache() / "llama.cpp"
 
 
 def _user_cache() -> Path:
     place = os.environ.get("XDG_CACHE_HOME")
-    return Path(place) if place else Path("~/.cache").expanduser()
+    return Path(place) if place else Path(os.path.expanduser("~/.cache"))
 
 
 def _homes(*places: str) -> list[Path]:
-    return [Path("~", place).expanduser() for place in places]
+    return [Path(os.path.expanduser(f"~/{place}")) for place in places]
 
 
 def _add_tree(found: Stock, root: Path, source: Source) -> None:

@@ -17,6 +17,7 @@ from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage, engine_log
 from vlmtui.errors import InputError, StorageError
 from vlmtui.settings import Settings
+from vlmtui.terminal import environment
 from vlmtui.terminal.screen_stderr import stderr_in
 from vlmtui.ui.app import MonitorLike, VlmtuiApp
 from vlmtui.ui.remembered import memory
@@ -56,6 +57,8 @@ def launch(
             "The chat needs a terminal",
             "In scripts and pipes use `vlmtui --plain` or `vlmtui ask`.",
         )
+    environment.check()
+    environment.settle_size()
     with stderr_in(_library_log()):
         return _run(settings, model, mmproj, continue_last, images)
 

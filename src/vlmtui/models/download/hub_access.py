@@ -117,7 +117,7 @@ def token() -> str | None:
 def token_file() -> Path:
     """Where `hf auth login` leaves the token."""
     place = os.environ.get("HF_TOKEN_PATH")
-    return Path(place).expanduser() if place else hugging_face_home() / "token"
+    return Path(os.path.expanduser(place)) if place else hugging_face_home() / "token"
 
 
 def _kept_token() -> str | None:
