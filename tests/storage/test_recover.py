@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 from contextlib import closing
@@ -232,3 +233,19 @@ def test_nothing_is_done_beside_an_instance_that_was_only_opened(
         assert full.read_bytes() == before
         process.kill()
     assert recover(full, images, measure).chats == CHATS
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "directory"])
+def test_what_is_no_file_is_told_and_left_alone(path: Path, images: ImageStore, kind: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(StorageError, match="not a regular file"):
+        is_sound(path)
+    with pytest.raises(StorageError, match="not a regular file"):
+        recover(path, images, measure)
+    assert path.exists()

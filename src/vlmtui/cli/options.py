@@ -19,16 +19,15 @@ class Finite(click.FloatRange):
         return number
 
 
-class Named(click.ParamType):
+class Named(click.types.StringParamType):
     """A name or path, which can't be empty: an unset variable of a script would be ignored."""
-
-    name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See that there is something."""
-        if isinstance(value, str) and not value.strip():
+        text = super().convert(value, param, ctx)
+        if not text.strip():
             self.fail("it is empty; is a variable of the script not set?", param, ctx)
-        return value
+        return text
 
 
 NAMED = Named()

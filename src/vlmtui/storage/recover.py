@@ -66,7 +66,12 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 def is_sound(path: Path) -> bool:
-    """Whether SQLite finds nothing wrong with a database."""
+    """Whether SQLite finds nothing wrong with a database.
+
+    Raises:
+        StorageError: It is no file: SQLite would wait for ever at a FIFO.
+    """
+    _require_file(path)
     try:
         with closing(_open(path)) as connection:
             return [tuple(row) for row in connection.execute("PRAGMA quick_check(1)")] == [("ok",)]
@@ -83,9 +88,10 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
         measure: Looks at a picture of which the database has forgotten the size.
 
     Raises:
-        StorageError: Nothing can be read, it is another program's or a newer vlmtui's, an instance
+        StorageError: Nothing can be read, it is no file, it is another program's or a newer vlmtui's, an instance
             is running, or the new one can't be written. Then everything is as it was.
     """
+    _require_file(path)
     if Presence(path.parent / "instances").others():
         raise StorageError(
             f"An instance of vlmtui is running on {path}", "End it, and recover then"
@@ -108,6 +114,13 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
     return Recovered(aside, *counts)
+
+
+def _require_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise StorageError(
+            f"{path} is not a regular file", "Move it away, and vlmtui will begin a new one"
+        )
 
 
 def _open(path: Path) -> sqlite3.Connection:
