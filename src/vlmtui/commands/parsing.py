@@ -11,7 +11,7 @@ from vlmtui.compose.completion import spell
 from vlmtui.compose.mentions import unquoted
 from vlmtui.errors import InputError, MessageNotFound
 
-_NUMBERED = re.compile(r"#(\d+)(\S*)\s*(.*)", re.DOTALL)
+_NUMBERED = re.compile(r"#([-+]?\d+)(\S*)\s*(.*)", re.DOTALL)
 _LARGEST = 2**63 - 1
 """Of a number that the database can hold."""
 
@@ -50,7 +50,7 @@ def numbered(argument: str) -> tuple[int | None, str]:
     if match is None:
         return None, argument.strip()
     digits, glued, rest = match.groups()
-    if glued:
+    if glued or not digits.isdecimal():
         raise InputError(
             f"#{digits[:20]}{glued[:20]} is not the number of a message",
             "A message is called #17, with a space after it",

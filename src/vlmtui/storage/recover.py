@@ -88,8 +88,9 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
         measure: Looks at a picture of which the database has forgotten the size.
 
     Raises:
-        StorageError: Nothing can be read, it is no file, it is another program's or a newer vlmtui's, an instance
-            is running, or the new one can't be written. Then everything is as it was.
+        StorageError: Nothing can be read, it is no file, it is another program's or a newer
+            vlmtui's, an instance is running, or the new one can't be written. Then everything is as
+            it was.
     """
     _require_file(path)
     if Presence(path.parent / "instances").others():
