@@ -70,7 +70,9 @@ def test_an_argument_may_begin_with_the_number_of_a_message(
     assert numbered(argument) == (number, rest)
 
 
-@pytest.mark.parametrize("argument", ["#17b", "#17.", "#-1 What?", "#+1", f"#{2**63}", "#99999999999999999999 What?"])
+@pytest.mark.parametrize(
+    "argument", ["#17b", "#17.", "#-1 What?", "#+1", f"#{2**63}", "#99999999999999999999 What?"]
+)
 def test_a_number_that_no_message_can_have_is_told(argument: str) -> None:
     with pytest.raises(InputError):
         numbered(argument)
