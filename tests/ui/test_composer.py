@@ -5,7 +5,7 @@ from textual.app import ComposeResult
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from tests.ui.conftest import WidgetHost, until
+from tests.ui.conftest import Stage, WidgetHost, ready, shown, until
 from vlmtui.messages import ImagePart
 from vlmtui.ui.widgets.composer.composer import Composer
 
@@ -186,3 +186,18 @@ async def test_a_pasted_path_that_became_a_picture_is_text_again_after_undo() ->
         assert composer.text == f"see {TOKEN}!"
         await pilot.press("ctrl+z")
         assert composer.text == "see /tmp/a.png!"
+
+
+@pytest.mark.parametrize(("size", "most"), [((80, 24), 6), ((60, 15), 4)])
+async def test_a_hint_is_read_to_its_end_where_there_is_room(
+    stage: Stage, size: tuple[int, int], most: int
+) -> None:
+    place = "/srv/data/" + "folder/" * 12
+    message = f"There is no space left on the disk for the chats in {place}chats.db"
+    advice = f"Free some space on that disk. What you typed is kept in {place}words, and comes back"
+    async with stage.app().run_test(size=size) as pilot:
+        screen = await ready(pilot)
+        screen.prompt.say(message, advice, error=True)
+        await pilot.pause()
+        assert screen.query_one("Hint").size.height <= most
+        assert ("and comes back" in shown(pilot)) == (most == 6)

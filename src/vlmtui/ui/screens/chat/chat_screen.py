@@ -88,6 +88,9 @@ class ChatScreen(MendedScreen[None]):
             min-width: 36; /* where panes take all that a tiny terminal has; it is covered then */
             height: 1fr;
         }
+        &.-low Hint {
+            max-height: 4;
+        }
         &.-low #title {
             display: none;
         }

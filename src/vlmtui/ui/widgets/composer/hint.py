@@ -14,7 +14,7 @@ class Hint(Static):
     DEFAULT_CSS = """
     Hint {
         height: auto;
-        max-height: 4;
+        max-height: 6;
         margin: 0 1;
         padding: 0 1;
         color: $text-dim;
