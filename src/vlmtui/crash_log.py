@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 from vlmtui import printable
 from vlmtui.errors import VlmtuiError
 
 _LONGEST = 200
 """Characters of an error: those of libraries may have all of a text in them."""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)  # a FIFO may have no reader
 
 
 def recorded(error: BaseException) -> VlmtuiError:
@@ -20,7 +26,7 @@ def recorded(error: BaseException) -> VlmtuiError:
     message = f"Internal error: {printable.line(f'{type(error).__name__}: {error}', _LONGEST)}"
     try:
         path = app_log_path()
-        with path.open("a", encoding="utf-8") as log:
+        with open(path, "a", encoding="utf-8", opener=_without_waiting) as log:
             traceback.print_exception(error, file=log)
     except (OSError, VlmtuiError):
         return VlmtuiError(message, "Please report it.")

@@ -71,6 +71,21 @@ def test_stopping_twice_at_once_does_not_insist(
     turn.join()
 
 
+def test_stopping_twice_at_once_ends_an_engine_that_does_not_hear_in_time(
+    session: ChatSession, engine: FakeEngine, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_lock, "PATIENCE_S", 0.2)
+    gate = Gate()
+    engine.script(Delta("A red", 2), gate)
+    turn = begin(session.send("What is it?"))
+    gate.wait_reached()
+    session.cancel()
+    session.cancel()
+    turn.join()
+    assert engine.aborts == 1
+    assert session.transcript()[-1].status == "cancelled"
+
+
 def test_another_model_does_not_wait_for_a_load_that_hears_nothing(
     session: ChatSession, engine: FakeEngine, begin: Begin, impatient: None
 ) -> None:

@@ -33,6 +33,9 @@ class Task:
 
         self.done = False
 
+        self.insistence: threading.Timer | None = None
+        """The user has stopped it twice: the engine is ended when it doesn't hear in time."""
+
 
 class TurnLock:
     """Which task goes on, and which waits. May be used from any thread."""
@@ -138,18 +141,31 @@ class TurnLock:
     def cancel(self) -> None:
         """Stop the turn, or else the load or switch that has the engine.
 
-        The second time, when that has had its time to take effect, the engine is ended.
+        The second time the engine is ended, as soon as the first has had its time to take effect.
         """
         with self._changed:
             task = self._turn or self._holder
             if task is None:
                 return
-            insists = task.stopped and time.monotonic() - task.stopped_at >= PATIENCE_S
-            if not task.stopped:
+            left = task.stopped_at + PATIENCE_S - time.monotonic() if task.stopped else None
+            if left is None:
                 task.stopped, task.stopped_at = True, time.monotonic()
             if self._holder is task:
-                (self._abort_engine if insists else self._cancel_engine)()
+                if left is None or left > 0:
+                    self._cancel_engine()
+                else:
+                    self._abort_engine()
+            if left is not None and left > 0 and task.insistence is None:
+                task.insistence = threading.Timer(left, self._end_deaf, (task, task.stopped_at))
+                task.insistence.daemon = True
+                task.insistence.start()
             self._changed.notify_all()
+
+    def _end_deaf(self, task: Task, stopped_at: float) -> None:
+        with self._changed:
+            task.insistence = None
+            if self._holder is task and task.stopped and task.stopped_at == stopped_at:
+                self._abort_engine()
 
     def close(self, patience: float) -> None:
         """Stop everything, and wait for its end for at most twice `patience` seconds.
@@ -180,6 +196,8 @@ class TurnLock:
     def _release(self, task: Task) -> None:
         with self._changed:
             task.done = True
+            if task.insistence is not None:
+                task.insistence.cancel()
             if self._holder is task:
                 self._holder = None
             self._changed.notify_all()
