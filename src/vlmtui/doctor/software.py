@@ -19,7 +19,7 @@ from vlmtui.hardware.sysroot import Sysroot
 TOPIC = "software"
 
 _LIBRARIES = ("textual", "pillow", "huggingface_hub", "msgspec")
-_EXTRAS = {"openai": "hosted models", "onnxruntime": "ONNX vision towers"}
+_EXTRAS = {"onnxruntime": "ONNX vision towers", "safetensors": "importing checkpoints"}
 
 
 def findings() -> list[Finding]:
