@@ -77,6 +77,11 @@ def test_what_is_not_toml_is_refused_by_line(tmp_path: Path) -> None:
         load_settings(write(tmp_path, "ctx = 1\nmodel = \n"))
 
 
+def test_what_is_nested_too_deeply_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nested too deeply"):
+        load_settings(write(tmp_path, "a = " + "[" * 100_000))
+
+
 def test_what_is_not_utf8_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b'system = "\xff"')

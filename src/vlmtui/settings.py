@@ -196,8 +196,9 @@ def _parse(content: bytes, file: Path) -> Settings:
             "Save it as UTF-8",
         ) from error
     except (msgspec.DecodeError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise SettingsError(
-            f"The settings file {file} is not valid TOML: {error}", "Correct that line"
+            f"The settings file {file} is not valid TOML: {why}", "Correct that line"
         ) from error
 
 
