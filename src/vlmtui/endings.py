@@ -35,6 +35,16 @@ def ended_by_signals(*, by_hand: bool = False) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hear no Ctrl+C: what is done is short, and half of it would be worse than waiting."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def is_ignored(number: signal.Signals) -> bool:
     """Whether who started this program wants it not to hear a signal."""
     return signal.getsignal(number) is signal.SIG_IGN

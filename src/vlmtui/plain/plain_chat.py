@@ -71,13 +71,15 @@ class PlainChat:
 
     def _take(self, text: str) -> None:
         try:
-            self._do(text)
-        except VlmtuiError as error:
-            self._sitting.failed = True
-            self._voice.complain(error)
+            try:
+                self._do(text)
+            except VlmtuiError as error:
+                self._sitting.failed = True
+                self._voice.complain(error)
+            self.keep(self._sitting.begun)
         except KeyboardInterrupt:
             self._hint()
-        self.keep(self._sitting.begun)
+            self.keep(self._sitting.begun)
 
     def _do(self, text: str) -> None:
         context = self._sitting.context

@@ -10,7 +10,7 @@ import threading
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
 from vlmtui.commands.context import CommandContext
-from vlmtui.endings import ended_by_signals
+from vlmtui.endings import ended_by_signals, undisturbed
 from vlmtui.errors import InputError
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.completing import Completer
@@ -54,7 +54,8 @@ def launch(
         try:
             return _talk(backstage, settings)
         finally:
-            backstage.close()
+            with undisturbed():
+                backstage.close()
 
 
 def _talk(backstage: Backstage, settings: Settings) -> int:
@@ -70,5 +71,6 @@ def _talk(backstage: Backstage, settings: Settings) -> int:
     try:
         return chat.run()
     finally:
-        monitor.stop()
-        chat.keep()
+        with undisturbed():
+            monitor.stop()
+            chat.keep()

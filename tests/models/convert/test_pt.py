@@ -37,18 +37,6 @@ def test_tensors_are_read(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(
-    not __import__("importlib.util").util.find_spec("torch"), reason="torch is not installed"
-)
-def test_what_torch_saves_is_read(tmp_path: Path) -> None:
-    import torch
-
-    module = torch.nn.Linear(5, 3).half()
-    torch.save(module.state_dict(), tmp_path / "a.pt")
-    found = pt.read(tmp_path / "a.pt")
-    np.testing.assert_array_equal(found["weight"].read(), module.weight.detach().numpy())
-
-
 class _Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (__import__("os").system, ("touch /tmp/vlmtui-was-unpickled",))
