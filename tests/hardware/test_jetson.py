@@ -23,6 +23,7 @@ from tests.hardware.boards import (
     xavier_nx,
 )
 from tests.processes import unprivileged
+from vlmtui.errors import SettingsError
 from vlmtui.hardware import jetson, tegra
 from vlmtui.hardware.base import Rail, Readings, Temperature
 from vlmtui.hardware.jetson import JetsonProbe
@@ -346,7 +347,7 @@ def test_a_machine_without_any_of_it_is_not_a_jetson(
 
 def test_a_root_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SYSROOT_VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(NotADirectoryError, match=SYSROOT_VARIABLE):
+    with pytest.raises(SettingsError, match=SYSROOT_VARIABLE):
         jetson.find()
 
 

@@ -49,6 +49,17 @@ async def test_a_text_that_has_streamed_in_is_coloured_at_its_end() -> None:
         assert view.size.height == height
 
 
+async def test_a_resize_at_the_end_of_an_answer_leaves_its_code_coloured() -> None:
+    async with Host().run_test(size=(80, 24)) as pilot:
+        view = view_of(pilot)
+        view.append(CODE)
+        await pilot.pause()
+        view.update(CODE)
+        view.get_content_height(pilot.app.size, pilot.app.size, 40)  # before the thread is done
+        await pilot.resize_terminal(40, 24)
+        await until(pilot, lambda: coloured(view))
+
+
 async def test_what_streams_in_redraws_only_the_lines_it_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

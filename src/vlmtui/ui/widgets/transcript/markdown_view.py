@@ -90,6 +90,7 @@ class MarkdownView(Widget):
         if self._width < 1:
             return
         if self._flow is not None and (_is_slow(source) or has_code(source)):
+            self._flow = None  # a new width meanwhile has the whole text laid out, colours and all
             self._render_apart(source, self._width)  # what has streamed in stays until then
             return
         before = len(self._lines)
