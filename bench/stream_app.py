@@ -211,6 +211,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
     from vlmtui.storage.database import Database
     from vlmtui.storage.images import ImageStore
     from vlmtui.ui.app import VlmtuiApp
+    from vlmtui.ui.widgets.composer.composer import Composer
 
     class Engine:
         """Gives the tokens at their time."""
@@ -240,6 +241,9 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
         def cancel(self) -> None:
             """Nothing."""
 
+        def abort(self) -> None:
+            """Nothing."""
+
         def close(self) -> None:
             """Nothing."""
 
@@ -253,8 +257,11 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
 
         async def _measure(self) -> None:
             await asyncio.sleep(1.5)
-            self._chat._begin_turn()
-            self._chat.ask("What do you see?", ())
+            composer = self._chat.query_one(Composer)
+            composer.insert("What do you see?")
+            composer.action_submit()
+            while not self._chat.in_turn:
+                await asyncio.sleep(0.05)
             while self._chat.in_turn:
                 await asyncio.sleep(0.2)
             await asyncio.sleep(1)
