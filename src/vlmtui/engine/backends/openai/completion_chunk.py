@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from vlmtui.engine.backends.openai.server_json import count, decoded, mapping, text
+
 
 class Usage(msgspec.Struct, frozen=True):
     """What the server says it did. None: it doesn't say."""
@@ -43,62 +45,44 @@ def read(data: bytes) -> Chunk | None:
     Args:
         data: JSON in UTF-8.
     """
-    try:
-        whole = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    whole = decoded(data)
     if not isinstance(whole, dict):
         return None
     error = whole.get("error")
     if error:
         return Chunk(error=error if isinstance(error, dict) else {"message": str(error)})
     choices = whole.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else {}
-    choice = choice if isinstance(choice, dict) else {}
+    choice = mapping(choices[0]) if isinstance(choices, list) and choices else {}
     # "message" where the server doesn't stream although it was asked to
-    delta = choice.get("delta") or choice.get("message")
-    delta = delta if isinstance(delta, dict) else {}
+    delta = mapping(choice.get("delta") or choice.get("message"))
     return Chunk(
-        text=content_text(delta.get("content")),
-        thought=_text(delta.get("reasoning_content")) or _text(delta.get("reasoning")),
-        finish=_text(choice.get("finish_reason")),
+        text=_content_text(delta.get("content")),
+        thought=text(delta.get("reasoning_content")) or text(delta.get("reasoning")),
+        finish=text(choice.get("finish_reason")),
         usage=_usage(whole),
     )
 
 
-def content_text(content: object) -> str:
+def _content_text(content: object) -> str:
     """The text of a content, which is a text or a list of parts."""
     if isinstance(content, list):
-        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
-    return _text(content)
+        return "".join(text(part.get("text")) for part in content if isinstance(part, dict))
+    return text(content)
 
 
 def _usage(whole: Mapping[str, Any]) -> Usage | None:
-    usage, timings = _object(whole.get("usage")), _object(whole.get("timings"))
+    usage, timings = mapping(whole.get("usage")), mapping(whole.get("timings"))
     if not usage and not timings:
         return None
-    details = _object(usage.get("prompt_tokens_details"))
-    cached = _count(details.get("cached_tokens"))
+    details = mapping(usage.get("prompt_tokens_details"))
+    cached = count(details.get("cached_tokens"))
     return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        cached_tokens=cached if cached is not None else _count(timings.get("cache_n")),
-        generated_tokens=_count(usage.get("completion_tokens")),
+        prompt_tokens=count(usage.get("prompt_tokens")),
+        cached_tokens=cached if cached is not None else count(timings.get("cache_n")),
+        generated_tokens=count(usage.get("completion_tokens")),
         prefill_s=_seconds(timings.get("prompt_ms")),
         decode_s=_seconds(timings.get("predicted_ms")),
     )
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value < 2**53 else None  # type: ignore[operator,return-value]
 
 
 def _seconds(milliseconds: object) -> float | None:

@@ -13,7 +13,13 @@ from typing import Any
 
 import msgspec
 
-from vlmtui.engine.backends.openai import chat_request, completion_chunk, refusals, server_facts
+from vlmtui.engine.backends.openai import (
+    chat_request,
+    completion_chunk,
+    refusals,
+    server_facts,
+    server_json,
+)
 from vlmtui.engine.backends.openai.completion_chunk import Chunk
 from vlmtui.engine.backends.openai.endpoint_report import EndpointReport
 from vlmtui.engine.backends.openai.event_stream import BadStream, events
@@ -132,15 +138,13 @@ class _Served:
                 if not needed or answer.status == 404:  # some servers don't list their models
                     return None
                 raise self._refused(refusal)
-        try:
-            return msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            if not needed:
-                return None
+        told = server_json.decoded(content)
+        if told is None and needed:
             raise GenerateFailed(
                 f"{self._host} doesn't speak OpenAI's protocol at this address",
                 "The address of the interface often ends in /v1.",
-            ) from None
+            )
+        return told
 
     # ------------------------------------------------------------------ answering
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from vlmtui import printable
+from vlmtui.engine.backends.openai import server_json
 from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed
 
 _SAID = 300
@@ -113,10 +114,7 @@ def _later(refusal: Refusal) -> str:
 
 def _error(content: bytes) -> Mapping[str, Any]:
     """The object with the server's words: `{"error": {"message": …}}`, and what comes close."""
-    try:
-        whole = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+    whole = server_json.decoded(content)
     if isinstance(whole, list) and whole:  # Gemini's
         whole = whole[0]
     if not isinstance(whole, dict):

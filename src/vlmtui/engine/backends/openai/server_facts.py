@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from vlmtui.engine.backends.openai.server_json import count, mapping
+
 Kind = Literal["llama-server", "vllm", "ollama", "vlmtui", "other"]
 
 Get = Callable[[str], Any]
@@ -59,39 +61,29 @@ def of(listed: object, model: str, get: Get) -> ServerFacts:
     rows = [row for row in _rows(listed) if isinstance(row.get("id"), str)]
     own = next((row for row in rows if row["id"] == model), {})
     kind = _OWNERS.get(str(own.get("owned_by")), "other")
-    meta = own.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
+    meta = mapping(own.get("meta"))
     facts = ServerFacts(
         kind=kind,
         models=tuple(row["id"] for row in rows),
-        context_size=_count(own.get("max_model_len")) or _count(meta.get("n_ctx")),
-        parameters=_count(meta.get("n_params")),
-        size_bytes=_count(meta.get("size")),
+        context_size=count(own.get("max_model_len")) or count(meta.get("n_ctx")) or 0,
+        parameters=count(meta.get("n_params")) or 0,
+        size_bytes=count(meta.get("size")) or 0,
     )
     if kind == "llama-server":
-        return _of_llama_server(facts, _object(get("/props")))
+        return _of_llama_server(facts, mapping(get("/props")))
     return facts
 
 
 def _of_llama_server(facts: ServerFacts, props: Mapping[str, Any]) -> ServerFacts:
-    settings = _object(props.get("default_generation_settings"))
-    modalities = _object(props.get("modalities"))
+    settings = mapping(props.get("default_generation_settings"))
+    modalities = mapping(props.get("modalities"))
     return msgspec.structs.replace(
         facts,
-        context_size=_count(settings.get("n_ctx")) or facts.context_size,
+        context_size=count(settings.get("n_ctx")) or facts.context_size,
         sees=modalities.get("vision") is not False,
     )
 
 
 def _rows(listed: object) -> list[Mapping[str, Any]]:
-    data = _object(listed).get("data")
+    data = mapping(listed).get("data")
     return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value < 2**53 else 0  # type: ignore[operator,return-value]
