@@ -30,6 +30,7 @@ from vlmtui.engine.base import (
 )
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.images import room
 from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import ImagePart, Message, assistant, system, user
 
@@ -158,6 +159,17 @@ def test_a_large_picture_is_sent_in_the_size_that_was_chosen(serve: Serve, tmp_p
     sent = sent_picture(server)
     assert sent.format == "JPEG"
     assert 900_000 < sent.width * sent.height <= 1_000_000
+
+
+def test_a_photo_is_sent_that_this_machine_has_no_room_for_in_full(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Ok")))
+    photo = picture(tmp_path / "photo.jpg", (6000, 4000))
+    (tmp_path / "meminfo").write_text("MemAvailable: 50000 kB\n")
+    monkeypatch.setattr(room, "MEMINFO", tmp_path / "meminfo")
+    Asker(server, most_pixels=1_000_000).ask(user("What?", [photo]))
+    assert sent_picture(server).size == (1224, 816)
 
 
 def test_what_a_server_tells_of_itself_is_known(serve: Serve) -> None:

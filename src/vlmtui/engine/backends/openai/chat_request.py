@@ -72,11 +72,9 @@ def data_url(image: ImagePart, most_pixels: int) -> str:
     Raises:
         ImageError: It can't be read, or isn't what was attached any more.
     """
-    picture = images.decode(image.path, image.sha256, name=image.name)
-    if (pixels := picture.width * picture.height) > most_pixels:
-        factor = (most_pixels / pixels) ** 0.5
-        width, height = int(picture.width * factor), int(picture.height * factor)
-        picture = images.resize(picture, max(width, 1), max(height, 1))
+    factor = min(1.0, (most_pixels / (image.width * image.height)) ** 0.5)
+    size = (max(int(image.width * factor), 1), max(int(image.height * factor), 1))
+    picture = images.decode(image.path, image.sha256, size, image.name)
     file = io.BytesIO()
     kind = "png"
     picture.save(file, "PNG", compress_level=3)
