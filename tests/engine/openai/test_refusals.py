@@ -69,6 +69,14 @@ def test_each_refusal_is_one_clear_line(status: int, start: str) -> None:
             ],
             2048,
         ),
+        (
+            {
+                "message": "This model's maximum context length is 8192 tokens. However, you "
+                "requested 9000 tokens (8488 in the messages, 512 in the completion)."
+            },
+            8192,
+        ),
+        ({"message": "too many tokens: 210000 > 200000"}, 200_000),
     ],
 )
 def test_a_conversation_that_is_too_long_is_known_with_the_room_there_is(

@@ -16,6 +16,7 @@ _SAID = 300
 """Longest part of a server's own words that is shown, in characters."""
 
 _CONTEXT = re.compile(r"context|too many tokens|maximum.{0,20}(length|tokens)", re.IGNORECASE)
+_ROOM = re.compile(r"(?:context|maximum)\D{0,40}\b(\d{3,8})\b", re.IGNORECASE)
 _LENGTHS = re.compile(r"\b(\d{3,8})\b")
 
 BUSY = (429, 503)
@@ -49,8 +50,9 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     )
     size = error.get("n_ctx")
     if not isinstance(size, int) and too_long:
-        found = [int(number) for number in _LENGTHS.findall(said)]
-        size = min(found) if found else 0  # what there is room for is less than what was sent
+        # it is named; else what there is room for is less than what was sent
+        found = _ROOM.findall(said)[:1] or _LENGTHS.findall(said)
+        size = min(map(int, found), default=0)
     return Refusal(
         status,
         said or _page(content, headers),
