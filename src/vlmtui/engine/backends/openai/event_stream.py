@@ -46,10 +46,11 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     after_return = False
     for piece in pieces:
-        if after_return and piece.startswith(b"\n"):  # a CR LF that was cut in two
-            piece = piece[1:]
-        if piece:
-            after_return = piece.endswith(b"\r")
+        if not piece:
+            continue
+        if after_return:  # a CR LF may have been cut in two
+            piece = piece.removeprefix(b"\n")
+        after_return = piece.endswith(b"\r")
         whole = (rest + piece).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, rest = whole.split(b"\n")
         yield from lines
