@@ -65,7 +65,7 @@ missing = [
 ]
 if not trt.ILogger.Severity.ERROR <= trt.ILogger.Severity.WARNING:
     missing.append("severities are ordered otherwise")
-from vlmtui.engine.towers import tensorrt_builder
+from vlmtui.engine.towers import tensorrt_builder, tensorrt_log
 monitor = tensorrt_builder._monitor(trt, lambda fraction, phase: told.append((fraction, phase)))
 told = []
 monitor.phase_start("Building", None, 4)
@@ -73,7 +73,7 @@ monitor.phase_start("Inner", "Building", 2)
 assert monitor.step_complete("Inner", 0)
 assert monitor.step_complete("Building", 1)
 monitor.phase_finish("Building")
-tensorrt_builder._logger(trt).log(trt.ILogger.Severity.ERROR, "a word")
+tensorrt_log.logger(trt).log(trt.ILogger.Severity.ERROR, "a word")
 print(json.dumps([missing, told, tensorrt_builder.version()]))
 """
 
@@ -126,14 +126,13 @@ def test_every_name_is_there_and_the_progress_is_told(
 
 
 def test_nothing_else_of_tensorrt_is_named() -> None:
-    """What the two modules say `trt.` of stands in the lists above."""
+    """What our modules say `trt.` of stands in the lists above."""
     import re
 
     from vlmtui.engine.backends.llamacpp import tensorrt_tower
-    from vlmtui.engine.towers import tensorrt_builder
+    from vlmtui.engine.towers import tensorrt_builder, tensorrt_log
 
-    sources = [
-        Path(module.__file__ or "").read_text() for module in (tensorrt_tower, tensorrt_builder)
-    ]
+    modules = (tensorrt_tower, tensorrt_builder, tensorrt_log)
+    sources = [Path(module.__file__ or "").read_text() for module in modules]
     named = {name for source in sources for name in re.findall(r"\btrt\.([A-Z]\w+)", source)}
     assert named <= {*NAMED, *ENUMS}

@@ -6,11 +6,11 @@ TensorRT 11 has no flag for float16 any more.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vlmtui.engine.towers import tensorrt_log
 from vlmtui.errors import ConversionFailed
 
 _WORKSPACE_BYTES = 1 << 30
@@ -43,7 +43,7 @@ def build(graph: Path, tell: Tell) -> Any:
         ConversionFailed: TensorRT can't be used, doesn't take the graph, or gives up.
     """
     trt = _tensorrt()
-    logger = _logger(trt)
+    logger = tensorrt_log.logger(trt)
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
@@ -77,22 +77,8 @@ def _tensorrt() -> Any:
     return tensorrt
 
 
-def _logger(trt: Any) -> Any:
-    """TensorRT's words go to this process's log."""
-
-    class Logger(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity <= trt.ILogger.Severity.WARNING:
-                print(f"TensorRT: {message}", file=sys.stderr, flush=True)
-
-    return Logger()
-
-
 def _monitor(trt: Any, tell: Tell) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # as in `tensorrt_log`
         """Tells of the outermost phases; those within are parts of a step."""
 
         def __init__(self) -> None:

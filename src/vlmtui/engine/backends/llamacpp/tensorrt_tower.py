@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding
 from vlmtui.engine.backends.llamacpp.graph_tower import INPUT, OUTPUT, Unusable
+from vlmtui.engine.towers import tensorrt_log
 
 _RUNTIMES = ("libcudart.so", "libcudart.so.12", "libcudart.so.13", "libcudart.so.11.0")
 _TO_DEVICE, _TO_HOST = 1, 2
@@ -39,7 +39,7 @@ class TensorRtTower:
         self._buffers: dict[str, ctypes.c_void_p] = {}
         self._stream = ctypes.c_void_p()
         self._ask("cudaStreamCreate", ctypes.byref(self._stream))
-        self._logger = _logger(trt)
+        self._logger = tensorrt_log.logger(trt)
         self._runtime: Any = trt.Runtime(self._logger)
         self._engine: Any = self._runtime.deserialize_cuda_engine(Path(path).read_bytes())
         if self._engine is None:
@@ -90,15 +90,3 @@ def _cuda_runtime() -> Any:
         except OSError:
             continue
     raise Unusable("CUDA's runtime (libcudart) isn't here")
-
-
-def _logger(trt: Any) -> Any:
-    class Logger(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity <= trt.ILogger.Severity.WARNING:
-                print(f"TensorRT: {message}", file=sys.stderr, flush=True)
-
-    return Logger()
