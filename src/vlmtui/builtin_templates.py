@@ -50,8 +50,7 @@ _CHATML = """\
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}
 """
 
-_LLAMA_3 = """\
-{{- bos_token -}}
+_LLAMA_3_TURNS = """\
 {%- for message in messages -%}
 {{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}
 {{- message['content'] + '<|eot_id|>' }}
@@ -61,7 +60,10 @@ _LLAMA_3 = """\
 {%- endif -%}
 """
 
-VILA_LLAMA_3 = """\
+_LLAMA_3 = "{{- bos_token -}}\n" + _LLAMA_3_TURNS
+
+VILA_LLAMA_3 = (
+    """\
 {{- bos_token -}}
 {%- if messages[0]['role'] != 'system' -%}
 {{ '<|start_header_id|>system<|end_header_id|>\\n\\n' }}
@@ -69,14 +71,9 @@ VILA_LLAMA_3 = """\
 content that the user provides, and assist the user with a variety of tasks using natural \
 language." + '<|eot_id|>' }}
 {%- endif -%}
-{%- for message in messages -%}
-{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' }}
-{{- message['content'] + '<|eot_id|>' }}
-{%- endfor -%}
-{%- if add_generation_prompt -%}
-{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
-{%- endif -%}
 """
+    + _LLAMA_3_TURNS
+)
 """Of Llama-3-VILA1.5: Llama 3's with VILA's own system prompt. Written into imported files."""
 
 _GEMMA = """\

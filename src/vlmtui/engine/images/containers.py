@@ -96,9 +96,6 @@ def _format(head: bytes) -> str:
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
 
 
-_EXIF_ITEM = re.compile(rb"(infe(?:.{8}|.{10}))Exif", re.DOTALL)
-"""In the list of what a HEIF container holds: version, number and protection, then the kind."""
-
 # ---------------------------------------------------------------------- JPEG
 
 _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
@@ -233,9 +230,13 @@ def pictured(file: BinaryIO, container: Container, behind: bytes = b"") -> Binar
     return io.BufferedReader(Excerpt(file, (*container.parts, behind)), 1 << 16)
 
 
+_EXIF_ITEM = re.compile(rb"(infe(?:.{8}|.{10}))Exif", re.DOTALL)
+"""In the list of what a HEIF container holds: version, number and protection, then the kind."""
+
+_LISTED = 1 << 20
+"""Bytes in which that list lies."""
+
+
 def without_exif(content: bytes) -> bytes:
     """An AVIF file whose decoder finds no EXIF: its turns stand in the container itself."""
-    head = content[: 1 << 20]
-    return (
-        re.sub(rb"(infe(?:.{8}|.{10}))Exif", rb"\1Axif", head, flags=re.DOTALL) + content[1 << 20 :]
-    )
+    return _EXIF_ITEM.sub(rb"\1Axif", content[:_LISTED]) + content[_LISTED:]

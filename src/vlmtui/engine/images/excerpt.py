@@ -28,18 +28,22 @@ class Excerpt(io.RawIOBase):
         self._size = sum(map(_length, parts))
         self._place = 0
 
-    def readable(self) -> bool:  # noqa: D102
+    def readable(self) -> bool:
+        """Always."""
         return True
 
-    def seekable(self) -> bool:  # noqa: D102
+    def seekable(self) -> bool:
+        """Always."""
         return True
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:  # noqa: D102
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move, at most back to the beginning; returns the place."""
         origin = (0, self._place, self._size)[whence]
         self._place = max(0, origin + offset)
         return self._place
 
-    def readinto(self, buffer: Any) -> int:  # noqa: D102
+    def readinto(self, buffer: Any) -> int:
+        """Read on, at most to the end of a part; returns how many bytes came, 0 at the end."""
         data = self._next(len(buffer))
         buffer[: len(data)] = data
         self._place += len(data)

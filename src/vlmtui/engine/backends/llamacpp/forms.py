@@ -31,7 +31,7 @@ _CLASS_LAST = ("0.3.36",)
 """Versions of llama-cpp-python that were seen to put it behind the patches: tests tell."""
 
 _PADDING = (122, 116, 104)
-"""LLaVA-1.5's: the mean colour of CLIP's training."""
+"""The mean colour of CLIP's training, which fills what a picture leaves free."""
 
 _WHOLE_PIXELS = 16_000_000
 """A phone's photo is decoded whole: 48 MB."""
@@ -143,12 +143,19 @@ def _llava(side: int, patch: int, image: Image.Image) -> Image.Image:
     from PIL import Image
 
     longest = max(image.size)
-    square = Image.new("RGB", (longest, longest), _PADDING)
-    square.paste(image, ((longest - image.width) // 2, (longest - image.height) // 2))
-    whole = images.squash(square, side, side)
+    whole = images.squash(padded(image, (longest, longest)), side, side)
     sheet = Image.new("RGB", (side, side))
     sheet.paste(whole.crop((0, 0, side - patch, side)), (patch, 0))
     sheet.paste(whole.crop((side - patch, 0, side, side - patch)), (0, patch))
+    return sheet
+
+
+def padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A picture in the middle of a larger sheet, as LLaVA's have it."""
+    from PIL import Image
+
+    sheet = Image.new("RGB", size, _PADDING)
+    sheet.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
     return sheet
 
 

@@ -16,9 +16,6 @@ from vlmtui.engine.base import Load
 if TYPE_CHECKING:
     from PIL import Image
 
-_MEAN = (122, 116, 104)
-"""The mean colour of CLIP's training, which fills what a picture leaves free."""
-
 
 class GraphPictures:
     """How pictures are prepared for the tower of a load."""
@@ -57,14 +54,14 @@ class GraphPictures:
             return [self._form.prepare(picture).tobytes()]
         if not self._tiles:
             longest = max(picture.size)
-            whole = _padded(picture, (longest, longest))
+            whole = forms.padded(picture, (longest, longest))
             return [images.squash(whole, side, side).tobytes()]
         found = [images.squash(picture, side, side)]
         if self._is_cut(*picture.size):
             size = best_size(*picture.size, self._tiles)
             scale = min(size[0] / picture.width, size[1] / picture.height)
             within = (round(picture.width * scale), round(picture.height * scale))
-            sheet = _padded(images.squash(picture, *within), size)
+            sheet = forms.padded(images.squash(picture, *within), size)
             found += [
                 sheet.crop((left, top, left + side, top + side))
                 for top in range(0, size[1], side)
@@ -88,12 +85,3 @@ def best_size(width: int, height: int, sizes: Sequence[tuple[int, int]]) -> tupl
         return kept, kept - size[0] * size[1]
 
     return max(sizes, key=worth)
-
-
-def _padded(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A picture in the middle of a larger sheet."""
-    from PIL import Image
-
-    sheet = Image.new("RGB", size, _MEAN)
-    sheet.paste(picture, ((size[0] - picture.width) // 2, (size[1] - picture.height) // 2))
-    return sheet

@@ -25,6 +25,10 @@ several turns, which then find their prompt in the KV cache; at the limit, each 
 _MAX_RESERVE = 512
 """Tokens at most that are kept free for the answer."""
 
+_REST_RESERVE = 64
+"""The same for the rest of an answer: much of what was kept free is filled with its beginning, and
+to shorten the prompt just then would throw away the KV cache."""
+
 _MOST_CHARACTERS = 8
 """A token holds fewer on average: with more for each that fits, a conversation is hardly worth
 trying as a whole. One that fits all the same is found by the search."""
@@ -33,11 +37,7 @@ _MARKERS = 16
 """Characters that a template is taken to put around a message."""
 
 _LEAST_IMAGE = 64
-"""Characters that a picture counts as, there."""
-
-_REST_RESERVE = 64
-"""The same for the rest of an answer: much of what was kept free is filled with its beginning, and
-to shorten the prompt just then would throw away the KV cache."""
+"""Characters that a picture counts as."""
 
 
 class Window:
@@ -169,12 +169,7 @@ class _Attempts:
 
     def may_fit(self) -> bool:
         """Whether trying the whole is worth its time: it isn't longer than any that fits."""
-        characters = sum(
-            len(part.text) if isinstance(part, TextPart) else _LEAST_IMAGE
-            for turn in self.turns
-            for part in turn.parts
-        )
-        return characters <= self._room * _MOST_CHARACTERS
+        return sum(map(_characters, self.turns)) <= self._room * _MOST_CHARACTERS
 
     def search(self) -> int:
         """The first start whose prompt leaves something free; the last where none does.
@@ -220,11 +215,7 @@ class _Attempts:
         weights: list[int] = []
         total, end = 0, len(self.turns)
         for start in reversed(self.starts):
-            for turn in self.turns[start:end]:
-                total += _MARKERS + sum(
-                    len(part.text) if isinstance(part, TextPart) else _LEAST_IMAGE
-                    for part in turn.parts
-                )
+            total += sum(_MARKERS + _characters(turn) for turn in self.turns[start:end])
             end = start
             weights.append(total)
         return weights[::-1]
@@ -235,6 +226,12 @@ class _Attempts:
             self._built[start] = prompt, count_tokens(prompt.units)
             self._tried(self._built[start][1])
         return self._built[start]
+
+
+def _characters(message: Message) -> int:
+    return sum(
+        len(part.text) if isinstance(part, TextPart) else _LEAST_IMAGE for part in message.parts
+    )
 
 
 def _next_size(tokens: int) -> int:
