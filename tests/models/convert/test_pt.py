@@ -62,6 +62,15 @@ def test_anything_else_is_refused(program: bytes, tmp_path: Path) -> None:
     assert not Path("/tmp/vlmtui-was-unpickled").exists()
 
 
+@pytest.mark.parametrize("step", [b"(u", b"K\x01Ns"], ids=["marks", "items"])
+def test_a_deep_stack_makes_no_step_slow(step: bytes, tmp_path: Path) -> None:
+    """Looking through all of the stack at each step would take hours."""
+    program = b"\x80\x02" + b"N" * 60_000 + b"}" + step * 300_000 + b"."
+    path = pickled.save(tmp_path / "a.pt", TENSORS, pickle=program)
+    with pytest.raises(BadModelFile, match="no tensor in it"):
+        pt.read(path)
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     path.write_bytes(pickle.dumps({"a": 1}))

@@ -208,10 +208,10 @@ class _Machine:
         raise _Refused("it has no end")
 
     def _above_mark(self) -> list[Any]:
-        at = max(at for at, value in enumerate(self._stack) if value is _MARK)
-        values = self._stack[at + 1 :]
-        del self._stack[at:]
-        return values
+        values = []
+        while (value := self._stack.pop()) is not _MARK:
+            values.append(value)
+        return values[::-1]
 
     def _do_proto(self, _: Any) -> None:
         pass
@@ -259,7 +259,7 @@ class _Machine:
         self._stack[-2:] = [_Global(f"{module}.{name}")]
 
     def _do_setitem(self, _: Any) -> None:
-        *_rest, target, key, value = self._stack
+        target, key, value = self._stack[-3:]
         self._fill(target, [key, value])
         del self._stack[-2:]
 
