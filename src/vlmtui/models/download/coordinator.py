@@ -14,6 +14,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from vlmtui import crash_log
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
 from vlmtui.models.download.events import Cancelled, Event, Finished, Plan, Resolved
 from vlmtui.models.download.pull import Pull
@@ -170,11 +171,8 @@ class Pulls:
         try:
             with self._places:
                 self._follow(job)
-        except VlmtuiError as error:
-            self._tell(job, _failed(job, error))
         except Exception as error:  # nobody would see the traceback, nor the end
-            message = f"Internal error: {type(error).__name__}: {error}"
-            self._tell(job, _failed(job, VlmtuiError(message, "Please report it")))
+            self._tell(job, _failed(job, crash_log.recorded(error)))
 
     def _follow(self, job: _Job) -> None:
         """Fetch a model; again with the chosen file, where it asked which one."""
