@@ -173,6 +173,7 @@ def test_a_disk_that_is_too_small_is_told(
     ended = run("models", "import", vila)
     assert ended.code == 1
     assert "no room" in ended.err
+    assert "VLMTUI_HOME" in ended.err
 
 
 def test_libraries_that_are_missing_are_told_before_anything_is_fetched(

@@ -10,12 +10,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
+
+import msgspec
 
 from vlmtui import paths
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, VlmtuiError
+
+_Told = TypeVar("_Told")
 
 ROOM_LEFT = 64_000_000
 """Bytes of the disk that stay free."""
@@ -26,30 +30,56 @@ _START = (
 )
 
 
-class Died(Exception):
-    """The process ended without a last word; the text says of what."""
+class Maker(msgspec.Struct, frozen=True):
+    """A process that makes files."""
+
+    module: str
+    """What to import `main` from; see `offspring`."""
+
+    log: str
+    """Name of the file that what it prints goes into."""
+
+    failed: type[VlmtuiError]
+    """What is raised when it dies."""
 
     @property
-    def hint(self) -> str:
-        """What may be done about it."""
-        if "SIGKILL" in str(self):
-            return "Memory may have run out: close other programs. "
-        return ""
+    def see_log(self) -> str:
+        """A sentence that says where the log is."""
+        return f"Its log: {paths.state_dir() / self.log}"
+
+    def tells(
+        self, arguments: Sequence[str], kind: type[_Told], doing: str
+    ) -> Generator[_Told, None, None]:
+        """Start it, and yield what it tells.
+
+        Leaving the iterator kills it. It also dies with the thread that began.
+
+        Args:
+            arguments: For `main`, behind the id of this process.
+            kind: What it tells.
+            doing: What it does, for "The process that … died".
+
+        Raises:
+            VlmtuiError: `failed`: it ended, and nobody had left the iterator.
+        """
+        lines = _lines(self.module, arguments, self.log)
+        try:
+            with closing(lines):
+                for line in lines:
+                    yield msgspec.json.decode(line, type=kind)
+        except _Died as died:
+            killed = "Memory may have run out: close other programs. "
+            raise self.failed(
+                f"The process that {doing} died ({died})",
+                (killed if "SIGKILL" in str(died) else "") + self.see_log,
+            ) from None
 
 
-def lines(module: str, arguments: Sequence[str], log: str) -> Generator[bytes, None, None]:
-    """Start a process, and yield what it tells, line by line.
+class _Died(Exception):
+    """The process ended without a last word; the text says of what."""
 
-    Leaving the iterator kills it. It also dies with the thread that began.
 
-    Args:
-        module: What to import `main` from; see `offspring`.
-        arguments: For `main`, behind the id of this process.
-        log: Name of the file that what it prints goes into; see `log_path`.
-
-    Raises:
-        Died: It ended, and nobody had left the iterator.
-    """
+def _lines(module: str, arguments: Sequence[str], log: str) -> Generator[bytes, None, None]:
     program = [sys.executable, "-c", _START.format(module=module, parent=os.getpid())]
     with _opened(log) as errors:
         try:
@@ -62,7 +92,7 @@ def lines(module: str, arguments: Sequence[str], log: str) -> Generator[bytes, N
                 start_new_session=True,  # Ctrl+C is for us, who kill it
             )
         except OSError as error:
-            raise Died(f"it can't be started: {error}") from error
+            raise _Died(f"it can't be started: {error}") from error
         assert process.stdout is not None
         try:
             yield from process.stdout
@@ -72,12 +102,7 @@ def lines(module: str, arguments: Sequence[str], log: str) -> Generator[bytes, N
                 process.kill()
             process.wait()
             process.stdout.close()
-    raise Died(signal.Signals(-status).name if status < 0 else f"exit status {status}")
-
-
-def log_path(name: str) -> Path:
-    """Where the log of such a process is."""
-    return paths.state_dir() / name
+    raise _Died(signal.Signals(-status).name if status < 0 else f"exit status {status}")
 
 
 def settle(draft: Path, target: Path) -> None:
@@ -105,17 +130,26 @@ def discard(draft: Path) -> None:
         draft.unlink()
 
 
-def no_room(target: Path, expected: int, free: int) -> StorageError:
-    """The error for a disk that is too small; sizes in bytes."""
+def no_room(
+    target: Path, expected: int, free: int, other: str = "name a file on another disk"
+) -> StorageError:
+    """The error for a disk that is too small.
+
+    Args:
+        target: What has no room.
+        expected: Bytes that it takes.
+        free: Bytes that are free.
+        other: What to do where no space can be made.
+    """
     return StorageError(
         f"There is no room for {target}: it takes {expected / 1e9:.2f} GB, "
         f"{free / 1e9:.2f} GB are free",
-        "Free space, or name a file on another disk.",
+        f"Free space, or {other}.",
     )
 
 
 def _opened(log: str) -> BinaryIO:
     try:
-        return cast(BinaryIO, log_path(log).open("wb"))
+        return cast(BinaryIO, (paths.state_dir() / log).open("wb"))
     except (OSError, StorageError):  # a disk that can't be written keeps nobody from reckoning
         return open(os.devnull, "wb")

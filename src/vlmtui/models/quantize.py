@@ -32,8 +32,7 @@ _NEEDS_MATRIX = frozenset(
     ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"]
 )
 _UNQUANTISED = frozenset(("F32", "F16", "BF16", "F64"))
-_QUANTISER = "vlmtui.engine.backends.llamacpp.quantizer"
-_LOG = "quantize.log"
+_MAKER = making.Maker("vlmtui.engine.backends.llamacpp.quantizer", "quantize.log", QuantizeFailed)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -223,24 +222,18 @@ def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
     sizes = {tensor.name: tensor.size for tensor in job.header.tensors}
     files = (os.fspath(job.source), os.fspath(job.draft))
     done = 0
-    heard = making.lines(_QUANTISER, (order.decode(), *files), _LOG)
-    try:
-        with closing(heard):
-            for line in heard:
-                told = msgspec.json.decode(line, type=_Told)
-                if told.error:
-                    raise QuantizeFailed(
-                        f"llama.cpp can't quantise {job.source}: {told.error}", _see_log()
-                    )
-                if told.size >= 0:
-                    yield _result(job, told, dry=dry)
-                    return
-                yield Progress(done / max(1, job.header.weights), told.name)
-                done += sizes.get(told.name, 0)
-    except making.Died as error:
-        raise QuantizeFailed(
-            f"The process that quantised {job.source} died ({error})", error.hint + _see_log()
-        ) from None
+    arguments = (order.decode(), *files)
+    with closing(_MAKER.tells(arguments, _Told, f"quantised {job.source}")) as heard:
+        for told in heard:
+            if told.error:
+                raise QuantizeFailed(
+                    f"llama.cpp can't quantise {job.source}: {told.error}", _MAKER.see_log
+                )
+            if told.size >= 0:
+                yield _result(job, told, dry=dry)
+                return
+            yield Progress(done / max(1, job.header.weights), told.name)
+            done += sizes.get(told.name, 0)
 
 
 def _result(job: Quantization, told: _Told, *, dry: bool) -> Result:
@@ -249,7 +242,3 @@ def _result(job: Quantization, told: _Told, *, dry: bool) -> Result:
         first = min((tensor.offset for tensor in job.header.tensors), default=0)
         return Result(job.header.file_size, told.size + first, told.fallbacks)
     return Result(job.header.file_size, job.draft.stat().st_size, told.fallbacks)
-
-
-def _see_log() -> str:
-    return f"Its log: {making.log_path(_LOG)}"

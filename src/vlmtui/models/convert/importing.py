@@ -23,8 +23,7 @@ from vlmtui.models import gguf, making
 from vlmtui.models.convert.order import Contents, Head, Order, Told
 from vlmtui.models.gguf import pairing
 
-_PROCESS = "vlmtui.models.convert.process"
-_LOG = "import.log"
+_MAKER = making.Maker("vlmtui.models.convert.process", "import.log", ImportFailed)
 _LIBRARIES = ("numpy", "safetensors")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}")
 
@@ -189,29 +188,22 @@ def discard(job: Import) -> None:
 def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Imported]:
     order = msgspec.json.encode(Order(job.name, job.head, dry_run)).decode()
     files = (os.fspath(job.draft(file)) for file in job.files)
-    lines = making.lines(_PROCESS, (order, os.fspath(job.source), *files), _LOG)
+    arguments = (order, os.fspath(job.source), *files)
     contents = None
-    try:
-        with closing(lines):
-            for line in lines:
-                told = msgspec.json.decode(line, type=Told)
-                if told.error:
-                    raise _error(told)
-                if told.contents is not None:
-                    contents = told.contents
-                    yield contents
-                elif told.done and contents is not None:
-                    yield Imported(contents, told.rounding)
-                    return
-                else:
-                    yield Progress(told.fraction, told.tensor)
-                if dry_run:
-                    return
-    except making.Died as error:
-        raise ImportFailed(
-            f"The process that imported {job.source} died ({error})",
-            f"{error.hint}Its log: {making.log_path(_LOG)}",
-        ) from None
+    with closing(_MAKER.tells(arguments, Told, f"imported {job.source}")) as heard:
+        for told in heard:
+            if told.error:
+                raise _error(told)
+            if told.contents is not None:
+                contents = told.contents
+                yield contents
+            elif told.done and contents is not None:
+                yield Imported(contents, told.rounding)
+                return
+            else:
+                yield Progress(told.fraction, told.tensor)
+            if dry_run:
+                return
 
 
 def _error(told: Told) -> errors.VlmtuiError:

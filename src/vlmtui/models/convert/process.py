@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
 import shutil
 import sys
 import traceback
@@ -84,17 +83,26 @@ def _import(wanted: Order, source: Path, model: Path, mmproj: Path, telling: Tel
             try:
                 writer.write(path, file, tell)
             except OSError as error:
-                raise _unwritable(error, path) from error
+                raise _unwritable(error, path, contents) from error
         before += file.size
     telling.tell(done=True, rounding=built.language.rounding.largest)
 
 
 def _check_room(drafts: list[Path], contents: Contents) -> None:
     begun = sum(draft.stat().st_size for draft in drafts if draft.exists())
-    expected = contents.model_bytes + contents.mmproj_bytes
-    free = shutil.disk_usage(drafts[0].parent).free
-    if free + begun < expected + making.ROOM_LEFT:
-        raise making.no_room(drafts[-1].parent, expected, free)
+    folder = drafts[0].parent
+    if shutil.disk_usage(folder).free + begun < _expected(contents) + making.ROOM_LEFT:
+        raise _no_room(folder, contents)
+
+
+def _expected(contents: Contents) -> int:
+    """Bytes of both files."""
+    return contents.model_bytes + contents.mmproj_bytes
+
+
+def _no_room(folder: Path, contents: Contents) -> StorageError:
+    other = "set VLMTUI_HOME to a directory on another disk"
+    return making.no_room(folder, _expected(contents), shutil.disk_usage(folder).free, other)
 
 
 def _hold(descriptor: int, path: Path) -> None:
@@ -113,8 +121,7 @@ def _hold(descriptor: int, path: Path) -> None:
         ) from None
 
 
-def _unwritable(error: OSError, path: Path) -> StorageError:
-    if error.errno == errno.ENOSPC:
-        free = shutil.disk_usage(path.parent).free
-        return making.no_room(path, os.stat(path).st_size, free)
+def _unwritable(error: OSError, path: Path, contents: Contents) -> StorageError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _no_room(path.parent, contents)
     return StorageError(f"{path} can't be written: {error.strerror}", "Check its directory.")

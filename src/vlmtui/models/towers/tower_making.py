@@ -15,8 +15,7 @@ from vlmtui.models.library import InstalledModel
 from vlmtui.models.towers import tower_store
 from vlmtui.models.towers.tower_store import Graph, Runner
 
-_PROCESS = "vlmtui.engine.towers.tower_process"
-_LOG = "towers.log"
+_MAKER = making.Maker("vlmtui.engine.towers.tower_process", "towers.log", ConversionFailed)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -75,11 +74,10 @@ def make(mmproj: Path, runner: Runner, *, half: bool) -> Generator[Progress | Ma
         ) from error
     draft = target.with_name(f".{target.name}.part")
     order = {"mmproj": str(mmproj), "runner": runner, "half": half, "target": str(draft)}
-    told = making.lines(_PROCESS, [msgspec.json.encode(order).decode()], _LOG)
+    arguments = [msgspec.json.encode(order).decode()]
     try:
-        with closing(told):
-            for line in told:
-                step = msgspec.json.decode(line, type=_Told)
+        with closing(_MAKER.tells(arguments, _Told, "converted the tower")) as steps:
+            for step in steps:
                 if step.error:
                     kind = getattr(errors, step.error, ConversionFailed)
                     raise kind(step.message, step.hint)
@@ -89,10 +87,5 @@ def make(mmproj: Path, runner: Runner, *, half: bool) -> Generator[Progress | Ma
                     yield Made(target, step.made)
                     return
                 yield Progress(step.fraction, step.doing)
-    except making.Died as died:
-        raise ConversionFailed(
-            f"The process that converts the tower died: {died}",
-            f"{died.hint}Its log: {making.log_path(_LOG)}",
-        ) from None
     finally:
         making.discard(draft)
