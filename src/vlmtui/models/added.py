@@ -18,7 +18,7 @@ class Added(msgspec.Struct, frozen=True):
     mmproj: str | None = None
 
 
-ADDED = NamedList("models.json", Added, "added models", "vlmtui models add")
+ADDED = NamedList("models.json", list[Added], "added models", "vlmtui models add")
 
 
 def files() -> list[StoredFile]:

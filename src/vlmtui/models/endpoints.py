@@ -85,7 +85,7 @@ def _short(model: str) -> str:
 # ------------------------------------------------------------------------------------- the list
 
 
-SERVERS = NamedList("servers.json", Server, "servers", "vlmtui models add --endpoint")
+SERVERS = NamedList("servers.json", list[Server], "servers", "vlmtui models add --endpoint")
 
 
 def models() -> list[ServerModel]:

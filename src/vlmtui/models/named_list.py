@@ -23,12 +23,12 @@ _Named = TypeVar("_Named", bound=Named)
 class NamedList(Generic[_Named]):
     """Each name once, in the order of the adding. Every method raises `StorageError`."""
 
-    def __init__(self, file: str, kind: type[_Named], what: str, again: str) -> None:
+    def __init__(self, file: str, kind: type[list[_Named]], what: str, again: str) -> None:
         """Say where it is; nothing is read yet.
 
         Args:
             file: Its name in the data directory.
-            kind: What it holds, a msgspec struct.
+            kind: A list of what it holds, of msgspec structs.
             what: What that is, for a sentence: "added models".
             again: The command that adds one.
         """
@@ -44,7 +44,7 @@ class NamedList(Generic[_Named]):
     def everything(self) -> list[_Named]:
         """All of it; nothing where there is no file."""
         try:
-            return kept.decoded(kept.read(self._path), list[self._kind])  # type: ignore[name-defined]
+            return kept.decoded(kept.read(self._path), self._kind)
         except FileNotFoundError:
             return []
         except OSError as error:

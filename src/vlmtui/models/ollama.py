@@ -17,7 +17,6 @@ from vlmtui import kept
 _MODEL = "application/vnd.ollama.image.model"
 _PROJECTOR = "application/vnd.ollama.image.projector"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-"""Of a manifest; they have a few kilobytes."""
 
 _DEPTH = 4
 

@@ -47,7 +47,7 @@ def test_every_layout_stands_for_the_same_weights(
     assert (linear.outputs, linear.inputs, linear.group) == (rows, inputs, group)
     pieces = list(awq.blocks(linear, Rounding()))
     content = b"".join(piece.tobytes() for piece in pieces)
-    assert len(content) == linear.size
+    assert len(content) == rows * inputs // awq.BLOCK * awq.BLOCK_BYTES
     # float32 computes d*q + m exactly: 4 and 11 bits, and a sum of two such
     found = packing.read_q4_1(content, rows, inputs)
     np.testing.assert_array_equal(found, made.weights(rounded=True))

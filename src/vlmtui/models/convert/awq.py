@@ -49,11 +49,6 @@ class Linear(msgspec.Struct, frozen=True):
     zeros: Stored
     """-s*z in float16 where the layout is interleaved, else z, eight of them a word."""
 
-    @property
-    def size(self) -> int:
-        """Bytes as Q4_1."""
-        return self.outputs * self.inputs // BLOCK * BLOCK_BYTES
-
 
 class Rounding:
     """The largest difference between -s*z and the float16 that Q4_1 has for it, in steps (s)."""

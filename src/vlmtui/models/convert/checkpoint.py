@@ -19,7 +19,7 @@ from vlmtui.models.convert.stored import Stored
 IMPORTED = "VILA1.5 (3B, 8B, 13B), LLaVA-1.5, LLaVA-1.6, and language models of Llama's kind"
 
 _QUANTISATIONS = ("awq",)
-_LLAVA = {"llava": "LLaVA-1.5", "llava_next": "LLaVA-1.6"}
+_LLAVA: dict[str, Family] = {"llava": "LLaVA-1.5", "llava_next": "LLaVA-1.6"}
 _TEXT = ("llama", "mistral", "qwen2")
 _PREFIXES = {
     "model.language_model.": "language.model.",
@@ -173,7 +173,7 @@ def _llava(folder: Path, config: dict[str, Any]) -> Checkpoint:
         part, _, rest = (_PREFIXES[prefix] + name[len(prefix) :]).partition(".")
         parts[part][rest] = tensor
     return Checkpoint(
-        _LLAVA[config["model_type"]],  # type: ignore[arg-type]
+        _LLAVA[config["model_type"]],
         folder,
         config,
         {"model_type": "llama", **(config.get("text_config") or {})},

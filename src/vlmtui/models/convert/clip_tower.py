@@ -178,6 +178,6 @@ def _plain(kernels: Stored, color: tuple[int, int, int]) -> Numbers:
     """What the convolution makes of a patch of one colour, with the roundings of libmtmd."""
     pixel = (np.array(color, np.float32) / 255 - np.array(_MEAN)) / np.array(_STD)
     rounded = pixel.astype(np.float16).astype(np.float32)
-    weights = plan.to_float16(kernels.floats(), kernels).astype(np.float32)
+    weights = plan.to_float16(kernels.floats(), kernels.title).astype(np.float32)
     made: Numbers = weights.sum(axis=(2, 3)) @ rounded
     return made.astype(np.float32)

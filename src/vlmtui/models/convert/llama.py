@@ -189,9 +189,9 @@ class Plan:
         embeddings = self._take("model.embed_tokens.weight")
         if len(embeddings.shape) != 2 or embeddings.shape[1] != shape.width:
             raise self._odd(embeddings, ("tokens", shape.width))
-        whole = plan.as_is
+        whole: Callable[[str, Stored], Item] = plan.as_is
         if self.quantised:
-            whole = plan.in_q8_0 if head == "q8_0" else plan.in_float16  # type: ignore[assignment]
+            whole = plan.in_q8_0 if head == "q8_0" else plan.in_float16
         yield whole("token_embd.weight", embeddings)
         yield plan.in_float32("output_norm.weight", self._take("model.norm.weight", shape.width))
         if "lm_head.weight" in self._tensors:
@@ -309,7 +309,7 @@ class Plan:
         self, tensor: Stored, wanted: tuple[object, ...], found: tuple[int, ...] | None = None
     ) -> BadModelFile:
         return BadModelFile(
-            f"{tensor.file}: the tensor {tensor.name} should be {_product(wanted)} by "
+            f"{tensor.title} should be {_product(wanted)} by "
             f"config.json, and is {_product(found or tensor.shape)} ({tensor.dtype})",
             "Configuration and weights belong to two models, or the model is of a newer kind.",
         )

@@ -82,7 +82,7 @@ def in_float16(name: str, tensor: Stored) -> Item:
 
     def make() -> Iterable[Numbers]:
         for piece in tensor.pieces():
-            yield to_float16(as_float32(piece, tensor.dtype), tensor)
+            yield to_float16(as_float32(piece, tensor.dtype), tensor.title)
 
     return Item(name, "F16", tensor.shape, make)
 
@@ -116,8 +116,8 @@ def quantised(values: Numbers) -> Numbers:
     return made.reshape(values.shape[0], -1)
 
 
-def to_float16(values: Numbers, tensor: Stored) -> Numbers:
-    """The numbers in float16.
+def to_float16(values: Numbers, title: str) -> Numbers:
+    """The numbers of a tensor in float16; its title is for the error.
 
     Raises:
         BadModelFile: One is too large for it.
@@ -126,8 +126,7 @@ def to_float16(values: Numbers, tensor: Stored) -> Numbers:
         small = values.astype(np.float16)
     if not np.isfinite(small).all():
         raise BadModelFile(
-            f"{tensor.file}: the tensor {tensor.name} has numbers that are none, or too large "
-            "for float16",
+            f"{title} has numbers that are none, or too large for float16",
             "Its file may be damaged: copy or download it again.",
         )
     return small
@@ -136,7 +135,6 @@ def to_float16(values: Numbers, tensor: Stored) -> Numbers:
 def _check_float(tensor: Stored) -> None:
     if tensor.dtype not in FLOATS:
         raise BadModelFile(
-            f"{tensor.file}: the tensor {tensor.name} is {tensor.dtype}, and floating-point "
-            "numbers were expected",
+            f"{tensor.title} is {tensor.dtype}, and floating-point numbers were expected",
             "It may be quantised in a way that vlmtui can't import.",
         )

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from vlmtui.errors import BadModelFile
 from vlmtui.models.convert.plan import Item, to_float16
-from vlmtui.models.convert.stored import Numbers, Stored
+from vlmtui.models.convert.stored import Stored
 from vlmtui.models.convert.tower import MATRICES, NORMS, Weights, number
 
 PICTURE_FORM = "vila"
@@ -182,7 +182,7 @@ class Tower:
         tensor = self._take("embeddings.patch_embedding.weight", self._width, 3, PATCH, PATCH)
         kernels = tensor.floats().transpose(0, 1, 3, 2)
         whole = _with_means(kernels.reshape(self._width, -1))
-        return to_float16(whole, tensor).astype(np.float32).reshape(-1, 3, PATCH, PATCH)
+        return to_float16(whole, tensor.title).astype(np.float32).reshape(-1, 3, PATCH, PATCH)
 
     def _patch_bias(self) -> Floats:
         return _with_means(self._vector("embeddings.patch_embedding.bias", self._width))
@@ -358,20 +358,7 @@ def _blocks(rows: Floats, width: int) -> Floats:
 
 
 def _half(name: str, shape: tuple[int, ...], make: _Make) -> Item:
-    """A tensor in float16."""
-
-    def pieces() -> Iterable[Numbers]:
-        values = make()
-        with np.errstate(over="ignore"):
-            small = values.astype(np.float16)
-        if not np.isfinite(small).all():
-            raise BadModelFile(
-                f"The tensor {name} has numbers that are none, or too large for float16",
-                "The checkpoint's files may be damaged: copy or download them again.",
-            )
-        yield small
-
-    return Item(name, "F16", shape, pieces)
+    return Item(name, "F16", shape, lambda: (to_float16(make(), f"The tensor {name}"),))
 
 
 def _single(name: str, shape: tuple[int, ...], make: _Make) -> Item:

@@ -47,6 +47,11 @@ class Stored(msgspec.Struct, frozen=True):
     shape: tuple[int, ...]
 
     @property
+    def title(self) -> str:
+        """What it is called in an error."""
+        return f"{self.file}: the tensor {self.name}"
+
+    @property
     def size(self) -> int:
         """In bytes."""
         return math.prod(self.shape) * SIZES[self.dtype]

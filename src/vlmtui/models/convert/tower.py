@@ -48,10 +48,6 @@ class Weights:
             )
         return tensor
 
-    def has(self, name: str) -> bool:
-        """Whether there is one."""
-        return name in self._tensors
-
 
 def number(given: Mapping[str, Any], key: str, default: int, where: str) -> int:
     """A whole number of a tower's configuration, more than 0.

@@ -129,7 +129,7 @@ def _kept_token() -> str | None:
         constants.HF_HUB_DISABLE_TELEMETRY = True
         if not constants.HF_DEBUG:
             # its warnings would go to the terminal, over what is drawn there
-            set_verbosity_error()  # type: ignore[no-untyped-call]
+            set_verbosity_error()  # type: ignore[no-untyped-call]  # its module has no types
         return get_token()
     except Exception as error:  # it reads the environment when it is imported, and may ask the Hub
         raise SettingsError(

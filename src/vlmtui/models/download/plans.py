@@ -16,7 +16,7 @@ from vlmtui.models.download import choice, faults, hub, places
 from vlmtui.models.download import hub_access as access
 from vlmtui.models.download.events import Event, Plan, RemoteFile, Role, Waiting
 from vlmtui.models.download.patience import Patience
-from vlmtui.models.download.target import HubTarget, UrlTarget, near_names
+from vlmtui.models.download.target import NO_TOWER, HubTarget, UrlTarget, near_names
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 from vlmtui.models.stores import StoredFile, hugging_face_cache
 from vlmtui.net import Line, addresses
@@ -115,7 +115,11 @@ def _in_cache(target: HubTarget) -> Plan | None:
     except PullError:
         return None
     # of a model whose tower was never fetched, something is missing
-    if target.mmproj and target.mmproj != ("none",) and all(role == "model" for role, _ in chosen):
+    if (
+        target.mmproj
+        and target.mmproj != (NO_TOWER,)
+        and all(role == "model" for role, _ in chosen)
+    ):
         return None
     files = [places.cached(repository, file, role) for role, file in chosen]
     return _plan(target, files, repository)

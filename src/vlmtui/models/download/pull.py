@@ -104,8 +104,11 @@ class Pull:
         if job is not None and job.model.exists():
             yield Finished(job.name, tuple(file for file in job.files if file.exists()), 0)
             return
-        steps = plans.of_hub if isinstance(target, HubTarget) else plans.of_url
-        plan = self.plan = yield from steps(target, self._line, self._patience)  # type: ignore[arg-type]
+        if isinstance(target, HubTarget):
+            plan = yield from plans.of_hub(target, self._line, self._patience)
+        else:
+            plan = yield from plans.of_url(target, self._line, self._patience)
+        self.plan = plan
         yield Resolved(plan)
         self._line.check()
         space.check(plan.files, (job.folder, space.imported(plan)) if job is not None else None)
