@@ -141,6 +141,8 @@ def test_the_prompt_comes_from_standard_input(run: Run) -> None:
     piped = run("ask", *GREEDY, "-", stdin="What are you? Ünïcödé 🙂\n".encode())
     assert piped.code == 0
     assert piped.out == typed.out
+    unnamed = run("ask", *GREEDY, stdin="What are you? Ünïcödé 🙂\n".encode())
+    assert unnamed.out == typed.out
 
 
 def test_a_picture_comes_from_standard_input(run: Run, picture: Callable[..., Path]) -> None:
@@ -197,7 +199,8 @@ def test_output_that_cannot_show_a_character_replaces_it(run: Run, endless: Path
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Missing argument 'PROMPT'"),
+        ((), "The prompt is empty"),
+        (("--image", "-"), "Missing argument 'PROMPT'"),
         (("",), "The prompt is empty"),
         ((" \n",), "The prompt is empty"),
         (("Hello", "--then", ""), "A follow-up is empty"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -60,9 +61,9 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     metavar="TEXT",
     help="A follow-up in the same conversation; with --json, one object a turn. Repeatable.",
 )
-@click.argument("prompt")
-def ask(prompt: str, images: tuple[str, ...], **options: Any) -> int:
-    """Answer PROMPT on standard output; `-` reads it from standard input.
+@click.argument("prompt", required=False)
+def ask(prompt: str | None, images: tuple[str, ...], **options: Any) -> int:
+    """Answer PROMPT on standard output; `-`, or none in a pipe, reads it from standard input.
 
     \b
     Examples:
@@ -72,6 +73,10 @@ def ask(prompt: str, images: tuple[str, ...], **options: Any) -> int:
 
     Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
+    if prompt is None:
+        if "-" in images or sys.stdin is None or sys.stdin.isatty():
+            raise click.MissingParameter(param_hint="'PROMPT'", param_type="argument")
+        prompt = "-"
     if [prompt, *images].count("-") > 1:
         raise click.UsageError("Standard input can be read once: for the prompt or for one image.")
     import gc
