@@ -125,18 +125,18 @@ def compare(name: str, threads: int, repeats: int) -> dict[str, object]:
     model = report.find_model(name)
     tokens = TOKENS[name]
     with tempfile.TemporaryDirectory() as folder:
-        sides = {
+        sides: dict[str, Ours | Bare] = {
             "vlmtui": Ours(model, threads, tokens, Path(folder, "engine.log")),
             "bare": Bare(model, threads, tokens),
         }
         rates: dict[str, list[float]] = {"vlmtui": [], "bare": []}
-        for side in sides.values():
-            side.measure()
+        for each in sides.values():
+            each.measure()
         for repeat in range(repeats):
             for side in sides if repeat % 2 else reversed(sides):
                 rates[side].append(sides[side].measure())
-        for side in sides.values():
-            side.close()
+        for each in sides.values():
+            each.close()
     pairs = [ours / bare for ours, bare in zip(rates["vlmtui"], rates["bare"], strict=True)]
     return {
         "model": model.name,
@@ -167,7 +167,7 @@ def main() -> None:
         "models": results,
         "ratio": results[0]["ratio"],
     }
-    table = [("model", "threads", "vlmtui", "bare loop", "ratio")]
+    table: list[tuple[str, ...]] = [("model", "threads", "vlmtui", "bare loop", "ratio")]
     for result in results:
         rates = result["tokens_per_s"]
         assert isinstance(rates, dict)

@@ -21,7 +21,7 @@ from PIL import Image
 from bench import shapes
 from vlmtui.chat.fitting import Prospect
 from vlmtui.engine import images
-from vlmtui.engine.base import Files, Finished, Generate, Load, Sampling
+from vlmtui.engine.base import Files, Finished, Generate, KvType, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import ImagePart, user
 from vlmtui.models import library, memory
@@ -59,7 +59,7 @@ class Measured(NamedTuple):
     """Foretold by llama.cpp's simulated load."""
 
 
-def measure(name: str, folder: Path, ctx: int, kv: str = "f16") -> Measured:
+def measure(name: str, folder: Path, ctx: int, kv: KvType = "f16") -> Measured:
     """Foretell and measure a shape of `shapes.SHAPES`, or the demo model."""
     prospect = Prospect.of(_load(name, folder, ctx, kv))
     setup = prospect.wanted
@@ -81,12 +81,12 @@ def measure(name: str, folder: Path, ctx: int, kv: str = "f16") -> Measured:
     return Measured(name, ctx, peak, need.total.host, simulated.total.host)
 
 
-def _load(name: str, folder: Path, ctx: int, kv: str) -> Load:
+def _load(name: str, folder: Path, ctx: int, kv: KvType) -> Load:
     if name == DEMO:
         demo = library.resolve(DEMO)
-        return Load(Files(str(demo.path), str(demo.mmproj)), DEMO, ctx=ctx, kv=kv)  # type: ignore[arg-type]
+        return Load(Files(str(demo.path), str(demo.mmproj)), DEMO, ctx=ctx, kv=kv)
     files = shapes.write(name, folder)
-    return Load(Files(str(files.model), str(files.mmproj)), name, ctx=ctx, kv=kv)  # type: ignore[arg-type]
+    return Load(Files(str(files.model), str(files.mmproj)), name, ctx=ctx, kv=kv)
 
 
 def _picture(folder: Path) -> ImagePart:

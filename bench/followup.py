@@ -86,7 +86,7 @@ def theirs(model: report.Model, threads: int) -> Conversation:
 
     # it would write to the terminal whatever `verbose` says
     mtmd_cpp.mtmd_helper_log_set(_QUIET, None)
-    llama = Llama(
+    llama: Any = Llama(  # its types want each message spelt out
         str(model.path),
         chat_handler=MTMDChatHandler(str(model.mmproj), verbose=False),
         n_ctx=CONTEXT,
@@ -165,7 +165,7 @@ def main() -> None:
         "ratios": [round(ratio, 4) for ratio in ratios],
         "ratio": round(ratios[1], 4),
     }
-    table = [("turn", "vlmtui", "MTMDChatHandler", "ratio")]
+    table: list[tuple[str, ...]] = [("turn", "vlmtui", "MTMDChatHandler", "ratio")]
     for turn, ratio in enumerate(ratios):
         seconds = (f"{medians[side][turn]:.3f} s" for side in ("vlmtui", "MTMDChatHandler"))
         table.append((str(turn + 1), *seconds, f"{ratio:.3f}"))

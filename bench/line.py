@@ -68,7 +68,7 @@ def main() -> None:
         "delay_s": options.delay,
         "load_average": round(os.getloadavg()[0], 2),
     }
-    table = [("", "bytes/s", "echo, median", "worst", "most behind")]
+    table: list[tuple[str, ...]] = [("", "bytes/s", "echo, median", "worst", "most behind")]
     for name, way in WAYS.items():
         found = measure(way, options.rate, options.delay, options.repeats)
         figures[name] = found

@@ -205,6 +205,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
         Load,
         Loaded,
         ModelInfo,
+        Planned,
         Stats,
     )
     from vlmtui.storage.chats import ChatStore
@@ -238,6 +239,12 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
             probe.token(len(words))
             yield Finished("stop", Stats(prompt_tokens=10, generated_tokens=len(words)))
 
+        def plan(self, request: Load) -> Planned:
+            raise NotImplementedError
+
+        def unload(self) -> None:
+            """Nothing."""
+
         def cancel(self) -> None:
             """Nothing."""
 
@@ -260,13 +267,15 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
             composer = self._chat.query_one(Composer)
             composer.insert("What do you see?")
             composer.action_submit()
-            while not self._chat.in_turn:
-                await asyncio.sleep(0.05)
-            while self._chat.in_turn:
-                await asyncio.sleep(0.2)
+            await self._turn(begun=True)
+            await self._turn(begun=False)
             await asyncio.sleep(1)
             probe.write()
             await self.action_quit()
+
+        async def _turn(self, *, begun: bool) -> None:
+            while self._chat.in_turn != begun:
+                await asyncio.sleep(0.1)
 
     with tempfile.TemporaryDirectory() as folder:
         store = ChatStore(Database(Path(folder) / "chats.db"))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import stream
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,3 +39,9 @@ def test_prints_figures_as_json(command: tuple[str, ...]) -> None:
     engine_state = json.loads(done.stdout)
     assert engine_state["ratio"] > 0
     assert engine_state["repeats"] == 1
+
+
+def test_the_application_streams_a_scripted_answer_to_be_measured() -> None:
+    figures = stream.measure("vlmtui", 200, 100)
+    assert "failed" not in figures
+    assert figures["cpu_s"] > 0
