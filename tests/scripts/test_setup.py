@@ -56,11 +56,17 @@ def wheel(directory: Path, name: str, version: str) -> None:
         file.writestr(f"{about}/RECORD", "")
 
 
+def fits(said: str) -> bool:
+    """Whether a terminal of 80 columns breaks no line of it."""
+    return all(len(line) < 80 for line in said.splitlines())
+
+
 def test_an_index_out_of_reach_is_told_in_a_sentence(checkout: Checkout) -> None:
     done = checkout.set_up(PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert done.returncode == 1
     assert "the package index can't be reached" in done.stderr
     assert "PIP_INDEX_URL=" in done.stderr
+    assert fits(done.stderr)
     assert "Traceback" not in done.stderr
     assert not (checkout.directory / ".venv/.ready-core").exists()
 
@@ -70,3 +76,4 @@ def test_what_builds_is_constrained_too(checkout: Checkout, tmp_path: Path) -> N
     done = checkout.set_up(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "served"))
     assert done.returncode == 1
     assert "the package index has no hatchling==1." in done.stderr
+    assert fits(done.stderr)

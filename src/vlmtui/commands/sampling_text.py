@@ -21,7 +21,7 @@ FIELDS = {
     "min_p": ("a number from 0 to 1; 0 turns it off", "0.05"),
     "repeat_penalty": ("a number above 0; 1 turns it off", "1.1"),
     "seed": ("a whole number from 0 to 4294967295; default draws a fresh one", "42"),
-    "max_tokens": ("a whole number from 0 up; 0 sets no bound", "256"),
+    "max_tokens": ("a whole number from 0 up; 0 for no limit", "256"),
     "stop": ("one or more texts, those with spaces in quotes", '"END"'),
 }
 """What can be set, the values it takes, and one of them."""
