@@ -58,5 +58,6 @@ def test_a_preset_names_only_what_differs() -> None:
 
 
 def test_sampling_is_shown_in_a_steady_order() -> None:
-    values = {"stop": ["END"], "seed": None, "temperature": 0.5}
-    assert sampling_text.shown(values) == "temperature 0.5, seed none, stop 'END'"
+    values = {"stop": ["END"], "max_tokens": 0, "seed": None, "temperature": 0.5}
+    shown = "temperature 0.5, seed none, max_tokens unlimited, stop 'END'"
+    assert sampling_text.shown(values) == shown

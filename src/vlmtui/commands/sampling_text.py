@@ -21,7 +21,7 @@ FIELDS = {
     "min_p": ("a number from 0 to 1; 0 turns it off", "0.05"),
     "repeat_penalty": ("a number above 0; 1 turns it off", "1.1"),
     "seed": ("a whole number from 0 to 4294967295; default draws a fresh one", "42"),
-    "max_tokens": ("a whole number from 0 up; 0 for no limit", "256"),
+    "max_tokens": ("a whole number from 0 up; 0 is unlimited", "256"),
     "stop": ("one or more texts, those with spaces in quotes", '"END"'),
 }
 """What can be set, the values it takes, and one of them."""
@@ -72,12 +72,14 @@ def of_preset(preset: Preset) -> dict[str, Any]:
 
 def shown(values: Mapping[str, Any]) -> str:
     """`temperature 0.7, top_k 20`, in the order of the list above."""
-    return ", ".join(f"{name} {_shown(values[name])}" for name in FIELDS if name in values)
+    return ", ".join(f"{name} {_shown(name, values[name])}" for name in FIELDS if name in values)
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     if value is None:
         return "none"
+    if name == "max_tokens" and value == 0:
+        return "unlimited"
     if isinstance(value, (list, tuple)):
         return " ".join(repr(word) for word in value) or "none"
     return str(value)
