@@ -20,10 +20,6 @@ _LOOK_SECONDS = 1.0
 _HEARD_SECONDS = 0.3
 """A signal that has not ended the line by then was not heard."""
 
-_DONE = 0
-"""No signal has this number."""
-
-
 _NUL = "␀"
 """How a NUL is shown, here as on the screen."""
 
@@ -132,25 +128,31 @@ class Lines:
         except ImportError:
             yield
             return
-        done = threading.Event()
         reader = threading.get_ident()
-
-        def look() -> None:
-            while not done.is_set():
-                if select.select([came], [], [], _LOOK_SECONDS)[0]:
-                    numbers = set(os.read(came, 64))
-                    if done.wait(_HEARD_SECONDS):
-                        return
-                    for number in numbers - {_DONE}:
-                        signal.pthread_kill(reader, number)
-                    continue
-                text = readline.get_line_buffer()
-                if text != self._pending:
-                    self._pending = text
-                    self.typed(text)
-
         came, told = os.pipe()
         os.set_blocking(told, False)
+
+        def look() -> None:
+            unheard: set[int] = set()
+            try:
+                while True:
+                    patience = _HEARD_SECONDS if unheard else _LOOK_SECONDS
+                    if select.select([came], [], [], patience)[0]:
+                        numbers = os.read(came, 64)
+                        if not numbers:  # the line has ended
+                            return
+                        unheard.update(numbers)
+                        continue
+                    for number in unheard:
+                        signal.pthread_kill(reader, number)
+                    unheard.clear()
+                    text = readline.get_line_buffer()
+                    if text != self._pending:
+                        self._pending = text
+                        self.typed(text)
+            finally:
+                os.close(came)
+
         before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         looking = threading.Thread(target=look, name="vlmtui-line", daemon=True)
         looking.start()
@@ -160,12 +162,11 @@ class Lines:
             self._pending = readline.get_line_buffer() or self._pending
             raise
         finally:
-            done.set()
-            signal.set_wakeup_fd(before)
-            os.write(told, bytes([_DONE]))
+            try:
+                signal.set_wakeup_fd(before)
+            finally:
+                os.close(told)  # ends the thread, even where Ctrl+C cuts short what follows
             looking.join()
-            os.close(came)
-            os.close(told)
 
     def _read_on(self, prompt: str) -> str | None:
         """A line without editing; the prompt stays out of what a script takes for answers."""
