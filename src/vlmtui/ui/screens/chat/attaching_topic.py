@@ -11,7 +11,7 @@ from textual.binding import Binding
 from vlmtui.commands import parsing, picture_commands
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Attached
-from vlmtui.commands.picture_commands import Folder, NotOnThisMachine
+from vlmtui.commands.picture_commands import Folder
 from vlmtui.compose.mentions import is_url
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.keys import keymap
@@ -99,21 +99,9 @@ class AttachingTopic(Topic):
             self._send_when_attached = False
             if attached.left and not instead and not prompt.text:
                 prompt.text = parsing.image_line(attached.left)
-            self._complain(attached.error)
+            self.chat.complain(attached.error)
         if attached.wants is not None:
             await self.chat.show(attached.wants)
-
-    def _complain(self, error: VlmtuiError) -> None:
-        if not isinstance(error, NotOnThisMachine):
-            self.chat.complain(error)
-            return
-        key = keymap.keys_of(self.chat.screen.app, "chat.copy_command", "f8")
-        self.chat.prompt.say(
-            error.message,
-            f"On yours run this ({key} copies it), then send again:",
-            error=True,
-            command=error.command,
-        )
 
     def _copy_command(self) -> None:
         """Copy the command that the hint names, also over SSH."""
