@@ -222,7 +222,7 @@ class Sitting:
         for _ in range(50):
             if self._pilot.app.screen is not screen:
                 self._key("escape")
-            elif not screen.in_turn and not screen.query("Editing"):
+            elif not screen._topics.busy and not screen.query("Editing"):
                 return True
             elif screen.query("Editing"):
                 self._key("escape")

@@ -136,7 +136,7 @@ async def test_escape_stops_it_and_the_model_from_before_is_back(stage: Stage) -
         await over(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
-        assert (screen.engine_state.model, screen.in_turn) == ("fake", False)
+        assert (screen.engine_state.model, screen._topics.busy) == ("fake", False)
     assert answers(stage) == {"qwen2.5-vl-3b": "Half"}
     assert [load.name for load in stage.engine.loads] == ["fake", "qwen2.5-vl-3b", "fake"]
 
@@ -155,6 +155,6 @@ async def test_what_can_not_be_compared_is_told(stage: Stage, line: str, told: s
         screen = await ready(pilot)
         await say(pilot, line)
         await until(pilot, lambda: told in shown(pilot))
-        await until(pilot, lambda: not screen.in_turn)
+        await until(pilot, lambda: not screen._topics.busy)
     assert not stage.engine.requests
     assert len(stage.engine.loads) == 1

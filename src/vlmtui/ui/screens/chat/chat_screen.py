@@ -175,11 +175,6 @@ class ChatScreen(MendedScreen[None]):
         """The upper part."""
         return self.query_one(Transcript)
 
-    @property
-    def in_turn(self) -> bool:
-        """Whether a turn is going on."""
-        return self._topics.busy
-
     def watch_chat(self) -> None:
         """Tell the topics that another chat is open, or what has changed about it."""
         for told in self._topics.chat_changed:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, cast
 
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import ChatChanged, Outcome
@@ -33,9 +33,9 @@ class ChatsTopic(Topic):
 
     # ------------------------------------------------------------------ the list
 
-    def _panes(self) -> Iterator[ChatsPane]:
+    def _panes(self) -> Iterable[ChatsPane]:
         """The list, once it is mounted."""
-        yield from self.chat.screen.query("ChatsPane")  # type: ignore[misc]
+        return cast("Iterable[ChatsPane]", self.chat.screen.query("ChatsPane"))
 
     def _reload(self) -> None:
         for pane in self._panes():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -116,7 +117,7 @@ class FetchTopic(Topic):
             prompt.say("Fetching", self._cancel_hint())
             self._loading = True
             for url in urls:
-                put(url, await in_thread(lambda url=url: self._get(url, cancelled)))  # type: ignore[misc]
+                put(url, await in_thread(partial(self._get, url, cancelled)))
         except fetch.Cancelled:
             prompt.say("Cancelled; nothing more was fetched")
             return False

@@ -140,8 +140,9 @@ class PanesTopic(Topic):
         else:
             self._focus("chats")
         if title:
-            for pane in self._screen.query("ChatsPane"):
-                pane.filter(title)  # type: ignore[attr-defined]  # imported after the first paint
+            from vlmtui.ui.widgets.panes.chats_pane import ChatsPane
+
+            self._screen.query_one(ChatsPane).filter(title)
 
     def _focus(self, name: Pane) -> None:
         _take_keyboard(self._pane(name))

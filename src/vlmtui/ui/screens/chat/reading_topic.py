@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.binding import Binding
 
 from vlmtui import units
@@ -12,9 +10,6 @@ from vlmtui.commands.outcomes import Copied
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.transcript.transcript import Transcript
-
-if TYPE_CHECKING:
-    pass
 
 
 def _key(key: str, action: str, does: str, name: str) -> Binding:
