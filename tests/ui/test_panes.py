@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.ui.remembered import Memory
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 from vlmtui.ui.screens.dialogs.too_small import TooSmallScreen
 from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.panes.divider import Divider
@@ -33,6 +35,22 @@ async def test_the_figures_are_hidden_and_shown_by_key(stage: Stage) -> None:
         assert not any(divider.display for divider in screen.query(Divider).filter(".side"))
         await pilot.press("f5")
         await until(pilot, lambda: screen.transcript.size.width == before)
+
+
+@pytest.mark.parametrize(("key", "pane"), [("f4", "ChatsPane"), ("f5", "SidePane")])
+async def test_a_key_that_comes_before_the_panes_shows_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, key: str, pane: str
+) -> None:
+    mounted = ChatScreen.on_mount
+
+    def on_mount(screen: ChatScreen) -> None:
+        mounted(screen)
+        screen.app.post_message(events.Key(key, None))
+
+    monkeypatch.setattr(ChatScreen, "on_mount", on_mount)
+    async with stage.app().run_test(size=NARROW) as pilot:
+        screen = await ready(pilot)
+        await until(pilot, lambda: screen.query_one(pane).has_focus_within)
 
 
 async def test_without_room_the_figures_lie_over_the_transcript(stage: Stage) -> None:

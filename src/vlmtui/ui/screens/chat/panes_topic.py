@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,12 @@ class PanesTopic(Topic):
         self._drawer: Pane | None = None
         self._arrangement = Arrangement(chats="hidden", side="hidden")
         self._save_timer: Timer | None = None
-        chat.forms["chats"] = self._show_chats
-        chat.actions["panes.chats"] = lambda: self._toggle("chats")
-        chat.actions["panes.side"] = lambda: self._toggle("side")
+        self._early: list[Callable[[], None]] | None = []
+        """What came before the panes; None once they are there."""
+
+        chat.forms["chats"] = lambda title: self._do(partial(self._show_chats, title))
+        chat.actions["panes.chats"] = lambda: self._do(partial(self._toggle, "chats"))
+        chat.actions["panes.side"] = lambda: self._do(partial(self._toggle, "side"))
         chat.actions["panes.next"] = self._next
         chat.actions["panes.leave"] = self._go_back
         for name in BOUNDS:
@@ -56,7 +60,7 @@ class PanesTopic(Topic):
         chat.hears[events.Key].append(self._typed)
         chat.hears["on_divider_dragged"].append(self._dragged)
         chat.chat_changed.append(self._show_title)
-        chat.furnished.append(self._lay_out)
+        chat.furnished.append(self._furnished)
         chat.leaving.append(self._memory.save)
 
     # ------------------------------------------------------------------ the title
@@ -106,6 +110,19 @@ class PanesTopic(Topic):
         return self._screen.query_one(f".pane.{name}")
 
     # ------------------------------------------------------------------ shown and hidden
+
+    def _do(self, action: Callable[[], None]) -> None:
+        """Do something with a pane, as soon as there is one: a key may come before them."""
+        if self._early is None:
+            action()
+        else:
+            self._early.append(action)
+
+    def _furnished(self) -> None:
+        early, self._early = self._early or [], None
+        self._lay_out()
+        for action in early:
+            action()
 
     def _toggle(self, name: Pane) -> None:
         """Show a pane, or hide it; the chats are gone to before they are hidden."""
