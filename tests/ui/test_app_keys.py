@@ -64,6 +64,18 @@ async def test_help_lists_the_keys_as_they_are_and_finds_them(stage: Stage) -> N
         await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen))
 
 
+async def test_help_begins_with_what_a_newcomer_needs(stage: Stage) -> None:
+    async with stage.app().run_test(size=(80, 200)) as pilot:
+        await ready(pilot)
+        await pilot.press("f1")
+        await until(pilot, lambda: "Editing the message" in shown(pilot))
+        lines = [line.strip("│ ") for line in shown(pilot).splitlines()]
+        headings = ("Writing", "Pictures", "Chat", "Everywhere", "Commands", "Editing the message")
+        assert [line for line in lines if line in headings] == [*headings]
+        keys = lines[lines.index("Chat") + 1 :]
+        assert [key.split("  ")[0] for key in keys[:4]] == ["Esc", "Ctrl+O", "F8", "F2"]
+
+
 async def test_help_scrolls_on_the_smallest_screen(stage: Stage) -> None:
     async with stage.app().run_test(size=(60, 15)) as pilot:
         await ready(pilot)

@@ -76,11 +76,20 @@ class AppKeys(App[int]):
             self.screen.action_close()
             return
         entries = [entry for entry, _ in self._bindings_of(self.screen)]
-        editing = [entry for entry in entries if entry.area == "edit"]  # many, and well known
-        rows = key_rows([entry for entry in entries if entry not in editing])
         if self._takes_commands(self.screen):
-            rows += [*PICTURES, *command_rows(specs.of("screen"))]
-        self.push_screen(HelpScreen([*rows, *key_rows(editing)], wanted))
+            areas = ("composer", "chat", "app", "edit")
+            of = {area: [entry for entry in entries if entry.area == area] for area in areas}
+            others = [entry for entry in entries if entry.area not in areas]
+            rows = [
+                *key_rows(of["composer"]),
+                *PICTURES,
+                *key_rows([*of["chat"], *of["app"], *others]),
+                *command_rows(specs.of("screen")),
+                *key_rows(of["edit"]),  # many, and well known
+            ]
+        else:
+            rows = key_rows(entries)
+        self.push_screen(HelpScreen(rows, wanted))
 
     def action_keys(self) -> None:
         """List the ids of the bindings with their keys, and how to change them."""

@@ -56,22 +56,22 @@ if TYPE_CHECKING:
 
 TOPICS: tuple[type[Topic], ...] = (
     MessagesTopic,
-    WritingTopic,
     AttachingTopic,
     FetchTopic,
+    ModelsTopic,
     ViewingTopic,
+    SearchTopic,
+    WritingTopic,
+    ReadingTopic,
     MachineTopic,
     CompareTopic,
-    ModelsTopic,
     PanesTopic,
     ChatsTopic,
     ElsewhereTopic,
-    ReadingTopic,
-    SearchTopic,
     SettingsTopic,
     ThemeTopic,
 )
-"""What can be done here; each registers itself."""
+"""What can be done here; each registers itself. Their keys stand in this order in the help."""
 
 
 class ChatScreen(MendedScreen[None]):
