@@ -130,7 +130,7 @@ async def test_of_several_files_one_is_chosen_from_a_list_with_sizes_and_verdict
         await opened(pilot)
         await fetch(pilot, f"hf:{TINY}")
         await until(pilot, lambda: isinstance(pilot.app.screen, FilePicker))
-        await until(pilot, lambda: "Enter fetch it" in shown(pilot))
+        await until(pilot, lambda: "Enter download it" in shown(pilot))
         await until(pilot, lambda: shown(pilot).count("fits") == 2)
         lines = shown(pilot).splitlines()
         assert all(len(line) <= size[0] for line in lines)

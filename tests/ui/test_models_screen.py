@@ -260,7 +260,7 @@ async def test_what_is_not_ours_or_answers_now_is_not_deleted(
         screen.query_one("Input").value = "fake"  # type: ignore[attr-defined]
         await pilot.pause()
         await pilot.press("f8")
-        await until(pilot, lambda: "fake answers now" in shown(pilot))
+        await until(pilot, lambda: "fake is in use" in shown(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
     assert not available_models.gone

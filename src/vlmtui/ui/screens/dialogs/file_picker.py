@@ -15,7 +15,7 @@ class FilePicker(Chooser):
     """Returns the name of a file, `NO_TOWER`, or None."""
 
     placeholder = "Type part of its name"
-    hints = (("Enter", "fetch it"), ("Esc", "fetch none"))
+    hints = (("Enter", "download it"), ("Esc", "download none"))
 
     def __init__(self, wanted: str, question: Question) -> None:
         """Make the list.

@@ -137,7 +137,7 @@ class ModelsScreen(ModelsFetch):
         if row is None or not row.here:
             self.tell("There is nothing to delete: it is not on this machine")
         elif row.name == self._current:
-            self.tell(f"{row.name} answers now: choose another model first")
+            self.tell(f"{row.name} is in use: choose another model first")
         else:
             self.begin(self._offer_removal(row.name), "remove")
 
