@@ -50,7 +50,7 @@ LOAD = Load(Files("/models/fake.gguf", "/models/fake-mmproj.gguf"), name="fake")
 INFO = ModelInfo(
     name="fake",
     source=LOAD.source,
-    can=frozenset(["pictures", "plan"]),
+    can=frozenset(["pictures", "plan", "continue"]),
     architecture="llama",
     description="llama 5M Q8_0",
     parameters=5_000_000,

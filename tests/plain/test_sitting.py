@@ -10,15 +10,30 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.fakes import LOAD, FakeEngine, answer
+from tests.fakes import INFO, LOAD, FakeEngine, answer
 from tests.ui.test_chat_models import FakeShelf
 from tests.web import png
 from vlmtui.chat.session import ChatSession
 from vlmtui.commands.context import CommandContext
-from vlmtui.engine.base import Adjusted, Delta, Encoded, Encoding, Loading, Prefill, Trimmed
+from vlmtui.commands.outcomes import Ask, Said
+from vlmtui.engine.base import (
+    Adjusted,
+    Capability,
+    Delta,
+    Encoded,
+    Encoding,
+    Loaded,
+    Loading,
+    Prefill,
+    Trimmed,
+)
 from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
+from vlmtui.messages import assistant
+from vlmtui.plain import showing_steps
+from vlmtui.plain.event_lines import Told
 from vlmtui.plain.plain_chat import PlainChat
 from vlmtui.plain.reading import Lines
 from vlmtui.plain.sitting import Sitting
@@ -27,6 +42,7 @@ from vlmtui.settings import PRESETS
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
+from vlmtui.storage.records import StoredMessage
 
 
 class Talk:
@@ -239,3 +255,19 @@ def test_the_mark_of_another_model_stands_where_it_began_to_answer(talk: Talk) -
     talk.say("One?", "/model llava:7b", "Two?", "/show all")
     shown: Callable[[str], int] = talk.said.index
     assert shown("#2 fake: ") < shown("From here on llava:7b answers.") < shown("#4 llava:7b: ")
+
+
+@pytest.mark.parametrize(("can", "offered"), [({"continue"}, True), (set(), False)])
+def test_a_stopped_answer_is_only_continued_by_a_model_that_can(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, can: set[Capability], offered: bool
+) -> None:
+    sitting = talk.begin()
+    stopped = Told(sitting.voice)
+    stopped.stopped = True
+    stopped.answers = [StoredMessage(2, 1, assistant("A red"), "cancelled", 0.0)]
+    monkeypatch.setattr(sitting, "follow", lambda *_, **__: stopped)
+    sitting.measuring.notice(Loaded(msgspec.structs.replace(INFO, can=frozenset(can))))
+    said = showing_steps.take(sitting, Ask(talk.session.continue_answer))
+    assert isinstance(said, Said)
+    assert ("/continue" in said.message) is offered
+    assert "/regen answers again" in said.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -174,6 +175,19 @@ async def test_an_answer_that_was_cut_off_goes_on_in_its_place(stage: Stage) -> 
         await until(pilot, lambda: "It is a circle." in shown(pilot))
         await done(pilot)
         assert len(screen.transcript.messages()) == 2
+        assert "n continue" not in _spaced(pilot)
+
+
+async def test_only_a_model_that_goes_on_with_an_answer_is_offered_it(stage: Stage) -> None:
+    stage.engine.script(Delta("It is a", 3), Finished("length", STATS))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await asked(pilot)
+        state = screen.engine_state
+        assert state.info is not None
+        info = msgspec.structs.replace(state.info, can=frozenset(["pictures"]))
+        screen.engine_state = msgspec.structs.replace(state, info=info)
+        await pilot.press("alt+up")
+        await until(pilot, lambda: "r again" in _spaced(pilot))
         assert "n continue" not in _spaced(pilot)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from vlmtui.commands.code_blocks import has_code
+from vlmtui.engine.base import ModelInfo
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
 
@@ -45,20 +46,22 @@ BY_NAME = {action.name: action for action in ACTIONS}
 _CUT_OFF = ("cancelled", "interrupted", "failed")
 
 
-def applying(stored: StoredMessage, *, last: bool) -> list[Action]:
+def applying(stored: StoredMessage, model: ModelInfo | None, *, last: bool) -> list[Action]:
     """The actions that make sense for a message.
 
     Args:
         stored: The message.
+        model: Who answers; None where that isn't known yet.
         last: It is the last one of the conversation.
     """
     answer = stored.message.role is Role.ASSISTANT
     text = stored.message.text
+    continues = model is None or model.continues or not text.strip()  # that begins anew
     apply = {
         "copy": bool(text.strip()),
         "copy_code": has_code(text),
         "edit": not answer,
-        "continue": answer and last and is_cut_off(stored),
+        "continue": answer and last and is_cut_off(stored) and continues,
         "regenerate": answer or last,
         "retry_with": answer or last,
         "previous": stored.sibling > 1,

@@ -224,9 +224,10 @@ class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """0 to 1, of the language model and the vision tower together."""
 
 
-Capability = Literal["pictures", "thinking", "grammar", "plan", "prepare"]
+Capability = Literal["pictures", "thinking", "grammar", "plan", "prepare", "continue"]
 """What not every engine can. pictures: sees them; thinking: says what it thinks apart from the
-answer; grammar: keeps to a schema; plan: simulates a load; prepare: reads ahead of a question."""
+answer; grammar: keeps to a schema; plan: simulates a load; prepare: reads ahead of a question;
+continue: goes on with an answer that was cut off."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -264,6 +265,11 @@ class ModelInfo(msgspec.Struct, frozen=True):
     def vision(self) -> bool:
         """It sees pictures."""
         return "pictures" in self.can
+
+    @property
+    def continues(self) -> bool:
+        """It goes on with an answer that was cut off."""
+        return "continue" in self.can
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):

@@ -52,7 +52,9 @@ def _ask(sitting: Sitting, ask: Ask) -> Outcome | None:
     if not told.stopped:
         return None
     if told.answers and told.answers[-1].message.text.strip():
-        return Said("Stopped; /continue continues it, /regen answers again")
+        model = sitting.measuring.model
+        continues = "/continue continues it, " if model is None or model.continues else ""
+        return Said(f"Stopped; {continues}/regen answers again")
     return Said("Stopped before there was an answer; /regen asks again")
 
 

@@ -244,8 +244,9 @@ def test_one_that_wants_to_be_left_alone_for_long_is_told_of(serve: Serve) -> No
 def test_what_was_begun_is_never_asked_again(serve: Serve) -> None:
     server = serve(lambda exchange: exchange.stream(next(words("Half")), end=False))
     asker = Asker(server)
-    with pytest.raises(GenerateFailed, match="in the middle"):
+    with pytest.raises(GenerateFailed, match="in the middle") as failed:
         asker.ask()
+    assert failed.value.hint == "What came is kept; /regen answers again."
     assert (asker.text, len(server.asked)) == ("Half", 1)
 
 
@@ -293,8 +294,10 @@ def test_an_answer_that_was_cut_off_is_continued_by_servers_that_can(serve: Serv
     asker = Asker(vllm)
     asker.ask(user("Tell"), assistant("Some"))
     assert vllm.asked[0]["continue_final_message"] is True
+    other = Asker(serve())
     with pytest.raises(GenerateFailed, match="can't continue"):
-        Asker(serve()).ask(user("Tell"), assistant("Some"))
+        other.ask(user("Tell"), assistant("Some"))
+    assert [each.info.continues for each in (asker, other)] == [True, False]
 
 
 @pytest.mark.parametrize(

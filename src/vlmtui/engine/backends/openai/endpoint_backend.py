@@ -104,6 +104,8 @@ class _Served:
         can: set[Capability] = {"thinking"}
         if self._facts.sees:
             can.add("pictures")
+        if self._facts.continues:
+            can.add("continue")
         return ModelInfo(
             name=name,
             source=self._endpoint,
@@ -224,9 +226,10 @@ class _Served:
                     f"{self._host} {error}", "Check that the address is that of a model's server."
                 ) from error
         if reason is None and not report.whole:
+            continues = "/continue continues it, " if self._facts.continues else ""
             raise GenerateFailed(
                 f"{self._host} ended its answer in the middle",
-                "What came is kept; /continue continues it, /regen answers again.",
+                f"What came is kept; {continues}/regen answers again.",
             )
         return reason or "stop"
 

@@ -83,9 +83,10 @@ class OfferedActions:
         place = f"{stored.sibling}/{stored.siblings}"
         labels = {"next": place, "previous": "" if stored.sibling < stored.siblings else place}
         last = entry is self._transcript.messages()[-1]
+        model = self._transcript.engine_state.info
         items = [
             Item(action.name, self._key(action), labels.get(action.name, action.label))
-            for action in message_actions.applying(stored, last=last)
+            for action in message_actions.applying(stored, model, last=last)
         ]
         if browsing:
             leave = keymap.keys_of(self._transcript.app, "transcript.leave", "escape")
