@@ -95,9 +95,9 @@ def test_a_key_comes_from_where_it_was_said_to_be_and_is_kept_nowhere(
         (["--endpoint", "URL", "--name", "demo"], "can't be called"),
         (["--endpoint", "URL", "--model", "gpt"], "has no model gpt"),
         (["--endpoint", "URL/nothing"], "lists no models"),
-        (["--endpoint", "URL", "x.gguf"], "Give the path of a .gguf file, or --endpoint"),
+        (["--endpoint", "URL", "x.gguf"], "or --endpoint URL, not both"),
         (["x.gguf", "--api-key-env", "A"], "go with --endpoint"),
-        ([], "Give the path of a .gguf file, or --endpoint"),
+        ([], "Give the path of a .gguf file or --endpoint URL."),
     ],
 )
 def test_what_cant_be_added_says_why(

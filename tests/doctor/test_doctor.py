@@ -537,7 +537,7 @@ def test_models_are_counted_by_place_and_broken_ones_told(
     put(paths.config_dir() / "models.toml", b"[x")
     found = store.findings()
     models = of(found, "models")
-    assert models.value == "2 found: 1 that comes along, 1 in the Hugging Face cache"
+    assert models.value == "2 found: 1 bundled, 1 in the Hugging Face cache"
     broken = of(found, "broken model")
     assert (broken.status, "cut off" in broken.value) == ("warn", True)
     assert "/no/such/place" in of(found, "model_dirs").value

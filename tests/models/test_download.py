@@ -25,6 +25,7 @@ from vlmtui.models.download import (
     Pull,
     Resolved,
 )
+from vlmtui.models.download.target import understand
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
 MODEL, TOWER = model_bytes(), tower_bytes()
@@ -180,6 +181,11 @@ def test_names_that_lead_out_of_the_cache_are_not_taken(hub: Hub) -> None:
     hub.put(REPOSITORY, **{"../../evil.gguf": MODEL, "/etc/evil.gguf": MODEL})
     with pytest.raises(NothingToPull, match="no GGUF file"):
         planned()
+
+
+def test_a_repository_without_its_owner_is_told_as_such() -> None:
+    with pytest.raises(NothingToPull, match="hf:tiny-vlm names no repository"):
+        understand("hf:tiny-vlm")
 
 
 def test_the_demo_model_needs_no_network() -> None:

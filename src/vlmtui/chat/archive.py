@@ -144,7 +144,7 @@ class Archive:
         return export(chat, thread, tree, destination, format, overwrite=overwrite)
 
     def import_json(self, path: Path) -> Chat:
-        """Make a chat of a JSON file; it is a new one even if the same was imported before.
+        """Make a chat from a JSON file; it is a new one even if the same was imported before.
 
         Raises:
             ArchiveError: It is no chat, damaged, or of a newer version; nothing was kept of it.

@@ -37,7 +37,7 @@ from vlmtui.storage.records import Chat, StoredMessage
 
 
 def import_json(store: ChatStore, image_store: ImageStore, path: Path) -> Chat:
-    """Make a chat of a file that `export_json` or somebody else has written.
+    """Make a chat from a file that `export_json` or somebody else has written.
 
     Raises:
         ArchiveError: It is no such file, damaged, or of a newer version. Nothing was kept.

@@ -165,7 +165,7 @@ def export(chat_id: int, format_name: str | None, output: str, force: bool) -> N
 @chats.command("import")
 @click.argument("file", type=NAMED)
 def import_chat(file: str) -> None:
-    """Make a chat of a JSON FILE that was exported, and print its number and title."""
+    """Make a chat from an exported JSON FILE, and print its number and title."""
     from vlmtui import printable
 
     with _archive() as archive:
@@ -197,7 +197,7 @@ def restore(chat_id: int) -> None:
 @chats.command()
 @click.option("--force", is_flag=True, help="Even if nothing seems to be wrong.")
 def recover(force: bool) -> None:
-    """Make a new database of what can be read of a damaged one, which is kept beside it."""
+    """Make a new database from what can be read of a damaged one, which is kept beside it."""
     from vlmtui import paths
     from vlmtui.engine import images
     from vlmtui.errors import StorageError

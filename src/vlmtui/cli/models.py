@@ -97,7 +97,8 @@ def add(
     it has; they go by NAME/MODEL. The key itself is never kept.
     """  # noqa: D301 - click's mark for lines that stay as they are
     if (file is None) == (endpoint is None):
-        raise click.UsageError("Give the path of a .gguf file, or --endpoint URL.")
+        also = ", not both" if file else ""
+        raise click.UsageError(f"Give the path of a .gguf file or --endpoint URL{also}.")
     of_a_server = model or api_key_env or api_key_file
     if file is not None:
         if of_a_server:
@@ -238,7 +239,7 @@ def quantize(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Make a smaller model of a large one, with llama.cpp's own quantiser.
+    """Make a smaller model from a large one, with llama.cpp's own quantiser.
 
     \b
     Examples:
@@ -284,7 +285,7 @@ def quantize(
 @click.option("--dry-run", is_flag=True, help="Only say what it is and what it would become.")
 @json_option
 def import_(source: str, name: str | None, head: Head, dry_run: bool, as_json: bool) -> int:
-    """Make a model of a checkpoint: PyTorch's or safetensors files, AWQ among them.
+    """Make a model from a checkpoint: PyTorch's or safetensors files, AWQ among them.
 
     \b
     Examples:

@@ -22,7 +22,7 @@ _MOST_TOLD = 5
 """Broken models that are told one by one."""
 
 _KEPT_BY = {
-    "demo": "that comes along",
+    "demo": "bundled",
     "own": "of vlmtui's own",
     "added": "added",
     "directory": "in model_dirs",
@@ -110,7 +110,12 @@ def _database() -> Finding:
             f"{path} is damaged: {sound}",
             "`vlmtui chats recover` saves what can be read of it",
         )
-    return Finding(TOPIC, "database", "ok", f"{chats} chats, {path.stat().st_size / 1e6:.1f} MB")
+    return Finding(
+        TOPIC,
+        "database",
+        "ok",
+        f"{chats} chat{'s' * (chats != 1)}, {path.stat().st_size / 1e6:.1f} MB",
+    )
 
 
 def _models() -> list[Finding]:

@@ -74,9 +74,8 @@ def recognise(folder: Path) -> Checkpoint:
         BadModelFile: A file is missing or damaged.
     """
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "isn't there"
         raise InputError(
-            f"{folder} {what}, and not the directory of a checkpoint",
+            f"{folder} is a file" if folder.exists() else f"There is no directory {folder}",
             "Name the directory that config.json lies in.",
         )
     if not (folder / "config.json").is_file():

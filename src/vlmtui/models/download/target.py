@@ -155,6 +155,10 @@ def _patterns(said: str) -> tuple[str, ...]:
 
 
 def _unknown(wanted: str) -> NothingToPull:
+    if wanted.startswith("hf:"):
+        return NothingToPull(
+            f"{wanted} names no repository", "They are named hf:OWNER/REPOSITORY, with both parts."
+        )
     names = [entry.name for entry in catalog.load().entries]
     near = near_names(wanted, names)
     meant = f"Did you mean {', '.join(near)}? " if near else ""
