@@ -14,6 +14,8 @@ from tests.engine import zoo
 from tests.engine.asking import GREEDY, ask
 from tests.engine.conftest import as_part, demo_load
 from vlmtui import errors
+from vlmtui.engine.backends.llamacpp import graph_tower
+from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
 from vlmtui.engine.base import (
     Delta,
     Encoded,
@@ -24,9 +26,11 @@ from vlmtui.engine.base import (
     Notice,
     Prefill,
     Sampling,
+    Tower,
     Trimmed,
     Unseen,
 )
+from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.messages import Message, Role, assistant, system, user
 
 CHATTY = Sampling(temperature=50.0, top_k=0, top_p=1.0, min_p=0.0, seed=5)
@@ -407,3 +411,28 @@ def test_an_answer_tells_the_memory_of_the_process_that_gave_it(engine):
 def test_the_size_of_a_model_is_that_of_its_file(engine):
     assert engine.info.description == "llama 2.41M Q8_0"
     assert engine.info.parameters == 2_410_560
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_towers_graph_is_closed_when_its_model_isnt_loaded(monkeypatch, cancelled):
+    class Graph:
+        count = 81 * 64
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+
+    graph = Graph()
+    monkeypatch.setattr(graph_tower, "load", lambda path: graph)
+    load = demo_load(tower=Tower("tower.onnx", 126), template=None if cancelled else "{% for %}")
+    cancel = CancelFlag()
+    if cancelled:
+        cancel.set()
+    backend = LlamaCppBackend()
+    try:
+        ended = backend.load(load, cancel, lambda event: None)
+        assert cancelled and ended.reason == "cancelled"
+    except errors.LoadFailed as error:
+        assert "broken" in error.message
+    backend.close()
+    assert graph.closed == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from vlmtui.engine.backends.llamacpp import graph_check, graph_tower, llama_logs, parameters
 from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
@@ -66,19 +67,20 @@ class LlamaCppBackend:
 
         graph, trouble = graph_tower.choose(request)
         compares = request.tower is not None and request.tower.compare
-        try:
-            model = LoadedModel(request, cancel, progress, tower=graph is None or compares)
-        except LoadCancelled:
-            return Finished("cancelled")
-        try:
+        with ExitStack() as undone:
+            if graph is not None:
+                undone.callback(graph.close)
+            try:
+                model = LoadedModel(request, cancel, progress, tower=graph is None or compares)
+            except LoadCancelled:
+                return Finished("cancelled")
+            undone.callback(model.close)
             if graph is not None and compares:
                 emit(graph_check.compare(model, graph, request))
-                graph.close()
-                graph = None
-            self._loaded = _Loaded(request, model, cancel, graph)
-        except BaseException:
-            model.close()
-            raise
+            self._loaded = _Loaded(request, model, cancel, None if compares else graph)
+            undone.pop_all()  # what is loaded closes them
+        if graph is not None and compares:
+            graph.close()
         emit(Loading(1.0))
         told = (self._loaded.format.notice, parameters.thread_notice(request), trouble)
         for notice in told:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, count_image_tokens, count_tokens
+from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.base import (
     Delta,
     Encoded,
@@ -20,23 +20,10 @@ from vlmtui.engine.base import (
     Prefill,
     Stats,
 )
-from vlmtui.messages import ImagePart, Message
+from vlmtui.messages import Message
 
 _DELTA_INTERVAL_S = 0.03
 """Text is sent at most this often: frames cost the decode loop time, and no screen is faster."""
-
-
-class PictureState(Protocol):
-    """What this module needs to know of pictures; see `vision.Vision`."""
-
-    def is_kept(self, sha256: str) -> bool:
-        """Whether the picture's embeddings are kept."""
-
-    def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
-        """Width and height that it is scaled down to; None where it is taken whole."""
-
-    def is_incomplete(self, sha256: str) -> bool:
-        """Whether the picture was encoded without the end of its file."""
 
 
 class TurnReport:
@@ -55,7 +42,7 @@ class TurnReport:
         self._prompt_tokens = self._image_tokens = self._reused = 0
         self._tokens_of: dict[str, int] = {}
         self._scaled: dict[str, tuple[int, int] | None] = {}
-        self._pictures: PictureState | None = None
+        self._vision: VisionTower | None = None
         self._encode_s = 0.0
         self._prefill_began = self._started
         self._first_token = self._last_token = 0.0
@@ -73,7 +60,7 @@ class TurnReport:
         if self._attempts > 1:  # nearly always the first is taken, and is told of with what it has
             self._emit(Prefill(0, tokens, 0))
 
-    def prompt(self, prompt: Prompt, kept: int, vision: PictureState) -> None:
+    def prompt(self, prompt: Prompt, kept: int, vision: VisionTower) -> None:
         """The prompt is known.
 
         Args:
@@ -85,7 +72,7 @@ class TurnReport:
         self._image_tokens = count_image_tokens(prompt.units)
         self._reused = count_tokens(prompt.units[:kept])
         self._scaled = {digest: vision.scaled_to(image) for digest, image in prompt.images.items()}
-        self._pictures = vision
+        self._vision = vision
         for part in {unit for unit in prompt.units if isinstance(unit, ImageUnit)}:
             self._tokens_of[part.sha256] = self._tokens_of.get(part.sha256, 0) + part.tokens
         missing = {unit.sha256 for unit in prompt.units[kept:] if isinstance(unit, ImageUnit)}
@@ -104,7 +91,7 @@ class TurnReport:
         self._look_at_memory()
         self._encode_s += seconds
         self._tell_encoded(sha256, seconds, reused=False)
-        if self._pictures is not None and self._pictures.is_incomplete(sha256):
+        if self._vision is not None and self._vision.is_incomplete(sha256):
             self._emit(
                 Notice(
                     "incomplete",
