@@ -1,6 +1,7 @@
 """Chat templates."""
 
 import resource
+import signal
 import threading
 
 import pytest
@@ -248,3 +249,20 @@ def test_an_ordinary_template_renders_a_large_prompt_within_the_limits() -> None
     assert text in ChatTemplate(BUILTIN["chatml"].source, bos="", eos="").render(
         [Turn("user", (), text)]
     )
+
+
+def test_a_cancel_that_comes_as_a_rendering_ends_leaves_no_limit_behind(monkeypatch) -> None:
+    set_timer = signal.setitimer
+
+    def late(which, seconds, interval=0.0):
+        if not seconds:  # about to be stopped, it goes off
+            signal.raise_signal(signal.SIGALRM)
+        return set_timer(which, seconds, interval)
+
+    before = resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGALRM)
+    with monkeypatch.context() as patched:
+        patched.setattr(signal, "setitimer", late)
+        with render_limits.limited(lambda: True):
+            pass
+    assert (resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGALRM)) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

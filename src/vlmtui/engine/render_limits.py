@@ -52,8 +52,11 @@ def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
         yield
         return
     deadline = time.monotonic() + SECONDS
+    running = True
 
     def look_in(_number: int, _frame: FrameType | None) -> None:
+        if not running:  # what is put back behind the block must be
+            return
         if cancelled():
             raise _Cancelled
         if time.monotonic() > deadline:
@@ -66,6 +69,7 @@ def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
             try:
                 yield
             finally:
+                running = False
                 signal.setitimer(signal.ITIMER_REAL, 0)
     except _Cancelled:
         raise Aborted from None
@@ -74,6 +78,8 @@ def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
     except MemoryError:
         raise LimitPassed("it needs more memory than any prompt does") from None
     finally:
+        running = False  # once more: it may have gone off just before it was to stop
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
