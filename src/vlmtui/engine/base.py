@@ -224,10 +224,9 @@ class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """0 to 1, of the language model and the vision tower together."""
 
 
-Capability = Literal["pictures", "thinking", "grammar", "plan", "prepare", "continue"]
+Capability = Literal["pictures", "thinking", "plan", "continue"]
 """What not every engine can. pictures: sees them; thinking: says what it thinks apart from the
-answer; grammar: keeps to a schema; plan: simulates a load; prepare: reads ahead of a question;
-continue: goes on with an answer that was cut off."""
+answer; plan: simulates a load; continue: goes on with an answer that was cut off."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
