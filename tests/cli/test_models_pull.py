@@ -349,7 +349,7 @@ VILA = "Efficient-Large-Model/VILA1.5-3b-AWQ"
 
 
 def test_a_checkpoint_of_the_catalogue_is_fetched_and_imported(shell: Shell, vila: Path) -> None:
-    put_checkpoint(shell, VILA, vila)
+    shell.hub.put_folder(VILA, vila)
     shell.hub.files[VILA]["llm/old-w4-g128-awq.pt"] = b"the same in the older layout"
     shell.hub.files[VILA]["training_args.bin"] = b"somebody else's"
     done = shell.run("models", "pull", "vila1.5-3b")
@@ -366,7 +366,7 @@ def test_a_checkpoint_of_the_catalogue_is_fetched_and_imported(shell: Shell, vil
 
 
 def test_any_checkpoint_is_imported_from_the_hub_by_its_name(shell: Shell, vila: Path) -> None:
-    put_checkpoint(shell, "acme/my-vila", vila)
+    shell.hub.put_folder("acme/my-vila", vila)
     done = shell.run("models", "import", "hf:acme/my-vila", "--head", "q8_0", "--json")
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -380,7 +380,7 @@ def test_any_checkpoint_is_imported_from_the_hub_by_its_name(shell: Shell, vila:
 
 
 def test_a_checkpoint_that_can_not_be_imported_is_told(shell: Shell, vila: Path) -> None:
-    put_checkpoint(shell, "acme/s2", vila)
+    shell.hub.put_folder("acme/s2", vila)
     config = json.loads(shell.hub.files["acme/s2"]["config.json"])
     shell.hub.files["acme/s2"]["config.json"] = json.dumps({**config, "s2": True}).encode()
     done = shell.run("models", "import", "hf:acme/s2")
@@ -398,13 +398,3 @@ def vila(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("vila")
     return checkpoints.vila(folder, tower_layers=2, units=16).folder
-
-
-def put_checkpoint(shell: Shell, repository: str, folder: Path) -> None:
-    """Have the Hub hold a directory's files."""
-    files = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-    shell.hub.files[repository] = files

@@ -88,6 +88,12 @@ class Hub:
         names = {name.replace("__", "."): content for name, content in files.items()}
         self.files.setdefault(repository, {}).update(names)
 
+    def put_folder(self, repository: str, folder: Path) -> None:
+        """Hold just the files of a directory."""
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        names = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+        self.files[repository] = names
+
     def of_kind(self, method: str, server: str = "cdn") -> list[Asked]:
         return [asked for asked in self.asked if (asked.method, asked.server) == (method, server)]
 

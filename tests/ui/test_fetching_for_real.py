@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tests.engine.zoo.pictures import paint
 from tests.models.conftest import hub
 from tests.models.hub import Hub, cut_after, model_bytes, refuses, spoiled, tower_bytes
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
-from vlmtui import demo
+from vlmtui import demo, paths
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
@@ -119,6 +120,38 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
     assert found.path.read_bytes() == model
     assert found.mmproj is not None
     assert found.mmproj.read_bytes() == tower
+
+
+async def test_a_checkpoint_is_fetched_and_imported_and_answers_about_a_picture(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("safetensors", reason="the extra awq is not installed")
+    from tests.models.convert import checkpoints
+
+    monkeypatch.delenv("TMUX", raising=False)
+    made = checkpoints.vila(tmp_path / "checkpoint", tower_layers=2, units=16)
+    hub.put_folder("Efficient-Large-Model/VILA1.5-3b-AWQ", made.folder)
+    picture = paint(tmp_path, 1, 100, 60)
+    settings = Settings(temperature=0.0, max_tokens=8)
+    backstage = Backstage(settings, load_request(settings), continue_last=False)
+    try:
+        async with make_app(backstage, settings).run_test(size=SIZE) as pilot:
+            await opened(pilot)
+            await fetch(pilot, "vila1.5-3b")
+            await until(pilot, lambda: "vila1.5-3b: here" in shown(pilot))
+            await pilot.press("escape")
+            await say(pilot, "/model vila1.5-3b")
+            await until(pilot, lambda: "Switched to vila1.5-3b" in shown(pilot))
+            await say(pilot, f"What is this? @{picture}")
+            await answered(pilot)
+            last = screen_of(pilot)._topics.session().transcript()[-1]
+            assert (last.model, last.status) == ("vila1.5-3b", "complete")
+            await pilot.press("ctrl+q")
+    finally:
+        backstage.close()
+    folder = paths.models_dir() / "vila1.5-3b"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["mmproj-vila1.5-3b.gguf", "vila1.5-3b.gguf"]
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])
