@@ -64,10 +64,8 @@ def in_words(outcome: Outcome) -> str:
         f"({after / max(1, before) * 100:.0f} %), {job.to}"
     ]
     if result.fallbacks:
-        lines.append(
-            f"{result.fallbacks} tensors have rows that {job.to} can't hold; they are kept in "
-            "larger types."
-        )
+        some = "1 tensor has" if result.fallbacks == 1 else f"{result.fallbacks} tensors have"
+        lines.append(f"{some} rows that {job.to} can't hold: a larger type is used there.")
     if outcome.dry_run:
         return "\n".join([*lines, "Nothing was written."])
     if outcome.loads:
