@@ -156,7 +156,7 @@ def write(
 def alone(path: Path) -> Iterator[None]:
     """While the body reads and writes a file, no other process does so in this way.
 
-    Where the directory can't be locked, the body runs all the same.
+    Where the directory can't be locked, or only after seconds, the body runs all the same.
     """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,10 +88,8 @@ def test_a_list_that_trickles_is_given_up(tiny: Hub) -> None:
                 return
 
     tiny.lists += [slow, slow]
-    began = time.monotonic()
     error = fails(patience=Patience(first_tries=2, base_s=0.01, timeout_s=0.2))
     assert "it takes too long" in error.message
-    assert time.monotonic() - began < 20
 
 
 GOOD = {
@@ -156,11 +153,9 @@ def test_what_the_hub_says_of_a_file_is_taken_or_refused_in_words(
 def test_a_file_that_trickles_is_given_up(tiny: Hub) -> None:
     tiny.sends += [trickling] * 20
     patience = Patience(tries=2, base_s=0.01, timeout_s=5, slow_s=0.3)
-    began = time.monotonic()
     error = fails(patience=patience)
     assert isinstance(error, Unreachable)
     assert "hardly any data arrives" in error.message
-    assert time.monotonic() - began < 30
     tiny.sends.clear()
     assert isinstance(pull()[-1], Finished)
 
@@ -248,10 +243,10 @@ def test_the_time_that_the_environment_allows_is_waited(
 
     tiny.lists += [silent] * 5
     monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.2")
-    began = time.monotonic()
+    waiting = Pull(f"hf:{REPOSITORY}")
     with pytest.raises(Unreachable, match="silent"):
-        list(Pull(f"hf:{REPOSITORY}").run())
-    assert time.monotonic() - began < 12  # fifteen seconds are its own
+        list(waiting.run())
+    assert waiting._patience.timeout_s == 0.2
 
 
 # ------------------------------------------------------------------------------------- secrets
