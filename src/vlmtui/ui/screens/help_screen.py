@@ -54,28 +54,14 @@ class HelpScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     HelpScreen {
-        align: center middle;
-        background: $background 60%;
-
-        & > #help {
+        & > .frame {
             width: 86;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
             padding: 0 1;
-            border: round $border;
-            border-title-color: $primary;
-            border-title-style: bold;
-            border-subtitle-color: $text-dim;
-            background: $surface;
         }
-        & Input, & Input:focus {
+        & Input {
             dock: top;
-            height: 1;
-            border: none;
             padding: 0;
             background: $surface;
-            background-tint: transparent;
         }
         & VerticalScroll {
             height: auto;
@@ -111,7 +97,7 @@ class HelpScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """A line to search in, and one scrollable text."""
-        with Vertical(id="help") as panel:
+        with Vertical(classes="frame") as panel:
             panel.border_title = "Help"
             key_hints.in_border(panel, _HINTS)
             yield LineInput(self._wanted, placeholder="Type to search", select_on_focus=False)
@@ -122,7 +108,7 @@ class HelpScreen(Dialog[None]):
         """Wrap the lines to the new width."""
         self._width = max(min(event.size.width, 86), 40) - 5  # border, padding, scrollbar
         self._show()
-        self.call_after_refresh(key_hints.in_border, self.query_one("#help"), _HINTS)
+        self.call_after_refresh(key_hints.in_border, self.query_one(".frame"), _HINTS)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -25,14 +25,10 @@ class MonitorScreen(Dialog[None]):
     MonitorScreen {
         background: $background;
 
-        & > VerticalScroll {
+        & > .frame {
             height: 1fr;
             padding: 0 1;
-            border: round $border;
-            border-title-color: $primary;
-            border-title-style: bold;
-            border-subtitle-color: $text-dim;
-            scrollbar-size-vertical: 1;
+            background: $background;
         }
     }
     """
@@ -51,7 +47,7 @@ class MonitorScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """One panel that can be scrolled where it is too high."""
-        with VerticalScroll() as box:
+        with VerticalScroll(classes="frame") as box:
             box.border_title = self._title()
             box.border_subtitle = key_hints.line([("Esc", "back")], 20)
             yield MonitorPanel(self._timeline)

@@ -57,13 +57,8 @@ class PickerScreen(Dialog[tuple[str, ...]]):
     PickerScreen {
         background: $background;
 
-        & > #frame {
+        & > .frame {
             height: 1fr;
-            border: round $border;
-            border-title-color: $primary;
-            border-title-style: bold;
-            border-subtitle-color: $text-dim;
-            background: $surface;
         }
         & FileList {
             width: 3fr;
@@ -125,7 +120,7 @@ class PickerScreen(Dialog[tuple[str, ...]]):
 
     def compose(self) -> ComposeResult:
         """List and preview side by side, a line below."""
-        with Vertical(id="frame") as frame:
+        with Vertical(classes="frame") as frame:
             key_hints.in_border(frame, _KEYS)
             with Horizontal():
                 yield self._list
@@ -143,7 +138,7 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         """No preview where there is no room for it."""
         self.set_class(event.size.width < 72 or event.size.height < 18, "-small")
         self._picture.max_rows = max(event.size.height - 8, 1)
-        self.call_after_refresh(key_hints.in_border, self.query_one("#frame"), _KEYS)
+        self.call_after_refresh(key_hints.in_border, self.query_one(".frame"), _KEYS)
 
     # ------------------------------------------------------------------ directories
 
@@ -168,7 +163,7 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         entries = picture_folders.matching(listing.entries, self._filter)
         paths = [entry.path for entry in entries] if came_from else []
         self._list.show(entries, paths.index(came_from) if came_from in paths else 0)
-        frame = self.query_one("#frame")
+        frame = self.query_one(".frame")
         title = Content(printable.line(shown(listing.directory), max(self.size.width - 30, 20)))
         if self._filter:
             title = Content.assemble(title, (f"  ⌕ {printable.line(self._filter)}", "$accent"))

@@ -57,13 +57,8 @@ class SearchScreen(Dialog[Found]):
         & Heading {
             color: $primary;
         }
-        & Input, & Input:focus {
-            height: 1;
-            border: none;
-            padding: 0 1;
+        & Input {
             margin: 0 1;
-            background: $panel;
-            background-tint: transparent;
         }
         & #search-body {
             height: 1fr;

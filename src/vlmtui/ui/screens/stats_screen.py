@@ -36,23 +36,9 @@ class StatsScreen(Dialog[None]):
     """A row for each answer, and the sums."""
 
     DEFAULT_CSS = """
-    StatsScreen {
-        align: center middle;
-        background: $background 60%;
-
-        & > VerticalScroll {
-            width: 90;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
-            padding: 0 1;
-            border: round $border;
-            border-title-color: $primary;
-            border-title-style: bold;
-            border-subtitle-color: $text-dim;
-            background: $surface;
-            scrollbar-size-vertical: 1;
-        }
+    StatsScreen > .frame {
+        width: 90;
+        padding: 0 1;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +56,7 @@ class StatsScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """One table."""
-        with VerticalScroll() as box:
+        with VerticalScroll(classes="frame") as box:
             box.border_title = "Statistics of the answers"
             box.border_subtitle = key_hints.line([("Esc", "close")], 20)
             yield StatsTable(self._thread)

@@ -12,9 +12,20 @@ _LONGEST = 1000
 
 
 class LineInput(Input):
-    """Textual's input, in which what is pasted can neither act nor turn the line around."""
+    """Textual's input without a frame; what is pasted can neither act nor turn the line around."""
 
     DEFAULT_CSS = """
+    LineInput {
+        height: 1;
+        border: none;
+        padding: 0 1;
+        background: $panel;
+
+        &:focus {
+            border: none;
+            background-tint: transparent;
+        }
+    }
     LineInput > .input--placeholder, LineInput:focus > .input--placeholder {
         color: $text-dim;
     }

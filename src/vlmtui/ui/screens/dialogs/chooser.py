@@ -38,27 +38,14 @@ class Chooser(Dialog[str]):
     DEFAULT_CSS = """
     Chooser {
         align: center top;
-        background: $background 60%;
 
         & > #chooser {
             width: 78;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
             margin: 2 0 0 0;
-            border: round $border;
-            border-title-color: $primary;
-            border-title-style: bold;
-            border-subtitle-color: $text-dim;
-            background: $surface;
         }
-        & Input, & Input:focus {
-            height: 1;
-            border: none;
-            padding: 0 1;
+        & Input {
             margin: 0 0 1 0;
             background: $surface;
-            background-tint: transparent;
         }
         & OptionList {
             height: auto;
@@ -114,7 +101,7 @@ class Chooser(Dialog[str]):
 
     def compose(self) -> ComposeResult:
         """A line to type in, and the list."""
-        with Vertical(id="chooser") as panel:
+        with Vertical(id="chooser", classes="frame") as panel:
             panel.border_title = Content(self.title_text)
             yield LineInput(placeholder=self.placeholder)
             options = OptionList(markup=False)

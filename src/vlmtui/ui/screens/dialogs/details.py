@@ -25,21 +25,9 @@ class DetailsScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     DetailsScreen {
-        align: center middle;
-        background: $background 60%;
-
-        & > VerticalScroll {
+        & > .frame {
             width: 72;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
             padding: 0 1;
-            border: round $border;
-            border-title-color: $primary;
-            border-title-style: bold;
-            border-subtitle-color: $text-dim;
-            background: $surface;
-            scrollbar-size-vertical: 1;
         }
         & Static {
             height: auto;
@@ -56,7 +44,7 @@ class DetailsScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """One scrollable text."""
-        with VerticalScroll() as panel:
+        with VerticalScroll(classes="frame") as panel:
             panel.border_title = (
                 "Answer" if self._stored.message.role is Role.ASSISTANT else "Question"
             )

@@ -38,4 +38,23 @@ class Overlying(MendedScreen[ScreenResultType]):
 
 
 class Dialog(Overlying[ScreenResultType], ModalScreen[ScreenResultType]):
-    """Such a screen, through which the chat can be seen."""
+    """Such a screen, through which the chat can be seen around its `.frame`, if it has one."""
+
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        background: $background 60%; /* Textual takes no CSS from a second base, ModalScreen */
+
+        & .frame {
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            border: round $border;
+            border-title-color: $primary;
+            border-title-style: bold;
+            border-subtitle-color: $text-dim;
+            background: $surface;
+            scrollbar-size-vertical: 1;
+        }
+    }
+    """

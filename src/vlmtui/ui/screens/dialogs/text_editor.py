@@ -21,19 +21,9 @@ class TextEditor(Dialog[str]):
 
     DEFAULT_CSS = """
     TextEditor {
-        align: center middle;
-        background: $background 60%;
-
-        & > #editor {
+        & > .frame {
             width: 78;
-            max-width: 100%;
             height: 16;
-            max-height: 100%;
-            border: round $border;
-            border-title-color: $primary;
-            border-title-style: bold;
-            border-subtitle-color: $text-dim;
-            background: $surface;
         }
         & TextArea, & TextArea:focus {
             height: 1fr;
@@ -69,7 +59,7 @@ class TextEditor(Dialog[str]):
 
     def compose(self) -> ComposeResult:
         """A frame with the text in it."""
-        with Vertical(id="editor") as panel:
+        with Vertical(classes="frame") as panel:
             panel.border_title = Content(self._title)
             save = keymap.keys_of(self.app, "editor.save", "ctrl+s")
             cancel = keymap.keys_of(self.app, "editor.cancel", "escape")

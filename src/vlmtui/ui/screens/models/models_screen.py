@@ -33,13 +33,8 @@ class ModelsScreen(ModelsFetch):
         & Heading {
             color: $primary;
         }
-        & Input, & Input:focus {
-            height: 1;
-            border: none;
-            padding: 0 1;
+        & Input {
             margin: 0 1;
-            background: $panel;
-            background-tint: transparent;
         }
         & #models-body {
             height: 1fr;

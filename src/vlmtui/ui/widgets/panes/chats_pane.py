@@ -43,17 +43,8 @@ _NONE_YET = "No chats yet.\nEach begins with its first question, and stays here.
 
 
 class Line(LineInput):
-    """A line to type in, without a frame."""
+    """A line that leads to the list below it."""
 
-    DEFAULT_CSS = """
-    Line, Line:focus {
-        height: 1;
-        border: none;
-        padding: 0 1;
-        background: $panel;
-        background-tint: transparent;
-    }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", "Leave it", id="chats.cancel"),
         Binding("down", "give_up(True)", "To the list", id="chats.list"),
