@@ -81,7 +81,8 @@ class Welcome(Widget):
         name = printable.line(engine_state.model, 50) or "the model"
         if engine_state.info is not None:
             info = engine_state.info
-            about = f"{printable.line(info.description, 60)}, {units.size(info.size_bytes)}"
+            size = f", {units.size(info.size_bytes)}" if info.size_bytes else ""
+            about = f"{printable.line(info.description, 60)}{size}"
             sight = "" if info.vision else " · text only"
             return Content.assemble(
                 ("● ", "$success"), (name, "bold"), (f"  {about}{sight}", "$text-dim")
