@@ -60,7 +60,6 @@ async def test_local_only_refuses_other_machines_and_takes_this_one(
         await say(pilot, "/model here/llava")
         await until(pilot, lambda: "Switched to" in shown(pilot))
         assert not pilot.app.screen.query(Confirm)
-        assert "0 B" not in shown(pilot), "nobody knows the size of a server's model"
 
 
 async def test_the_strip_says_where_the_words_go(stage: Stage) -> None:
@@ -74,3 +73,5 @@ async def test_the_strip_says_where_the_words_go(stage: Stage) -> None:
             screen.engine_state, info=info, model="board/llava"
         )
         await until(pilot, lambda: "⇄ board:8080 board/llava" in shown(pilot))
+        await until(pilot, lambda: "● board/llava" in shown(pilot))
+        assert "0 B" not in shown(pilot), "nobody knows the size of a server's model"
