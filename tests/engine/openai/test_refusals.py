@@ -89,6 +89,11 @@ def test_a_conversation_that_is_too_long_is_known_with_the_room_there_is(
     assert f"{size:,}" in found.message
 
 
+def test_a_server_without_memory_for_a_context_says_nothing_of_the_conversation() -> None:
+    words = {"error": {"message": "failed to create context with model"}}
+    assert told(500, words).startswith("board:8000 failed (500): failed to create context")
+
+
 def test_a_web_page_in_the_place_of_an_answer_is_called_so() -> None:
     assert "it sent a web page" in told(502, b"<html><h1>Bad gateway</h1>")
     assert read(503, b"", {"Retry-After": "7"}).retry_after_s == 7.0

@@ -15,7 +15,10 @@ from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed
 _SAID = 300
 """Longest part of a server's own words that is shown, in characters."""
 
-_CONTEXT = re.compile(r"context|too many tokens|maximum.{0,20}(length|tokens)", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"context (length|size|window)|too (long|many tokens)|maximum.{0,20}(length|tokens)",
+    re.IGNORECASE,
+)
 _ROOM = re.compile(r"(?:context|maximum)\D{0,40}\b(\d{3,8})\b", re.IGNORECASE)
 _LENGTHS = re.compile(r"\b(\d{3,8})\b")
 
@@ -46,7 +49,7 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     said = printable.line(str(error.get("message") or error.get("detail") or ""), _SAID)
     kind = f"{error.get('type')} {error.get('code')}"
     too_long = status in (400, 413, 500) and (
-        "exceed_context" in kind or "context_length" in kind or bool(_CONTEXT.search(said))
+        "exceed_context" in kind or "context_length" in kind or bool(_TOO_LONG.search(said))
     )
     size = error.get("n_ctx")
     if not isinstance(size, int) and too_long:
