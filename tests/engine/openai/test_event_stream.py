@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,10 +41,10 @@ def test_an_empty_line_behind_a_cr_lf_that_was_cut_in_two_ends_an_event() -> Non
 
 @pytest.mark.parametrize("piece", [b"x" * 65536, b"data: " + b"x" * 60000 + b"\n"])
 def test_what_has_no_end_is_given_up(piece: bytes) -> None:
-    def forever() -> object:
+    def forever() -> Iterator[bytes]:
         while True:
             yield piece
 
     with pytest.raises(BadStream, match="without end"):
-        list(events(forever()))  # type: ignore[arg-type]
+        list(events(forever()))
     assert len(piece) < MOST_BYTES
