@@ -84,11 +84,22 @@ def test_a_sampling_that_cannot_be_is_refused_and_changes_nothing(
     assert (session.system, session.sampling) == ("Be brief.", DEFAULTS)
 
 
-def test_a_sampling_of_another_version_does_not_keep_a_chat_from_opening(
+def test_of_a_sampling_of_another_version_that_is_in_force_which_is_known(
     session: ChatSession, store: ChatStore, images: ImageStore
 ) -> None:
     list(session.send("one"))
     assert session.chat is not None
-    store.configure(msgspec.structs.replace(session.chat, sampling={"warmth": 3}, system="A"))
+    own = {"warmth": 3, "top_k": 7}
+    store.configure(msgspec.structs.replace(session.chat, sampling=own, system="A"))
     later = ChatSession(FakeEngine(), store, images, LOAD, chat=store.latest())
-    assert (later.system, later.sampling) == ("A", Sampling())
+    assert (later.system, later.sampling) == ("A", Sampling(top_k=7))
+
+
+def test_a_sampling_that_cannot_be_does_not_keep_a_chat_from_opening(
+    session: ChatSession, store: ChatStore, images: ImageStore
+) -> None:
+    list(session.send("one"))
+    assert session.chat is not None
+    store.configure(msgspec.structs.replace(session.chat, sampling={"top_k": -7}))
+    later = ChatSession(FakeEngine(), store, images, LOAD, chat=store.latest())
+    assert later.sampling == Sampling()

@@ -56,10 +56,10 @@ def footnote(stored: StoredMessage) -> str:
     said = [_ENDINGS[stored.status]] if stored.status in _ENDINGS else []
     if stored.status == "failed":
         said.append(printable.line(f"failed: {stored.error or 'no reason is known'}"))
-    return " · ".join((*said, *_engine_state(stored.stats or {})))
+    return " · ".join((*said, *_statistics(stored.stats or {})))
 
 
-def _engine_state(stats: Mapping[str, Any]) -> list[str]:
+def _statistics(stats: Mapping[str, Any]) -> list[str]:
     said = []
     for name, form in (
         ("generated_tokens", "{:.0f} tokens"),

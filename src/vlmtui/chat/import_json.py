@@ -27,7 +27,6 @@ from vlmtui.chat.export_json import (
 )
 from vlmtui.chat.exported_file import ExportedFile, damaged
 from vlmtui.engine import images
-from vlmtui.engine.base import Sampling
 from vlmtui.errors import ImageError, InputError, StorageError
 from vlmtui.messages import ImagePart, Message, Part, TextPart
 from vlmtui.storage import stored_json
@@ -59,11 +58,8 @@ def import_json(store: ChatStore, image_store: ImageStore, path: Path) -> Chat:
 
 
 def _check_sampling(export: Export, path: Path) -> None:
-    # what a later version calls otherwise means nothing here, and is kept
-    known = Sampling.__struct_fields__
-    sampling = {name: v for name, v in (export.chat.sampling or {}).items() if name in known}
     try:
-        preferences.checked(sampling)
+        preferences.checked(preferences.known(export.chat.sampling))  # the rest is kept as it is
     except InputError as error:
         raise damaged(path, f"its sampling can't be: {error.message}") from None
 

@@ -67,9 +67,8 @@ class Preferences:
         chat = self._branches.chat
         self._system = chat.system if chat else None
         self._sampling = None
-        # What another version has written may mean nothing here.
-        with suppress(InputError):
-            self._sampling = self._checked(chat.sampling if chat else None)
+        with suppress(InputError):  # what another version has written may not do here
+            self._sampling = self._checked(known(chat.sampling) if chat else None)
 
     def change(
         self,
@@ -100,7 +99,8 @@ class Preferences:
                 self._store.configure(new)
                 self._branches.chat = new
 
-    def _checked(self, sampling: Mapping[str, Any] | Sampling | None) -> dict[str, Any] | None:
+    @staticmethod
+    def _checked(sampling: Mapping[str, Any] | Sampling | None) -> dict[str, Any] | None:
         """What is to be kept of a sampling.
 
         Raises:
@@ -108,12 +108,17 @@ class Preferences:
         """
         if isinstance(sampling, Sampling):
             sampling = msgspec.structs.asdict(sampling)
-        self._merged(sampling)
-        return dict(sampling) if sampling else None
+        return checked(sampling) or None
 
     def _merged(self, own: Mapping[str, Any] | None) -> Sampling:
-        known = msgspec.structs.asdict(self._default_sampling)
-        return msgspec.convert({**known, **checked(own)}, Sampling)
+        default = msgspec.structs.asdict(self._default_sampling)
+        return msgspec.convert({**default, **checked(own)}, Sampling)
+
+
+def known(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields of a sampling that mean something here; a later version may have others."""
+    fields = Sampling.__struct_fields__
+    return {name: value for name, value in (sampling or {}).items() if name in fields}
 
 
 def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -122,16 +127,16 @@ def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
     Raises:
         InputError: There is no such field, or its value can't be.
     """
-    known = Sampling.__struct_fields__
-    if unknown := [name for name in sampling or () if name not in known]:
+    own, fields = dict(sampling or {}), Sampling.__struct_fields__
+    if unknown := [name for name in own if name not in fields]:
         raise InputError(
-            f"There is no sampling setting {unknown[0]!r}", "There are: " + ", ".join(known)
+            f"There is no sampling setting {unknown[0]!r}", "There are: " + ", ".join(fields)
         )
     try:
-        msgspec.convert(dict(sampling or {}), Preset)
-        msgspec.convert(dict(sampling or {}), Sampling)
+        msgspec.convert(own, Preset)
+        msgspec.convert(own, Sampling)
     except msgspec.ValidationError as error:
         raise InputError(
             f"These sampling settings can't be used: {error}", "Give it a number"
         ) from None
-    return dict(sampling or {})
+    return own

@@ -22,14 +22,14 @@ def rows(stored: StoredMessage) -> list[tuple[str, str]]:
         ("version", f"{stored.sibling} of {stored.siblings}" if stored.siblings > 1 else ""),
         ("state", "" if stored.status == "complete" else stored.status),
         ("error", stored.error or ""),
-        *_engine_state(stored.stats or {}),
+        *_statistics(stored.stats or {}),
         *_pictures(stored),
         ("message", f"#{stored.id}" + (f", after #{stored.parent_id}" if stored.parent_id else "")),
     ]
     return [(label, value) for label, value in told if value]
 
 
-def _engine_state(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
     def number(name: str) -> float:
         value = stats.get(name)
         return value if isinstance(value, int | float) else 0
