@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -91,6 +92,30 @@ def test_the_own_network_may_lead_into_itself_and_out(
     assert whole(server.url("/it")) == b"x"
     monkeypatch.setattr(addresses, "is_private", lambda url: "127.0.0.1" in url)
     assert whole(server.url("/it")) == b"x"
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+def test_a_line_that_is_hung_up_as_a_redirect_arrives_leaves_nothing_open(
+    server: WebServer, by_us: bool
+) -> None:
+    held: list[socket.socket] = []
+
+    class HungUp(net.Line):
+        def hold(self, stream: object) -> None:
+            super().hold(stream)
+            if stream is not None:
+                held.append(stream.get_extra_info("socket"))  # type: ignore[attr-defined]
+                if len(held) == 2:
+                    self.stop() if by_us else held[1].shutdown(socket.SHUT_RDWR)
+                    with suppress(OSError):  # until the server has hung up, too
+                        while held[1].getpeername():
+                            time.sleep(0.01)
+
+    server.answers["/it"] = redirects(f"http://localhost:{server.port}/there")
+    server.answers["/there"] = sends(b"x")
+    with pytest.raises(net.Stopped if by_us else net.Failed):
+        whole(server.url("/it"), HungUp())
+    assert [each.fileno() for each in held] == [-1, -1]
 
 
 @pytest.mark.parametrize(

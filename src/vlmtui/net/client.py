@@ -231,7 +231,13 @@ class _Call:
 
     def _check_peer(self, stream: Any) -> None:
         """See where a redirect has led: a name may mean something else than a moment ago."""
-        peer = str(stream.get_extra_info("server_addr")[0])
+        try:
+            peer = str(stream.get_extra_info("server_addr")[0])
+        except OSError as error:  # hung up already, by us or by the server
+            import httpx2
+
+            stream.close()  # httpcore2 doesn't have it yet
+            raise httpx2.ConnectError(str(error)) from error
         if not addresses.is_global(peer) and not addresses.is_private(self._first):
             stream.close()
             raise _astray(f"to {peer}, in your own network")
