@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from textual.pilot import Pilot
 
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from vlmtui.commands import chat_commands
 from vlmtui.errors import StorageError
 from vlmtui.messages import assistant, user
 from vlmtui.ui.screens.search_screen import SearchScreen
@@ -179,3 +182,34 @@ async def test_the_newest_of_two_deletions_is_undone_first(stage: Stage) -> None
         assert "more" not in shown(pilot)
         await say(pilot, "/undo")
         await until(pilot, lambda: "more" in shown(pilot))
+
+
+async def test_what_is_undone_twice_in_a_hurry_is_undone_in_order(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry = threading.Event()
+    really = chat_commands.open_chat
+
+    def slowly(*arguments: object, **more: object) -> object:
+        assert hurry.wait(60)
+        return really(*arguments, **more)  # type: ignore[arg-type]
+
+    seed(stage, "fruit", "What grows here?", "Apples.")
+    async with stage.app(continue_last=True).run_test(size=WIDE) as pilot:
+        screen = screen_of(pilot)
+        await ready(pilot)
+        await say(pilot, "more")
+        await answered(pilot)
+        await say(pilot, "/delete")
+        await until(pilot, lambda: "more" not in shown(pilot))
+        await say(pilot, "/trash")
+        await until(pilot, lambda: screen.chat is None and "Deleted “fruit”" in shown(pilot))
+        monkeypatch.setattr(chat_commands, "open_chat", slowly)
+        await say(pilot, "/undo")
+        await until(pilot, lambda: stage.store.listing.rows())
+        await say(pilot, "/undo")
+        hurry.set()
+        await until(pilot, lambda: "Restored the message" in shown(pilot))
+        assert screen.chat is not None
+        assert screen.chat.title == "fruit"
+        assert "more" in shown(pilot)

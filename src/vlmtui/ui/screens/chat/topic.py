@@ -7,6 +7,7 @@ needed; an error of it, foreseen or not, is told there, and the screen goes on.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
@@ -121,6 +122,7 @@ class ChatContext:
         self.applies: dict[str, Callable[[], bool]] = {}
         self.furnished: list[Callable[[], object]] = []
         self._commands: CommandContext | None = None
+        self._one_verb, self._one_change = asyncio.Lock(), asyncio.Lock()
         self._available_models: AvailableModels | None = None
 
     @property
@@ -226,7 +228,7 @@ class ChatContext:
         cursor = self.transcript.cursor
         if spec.takes_message and cursor is not None and not argument.startswith("#"):
             argument = f"#{cursor} {argument}".rstrip()
-        self.start(self._do(spec, argument, typed), f"command {name}")
+        self.start(self._do(spec, argument, typed), "command", exclusive=False)
 
     async def _do(self, spec: Spec, argument: str, typed: str) -> None:
         try:
@@ -237,11 +239,16 @@ class ChatContext:
             raise
 
     async def change(self, verb: Callable[[CommandContext], Outcome]) -> None:
-        """Do something, and show what comes of it."""
-        await self.show(await self.done(verb))
+        """Do something, and show what comes of it: when what was given before is shown."""
+        async with self._one_change:
+            outcome = await self.done(verb)
+            if not isinstance(outcome, Confirm):  # nobody waits for whoever thinks it over
+                await self.show(outcome)
+                return
+        await self._ask(outcome)
 
     async def done(self, verb: Callable[[CommandContext], T]) -> T:
-        """What comes of a verb, in a thread."""
+        """What comes of a verb, in a thread; of two the second finds what the first has done."""
         draft, tokens = self.draft, self.prompt.tokens
         self.draft_at_command = draft
 
@@ -250,7 +257,8 @@ class ChatContext:
             context.draft, context.tokens = draft, tokens
             return verb(context)
 
-        return await in_thread(do)
+        async with self._one_verb:
+            return await in_thread(do)
 
     def command_context(self) -> CommandContext:
         """What commands work on. Waits for the conversation: for threads."""
