@@ -135,7 +135,6 @@ class Sitting:
         sent: Words of which each is in a question that was taken.
         given: Words of which each was in an answer.
         left: The application was left.
-        done: Every step so far.
     """
 
     def __init__(
@@ -157,12 +156,10 @@ class Sitting:
         self.sent: list[str] = []
         self.given: list[str] = []
         self.left = False
-        self.done: list[Sequence[object]] = []
 
     async def do(self, step: Sequence[object]) -> None:
         """Do a step and look."""
         name, *arguments = step
-        self.done.append(step)
         with suppress(ScreenStackError):  # it leaves in the middle of this; see below
             done = getattr(self, str(name))(*arguments)
             if done is not None:

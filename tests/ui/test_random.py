@@ -10,7 +10,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -53,11 +53,15 @@ def test_anything_in_any_order_leaves_no_exception_and_loses_nothing(
     threads = set(threading.enumerate())
     stage = Stage(folder)
     stage.picture()
+    done: list[Sequence[object]] = []
     try:
-        sent, given_out = asyncio.run(sit(stage, Random(seed)))
+        sent, given_out = asyncio.run(sit(stage, Random(seed), done))
         for session in stage.sessions:
             session.close()
         check(stage, sent, given_out)
+    except BaseException:
+        print(f"seed {seed}, step {len(done)} of {STEPS}; all of them:", *done, sep="\n  ")
+        raise
     finally:
         for session in stage.sessions:
             session.close()
@@ -67,8 +71,10 @@ def test_anything_in_any_order_leaves_no_exception_and_loses_nothing(
         assert not thread.is_alive(), thread
 
 
-async def sit(stage: Stage, random: Random) -> tuple[list[str], list[str]]:
-    """Do all the steps, with as many starts of the application as that takes."""
+async def sit(
+    stage: Stage, random: Random, done: list[Sequence[object]]
+) -> tuple[list[str], list[str]]:
+    """Do all the steps, with as many starts of the application as that takes; notes them."""
     words = itertools.count()
     sent: list[str] = []
     given_out: list[str] = []
@@ -87,11 +93,8 @@ async def sit(stage: Stage, random: Random) -> tuple[list[str], list[str]]:
             await ready(pilot)
             sitting = Sitting(stage, pilot, words, heard)
             for step in left:
-                try:
-                    await sitting.do(step)
-                except BaseException:
-                    print("the last steps:", *sitting.done[-12:], sep="\n  ")
-                    raise
+                done.append(step)
+                await sitting.do(step)
                 if sitting.left:
                     more = True
                     break
