@@ -141,11 +141,6 @@ class EngineClient:
         """What is loaded, None while nothing is."""
         return self._info if self._alive() else None
 
-    @property
-    def log_path(self) -> Path:
-        """Where the process' output goes."""
-        return self._log_path
-
     # ------------------------------------------------------------------------------------- streams
 
     def _in_turn(self, stream: Generator[Event, None, None]) -> Iterator[Event]:

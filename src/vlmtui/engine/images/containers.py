@@ -118,7 +118,7 @@ def _jpeg(file: BinaryIO) -> Container:
         if marker not in _SKIPPED:
             spans.append((begin, place))
     spans.append((place, end))
-    ended, scans = _scans(file, place, end)
+    ended, scans = _scans(file, place)
     return Container("JPEG", orientation, tuple(spans), scans if progressive else 0, ended)
 
 
@@ -142,17 +142,17 @@ def _segments(file: BinaryIO, end: int) -> Iterator[tuple[int, int, int]]:
         place = after
 
 
-def _scans(file: BinaryIO, start: int, end: int) -> tuple[bool, int]:
+def _scans(file: BinaryIO, start: int) -> tuple[bool, int]:
     """Whether the end of the pixels is there, and how many passes begin before it."""
     scans = 0
     last = b""
     file.seek(start)
     for chunk in iter(lambda: file.read(1 << 20), b""):
         piece = last + chunk
-        scans += piece.count(b"\xff\xda") - last.count(b"\xff\xda")
+        scans += piece.count(b"\xff\xda")
         if b"\xff\xd9" in piece:
             return True, scans
-        last = piece[-1:]
+        last = piece[-1:]  # the marker may be cut in two
     return False, scans
 
 

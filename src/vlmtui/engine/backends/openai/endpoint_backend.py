@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import msgspec
@@ -97,7 +97,7 @@ class _Served:
         self._endpoint = endpoint
         self._host = endpoint.host
         self._root = endpoint.url.rstrip("/").removesuffix("/v1")
-        with self._line(cancel) as line:
+        with _line(cancel) as line:
             self._facts = self._find_out(line)
 
     def info(self, name: str, load_s: float) -> ModelInfo:
@@ -133,7 +133,7 @@ class _Served:
 
     def _get(self, url: str, line: Line, *, needed: bool = False) -> Any:
         """What an address answers, as JSON; None where there is nothing of the kind."""
-        with self._told(), self._asked("GET", url, None, line, _CONNECT_S) as answer:
+        with self._told(), self._asked(url, None, line, _CONNECT_S) as answer:
             content = answer.whole(_MOST_JSON, _CONNECT_S * 3)
             if answer.status != 200:
                 refusal = refusals.read(answer.status, content, answer.headers)
@@ -159,7 +159,7 @@ class _Served:
                 "/regen answers again.",
             )
         report = EndpointReport(emit, self._facts.context_size)
-        with self._line(cancel) as line:
+        with _line(cancel) as line:
             try:
                 reason = self._answer(asked, line, report, emit)
             except Stopped:
@@ -208,7 +208,7 @@ class _Served:
         body = msgspec.json.encode(chat_request.body(asked, self._endpoint, self._facts))
         url = f"{self._endpoint.url.rstrip('/')}/chat/completions"
         report.sent()
-        with self._asked("POST", url, body, line, _FIRST_TOKEN_S) as answer:
+        with self._asked(url, body, line, _FIRST_TOKEN_S) as answer:
             if answer.status != 200:
                 content = answer.whole(_MOST_JSON, _CONNECT_S)
                 return refusals.read(answer.status, content, answer.headers)
@@ -253,22 +253,14 @@ class _Served:
 
     # ------------------------------------------------------------------ on the wire
 
-    @contextmanager
-    def _line(self, cancel: CancelFlag) -> Iterator[Line]:
-        """A line that a cancel hangs up."""
-        line = Line()
-        with cancel.heard_by(line.stop):
-            yield line
-
-    @contextmanager
     def _asked(
-        self, method: Any, url: str, content: bytes | None, line: Line, silence_s: float
-    ) -> Iterator[Answer]:
+        self, url: str, content: bytes | None, line: Line, silence_s: float
+    ) -> AbstractContextManager[Answer]:
         key = self._endpoint.key
-        with request(
+        return request(
             url,
             line=line,
-            method=method,
+            method="GET" if content is None else "POST",
             content=content,
             headers={
                 "Content-Type": "application/json",
@@ -279,8 +271,7 @@ class _Served:
             silence_s=silence_s,
             leave=False,
             accepted=range(200, 600),
-        ) as answer:
-            yield answer
+        )
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -293,6 +284,14 @@ class _Served:
     def _refused(self, refusal: Refusal) -> EngineError:
         model, key = self._endpoint.model, bool(self._endpoint.key)
         return refusals.error(refusal, self._host, model, key=key)
+
+
+@contextmanager
+def _line(cancel: CancelFlag) -> Iterator[Line]:
+    """A line that a cancel hangs up."""
+    line = Line()
+    with cancel.heard_by(line.stop):
+        yield line
 
 
 def _oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:
