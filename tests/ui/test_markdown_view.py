@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from tests.ui.conftest import WidgetHost, shown, until
+from vlmtui.ui.markdown import markdown_layout
 from vlmtui.ui.widgets.transcript.markdown_view import MarkdownView
 from vlmtui.ui.widgets.transcript.wrapped_rows import MOST_SHOWN
 
@@ -102,3 +103,14 @@ async def test_a_long_text_is_laid_out_apart() -> None:
     async with Host("one two three\n\n" * 2_000).run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shown(pilot).startswith("one two three"))
         assert len(view_of(pilot)._lines) == 3_999
+
+
+async def test_a_long_text_that_can_not_be_laid_out_is_shown_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(source: str, width: int) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(markdown_layout, "render", fail)
+    async with Host("one **two** three\n\n" * 1_000).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shown(pilot).startswith("one **two** three"))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from textual.app import ComposeResult
 
 from tests.ui.conftest import Stage, WidgetHost, shown, until
 from vlmtui.messages import ImagePart, user
+from vlmtui.terminal import cell_pictures
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 from vlmtui.ui.widgets.transcript.question_block import Question
 
@@ -34,6 +36,19 @@ async def test_a_picture_that_is_gone_says_so(stage: Stage) -> None:
     async with Host(part).run_test(size=(60, 20)) as pilot:
         await until(pilot, lambda: "There is no file" in shown(pilot))
         assert "/nowhere/[red]x.png" in shown(pilot)
+
+
+async def test_a_picture_that_fails_as_nobody_foresaw_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(part: ImagePart) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(cell_pictures, "thumbnail", fail)
+    part = stage.session().attach(stage.picture())
+    async with Host(part).run_test(size=(60, 20)) as pilot:
+        picture = pilot.app.query_one(Picture)
+        await until(pilot, lambda: picture._failure and picture._failure[:9] in shown(pilot))
 
 
 async def test_several_pictures_share_the_width(stage: Stage) -> None:

@@ -6,20 +6,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
-from textual import events, work
+from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
-from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
 from vlmtui import printable
-from vlmtui.errors import ImageError
+from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.terminal import cell_pictures, kitty
 from vlmtui.terminal.graphics import Graphics, Kind
 from vlmtui.terminal.pixel_app import PixelApp
+from vlmtui.ui import background
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,24 +55,6 @@ class Picture(Widget):
 
     _image: reactive[Image | None] = reactive["Image | None"](None)
     _failure: reactive[str] = reactive("")
-
-    class Decoded(Message):
-        """A small copy is there, or the reason why it can't be."""
-
-        def __init__(self, part: ImagePart, image: Image | None, failure: str) -> None:
-            super().__init__()
-            self.part = part
-            self.image = image
-            self.failure = failure
-
-    class Encoded(Message):
-        """Real pixels are there."""
-
-        def __init__(self, wanted: Wanted, rows: tuple[int, int], pixels: str) -> None:
-            super().__init__()
-            self.wanted = wanted
-            self.rows = rows
-            self.pixels = pixels
 
     def __init__(
         self, part: ImagePart | None = None, *, max_rows: int = 0, id: str | None = None
@@ -139,47 +121,40 @@ class Picture(Widget):
         if isinstance(self.app, PixelApp) and self.app.overlay is not None:
             self.app.overlay.remove(self)
 
-    @work(thread=True, exclusive=True, group="thumbnail", exit_on_error=False)
     def _decode(self, part: ImagePart) -> None:
-        try:
-            image, failure = cell_pictures.thumbnail(part), ""
-        except ImageError as error:
-            image, failure = None, error.message
-        self.post_message(self.Decoded(part, image, failure))
+        background.start(self, self._read(part), "thumbnail", partial(self._fail, part))
 
-    @work(thread=True, exclusive=True, group="pixels", exit_on_error=False)
+    async def _read(self, part: ImagePart) -> None:
+        image = await background.in_thread(lambda: cell_pictures.thumbnail(part))
+        if part == self.part:  # it may have been replaced in the meantime
+            self._image = image
+
+    def _fail(self, part: ImagePart, error: VlmtuiError) -> None:
+        if part == self.part:
+            self._failure = error.message
+
     def _encode(self, wanted: Wanted, rows: tuple[int, int]) -> None:
+        work = self._sharpen(wanted, rows)
+        background.start(self, work, "pixels", lambda _: None)  # reading the small copy tells it
+
+    async def _sharpen(self, wanted: Wanted, rows: tuple[int, int]) -> None:
+        """Show real pixels, if they are still wanted once they are there."""
         part, size, graphics = wanted
         if part is None:
             return
-        try:
-            pixels = cell_pictures.pixels(part, size.width, size.height, graphics, rows)
-        except ImageError:
-            return  # reading the small copy tells it
-        if pixels is not None:
-            self.post_message(self.Encoded(wanted, rows, pixels))
-
-    def on_picture_decoded(self, event: Decoded) -> None:
-        """Show what was read."""
-        event.stop()
-        if event.part == self.part:  # it may have been replaced in the meantime
-            self._image = event.image
-            self._failure = event.failure
-
-    def on_picture_encoded(self, event: Encoded) -> None:
-        """Show the real pixels, if they are still those that are wanted."""
-        event.stop()
-        part, size, graphics = event.wanted
-        app = self.app
-        if event.wanted != (self.part, self.size, self.graphics) or not isinstance(app, PixelApp):
+        pixels = await background.in_thread(
+            lambda: cell_pictures.pixels(part, size.width, size.height, graphics, rows)
+        )
+        app, now = self.app, (self.part, self.size, self.graphics)
+        if pixels is None or wanted != now or not isinstance(app, PixelApp):
             return
-        if graphics.kind is Kind.KITTY and part is not None:
-            number = app.place(part.sha256, *size, event.pixels)
+        if graphics.kind is Kind.KITTY:
+            number = app.place(part.sha256, *size, pixels)
             self._placed = (size, number)
             self._strips = []
             self.refresh()
         elif app.overlay is not None:
-            app.overlay.put(self, size, event.rows, event.pixels)
+            app.overlay.put(self, size, rows, pixels)
 
     # ------------------------------------------------------------------ size
 

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
-from textual import work
 from textual.content import Content
 from textual.geometry import Region, Size
-from textual.message import Message
 from textual.reactive import Reactive
 from textual.selection import Selection
 from textual.strip import Strip
@@ -23,7 +21,7 @@ from textual.widget import Widget
 
 from vlmtui import units
 from vlmtui.commands.code_blocks import has_code
-from vlmtui.ui import marks
+from vlmtui.ui import background, marks
 from vlmtui.ui.widgets.transcript.wrapped_rows import MOST_SHOWN, wrapped_rows
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ _SLOW = 12_000
 
 
 class MarkdownView(Widget):
-    """Shows `source`, which must be printable (see `vlmtui.ui.printable`)."""
+    """Shows `source`, which must be printable (see `vlmtui.printable`)."""
 
     DEFAULT_CSS = """
     MarkdownView {
@@ -46,15 +44,6 @@ class MarkdownView(Widget):
 
     # its height is that of its lines: that it was given it is no reason for another layout
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
-
-    class Rendered(Message):
-        """A text was laid out in a thread."""
-
-        def __init__(self, source: str, width: int, lines: list[Content]) -> None:
-            super().__init__()
-            self.source = source
-            self.width = width
-            self.lines = lines
 
     def __init__(self, source: str = "") -> None:
         super().__init__()
@@ -157,21 +146,30 @@ class MarkdownView(Widget):
         self._lines = [*self._flow.lines, *left_out] if left_out else self._flow.lines
         return first
 
-    @work(thread=True, exclusive=True, group="render", exit_on_error=False)
     def _render_apart(self, source: str, width: int) -> None:
-        from vlmtui.ui.markdown.markdown_layout import render
+        background.start(
+            self,
+            self._lay_out_apart(source, width),
+            "render",
+            lambda _: self._show(source, width, Content(source[:MOST_SHOWN]).wrap(width)),
+        )
 
-        lines = render(source[:MOST_SHOWN], width)
-        self.post_message(self.Rendered(source, width, [*lines, *_left_out(source, width)]))
+    async def _lay_out_apart(self, source: str, width: int) -> None:
+        def lay_out() -> list[Content]:
+            from vlmtui.ui.markdown.markdown_layout import render  # as slow as a long text
 
-    def on_markdown_view_rendered(self, event: Rendered) -> None:
-        """Show it, unless there is something newer."""
-        event.stop()
-        if event.source != self._source or event.width != self._width:
+            return render(source[:MOST_SHOWN], width)
+
+        self._show(source, width, await background.in_thread(lay_out))
+
+    def _show(self, source: str, width: int, lines: list[Content]) -> None:
+        """Show a text that was laid out, unless there is something newer."""
+        if source != self._source or width != self._width:
             return
-        same = len(event.lines) == len(self._lines)
+        lines = [*lines, *_left_out(source, width)]
+        same = len(lines) == len(self._lines)
         self._flow = None
-        self._lines = event.lines
+        self._lines = lines
         self._strips.clear()
         self.refresh(layout=not same)
 
