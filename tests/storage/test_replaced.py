@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -56,6 +57,24 @@ def test_a_directory_that_is_deleted_comes_back_too(store: ChatStore, path: Path
     shutil.rmtree(path.parent)
     store.add(chat.id, question.id, assistant("an answer"), "demo")
     assert everything(path) == ["first", "an answer"]
+
+
+def test_a_new_database_that_comes_first_gets_the_open_chat(
+    store: ChatStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, question = store.start("open", user("first"))
+    path.unlink()
+    link = os.link
+
+    def late(copy: Path, name: Path) -> None:
+        Database(path).close()  # another instance has just started
+        link(copy, name)
+
+    monkeypatch.setattr(os, "link", late)
+    store.add(chat.id, question.id, assistant("an answer"), "demo")
+    assert "replaced" in store.take_notices()[0].message
+    assert everything(path) == ["first", "an answer"]
+    assert [each.name for each in path.parent.glob("*.saving-*")] == []
 
 
 def test_in_a_new_database_the_open_chat_goes_on(store: ChatStore, path: Path) -> None:

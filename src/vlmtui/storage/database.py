@@ -129,7 +129,8 @@ class Database:
             try:
                 if self._wal == replaced.identity(replaced.wal(self.path)):
                     replaced.remove_sidecars(self.path)
-                was_gone = replaced.identity(self.path) is None and self._save_anew()
+                was_gone = replaced.identity(self.path) is None
+                was_gone = was_gone and replaced.save_anew(self._writer, self.path)
                 fresh = Database(self.path)
                 if not was_gone:
                     try:
@@ -137,8 +138,8 @@ class Database:
                     except BaseException:
                         fresh.close()
                         raise
-                    replaced.never_close(self._reader)
-                    replaced.never_close(self._writer)
+                replaced.never_close(self._reader)
+                replaced.never_close(self._writer)
             except OSError as error:
                 raise StorageError(
                     f"{self.path} was deleted, and can't be saved anew: {error.strerror}",
@@ -153,16 +154,6 @@ class Database:
                     "Other programs should leave this file alone while vlmtui runs",
                 )
             )
-
-    def _save_anew(self) -> bool:
-        """Write the database where it was; False where another instance has done it just now."""
-        copy = replaced.save_anew(self._writer, self.path)
-        # closed, they take along what lies beside the place by the old one's name
-        self._reader.close()
-        self._writer.close()
-        replaced.remove_sidecars(self.path)
-        replaced.take_name(copy, self.path)
-        return True
 
     # ------------------------------------------------------------------ opening
 

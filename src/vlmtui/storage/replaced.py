@@ -50,8 +50,11 @@ def remove_sidecars(path: Path) -> None:
             path.with_name(path.name + ending).unlink()
 
 
-def save_anew(old: sqlite3.Connection, path: Path) -> Path:
-    """Write all of a database that has lost its name into a new file beside its place.
+def save_anew(old: sqlite3.Connection, path: Path) -> bool:
+    """Write all of a database that has lost its name into a new file in its place.
+
+    Returns:
+        False where another program has put a file there meanwhile: that one stays.
 
     Raises:
         sqlite3.Error: It can't be read or written.
@@ -68,25 +71,19 @@ def save_anew(old: sqlite3.Connection, path: Path) -> Path:
             new.execute("PRAGMA journal_mode = DELETE")
         finally:
             new.close()
-    except BaseException:
+        return _take_name(copy, path)
+    finally:
         with suppress(OSError):
             copy.unlink()
-        raise
-    return copy
 
 
-def take_name(copy: Path, path: Path) -> bool:
-    """Put the new file in its place; False where another instance has been quicker."""
+def _take_name(copy: Path, path: Path) -> bool:
     try:
         os.link(copy, path)
     except FileExistsError:
         return False
     except OSError:  # a file system without hard links
         os.replace(copy, path)
-        return True
-    finally:
-        with suppress(OSError):
-            copy.unlink()
     return True
 
 
