@@ -26,16 +26,19 @@ def main() -> int:
 
 
 def _occupy_standard_streams() -> None:
-    """Open /dev/null where a standard stream was closed.
+    """Open /dev/null where a standard stream was closed; of output, so that it can't be written.
 
     The next file opened would get its number otherwise, and what is meant for the terminal would go
-    into the database or the engine's socket.
+    into the database or the engine's socket. Python has None for a closed stream, which no command
+    should have to think of.
     """
-    for number in range(3):
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_RDWR)
+            stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115 - it stays
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ and a file name that isn't UTF-8 goes out as it is on the disk.
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import os
 import sys
@@ -15,6 +16,8 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from vlmtui.errors import VlmtuiError
+
+_CLOSED = "it is closed"
 
 
 class ReaderGone(Exception):
@@ -76,13 +79,16 @@ def write(stream: TextIO, text: str) -> None:
 
 
 def _gone(error: OSError) -> ReaderGone:
+    if error.errno == errno.EBADF:
+        return ReaderGone(_CLOSED)
     reason = "" if isinstance(error, BrokenPipeError) else error.strerror or str(error)
     return ReaderGone(reason)
 
 
 def unwritable(reason: str) -> VlmtuiError:
     """The error for what can't be written."""
-    return VlmtuiError(f"Standard output can't be written: {reason}", "Is the disk full?")
+    hint = "Give the command somewhere to write to." if reason == _CLOSED else "Is the disk full?"
+    return VlmtuiError(f"Standard output can't be written: {reason}", hint)
 
 
 def settle() -> None:
@@ -91,8 +97,6 @@ def settle() -> None:
     Raises:
         ReaderGone: It doesn't.
     """
-    if sys.stdout is None:
-        return
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(raw, _Descriptor) and raw.failed is not None:
         forget(sys.stdout)

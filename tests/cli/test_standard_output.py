@@ -58,6 +58,29 @@ def test_a_full_disk_is_told_by_every_command(command: str) -> None:
         done = run(command, full.fileno())
     assert done.returncode == 1
     assert b"Standard output can't be written: No space left on device" in done.stderr
+
+
+def closed(command: str, stream: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["bash", "-c", f'exec "$@" {stream}', "bash", *PROGRAM, *command.split()],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_closed_output_is_told_by_every_command(command: str) -> None:
+    done = closed(command, ">&-")
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"vlmtui: Standard output can't be written: it is closed\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_closed_input_and_errors_disturb_no_command(command: str) -> None:
+    done = closed(command, "<&- 2>&-")
+    assert done.returncode == 0
+    assert done.stdout
     for word in (b"Internal", b"Traceback", b"Exception"):
         assert word not in done.stderr
 

@@ -64,7 +64,7 @@ class TextOutput:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._terminal = sys.stdout is not None and sys.stdout.isatty()
+        self._terminal = sys.stdout.isatty()
         self._safe = ProseStream() if self._terminal else None
         self._turns = 0
         self._last = "\n"
@@ -133,7 +133,7 @@ class Progress:
     """One line on standard error that says what the engine is doing, and is erased again."""
 
     def __init__(self, *, wanted: bool) -> None:
-        terminal = sys.stderr is not None and sys.stderr.isatty()
+        terminal = sys.stderr.isatty()
         self._wanted = wanted
         self._stream: TextIO | None = None
         if wanted and terminal and os.environ.get("TERM") != "dumb":
@@ -200,7 +200,7 @@ class Progress:
         """Say what a script's log should have too; where no terminal is, in a plain line."""
         if self._stream is not None:
             self._tell(text)
-        elif self._wanted and sys.stderr is not None:
+        elif self._wanted:
             with suppress(OSError):
                 print(prose(text), file=sys.stderr)
 
@@ -221,8 +221,6 @@ def _write(text: str) -> None:
         ReaderGone: The reader has gone.
         VlmtuiError: It can't be written to, for example because a disk is full.
     """
-    if sys.stdout is None:
-        raise VlmtuiError("Standard output is closed", "Give the command somewhere to write to.")
     try:
         standard_output.write(sys.stdout, text)
     except ReaderGone as gone:

@@ -162,7 +162,7 @@ class Pictures:
         return type(error)(message, "Pipe a whole picture file into the command.")
 
     def _copy_of_stdin(self) -> Path:
-        if sys.stdin is None or sys.stdin.isatty():
+        if sys.stdin.isatty():
             raise InputError(
                 "There is no picture on standard input",
                 "Pipe one into the command: vlmtui ask --image - … < picture.png",
@@ -197,9 +197,7 @@ def readable(text: str) -> str:
 
 
 def _read_prompt() -> str:
-    if sys.stdin is None:
-        raise InputError("Standard input is closed", "Pipe the prompt into the command.")
-    if sys.stdin.isatty() and sys.stderr is not None:
+    if sys.stdin.isatty():
         print("Type the prompt; Ctrl+D on a new line ends it.", file=sys.stderr)
     content = _read_stdin(MAX_PROMPT_BYTES + 1)
     if len(content) > MAX_PROMPT_BYTES:

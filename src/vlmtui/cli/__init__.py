@@ -69,9 +69,8 @@ def _complained(error: VlmtuiError) -> int:
     if isinstance(error, EngineCrashed) and error.log_tail:
         lines.append("The engine's log ends with:")
         lines.extend(f"  {line}" for line in error.log_tail.splitlines())
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(prose("\n".join(lines)), file=sys.stderr)
+    with suppress(OSError):
+        print(prose("\n".join(lines)), file=sys.stderr)
     with suppress(ReaderGone):  # of what was printed before
         standard_output.settle()
     return error.exit_code

@@ -74,7 +74,7 @@ def ask(prompt: str | None, images: tuple[str, ...], **options: Any) -> int:
     Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
     if prompt is None:
-        if "-" in images or sys.stdin is None or sys.stdin.isatty():
+        if "-" in images or sys.stdin.isatty():
             raise click.MissingParameter(param_hint="'PROMPT'", param_type="argument")
         prompt = "-"
     if [prompt, *images].count("-") > 1:

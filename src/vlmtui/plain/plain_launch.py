@@ -11,7 +11,6 @@ from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
 from vlmtui.commands.context import CommandContext
 from vlmtui.endings import ended_by_signals, undisturbed
-from vlmtui.errors import InputError
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.completing import Completer
 from vlmtui.plain.plain_chat import PlainChat
@@ -40,11 +39,9 @@ def launch(
         The exit code of the process: 1 when something failed that a script asked for.
 
     Raises:
-        InputError: There is no such model, or nothing to read from or write to.
+        InputError: There is no such model.
         StorageError: There is no place for chats, not even for one that isn't saved.
     """
-    if sys.stdin is None or sys.stdout is None:
-        raise InputError("Standard input or output is closed", "Give the chat both of them")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # where the locale has no “…”

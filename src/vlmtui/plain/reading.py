@@ -39,8 +39,8 @@ class Lines:
             complete: Gives what Tab may put in the place of a word, from the line up to the cursor
                 and the word; only asked on a terminal.
         """
-        self.interactive = sys.stdin is not None and sys.stdin.isatty()
-        self._edited = self.interactive and sys.stdout is not None and sys.stdout.isatty()
+        self.interactive = sys.stdin.isatty()
+        self._edited = self.interactive and sys.stdout.isatty()
         self.typed: Callable[[str], object] = lambda text: None
         self._put_back: str | None = None
         self._pending = ""
@@ -170,7 +170,7 @@ class Lines:
 
     def _read_on(self, prompt: str) -> str | None:
         """A line without editing; the prompt stays out of what a script takes for answers."""
-        if self.interactive and sys.stderr is not None:
+        if self.interactive:
             with suppress(OSError):
                 sys.stderr.write(prompt)
                 sys.stderr.flush()
