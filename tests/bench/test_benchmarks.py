@@ -36,9 +36,9 @@ def test_prints_figures_as_json(command: tuple[str, ...]) -> None:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    engine_state = json.loads(done.stdout)
-    assert engine_state["ratio"] > 0
-    assert engine_state["repeats"] == 1
+    figures = json.loads(done.stdout)
+    assert figures["ratio"] > 0
+    assert figures["repeats"] == 1
 
 
 def test_the_application_streams_a_scripted_answer_to_be_measured() -> None:

@@ -291,4 +291,4 @@ def verbs_and_installed(context: CommandContext) -> Sequence[Choice]:
 
 
 VERBS = {"model": model, "models": models, "compare": compare}
-CHOICES = {"model": installed, "models": verbs_and_installed, "compare": installed}
+CHOICES = {"model": installed, "models": verbs_and_installed}

@@ -213,7 +213,7 @@ class TegrastatsProbe:
         self._useless: frozenset[str] = frozenset()
         self._heard = 0.0
         self._useful = 0.0
-        self._figures = Readings()
+        self._readings = Readings()
 
     @property
     def pid(self) -> int | None:
@@ -245,7 +245,7 @@ class TegrastatsProbe:
             self.close()
         if now - self._heard > _FRESH_S:
             return Readings()
-        new = {name: value for name, value in self._figures.items() if name not in known}
+        new = {name: value for name, value in self._readings.items() if name not in known}
         return cast(Readings, new)
 
     def close(self) -> None:
@@ -253,12 +253,12 @@ class TegrastatsProbe:
         if self._child is not None:
             self._child.close()
             self._child = None
-        self._figures = Readings()
+        self._readings = Readings()
 
     def _listen(self, child: LineChild, now: float) -> None:
         for line in reversed(child.lines()[-_MOST_LINES:]):
             if readings := parse(line).readings():
-                self._figures, self._heard = readings, now
+                self._readings, self._heard = readings, now
                 if self._missing & readings.keys():
                     self._useful = now
                 return

@@ -26,13 +26,11 @@ class Voice:
 
     def __init__(self, answers: TextIO | None = None, notes: TextIO | None = None) -> None:
         self._answers = answers if answers is not None else sys.stdout
-        self._notes: TextIO | None = notes if notes is not None else sys.stderr
+        self._notes = notes if notes is not None else sys.stderr
 
     def note(self, text: str, advice: str = "") -> None:
         """Tell something that is no part of the conversation."""
         lines = printable.prose(text + (f"\n{advice}" if advice else "")).splitlines() or [""]
-        if self._notes is None:
-            return
         with suppress(OSError, ValueError):  # the terminal has gone, or nobody wants them
             self._notes.write("\n".join(lines) + "\n")
             self._notes.flush()

@@ -31,8 +31,7 @@ def rows(stored: StoredMessage) -> list[tuple[str, str]]:
 
 def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
     def number(name: str) -> float:
-        value = stats.get(name)
-        return value if isinstance(value, int | float) else 0
+        return stats.get(name) or 0
 
     def tokens(name: str) -> str:
         return f"{units.count(int(number(name)))} tokens" if number(name) else ""
@@ -64,11 +63,10 @@ def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _energy(stats: Mapping[str, Any]) -> str:
-    energy = stats.get("energy")
-    if not isinstance(energy, Mapping) or "net_j" not in energy:
+    if (energy := stats.get("energy")) is None:
         return ""
     parts = [f"{energy['net_j']:.1f} J above idle"]
-    if isinstance(each := stats.get("joules_per_token"), int | float):
+    if (each := stats.get("joules_per_token")) is not None:
         parts.append(f"{each:.2f} J a token")
     return ", ".join(parts)
 
@@ -144,7 +142,6 @@ def sentence(stats: Mapping[str, Any]) -> str:
         parts.append(f"memory {units.size(peak)}")
     if peak := stats.get("peak_gpu_bytes"):
         parts.append(f"GPU memory {units.size(peak)}")
-    energy = stats.get("energy")
-    if isinstance(energy, Mapping) and "net_j" in energy:
+    if (energy := stats.get("energy")) is not None:
         parts.append(f"{energy['net_j']:.1f} J above idle")
     return ", ".join(parts)
