@@ -1,7 +1,6 @@
 """What a picture cost the model: tokens of context, seconds in the vision tower, pixels it kept.
 
-Read from the stats that are stored with an answer, which may come from another version: whatever is
-not understood there is left out.
+Read from the stats of an answer, whose values `storage.stored_json` has checked.
 """
 
 from __future__ import annotations
@@ -58,22 +57,6 @@ class Cost(msgspec.Struct, frozen=True):
         return parts
 
 
-class _Entry(msgspec.Struct):
-    """A picture in an answer's stats."""
-
-    sha256: str
-    tokens: int = 0
-    seconds: float = 0.0
-    reused: bool = False
-    scaled_to: tuple[int, int] | None = None
-
-
-class _Trimmed(msgspec.Struct):
-    """What an answer's stats say about messages that didn't fit."""
-
-    images: list[str] = []
-
-
 def costs(
     stats: Mapping[str, Any] | None, earlier: Mapping[str, Cost] | None = None
 ) -> dict[str, Cost]:
@@ -84,18 +67,20 @@ def costs(
         earlier: What was known before this answer.
     """
     known = dict(earlier or {})
-    for entry in _entries((stats or {}).get("pictures")):
-        before = known.get(entry.sha256, Cost())
-        known[entry.sha256] = Cost(
-            tokens=entry.tokens or before.tokens,
+    told = stats or {}
+    for entry in told.get("pictures", ()):
+        before = known.get(entry["sha256"], Cost())
+        reused, scaled_to = entry.get("reused", False), entry.get("scaled_to")
+        known[entry["sha256"]] = Cost(
+            tokens=entry.get("tokens") or before.tokens,
             # a later turn takes it from a cache: what it once took stays interesting
-            seconds=before.seconds if entry.reused else entry.seconds,
-            reused=entry.reused,
-            scaled_to=entry.scaled_to,
+            seconds=before.seconds if reused else entry.get("seconds", 0.0),
+            reused=reused,
+            scaled_to=(scaled_to[0], scaled_to[1]) if scaled_to else None,
         )
-    for sha256 in _read((stats or {}).get("trimmed"), _Trimmed, _Trimmed()).images:
+    for sha256 in told.get("trimmed", {}).get("images", ()):
         known[sha256] = msgspec.structs.replace(known.get(sha256, Cost()), trimmed=True)
-    for sha256 in _read((stats or {}).get("unseen"), list[str], []):
+    for sha256 in told.get("unseen", ()):
         known[sha256] = msgspec.structs.replace(known.get(sha256, Cost()), unseen=True)
     return known
 
@@ -106,17 +91,3 @@ def thread_costs(all_stats: Iterable[Mapping[str, Any] | None]) -> dict[str, Cos
     for stats in all_stats:
         known = costs(stats, known)
     return known
-
-
-def _entries(value: Any) -> list[_Entry]:
-    if not isinstance(value, list):
-        return []
-    read = (_read(item, _Entry, None) for item in value)
-    return [entry for entry in read if entry is not None]
-
-
-def _read(value: Any, wanted: Any, otherwise: Any) -> Any:
-    try:
-        return msgspec.convert(value, wanted)
-    except msgspec.ValidationError:
-        return otherwise
