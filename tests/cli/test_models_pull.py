@@ -350,8 +350,11 @@ VILA = "Efficient-Large-Model/VILA1.5-3b-AWQ"
 
 def test_a_checkpoint_of_the_catalogue_is_fetched_and_imported(shell: Shell, vila: Path) -> None:
     shell.hub.put_folder(VILA, vila)
-    shell.hub.files[VILA]["llm/old-w4-g128-awq.pt"] = b"the same in the older layout"
-    shell.hub.files[VILA]["training_args.bin"] = b"somebody else's"
+    shell.hub.files[VILA] = {
+        "llm/old-w4-g128-awq.pt": b"the same in the older layout",
+        "training_args.bin": b"somebody else's",
+        **shell.hub.files[VILA],
+    }
     done = shell.run("models", "pull", "vila1.5-3b")
     assert done.returncode == 0, done.stderr
     assert "vila1.5-3b: importing, 0 %" in done.stderr

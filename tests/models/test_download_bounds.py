@@ -16,6 +16,7 @@ from tests.web import WebServer, sends
 from vlmtui.errors import DiskFull, PullError, SettingsError, Unreachable, VlmtuiError
 from vlmtui.models import gguf
 from vlmtui.models.download import Event, Finished, Patience, Pull, Resolving
+from vlmtui.models.download.target import ImportWish
 from vlmtui.net import addresses
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
@@ -173,6 +174,18 @@ def test_an_address_without_length_leaves_some_of_the_disk(
             assert shutil.disk_usage(disk).free > 500_000
     finally:
         server.close()
+
+
+def test_a_checkpoint_is_only_fetched_where_what_is_made_of_it_has_room(
+    tiny: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("safetensors", reason="the extra awq is not installed")
+    tiny.put("acme/checkpoint", config__json=b"{}", model__safetensors=bytes(3_000_000))
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        monkeypatch.setenv("VLMTUI_HOME", str(disk))
+        with pytest.raises(DiskFull, match=str(disk)):
+            list(Pull("hf:acme/checkpoint", imports=ImportWish(), patience=QUICK).run())
+    assert not tiny.of_kind("GET", "cdn")
 
 
 # ------------------------------------------------------------------------------------ redirects

@@ -14,6 +14,7 @@ from tests.models.convert.checkpoints import Shape
 from tests.models.convert.conftest import Imported, imported
 from vlmtui.errors import BadModelFile
 from vlmtui.models import gguf
+from vlmtui.models.convert import llama
 
 _TURNED = ("q_proj.weight", "k_proj.weight")
 PROMPT = [1, 300, 271, 265, 290, 301, 280, 262, 310, 275, 288, 299]
@@ -90,6 +91,17 @@ def test_shapes_and_rope_come_from_the_configuration(shape: Shape, tmp_path: Pat
     ours = llamacpp.logits(imported(made, tmp_path / "gguf").model, PROMPT)
     factor = shape.extra.get("rope_scaling", {}).get("factor", 1.0)
     np.testing.assert_allclose(ours, reference.logits(made, PROMPT, stretched=factor), atol=3e-2)
+
+
+def test_heads_of_a_width_of_their_own_are_told() -> None:
+    """As in Mistral Nemo: 32 heads of 128 in rows of 5120."""
+    given = {**Shape(width=5120, heads=32, kv_heads=8).config(100), "model_type": "mistral"}
+    narrow = llama.metadata(llama.shape_of({**given, "head_dim": 128}, "m"), "m")
+    assert narrow["llama.rope.dimension_count"] == 128
+    assert (narrow["llama.attention.key_length"], narrow["llama.attention.value_length"]) == (
+        128,
+    ) * 2
+    assert "llama.attention.key_length" not in llama.metadata(llama.shape_of(given, "m"), "m")
 
 
 def test_llama_3_1_scales_each_frequency(tmp_path: Path) -> None:

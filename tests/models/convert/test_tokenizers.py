@@ -97,10 +97,13 @@ def test_added_tokens_and_spare_rows_have_kinds(tmp_path: Path) -> None:
 
 def test_what_begins_a_text_is_the_tokenizers_to_say(tmp_path: Path) -> None:
     made = checkpoints.sentencepiece(tmp_path)
-    (tmp_path / "tokenizer_config.json").write_text('{"add_bos_token": false}')
-    assert not vocabulary.read(tmp_path, {}, made.rows).add_bos
+    told = '{"add_bos_token": false, "add_prefix_space": false}'
+    (tmp_path / "tokenizer_config.json").write_text(told)
+    found = vocabulary.read(tmp_path, {}, made.rows)
+    assert not found.add_bos and not found.space_first
     (tmp_path / "tokenizer_config.json").unlink()
-    assert vocabulary.read(tmp_path, {}, made.rows).add_bos
+    found = vocabulary.read(tmp_path, {}, made.rows)
+    assert found.add_bos and found.space_first
 
 
 @pytest.mark.parametrize(
