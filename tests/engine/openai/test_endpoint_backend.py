@@ -172,6 +172,20 @@ def test_a_photo_is_sent_that_this_machine_has_no_room_for_in_full(
     assert sent_picture(server).size == (1224, 816)
 
 
+def test_a_picture_of_the_chat_is_decoded_for_the_first_question_alone(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Ok")))
+    asker = Asker(server)
+    photo = picture(tmp_path / "photo.jpg")
+    asker.ask(user("What?", [photo]))
+    first = sent_picture(server)
+    monkeypatch.setattr(images, "decode", lambda *_: pytest.fail("it was decoded again"))
+    asker.ask(user("What?", [photo]), assistant("Ok"), user("And now?"))
+    assert first.format == sent_picture(server).format == "JPEG"
+    assert sent_picture(server).tobytes() == first.tobytes()
+
+
 def test_what_a_server_tells_of_itself_is_known(serve: Serve) -> None:
     vllm = {"data": [{"id": "llava", "owned_by": "vllm", "max_model_len": 8192}]}
     assert Asker(serve(models=vllm)).info.context_size == 8192

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from vlmtui.engine import images
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
 from vlmtui.engine.base import Endpoint, Generate, Sampling
 from vlmtui.messages import ImagePart, Message, Role, TextPart
+
+_KEPT = 16
+"""Pictures whose text is kept, some 3 MB each: every question sends those of the whole chat."""
 
 _QUALITY = 90
 _LOSSLESS_BYTES = 1_000_000
@@ -63,6 +68,7 @@ def _message(message: Message, most_pixels: int) -> dict[str, Any]:
     return {"role": message.role.value, "content": parts}
 
 
+@lru_cache(maxsize=_KEPT)
 def data_url(image: ImagePart, most_pixels: int) -> str:
     """A picture as text: its pixels alone, turned upright.
 
@@ -77,8 +83,9 @@ def data_url(image: ImagePart, most_pixels: int) -> str:
     picture = images.decode(image.path, image.sha256, size, image.name)
     file = io.BytesIO()
     kind = "png"
-    picture.save(file, "PNG", compress_level=3)
-    if file.tell() > _LOSSLESS_BYTES:
+    if Path(image.path).suffix not in (".jpg", ".jpeg"):  # a photo is never small as PNG
+        picture.save(file, "PNG", compress_level=3)
+    if not 0 < file.tell() <= _LOSSLESS_BYTES:
         kind = "jpeg"
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=_QUALITY)
