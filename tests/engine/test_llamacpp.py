@@ -436,3 +436,9 @@ def test_a_towers_graph_is_closed_when_its_model_isnt_loaded(monkeypatch, cancel
         assert "broken" in error.message
     backend.close()
     assert graph.closed == 1
+
+
+def test_an_engine_of_tensorrt_that_is_gone_is_told_and_libmtmds_tower_taken(tmp_path):
+    graph, notice = graph_tower.choose(demo_load(tower=Tower(str(tmp_path / "gone.engine"), 126)))
+    assert graph is None
+    assert "gone.engine can't be read" in notice.message and notice.hint

@@ -29,8 +29,13 @@ class TensorRtTower:
             path: The engine's file.
 
         Raises:
-            Unusable: TensorRT or CUDA is missing, or the engine is of another version or GPU.
+            Unusable: TensorRT or CUDA is missing, or the engine is, or it is of another version or
+                GPU.
         """
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise Unusable(f"{path} can't be read ({error.strerror})") from error
         try:
             import tensorrt as trt
         except ImportError as error:
@@ -41,7 +46,7 @@ class TensorRtTower:
         self._ask("cudaStreamCreate", ctypes.byref(self._stream))
         self._logger = tensorrt_log.logger(trt)
         self._runtime: Any = trt.Runtime(self._logger)
-        self._engine: Any = self._runtime.deserialize_cuda_engine(Path(path).read_bytes())
+        self._engine: Any = self._runtime.deserialize_cuda_engine(content)
         if self._engine is None:
             raise Unusable("it was built with another TensorRT or on another GPU")
         self._context: Any = self._engine.create_execution_context()
