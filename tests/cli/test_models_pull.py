@@ -137,7 +137,7 @@ def test_an_interrupted_download_says_how_to_go_on(shell: Shell, number: signal.
     _, error = process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert "Traceback" not in error
-    assert f"`vlmtui models pull {NAME}` goes on" in error
+    assert f"`vlmtui models pull {NAME}` continues" in error
     assert shell.parts()[0].stat().st_size >= 1_500_000
 
 
@@ -147,7 +147,7 @@ def test_an_interrupted_download_goes_on_with_the_same_vision_tower(shell: Shell
     wait_for(lambda: any(part.stat().st_size >= 1_500_000 for part in shell.parts()))
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
-    assert f"`vlmtui models pull {NAME} --mmproj none` goes on" in error
+    assert f"`vlmtui models pull {NAME} --mmproj none` continues" in error
 
 
 def test_two_processes_fetch_one_model_once(shell: Shell) -> None:

@@ -183,13 +183,13 @@ def rm(chat_id: int) -> None:
         archive.delete(chat_id)
         with suppress(StorageError):  # it can be done another time
             archive.tidy()
-    click.echo(f"Deleted. `vlmtui chats restore {chat_id}` brings it back.", err=True)
+    click.echo(f"Deleted. `vlmtui chats restore {chat_id}` restores it.", err=True)
 
 
 @chats.command()
 @chat_argument
 def restore(chat_id: int) -> None:
-    """Bring a deleted chat back."""
+    """Restore a deleted chat."""
     with _archive() as archive:
         archive.restore(chat_id)
 

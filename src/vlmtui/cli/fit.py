@@ -120,8 +120,8 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
         if plan is not None and plan.of("checkpoint"):
             raise ModelNotFound(
                 f"{model} is a checkpoint, and becomes a model when it is imported",
-                f"`vlmtui models info {model}` reckons what it will take, if the catalogue has it; "
-                "after the import it is told exactly.",
+                f"`vlmtui models info {model}` estimates what it will take, if the catalogue has "
+                "it; after the import it is told exactly.",
             )
         if plan is None or not plan.of("model"):
             raise ModelNotFound(

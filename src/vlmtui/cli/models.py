@@ -23,7 +23,7 @@ name_argument = click.argument("name", type=NAMED, metavar="NAME")
 @json_option
 @click.pass_context
 def models(context: click.Context, here: bool, as_json: bool) -> int:
-    """List models: on this machine and to be had, with size, memory and licence.
+    """List models: installed and for download, with size, memory and licence.
 
     Models of other programs are used where they lie: Hugging Face's cache, Ollama, LM Studio,
     llama.cpp, and the directories in `model_dirs` of the settings.

@@ -49,7 +49,7 @@ def convert(name: str, runner: Runner, *, half: bool, as_json: bool) -> int:
         raise ConversionFailed(
             f"The graph of {model.name}'s tower differs from the tower by "
             f"{compared.difference:.4f}, more than {tower_store.MOST_DIFFERENCE}: it is not kept",
-            "llama.cpp's own tower goes on being used. With --fp32 the difference is smaller.",
+            "llama.cpp's own tower is used as before. With --fp32 the difference is smaller.",
         )
     tower_store.note(made.path, about)
     _tell(model, made.path, about, compared, as_json=as_json)

@@ -80,10 +80,10 @@ class Lines(PullLines):
 
     def kept(self, wanted: Sequence[str]) -> None:
         """See `Display.kept`."""
-        goes_on = f"`{line(f'vlmtui models pull {shlex.join(wanted)}')}` goes on"
+        how = f"`{line(f'vlmtui models pull {shlex.join(wanted)}')}` continues"
         if any(addresses.shown(each) != each for each in wanted):
-            goes_on = "the same command continues"  # without a password on the screen
-        self.say(f"Stopped. What came is kept: {goes_on}.")
+            how = "the same command continues"  # without a password on the screen
+        self.say(f"Stopped. What came is kept: {how}.")
 
     def result(self, number: int, finished: Finished, name: str) -> None:
         """See `Display.result`."""

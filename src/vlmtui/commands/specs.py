@@ -152,7 +152,7 @@ SPECS = (
     Spec(
         *("more", "", "print the rest of the last list"),
         only="lines",
-        instead=("There is no list to go on with", "Lists are shown whole here"),
+        instead=("There is no list to continue", "Lists are shown whole here"),
     ),
     # chats
     Spec("new", "", "start a new chat", "chat", idle=True),

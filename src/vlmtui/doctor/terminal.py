@@ -89,7 +89,7 @@ def _between(environ: Mapping[str, str]) -> Finding:
             "in between",
             "info",
             "SSH without tmux",
-            "In tmux the chat goes on when the line drops; without it, `vlmtui --continue` does",
+            "In tmux the chat continues when the line drops; without it, `vlmtui --continue` does",
         )
     return Finding(TOPIC, "in between", "ok", " inside ".join(parts) or "nothing")
 

@@ -112,7 +112,7 @@ def _write_again(sitting: Sitting, again: WriteAgain) -> Outcome | None:
 
 def _editor(sitting: Sitting, editor: OpenEditor) -> Outcome | None:
     if not sitting.lines.interactive:
-        raise InputError("An editor needs a terminal", "A line that ends in a backslash goes on")
+        raise InputError("An editor needs a terminal", "A backslash at the end continues a line")
     text = external_editor.edit(editor.text)
     if editor.edits is not None and text.strip() in ("", editor.text.strip()):
         return Said("Nothing was changed")
