@@ -184,9 +184,9 @@ async def test_the_newest_of_two_deletions_is_undone_first(stage: Stage) -> None
         await until(pilot, lambda: "more" in shown(pilot))
 
 
-async def test_what_is_undone_twice_in_a_hurry_is_undone_in_order(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Chats are slow to open until this is set."""
     hurry = threading.Event()
     really = chat_commands.open_chat
 
@@ -194,6 +194,13 @@ async def test_what_is_undone_twice_in_a_hurry_is_undone_in_order(
         assert hurry.wait(60)
         return really(*arguments, **more)  # type: ignore[arg-type]
 
+    monkeypatch.setattr(chat_commands, "open_chat", slowly)
+    return hurry
+
+
+async def test_what_is_undone_twice_in_a_hurry_is_undone_in_order(
+    stage: Stage, hurry: threading.Event
+) -> None:
     seed(stage, "fruit", "What grows here?", "Apples.")
     async with stage.app(continue_last=True).run_test(size=WIDE) as pilot:
         screen = screen_of(pilot)
@@ -204,7 +211,6 @@ async def test_what_is_undone_twice_in_a_hurry_is_undone_in_order(
         await until(pilot, lambda: "more" not in shown(pilot))
         await say(pilot, "/trash")
         await until(pilot, lambda: screen.chat is None and "Deleted “fruit”" in shown(pilot))
-        monkeypatch.setattr(chat_commands, "open_chat", slowly)
         await say(pilot, "/undo")
         await until(pilot, lambda: stage.store.listing.rows())
         await say(pilot, "/undo")
@@ -213,3 +219,21 @@ async def test_what_is_undone_twice_in_a_hurry_is_undone_in_order(
         assert screen.chat is not None
         assert screen.chat.title == "fruit"
         assert "more" in shown(pilot)
+
+
+async def test_a_question_behind_a_command_that_opens_a_chat_is_asked_there(
+    stage: Stage, hurry: threading.Event
+) -> None:
+    seed(stage, "fruit", "What grows here?", "Apples.")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        screen = screen_of(pilot)
+        await ready(pilot)
+        await say(pilot, "/pin")
+        await say(pilot, "/open fruit")
+        await say(pilot, "more")
+        hurry.set()
+        await until(pilot, lambda: "Yes." in shown(pilot))
+        assert screen.chat is not None
+        assert screen.chat.title == "fruit"
+        assert "Apples." in shown(pilot)
+        assert [row.chat.title for row in stage.store.listing.rows()] == ["fruit"]

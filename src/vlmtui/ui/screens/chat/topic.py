@@ -122,7 +122,7 @@ class ChatContext:
         self.applies: dict[str, Callable[[], bool]] = {}
         self.furnished: list[Callable[[], object]] = []
         self._commands: CommandContext | None = None
-        self._one_verb, self._one_change = asyncio.Lock(), asyncio.Lock()
+        self._in_order = asyncio.Lock()
         self._available_models: AvailableModels | None = None
 
     @property
@@ -240,15 +240,19 @@ class ChatContext:
 
     async def change(self, verb: Callable[[CommandContext], Outcome]) -> None:
         """Do something, and show what comes of it: when what was given before is shown."""
-        async with self._one_change:
-            outcome = await self.done(verb)
+        async with self._in_order:
+            outcome = await self._done(verb)
             if not isinstance(outcome, Confirm):  # nobody waits for whoever thinks it over
                 await self.show(outcome)
                 return
         await self._ask(outcome)
 
     async def done(self, verb: Callable[[CommandContext], T]) -> T:
-        """What comes of a verb, in a thread; of two the second finds what the first has done."""
+        """What comes of a verb, in a thread, when what was given before is done and shown."""
+        async with self._in_order:
+            return await self._done(verb)
+
+    async def _done(self, verb: Callable[[CommandContext], T]) -> T:
         draft, tokens = self.draft, self.prompt.tokens
         self.draft_at_command = draft
 
@@ -257,8 +261,7 @@ class ChatContext:
             context.draft, context.tokens = draft, tokens
             return verb(context)
 
-        async with self._one_verb:
-            return await in_thread(do)
+        return await in_thread(do)
 
     def command_context(self) -> CommandContext:
         """What commands work on. Waits for the conversation: for threads."""
