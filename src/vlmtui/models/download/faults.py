@@ -214,7 +214,7 @@ def _network_hint() -> str:
     proxy = proxies.variable()
     through = f" It is asked through the proxy in {proxy}." if proxy else ""
     other = f" HF_ENDPOINT is {access.shown_endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
-    return f"Check the network and pull again; what came is kept.{through}{other}"
+    return f"Check the network and try again; what was downloaded is kept.{through}{other}"
 
 
 def _repository(what: str) -> str:
