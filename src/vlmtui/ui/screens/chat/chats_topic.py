@@ -12,7 +12,8 @@ from vlmtui.storage.records import Chat
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:
-    from vlmtui.ui.widgets.panes.chats_pane import ChatsPane  # not needed for the first paint
+    from vlmtui.ui.widgets.panes.chat_rows import ChatRows  # not needed for the first paint
+    from vlmtui.ui.widgets.panes.chats_pane import ChatsPane
 
 
 class ChatsTopic(Topic):
@@ -25,7 +26,7 @@ class ChatsTopic(Topic):
         chat.hears["on_chats_pane_page_wanted"].append(
             lambda event: chat.start(self._read(event), "chats")
         )
-        chat.hears["on_chats_pane_action_wanted"].append(self._act)
+        chat.hears["on_chat_rows_action_wanted"].append(self._act)
         chat.hears["on_chats_pane_renamed"].append(self._rename)
         chat.chat_changed.append(self._mark)
         chat.turn_ended.append(self._reload)  # it stands above the others now
@@ -64,7 +65,7 @@ class ChatsTopic(Topic):
 
     # ------------------------------------------------------------------ doing
 
-    def _act(self, event: ChatsPane.ActionWanted) -> None:
+    def _act(self, event: ChatRows.ActionWanted) -> None:
         """Do something with a chat of the list."""
         if event.action in ("undo", "new"):
             if self.chat.must_wait():

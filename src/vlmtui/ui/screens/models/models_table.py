@@ -260,14 +260,14 @@ class ModelsList(Dialog[str]):
 def _on_enter(row: Choice, current: str) -> list[tuple[str, str]]:
     if row.here:
         return [] if row.name == current else [("Enter", "use")]
-    return [("Enter", "fetch")]
+    return [("Enter", "download")]
 
 
 def _details(row: Choice, fetching: str, width: int) -> Content:
     """Labels on the left; what is longer than a line goes on below its beginning."""
     facts = model_details.rows(row)
     if fetching:
-        facts.insert(0, ("fetching", fetching))
+        facts.insert(0, ("downloading", fetching))
     lines = [Content.styled(printable.line(row.name), "bold $primary"), Content("")]
     for label, value in facts:
         told = textwrap.wrap(printable.line(value, 400), max(width - _LABEL, 20)) or [""]

@@ -75,10 +75,6 @@ class Prompt(Vertical):
     class Edited(Message):
         """The text has changed, and with it maybe the pictures in it."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     class ChoicesWanted(Message):
         """What the argument of a command can be is to be `offer`ed."""
 
@@ -227,7 +223,7 @@ class Prompt(Vertical):
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        self.post_message(self.Edited(self.text))
+        self.post_message(self.Edited())
         put, self._put = self._put, None
         if put == self.text:
             self.close_list()  # nobody typed it: nothing to complete, and the hint still holds

@@ -137,14 +137,6 @@ class ChatsPane(Vertical):
             self.title_like = title_like
             self.limit = limit
 
-    class ActionWanted(Message):
-        """Something should be done: open, new, pin, delete, undo, duplicate or export."""
-
-        def __init__(self, action: str, row: ChatRow | None) -> None:
-            super().__init__()
-            self.action = action
-            self.row = row
-
     class Renamed(Message):
         """A chat has another title now."""
 
@@ -262,13 +254,14 @@ class ChatsPane(Vertical):
 
     @on(ChatRows.ActionWanted)
     async def _act(self, event: ChatRows.ActionWanted) -> None:
-        event.stop()
+        """Do what is for the list alone; the screen hears of everything else."""
         if event.action == "filter":
+            event.stop()
             self._filter.focus()
-        elif event.action == "rename" and event.row is not None:
-            await self._rename(event.row)
-        elif event.row is not None or event.action in ("new", "undo"):
-            self.post_message(self.ActionWanted(event.action, event.row))
+        elif event.action == "rename":
+            event.stop()
+            if event.row is not None:
+                await self._rename(event.row)
 
     async def _rename(self, row: ChatRow) -> None:
         """Type over the title, where it stands."""
