@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, lines
 from tests.openai_server import Exchange, OpenAIServer, words
 from vlmtui import demo
 
@@ -83,6 +83,79 @@ def test_a_key_comes_from_where_it_was_said_to_be_and_is_kept_nowhere(
     for file in kept:
         assert b"sk-good" not in file.read_bytes()
         assert b"sk-bad" not in file.read_bytes()
+
+
+def elsewhere(run: Run, server: OpenAIServer, *, default: bool = False) -> None:
+    """The server by an address that is not known to be this machine's own."""
+    url = server.url.replace("127.0.0.1", "0.0.0.0")
+    assert run("models", "add", "--endpoint", url, "--name", "far").code == 0
+    if default:
+        assert run("models", "default", "far/llava").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (("ask", "--image", str(SAMPLE), "What?"), b""),
+        (("bench", "--quick"), b""),
+        (("--plain",), b"What?\n"),
+    ],
+)
+def test_nothing_leaves_this_machine_before_the_user_has_agreed(
+    run: Run, server: OpenAIServer, arguments: tuple[str, ...], stdin: bytes
+) -> None:
+    elsewhere(run, server, default=True)
+    refused = run(*arguments, stdin=stdin)
+    assert refused.code == 2
+    assert "runs on 0.0.0.0:" in refused.err
+    assert "`vlmtui models agree far` says yes" in refused.err
+    assert server.asked == []
+    assert "may go to 0.0.0.0:" in run("models", "agree", "far").out
+    assert run(*arguments, stdin=stdin).code == 0
+    elsewhere(run, server)  # its models are listed anew
+    assert run(*arguments, stdin=stdin).code == 0
+    assert server.asked
+
+
+def test_a_comparison_asks_about_each_machine_that_it_sends_the_chat_to(
+    run: Run, server: OpenAIServer
+) -> None:
+    elsewhere(run, server)
+    refused = run("--plain", stdin=lines("/compare demo far/llava What?", "n"))
+    assert "Send this chat and its pictures to 0.0.0.0:" in refused.err
+    assert "Nothing was asked" in refused.err
+    assert server.asked == []
+    agreed = run("--plain", stdin=lines("/compare demo far/llava What?", "y"))
+    assert "Two shapes." in agreed.out
+
+
+def test_only_what_a_server_tells_is_measured(run: Run, server: OpenAIServer) -> None:
+    run("models", "add", "--endpoint", server.url, "--name", "board")
+    told = run("bench", "--quick", "--model", "board/llava").out
+    assert "| runs on" in told
+    assert "first token, s" in told
+    for unknown in ("weights", "prefill", "encode", "peak memory", "processor   "):
+        assert unknown not in told
+    assert all(asked["temperature"] <= 2 for asked in server.asked)
+    assert any(len(asked["messages"][0]["content"]) > 300 * 5 for asked in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("ask", "--ctx", "512", "What?"), "a server, which sees to its context"),
+        (("ask", "--template", "chatml", "What?"), "runs on a server: there are no files"),
+        (("ask", "--mmproj", "x.gguf", "What?"), "runs on a server: there are no files"),
+    ],
+)
+def test_what_only_files_have_is_refused_in_words(
+    run: Run, server: OpenAIServer, arguments: tuple[str, ...], told: str
+) -> None:
+    run("models", "add", "--endpoint", server.url, "--name", "board")
+    ended = run(arguments[0], "--model", "board/llava", *arguments[1:])
+    assert ended.code == 2
+    assert told in ended.err
+    assert "runs on a server" in run("models", "path", "board/llava").err
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -14,8 +14,9 @@ from vlmtui import paths
 from vlmtui.ask.output import JsonOutput, Output, Progress, TextOutput
 from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import LoadedAs, Turn
+from vlmtui.chat import consent
 from vlmtui.chat.fitting_engine import FittingEngine
-from vlmtui.engine.base import Engine, Event, Generate, Load, Loaded, Sampling
+from vlmtui.engine.base import Engine, Event, Files, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import GenerateFailed, ImageError, StorageError
 from vlmtui.messages import Message, assistant, system, user
@@ -26,12 +27,19 @@ _CANCEL_PATIENCE_S = 3.0
 """A cancel takes effect within one prefill batch; a board that needs longer is not waited for."""
 
 
-def answer(question: Question, engine: Engine | None = None) -> bool:
+def answer(
+    question: Question,
+    engine: Engine | None = None,
+    *,
+    confirm: Callable[[str], bool] | None = None,
+) -> bool:
     """Answer a question on standard output.
 
     Args:
         question: What is asked, of which model.
         engine: Answers instead of an engine process of our own; it is closed at the end.
+        confirm: Asks the user whether words may go to another machine; None where nobody can be
+            asked.
 
     Returns:
         Whether it was answered; False when it was interrupted.
@@ -44,6 +52,7 @@ def answer(question: Question, engine: Engine | None = None) -> bool:
     settings = load_settings()
     texts = question.texts()
     load = question.load(settings)
+    consent.settle(load, confirm)
     progress = Progress(wanted=not question.plain)
     output: Output
     if question.as_json:
@@ -101,7 +110,9 @@ class _Conversation:
                     if sight and not event.info.vision:
                         raise GenerateFailed(
                             f"{request.title} sees no pictures",
-                            "Give the model's mmproj file with --mmproj, or take another model.",
+                            "Give the model's mmproj file with --mmproj, or take another model."
+                            if isinstance(request.source, Files)
+                            else "Take another model.",
                         )
         except KeyboardInterrupt:
             self._engine.cancel()

@@ -172,10 +172,11 @@ class Progress:
         """Say in a line that stays what a turn took."""
         if not stats.generated_tokens:
             return
+        known = stats.context_used and stats.context_size  # not every server tells
         self._tell(
             f"{stats.generated_tokens} tokens, {stats.decode_tokens_per_s:.1f} tokens/s; "
-            f"first after {stats.time_to_first_token_s:.2f} s; "
-            f"context {stats.context_used} of {stats.context_size}"
+            f"first after {stats.time_to_first_token_s:.2f} s"
+            + (f"; context {stats.context_used} of {stats.context_size}" if known else "")
         )
 
     def clear(self) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from vlmtui.chat import requests
 from vlmtui.compose.references import local
 from vlmtui.engine import images
-from vlmtui.engine.base import KvType, Load, Sampling
+from vlmtui.engine.base import Endpoint, KvType, Load, Sampling
 from vlmtui.errors import (
     EmptyPrompt,
     ImageEmpty,
@@ -66,7 +66,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ModelNotFound: There is no such model.
-            InputError: There is no such chat template.
+            InputError: There is no such chat template, or a server decides what was asked for.
         """
         if self.template is not None:
             settings = requests.with_template(settings, self.model, self.template)
@@ -74,6 +74,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         given = {
             name: value for name in ("ctx", "kv") if (value := getattr(self, name)) is not None
         }
+        if given and isinstance(load.source, Endpoint):
+            raise InputError(
+                f"{load.name} runs on a server, which sees to its context and KV cache itself",
+                "Leave out --ctx and --kv.",
+            )
         return msgspec.structs.replace(load, **given)
 
     def sampling(self, settings: Settings) -> Sampling:

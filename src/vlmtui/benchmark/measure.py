@@ -13,7 +13,16 @@ import msgspec
 from vlmtui import paths
 from vlmtui.benchmark.result import Decode, ModelResult, Spread
 from vlmtui.engine import images
-from vlmtui.engine.base import Finished, Generate, Load, Loaded, ModelInfo, Sampling, Stats
+from vlmtui.engine.base import (
+    Endpoint,
+    Finished,
+    Generate,
+    Load,
+    Loaded,
+    ModelInfo,
+    Sampling,
+    Stats,
+)
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import EngineError
 from vlmtui.hardware.bandwidth import Bandwidth, bounds, share
@@ -34,6 +43,9 @@ Progress = Callable[[str], None]
 
 _ANY = Sampling(temperature=50, top_k=0, top_p=1, min_p=0, seed=1)
 """Draws among all tokens alike, so that a model hardly ever ends its answer early."""
+
+_HOTTEST = 2.0
+"""Highest temperature that OpenAI's protocol has."""
 
 _SAMPLE_S = 0.2
 _REST_SAMPLES = 5
@@ -75,6 +87,7 @@ def measure(
             context=info.context_size,
             gpu=info.gpu,
             load_s=Spread(tuple(loads)),
+            server=load.source.host if isinstance(load.source, Endpoint) else "",
         )
         if info.vision:
             progress("a picture, and a second question about it")
@@ -132,20 +145,20 @@ class _Run:
             seconds.append(self._ask(follow_up, 8)[0].time_to_first_token_s)
         return msgspec.structs.replace(
             result,
-            encode_s=Spread(tuple(encodes)),
-            image_tokens=tokens,
+            encode_s=_told(encodes),
+            image_tokens=tokens or None,
             first_token_s=Spread(tuple(firsts)),
             follow_up_s=Spread(tuple(seconds)),
         )
 
-    def prefill(self, repeat: int) -> Spread:
+    def prefill(self, repeat: int) -> Spread | None:
         """Reading a text that begins differently each time, so that nothing is reused."""
-        words = min(PROMPT_WORDS, self.info.context_size // 4)
+        words = min(PROMPT_WORDS, self.info.context_size // 4 or PROMPT_WORDS)
         speeds = []
         for _ in range(repeat):
             text = f"{self._unique()} " + " ".join(["word"] * words)
             speeds.append(self._ask((user(text),), 1)[0].prefill_tokens_per_s)
-        return Spread(tuple(speeds))
+        return _told(speeds)
 
     def decode(self, tokens: int, repeat: int) -> Decode:
         """Answers of this many tokens."""
@@ -159,6 +172,8 @@ class _Run:
 
     def costs(self, result: ModelResult, bandwidth: Bandwidth | None) -> ModelResult:
         """Memory, energy, and the share of the limit, from all that was measured."""
+        if result.server:
+            return result  # what this machine does meanwhile is not what it costs
         energy = self._watch.decode_joules()
         if bandwidth is not None and not bounds(bandwidth, gpu=result.gpu):
             bandwidth = None
@@ -173,7 +188,8 @@ class _Run:
         )
 
     def _ask(self, messages: tuple[Message, ...], tokens: int) -> tuple[Stats, str]:
-        sampling = msgspec.structs.replace(_ANY, max_tokens=tokens)
+        heat = _HOTTEST if isinstance(self._request.source, Endpoint) else _ANY.temperature
+        sampling = msgspec.structs.replace(_ANY, temperature=heat, max_tokens=tokens)
         stats, words = Stats(), []
         for event in self._engine.generate(Generate(messages, sampling)):
             if isinstance(event, Finished):
@@ -242,6 +258,11 @@ class _Watch:
             self._samples += 1
             if self._samples >= _REST_SAMPLES:
                 self._rested.set()
+
+
+def _told(values: list[float]) -> Spread | None:
+    """Measurements; None where there are none: not every server tells."""
+    return Spread(tuple(values)) if any(values) else None
 
 
 def _variants(picture: Path, folder: Path, count: int) -> Iterator[ImagePart]:

@@ -20,7 +20,7 @@ def as_markdown(report: Report) -> str:
     header = ["", *(printable.line(model.name, 40) for model in report.models)]
     rows = [
         ["kind", *(printable.line(model.description, 40) for model in report.models)],
-        ["runs on", *("GPU" if model.gpu else "processor" for model in report.models)],
+        ["runs on", *(_runs_on(model) for model in report.models)],
     ]
     rows += [[label, *cells] for label, cells in _rows(report.models)]
     return "\n".join(lines + _table(header, rows))
@@ -110,6 +110,10 @@ def _machine(machine: Machine) -> list[str]:
     return [f"- {line}" for line in lines]
 
 
+def _runs_on(model: ModelResult) -> str:
+    return printable.line(model.server, 40) or ("GPU" if model.gpu else "processor")
+
+
 Measure = Callable[[ModelResult], "float | None"]
 
 
@@ -144,7 +148,7 @@ def _decode_figures(model: ModelResult) -> list[tuple[str, Measure]]:
 def _values(model: ModelResult) -> list[tuple[str, Spread | float | None]]:
     """All figures of a model by their names in tables."""
     values: list[tuple[str, Spread | float | None]] = [
-        ("weights, MB", _megabytes(model.size_bytes)),
+        ("weights, MB", _megabytes(model.size_bytes or None)),
         ("load, s", model.load_s),
         ("encode a picture, s", model.encode_s),
         ("tokens of a picture", model.image_tokens),

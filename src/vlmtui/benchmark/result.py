@@ -58,6 +58,11 @@ class ModelResult(msgspec.Struct, frozen=True):
     context: int
     gpu: bool
     load_s: Spread
+    """For a model that a server runs: until the server told of it."""
+
+    server: str = ""
+    """Who runs it, where another program does."""
+
     encode_s: Spread | None = None
     """A picture in the vision tower; None for a model without one."""
 

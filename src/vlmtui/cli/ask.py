@@ -82,8 +82,9 @@ def ask(prompt: str | None, images: tuple[str, ...], **options: Any) -> int:
     import gc
 
     from vlmtui.ask import Question, answer
+    from vlmtui.cli.consent import asking
 
     gc.enable()  # off since `__main__`
     with ended_by_signals():
-        answered = answer(Question(prompt=prompt, images=images, **options))
+        answered = answer(Question(prompt=prompt, images=images, **options), confirm=asking())
     return 0 if answered else INTERRUPTED

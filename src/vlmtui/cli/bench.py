@@ -94,11 +94,15 @@ def _measured(
     import time
 
     from vlmtui import benchmark, demo
+    from vlmtui.chat import consent
     from vlmtui.chat.requests import load_request
+    from vlmtui.cli.consent import asking
     from vlmtui.endings import ended_by_signals
 
     picture = Path(os.path.expanduser(image)) if image else demo.sample_images()[0]
     loads = [load_request(settings, name, None) for name in models or (settings.model,)]
+    for load in loads:
+        consent.settle(load, asking())
     with ended_by_signals():
         machine, limit = benchmark.describe_machine()
         results, failure = [], None

@@ -30,17 +30,23 @@ def open_chat(
     Raises:
         VlmtuiError: There can be no chat.
     """
+    from vlmtui.chat.requests import load_request, with_template
+    from vlmtui.engine.base import Endpoint
     from vlmtui.settings import load_settings
 
     settings = load_settings()
     if template is not None:
-        from vlmtui.chat.requests import with_template
-
         settings = with_template(settings, model, template)
+    load = load_request(settings, model, mmproj)
+    if isinstance(load.source, Endpoint):
+        from vlmtui.chat import consent
+        from vlmtui.cli.consent import asking
+
+        consent.settle(load, asking())
     if plain or os.environ.get("TERM") == "dumb":  # such a terminal draws no screen
         from vlmtui.plain.plain_launch import launch as launch_plain
 
-        return launch_plain(settings, model=model, mmproj=mmproj, continue_last=continue_last)
+        return launch_plain(settings, load, continue_last=continue_last)
     from vlmtui.ui.launch import launch
 
-    return launch(settings, model=model, mmproj=mmproj, continue_last=continue_last, images=images)
+    return launch(settings, load, continue_last=continue_last, images=images)

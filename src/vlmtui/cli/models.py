@@ -119,6 +119,19 @@ def add(
 
 
 @models.command()
+@name_argument
+@json_option
+def agree(name: str, as_json: bool) -> int:
+    """Let questions and their pictures go to a server on another machine, without asking.
+
+    The chat, `ask` and `bench` ask on a terminal, once for each server; scripts need this.
+    """
+    from vlmtui.cli.consent import agree as agree_to
+
+    return agree_to(name, as_json=as_json)
+
+
+@models.command()
 @click.argument("wanted", metavar="NAME|hf:OWNER/REPO|URL...", nargs=-1, required=True)
 @click.option(
     "--mmproj", default="", metavar="PATTERN|URL", help="Which vision tower; none for no tower."

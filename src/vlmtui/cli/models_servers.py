@@ -40,7 +40,9 @@ def add_server(
             f"{server.host} has no model {line(model)}",
             f"It has: {line(', '.join(listed[:_SHOWN]))}.",
         )
-    server = Server(server.name, url, model, key_variable, server.key_file, listed)
+    before = endpoints.holding(server.name)
+    agreed = before is not None and before.agreed and before.url == url
+    server = Server(server.name, url, model, key_variable, server.key_file, listed, agreed)
     endpoints.SERVERS.add(server)
     names = [each.name for each in server.models]
     if as_json:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from vlmtui import printable, units
 from vlmtui.commands import message_commands
 from vlmtui.commands.context import CommandContext
@@ -22,6 +20,7 @@ from vlmtui.commands.outcomes import (
     Said,
     Switch,
     Table,
+    Then,
 )
 from vlmtui.commands.picture_commands import with_pictures
 from vlmtui.compose.mentions import Draft
@@ -48,33 +47,22 @@ def model(context: CommandContext, name: str) -> Outcome:
         return Said(f"{now} is the model in use", "/model NAME switches; /models lists all models")
     load = context.models.load(name)
     switch = Switch(load, load == context.session.load_request)
-    server = _unknown_server(load)
+    return _agreed(context, [load], lambda _: switch, Said("The model stays as it is"))
+
+
+def _agreed(context: CommandContext, loads: Sequence[Load], then: Then, declined: Said) -> Outcome:
+    """The rest of a command, once the user has said yes to all servers that get the chat by it."""
+    from vlmtui.chat import consent
+
+    server = next(filter(None, map(consent.missing, loads)), None)
     if server is None:
-        return switch
+        return then(context)
 
-    def agree(_: CommandContext) -> Outcome:
-        from vlmtui.models import endpoints
+    def agree(context: CommandContext) -> Outcome:
+        consent.give(server)
+        return _agreed(context, loads, then, declined)
 
-        endpoints.SERVERS.add(msgspec.structs.replace(server, agreed=True))
-        return switch
-
-    return Confirm(
-        f"Send this chat and its pictures to {printable.line(server.host, _NAME)}?",
-        agree,
-        Said("The model stays as it is"),
-        "Each question takes the whole chat there. This is asked once",
-    )
-
-
-def _unknown_server(load: Load) -> Server | None:
-    """The other machine that runs a model, if the user hasn't said yes to it yet."""
-    from vlmtui.engine.base import Endpoint
-    from vlmtui.models import endpoints
-
-    if not isinstance(load.source, Endpoint):
-        return None
-    server = endpoints.holding(load.name)
-    return server if server is not None and not (server.is_here or server.agreed) else None
+    return Confirm(consent.question(server), agree, declined, consent.ASKED_ONCE)
 
 
 def switched(
@@ -119,13 +107,18 @@ def compare(context: CommandContext, argument: str) -> Outcome:
     if match is None:
         raise InputError("/compare needs two models", "For example: /compare demo llava:7b")
     loads = [context.models.load(name) for name in match.groups()[:2]]
-    if match[3]:
-        typed = f"/compare {argument}"
-        return with_pictures(
-            context, match[3], typed, lambda draft: _compared(context, loads, draft, typed)
-        )
-    last = message_commands.last(context, Role.USER).message
-    return _compared(context, loads, None, last.text or "a picture")
+    typed = f"/compare {argument}"
+    question = match[3]
+
+    def carry_out(context: CommandContext) -> Outcome:
+        if question:
+            return with_pictures(
+                context, question, typed, lambda draft: _compared(context, loads, draft, typed)
+            )
+        last = message_commands.last(context, Role.USER).message
+        return _compared(context, loads, None, last.text or "a picture")
+
+    return _agreed(context, loads, carry_out, Said("Nothing was asked"))
 
 
 def _compared(

@@ -70,7 +70,17 @@ def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
         return InstalledModel(DEMO, demo.model_path(), demo.mmproj_path(), "demo")
     from vlmtui.models import search
 
-    return search.resolve(name, mmproj)
+    try:
+        return search.resolve(name, mmproj)
+    except ModelNotFound as error:
+        from vlmtui.models import endpoints
+
+        if endpoints.holding(name) is None:
+            raise
+        raise ModelNotFound(
+            f"{name} runs on a server: there are no files of it on this machine",
+            "`vlmtui models --here` lists the models that have some.",
+        ) from error
 
 
 def remember(model: InstalledModel) -> None:

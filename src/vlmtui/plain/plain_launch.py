@@ -7,10 +7,10 @@ import io
 import sys
 import threading
 
-from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
 from vlmtui.commands.context import CommandContext
 from vlmtui.endings import ended_by_signals, undisturbed
+from vlmtui.engine.base import Load
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.completing import Completer
 from vlmtui.plain.plain_chat import PlainChat
@@ -22,31 +22,28 @@ from vlmtui.settings import PRESETS, Settings
 
 def launch(
     settings: Settings,
+    load: Load,
     *,
-    model: str | None = None,
-    mmproj: str | None = None,
     continue_last: bool = False,
 ) -> int:
     """Talk line by line until the input ends or the user leaves.
 
     Args:
         settings: The user's settings.
-        model: Name or path of a model, instead of the one in the settings.
-        mmproj: Path of its projector.
+        load: The model to begin with.
         continue_last: Go on with the last chat.
 
     Returns:
         The exit code of the process: 1 when something failed that a script asked for.
 
     Raises:
-        InputError: There is no such model.
         StorageError: There is no place for chats, not even for one that isn't saved.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # where the locale has no “…”
     gc.enable()  # off since `__main__`
-    backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
+    backstage = Backstage(settings, load, continue_last)
     with ended_by_signals(by_hand=sys.stdin.isatty()):
         try:
             return _talk(backstage, settings)

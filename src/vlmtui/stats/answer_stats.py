@@ -135,9 +135,10 @@ def sentence(stats: Mapping[str, Any]) -> str:
         f"{units.count(tokens)} token{'s' if tokens != 1 else ''}",
         f"{units.rate(stats.get('decode_tokens_per_s') or 0.0)} tok/s",
         f"first token after {units.seconds(stats.get('time_to_first_token_s') or 0.0)}",
-        f"context {units.count(stats.get('context_used') or 0)} of "
-        f"{units.count(stats.get('context_size') or 0)}",
     ]
+    if size := stats.get("context_size"):  # not every server tells
+        used = units.count(stats.get("context_used") or 0)
+        parts.append(f"context {used} of {units.count(size)}")
     if peak := stats.get("peak_memory_bytes"):
         parts.append(f"memory {units.size(peak)}")
     if peak := stats.get("peak_gpu_bytes"):

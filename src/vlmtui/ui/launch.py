@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import paths
-from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage, engine_log
+from vlmtui.engine.base import Load
 from vlmtui.errors import InputError, StorageError
 from vlmtui.settings import Settings
 from vlmtui.terminal import environment
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 def launch(
     settings: Settings,
+    load: Load,
     *,
-    model: str | None = None,
-    mmproj: str | None = None,
     continue_last: bool = False,
     images: str | None = None,
 ) -> int:
@@ -39,8 +38,7 @@ def launch(
 
     Args:
         settings: The user's settings.
-        model: Name or path of a model, instead of the one in the settings.
-        mmproj: Path of its projector.
+        load: The model to begin with.
         continue_last: Go on with the last chat.
         images: How pictures are shown, instead of what the settings say.
 
@@ -48,7 +46,7 @@ def launch(
         The exit code of the process.
 
     Raises:
-        InputError: There is no terminal, one that can show no screen, or no such model.
+        InputError: There is no terminal, or one that can show no screen.
         StorageError: There is no place for chats, not even for one that isn't saved.
     """
     streams = (sys.stdin, sys.stdout, sys.stderr)
@@ -60,17 +58,11 @@ def launch(
     environment.check()
     environment.settle_size()
     with stderr_in(_library_log()):
-        return _run(settings, model, mmproj, continue_last, images)
+        return _run(settings, load, continue_last, images)
 
 
-def _run(
-    settings: Settings,
-    model: str | None,
-    mmproj: str | None,
-    continue_last: bool,
-    images: str | None,
-) -> int:
-    backstage = Backstage(settings, load_request(settings, model, mmproj), continue_last)
+def _run(settings: Settings, load: Load, continue_last: bool, images: str | None) -> int:
+    backstage = Backstage(settings, load, continue_last)
     try:
         app = make_app(backstage, settings, images=images)
         code = app.run()
