@@ -20,6 +20,7 @@ from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
+from vlmtui.ui.widgets.composer.waiting import Waiting
 from vlmtui.ui.widgets.transcript.answer_block import Answer
 from vlmtui.ui.widgets.transcript.question_block import Question
 
@@ -198,14 +199,92 @@ async def test_one_can_type_while_an_answer_streams(stage: Stage) -> None:
         await say(pilot, "go")
         await until(pilot, lambda: "Working" in shown(pilot))
         await type_text(pilot, "next one")
-        await pilot.press("enter")
-        await until(pilot, lambda: "Esc stops it" in shown(pilot))
-        assert screen.prompt.text == "next one"
         gate.open()
         await answered(pilot)
+        assert screen.prompt.text == "next one"
         await pilot.press("enter")
         await answered(pilot)
     assert [request.messages[-1].text for request in stage.engine.requests] == ["go", "next one"]
+
+
+async def test_messages_sent_during_an_answer_go_behind_it_in_their_order(stage: Stage) -> None:
+    gate = Gate()
+    stage.engine.script(Delta("Working", 1), gate)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "go")
+        await until(pilot, lambda: "Working" in shown(pilot))
+        await say(pilot, "second")
+        await say(pilot, "third")
+        await until(pilot, lambda: "Next: third" in shown(pilot))
+        assert "Next: second" in shown(pilot)
+        await type_text(pilot, "second thought")  # nothing of it belongs to what waits
+        gate.open()
+        await until(pilot, lambda: len(stage.engine.requests) == 3)
+        await answered(pilot)
+        assert "Next:" not in shown(pilot)
+        assert screen.prompt.text == "second thought"
+    asked = [request.messages[-1].text for request in stage.engine.requests]
+    assert asked == ["go", "second", "third"]
+
+
+async def test_a_message_that_waits_can_be_taken_back_and_dropped(stage: Stage) -> None:
+    gate = Gate()
+    stage.engine.script(Delta("Working", 1), gate)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "go")
+        await until(pilot, lambda: "Working" in shown(pilot))
+        for text in ("second", "third"):
+            await say(pilot, text)
+        await until(pilot, lambda: "Next: third" in shown(pilot))
+        await pilot.press("up")
+        assert screen.prompt.text == "third"
+        await pilot.press("ctrl+u")
+        await pilot.click(Waiting, offset=(2, 0))
+        await until(pilot, lambda: screen.prompt.text == "second")
+        assert "Next:" not in shown(pilot)
+        gate.open()
+        await answered(pilot)
+    assert len(stage.engine.requests) == 1
+
+
+@pytest.mark.parametrize("failing", [False, True])
+async def test_where_an_answer_is_cut_off_what_waits_is_in_the_composer_again(
+    stage: Stage, failing: bool
+) -> None:
+    gate = Gate()
+    stage.engine.script(
+        Delta("Working", 1), gate, *([GenerateFailed("It is gone", "Ask again.")] * failing)
+    )
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "go")
+        await until(pilot, lambda: "Working" in shown(pilot))
+        await say(pilot, "second")
+        await until(pilot, lambda: "Next: second" in shown(pilot))
+        if failing:
+            gate.open()
+        else:
+            await pilot.press("escape")
+        await until(pilot, lambda: not screen._topics.busy)
+        await until(pilot, lambda: screen.prompt.text == "second")
+        assert "Next:" not in shown(pilot)
+    assert len(stage.engine.requests) == 1
+
+
+async def test_what_waits_is_a_draft_for_whoever_comes_next(stage: Stage) -> None:
+    gate = Gate()
+    stage.engine.script(Delta("Working", 1), gate)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "go")
+        await until(pilot, lambda: "Working" in shown(pilot))
+        await say(pilot, "second")
+        await until(pilot, lambda: "second" in stage.sessions[-1].draft().text)
+        gate.open()
+        await until(pilot, lambda: len(stage.engine.requests) == 2)
+        await until(pilot, lambda: not stage.sessions[-1].draft().text)
 
 
 async def test_a_question_can_be_sent_while_the_model_loads(stage: Stage) -> None:

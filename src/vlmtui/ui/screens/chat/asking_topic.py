@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ class AskingTopic(Topic):
         super().__init__(chat)
         chat.hears[Prompt.Submitted].append(lambda event: self._submitted(event.text))
         chat.shows[Ask] = self._begin
+        chat.set_aside.append(lambda: "\n\n".join(chat.prompt.waiting))
+        chat.turn_ended.append(self._go_on)
         for name in ("help", "keys", "quit"):
             chat.forms[name] = partial(self._do_in_app, name)
         chat.follows[UserSaved].append(self._question_saved)
@@ -44,12 +47,23 @@ class AskingTopic(Topic):
         chat = self.chat
         if (command := parsing.parse(typed)) is not None:
             await self._do(command.name, command.argument, typed)
-        elif chat.must_wait("Esc stops it; your text stays here"):
-            return
         elif not typed.strip():
             chat.prompt.say("Type a question, or attach a picture with @path")
-        elif not any(hold(typed) for hold in chat.holds):
-            Turn(chat).begin(self._read(typed))
+        elif any(hold(typed) for hold in chat.holds):
+            return
+        elif chat.busy:
+            chat.prompt.have_wait(typed)
+        else:
+            # what is typed in the meantime stays
+            Turn(chat).begin(self._read(typed, lambda: chat.prompt.take(typed)))
+
+    def _go_on(self, ended: bool) -> None:
+        """Send what has waited for the answer; where that was cut off, its writer decides."""
+        prompt = self.chat.prompt
+        if not ended:
+            prompt.take_back()
+        elif prompt.waiting:
+            Turn(self.chat).begin(self._read(prompt.waiting[0], prompt.done_waiting))
 
     # ------------------------------------------------------------------ commands
 
@@ -90,10 +104,12 @@ class AskingTopic(Topic):
         self.chat.prompt.say()
         Turn(self.chat).begin(ask)
 
-    async def _read(self, typed: str) -> Ask | None:
+    async def _read(self, typed: str, taken: Callable[[], object]) -> Ask | None:
         """The turn of a message; None where something has to be asked before.
 
-        What was typed stays in the composer until the message can be sent.
+        Args:
+            typed: The message. It stays where it is until it can be sent.
+            taken: Takes it away from there.
         """
 
         def read(context: CommandContext) -> Outcome:
@@ -104,8 +120,9 @@ class AskingTopic(Topic):
         outcome = await self.chat.done(read)
         if not isinstance(outcome, Ask):
             await self.chat.show(outcome)
+            self.chat.prompt.take_back()
             return None
-        self.chat.prompt.take(typed)  # what was typed in the meantime stays
+        taken()
         for told in self.chat.sent:
             told()
         return outcome

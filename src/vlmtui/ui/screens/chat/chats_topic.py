@@ -29,7 +29,7 @@ class ChatsTopic(Topic):
         chat.hears["on_chat_rows_action_wanted"].append(self._act)
         chat.hears["on_chats_pane_renamed"].append(self._rename)
         chat.chat_changed.append(self._mark)
-        chat.turn_ended.append(self._reload)  # it stands above the others now
+        chat.turn_ended.append(lambda _: self._reload())  # it stands above the others now
         chat.chats_changed.append(self._reload)
 
     # ------------------------------------------------------------------ the list

@@ -72,7 +72,8 @@ class ChatContext:
         follows: Who hears of an event of a turn, a load or a switch, by its type. The state of the
             engine has it already.
         turn_began: Called when a turn has begun, before anything is prepared for it.
-        turn_ended: Called when it is over, however it ended.
+        turn_ended: Called when it is over, with whether it came to an end of its own: nobody
+            stopped it and nothing failed.
         chat_shown: Called with the messages when another chat, or another branch, is on the screen.
         chat_changed: Called when another chat is open, or the title of this one has changed.
         chats_changed: Called when the list of chats is not what it was.
@@ -108,7 +109,7 @@ class ChatContext:
         self.hears: defaultdict[type[Message] | str, list[Handler]] = defaultdict(list)
         self.follows: defaultdict[type[object], list[Handler]] = defaultdict(list)
         self.turn_began: list[Callable[[], object]] = []
-        self.turn_ended: list[Callable[[], object]] = []
+        self.turn_ended: list[Callable[[bool], object]] = []
         self.chat_shown: list[Handler] = []
         self.chat_changed: list[Callable[[], object]] = []
         self.chats_changed: list[Callable[[], object]] = []

@@ -31,7 +31,7 @@ class Turn:
     def __init__(self, chat: ChatContext) -> None:
         self._chat = chat
         self._question: Question | None = None
-        self._stopped = False
+        self._stopped = self._broken = False
         self.answer: Answer | None = None
 
     @property
@@ -103,6 +103,7 @@ class Turn:
     # ------------------------------------------------------------------ how it ends
 
     async def _failed(self, ask: Ask | None, error: VlmtuiError) -> None:
+        self._broken = True
         if self._chat.left:
             return
         if ask is None or self.unsaved:
@@ -135,4 +136,4 @@ class Turn:
         if screen.engine_state.phase is not Phase.LOADING:
             screen.engine_state = idle(screen.engine_state)
         for told in self._chat.turn_ended:
-            told()
+            told(not (self._stopped or self._broken))

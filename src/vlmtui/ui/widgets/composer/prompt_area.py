@@ -30,6 +30,7 @@ from vlmtui.ui.keys import keymap
 from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import MOST_PASTED, Composer
 from vlmtui.ui.widgets.composer.hint import Hint
+from vlmtui.ui.widgets.composer.waiting import Waiting
 
 
 class Prompt(Vertical):
@@ -87,6 +88,7 @@ class Prompt(Vertical):
         super().__init__()
         self._completions = Completions()
         self._hint = Hint()
+        self._waiting = Waiting()
         self._composer = Composer()
         self._put: str | None = None
         self._offered_for: Fragment | None = None
@@ -97,7 +99,7 @@ class Prompt(Vertical):
         self.call_after_refresh(self._furnish)
 
     async def _furnish(self) -> None:
-        await self.mount(self._completions, self._hint, before=self._composer)
+        await self.mount(self._completions, self._hint, self._waiting, before=self._composer)
 
     # ------------------------------------------------------------------ for the screen
 
@@ -159,6 +161,25 @@ class Prompt(Vertical):
             self.text = lead + self.text[len(lead) + len(text) :]
         else:
             self.text = self.text.removeprefix(text)
+
+    @property
+    def waiting(self) -> list[str]:
+        """What waits for the end of an answer, the next one first."""
+        return self._waiting.texts
+
+    def have_wait(self, text: str) -> None:
+        """Take what was submitted out of the composer, until the answer that comes is there."""
+        self.take(text)
+        self._waiting.add(text)
+
+    def done_waiting(self) -> None:
+        """The first of those that wait is on its way."""
+        self._waiting.take(0)
+
+    def take_back(self) -> None:
+        """Put all that waits in front of what stands in the composer."""
+        while self.waiting:
+            self.put_before(self._waiting.take(-1))
 
     def put_behind(self, text: str) -> None:
         """Put a text behind what stands in the composer, unless that ends with it already."""
@@ -252,8 +273,17 @@ class Prompt(Vertical):
     @on(Composer.RecallWanted)
     def _recall(self, event: Composer.RecallWanted) -> None:
         event.stop()
+        if event.step < 0 and self.waiting and not self.text.strip():
+            self.text = self._waiting.take(-1)
+            return
         first = self._composer.recalled != self.text
         self.post_message(self.RecallWanted(event.step, first))
+
+    @on(Waiting.TakenBack)
+    def _taken_back(self, event: Waiting.TakenBack) -> None:
+        event.stop()
+        self.put_before(self._waiting.take(event.number))
+        self.focus_composer()
 
     @on(Composer.Pasted)
     def _pasted(self, event: Composer.Pasted) -> None:
