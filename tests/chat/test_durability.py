@@ -255,9 +255,10 @@ engine = FakeEngine()
 engine.script(*answer("A red", " circle"), Gate())
 session = ChatSession(engine, Store(Database(path)), ImageStore(path.parent / "images"), LOAD)
 picture = session.attach(sys.argv[2])
+part = session.attach_part(sys.argv[2], "[1,2,3,50%]")
 for event in session.send("What is this?", [picture]):
     if "circle" in getattr(event, "text", ""):
-        session.save_draft("And the next que", [picture])
+        session.save_draft("And the next que", [picture, part])
 """
 
 
@@ -281,7 +282,11 @@ def test_kill_minus_nine_in_mid_answer_costs_nothing(
     assert (half.message.text, half.status) == ("A red circle", "interrupted")
     draft = session.draft()
     assert draft.text == "And the next que"
-    assert draft.images == question.message.images
+    picture, part = draft.images
+    assert (picture,) == question.message.images
+    assert (part.name, part.width, part.height) == ("a.png[1,2,3,3]", 3, 3)
+    with Image.open(part.path) as kept:
+        assert kept.size == (3, 3)
 
     list(session.send("Go on"))
     assert engine.requests[-1].messages == (

@@ -40,6 +40,28 @@ def test_answers_about_a_picture(run: Run, picture: Callable[..., Path]) -> None
 
 
 @pytest.mark.trained
+def test_a_part_of_a_picture_is_all_that_is_seen(run: Run, picture: Callable[..., Path]) -> None:
+    image = picture("red circle at left", "blue star at right")
+    ended = run("ask", *GREEDY, "--json", "--image", f"{image}[0,0,50%,100%]", "What is this?")
+    told = json.loads(ended.out)
+    assert "red" in told["text"] and "blue" not in told["text"]
+    (seen,) = told["images"]
+    assert seen["path"].endswith(f".png[0,0,{seen['width']},{seen['height']}]")
+    ended = run("ask", "--image", f"{image}[0,0,9999,1]", "What is this?")
+    assert ended.code == 2 and "reaches out of" in ended.err
+
+
+def test_a_file_whose_name_ends_in_brackets_goes_before(
+    run: Run, picture: Callable[..., Path]
+) -> None:
+    plain = picture("red circle at left", name="a.png")
+    odd = plain.with_name("a.png[0,0,8,8]")
+    odd.write_bytes(plain.read_bytes())
+    told = json.loads(run("ask", *GREEDY, "--json", "--image", odd, "What is this?").out)
+    assert told["images"][0]["width"] > 8
+
+
+@pytest.mark.trained
 def test_a_picture_is_named_by_its_address(run: Run, picture: Callable[..., Path]) -> None:
     path = picture("red circle at left", name="it's a scene.png")
     ended = run("ask", "--image", f"file://{quote(str(path))}", "What is this?")
@@ -206,6 +228,8 @@ def test_output_that_cannot_show_a_character_replaces_it(run: Run, endless: Path
         (("Hello", "--then", ""), "A follow-up is empty"),
         (("-", "--image", "-"), "Standard input can be read once"),
         (("--image", "-", "--image", "-", "Hello"), "Standard input can be read once"),
+        (("--image", "-", "--image", "-[0,0,9,9]", "Hello"), "Standard input can be read once"),
+        (("--image", "nowhere.png[0,0,9,9]", "Hello"), "There is no file"),
         (("-",), "The prompt is empty"),
         (("--image", "-", "Hello"), "picture on standard input is empty"),
         (("--temperature", "-1", "Hello"), "--temperature"),

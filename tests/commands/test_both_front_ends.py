@@ -32,7 +32,7 @@ SAID = (
     # pictures
     *("/image", "/image ''", "/image nowhere.png", "/image scene.png nowhere.png"),
     *("/image *.gif", "/sample", "/sample now", "/view all"),
-    *("/pick nowhere", "/pick a b"),
+    *("/pick nowhere", "/pick a b", "/crop 1,2,3", "/crop 9999,0,1,1"),
     # messages
     *("/regen 4", "/regen last", "/regen #4 now", "/regen #99", "/regen #99999999999999999999"),
     *("/regen #4b", "/continue", "/continue now"),
@@ -70,7 +70,7 @@ TURNS = (
 SHOWN = (
     *("/new", "/open 1", "/open #1", "/open First", "/open 1 #2", "/open 2 #4", "/previous"),
     *("/previous #6", "/duplicate", "/trash", "/import saved.json", "/undo", "/view"),
-    *("/copy", "/copy code", "/copy #3", "/copy #2 code"),
+    *("/copy", "/copy code", "/copy #3", "/copy #2 code", "/crop 0,0,8,8"),
 )
 """What is on disk afterwards is the same; each shows it in its own way."""
 

@@ -46,6 +46,13 @@ def sent(text: str, *there: str) -> Draft:
         ("@shots/*.jpg", "shots/*.jpg"),
         ("is @https://example.org/a?", "https://example.org/a"),
         ('@"https://example.org/a?b=c"', "https://example.org/a?b=c"),
+        ("@a.png[1,2,30,40] what?", "a.png[1,2,30,40]"),
+        ("is it @a.png[1,2,30,40]?", "a.png[1,2,30,40]"),
+        ("(see @a.png[1, 2, 50%, 12.5%])", "a.png[1, 2, 50%, 12.5%]"),
+        ('@"my cat.png"[1,2,3,4] what?', "my cat.png[1,2,3,4]"),
+        ("@'my cat.png[1,2,3,4]'", "my cat.png[1,2,3,4]"),
+        ("@newest[0,0,50%,50%]", "newest[0,0,50%,50%]"),
+        ("@shots/*.jpg[0,0,9,9]", "shots/*.jpg[0,0,9,9]"),
     ],
 )
 def test_a_path_after_an_at_is_found(typed: str, path: str) -> None:
@@ -67,6 +74,12 @@ def test_a_file_without_a_pictures_name_is_found_when_it_is_there() -> None:
 
 def test_punctuation_belongs_to_the_name_when_such_a_file_exists() -> None:
     assert paths("is it @what?", "what?") == ["what?"]
+
+
+def test_a_part_with_wrong_numbers_is_still_meant_as_one() -> None:
+    assert paths("@a.png[-1,nan,0,1e9]") == ["a.png[-1,nan,0,1e9]"]
+    assert paths("@scan[1,2]", "scan") == ["scan[1,2]"]
+    assert paths("@scan[a] and @app[0] and @x[1,2,3,4]", "scan") == []
 
 
 def test_inside_a_token_nothing_is_mentioned() -> None:

@@ -13,9 +13,11 @@ from types import TracebackType
 import msgspec
 
 from vlmtui.chat import requests
+from vlmtui.compose import crops
 from vlmtui.compose.references import local
 from vlmtui.engine import images
 from vlmtui.engine.base import Endpoint, KvType, Load, Sampling
+from vlmtui.engine.images import crops as boxes
 from vlmtui.errors import (
     EmptyPrompt,
     ImageEmpty,
@@ -32,6 +34,7 @@ STDIN = "-"
 """Stands for standard input, as a prompt or as the path of a picture."""
 
 _COPY = "stdin"
+_PART = "part"
 
 MAX_PROMPT_BYTES = 16 * 1024 * 1024
 """More can't be meant: it is a thousand times the context of most models."""
@@ -140,14 +143,35 @@ class Pictures:
             ImageError: It can't be used; the error names the file and what to do.
             FetchFailed: It can't be fetched.
         """
+        path, part = crops.split(path)
         if path == STDIN:
             file = self._copy_of_stdin()
         elif path.startswith(("http://", "https://")):
             file = self._fetched(path)
         else:
             file = Path(os.path.abspath(os.path.expanduser(local(path) or path)))
+        name = addresses.shown(path)
         info = images.inspect(file)
-        return ImagePart(str(file), info.sha256, addresses.shown(path), info.width, info.height)
+        if part is not None:
+            box = boxes.box(part, (info.width, info.height), name)
+            file, name = self._part_of(file, box, name), f"{name}{box}"
+            info = images.inspect(file)
+        return ImagePart(str(file), info.sha256, name, info.width, info.height)
+
+    def _part_of(self, picture: Path, box: boxes.Box, name: str) -> Path:
+        try:
+            descriptor, path = tempfile.mkstemp(prefix=_PART, dir=self._place())
+            with os.fdopen(descriptor, "wb") as file:
+                boxes.cut(picture, box, file, name)
+        except OSError as error:
+            raise _no_room(f"The part of {name}", error) from error
+        return Path(path)
+
+    def _place(self) -> str:
+        """The directory for pictures that are only ours."""
+        if self._directory is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
+        return self._directory.name
 
     def _fetched(self, url: str) -> Path:
         from vlmtui.chat import fetch
@@ -185,15 +209,18 @@ class Pictures:
                 "Save it smaller, for example as JPEG.",
             )
         try:
-            self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
-            file = Path(self._directory.name, _COPY)
+            file = Path(self._place(), _COPY)
             file.write_bytes(content)
         except OSError as error:
-            raise StorageError(
-                f"The picture on standard input can't be kept for a moment: {error.strerror}",
-                "Make room for temporary files, or name another place for them in TMPDIR.",
-            ) from error
+            raise _no_room("The picture on standard input", error) from error
         return file
+
+
+def _no_room(what: str, error: OSError) -> StorageError:
+    return StorageError(
+        f"{what} can't be kept for a moment: {error.strerror}",
+        "Make room for temporary files, or name another place for them in TMPDIR.",
+    )
 
 
 def readable(text: str) -> str:

@@ -7,9 +7,12 @@ This module knows what a chat wants of a picture; reading it is `engine.images`,
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from vlmtui.engine import images
+from vlmtui.engine.images import crops
+from vlmtui.errors import StorageError
 from vlmtui.messages import ImagePart
 from vlmtui.storage.images import ImageStore
 
@@ -43,3 +46,33 @@ def keep(store: ImageStore, path: str | Path) -> ImagePart:
     if stored.sha256 != info.sha256:  # it was changed between the look and the copy
         info = images.inspect(stored.path)
     return ImagePart(str(stored.path), stored.sha256, source.name, info.width, info.height)
+
+
+def keep_part(store: ImageStore, path: str | Path, part: str, name: str = "") -> ImagePart:
+    """Put a part of a picture into the store, as a picture of its own that says what it is of.
+
+    Args:
+        store: Where to.
+        path: The picture; `~` is the user's home.
+        part: As `crops.box` reads it.
+        name: What the user calls the picture; empty for the file's name.
+
+    Raises:
+        InputError: There is no such part, or the picture can't be used.
+        StorageError: It can't be kept.
+    """
+    source = Path(os.path.expanduser(path))
+    name = name or source.name
+    info = images.inspect(source)
+    box = crops.box(part, (info.width, info.height), name)
+    try:
+        with tempfile.TemporaryFile() as file:
+            crops.cut(source, box, file, name)
+            file.seek(0)
+            stored = store.add_open(file, _SUFFIXES["PNG"])
+    except OSError as error:
+        raise StorageError(
+            f"The part of {name} can't be kept for a moment: {error.strerror}",
+            "Make room for temporary files, or name another place for them in TMPDIR",
+        ) from error
+    return ImagePart(str(stored.path), stored.sha256, f"{name}{box}", box.width, box.height)

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from vlmtui.chat.archive import Archive
-from vlmtui.chat.attached_images import keep
+from vlmtui.chat.attached_images import keep, keep_part
 from vlmtui.chat.branches import Branches
 from vlmtui.chat.chat_events import ChatEvent, UserSaved
 from vlmtui.chat.loading import CurrentModel
@@ -159,6 +159,20 @@ class ChatSession:
             StorageError: It can't be copied.
         """
         return keep(self._images, path)
+
+    def attach_part(self, path: str | Path, part: str, name: str = "") -> ImagePart:
+        """Have a part of a picture as a picture of its own, as `attach` has all of it.
+
+        Args:
+            path: The picture.
+            part: `x,y,width,height`, see `engine.images.crops.box`.
+            name: What the user calls the picture; empty for the file's name.
+
+        Raises:
+            InputError: There is no such part, or the picture can't be used.
+            StorageError: It can't be kept.
+        """
+        return keep_part(self._images, path, part, name)
 
     def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
         """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""

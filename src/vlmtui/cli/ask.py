@@ -28,7 +28,8 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     type=NAMED,
     multiple=True,
     metavar="PATH",
-    help="A picture to ask about, by path or URL; `-` reads standard input. Repeatable.",
+    help="A picture to ask about, by path or URL, or a part of one, PATH[x,y,width,height]; "
+    "`-` reads standard input. Repeatable.",
 )
 @click.option("--system", metavar="TEXT", help="System prompt.")
 @click.option(
@@ -73,11 +74,13 @@ def ask(prompt: str | None, images: tuple[str, ...], **options: Any) -> int:
 
     Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
+    from vlmtui.compose import crops
+
     if prompt is None:
-        if "-" in images or sys.stdin.isatty():
+        if any(crops.split(image)[0] == "-" for image in images) or sys.stdin.isatty():
             raise click.MissingParameter(param_hint="'PROMPT'", param_type="argument")
         prompt = "-"
-    if [prompt, *images].count("-") > 1:
+    if [prompt, *(crops.split(image)[0] for image in images)].count("-") > 1:
         raise click.UsageError("Standard input can be read once: for the prompt or for one image.")
     import gc
 

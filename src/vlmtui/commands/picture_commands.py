@@ -84,6 +84,22 @@ def sample(context: CommandContext, _: str = "") -> Attached:
     return Attached((context.session.attach((fresh or context.samples)[0]),))
 
 
+def crop(context: CommandContext, argument: str) -> Attached:
+    """Attach a part of the picture that was attached last, or else of the chat's last one."""
+    if not argument:
+        raise InputError("/crop needs a part", "For example: /crop 120,40,300,200")
+    shown = [image for each in context.session.transcript() for image in each.message.images]
+    pictures = (*shown, *context.draft.images)
+    if not pictures:
+        raise InputError("There are no pictures in this chat yet", "Attach one with @path")
+    return crop_of(context, pictures[-1], argument)
+
+
+def crop_of(context: CommandContext, image: ImagePart, part: str) -> Attached:
+    """Attach a part of a picture of the chat."""
+    return Attached((context.session.attach_part(image.path, part, image.name),))
+
+
 def pick(context: CommandContext, argument: str) -> Outcome:
     """List the pictures of a directory, or attach some of those listed last."""
     words = argument.split()
@@ -179,11 +195,16 @@ def pictures(context: CommandContext, reference: str) -> list[ImagePart]:
     Raises:
         VlmtuiError: One can't be used.
     """
-    from vlmtui.compose import recent_pictures, references, remote_paths
+    from vlmtui.compose import crops, recent_pictures, references, remote_paths
 
+    session = context.session
+    reference, part = crops.split(reference)
     found = references.resolve(reference)
     try:
-        images = [context.session.attach(Path(path)) for path in found]
+        if part is None:
+            images = [session.attach(Path(path)) for path in found]
+        else:
+            images = [session.attach_part(Path(path), part) for path in found]
     except ImageNotFound as error:
         if not remote_paths.is_elsewhere(reference):
             raise
@@ -211,4 +232,4 @@ def fetch_question(urls: Sequence[str]) -> str:
     return f"Fetch {what} from {hosts}? At most {units.size(fetch.MAX_BYTES)}{each}"
 
 
-VERBS = {"image": image, "sample": sample, "pick": pick, "view": view}
+VERBS = {"image": image, "sample": sample, "crop": crop, "pick": pick, "view": view}

@@ -106,6 +106,10 @@ SPECS = (
         alone=True,
     ),
     Spec("sample", "", "attach one of the sample pictures", "picture"),
+    Spec(
+        *("crop", "[X,Y,WIDTH,HEIGHT]", "attach a part of the last picture", "picture"),
+        example="120,40,300,200",
+    ),
     Spec("view", "", "show the pictures of the chat", "picture", binding="chat.view"),
     # messages
     Spec(

@@ -1,7 +1,7 @@
 r"""`@path` in what a user types: where it stands, which file it means, what the text is without it.
 
     What is in @photo.jpg?      @"my pictures/cat.png" what is it?      @my\ pictures/cat.png
-    @newest      @shots/*.jpg      @https://example.org/cat.jpg
+    @newest      @shots/*.jpg      @photo.jpg[120,40,300,200]      @https://example.org/cat.jpg
 
 An `@` starts a mention at the beginning of a word. It is taken for a path when such a file exists
 or when it is written like one; `@property` in pasted code stays text, and `\@` is always a plain
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from vlmtui.compose import crops
 from vlmtui.messages import ImagePart
 
 PICTURE_SUFFIXES = frozenset(
@@ -29,9 +30,10 @@ its bytes tell."""
 
 _MENTION = re.compile(
     r"""(?:^|(?<=[\s(\[{]))        # at the beginning of a word
-        @(?:"(?P<double>[^"\n]*)"?
-          |'(?P<single>(?:[^'\n]|'(?:\\'|"'")')*)'?
-          |(?P<bare>(?:\\.|[^\s\\])+))""",
+        @(?:(?:"(?P<double>[^"\n]*)"?
+            |'(?P<single>(?:[^'\n]|'(?:\\'|"'")')*)'?)
+            (?P<part>(?<=["'])\[[^\[\]\n]{1,60}\])?
+          |(?P<bare>(?:\\.|\[[\d\s.,%]{1,60}\]|[^\s\\])+))""",
     re.VERBOSE | re.MULTILINE,
 )
 _ESCAPED_AT = re.compile(r"(?:^|(?<=[\s(\[{]))\\@", re.MULTILINE)
@@ -77,7 +79,7 @@ def find(text: str) -> list[Mention]:
     for match in _MENTION.finditer(text):
         single = match["single"]
         quoted = match["double"] if single is None else unquoted(single)
-        path = quoted if quoted is not None else unescape(match["bare"])
+        path = quoted + (match["part"] or "") if quoted is not None else unescape(match["bare"])
         if path:
             found.append(Mention(match.start(), match.end(), path, quoted is not None))
     return found
@@ -184,6 +186,10 @@ def _resolve(mention: Mention, exists: Callable[[str], bool]) -> tuple[str | Non
         return bare, mention.end - (len(path) - len(bare))
     if mention.quoted or exists(os.path.expanduser(path)):
         return path, mention.end
+    if (end := path.rfind("]") + 1) and not path[end:].strip(_PUNCTUATION):
+        picture, part = crops.split(path[:end], exists)
+        if part is not None and (exists(os.path.expanduser(picture)) or _looks_like_path(picture)):
+            return path[:end], mention.end - len(path[end:])
     bare = path.rstrip(_PUNCTUATION)
     shorter = mention.end - (len(path) - len(bare))
     if bare and bare != path and exists(os.path.expanduser(bare)):

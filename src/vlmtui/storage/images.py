@@ -64,7 +64,34 @@ class ImageStore:
                 f"{source} can't be copied into the chat: {error.strerror}", "Attach it again"
             ) from error
         with file:
-            return self._keep(file, source.suffix if suffix is None else suffix)
+            return self.add_open(file, source.suffix if suffix is None else suffix)
+
+    def add_open(self, source: BinaryIO, suffix: str) -> StoredImage:
+        """Copy an open file, from where it is read next, unless its bytes are there already.
+
+        Raises:
+            StorageError: The store can't be written.
+        """
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.sweep()
+            with self._adding(), self._temporary() as (copy, name):
+                # Hashed as it is copied: the file may be changed by others at any time.
+                sha256 = _copy(source, copy.write)
+                place = self.place(sha256)
+                folder = place.parent
+                stored = StoredImage(place.with_name(f"{sha256}{_safe(suffix)}"), sha256)
+                if _holds(stored):
+                    os.utime(stored.path)  # see `remove`
+                else:
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                    _make_folder(folder)
+                    os.replace(name, stored.path)
+                    _sync_folder(folder)
+                return stored
+        except OSError as error:
+            raise _cannot_keep(error, self._directory) from error
 
     def find(self, sha256: str) -> Path | None:
         """The file with these bytes, if it is there; its content is not looked at."""
@@ -95,28 +122,6 @@ class ImageStore:
         with contextlib.suppress(OSError), self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
             for left in self._directory.glob(f"{_INCOMING}*"):  # nobody is adding anything
                 left.unlink(missing_ok=True)
-
-    def _keep(self, source: BinaryIO, suffix: str) -> StoredImage:
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.sweep()
-            with self._adding(), self._temporary() as (copy, name):
-                # Hashed as it is copied: the file may be changed by others at any time.
-                sha256 = _copy(source, copy.write)
-                place = self.place(sha256)
-                folder = place.parent
-                stored = StoredImage(place.with_name(f"{sha256}{_safe(suffix)}"), sha256)
-                if _holds(stored):
-                    os.utime(stored.path)  # see `remove`
-                else:
-                    copy.flush()
-                    os.fsync(copy.fileno())
-                    _make_folder(folder)
-                    os.replace(name, stored.path)
-                    _sync_folder(folder)
-                return stored
-        except OSError as error:
-            raise _cannot_keep(error, self._directory) from error
 
     @contextlib.contextmanager
     def _adding(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ import msgspec
 
 from vlmtui import errors
 from vlmtui.engine.images import containers, pixels, room
+from vlmtui.engine.images.crops import Box
 from vlmtui.engine.images.sources import NotInstalled, Source, open_source
 
 if TYPE_CHECKING:
@@ -109,6 +110,27 @@ def decode(
             _require_room(source, wanted, name)
             with _told(name):
                 return pixels.decode(source, size)
+
+
+def decode_part(path: str | Path, part: Box, name: str | None = None) -> Image.Image:
+    """The pixels of a part of a picture, as `decode` gives those of a whole one.
+
+    Args:
+        path: The file.
+        part: Inside the picture.
+        name: What the user calls the picture, for errors; None for the path.
+
+    Raises:
+        ImageError: One of its subclasses, naming the file and what to do.
+    """
+    path, name = Path(path), name or str(path)
+    with _open_file(path) as file:
+        source = _source(file, _container(file, name), name)
+        needed = pixels.peak_bytes_of_part(source, part.width, part.height)
+        with room.alone(file, needed):
+            _require_bytes(source, needed, name)
+            with _told(name):
+                return pixels.part(source, (part.x, part.y, part.width, part.height))
 
 
 def is_incomplete(path: str | Path) -> bool:
@@ -253,7 +275,11 @@ def _source(file: BinaryIO, container: containers.Container, name: str) -> Sourc
 
 
 def _require_room(source: Source, size: tuple[int, int], name: str) -> None:
-    needed, spare = pixels.peak_bytes(source, size), room.spare_bytes()
+    _require_bytes(source, pixels.peak_bytes(source, size), name)
+
+
+def _require_bytes(source: Source, needed: int, name: str) -> None:
+    spare = room.spare_bytes()
     if spare is None or needed <= spare:
         return
     width, height = pixels.turned(source.size, source.orientation)

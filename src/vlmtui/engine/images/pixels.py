@@ -28,6 +28,49 @@ def decode(source: Source, size: tuple[int, int] | None) -> Image.Image:
     return _upright(image, source.orientation)
 
 
+def part(source: Source, box: tuple[int, int, int, int]) -> Image.Image:
+    """A part of the picture, upright; no more than that and what its source holds is in memory.
+
+    Args:
+        source: Where its pixels come from.
+        box: Left, top, width and height of the part, in pixels of the upright picture.
+    """
+    from PIL import Image
+
+    left, top, width, height = lying(box, source.size, source.orientation)
+    piece = Image.new("RGB", (width, height))
+    row = 0
+    for band in source.bands(1):
+        first, last = max(row, top), min(row + band.height, top + height)
+        if first < last:
+            rows = band.crop((left, first - row, left + width, last - row))
+            piece.paste(_on_white(rows), (0, first - top))
+        row += band.height
+        if row >= top + height:
+            break
+    return _upright(piece, source.orientation)
+
+
+def lying(
+    box: tuple[int, int, int, int], size: tuple[int, int], orientation: int
+) -> tuple[int, int, int, int]:
+    """A part of the upright picture as a part of the picture as it lies.
+
+    Args:
+        box: Left, top, width and height of the part, upright.
+        size: Width and height of the picture as it lies.
+        orientation: EXIF's 1 to 8.
+    """
+    x, y, width, height = box
+    if orientation >= 5:
+        x, y, width, height = y, x, height, width
+    if orientation in (2, 3, 7, 8):
+        x = size[0] - x - width
+    if orientation in (3, 4, 6, 7):
+        y = size[1] - y - height
+    return x, y, width, height
+
+
 def turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     """The size of a picture as it lies, if this is its size upright, or the other way round."""
     return size[::-1] if orientation >= 5 else size
@@ -41,6 +84,11 @@ def peak_bytes(source: Source, size: tuple[int, int]) -> int:
     factor = _factor(source.size, wanted)
     coarse = -(-source.size[0] // factor) * -(-source.size[1] // factor)
     return source.peak(wanted) + 4 * (coarse + wanted[0] * wanted[1])
+
+
+def peak_bytes_of_part(source: Source, width: int, height: int) -> int:
+    """What `part` takes at most, the part that it returns too."""
+    return source.peak(source.size) + 8 * width * height
 
 
 def _factor(size: tuple[int, int], wanted: tuple[int, int]) -> int:
