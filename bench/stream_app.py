@@ -206,6 +206,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
         Loaded,
         ModelInfo,
         Planned,
+        Prepare,
         Stats,
     )
     from vlmtui.storage.chats import ChatStore
@@ -238,6 +239,9 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
                 yield Delta(word, index + 1)
             probe.token(len(words))
             yield Finished("stop", Stats(prompt_tokens=10, generated_tokens=len(words)))
+
+        def prepare(self, request: Prepare) -> Iterator[Event]:
+            yield Finished("cancelled")
 
         def plan(self, request: Load) -> Planned:
             raise NotImplementedError

@@ -36,6 +36,7 @@ from vlmtui.engine.base import (
     ModelInfo,
     Planned,
     Prefill,
+    Prepare,
     Stats,
 )
 from vlmtui.errors import EngineCrashed, GenerateFailed, VlmtuiError
@@ -133,6 +134,7 @@ class FakeEngine:
     Attributes:
         loads: Every `Load` received.
         requests: Every `Generate` received.
+        prepared: Every `Prepare` received.
         aborts: How often a running request was ended by `abort`.
         cancels: How often `cancel` was called.
         abandoned: How many iterators were closed before their end.
@@ -147,6 +149,7 @@ class FakeEngine:
         self.planned: Callable[[Load], Planned] = small_plan
         self.loads: list[Load] = []
         self.requests: list[Generate] = []
+        self.prepared: list[Prepare] = []
         self.cancels = 0
         self.aborts = 0
         self.abandoned = 0
@@ -155,6 +158,7 @@ class FakeEngine:
         self._info = info
         self._load_scripts: deque[tuple[Step, ...]] = deque()
         self._scripts: deque[tuple[Step, ...]] = deque()
+        self._prepare_scripts: deque[tuple[Step, ...]] = deque()
         self._lock = threading.Lock()
         self._loaded = False
         self._running = False
@@ -177,6 +181,10 @@ class FakeEngine:
         """Queue what the next load is made of; `Loaded` and `Finished` follow the last step."""
         self._load_scripts.append(steps)
 
+    def script_prepare(self, *steps: Step) -> None:
+        """Queue what the next reading ahead is made of; `Finished` follows the last step."""
+        self._prepare_scripts.append(steps)
+
     # ------------------------------------------------------------------ the protocol
 
     def load(self, request: Load) -> Iterator[Event]:
@@ -195,6 +203,19 @@ class FakeEngine:
         """Answer as `planned` says."""
         self.plans.append(request)
         return self.planned(request)
+
+    def prepare(self, request: Prepare) -> Iterator[Event]:
+        """Play the next script of reading ahead."""
+        self._begin()
+        try:
+            self.prepared.append(request)
+            yield from self._play(self._prepare_scripts.popleft() if self._prepare_scripts else ())
+            yield Finished("cancelled" if self._cancelled.is_set() else "done")
+        except GeneratorExit:
+            self.abandoned += 1
+            raise
+        finally:
+            self._end()
 
     def generate(self, request: Generate) -> Iterator[Event]:
         """Play the next script."""

@@ -37,7 +37,10 @@ _OF_PICTURES = {kind.__name__ for kind in ImageError.__subclasses__()} - _BLAMEL
 
 
 def prompt(
-    thread: Sequence[StoredMessage], system_prompt: str = "", model: str | None = None
+    thread: Sequence[StoredMessage],
+    system_prompt: str = "",
+    model: str | None = None,
+    begun: Message | None = None,
 ) -> tuple[Message, ...]:
     """The messages to send, of a branch that ends with the question to answer.
 
@@ -45,9 +48,10 @@ def prompt(
         thread: The branch.
         system_prompt: Empty for none.
         model: Who is to answer; None for whoever failed before.
+        begun: A question behind the branch, which is still being written.
     """
     told: list[Message] = [system(system_prompt)] if system_prompt.strip() else []
-    told.extend(_turns(thread, model))
+    told.extend(_turns(thread, model, begun))
     return tuple(told)
 
 
@@ -76,7 +80,9 @@ def resumed(sampling: Sampling, stopped: StoredMessage) -> Sampling:
     return msgspec.structs.replace(sampling, max_tokens=sampling.max_tokens - said)
 
 
-def _turns(thread: Sequence[StoredMessage], model: str | None) -> list[Message]:
+def _turns(
+    thread: Sequence[StoredMessage], model: str | None, begun: Message | None
+) -> list[Message]:
     turns: list[Message] = []
     waiting: list[Message] = []
     for stored in thread:
@@ -89,6 +95,8 @@ def _turns(thread: Sequence[StoredMessage], model: str | None) -> list[Message]:
             turns.append(stored.message)
         elif waiting and stored.status == "failed" and _would_fail_again(stored, model):
             waiting.pop()
+    if begun is not None:
+        waiting.append(begun)
     if waiting:
         turns.append(_joined(waiting))
     return turns

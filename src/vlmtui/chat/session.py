@@ -9,7 +9,7 @@ and drafts in `questions`, the answer in `replies`, the tree of messages in `bra
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from vlmtui.chat.loading import CurrentModel
 from vlmtui.chat.preferences import Preferences
 from vlmtui.chat.prompt_messages import prompt, resumed
 from vlmtui.chat.questions import Questions
+from vlmtui.chat.reading_ahead import ReadingAhead
 from vlmtui.chat.replies import Replies
 from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
@@ -65,6 +66,7 @@ class ChatSession:
         system: str = "",
         chat: Chat | None = None,
         warning: StorageError | None = None,
+        prepare: bool = True,
     ) -> None:
         """Join the parts; nothing is loaded, read or written yet.
 
@@ -77,6 +79,7 @@ class ChatSession:
             system: System prompt, where a chat has no other; empty for none.
             chat: The chat to go on with; None begins one with the first question.
             warning: See the attribute.
+            prepare: Read ahead while the engine has nothing else to do.
         """
         self.warning = warning
         self.archive = Archive(store, images)
@@ -86,6 +89,7 @@ class ChatSession:
         self._lock = TurnLock(engine.cancel, engine.abort)
         self._model = CurrentModel(engine, self._lock, load)
         self._replies = Replies(engine, store, self._lock, self._model)
+        self._ahead = ReadingAhead(engine, self._lock) if prepare else None
         self._branches = Branches(store, self._replies.live, chat)
         self._questions = Questions(store, self._branches)
         self._preferences = Preferences(store, self._branches, system, sampling)
@@ -231,6 +235,28 @@ class ChatSession:
             StorageError: It can't be kept; it is in force until vlmtui ends.
         """
         self._preferences.change(system, sampling)
+
+    def prepare(
+        self,
+        begun: Message | None = None,
+        quiet: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
+        """Have the engine read this chat and a question before that is asked.
+
+        Anything else that wants the engine ends it, and finds done what was done.
+
+        Args:
+            begun: The question, as far as it is written.
+            quiet: Tells when the machine should have its rest.
+
+        Yields:
+            The engine's events; nothing where it is busy, has no model, or can't. What goes wrong
+            is told when the question is asked.
+        """
+        if self._ahead is not None:
+            yield from self._ahead.run(
+                lambda: prompt(self.transcript(), self.system, self._model.name, begun), quiet
+            )
 
     # ------------------------------------------------------------------ turns
 

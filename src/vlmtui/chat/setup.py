@@ -16,7 +16,7 @@ from vlmtui.chat.requests import sampling
 from vlmtui.engine.base import Load
 from vlmtui.errors import StorageError
 from vlmtui.models import library
-from vlmtui.settings import Settings, keep_alive_seconds
+from vlmtui.settings import Settings
 
 if TYPE_CHECKING:
     from vlmtui.chat.available_models import AvailableModels
@@ -59,7 +59,7 @@ class Backstage:
 
         store, images, warning = self._open_store()
         self._store = store
-        self._engine = FittingEngine(EngineClient(engine_log(), keep_alive_seconds(self._settings)))
+        self._engine = FittingEngine(EngineClient(engine_log()))
         self._session = ChatSession(
             self._engine,
             store,
@@ -69,6 +69,7 @@ class Backstage:
             system=self._settings.system,
             chat=store.latest() if self._continue_last else None,
             warning=warning,
+            prepare=self._settings.prepare,
         )
         return self._session
 

@@ -19,9 +19,12 @@ PATIENCE_S = 2.0
 
 
 class Task:
-    """Something that wants the engine: a turn, a load or a switch."""
+    """Something that wants the engine: a turn, a load or a switch; or, last, to read ahead."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, yields: bool = False) -> None:
+        self.yields = yields
+        """It gives way to whatever else wants the engine."""
+
         self.stopped = False
         """The user has cancelled it, or something more urgent has."""
 
@@ -52,6 +55,12 @@ class TurnLock:
         self._changed = threading.Condition()
         self._turn: Task | None = None
         self._holder: Task | None = None
+        self._waiting = 0
+        """Tasks that wait for the engine and don't yield."""
+
+        self._latest: Task | None = None
+        """Of those that yield: an older one is out of date."""
+
         self._closed = False
 
     @property
@@ -91,9 +100,12 @@ class TurnLock:
     def engine(self, task: Task) -> Iterator[bool]:
         """Wait for the engine and have it. False when the task was stopped meanwhile."""
         with self._changed:
+            self._make_way()
+            self._waiting += 1
             self._changed.wait_for(
                 lambda: task.stopped or self._closed or self._holder in (None, task)
             )
+            self._waiting -= 1
             taken = not task.stopped and not self._closed
             if taken:
                 self._holder = task
@@ -102,6 +114,41 @@ class TurnLock:
         finally:
             if taken:
                 self._release(task)
+
+    @contextmanager
+    def idle_engine(self, task: Task) -> Iterator[bool]:
+        """Have the engine while nothing else wants it, for a task that yields.
+
+        An older task of this kind makes way for it. False where the engine is wanted.
+        """
+        with self._changed:
+            self._latest = task
+            self._make_way()
+            self._changed.wait_for(lambda: self._holder is None or not self._is_next(task))
+            taken = self._is_next(task)
+            if taken:
+                self._holder = task
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._release(task)
+
+    def _is_next(self, task: Task) -> bool:
+        """Whether a task that yields may have the engine, as soon as one before it is done."""
+        return (
+            self._latest is task
+            and (self._holder is None or self._holder.yields)
+            and self._turn is None
+            and not self._waiting
+            and not self._closed
+        )
+
+    def _make_way(self) -> None:
+        """Stop what has the engine, if it yields; what it has done is kept."""
+        if self._holder is not None and self._holder.yields:
+            self._holder.stopped = True
+            self._cancel_engine()
 
     @contextmanager
     def engine_next(self, task: Task) -> Iterator[bool]:
@@ -145,7 +192,7 @@ class TurnLock:
         """
         with self._changed:
             task = self._turn or self._holder
-            if task is None:
+            if task is None or task.yields:
                 return
             left = task.stopped_at + PATIENCE_S - time.monotonic() if task.stopped else None
             if left is None:
@@ -179,7 +226,10 @@ class TurnLock:
                     task.stopped = True
             self._cancel_engine()
             self._changed.notify_all()
-            self._insist(lambda: self._turn is None and self._holder is None, patience)
+            self._insist(lambda: self._turn is None and self._is_free(), patience)
+
+    def _is_free(self) -> bool:
+        return self._holder is None or self._holder.yields
 
     def _insist(self, ended: Callable[[], bool], patience: float) -> None:
         """Wait for an end, and bring it about when it doesn't come by itself."""

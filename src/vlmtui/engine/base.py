@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -190,6 +190,16 @@ class Generate(msgspec.Struct, frozen=True, tag="generate"):
     sampling: Sampling = Sampling()
 
 
+class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
+    """Read ahead what is certain of the next prompt, while nobody waits for anything.
+
+    Any other request ends it; what it has read is kept.
+    """
+
+    messages: tuple[Message, ...]
+    """The conversation. A last message of the user's is a question as far as it is written."""
+
+
 class Plan(msgspec.Struct, frozen=True, tag="plan"):
     """Simulate a load: how much memory would it take? Nothing is allocated or replaced."""
 
@@ -204,7 +214,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
     """End the engine's process."""
 
 
-Request = Load | Generate | Plan | Cancel | Shutdown
+Request = Load | Generate | Prepare | Plan | Cancel | Shutdown
 
 DEFAULT_CTX = 4096
 """Context when none is asked for: an image of LLaVA-1.6 takes up to 2,880 tokens, and the KV cache
@@ -217,30 +227,6 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """The process lives; between it and its client only."""
 
 
-class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
-    """Another vlmtui has the engine first."""
-
-    before: int
-    """How many come before this request, the one that runs among them."""
-
-    who: str
-    """Whose request runs: a terminal's name, "pts/3"."""
-
-
-class Joined(msgspec.Struct, frozen=True, tag="joined"):
-    """Another vlmtui has loaded the model already; `Loaded` follows."""
-
-    load: Load
-    """As it was loaded: smaller than it was asked for, maybe."""
-
-
-class Absent(msgspec.Struct, frozen=True, tag="absent"):
-    """The model isn't there, and this client may load it."""
-
-    others: bool
-    """Other models are there, whose memory could be had."""
-
-
 class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """Progress of a load."""
 
@@ -248,9 +234,10 @@ class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """0 to 1, of the language model and the vision tower together."""
 
 
-Capability = Literal["pictures", "thinking", "plan", "continue"]
+Capability = Literal["pictures", "thinking", "plan", "continue", "prepare"]
 """What not every engine can. pictures: sees them; thinking: says what it thinks apart from the
-answer; plan: simulates a load; continue: goes on with an answer that was cut off."""
+answer; plan: simulates a load; continue: goes on with an answer that was cut off;
+prepare: reads ahead."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -359,9 +346,7 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     """The same for programs: fields of `Load` with the values they have now."""
 
 
-NoticeKind = Literal[
-    "template", "threads", "pictures", "silent", "incomplete", "missing", "tower", "host"
-]
+NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete", "missing", "tower"]
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
@@ -371,7 +356,7 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """template: the model's own can't be used; threads: fewer than were asked for; pictures: the
     model doesn't see those of the chat; silent: the engine shows no sign of life;
     incomplete: a picture's file lacks its end; missing: a picture's file is gone; tower: its graph
-    can't be used; host: the engine can't be shared with other vlmtui."""
+    can't be used."""
 
     message: str
     """What happened, one sentence without a final full stop."""
@@ -496,9 +481,6 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 Event = (
     Alive
-    | Waiting
-    | Joined
-    | Absent
     | Loading
     | Loaded
     | TowerCompared
@@ -532,23 +514,6 @@ def closing_events(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
             events.close()
 
 
-@runtime_checkable
-class SharedEngine(Protocol):
-    """An engine whose model others may have loaded, or whose memory others may hold.
-
-    The iterators are as those of `Engine`.
-    """
-
-    def join(self, request: Load) -> Iterator[Event]:
-        """Use a model if it is loaded already, and let go of any other.
-
-        Yields `Joined` and `Loaded`, or `Absent`: then this engine may load next.
-        """
-
-    def make_room(self) -> Iterator[Event]:
-        """Have the models of others unloaded, each as soon as its engine has answered."""
-
-
 class Engine(Protocol):
     """One engine, one model, one request at a time.
 
@@ -577,6 +542,15 @@ class Engine(Protocol):
             ContextOverflow: One message alone is larger than the context.
             GenerateFailed: llama.cpp refused.
             EngineCrashed: The process died; the next request starts a new one.
+        """
+
+    def prepare(self, request: Prepare) -> Iterator[Event]:
+        """Read ahead, with a model that is loaded and can; does nothing where there is none.
+
+        What goes wrong here goes wrong once more when the question is asked.
+
+        Raises:
+            EngineError, ImageError: As in `generate`.
         """
 
     def unload(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
-from vlmtui.engine.base import Event, Finished, Generate, Load, Planned
+from vlmtui.engine.base import Event, Finished, Generate, Load, Planned, Prepare
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed
 
@@ -33,6 +33,16 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release all memory."""
+
+
+@runtime_checkable
+class Preparer(Protocol):
+    """A backend that can read ahead."""
+
+    def prepare(
+        self, request: Prepare, cancel: CancelFlag, emit: Callable[[Event], None]
+    ) -> Finished:
+        """Read what is certain of the next prompt."""
 
 
 @runtime_checkable

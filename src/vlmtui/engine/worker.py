@@ -29,6 +29,7 @@ from vlmtui.engine.base import (
     Generate,
     Load,
     Plan,
+    Prepare,
     Shutdown,
 )
 from vlmtui.engine.cancellation import CancelFlag
@@ -53,6 +54,9 @@ class Worker:
         self._cancel = CancelFlag()
         self._lock = threading.Lock()
         self._busy = threading.Event()
+        self._ahead = False
+        """What runs gives way to any other request."""
+
         self._current = -1
         self._cancelled = -1
         """Highest request number that was cancelled; numbers only grow."""
@@ -67,7 +71,9 @@ class Worker:
             with self._lock:
                 self._current = command.number
                 self._cancel.clear()
-                if self._cancelled >= command.number:
+                self._ahead = isinstance(command.request, Prepare)
+                given_way = self._ahead and not self._commands.empty()
+                if self._cancelled >= command.number or given_way:
                     self._cancel.set()
             self._busy.set()
             emit = partial(self._emit, command.number)
@@ -97,6 +103,9 @@ class Worker:
                             self._cancel.set()
                 else:
                     self._commands.put(command)
+                    with self._lock:
+                        if self._ahead:
+                            self._cancel.set()
         except WireError as error:
             print(f"vlmtui: the client sent no frame: {error}", file=sys.stderr)
         sys.stderr.flush()
@@ -142,6 +151,11 @@ class Worker:
                 if self._backend is None:
                     raise errors.GenerateFailed("No model is loaded", "Load one first.")
                 return self._backend.generate(request, self._cancel, emit)
+            case Prepare() as request:
+                loaded: object = self._backend
+                if isinstance(loaded, registry.Preparer):
+                    return loaded.prepare(request, self._cancel, emit)
+                return Finished("cancelled")
             case Plan(load=load):
                 backend = registry.create(load.backend)
                 try:

@@ -60,6 +60,7 @@ class PlainChat:
                 self._kept = draft
 
     def _next(self) -> str | None:
+        self._sitting.read_ahead()
         while True:
             try:
                 line = self._lines.read("> ", self._sitting.begun)

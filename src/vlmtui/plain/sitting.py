@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
@@ -15,7 +16,7 @@ from vlmtui.compose.mentions import Token
 from vlmtui.compose.tokens import Tokens
 from vlmtui.engine.base import Adjusted
 from vlmtui.errors import VlmtuiError
-from vlmtui.messages import ImagePart
+from vlmtui.messages import ImagePart, user
 from vlmtui.plain.event_lines import Told
 from vlmtui.plain.following import in_thread, interrupts
 from vlmtui.plain.measuring import Measuring
@@ -69,6 +70,18 @@ class Sitting:
                 self.measuring.notice(event)
                 if isinstance(event, Adjusted):
                     self._untold.put(event)
+            self.read_ahead()
+
+    def read_ahead(self) -> None:
+        """Have the chat and the pictures that wait read, while the user types."""
+        if self.lines.interactive:
+            threading.Thread(target=self._read_ahead, name="vlmtui-ahead", daemon=True).start()
+
+    def _read_ahead(self) -> None:
+        begun = user("", self.waiting) if self.waiting else None
+        with suppress(VlmtuiError):
+            for _ in self.session.prepare(begun, lambda: self.measuring.throttled):
+                pass
 
     def follow(
         self,

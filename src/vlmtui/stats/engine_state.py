@@ -19,9 +19,7 @@ from vlmtui.engine.base import (
     ModelInfo,
     Prefill,
     Trimmed,
-    Waiting,
 )
-from vlmtui.printable import line
 
 
 class Phase(str, Enum):
@@ -53,12 +51,6 @@ class EngineState(msgspec.Struct, frozen=True):
 
     images: int = 0
     """Pictures that this prompt must encode."""
-
-    waits_for: str = ""
-    """The terminal of the vlmtui whose turn it is; empty while this one waits for nobody."""
-
-    before: int = 0
-    """How many come first, while this one waits."""
 
     model: str = ""
     info: ModelInfo | None = None
@@ -94,8 +86,6 @@ class EngineState(msgspec.Struct, frozen=True):
 
     def label(self) -> str:
         """The phase in a few words: "prefill 40 %", "encoding image 1/2"."""
-        if self.waits_for and self.phase is not Phase.STOPPING:
-            return f"waiting for another vlmtui ({self.waits_for}), {self.before} before you"
         text = self.phase.value
         if self.phase is Phase.ENCODING:
             text += f" image {self.image}/{self.images}" if self.images > 1 else " image"
@@ -110,7 +100,6 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
         engine_state,
         phase=Phase.SENDING,
         fraction=None,
-        waits_for="",
         started=now,
         first_token=None,
         generated=0,
@@ -124,7 +113,7 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
 def idle(engine_state: EngineState) -> EngineState:
     """Nothing runs any more, however it ended."""
     phase = Phase.ABSENT if engine_state.info is None else Phase.READY
-    return msgspec.structs.replace(engine_state, phase=phase, fraction=None, waits_for="")
+    return msgspec.structs.replace(engine_state, phase=phase, fraction=None)
 
 
 def unloaded(engine_state: EngineState) -> EngineState:
@@ -150,11 +139,7 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
     replace = msgspec.structs.replace
     if engine_state.phase is Phase.STOPPING and not isinstance(event, Finished):
         return engine_state
-    if engine_state.waits_for:
-        engine_state = replace(engine_state, waits_for="")
     match event:
-        case Waiting(before=before, who=who):
-            return replace(engine_state, before=before, waits_for=line(who))
         case Loading(fraction=fraction):
             return replace(engine_state, phase=Phase.LOADING, fraction=fraction, info=None)
         case Loaded(info=info):

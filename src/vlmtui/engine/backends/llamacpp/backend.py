@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from vlmtui.engine.backends.llamacpp import graph_check, graph_tower, llama_logs, parameters
 from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 from vlmtui.engine.backends.llamacpp.cache import KvCache
+from vlmtui.engine.backends.llamacpp.certain_prompt import certain
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
 from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
@@ -35,6 +36,7 @@ from vlmtui.engine.base import (
     Loading,
     Notice,
     Planned,
+    Prepare,
     Sampling,
     Trimmed,
     Unseen,
@@ -104,6 +106,14 @@ class LlamaCppBackend:
             raise GenerateFailed("There is no question at the end", "Ask something.")
         return self._loaded.answer(request, emit)
 
+    def prepare(
+        self, request: Prepare, cancel: CancelFlag, emit: Callable[[Event], None]
+    ) -> Finished:
+        """Read ahead; see `registry.Preparer`."""
+        if self._loaded is None:
+            return Finished("cancelled")
+        return self._loaded.read_ahead(request, emit)
+
     def close(self) -> None:
         """Free the model."""
         if self._loaded is not None:
@@ -159,6 +169,20 @@ class _Loaded:
             reason = self._decode(prompt, request.sampling, report)
         return report.finish(reason, self._cache.used, self._model.context_size)
 
+    def read_ahead(self, request: Prepare, emit: Callable[[Event], None]) -> Finished:
+        """Read what is certain of the next prompt."""
+        messages = request.messages if self._model.sees else _without_images(request.messages)
+        report = TurnReport(emit, messages)
+        reason: FinishReason = "done"
+        try:
+            prompt = certain(self._window.preview, messages)
+            if prompt.units and not self._cache.holds(prompt.units):
+                report.prompt(prompt, self._cache.keep(prompt.units), self._vision)
+                self._cache.prefill(prompt.units, prompt.images, report)
+        except Aborted:
+            reason = "cancelled"
+        return report.finish(reason, self._cache.used, self._model.context_size)
+
     def _seen(
         self, messages: tuple[Message, ...], emit: Callable[[Event], None]
     ) -> tuple[Message, ...]:
@@ -170,12 +194,7 @@ class _Loaded:
         if not images <= self._told:
             self._told |= images
             emit(_blind(self._name, len(images)))
-        return tuple(
-            Message(
-                message.role, tuple(part for part in message.parts if isinstance(part, TextPart))
-            )
-            for message in messages
-        )
+        return _without_images(messages)
 
     def close(self) -> None:
         self._cache.close()
@@ -228,6 +247,13 @@ class _Loaded:
         if self._cancel.is_set:
             return "cancelled"
         return None
+
+
+def _without_images(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    return tuple(
+        Message(message.role, tuple(part for part in message.parts if isinstance(part, TextPart)))
+        for message in messages
+    )
 
 
 def _count_images(messages: tuple[Message, ...], dropped: int) -> int:

@@ -69,6 +69,10 @@ class KvCache:
         """Cells in use, in tokens."""
         return self._used
 
+    def holds(self, units: Sequence[Unit]) -> bool:
+        """Whether it begins with the given row."""
+        return common_prefix(self._units, units) == len(units)
+
     def keep(self, units: Sequence[Unit]) -> int:
         """Drop what is not a prefix of the given row.
 

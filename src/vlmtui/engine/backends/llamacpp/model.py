@@ -101,7 +101,7 @@ class LoadedModel:
         return ModelInfo(
             name=request.title,
             source=request.source,
-            can=frozenset(("plan", "continue", *(("pictures",) if self.sees else ()))),
+            can=frozenset(("plan", "continue", "prepare", *(("pictures",) if self.sees else ()))),
             architecture=self.metadata("general.architecture") or "",
             description=_description(self.model),
             parameters=cpp.llama_model_n_params(self.model),

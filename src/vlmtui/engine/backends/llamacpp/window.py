@@ -105,6 +105,14 @@ class Window:
         self._last_kept = attempts.turns[start:] if start else ()
         return attempts.prompt(start), start
 
+    def preview(self, messages: tuple[Message, ...]) -> Prompt:
+        """What `fit` would return now, with nothing remembered of it."""
+        kept = self._last_kept
+        try:
+            return self.fit(messages, 0)[0]
+        finally:
+            self._last_kept = kept
+
     def _start_as_before(self, turns: tuple[Message, ...]) -> int:
         """Where the last shortened prompt began, if this conversation continues it; else -1."""
         kept = self._last_kept

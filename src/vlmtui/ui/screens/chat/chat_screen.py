@@ -23,6 +23,7 @@ from vlmtui.settings import PRESETS, Preset, Settings
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.storage.records import Chat
 from vlmtui.ui.remembered import Memory
+from vlmtui.ui.screens.chat.ahead_topic import AheadTopic
 from vlmtui.ui.screens.chat.arrangement import arrange
 from vlmtui.ui.screens.chat.asking_topic import AskingTopic
 from vlmtui.ui.screens.chat.attaching_topic import AttachingTopic
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 TOPICS: tuple[type[Topic], ...] = (
     MessagesTopic,
     AttachingTopic,
+    AheadTopic,
     FetchTopic,
     ModelsTopic,
     ViewingTopic,

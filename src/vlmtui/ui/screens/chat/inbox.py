@@ -9,18 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
 
 
-class Inbox:
+class Inbox(Generic[Item]):
     """A queue that calls `wake` when something is put into it while nobody knows of anything."""
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
         self._lock = threading.Lock()
-        self._items: list[tuple[object, float]] = []
+        self._items: list[tuple[Item, float]] = []
         self._woken = False
 
-    def put(self, item: object) -> None:
+    def put(self, item: Item) -> None:
         """Leave something, from any thread; when it came is noted with it."""
         with self._lock:
             self._items.append((item, time.monotonic()))
@@ -29,7 +32,7 @@ class Inbox:
         if wake:
             self._wake()
 
-    def take(self) -> list[tuple[object, float]]:
+    def take(self) -> list[tuple[Item, float]]:
         """All that is there, each with the seconds of `time.monotonic` when it came."""
         with self._lock:
             items, self._items = self._items, []

@@ -51,7 +51,7 @@ class Stream:
 
     def __init__(self, chat: ChatContext) -> None:
         self._chat = chat
-        self.inbox = Inbox(lambda: chat.screen.call_later(self._arrived))
+        self.inbox: Inbox[object] = Inbox(lambda: chat.screen.call_later(self._arrived))
         self._taking = asyncio.Lock()
         self._not_before = 0.0
         self._uncounted: tuple[Delta, float] | None = None

@@ -82,9 +82,13 @@ class Composer(TextField, inherit_bindings=False):
             background: $primary 25%;
             color: $foreground;
         }
+        & .composer--read {
+            background: $primary 60%;
+            color: $foreground;
+        }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"composer--token"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"composer--token", "composer--read"}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", id="composer.send"),
@@ -134,6 +138,9 @@ class Composer(TextField, inherit_bindings=False):
             super().__init__()
             self.step = step
 
+    reading: var[float | None] = var(None)
+    """How much of the tokens the engine has read ahead, 0 to 1."""
+
     recalled: str | None = None
     """The text, when it is an earlier message that nobody has changed yet."""
 
@@ -150,6 +157,13 @@ class Composer(TextField, inherit_bindings=False):
     def on_mount(self) -> None:
         """Name the keys in the border."""
         self._hint_at_keys()
+
+    def watch_reading(self, fraction: float | None) -> None:
+        """Say it in the border, and have the tokens fill."""
+        said = "" if fraction is None else "ready" if fraction == 1 else f"reading {fraction:.0%}"
+        self.border_title = said.replace("%", " %")
+        self.notify_style_update()  # lines that were drawn are kept until then
+        self.refresh()
 
     def on_resize(self) -> None:
         """As many as there is room for."""
@@ -305,8 +319,11 @@ class Composer(TextField, inherit_bindings=False):
         line = super().get_line(line_index)
         if len(line.plain) <= _STYLED:
             style = self.get_component_rich_style("composer--token")
+            read = self.get_component_rich_style("composer--read")
             for token in self.tokens.find(line.plain):
-                line.stylize(style, token.start, token.end)
+                done = round((token.end - token.start) * (self.reading or 0))
+                line.stylize(read, token.start, token.start + done)
+                line.stylize(style, token.start + done, token.end)
         return line
 
     def validate_selection(self, selection: Selection) -> Selection:

@@ -135,6 +135,10 @@ class Prompt(Vertical):
         """The tokens in a text that was in the composer."""
         return self._composer.tokens.find(text)
 
+    def show_reading(self, fraction: float | None) -> None:
+        """Show how much of the pictures and long texts is read ahead; None shows nothing."""
+        self._composer.reading = fraction
+
     def write_again(self, message: Said) -> None:
         """Have a message of the user in the composer, its pictures where they were."""
         self.text = self._composer.tokens.of_message(message)

@@ -1,0 +1,28 @@
+"""What of a message that is being written is worth reading before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlmtui.compose import mentions
+from vlmtui.compose.mentions import Token
+from vlmtui.messages import Message, user
+
+LONG = 2_000
+"""Characters; what is shorter is read in no time when it is sent."""
+
+
+def worth_reading(text: str, tokens: Sequence[Token]) -> Message | None:
+    """A question up to its last picture or long text; None where it has neither.
+
+    Args:
+        text: What is written.
+        tokens: The pictures and long texts in it.
+    """
+    end = max((token.end for token in tokens), default=0)
+    if len(text) - end >= LONG:
+        end = len(text)
+    if not end:
+        return None
+    draft = mentions.take_out(text[:end], tokens)
+    return user(draft.text, draft.images, draft.places)

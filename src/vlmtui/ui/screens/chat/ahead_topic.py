@@ -1,0 +1,93 @@
+"""Reading ahead on the chat screen: what is written and shown is in the engine before Enter."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from textual.timer import Timer
+
+from vlmtui.chat.chat_events import GoingBack
+from vlmtui.engine.base import Event, Loaded
+from vlmtui.errors import VlmtuiError
+from vlmtui.stats.reading_progress import ReadingProgress
+from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.inbox import Inbox
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.prompt_area import Prompt
+
+if TYPE_CHECKING:
+    from vlmtui.messages import Message
+
+_PAUSE_S = 0.3
+"""Seconds without a change before what is written is read."""
+
+
+class AheadTopic(Topic):
+    """Has the conversation read what is certain of the next question."""
+
+    def __init__(self, chat: ChatContext) -> None:
+        super().__init__(chat)
+        self._timer: Timer | None = None
+        self._begun: Message | None = None
+        """What is, or is going to be, read of the question."""
+
+        self._round = 0
+        """Which time of reading it is: what an older one tells is out of date."""
+
+        self._progress = ReadingProgress()
+        self._inbox: Inbox[tuple[int, Event]] = Inbox(lambda: chat.screen.call_later(self._arrived))
+        chat.hears[Prompt.Edited].append(lambda _: self._edited())
+        chat.chat_shown.append(lambda _: self._soon())
+        chat.follows[Loaded].append(lambda _: self._soon())
+        chat.follows[GoingBack].append(lambda _: self.chat.prompt.show_reading(None))
+        chat.turn_began.append(lambda: self.chat.prompt.show_reading(None))
+        chat.turn_ended.append(lambda _: self._soon())
+
+    def _edited(self) -> None:
+        """What is typed behind pictures and long texts changes nothing."""
+        if self._written() != self._begun:
+            self._soon()
+
+    def _written(self) -> Message | None:
+        from vlmtui.compose.worth_reading import worth_reading
+
+        prompt = self.chat.prompt
+        return worth_reading(prompt.text, prompt.tokens(prompt.text))
+
+    def _soon(self) -> None:
+        self._begun = self._written()
+        self._round += 1
+        self.chat.prompt.show_reading(None)
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.chat.screen.set_timer(_PAUSE_S, self._begin)
+
+    def _begin(self) -> None:
+        if not (self.chat.left or self.chat.busy or self.chat.asking):
+            self.chat.start(self._read(self._begun, self._round), "ahead")
+
+    async def _read(self, begun: Message | None, number: int) -> None:
+        self._progress = ReadingProgress()
+
+        def read() -> None:
+            for event in self.chat.session().prepare(begun, self._quiet):
+                self._inbox.put((number, event))
+
+        with suppress(VlmtuiError):  # there is no conversation, as is told
+            await in_thread(read)
+
+    def _quiet(self) -> bool:
+        """Whether heat or current slow the machine down, or it isn't wanted any more."""
+        snapshot = self.chat.screen.snapshot
+        return self.chat.left or (snapshot is not None and bool(snapshot.throttled_by))
+
+    def _arrived(self) -> None:
+        for (number, event), _ in self._inbox.take():
+            if number == self._round and not self.chat.busy:
+                self._follow(event)
+
+    def _follow(self, event: Event) -> None:
+        self._progress.take(event)
+        if self._begun is not None:
+            self.chat.prompt.show_reading(self._progress.fraction)
