@@ -26,6 +26,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 34, 110, 0, 0))
         environment = {**os.environ, "VLMTUI_HOME": str(home), "TERM": "xterm-256color"}
+        environment["VLMTUI_KEEP_ALIVE"] = "0"  # nothing stays when the measurement is over
         environment |= {"COLORTERM": "truecolor", **more}
         # an installed program has its bytecode; a checkout under this would be compiled each time
         environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -47,6 +47,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory that holds what vlmtui would keep in the user's home."""
     path = tmp_path / "home"
     monkeypatch.setenv("VLMTUI_HOME", str(path))
+    # no model outlives the test that loaded it; tests of the host say otherwise
+    monkeypatch.setenv("VLMTUI_KEEP_ALIVE", "0")
     # models of the machine's own must not be found
     for variable in ("HF_HUB_CACHE", "OLLAMA_MODELS", "LLAMA_CACHE"):
         monkeypatch.setenv(variable, str(tmp_path / "stores" / variable.lower()))

@@ -108,10 +108,16 @@ class Builtin(msgspec.Struct, frozen=True):
     ends: tuple[str, ...] = ()
     """What a model that doesn't end its turn by itself writes when its turn is over."""
 
+    joints: tuple[str, str] = ("", "")
+    """What stands between two pictures, and between a picture and text behind it."""
+
+
+LINES = ("\n", "\n")
+"""The joints of LLaVA and VILA: a picture is a line of its own."""
 
 BUILTIN = {
-    "vicuna_v1": Builtin(_VICUNA, ends=(" USER:", "\nUSER:", "</s>")),
-    "llava-1.6-mistral": Builtin(_MISTRAL, ("[INST]", "[/INST]"), ("[INST]", "</s>")),
+    "vicuna_v1": Builtin(_VICUNA, ends=(" USER:", "\nUSER:", "</s>"), joints=LINES),
+    "llava-1.6-mistral": Builtin(_MISTRAL, ("[INST]", "[/INST]"), ("[INST]", "</s>"), LINES),
     "chatml": Builtin(
         _CHATML, ("<|im_start|>", "<|im_end|>"), ("<|im_end|>", "<|im_start|>", "<|endoftext|>")
     ),

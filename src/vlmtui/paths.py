@@ -74,6 +74,25 @@ def library_log_path() -> Path:
     return state_dir() / "libraries.log"
 
 
+def runtime_dir() -> Path:
+    """Where the sockets of running engines lie; neither made nor checked here.
+
+    The user's own runtime directory, even where the variable for it isn't set, so that all sessions
+    find the same; else a directory for this user among the temporary ones.
+    """
+    if os.environ.get(HOME_VARIABLE):
+        return _place("run")
+    given = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(given):
+        return Path(given) / "vlmtui"
+    usual = Path(f"/run/user/{os.geteuid()}")
+    if usual.is_dir():
+        return usual / "vlmtui"
+    import tempfile  # needed only where there is no runtime directory
+
+    return Path(tempfile.gettempdir()) / f"vlmtui-{os.geteuid()}"
+
+
 def shown(place: Path | str) -> str:
     """A path as people write it: `~` for the home directory."""
     text, home = str(place), os.path.expanduser("~")

@@ -8,6 +8,7 @@ what the fields are used for, so the engine's own types don't appear here.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,6 +113,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Count = 0
     """CPU threads; 0 takes the physical cores, fewer while other programs want them."""
 
+    keep_alive: Annotated[float, Meta(ge=-1)] = 5.0
+    """Minutes that a model stays loaded after the last vlmtui that used it, for the next one; -1
+    for ever. With 0 each vlmtui loads its model for itself. `VLMTUI_KEEP_ALIVE` goes before it."""
+
     prepare: bool = True
     """Read pictures, long texts and the chat that is opened while the question is being written, so
     that its answer begins at once; false leaves the machine alone until it is asked."""
@@ -158,6 +163,28 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         _only_finite(self)
+
+
+KEEP_ALIVE = "VLMTUI_KEEP_ALIVE"
+"""Environment variable that goes before the setting."""
+
+
+def keep_alive_seconds(settings: Settings) -> float:
+    """Seconds that a model stays loaded for the next vlmtui; negative: for ever.
+
+    Raises:
+        SettingsError: The environment variable is no such number.
+    """
+    given = os.environ.get(KEEP_ALIVE, "")
+    try:
+        minutes = float(given) if given else settings.keep_alive
+    except ValueError:
+        minutes = math.nan
+    if not minutes >= -1 or math.isinf(minutes):
+        raise SettingsError(
+            f"{KEEP_ALIVE} is {given!r}, which is not a number of minutes from -1 on", "Correct it."
+        )
+    return minutes * 60
 
 
 def load_settings(path: Path | None = None) -> Settings:

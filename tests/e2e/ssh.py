@@ -74,6 +74,7 @@ class Server:
     def command(self, home: Path, port: int, *arguments: str | Path) -> list[str]:
         """That command, where the server is to be found at a port."""
         environment = {"VLMTUI_HOME": home, "PYTHONPATH": SOURCE, "TERM": "xterm-256color"}
+        environment["VLMTUI_KEEP_ALIVE"] = "0"
         remote = ["env", *(f"{name}={value}" for name, value in environment.items())]
         options = {
             "IdentityFile": self._folder / "user",

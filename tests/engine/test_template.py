@@ -21,7 +21,8 @@ CHAT = [
 
 
 def render(name: str, turns: list[Turn]) -> str:
-    return ChatTemplate(BUILTIN[name].source, bos="<s>", eos="</s>").render(turns)
+    builtin = BUILTIN[name]
+    return ChatTemplate(builtin.source, bos="<s>", eos="</s>", joints=builtin.joints).render(turns)
 
 
 def test_vicuna_speaks_as_llava_was_trained():
@@ -43,25 +44,25 @@ def test_mistral_puts_the_system_message_into_the_first_instruction():
 
 def test_chatml_marks_each_turn():
     assert render("chatml", CHAT[1:2]) == (
-        "<|im_start|>user\n<IMG>\nWhat is it?<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>user\n<IMG>What is it?<|im_end|>\n<|im_start|>assistant\n"
     )
 
 
 def test_llama_3_marks_each_turn():
     assert render("llama-3", CHAT[1:2]) == (
-        "<s><|start_header_id|>user<|end_header_id|>\n\n<IMG>\nWhat is it?<|eot_id|>"
+        "<s><|start_header_id|>user<|end_header_id|>\n\n<IMG>What is it?<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n"
     )
 
 
-def test_a_template_that_takes_parts_gets_parts():
+def test_a_template_that_takes_nothing_but_parts_gets_one():
     source = (
         "{% for m in messages %}{% for p in m.content %}"
         "{% if p.type == 'text' %}[{{ p.text }}]{% endif %}"
         "{% endfor %}{% endfor %}"
     )
     template = ChatTemplate(source, bos="", eos="")
-    assert template.render([Turn("user", ("<IMG>",), "hi")]) == "[<IMG>][hi]"
+    assert template.render([Turn("user", ("<IMG>",), "hi")]) == "[<IMG>hi]"
 
 
 def test_a_template_that_takes_both_keeps_pictures_and_text_together():
@@ -81,7 +82,7 @@ def test_a_template_without_a_place_for_a_system_message_gets_it_in_the_first_qu
     text = ChatTemplate(source, bos="", eos="").render(
         [Turn("system", (), "Be brief."), Turn("user", (), "Hi")]
     )
-    assert text == "(Be brief.\n\nHi)"
+    assert text == "(Be brief.\nHi)"
 
 
 def test_blocks_are_trimmed_as_hugging_face_does():
@@ -109,7 +110,7 @@ def test_what_is_marked_for_training_is_read_as_it_stands():
         "{% for m in messages %}{% generation %}{% set x = 1 %}{{ m.content }}"
         "{% endgeneration %}{{ x is defined }}{% endfor %}"
     )
-    assert ChatTemplate(source, bos="", eos="").render([Turn("user", (), "hi")]) == "hiFalse"
+    assert ChatTemplate(source, bos="", eos="").render([Turn("user", (), "hi")]) == "hiTrue"
 
 
 def test_json_is_written_as_the_template_asks():
@@ -158,6 +159,102 @@ def test_a_template_that_refuses_one_more_turn_has_no_joint():
     assert template.joint(question, template.render(question), "A re") == ""
 
 
+@pytest.mark.parametrize(
+    ("expression", "written"),
+    [
+        ("content | trim", "\u00a0x\u3000"),
+        ("content.strip()", "\u00a0x\u3000"),
+        ("content.rstrip() + '|'", " \n\u00a0x\u3000|"),
+        ("content.strip(' \\n\\t')", "\u00a0x\u3000"),
+        ("'ä' | length", "2"),
+        ("'a' + None + nothing.at.all", "a"),
+        ("none + 'a'", "a"),
+        ("nothing in ['a']", "False"),
+        ("tools is defined", "False"),
+        ("[1].append(2)", "None"),
+        ("{'a': 1}.items() | list | tojson", '[["a", 1]]'),
+    ],
+)
+def test_an_expression_is_worth_what_llama_cpp_makes_of_it(expression, written):
+    source = "{% set content = messages[0].content %}{{ " + expression + " }}"
+    turns = [Turn("user", (), " \n\u00a0x\u3000\t ")]
+    assert ChatTemplate(source, bos="", eos="").render(turns) == written
+
+
+THINKER = (
+    "{% for m in messages %}"
+    "[{{ m.reasoning_content }}|{{ m.thinking }}|{{ m.content }}]{% endfor %}"
+    "{% if add_generation_prompt %}{% if enable_thinking %}<think>{% else %}<think></think>"
+    "{% endif %}{% endif %}"
+)
+THOUGHT = [Turn("user", (), "Why?"), Turn("assistant", (), "So.", "Hm"), Turn("user", (), "And?")]
+
+
+def test_thoughts_are_told_and_thinking_is_switched():
+    template = ChatTemplate(THINKER, bos="", eos="")
+    assert template.thinks
+    assert template.render(THOUGHT) == "[||Why?][Hm||So.][||And?]<think>"
+    assert template.render(THOUGHT, thinking=False) == "[||Why?][Hm||So.][||And?]<think></think>"
+
+
+def test_a_template_that_only_mentions_thinking_is_not_told_to_think():
+    source = "{{ enable_thinking }} {{ messages[0].content }}"
+    template = ChatTemplate(source, bos="", eos="")
+    assert not template.thinks
+    assert template.render(HELLO) == "False Hello"
+
+
+@pytest.mark.parametrize("word", ["<|channel|>", "<|tool_list_start|><|tool_list_end|>"])
+def test_some_families_have_another_name_for_a_thought(word):
+    template = ChatTemplate(f"{{# {word} #}}{THINKER}", bos="", eos="")
+    assert "[Hm|Hm|So.]" in template.render(THOUGHT)
+
+
+def test_ministral_gets_thoughts_as_blocks():
+    source = (
+        "{# [SYSTEM_PROMPT] [TOOL_CALLS] [ARGS] #}"
+        "{% for m in messages %}{{ m.content | tojson }}{% endfor %}"
+    )
+    assert ChatTemplate(source, bos="", eos="").render(THOUGHT[:2]) == (
+        '"Why?"[{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "So."}]'
+    )
+
+
+def test_a_family_that_thinks_in_circles_over_whitespace_gets_none():
+    source = (
+        "{# You have access to the following functions in JSONSchema format #}"
+        "{% for m in messages %}[{{ m.content }}]{% endfor %}"
+    )
+    turns = [Turn("user", ("<IMG>",), " hi\n")]
+    assert ChatTemplate(source, bos="", eos="").render(turns) == "[<IMG>hi]"
+
+
+def test_a_template_does_not_refuse_an_answer_for_a_channels_name_in_it():
+    source = (
+        "{% for m in messages %}"
+        '{%- if "<|channel|>analysis<|message|>" in message.content or '
+        '"<|channel|>final<|message|>" in message.content %}{{ raise_exception("no") }}{% endif %}'
+        "{{ m.content }}{% endfor %}"
+    )
+    answer = "<|channel|>final<|message|>It is."
+    turns = [Turn("assistant", (), answer)]
+    assert ChatTemplate(source, bos="", eos="").render(turns) == answer
+
+
+def test_a_system_message_without_a_place_goes_into_parts_too():
+    source = (
+        "{% for m in messages %}{% if m.role == 'user' %}{% for p in m.content %}"
+        "{% if p.type == 'text' %}[{{ p.text }}]{% endif %}{% endfor %}{% endif %}{% endfor %}"
+    )
+    turns = [Turn("system", (), "Be brief."), Turn("user", ("<IMG>",), "Hi")]
+    assert ChatTemplate(source, bos="", eos="").render(turns) == "[Be brief.\n<IMG>Hi]"
+
+
+def test_a_template_knows_the_date():
+    source = "{{ messages[0].content }}{{ date_string == strftime_now('%d %b %Y') }}"
+    assert ChatTemplate(source, bos="", eos="").render(HELLO) == "HelloTrue"
+
+
 HELLO = [Turn("user", (), "Hello")]
 
 ENDLESS = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"
@@ -170,14 +267,14 @@ def spinning_after_the_load(source: str) -> str:
 
 def test_gemma_has_the_system_message_in_its_first_turn() -> None:
     assert render("gemma", CHAT) == (
-        "<s><start_of_turn>user\nBe brief.\n\n<IMG>\nWhat is it?<end_of_turn>\n"
+        "<s><start_of_turn>user\nBe brief.\n\n<IMG>What is it?<end_of_turn>\n"
         "<start_of_turn>model\nA cat.<end_of_turn>\n"
         "<start_of_turn>user\nWhat color?<end_of_turn>\n<start_of_turn>model\n"
     )
 
 
 def test_phi_marks_each_turn_by_its_role() -> None:
-    assert render("phi-3", CHAT[1:2]) == ("<|user|>\n<IMG>\nWhat is it?<|end|>\n<|assistant|>\n")
+    assert render("phi-3", CHAT[1:2]) == ("<|user|>\n<IMG>What is it?<|end|>\n<|assistant|>\n")
 
 
 @pytest.mark.parametrize("name", BUILTIN)
@@ -207,7 +304,7 @@ def test_where_it_does_not_name_and_architecture_do(architecture, path, name) ->
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (ENDLESS, "seconds"),
+        (ENDLESS, "longer"),
         ("{% for a in range(99999) %}{{ 'x' * 10000 }}{% endfor %}", "far more"),
         ("{{ ('x' * 9999999999) | length }}", "memory"),
         ("{{ 'x'.ljust(9999999999) }}", "memory"),
@@ -215,10 +312,12 @@ def test_where_it_does_not_name_and_architecture_do(architecture, path, name) ->
         ("{% set n = namespace(x=3) %}{% for a in range(99) %}{% set n.x = n.x * n.x %}"
          "{% endfor %}", "too large"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
+        ("{% set n = namespace(x=['x']) %}{% for a in range(99) %}{% set n.x = n.x + n.x %}"
+         "{% endfor %}", "memory"),
     ],
+    ids=("loop", "output", "string", "method", "power", "square", "recursion", "list"),
 )  # fmt: skip
-def test_a_template_that_does_not_end_is_ended(monkeypatch, source, said) -> None:
-    monkeypatch.setattr(render_limits, "SECONDS", 1.0)
+def test_a_template_that_does_not_end_is_ended(source, said) -> None:
     template = ChatTemplate(spinning_after_the_load(source), bos="", eos="")
     before = resource.getrlimit(resource.RLIMIT_AS)
     with pytest.raises(GenerateFailed, match=said) as caught:
@@ -228,10 +327,37 @@ def test_a_template_that_does_not_end_is_ended(monkeypatch, source, said) -> Non
     assert template.render([Turn("user", (), "else")]) == "ended"
 
 
-def test_a_template_that_does_not_even_end_at_the_load_is_broken(monkeypatch) -> None:
+def test_a_template_that_does_not_even_end_at_the_load_is_told(monkeypatch) -> None:
     monkeypatch.setattr(render_limits, "SECONDS", 0.5)
-    with pytest.raises(LoadFailed, match="broken"):
+    with pytest.raises(LoadFailed, match="stopped"):
         ChatTemplate(ENDLESS, bos="", eos="")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ messages | nonsense }}", "No filter named 'nonsense'"),
+        ("{{ messages is nonsense }}", "No test named 'nonsense'"),
+        ("{% nonsense %}", "unknown tag 'nonsense'"),
+        ("{% for a in b %}" * 30 + "{% endfor %}" * 30, "too many statically nested blocks"),
+        ("{{ " + "(" * 5000 + ")" * 5000 + " }}", "recursion"),
+        ("{{ " + "not " * 5000 + "a }}", "recursion"),
+    ],
+    ids=("filter", "test", "tag", "loops", "brackets", "negations"),
+)
+def test_what_can_not_be_read_is_told_with_a_way_out(source, said) -> None:
+    with pytest.raises(LoadFailed, match=said) as caught:
+        ChatTemplate(source, bos="", eos="")
+    assert "--template" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ 1 / 0 }}", "{{ 1 % 'a' }}", "{{ messages() }}", "{% include 'x' %}", "{{ a() }}"]
+)
+def test_whatever_a_template_does_wrong_is_told_as_its_fault(source) -> None:
+    with pytest.raises(GenerateFailed, match="chat template") as caught:
+        ChatTemplate(source, bos="", eos="").render(HELLO)
+    assert "--template" in caught.value.hint
 
 
 def test_a_cancel_is_heard_in_the_middle_of_a_rendering() -> None:

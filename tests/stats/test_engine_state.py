@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.fakes import INFO, STATS
-from vlmtui.engine.base import Delta, Encoding, Finished, Loaded, Loading, Prefill, Stats
+from vlmtui.engine.base import Delta, Encoding, Finished, Loaded, Loading, Prefill, Stats, Waiting
 from vlmtui.stats.engine_state import EngineState, Phase, begin, fold, stopping
 
 
@@ -24,6 +24,15 @@ def test_a_turn_names_its_phases() -> None:
     assert after(Prefill(56, 116, 16), engine_state=asked).label() == "prefill 40 %"
     assert after(Prefill(16, 16, 16), engine_state=asked).label() == "prefill 100 %"
     assert after(Delta("a", 1), engine_state=asked).label() == "decoding"
+
+
+def test_waiting_for_another_is_told_until_something_happens() -> None:
+    asked = begin(after(Loaded(INFO)), 0.5)
+    waiting = after(Waiting(1, "pts/3"), engine_state=asked)
+    assert waiting.label() == "waiting for another vlmtui (pts/3), 1 before you"
+    assert waiting.busy
+    assert after(Encoding(1, 1), engine_state=waiting).label() == "encoding image"
+    assert after(Waiting(1, "pts/3")).phase is Phase.ABSENT
 
 
 def test_a_load_inside_a_turn_does_not_look_like_its_end() -> None:

@@ -20,7 +20,7 @@ from vlmtui.engine.base import Engine, Event, Files, Generate, Load, Loaded, Sam
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import GenerateFailed, ImageError, StorageError
 from vlmtui.messages import Message, assistant, system, user
-from vlmtui.settings import load_settings
+from vlmtui.settings import keep_alive_seconds, load_settings
 from vlmtui.standard_output import ReaderGone
 
 _CANCEL_PATIENCE_S = 3.0
@@ -63,7 +63,7 @@ def answer(
         cleanup.callback(progress.clear)
         pictures = cleanup.enter_context(Pictures())
         if engine is None:
-            engine = FittingEngine(EngineClient(_engine_log(cleanup)))
+            engine = FittingEngine(EngineClient(_engine_log(cleanup), keep_alive_seconds(settings)))
         cleanup.callback(engine.close)
         conversation = _Conversation(engine, output, progress)
         try:

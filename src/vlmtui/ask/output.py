@@ -32,9 +32,10 @@ from vlmtui.engine.base import (
     Prefill,
     Stats,
     Trimmed,
+    Waiting,
 )
 from vlmtui.errors import VlmtuiError
-from vlmtui.printable import ProseStream, prose
+from vlmtui.printable import ProseStream, line, prose
 from vlmtui.standard_output import ReaderGone
 
 _ERASE_LINE = "\r\x1b[K"
@@ -145,6 +146,8 @@ class Progress:
     def event(self, event: Event) -> None:
         """Show what an event tells."""
         match event:
+            case Waiting(before=before, who=who):
+                self._show(f"waiting for another vlmtui ({line(who)}), {before} before you", True)
             case Loading(fraction=fraction):
                 self._show(f"loading the model, {fraction:.0%}")
             case Encoding(image=image, of=of):

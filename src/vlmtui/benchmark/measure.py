@@ -108,6 +108,8 @@ class _Run:
         self._request = load
         self._engine = EngineClient(paths.engine_log_path())
         cleanup.callback(self._engine.close)
+        for _ in self._engine.make_room():  # nothing that others hold shall count
+            pass
         self._watch = _Watch(lambda: self._engine.pid)
         cleanup.callback(self._watch.stop)
         self._number = 0

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
 from vlmtui.engine.base import (
+    Absent,
     Adjusted,
     Delta,
     Engine,
@@ -19,10 +20,12 @@ from vlmtui.engine.base import (
     Files,
     Finished,
     Generate,
+    Joined,
     Load,
     ModelInfo,
     Planned,
     Prepare,
+    SharedEngine,
     closing_events,
 )
 from vlmtui.errors import EngineCrashed, OutOfMemory, VlmtuiError
@@ -45,6 +48,7 @@ class FittingEngine:
         self._engine = engine
         self._machine = machine
         self._prospect: Prospect | None = None
+        self._asked: Load | None = None
         self._setup: Setup | None = None
         self._stepped = False
         """Memory ran out once since the model was asked for: a second time is told as an error."""
@@ -59,10 +63,19 @@ class FittingEngine:
         if not isinstance(request.source, Files):  # it takes no memory of this machine
             yield from self._engine.load(request)
             return
+        self._asked = request
+        others = yield from self._joined(request)
+        if others is None:
+            return
         prospect = self._prospect = Prospect.of(request)
         machine = self._machine(self._engine.pid)
         fit = prospect.fitted(machine, self._engine)
         wanted = prospect.wanted
+        if others and isinstance(self._engine, SharedEngine) and not _at_ease(fit, wanted):
+            if not (yield from _done(self._engine.make_room())):
+                return
+            machine = self._machine(self._engine.pid)
+            fit = prospect.fitted(machine, self._engine)
         if fit.setup != wanted:
             asked = judge(wanted, prospect.simulated(wanted, machine, self._engine), machine)
             yield _adjusted(shortage(request.title, asked), fit.setup, wanted)
@@ -128,6 +141,32 @@ class FittingEngine:
         """What is loaded."""
         return self._engine.info
 
+    def _joined(self, request: Load) -> Generator[Event, None, bool | None]:
+        """Use the model if others have loaded it.
+
+        Returns:
+            Whether others hold memory that could be had; None when there is nothing left to do.
+        """
+        if not isinstance(self._engine, SharedEngine):
+            return False
+        others: bool | None = None
+        with closing_events(self._engine.join(request)) as events:
+            for event in events:
+                match event:
+                    case Absent():
+                        others = event.others
+                    case Joined(load=load):
+                        self._setup = _setup_of(load)
+                        if load != request:
+                            wanted = Prospect.of(request).wanted
+                            why = f"{request.title} is loaded with less already"
+                            yield _adjusted(why, self._setup, wanted)
+                    case Finished(reason="done") if others is not None:
+                        pass
+                    case _:
+                        yield event
+        return others
+
     def _load(self, prospect: Prospect, fit: Fit) -> Generator[Event, None, None]:
         """Load with a setup, and once more with a smaller one when memory runs out."""
         self._setup = fit.setup
@@ -147,8 +186,12 @@ class FittingEngine:
     def _smaller(self, error: VlmtuiError) -> Setup | None:
         """The setup to try after an error; None when it isn't for want of memory, or was tried."""
         short = isinstance(error, OutOfMemory) or getattr(error, "memory_was_short", False)
-        if not short or self._stepped or self._setup is None or self._prospect is None:
+        if not short or self._stepped or self._setup is None or self._asked is None:
             return None
+        if self._prospect is None:  # others had loaded it
+            self._prospect = Prospect.of(self._asked)
+            if self._setup.ctx == 0:
+                self._setup = self._prospect.wanted
         return step_down(self._setup, self._prospect.options(self._machine(None)))
 
     def _step_down(self, setup: Setup, error: VlmtuiError) -> Generator[Event, None, Finished]:
@@ -166,6 +209,25 @@ class FittingEngine:
                 else:
                     yield event
         return ended
+
+
+def _done(events: Iterator[Event]) -> Generator[Event, None, bool]:
+    """What comes before the end; returns whether that was reached, and else yields it, too."""
+    with closing_events(events):
+        for event in events:
+            if isinstance(event, Finished) and event.reason == "done":
+                return True
+            yield event
+    return False
+
+
+def _at_ease(fit: Fit, wanted: Setup) -> bool:
+    """Whether there is room beside the models of others."""
+    return fit.verdict == "yes" and fit.setup == wanted
+
+
+def _setup_of(load: Load) -> Setup:
+    return Setup(load.ctx, load.kv, load.gpu_layers, load.mmproj_gpu, load.batch)
 
 
 def _adjusted(why: str, setup: Setup, wanted: Setup) -> Adjusted:

@@ -16,7 +16,7 @@ from vlmtui.chat.requests import sampling
 from vlmtui.engine.base import Load
 from vlmtui.errors import StorageError
 from vlmtui.models import library
-from vlmtui.settings import Settings
+from vlmtui.settings import Settings, keep_alive_seconds
 
 if TYPE_CHECKING:
     from vlmtui.chat.available_models import AvailableModels
@@ -59,7 +59,7 @@ class Backstage:
 
         store, images, warning = self._open_store()
         self._store = store
-        self._engine = FittingEngine(EngineClient(engine_log()))
+        self._engine = FittingEngine(EngineClient(engine_log(), keep_alive_seconds(self._settings)))
         self._session = ChatSession(
             self._engine,
             store,

@@ -10,6 +10,7 @@ import click
 from vlmtui.cli.options import (
     NAMED,
     Finite,
+    keep_alive_option,
     kv_option,
     mmproj_option,
     model_option,
@@ -52,6 +53,7 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
 )
 @kv_option
+@keep_alive_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the text and the statistics as one JSON object."
 )

@@ -19,7 +19,13 @@ from vlmtui.cli.config import config
 from vlmtui.cli.doctor import doctor
 from vlmtui.cli.keys import keys
 from vlmtui.cli.models import models
-from vlmtui.cli.options import images_option, mmproj_option, model_option, template_option
+from vlmtui.cli.options import (
+    images_option,
+    keep_alive_option,
+    mmproj_option,
+    model_option,
+    template_option,
+)
 from vlmtui.endings import INTERRUPTED
 
 
@@ -67,6 +73,7 @@ def vlmtui() -> None:
 @model_option
 @mmproj_option
 @template_option
+@keep_alive_option
 @click.option("--continue", "-c", "continue_last", is_flag=True, help="Open the last chat.")
 @images_option
 @click.option(

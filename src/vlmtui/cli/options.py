@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import click
+
+from vlmtui.settings import KEEP_ALIVE
 
 
 class Finite(click.FloatRange):
@@ -32,6 +35,13 @@ class Named(click.types.StringParamType):
 
 NAMED = Named()
 
+
+def _keep_alive(minutes: float | None) -> None:
+    """Have it go before what environment and settings say, in whatever is started, too."""
+    if minutes is not None:
+        os.environ[KEEP_ALIVE] = str(minutes)
+
+
 model_option = click.option(
     "--model",
     type=NAMED,
@@ -54,6 +64,14 @@ images_option = click.option(
     "--images",
     type=click.Choice(("auto", "kitty", "sixel", "halfblock", "none")),
     help="How pictures are shown. Default: `auto`, as well as this terminal can.",
+)
+keep_alive_option = click.option(
+    "--keep-alive",
+    type=Finite(min=-1),
+    metavar="MINUTES",
+    help="How long the model stays loaded afterwards; 0 not at all, -1 for ever. Default: 5.",
+    expose_value=False,
+    callback=lambda _context, _option, minutes: _keep_alive(minutes),
 )
 kv_option = click.option(
     "--kv",

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+BASENAME = "vlmtui-demo"
+"""`general.basename` of its files."""
+
 _FOLDER = Path(__file__).parent
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -227,6 +227,30 @@ class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """The process lives; between it and its client only."""
 
 
+class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """Another vlmtui has the engine first."""
+
+    before: int
+    """How many come before this request, the one that runs among them."""
+
+    who: str
+    """Whose request runs: a terminal's name, "pts/3"."""
+
+
+class Joined(msgspec.Struct, frozen=True, tag="joined"):
+    """Another vlmtui has loaded the model already; `Loaded` follows."""
+
+    load: Load
+    """As it was loaded: smaller than it was asked for, maybe."""
+
+
+class Absent(msgspec.Struct, frozen=True, tag="absent"):
+    """The model isn't there, and this client may load it."""
+
+    others: bool
+    """Other models are there, whose memory could be had."""
+
+
 class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """Progress of a load."""
 
@@ -346,7 +370,9 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     """The same for programs: fields of `Load` with the values they have now."""
 
 
-NoticeKind = Literal["template", "threads", "pictures", "silent", "incomplete", "missing", "tower"]
+NoticeKind = Literal[
+    "template", "threads", "pictures", "silent", "incomplete", "missing", "tower", "host"
+]
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
@@ -356,7 +382,7 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """template: the model's own can't be used; threads: fewer than were asked for; pictures: the
     model doesn't see those of the chat; silent: the engine shows no sign of life;
     incomplete: a picture's file lacks its end; missing: a picture's file is gone; tower: its graph
-    can't be used."""
+    can't be used; host: the engine can't be shared with other vlmtui."""
 
     message: str
     """What happened, one sentence without a final full stop."""
@@ -481,6 +507,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 Event = (
     Alive
+    | Waiting
+    | Joined
+    | Absent
     | Loading
     | Loaded
     | TowerCompared
@@ -512,6 +541,23 @@ def closing_events(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
     finally:
         if isinstance(events, Generator):
             events.close()
+
+
+@runtime_checkable
+class SharedEngine(Protocol):
+    """An engine whose model others may have loaded, or whose memory others may hold.
+
+    The iterators are as those of `Engine`.
+    """
+
+    def join(self, request: Load) -> Iterator[Event]:
+        """Use a model if it is loaded already, and let go of any other.
+
+        Yields `Joined` and `Loaded`, or `Absent`: then this engine may load next.
+        """
+
+    def make_room(self) -> Iterator[Event]:
+        """Have the models of others unloaded, each as soon as its engine has answered."""
 
 
 class Engine(Protocol):

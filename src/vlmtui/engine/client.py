@@ -1,8 +1,10 @@
 """The app's end of the engine: starts its process, speaks to it, and notices when it dies.
 
-Implements `engine.base.Engine`. It imports nothing that is heavy; all of llama.cpp lies behind the
-socket. A death of the process becomes an `EngineCrashed` that says in which phase, and the next
-request starts a new process and loads the last model again.
+Implements `engine.base.Engine` and `SharedEngine`. It imports nothing that is heavy; all of
+llama.cpp lies behind the socket. Models of this machine are loaded by the host that all vlmtui
+share, unless that can't be or isn't wanted: then, and for endpoints, a process of its own does it.
+A death of the process becomes an `EngineCrashed` that says in which phase, and the next request
+starts a new process and loads the last model again.
 """
 
 from __future__ import annotations
@@ -10,20 +12,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from vlmtui import errors
-from vlmtui.engine import death
+from vlmtui.engine import death, host_link, host_socket
 from vlmtui.engine.base import (
+    Absent,
     Alive,
     Delta,
     Encoded,
     Encoding,
     Event,
     Failed,
+    Files,
     Finished,
     Generate,
+    Joined,
     Load,
     Loaded,
     Loading,
@@ -35,8 +40,22 @@ from vlmtui.engine.base import (
     Prepare,
     Request,
     Trimmed,
+    Waiting,
 )
 from vlmtui.engine.engine_process import EngineProcess
+from vlmtui.engine.host_language import (
+    Died,
+    Gone,
+    HostEvent,
+    HostRequest,
+    HostState,
+    Join,
+    MakeRoom,
+    Running,
+    Welcome,
+)
+from vlmtui.engine.host_link import HostLink
+from vlmtui.engine.host_socket import NoHost
 from vlmtui.engine.running_request import RunningRequest
 from vlmtui.engine.wire import Channel, Command, Report, WireError, encodable
 
@@ -47,17 +66,29 @@ _DRAIN_S = 10.0
 """How long a request that nobody waits for any more may take to end; then its process is ended."""
 
 
+_ATTEMPTS = 3
+"""How often a model is loaded that makes way for others as soon as it is there."""
+
+
+class _ModelGone(Exception):
+    """The model made way for another, or its process died while nobody asked it anything."""
+
+
 class EngineClient:
     """One engine process, started when first needed. See `engine.base.Engine` for the methods."""
 
-    def __init__(self, log_path: Path) -> None:
+    def __init__(self, log_path: Path, keep_alive: float = 0.0) -> None:
         """Prepare; starts nothing.
 
         Args:
             log_path: Where the process' output goes; its directory is created.
+            keep_alive: Seconds that the model stays loaded, for whoever wants it next; negative:
+                for ever; 0: nothing is shared, and the process ends with this client.
         """
         self._log_path = log_path
-        self._process: EngineProcess | None = None
+        self._keep_alive = keep_alive
+        self._process: EngineProcess | HostLink | None = None
+        self._notice: Notice | None = None
         self._number = 0
         self._running: RunningRequest | None = None
         self._busy = threading.Lock()
@@ -66,6 +97,8 @@ class EngineClient:
         self._load: Load | None = None
         self._info: ModelInfo | None = None
         self._phase = "idle"
+        self._patient = True
+        """Waiting for hosts that this client has no part in goes on."""
 
     # ------------------------------------------------------------------------------------ requests
 
@@ -105,6 +138,14 @@ class EngineClient:
             raise errors.EngineError("The engine has been closed")
         return planned
 
+    def join(self, request: Load) -> Iterator[Event]:
+        """Use a model that is loaded already; see `SharedEngine.join`."""
+        return self._in_turn(self._join(request))
+
+    def make_room(self) -> Iterator[Event]:
+        """Have others' models unloaded; see `SharedEngine.make_room`."""
+        return self._in_turn(self._make_room())
+
     def unload(self) -> None:
         """Give back all memory of the model; see `Engine.unload`."""
         with self._busy:
@@ -112,23 +153,26 @@ class EngineClient:
             with self._state:
                 process, self._process = self._process, None
             if process is not None:
-                process.end()
+                process.release()
 
     def cancel(self) -> None:
         """Ask the running request to stop; see `Engine.cancel`."""
+        self._patient = False
         with self._state:
             if self._running is not None and self._process is not None:
                 self._running.cancel(self._process.channel)
 
     def abort(self) -> None:
         """End the running request and the process; see `Engine.abort`."""
+        self._patient = False
         with self._state:
             if self._running is not None and self._process is not None:
                 self._running.aborted = True
                 self._process.kill()
 
     def close(self) -> None:
-        """End the process; see `Engine.close`."""
+        """End the process, or leave the host; see `Engine.close`."""
+        self._patient = False
         with self._state:
             self._closed = True
             process = self._process
@@ -176,7 +220,70 @@ class EngineClient:
                 elif event.reason == "cancelled":
                     yield event
                     return
-        yield from self._request(encodable(request), "prefill")
+        for _ in range(_ATTEMPTS):
+            try:
+                yield from self._request(encodable(request), "prefill")
+                return
+            except _ModelGone:
+                pass
+            if self._load is None:
+                break
+            cancelled = yield from self._load_again(self._load)
+            if cancelled is not None:
+                yield cancelled
+                return
+        raise errors.EngineError(
+            "Other programs take the engine's memory again and again", "Ask again, or end them."
+        )
+
+    def _load_again(self, request: Load) -> Generator[Event, None, Finished | None]:
+        """Load a model that made way for another; returns the last event of a cancel."""
+        for events in (self._make_room(), self._load_now(request)):
+            for event in events:
+                if not isinstance(event, Finished):
+                    yield event
+                elif event.reason == "cancelled":
+                    return event
+        return None
+
+    def _join(self, request: Load) -> Generator[Event, None, None]:
+        self._info = None
+        if self._shares(request) and not (isinstance(self._process, HostLink) and self._alive()):
+            self._start(request)
+        if not self._shares(request):  # there is no host, maybe as it has just turned out
+            yield Absent(others=bool(host_socket.running()))
+            yield Finished("done")
+            return
+        for event in self._request(Join(request), "wait"):
+            if isinstance(event, Joined):
+                self._load = event.load
+            elif isinstance(event, Loaded):
+                self._info = event.info
+            elif isinstance(event, Absent):
+                event = Absent(event.others or len(host_socket.running()) > 1)
+            yield event
+
+    def _make_room(self) -> Generator[Event, None, None]:
+        """First in the host that this client uses, then in all others."""
+        self._patient = True
+        if isinstance(self._process, HostLink) and self._process.alive:
+            for event in self._request(MakeRoom(), "wait"):
+                if not isinstance(event, Finished):
+                    yield event
+                elif event.reason == "cancelled":
+                    yield event
+                    return
+        for path in host_socket.running():
+            if isinstance(self._process, HostLink) and path == self._process.path:
+                continue
+            with suppress(NoHost), closing(host_link.ask(path, MakeRoom())) as said:
+                for answer in said:
+                    if not self._patient or self._closed:
+                        yield Finished("cancelled")
+                        return
+                    if isinstance(answer, Waiting):
+                        yield answer
+        yield Finished("done")
 
     def _read_ahead(self, request: Prepare) -> Generator[Event, None, None]:
         if self.info is None:  # not worth a load
@@ -189,12 +296,17 @@ class EngineClient:
         for event in self._request(request, "load"):
             if isinstance(event, Loaded):
                 self._info = event.info
+            elif isinstance(event, Joined):
+                self._load = event.load
             yield event
 
-    def _request(self, request: Request, phase: str) -> Generator[Event, None, None]:
+    def _request(self, request: Request | HostRequest, phase: str) -> Generator[Event, None, None]:
         """Send a request and yield its events; cancels and drains it when closed early."""
-        if not self._alive():
-            self._start()
+        if not self._alive() or not self._suits(request):
+            self._start(request)
+        if self._notice is not None:
+            notice, self._notice = self._notice, None
+            yield notice
         with self._state:
             if self._closed:
                 raise errors.EngineError("The engine has been closed")
@@ -206,11 +318,23 @@ class EngineClient:
         ended = False
         try:
             for event in self._events(run, channel, request):
-                self._follow(event)
-                ended = isinstance(event, Finished | Failed)
-                if isinstance(event, Failed):
-                    raise _error_of(event)
-                yield event
+                ended = isinstance(event, Finished | Failed | Died | Gone)
+                match event:
+                    case Died():
+                        self._told_by_host(event)
+                        raise self._crashed()
+                    case Gone():
+                        self._info = None
+                        raise _ModelGone
+                    case Running():
+                        self._told_by_host(event)
+                    case Failed():
+                        raise _error_of(event)
+                    case Welcome() | HostState():
+                        pass
+                    case _:
+                        self._follow(event)
+                        yield event
         except GeneratorExit:
             if not ended:
                 self._drain(run, channel)
@@ -221,8 +345,8 @@ class EngineClient:
             self._phase = "idle"
 
     def _events(
-        self, run: RunningRequest, channel: Channel[Report], request: Request
-    ) -> Generator[Event, None, None]:
+        self, run: RunningRequest, channel: Channel[Report], request: Request | HostRequest
+    ) -> Generator[Event | HostEvent, None, None]:
         """Send a request, and yield what comes of it up to its end, and what to tell meanwhile.
 
         Raises:
@@ -247,7 +371,7 @@ class EngineClient:
                     if isinstance(report.event, Alive):
                         yield from run.notices(self._phase)
                     else:
-                        ended = isinstance(report.event, Finished | Failed)
+                        ended = isinstance(report.event, Finished | Failed | Died | Gone)
                         yield report.event
         except OSError:
             if not run.aborted and not self._closed:
@@ -267,7 +391,9 @@ class EngineClient:
                 continue
             if report is None:
                 return
-            if report.number == run.number and isinstance(report.event, Finished | Failed):
+            if report.number == run.number and isinstance(
+                report.event, Finished | Failed | Died | Gone
+            ):
                 return
         self.abort()
         self._let_go()
@@ -275,6 +401,8 @@ class EngineClient:
     def _follow(self, event: Event) -> None:
         """Keep track of what the process is doing, for the report of its death."""
         match event:
+            case Waiting():
+                self._phase = "wait"
             case Loading():
                 self._phase = "load"
             case Encoding():
@@ -289,13 +417,39 @@ class EngineClient:
     def _alive(self) -> bool:
         return self._process is not None and self._process.alive
 
-    def _start(self) -> None:
+    def _shares(self, request: Load) -> bool:
+        """Whether a model is loaded by the host that all share."""
+        return self._keep_alive != 0 and isinstance(request.source, Files)
+
+    def _suits(self, request: Request | HostRequest) -> bool:
+        """Whether what there is, a host or a process, is the right one for a request."""
+        load = request.load if isinstance(request, Plan) else request
+        return not isinstance(load, Load) or self._shares(load) == isinstance(
+            self._process, HostLink
+        )
+
+    def _start(self, request: Request | HostRequest) -> None:
         self._let_go()
-        process = EngineProcess(self._log_path)
+        load = request.load if isinstance(request, Plan) else request
+        process: EngineProcess | HostLink | None = None
+        if isinstance(load, Load) and self._shares(load):
+            try:
+                process = HostLink(self._log_path, self._keep_alive)
+            except NoHost as error:
+                self._keep_alive = 0.0
+                if error.refused:
+                    self._notice = Notice(
+                        "host", str(error), "This vlmtui loads the model for itself alone."
+                    )
+        process = process or EngineProcess(self._log_path)
         with self._state:
             self._process = process
         if self._closed:  # closed while we were starting
             self.close()
+
+    def _told_by_host(self, event: Running | Died) -> None:
+        if isinstance(self._process, HostLink):
+            self._process.take(event)
 
     def _let_go(self) -> None:
         if self._process is not None:
@@ -313,7 +467,7 @@ class EngineClient:
         return errors.EngineCrashed(
             f"The engine died while {death.DOING.get(phase, 'idle')} ({name}): {cause}",
             f"{hint} The chat is safe; the next message starts the engine again. "
-            f"Its log: {self._log_path}",
+            f"Its log: {process.log_path}",
             phase=phase,
             log_tail=process.log_tail(),
             memory_was_short=death.memory_was_short(status),

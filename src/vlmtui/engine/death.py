@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 DOING = {
+    "wait": "waiting for another vlmtui",
     "load": "loading the model",
     "plan": "planning a load",
     "encode": "encoding a picture",
@@ -14,8 +15,10 @@ DOING = {
 """By phase, see `EngineCrashed`."""
 
 
-def explain(status: int, phase: str) -> tuple[str, str]:
-    """What the exit status of a dead process means, and what to do."""
+def explain(status: int | None, phase: str) -> tuple[str, str]:
+    """What the exit status of a dead process means, and what to do; None: nobody knows it."""
+    if status is None:
+        return "its host was ended", "Was it killed, or did memory run out?"
     if memory_was_short(status):
         return (
             "killed by the system, probably because memory ran out",
@@ -36,6 +39,6 @@ def explain(status: int, phase: str) -> tuple[str, str]:
     return f"exit status {status}", "Is llama-cpp-python installed correctly? The log says more."
 
 
-def memory_was_short(status: int) -> bool:
+def memory_was_short(status: int | None) -> bool:
     """Whether the process ended as the system ends one when memory runs out."""
     return status == -signal.SIGKILL

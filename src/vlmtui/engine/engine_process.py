@@ -38,7 +38,7 @@ class EngineProcess:
         Raises:
             EngineCrashed: It can't be started.
         """
-        self._log_path = log_path
+        self.log_path = log_path
         ours, theirs = socket.socketpair()
         try:
             log, self._log_start = open_log(log_path)
@@ -61,6 +61,7 @@ class EngineProcess:
             ) from None
         finally:
             theirs.close()
+        self.connection = ours
         self.channel: Channel[Report] = Channel(ours, Report)
 
     @property
@@ -83,6 +84,8 @@ class EngineProcess:
         self.reap()
         self.channel.close()
 
+    release = end
+
     def discard(self) -> None:
         """Let go of it: it ends when it notices."""
         self.channel.close()
@@ -99,7 +102,7 @@ class EngineProcess:
     def log_tail(self) -> str:
         """The last lines that it wrote."""
         try:
-            with self._log_path.open("rb") as log:
+            with self.log_path.open("rb") as log:
                 log.seek(self._log_start)
                 lines = log.read().decode(errors="replace").splitlines()
         except OSError:

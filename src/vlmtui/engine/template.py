@@ -1,31 +1,26 @@
 """Chat templates: from messages to the one string that a model reads.
 
-Templates come from model files, so they run in Jinja's sandbox, set up as Hugging Face's
-`transformers` sets it up (block trimming, loop controls, `{% generation %}`, `raise_exception`,
-`strftime_now`, `tojson`), and under limits of time, memory and output. This module knows no tokens:
+The messages are shaped as llama.cpp shapes them for its own renderer (`common/chat.cpp`): what a
+template can't take is put where it can. Templates come from model files, so they run in a sandbox
+(`template_language`) and under limits of time, memory and output. This module knows no tokens:
 pictures and text are strings here.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jinja2
-import jinja2.ext
-import jinja2.nodes
-import jinja2.parser
-import jinja2.sandbox
 import msgspec
 
 from vlmtui.builtin_templates import NAMES
+from vlmtui.engine import template_families
+from vlmtui.engine.cancellation import Aborted
 from vlmtui.engine.render_limits import LimitPassed, limited
+from vlmtui.engine.template_language import WHITESPACE, TemplateLanguage, strftime_now
 from vlmtui.errors import GenerateFailed, LoadFailed
-
-_FAILURES = (TypeError, KeyError, ValueError, RecursionError, OverflowError)
-"""What running a template may raise beside Jinja's own errors."""
 
 _ANOTHER = f"Choose another template with --template, a file or one of {NAMES}."
 
@@ -33,20 +28,13 @@ _MOST_ADDED = 1_000_000
 _MOST_REPEATED = 20
 """A prompt has at most so many characters more than what was said, and that at most so often."""
 
-_LARGEST_NUMBER = 2**64
-"""Products and powers beyond would take time that nothing can end."""
-
-
-class _Generation(jinja2.ext.Extension):
-    """`{% generation %}` and its end: they mark what is trained on, and nothing else."""
-
-    tags = {"generation"}  # noqa: RUF012 - Jinja declares it as it is
-
-    def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
-        """Take the body; what it sets stays within, as in `transformers`."""
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return jinja2.nodes.Scope(body, lineno=line)
+_KEEPS_THOUGHT = {
+    "preserve_thinking": True,
+    "clear_thinking": False,
+    "truncate_history_thinking": False,
+    "drop_thinking": False,
+}
+"""Which thoughts are told is settled before: a template that can keep them keeps those."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -54,13 +42,17 @@ class Turn(msgspec.Struct, frozen=True):
 
     role: str
     images: tuple[str, ...]
+    """Those ahead of the text."""
+
     text: str
+    thought: str = ""
+    """What an answer was thought out with."""
 
 
 class ChatTemplate:
     """A compiled template.
 
-    Finds out by trying whether it takes content as text or as a list of parts.
+    Finds out by trying what it can't take: a system message, content as text.
     """
 
     def __init__(
@@ -69,6 +61,7 @@ class ChatTemplate:
         *,
         bos: str,
         eos: str,
+        joints: tuple[str, str] = ("", ""),
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         """Compile.
@@ -77,34 +70,51 @@ class ChatTemplate:
             source: Jinja source.
             bos: Text of the begin-of-sequence token.
             eos: Text of the end-of-sequence token.
+            joints: What stands between two pictures, and between a picture and text behind it.
             cancelled: Whether whoever waits for a rendering has given up.
 
         Raises:
             LoadFailed: The source is no valid template, or one that doesn't end.
         """
         self._tokens = {"bos_token": bos, "eos_token": eos}
+        self._joints = joints
         self._cancelled = cancelled
+        self._trims = template_families.trims(source)
+        self._adapt = template_families.adapting(source)
         try:
-            with limited():
-                self._template = _Sandbox.make().from_string(source)
-            self._typed = self._takes_parts()
-        except (jinja2.TemplateError, LimitPassed, *_FAILURES) as error:
+            with limited(cancelled):
+                self._template = TemplateLanguage().from_string(template_families.mended(source))
+                self._typed = False
+                self._typed = not self._tells("user") and self._tells("user", typed=True)
+                self._takes_system = self._tells("system", "user")
+                self.thinks = self._thinks()
+        except Aborted:
+            raise
+        except LimitPassed as error:
+            raise LoadFailed(f"The chat template was stopped: {error}", _ANOTHER) from None
+        except Exception as error:  # what may be wrong with foreign code
             raise LoadFailed(
                 f"The chat template is broken: {_first_line(error)}", _ANOTHER
             ) from None
 
-    def render(self, turns: list[Turn]) -> str:
+    def render(self, turns: Sequence[Turn], *, thinking: bool | None = None) -> str:
         """The prompt up to where the assistant's answer begins.
 
-        A template that has no place for a system message gets it in front of the first user
-        message.
+        A template that has no place for a system message gets it in front of the next message.
+
+        Args:
+            turns: The conversation.
+            thinking: Whether the model is to think first, where the template has a switch for it;
+                None is as it usually does.
 
         Raises:
             GenerateFailed: The template refuses the conversation, or doesn't come to an end.
             Aborted: Whoever waits has given up.
         """
         try:
-            return self._render_somehow(turns, answering=True)
+            return self._render(turns, answering=True, thinking=thinking)
+        except Aborted:
+            raise
         except jinja2.TemplateError as error:
             raise GenerateFailed(
                 f"The model's chat template refuses this conversation: {error}",
@@ -114,12 +124,12 @@ class ChatTemplate:
             raise GenerateFailed(
                 f"The model's chat template was stopped: {error}", _ANOTHER
             ) from None
-        except _FAILURES as error:
+        except Exception as error:  # what may be wrong with foreign code
             raise GenerateFailed(
                 f"The model's chat template failed: {type(error).__name__}: {error}", _ANOTHER
             ) from None
 
-    def joint(self, turns: list[Turn], prompt: str, answer: str) -> str:
+    def joint(self, turns: Sequence[Turn], prompt: str, answer: str) -> str:
         """What the template puts between a prompt and the answer: a space after Vicuna's colon.
 
         Args:
@@ -128,117 +138,104 @@ class ChatTemplate:
             answer: Its beginning, not blank.
         """
         try:
-            whole = self._render_somehow([*turns, Turn("assistant", (), answer)], answering=False)
-        except (
-            jinja2.TemplateError,
-            LimitPassed,
-            *_FAILURES,
-        ):  # one more turn may be more than it takes
+            whole = self._render([*turns, Turn("assistant", (), answer)], answering=False)
+        except Aborted:
+            raise
+        except Exception:  # one more turn may be more than it takes
             return ""
         rest = whole[len(prompt) :].lstrip()
         if not whole.startswith(prompt) or not rest.startswith(answer.strip()):
             return ""
         return whole[len(prompt) : len(whole) - len(rest)]
 
-    def _render_somehow(self, turns: list[Turn], *, answering: bool) -> str:
-        try:
-            return self._render(turns, answering=answering)
-        except jinja2.TemplateError:
-            if turns and turns[0].role == "system" and len(turns) > 1:
-                try:
-                    return self._render(_without_system(turns), answering=answering)
-                except jinja2.TemplateError:
-                    pass
-            raise
+    def _render(
+        self, turns: Sequence[Turn], *, answering: bool, thinking: bool | None = None
+    ) -> str:
+        messages = [self._message(turn) for turn in turns]
+        if not self._takes_system and messages and messages[0]["role"] == "system":
+            _merge_system(messages)
+        said = sum(
+            len(turn.text) + len(turn.thought) + sum(map(len, turn.images)) for turn in turns
+        )
+        with limited(self._cancelled):
+            return self._run(
+                messages, said, answering, self.thinks if thinking is None else thinking
+            )
 
-    def _render(self, turns: list[Turn], *, answering: bool) -> str:
-        messages = [{"role": turn.role, "content": self._content(turn)} for turn in turns]
-        said = sum(len(turn.text) + sum(map(len, turn.images)) for turn in turns)
-        return self._run(messages, answering, said)
-
-    def _run(self, messages: list[dict[str, Any]], answering: bool, said: int) -> str:
-        """Render under limits; `said` characters come from the messages."""
+    def _run(
+        self, messages: list[dict[str, Any]], said: int, answering: bool, thinking: bool
+    ) -> str:
+        """Render, at most so much for what was said: `said` characters."""
+        known: dict[str, Any] = {**self._tokens, **_KEEPS_THOUGHT, "enable_thinking": thinking}
+        known["date_string"] = strftime_now("%d %b %Y")
+        known["datetime"] = strftime_now("%b %d %Y")
+        if answering:
+            known["add_generation_prompt"] = True
+        adapted = [self._adapt(message) for message in messages]
         pieces: list[str] = []
         left = _MOST_ADDED + _MOST_REPEATED * said
-        with limited(self._cancelled):
-            for piece in self._template.generate(
-                messages=messages, add_generation_prompt=answering, **self._tokens
-            ):
-                left -= len(piece)
-                if left < 0:
-                    raise LimitPassed("it writes far more than was said")
-                pieces.append(piece)
-            return "".join(pieces)
+        for piece in self._template.generate(messages=adapted, **known):
+            left -= len(piece)
+            if left < 0:
+                raise LimitPassed("it writes far more than was said")
+            pieces.append(piece)
+        return "".join(pieces)
 
-    def _content(self, turn: Turn) -> str | list[dict[str, str]]:
-        if self._typed and turn.role == "user":
-            # pictures go in as text: libmtmd itself puts the model's begin and end tokens around
-            # them, and a template that saw an image part would print its own as well
-            texts = (*turn.images, *([turn.text] if turn.text else []))
-            return [{"type": "text", "text": text} for text in texts]
-        return "\n".join((*turn.images, *([turn.text] if turn.text else [])))
+    def _message(self, turn: Turn) -> dict[str, Any]:
+        between, before_text = self._joints
+        text, thought = turn.text, turn.thought
+        if self._trims:
+            text, thought = text.strip(WHITESPACE), thought.strip(WHITESPACE)
+        content = between.join(turn.images) + (before_text if turn.images and text else "") + text
+        message: dict[str, Any] = {
+            "role": turn.role,
+            "content": [{"type": "text", "text": content}] if self._typed else content,
+        }
+        if thought:
+            message["reasoning_content"] = thought
+        return message
 
-    def _takes_parts(self) -> bool:
-        probe = [{"role": "user", "content": [{"type": "text", "text": "probe"}]}]
+    def _tells(self, *roles: str, typed: bool = False) -> bool:
+        """Whether the first of these messages is in what the template makes of them."""
+        texts = [f"a word of the {role}" for role in roles]
+        messages = [
+            {"role": role, "content": [{"type": "text", "text": text}] if typed else text}
+            for role, text in zip(roles, texts, strict=True)
+        ]
+        written = self._tried(messages)
+        return texts[0] in written and not re.search(r"""['"]type['"]: ['"]text""", written)
+
+    def _thinks(self) -> bool:
+        """Whether it tells thoughts, or begins an answer otherwise where none is wanted."""
+        question = self._message(Turn("user", (), "Why?"))
+        answer = self._message(Turn("assistant", (), "So.", "a thought"))
+        on, off = (self._tried([question], thinking=thinking) for thinking in (True, False))
+        if on.rpartition("Why?")[2] != off.rpartition("Why?")[2]:
+            return True
+        return "a thought" in self._tried([question, answer], answering=False)
+
+    def _tried(
+        self, messages: list[dict[str, Any]], *, answering: bool = True, thinking: bool = True
+    ) -> str:
         try:
-            result = self._run(probe, True, 5)
-        except LimitPassed:
+            return self._run(messages, 0, answering, thinking)
+        except (Aborted, LimitPassed):
             raise
-        except Exception:  # whatever a foreign template does with a list it did not expect
-            return False
-        return "probe" in result and "'type'" not in result and '"type"' not in result
+        except Exception:  # whatever a foreign template does with what it did not expect
+            return ""
 
 
-def _without_system(turns: list[Turn]) -> list[Turn]:
-    first = turns[1]
-    merged = f"{turns[0].text}\n\n{first.text}" if first.text else turns[0].text
-    return [Turn(first.role, first.images, merged), *turns[2:]]
-
-
-class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
-    """Where templates run: as `transformers` sets Jinja up, and without endless arithmetic."""
-
-    intercepted_binops = frozenset(("**", "*"))
-
-    @classmethod
-    def make(cls) -> _Sandbox:
-        """With the functions that templates count on."""
-        extensions = [jinja2.ext.loopcontrols, _Generation]
-        sandbox = cls(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
-        sandbox.filters["tojson"] = _to_json
-        sandbox.globals["raise_exception"] = _refuse
-        sandbox.globals["strftime_now"] = _now
-        return sandbox
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Multiply or raise to a power, as long as that ends soon."""
-        numbers = [each for each in (left, right) if isinstance(each, int)]
-        if any(abs(each) > _LARGEST_NUMBER for each in numbers):
-            raise OverflowError("a number is too large")
-        if operator == "**" and len(numbers) == 2 and abs(right) * abs(left).bit_length() > 64:
-            raise OverflowError("a power is too large")
-        return super().call_binop(context, operator, left, right)
-
-
-def _to_json(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """As `transformers` has it; Jinja's own filter escapes for HTML."""
-    return json.dumps(
-        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
-    )
-
-
-def _refuse(message: str) -> None:
-    raise jinja2.TemplateError(message)
-
-
-def _now(format_: str) -> str:
-    return datetime.datetime.now().strftime(format_)
+def _merge_system(messages: list[dict[str, Any]]) -> None:
+    """Put a system message in front of the message behind it, if there is one."""
+    system = messages.pop(0)
+    if messages:
+        first = messages[0]
+        if isinstance(first["content"], str):
+            messages[0] = {**first, "content": f"{system['content']}\n{first['content']}"}
+        else:
+            part = first["content"][0]
+            text = f"{system['content'][0]['text']}\n{part['text']}"
+            messages[0] = {**first, "content": [{**part, "text": text}]}
 
 
 def _first_line(error: Exception) -> str:

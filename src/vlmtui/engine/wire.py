@@ -19,12 +19,15 @@ from typing import Generic, TypeVar
 import msgspec
 
 from vlmtui.engine.base import Event, Generate, Prepare, Request
+from vlmtui.engine.host_language import HostEvent, HostRequest
 from vlmtui.messages import Message, TextPart
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """A longer frame is a broken peer: pictures travel as paths, so frames hold text only."""
 
-_LENGTH = struct.Struct(">I")
+LENGTH = struct.Struct(">I")
+"""Comes before each frame: how many bytes it has."""
+
 _PIECE = 256 * 1024
 
 
@@ -32,14 +35,14 @@ class Command(msgspec.Struct, frozen=True):
     """A request on its way to the worker. A `Cancel` carries the number of what it cancels."""
 
     number: int
-    request: Request
+    request: Request | HostRequest
 
 
 class Report(msgspec.Struct, frozen=True):
     """An event on its way back, with the number of the request it belongs to."""
 
     number: int
-    event: Event
+    event: Event | HostEvent
 
 
 class WireError(Exception):
@@ -132,6 +135,11 @@ class Channel(Generic[Received]):
         except msgspec.MsgspecError as error:
             raise WireError(str(error)) from None
 
+    @property
+    def descriptor(self) -> int:
+        """File descriptor of the connection; -1 when it is closed."""
+        return self._connection.fileno()
+
     def close(self) -> None:
         """Close this end; the peer sees the end of the stream."""
         with suppress(OSError):  # the peer was first
@@ -140,19 +148,19 @@ class Channel(Generic[Received]):
 
     def _packed(self, frame: Command | Report) -> bytes:
         body = self._encoder.encode(frame)
-        return _LENGTH.pack(len(body)) + body
+        return LENGTH.pack(len(body)) + body
 
     def _take(self) -> bytes | None:
         """The body of the first frame that has arrived; None while none is whole."""
-        if len(self._arrived) < _LENGTH.size:
+        if len(self._arrived) < LENGTH.size:
             return None
-        (length,) = _LENGTH.unpack_from(self._arrived)
+        (length,) = LENGTH.unpack_from(self._arrived)
         if length > MAX_FRAME_BYTES:
             raise WireError(f"a frame of {length} bytes was announced")
-        end = _LENGTH.size + length
+        end = LENGTH.size + length
         if len(self._arrived) < end:
             return None
-        body = bytes(memoryview(self._arrived)[_LENGTH.size : end])
+        body = bytes(memoryview(self._arrived)[LENGTH.size : end])
         del self._arrived[:end]
         return body
 
@@ -162,7 +170,7 @@ class Channel(Generic[Received]):
         Raises:
             OSError: It is closed.
         """
-        descriptor = self._connection.fileno()
+        descriptor = self.descriptor
         if descriptor < 0:
             raise OSError(errno.EBADF, "closed")
         poll = select.poll()

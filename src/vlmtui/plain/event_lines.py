@@ -9,7 +9,7 @@ from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
 from vlmtui.commands.event_words import said_of
-from vlmtui.engine.base import Delta, Encoding, Loading, Prefill
+from vlmtui.engine.base import Delta, Encoding, Loading, Prefill, Waiting
 from vlmtui.plain.voice import Answer, Voice
 from vlmtui.standard_output import ReaderGone
 from vlmtui.storage.records import StoredMessage
@@ -46,6 +46,8 @@ class Told:
 
     def _tell(self, event: object) -> None:
         match event:
+            case Waiting(who=who):
+                self._once("wait", f"Waiting for another vlmtui ({printable.line(who, _NAME)}) …")
             case Loading():
                 self._once("load", "Loading the model …")
             case Encoding(image=image, of=of):

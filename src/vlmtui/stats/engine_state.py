@@ -19,7 +19,9 @@ from vlmtui.engine.base import (
     ModelInfo,
     Prefill,
     Trimmed,
+    Waiting,
 )
+from vlmtui.printable import line
 
 
 class Phase(str, Enum):
@@ -51,6 +53,12 @@ class EngineState(msgspec.Struct, frozen=True):
 
     images: int = 0
     """Pictures that this prompt must encode."""
+
+    waits_for: str = ""
+    """The terminal of the vlmtui whose turn it is; empty while this one waits for nobody."""
+
+    before: int = 0
+    """How many come first, while this one waits."""
 
     model: str = ""
     info: ModelInfo | None = None
@@ -86,6 +94,8 @@ class EngineState(msgspec.Struct, frozen=True):
 
     def label(self) -> str:
         """The phase in a few words: "prefill 40 %", "encoding image 1/2"."""
+        if self.waits_for and self.phase is not Phase.STOPPING:
+            return f"waiting for another vlmtui ({self.waits_for}), {self.before} before you"
         text = self.phase.value
         if self.phase is Phase.ENCODING:
             text += f" image {self.image}/{self.images}" if self.images > 1 else " image"
@@ -100,6 +110,7 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
         engine_state,
         phase=Phase.SENDING,
         fraction=None,
+        waits_for="",
         started=now,
         first_token=None,
         generated=0,
@@ -113,7 +124,7 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
 def idle(engine_state: EngineState) -> EngineState:
     """Nothing runs any more, however it ended."""
     phase = Phase.ABSENT if engine_state.info is None else Phase.READY
-    return msgspec.structs.replace(engine_state, phase=phase, fraction=None)
+    return msgspec.structs.replace(engine_state, phase=phase, fraction=None, waits_for="")
 
 
 def unloaded(engine_state: EngineState) -> EngineState:
@@ -139,7 +150,11 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
     replace = msgspec.structs.replace
     if engine_state.phase is Phase.STOPPING and not isinstance(event, Finished):
         return engine_state
+    if engine_state.waits_for:
+        engine_state = replace(engine_state, waits_for="")
     match event:
+        case Waiting(before=before, who=who):
+            return replace(engine_state, before=before, waits_for=line(who))
         case Loading(fraction=fraction):
             return replace(engine_state, phase=Phase.LOADING, fraction=fraction, info=None)
         case Loaded(info=info):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
-from vlmtui.builtin_templates import BUILTIN, NAMES, choose
+from vlmtui import demo
+from vlmtui.builtin_templates import BUILTIN, LINES, NAMES, choose
+from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.base import Load, Notice
 from vlmtui.engine.template import ChatTemplate
@@ -40,15 +42,15 @@ def chat_format(request: Load, model: LoadedModel) -> ChatFormat:
         LoadFailed: The template that was asked for is broken.
     """
     if request.template is not None:
-        return _given(request.template, model)
+        return _given(request.template, request, model)
     why = "has no chat template"
     if own := model.chat_template():
         try:
-            return ChatFormat("file", _compiled(own, model))
+            return ChatFormat("file", _compiled(own, model, _joints(request, model)))
         except LoadFailed as error:
             why = f"has a chat template that can't be used ({error.message})"
     if request.fallback_template is not None:
-        return _given(request.fallback_template, model)
+        return _given(request.fallback_template, request, model)
     name, told_by = choose(
         model.vocabulary.special_tokens,
         model.metadata("general.architecture") or "",
@@ -59,28 +61,40 @@ def chat_format(request: Load, model: LoadedModel) -> ChatFormat:
         f"{request.title} {why}; the built-in one named {name} is used, since {told_by}",
         f"If its answers look wrong, choose another with --template: a file, or one of {NAMES}.",
     )
-    return msgspec.structs.replace(_given(name, model), notice=notice)
+    return msgspec.structs.replace(_given(name, request, model), notice=notice)
 
 
-def _given(wanted: str, model: LoadedModel) -> ChatFormat:
+def _given(wanted: str, request: Load, model: LoadedModel) -> ChatFormat:
     """The format of a built-in template by its name, or of Jinja source."""
     builtin = BUILTIN.get(wanted)
     if builtin is None:
-        return ChatFormat("given", _compiled(wanted, model))
+        return ChatFormat("given", _compiled(wanted, model, _joints(request, model)))
     special = model.vocabulary.special_tokens
     return ChatFormat(
         wanted,
-        _compiled(builtin.source, model),
+        _compiled(builtin.source, model, builtin.joints),
         builtin.ends,
         frozenset(special[end] for end in builtin.ends if end in special),
     )
 
 
-def _compiled(source: str, model: LoadedModel) -> ChatTemplate:
+def _joints(request: Load, model: LoadedModel) -> tuple[str, str]:
+    """What the model was trained to see between pictures and before text.
+
+    Nothing, as llama.cpp has it, but for those that were made or imported with vlmtui.
+    """
+    mmproj = request.files.mmproj
+    if mmproj is not None and forms.of_file(mmproj) is not None:
+        return LINES
+    return ("\n", "") if model.metadata("general.basename") == demo.BASENAME else ("", "")
+
+
+def _compiled(source: str, model: LoadedModel, joints: tuple[str, str]) -> ChatTemplate:
     vocabulary = model.vocabulary
     return ChatTemplate(
         source,
         bos=vocabulary.text_of(vocabulary.bos),
         eos=vocabulary.text_of(vocabulary.eos),
+        joints=joints,
         cancelled=lambda: model.cancel.is_set,
     )

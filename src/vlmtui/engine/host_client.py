@@ -1,0 +1,380 @@
+"""A client of the host, as the host sees it: what it asks, one thing after the other.
+
+A cancel and an abort are heard at once, whatever the client waits for. When the connection ends,
+however that came, what the client asked is cancelled, its place in every line is given up, and the
+engine is the others'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from vlmtui import __version__
+from vlmtui.engine.async_channel import AsyncChannel
+from vlmtui.engine.base import (
+    Absent,
+    Alive,
+    Cancel,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Joined,
+    Load,
+    Loaded,
+    Plan,
+    Shutdown,
+    Waiting,
+)
+from vlmtui.engine.host_language import (
+    Abort,
+    Died,
+    Gone,
+    Hello,
+    HostEvent,
+    Join,
+    Look,
+    MakeRoom,
+    Release,
+    Running,
+    Stop,
+    Welcome,
+)
+from vlmtui.engine.hosted_engine import HostedEngine, Stopping, as_warm
+from vlmtui.engine.waiting_line import Place, WaitingLine
+from vlmtui.engine.wire import Command, Report
+from vlmtui.errors import EngineCrashed
+
+if TYPE_CHECKING:
+    from vlmtui.engine.host import Host
+
+_ALIVE_S = 1.0
+"""Seconds between two signs of life while a client waits for others."""
+
+_RESERVED_S = 30.0
+"""So long a client that may load next can take to do so; then others may."""
+
+Ending = Finished | Failed | Died | Gone
+"""What a request ends with."""
+
+
+class HostClient:
+    """A connected client."""
+
+    def __init__(
+        self, host: Host, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._host = host
+        self._writer = writer
+        self._channel: AsyncChannel[Command] = AsyncChannel(reader, writer, Command)
+        self._commands: asyncio.Queue[Command] = asyncio.Queue()
+        self._hello = Hello("", "", 0.0, os.devnull)
+        self._number = -1
+        """Of the request that it is at."""
+
+        self._cancelled = -1
+        """Highest number of a request that was cancelled; numbers only grow."""
+
+        self._stopping = Stopping()
+        """Of the request that it is at."""
+
+        self._left = False
+        self._engine: HostedEngine | None = None
+        self._running_on: HostedEngine | None = None
+        self._asked: Load | None = None
+        self._reservation: Place | None = None
+        self._reserved_at = 0.0
+
+    async def serve(self) -> None:
+        """Serve it until it leaves."""
+        if not _is_ours(self._writer) or not await self._greeted():
+            self._channel.close()
+            return
+        working = asyncio.ensure_future(self._work())
+        try:
+            while (command := await self._channel.receive()) is not None:
+                if isinstance(command.request, Shutdown):
+                    break
+                if isinstance(command.request, Cancel):
+                    self._cancelled = max(self._cancelled, command.number)
+                    if command.number == self._number:
+                        self._stopping.cancel()
+                elif isinstance(command.request, Abort):
+                    if self._running_on is not None:
+                        self._running_on.kill()
+                else:
+                    self._commands.put_nowait(command)
+        finally:
+            self._channel.close()
+            self._left = True
+            self._stopping.abandon()
+            self._commands.put_nowait(Command(0, Shutdown()))
+            try:
+                await working
+            finally:
+                self._withdraw()
+                if self._engine is not None and self._engine.load is None:  # it has only planned
+                    await self._let_go()
+                self._leave()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._channel.close()
+
+    # ------------------------------------------------------------------------------------ requests
+
+    async def _greeted(self) -> bool:
+        command = await self._channel.receive()
+        if command is None or not isinstance(command.request, Hello):
+            return False
+        self._hello = command.request
+        self._channel.send(Report(command.number, Welcome(__version__, os.getpid())))
+        return self._hello.version == __version__
+
+    async def _work(self) -> None:
+        while True:
+            withdrawal = asyncio.ensure_future(self._withdraw_later())
+            command = await self._commands.get()
+            withdrawal.cancel()
+            if self._left:
+                return
+            self._stopping = Stopping()
+            self._number = command.number
+            if self._cancelled >= command.number:
+                self._stopping.cancel()
+            self._tell(await self._answer(command))
+
+    async def _answer(self, command: Command) -> Ending:
+        request = command.request
+        if not isinstance(request, Load | Join | MakeRoom | Plan):
+            self._withdraw()
+        try:
+            match request:
+                case Join(asked=asked):
+                    return await self._join(asked)
+                case Load():
+                    return await self._load(request)
+                case Plan():
+                    return await self._plan(request)
+                case Generate():
+                    return await self._generate(request)
+                case MakeRoom():
+                    return await self._make_room()
+                case Release():
+                    await self._let_go()
+                case Look():
+                    self._tell(self._host.state())
+                case Stop(now=now):
+                    return await self._stop_host(now)
+        except EngineCrashed as error:
+            return Failed("EngineCrashed", error.message, error.hint)
+        return Finished("done")
+
+    async def _join(self, asked: Load) -> Ending:
+        if self._engine is not None and not self._engine.is_of(asked):
+            await self._let_go()
+        while True:
+            engine = self._host.find(asked)
+            if engine is not None:
+                joined = await self._use(engine, asked)
+                if joined is not None:
+                    return joined
+            elif self._reservation is not None:
+                break
+            elif not await self._reserve():
+                return Finished("cancelled")
+        self._asked = asked
+        others = any(each is not self._engine for each in self._host.engines)
+        self._tell(Absent(others))
+        return Finished("done")
+
+    async def _use(self, engine: HostedEngine, asked: Load) -> Ending | None:
+        """Use an engine that has the model, or is going to; None when it came to nothing."""
+        if self._engine is not None and self._engine is not engine:
+            await self._let_go()
+        if engine.info is None:
+            async with self._turn(engine.line) as mine:
+                if not mine:
+                    return Finished("cancelled")
+        loaded = engine.loaded
+        if loaded is None:
+            return None
+        self._withdraw()
+        self._asked = asked
+        self._sit_down(engine)
+        self._tell(Joined(loaded[0]))
+        self._tell(Loaded(as_warm(loaded[1])))
+        return Finished("done")
+
+    async def _load(self, load: Load) -> Ending:
+        asked = self._asked or load
+        while (engine := self._host.find(load)) is not None or self._reservation is None:
+            if engine is not None:
+                joined = await self._use(engine, asked)
+                if joined is not None:
+                    return joined
+            elif not await self._reserve():
+                return Finished("cancelled")
+        if self._engine is not None and self._engine.load is not None:
+            await self._let_go()
+        engine = self._engine or self._host.start_engine(self._hello.log)
+        engine.will_load(load, asked)
+        self._host.engines.append(engine)
+        self._sit_down(engine)
+        async with self._turn(engine.line):  # nobody else can be there
+            ending = await self._run(engine, load)
+        if engine.info is None or engine.ended:
+            self._leave()
+            await self._host.end_engine(engine)
+        self._withdraw()
+        return ending
+
+    async def _plan(self, request: Plan) -> Ending:
+        """Simulate a load in a process that can then be the one which loads."""
+        if self._engine is None or self._engine.load is not None or self._engine.ended:
+            await self._let_go()
+            self._sit_down(self._host.start_engine(self._hello.log))
+        engine = self._engine
+        assert engine is not None
+        async with self._turn(engine.line):
+            ending = await self._run(engine, request)
+        return await self._looked_after(engine, ending)
+
+    async def _generate(self, request: Generate) -> Ending:
+        engine = self._engine
+        if engine is None or engine.ended:
+            return Gone()
+        async with self._turn(engine.line) as mine:
+            if not mine:
+                return Finished("cancelled")
+            if engine.loaded is None:
+                return Gone()
+            ending = await self._run(engine, request)
+        return await self._looked_after(engine, ending)
+
+    async def _make_room(self) -> Ending:
+        for engine in list(self._host.engines):
+            while engine is not self._engine and not engine.ended:
+                async with self._turn(engine.line) as mine:
+                    if not mine:
+                        return Finished("cancelled")
+                    if not engine.grace_s:
+                        await self._host.end_engine(engine)
+                        break
+                await asyncio.wait({self._stopping.cancelled}, timeout=min(engine.grace_s, 0.2))
+        return Finished("done")
+
+    async def _stop_host(self, now: bool) -> Ending:
+        if not now and (ending := await self._make_room()) != Finished("done"):
+            return ending
+        self._host.stop()
+        return Finished("done")
+
+    # --------------------------------------------------------------------------------- its engine
+
+    async def _run(self, engine: HostedEngine, request: Load | Generate | Plan) -> Ending:
+        self._running_on = engine
+        try:
+            ending: Ending = await engine.run(request, self._tell, self._stopping)
+        finally:
+            self._running_on = None
+        if engine.ended:
+            self._host.changed()
+        return ending
+
+    async def _looked_after(self, engine: HostedEngine, ending: Ending) -> Ending:
+        """Let go of an engine that a request was the end of."""
+        if engine.ended:
+            await self._let_go()
+        return ending
+
+    def _sit_down(self, engine: HostedEngine) -> None:
+        """Use an engine from now on."""
+        if self._engine is not engine:
+            self._leave()
+        self._engine = engine
+        engine.clients[self] = self._hello.who
+        engine.keep_alive = self._hello.keep_alive
+        self._tell(Running(engine.pid))
+
+    def _leave(self) -> None:
+        """Use no engine; it stays for others, and for a while."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.clients.pop(self, None)
+            engine.unused_since = time.monotonic()
+            self._tell(Running(0))
+        self._host.changed()
+
+    async def _let_go(self) -> None:
+        """Use no engine, and give its memory back unless others use it."""
+        engine = self._engine
+        self._leave()
+        if engine is not None and (engine.ended or not (engine.clients or engine.line.busy)):
+            await self._host.end_engine(engine)
+
+    # ---------------------------------------------------------------------------------- its turns
+
+    @asynccontextmanager
+    async def _turn(self, line: WaitingLine) -> AsyncIterator[bool]:
+        """Wait for the turn and have it; false when the request was cancelled before."""
+        place = line.enter(self._hello.who)
+        try:
+            yield await self._called(line, place)
+        finally:
+            line.leave(place)
+
+    async def _called(self, line: WaitingLine, place: Place) -> bool:
+        told: Waiting | None = None
+        while not place.turn.done() and not self._stopping.cancelled.done():
+            waiting = Waiting(line.before(place), line.first)
+            self._tell(Alive() if waiting == told else waiting)
+            told = waiting
+            await asyncio.wait(
+                {place.turn, self._stopping.cancelled},
+                timeout=_ALIVE_S,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        return place.turn.done()
+
+    async def _reserve(self) -> bool:
+        """Be the one who may load next; false when the request was cancelled before."""
+        place = self._host.loading.enter(self._hello.who)
+        called = False
+        try:
+            called = await self._called(self._host.loading, place)
+        finally:
+            if called:
+                self._reservation = place
+            else:
+                self._host.loading.leave(place)
+        return called
+
+    def _withdraw(self) -> None:
+        if self._reservation is not None:
+            self._host.loading.leave(self._reservation)
+            self._reservation = None
+
+    async def _withdraw_later(self) -> None:
+        if self._reservation is not None:
+            await asyncio.sleep(_RESERVED_S)
+            self._withdraw()
+
+    def _tell(self, event: Event | HostEvent) -> None:
+        self._channel.send(Report(self._number, event))
+
+
+def _is_ours(writer: asyncio.StreamWriter) -> bool:
+    """Whether the peer is of this user."""
+    connection = writer.get_extra_info("socket")
+    with suppress(OSError, struct.error):
+        packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return bool(struct.unpack("3i", packed)[1] == os.geteuid())
+    return False
