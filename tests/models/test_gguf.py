@@ -12,7 +12,7 @@ from tests.models.headers import F16, F32, Q8_0, STRING, U32, string, text, u32,
 from vlmtui import demo
 from vlmtui.errors import BadModelFile
 from vlmtui.models import gguf
-from vlmtui.models.gguf.architectures import LLAMA_CPP, SUPPORTED
+from vlmtui.models.gguf.architectures import LLAMA_CPP, PROJECTORS, SUPPORTED
 from vlmtui.models.gguf.header import Array
 from vlmtui.models.gguf.quants import QUANTS
 
@@ -218,10 +218,12 @@ def test_types_and_their_sizes_are_those_of_ggml() -> None:
             assert ggml.ggml_blck_size(number) == 0
 
 
-def test_the_architectures_are_those_of_the_installed_llama_cpp() -> None:
+def test_architectures_and_projectors_are_those_of_the_installed_llama_cpp() -> None:
     from importlib.metadata import version
 
     assert version("llama_cpp_python") == LLAMA_CPP, "read the list of architectures anew"
     content = library("libllama.so").read_bytes()
     # a name that another one ends with shares its place
     assert [name for name in SUPPORTED if name.encode() + b"\0" not in content] == []
+    content = library("libmtmd.so").read_bytes()
+    assert [name for name in PROJECTORS if name.encode() + b"\0" not in content] == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from gguf import GGUFWriter
 
 from tests.engine import zoo
 from tests.models import headers
@@ -57,9 +58,57 @@ def test_a_projector_that_only_hears_is_refused(tmp_path: Path) -> None:
         pairing.check(model, header(tmp_path / "p.gguf", deaf))
 
 
-def test_an_unknown_projector_is_left_to_llama_cpp(tmp_path: Path) -> None:
+def test_a_projector_that_this_llama_cpp_does_not_know_is_told(tmp_path: Path) -> None:
     model = header(tmp_path / "m.gguf", headers.model(width=64))
-    pairing.check(model, header(tmp_path / "p.gguf", headers.tower(projector="new", width=128)))
+    with pytest.raises(BadModelFile, match="the projector 'new'"):
+        pairing.check(model, header(tmp_path / "p.gguf", headers.tower(projector="new")))
+
+
+def test_of_a_newer_llama_cpp_a_new_projector_is_left_to_it(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(pairing, "LLAMA_CPP", "0.0.1")
+    model = header(tmp_path / "m.gguf", headers.model(width=64))
+    pairing.check(model, header(tmp_path / "p.gguf", headers.tower(projector="new", width=64)))
+
+
+def test_a_model_that_is_fed_in_several_layers_takes_wider_rows(tmp_path: Path) -> None:
+    file = GGUFWriter(tmp_path / "m.gguf", "granite")
+    file.add_embedding_length(64)
+    file.add_array("granite.deepstack_mapping", [-1, 0, -1, 1, 1, 2])
+    file.write_header_to_file()
+    file.write_kv_data_to_file()
+    file.write_tensors_to_file()
+    file.close()
+    assert pairing.embedding_size(gguf.from_path(tmp_path / "m.gguf")) == 4 * 64
+
+
+ENDS = (
+    [("resampler.proj.weight", (64, 64)), ("resampler.kv.weight", (96, 64))],
+    [("adapter.linear.dense_4h_to_h.weight", (96, 64)), ("adapter.linear.gate.weight", (64, 96))],
+    [("mm.model.mb_block.1.block.2.1.bias", (64,)), ("mm.model.mlp.3.weight", (96, 96))],
+    [("mm.model.peg.0.bias", (64,)), ("mm.model.mlp.2.weight", (96, 96))],
+    [("mm.merger.fc2.bias", (64,)), ("mm.2.weight", (96, 96))],
+    [("mm.down.weight", (96, 64)), ("mm.model.fc.weight", (96, 96))],
+    [("mm.model.fc.weight", (96, 64)), ("mm.2.weight", (96, 96))],
+    [("mm.model.mlp.3.weight", (96, 64)), ("mm.model.mlp.1.weight", (32, 96))],
+    [("mm.3.bias", (64,)), ("mm.2.weight", (96, 96))],
+    [("mm.2.weight", (96, 64)), ("mm.1.weight", (32, 96))],
+    [("mm.1.weight", (96, 64)), ("mm.0.weight", (32, 96))],
+    [("mm.input_projection.weight", (64, 96)), ("mm.soft_emb_norm.weight", (96,))],
+    [("mm.input_projection.weight", (96, 64))],
+    [(f"v.proj_blk.{block}.linear.weight", (96, 32)) for block in range(2)],
+)
+"""Tensors of projectors that put out 64 numbers, by what they end with."""
+
+
+@pytest.mark.parametrize("tensors", ENDS, ids=lambda tensors: tensors[0][0])
+def test_the_tensors_of_a_projector_tell_what_it_puts_out(
+    tmp_path: Path, tensors: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    written = [(name, shape, F32) for name, shape in tensors]
+    tower = header(
+        tmp_path / "p.gguf", headers.gguf([text("general.architecture", "clip")], written)
+    )
+    assert pairing.projected_size(tower) == 64
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
-"""The architectures that the pinned llama.cpp loads, as `general.architecture` names them.
+"""What the pinned llama.cpp loads: architectures of language models, projectors of vision towers.
 
 Kept here because asking the library would load it into the interface's process. A test compares the
-list with the library.
+lists with the libraries.
 """
 
 from __future__ import annotations
 
 LLAMA_CPP = "0.3.36"
-"""Version of llama-cpp-python that this list is of."""
+"""Version of llama-cpp-python that these lists are of."""
 
 _NAMES = """
 afmoe apertus arcee arctic arwkv7 baichuan bailingmoe bailingmoe2 bailingmoe3 bert bitnet bloom
@@ -29,3 +29,14 @@ wavtokenizer-dec xverse
 
 SUPPORTED = frozenset(_NAMES.split())
 """Values of `general.architecture`."""
+
+_PROJECTOR_NAMES = """
+adapter cogvlm deepseek4v deepseekocr deepseekocr2 dots3note_v dots_ocr exaone4_5 gemma3 gemma3nv
+gemma4uv gemma4v glm4v glm5v granite4_vision hunyuanvl idefics3 internvl janus_pro kimik25 kimivl
+ldp ldpv2 lfm2 lightonocr ling3vl llama4 mimovl minicpmv4_6 minimax_m3 mlp muse-glimmer
+nemotron_v2_vl paddleocr phi4 pixtral qwen2.5o qwen2.5vl_merger qwen2vl_merger qwen3vl_merger
+resampler step3vl yasa2 youtuvl
+"""
+
+PROJECTORS = frozenset(_PROJECTOR_NAMES.split())
+"""Values of `clip.projector_type` of towers that see."""

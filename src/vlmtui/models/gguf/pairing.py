@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import re
+
 from vlmtui.errors import BadModelFile
-from vlmtui.models.gguf.architectures import LLAMA_CPP, SUPPORTED
+from vlmtui.models.gguf.architectures import LLAMA_CPP, PROJECTORS, SUPPORTED
 from vlmtui.models.gguf.header import Header
 
 _TOWER = "clip"
 
-_OUTPUTS: dict[str, tuple[tuple[str, int], ...]] = {
-    "mlp": (("mm.2.weight", 1), ("mm.3.bias", 0)),
-    "ldp": (("mm.model.mb_block.1.block.2.1.bias", 0),),
-    "ldpv2": (("mm.model.peg.0.bias", 0),),
-    "resampler": (("resampler.proj.weight", 0),),
-    "adapter": (("adapter.linear.dense_4h_to_h.weight", 1),),
-    "qwen2vl_merger": (("mm.2.bias", 0),),
-    "qwen2.5vl_merger": (("mm.2.bias", 0),),
-    "qwen3vl_merger": (("mm.2.bias", 0),),
-    "gemma3": (("mm.input_projection.weight", 0),),
-    "gemma4v": (("mm.input_projection.weight", 1),),
-    "idefics3": (("mm.model.fc.weight", 1),),
-    "internvl": (("mm.model.mlp.3.weight", 1),),
-    "pixtral": (("mm.2.weight", 1),),
-    "lfm2": (("mm.2.weight", 1),),
-    "kimivl": (("mm.2.weight", 1),),
-    "llama4": (("mm.model.fc.weight", 1),),
-}
-"""By projector: tensors whose dimension is the width of what the projector puts out
-(`clip_n_mmproj_embd` in llama.cpp). Of projectors that aren't here nothing is said."""
+_OUTPUTS = (
+    ("resampler.proj.weight", 0),
+    ("adapter.linear.dense_4h_to_h.weight", 1),
+    ("mm.model.mb_block.1.block.2.1.bias", 0),
+    ("mm.model.peg.0.bias", 0),
+    ("mm.merger.fc2.bias", 0),
+    ("mm.down.weight", 1),
+    ("mm.model.fc.weight", 1),
+    ("mm.model.mlp.3.weight", 1),
+    ("mm.3.bias", 0),
+    ("mm.2.weight", 1),
+    ("mm.1.weight", 1),
+)
+"""Tensors that end a projector, and which dimension of theirs is the width of what it puts out
+(`clip_n_mmproj_embd` in llama.cpp). Of several the first is the last to be computed: what stands
+first is in no projector that ends with another one."""
+
+_GEMMA = "mm.input_projection.weight"
+"""Gemma's ends, which lies across in those that norm before it (Gemma 3) as it is multiplied from
+the other side."""
 
 
 def check(model: Header, mmproj: Header | None = None) -> None:
@@ -50,8 +52,11 @@ def embedding_size(model: Header) -> int:
     """Numbers that the model takes for each token of a picture; 0 where the header doesn't say."""
     architecture = model.architecture
     width = model.number(f"{architecture}.embedding_length", 0)
-    # Qwen3-VL feeds a picture into its first layers too, all of it side by side in one row
-    return width * (1 + model.number(f"{architecture}.n_deepstack_layers", 0))
+    # Qwen3-VL feeds a picture into its first layers too, Granite into those of a table, all of it
+    # side by side in one row
+    table = model.metadata.get(f"{architecture}.deepstack_mapping")
+    fed = {each for each in table if each >= 0} if isinstance(table, tuple) else ()
+    return width * (1 + model.number(f"{architecture}.n_deepstack_layers", len(fed)))
 
 
 def projector(mmproj: Header) -> str:
@@ -61,12 +66,16 @@ def projector(mmproj: Header) -> str:
 
 def projected_size(mmproj: Header) -> int:
     """Numbers that the projector makes for each token; 0 where that can't be told."""
-    kind = projector(mmproj)
-    for name, dimension in _OUTPUTS.get(kind, ()):
+    known: tuple[tuple[str, int], ...] = _OUTPUTS
+    if _GEMMA in mmproj.by_name:
+        known = ((_GEMMA, 0 if "mm.soft_emb_norm.weight" in mmproj.by_name else 1),)
+    for name, dimension in known:
         tensor = mmproj.by_name.get(name)
         if tensor is not None and len(tensor.shape) > dimension:
             return tensor.shape[dimension] * (1 + _deepstack_layers(mmproj))
-    return 0
+    # Granite's tower has several, for as many layers of the model, side by side
+    ends = [t for t in mmproj.tensors if re.fullmatch(r"v\.proj_blk\.\d+\.linear\.weight", t.name)]
+    return sum(tensor.shape[1] for tensor in ends if len(tensor.shape) > 1)
 
 
 def _deepstack_layers(mmproj: Header) -> int:
@@ -110,6 +119,13 @@ def _check_tower(mmproj: Header) -> None:
             f"{mmproj.name} is not a vision tower (mmproj): "
             f"it is a model of the architecture {mmproj.architecture!r}",
             "Give --mmproj the mmproj file published beside the model, and this one to --model.",
+        )
+    kind = projector(mmproj)
+    if kind and kind not in PROJECTORS and _llama_cpp_is_known():
+        raise BadModelFile(
+            f"{mmproj.name} has the projector {kind!r}, "
+            f"which this llama.cpp ({LLAMA_CPP}) can't show pictures with",
+            "Update llama-cpp-python when a version knows it, or take another model.",
         )
     sees = mmproj.metadata.get("clip.has_vision_encoder")
     if sees is False or (sees is None and mmproj.metadata.get("clip.has_audio_encoder") is True):
