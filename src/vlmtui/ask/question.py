@@ -16,7 +16,7 @@ from vlmtui.chat import requests
 from vlmtui.compose import crops
 from vlmtui.compose.references import local
 from vlmtui.engine import images
-from vlmtui.engine.base import Endpoint, KvType, Load, Sampling
+from vlmtui.engine.base import KvType, Load, Sampling
 from vlmtui.engine.images import crops as boxes
 from vlmtui.errors import (
     EmptyPrompt,
@@ -71,18 +71,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             ModelNotFound: There is no such model.
             InputError: There is no such chat template, or a server decides what was asked for.
         """
-        if self.template is not None:
-            settings = requests.with_template(settings, self.model, self.template)
-        load = requests.load_request(settings, self.model, self.mmproj)
-        given = {
-            name: value for name in ("ctx", "kv") if (value := getattr(self, name)) is not None
-        }
-        if given and isinstance(load.source, Endpoint):
-            raise InputError(
-                f"{load.name} runs on a server, which sees to its context and KV cache itself",
-                "Leave out --ctx and --kv.",
-            )
-        return msgspec.structs.replace(load, **given)
+        return requests.asked_for(
+            settings, self.model, self.mmproj, self.template, ctx=self.ctx, kv=self.kv
+        )
 
     def sampling(self, settings: Settings) -> Sampling:
         """The settings' sampling, with what was asked for instead."""

@@ -44,6 +44,7 @@ def fetched(
     progress: Progress = lambda done, total: None,
     cancelled: threading.Event | None = None,
     seconds: float = SECONDS,
+    public: bool = False,
 ) -> Iterator[Path]:
     """A file with the picture at an address, called as it is there; gone with the context.
 
@@ -52,6 +53,7 @@ def fetched(
         progress: Told how far it is, from another thread.
         cancelled: Ends it when set.
         seconds: Longest time for all of it.
+        public: Only from the web, not from this machine's own network.
 
     Raises:
         FetchFailed: It can't be had; why, in words.
@@ -60,7 +62,8 @@ def fetched(
     host_of(url)
     with _folder() as folder:
         file = Path(folder, name_of(url))
-        _wait(url, file, progress, cancelled or threading.Event(), time.monotonic() + seconds)
+        deadline = time.monotonic() + seconds
+        _wait(url, file, progress, cancelled or threading.Event(), deadline, public)
         _check_picture(url, file)
         yield file
 
@@ -114,7 +117,12 @@ def name_of(url: str) -> str:
 
 
 def _wait(
-    url: str, file: Path, progress: Progress, cancelled: threading.Event, deadline: float
+    url: str,
+    file: Path,
+    progress: Progress,
+    cancelled: threading.Event,
+    deadline: float,
+    public: bool,
 ) -> None:
     """Fetch in a thread that is left alone when it is too late: a name server can't be hung up."""
     ended: queue.Queue[Exception | None] = queue.Queue()
@@ -122,7 +130,7 @@ def _wait(
 
     def work() -> None:
         try:
-            _fetch(url, file, progress, line)
+            _fetch(url, file, progress, line, public)
         except Exception as error:  # raised again below, where it is waited for
             ended.put(error)
         else:
@@ -146,10 +154,12 @@ def _wait(
         line.stop()
 
 
-def _fetch(url: str, file: Path, progress: Progress, line: net.Line) -> None:
+def _fetch(url: str, file: Path, progress: Progress, line: net.Line, public: bool) -> None:
     host = host_of(url)
     accept = {"Accept": "image/*"}
-    with net.request(url, line=line, headers=accept, timeout_s=STALL_SECONDS) as answer:
+    with net.request(
+        url, line=line, headers=accept, timeout_s=STALL_SECONDS, public=public
+    ) as answer:
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
             raise FetchFailed(

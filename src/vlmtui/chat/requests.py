@@ -10,7 +10,7 @@ import msgspec
 
 from vlmtui import kept
 from vlmtui.builtin_templates import BUILTIN, NAMES
-from vlmtui.engine.base import Endpoint, Files, Load, Sampling, Tower
+from vlmtui.engine.base import Endpoint, Files, KvType, Load, Sampling, Tower
 from vlmtui.errors import InputError
 from vlmtui.models import library
 from vlmtui.models.towers import tower_store
@@ -34,6 +34,40 @@ def load_request(settings: Settings, model: str | None = None, mmproj: str | Non
     if model is None:
         model, mmproj = settings.model, mmproj or settings.mmproj
     return named(settings, model, mmproj)
+
+
+def asked_for(
+    settings: Settings,
+    model: str | None,
+    mmproj: str | None,
+    template: str | None,
+    *,
+    ctx: int | None = None,
+    kv: KvType | None = None,
+) -> Load:
+    """What the engine is asked to load by the options of a command; None for what the settings say.
+
+    Args:
+        settings: The user's settings.
+        model: Name or path of a model.
+        mmproj: Path of its projector.
+        template: Its chat template, the name of a built-in one or a file.
+        ctx: Context size in tokens.
+        kv: What the KV cache is kept in.
+
+    Raises:
+        InputError: There is no such model or template, or a server decides what was asked for.
+    """
+    if template is not None:
+        settings = with_template(settings, model, template)
+    load = load_request(settings, model, mmproj)
+    given = {name: value for name, value in (("ctx", ctx), ("kv", kv)) if value is not None}
+    if given and isinstance(load.source, Endpoint):
+        raise InputError(
+            f"{load.name} runs on a server, which sees to its context and KV cache itself",
+            "Leave out --ctx and --kv.",
+        )
+    return msgspec.structs.replace(load, **given)
 
 
 def named(settings: Settings, name: str, mmproj: str | None = None) -> Load:

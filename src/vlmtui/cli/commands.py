@@ -26,6 +26,7 @@ from vlmtui.cli.options import (
     model_option,
     template_option,
 )
+from vlmtui.cli.serve import serve
 from vlmtui.endings import INTERRUPTED
 
 
@@ -102,3 +103,4 @@ vlmtui.add_command(chats)
 vlmtui.add_command(keys)
 vlmtui.add_command(doctor)
 vlmtui.add_command(models)
+vlmtui.add_command(serve)

@@ -205,9 +205,20 @@ def key_of(server: Server) -> str:
             )
         if key:
             return _checked(key, server.key_variable)
-    if not server.key_file:
-        return ""
-    path = Path(os.path.expanduser(server.key_file))
+    return key_in(server.key_file, server.host) if server.key_file else ""
+
+
+def key_in(file: str, to: str) -> str:
+    """The key that a file holds.
+
+    Args:
+        file: Its path; nobody else may read it.
+        to: What the key is to, for an error.
+
+    Raises:
+        InputError: It can't be read, is open to others, or holds no key.
+    """
+    path = Path(os.path.expanduser(file))
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise InputError(
@@ -216,7 +227,7 @@ def key_of(server: Server) -> str:
         return _checked(kept.read(path, _KEY_BYTES).decode(errors="replace").strip(), str(path))
     except OSError as error:
         raise InputError(
-            f"The key to {server.host} can't be read from {path}: {error.strerror}",
+            f"The key to {to} can't be read from {path}: {error.strerror}",
             "Check the path given to --api-key-file.",
         ) from error
 

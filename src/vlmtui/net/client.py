@@ -96,6 +96,7 @@ def request(
     timeout_s: float = 15.0,
     silence_s: float | None = None,
     leave: bool = True,
+    public: bool = False,
     accepted: Container[int] = (200, 206),
 ) -> Iterator[Answer]:
     """Ask for something; the answer's content can be read within the context.
@@ -110,6 +111,7 @@ def request(
         timeout_s: For the connection, and between two pieces of the answer.
         silence_s: Between two pieces of the answer, where that may be longer.
         leave: Follow redirects to other servers; else such a redirect is the answer.
+        public: Ask nobody in this machine's own network: the address is not its user's.
         accepted: Statuses that are no refusal.
 
     Raises:
@@ -117,7 +119,7 @@ def request(
         Failed: There is no answer, or a redirect leads to where one shouldn't go.
         Stopped: So it was wanted.
     """
-    call = _Call(url, line, timeout_s, silence_s or timeout_s, content)
+    call = _Call(url, line, timeout_s, silence_s or timeout_s, content, public)
     sent = {"User-Agent": f"vlmtui/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
     with (
         call.told(),
@@ -136,13 +138,20 @@ class _Call:
     """A request on its way through redirects."""
 
     def __init__(
-        self, url: str, line: Line, timeout_s: float, silence_s: float, content: bytes | None
+        self,
+        url: str,
+        line: Line,
+        timeout_s: float,
+        silence_s: float,
+        content: bytes | None,
+        public: bool,
     ) -> None:
         self._first = self._url = url
         self._line = line
         self._timeout_s = timeout_s
         self._silence_s = silence_s
         self._content = content
+        self._public = public
         self._target = ("", 0)
         self._through_proxy = self._connected = False
 
@@ -223,10 +232,12 @@ class _Call:
         """Hear from httpcore2 whom it connects with, to hang up at any time."""
         if event.endswith("connect_tcp.started"):
             self._through_proxy = (info["host"], info["port"]) != self._target
+            if self._public and self._through_proxy and addresses.is_private(self._url):
+                raise _private(self._target[0])
         elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._connected = True
             self._line.hold(info["return_value"])
-            if not self._through_proxy and self._url != self._first:
+            if not self._through_proxy and (self._public or self._url != self._first):
                 self._check_peer(info["return_value"])
 
     def _check_peer(self, stream: Any) -> None:
@@ -238,6 +249,9 @@ class _Call:
 
             stream.close()  # httpcore2 doesn't have it yet
             raise httpx2.ConnectError(str(error)) from error
+        if not addresses.is_global(peer) and self._public:
+            stream.close()
+            raise _private(peer)
         if not addresses.is_global(peer) and not addresses.is_private(self._first):
             stream.close()
             raise _astray(f"to {peer}, in your own network")
@@ -262,6 +276,12 @@ class _Call:
         if self._through_proxy and not self._connected:
             return proxies.blamed(self.scheme, f"can't be reached: {found.reason}", again=True)
         return found
+
+
+def _private(peer: str) -> Failed:
+    """The failure for an address of others that leads into the own network."""
+    reason = f"leads to {peer}, in this machine's own network, where nothing is got for others"
+    return Failed("astray", reason, "Send the content itself.")
 
 
 def _astray(where: str) -> Failed:

@@ -68,6 +68,7 @@ def of(listed: object, model: str, get: Get) -> ServerFacts:
         context_size=count(own.get("max_model_len")) or count(meta.get("n_ctx")) or 0,
         parameters=count(meta.get("n_params")) or 0,
         size_bytes=count(meta.get("size")) or 0,
+        sees=mapping(own.get("modalities")).get("vision") is not False,
     )
     if kind == "llama-server":
         return _of_llama_server(facts, mapping(get("/props")))

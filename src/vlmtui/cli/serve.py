@@ -1,0 +1,125 @@
+"""`vlmtui serve`: the engine for other programs."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import click
+
+from vlmtui.cli.options import (
+    NAMED,
+    kv_option,
+    mmproj_option,
+    model_option,
+    template_option,
+)
+
+if TYPE_CHECKING:
+    from vlmtui.engine.base import KvType
+
+
+@click.command()
+@model_option
+@mmproj_option
+@template_option
+@click.option("--host", type=NAMED, default="127.0.0.1", metavar="ADDRESS", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8484, show_default=True)
+@click.option(
+    "--api-key-file",
+    type=NAMED,
+    metavar="PATH",
+    help="The file (mode 0600) with the key that clients must send; needed off 127.0.0.1.",
+)
+@click.option(
+    "--allow-origin",
+    "origins",
+    type=NAMED,
+    multiple=True,
+    metavar="SITE",
+    help="A site whose pages may ask: https://example.org. Repeatable.",
+)
+@click.option("--fetch-pictures", is_flag=True, help="Fetch pictures that are given by address.")
+@click.option(
+    "--queue",
+    type=click.IntRange(0, 1000),
+    default=8,
+    show_default=True,
+    help="Requests that may wait for their turn; others are told to come back.",
+)
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 86400),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="For a request to be answered, its waiting included.",
+)
+@click.option(
+    "--ctx",
+    type=click.IntRange(0, 2**24),
+    metavar="N",
+    help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
+)
+@kv_option
+def serve(
+    model: str | None,
+    mmproj: str | None,
+    template: str | None,
+    host: str,
+    port: int,
+    api_key_file: str | None,
+    origins: tuple[str, ...],
+    fetch_pictures: bool,
+    queue: int,
+    timeout: int,
+    ctx: int | None,
+    kv: KvType | None,
+) -> int:
+    """Serve the model to other programs, over OpenAI's protocol.
+
+    Answers at http://ADDRESS:PORT/v1 (chat completions, with pictures), one request after the
+    other. Without a key only programs on this machine are heard. The log on standard error tells
+    of requests, never of what was said in them.
+
+    \b
+    Examples:
+      vlmtui serve --model llava
+      ssh -L 8484:localhost:8484 board vlmtui serve
+      vlmtui serve --host 0.0.0.0 --api-key-file ~/.vlmtui-key
+
+    Exit codes: 1 the model can't be loaded, 2 usage or bad input; ended by Ctrl+C 130, by
+    SIGTERM 143.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    import gc
+
+    from vlmtui.chat import consent, requests
+    from vlmtui.cli.consent import asking
+    from vlmtui.endings import ended_by_signals
+    from vlmtui.errors import InputError
+    from vlmtui.models import endpoints
+    from vlmtui.settings import load_settings
+
+    gc.enable()  # off since `__main__`
+    if find_spec("uvicorn") is None:
+        raise InputError(
+            "The server needs a package that isn't installed", "pip install 'vlmtui[serve]'"
+        )
+    from vlmtui.serve.admission import Admission
+    from vlmtui.serve.http_app import Rules
+    from vlmtui.serve.serving import serve as run
+
+    settings = load_settings()
+    load = requests.asked_for(settings, model, mmproj, template, ctx=ctx, kv=kv)
+    consent.settle(load, asking())
+    key = endpoints.key_in(api_key_file, "this server") if api_key_file else ""
+    rules = Rules(
+        Admission(key, origins),
+        requests.sampling(settings),
+        fetching=fetch_pictures,
+        waiting=queue,
+        seconds=timeout,
+    )
+    with ended_by_signals():
+        run(load, host, port, rules)
+    return 0
