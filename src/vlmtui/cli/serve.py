@@ -9,6 +9,7 @@ import click
 
 from vlmtui.cli.options import (
     NAMED,
+    keep_alive_option,
     kv_option,
     mmproj_option,
     model_option,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
 )
 @kv_option
+@keep_alive_option
 def serve(
     model: str | None,
     mmproj: str | None,
@@ -98,7 +100,7 @@ def serve(
     from vlmtui.endings import ended_by_signals
     from vlmtui.errors import InputError
     from vlmtui.models import endpoints
-    from vlmtui.settings import load_settings
+    from vlmtui.settings import keep_alive_seconds, load_settings
 
     gc.enable()  # off since `__main__`
     if find_spec("uvicorn") is None:
@@ -121,5 +123,5 @@ def serve(
         seconds=timeout,
     )
     with ended_by_signals():
-        run(load, host, port, rules)
+        run(load, host, port, rules, keep_alive_seconds(settings))
     return 0

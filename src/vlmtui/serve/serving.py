@@ -30,7 +30,7 @@ _GRACE_S = 10
 _CONNECTIONS = 64
 
 
-def serve(load: Load, host: str, port: int, rules: Rules) -> None:
+def serve(load: Load, host: str, port: int, rules: Rules, keep_alive: float) -> None:
     """Serve a model until a signal ends it; does not return otherwise.
 
     Args:
@@ -38,6 +38,8 @@ def serve(load: Load, host: str, port: int, rules: Rules) -> None:
         host: Where to listen: an address, or a name of this machine.
         port: 0 for any that is free.
         rules: What is done for whom.
+        keep_alive: Seconds that the model stays when the server has ended; negative: for ever, 0:
+            not at all, and then it is shared with no other vlmtui.
 
     Raises:
         InputError: Nobody can listen there, or not without a key.
@@ -47,7 +49,7 @@ def serve(load: Load, host: str, port: int, rules: Rules) -> None:
 
     with ExitStack() as cleanup:
         listener = cleanup.enter_context(_bound(host, port, key=bool(rules.admission.key)))
-        engine = FittingEngine(EngineClient(engine_log()))
+        engine = FittingEngine(EngineClient(engine_log(), keep_alive))
         cleanup.callback(engine.close)
         model = _loaded(engine, load)
         app = HttpApp(engine, model, rules, _log)
