@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -25,6 +26,8 @@ from vlmtui.engine.base import (
     Loaded,
     Loading,
     Notice,
+    Prefill,
+    Prepare,
     Sampling,
     Waiting,
 )
@@ -125,6 +128,36 @@ def test_two_clients_are_answered_in_turn_and_told_so(connect: Connect) -> None:
     assert [event.before for event in waited] == [1]
     assert waited[0].who
     assert said == answer(first, "Hello")
+
+
+def test_reading_ahead_gives_way_to_whoever_asks(connect: Connect) -> None:
+    first, second = connect(), connect()
+    load(first)
+    load(second)
+    long = user("The quick brown fox jumps over the lazy dog. " * 60)
+    assert list(first.prepare(Prepare((long,))))[-1] == Finished("done", ANY)
+    again = first.prepare(Prepare((user("Once more. " + long.text),)))
+    assert isinstance(next(again), Prefill)
+    os.kill(first.pid or 0, signal.SIGSTOP)
+    said: list[str] = []
+    asking = threading.Thread(target=lambda: said.append(answer(second, "Hello")))
+    asking.start()
+    eventually(lambda: (state := host_state()) and state.engines[0].waiting)
+    os.kill(first.pid or 0, signal.SIGCONT)
+    asking.join(60)
+    assert said
+    assert list(again)[-1].reason == "cancelled"  # type: ignore[union-attr]
+
+
+def test_nothing_is_read_ahead_while_somebody_is_answered(connect: Connect) -> None:
+    first, second = connect(), connect()
+    load(first)
+    load(second)
+    telling = first.generate(LONG)
+    assert any(isinstance(event, Delta) for event in telling)
+    assert list(second.prepare(Prepare((user("Hello"),)))) == [Finished("cancelled")]
+    first.cancel()
+    list(telling)
 
 
 def test_who_waits_can_leave_the_line(connect: Connect) -> None:

@@ -288,8 +288,11 @@ class EngineClient:
     def _read_ahead(self, request: Prepare) -> Generator[Event, None, None]:
         if self.info is None:  # not worth a load
             yield Finished("cancelled")
-        else:
+            return
+        try:
             yield from self._request(encodable(request), "prefill")
+        except _ModelGone:
+            yield Finished("cancelled")
 
     def _load_now(self, request: Load) -> Generator[Event, None, None]:
         self._info = None

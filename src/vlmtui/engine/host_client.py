@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Plan,
+    Prepare,
     Shutdown,
     Waiting,
 )
@@ -47,7 +48,7 @@ from vlmtui.engine.host_language import (
     Stop,
     Welcome,
 )
-from vlmtui.engine.hosted_engine import HostedEngine, Stopping, as_warm
+from vlmtui.engine.hosted_engine import HostedEngine, Stopping, Work, as_warm
 from vlmtui.engine.waiting_line import Place, WaitingLine
 from vlmtui.engine.wire import Command, Report
 from vlmtui.errors import EngineCrashed
@@ -165,6 +166,8 @@ class HostClient:
                     return await self._plan(request)
                 case Generate():
                     return await self._generate(request)
+                case Prepare():
+                    return await self._prepare(request)
                 case MakeRoom():
                     return await self._make_room()
                 case Release():
@@ -259,6 +262,15 @@ class HostClient:
             ending = await self._run(engine, request)
         return await self._looked_after(engine, ending)
 
+    async def _prepare(self, request: Prepare) -> Ending:
+        """Read ahead where nobody wants the engine, until somebody does."""
+        engine = self._engine
+        if engine is None or engine.loaded is None or engine.line.busy:
+            return Finished("cancelled")
+        async with self._turn(engine.line, self._stopping.cancel):
+            ending = await self._run(engine, request)
+        return await self._looked_after(engine, ending)
+
     async def _make_room(self) -> Ending:
         for engine in list(self._host.engines):
             while engine is not self._engine and not engine.ended:
@@ -279,7 +291,7 @@ class HostClient:
 
     # --------------------------------------------------------------------------------- its engine
 
-    async def _run(self, engine: HostedEngine, request: Load | Generate | Plan) -> Ending:
+    async def _run(self, engine: HostedEngine, request: Work) -> Ending:
         self._running_on = engine
         try:
             ending: Ending = await engine.run(request, self._tell, self._stopping)
@@ -323,9 +335,11 @@ class HostClient:
     # ---------------------------------------------------------------------------------- its turns
 
     @asynccontextmanager
-    async def _turn(self, line: WaitingLine) -> AsyncIterator[bool]:
+    async def _turn(
+        self, line: WaitingLine, give_way: Callable[[], object] | None = None
+    ) -> AsyncIterator[bool]:
         """Wait for the turn and have it; false when the request was cancelled before."""
-        place = line.enter(self._hello.who)
+        place = line.enter(self._hello.who, give_way)
         try:
             yield await self._called(line, place)
         finally:

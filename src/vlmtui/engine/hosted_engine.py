@@ -27,6 +27,7 @@ from vlmtui.engine.base import (
     Loaded,
     ModelInfo,
     Plan,
+    Prepare,
 )
 from vlmtui.engine.engine_process import EngineProcess
 from vlmtui.engine.host_language import Died, EngineView, HostEvent
@@ -39,6 +40,9 @@ DRAIN_S = 10.0
 GRACE_S = 5.0
 """So long a model that was just loaded waits for its first question before it may have to make way.
 Two clients whose models don't fit together would otherwise unload each other's for ever."""
+
+Work = Load | Generate | Plan | Prepare
+"""What an engine's process is asked."""
 
 FileStates = tuple[tuple[str, int, int, int] | None, ...]
 
@@ -159,7 +163,7 @@ class HostedEngine:
 
     async def run(
         self,
-        request: Load | Generate | Plan,
+        request: Work,
         emit: Callable[[Event | HostEvent], None],
         stopping: Stopping,
     ) -> Finished | Failed | Died:
@@ -232,10 +236,11 @@ class HostedEngine:
         if isinstance(event, Loaded):
             self.info = event.info
 
-    def _came_to_an_end(self, request: Load | Generate | Plan) -> None:
+    def _came_to_an_end(self, request: Work) -> None:
         now = time.monotonic()
         self.unused_since = now
-        self._grace_until = now + GRACE_S if isinstance(request, Load) else 0.0
+        if not isinstance(request, Prepare):
+            self._grace_until = now + GRACE_S if isinstance(request, Load) else 0.0
 
     async def _died(self) -> Died:
         self._ended = True

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 
 class Place:
     """A client's place in a line."""
 
-    def __init__(self, who: str) -> None:
+    def __init__(self, who: str, give_way: Callable[[], object] | None = None) -> None:
         self.who = who
+        self.give_way = give_way
+        """Called when somebody comes after one that lets others go first."""
+
         self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when it is this client's turn."""
 
@@ -36,9 +40,11 @@ class WaitingLine:
         """How many wait."""
         return max(0, len(self._places) - 1)
 
-    def enter(self, who: str) -> Place:
-        """Take the last place, which may be the first."""
-        place = Place(who)
+    def enter(self, who: str, give_way: Callable[[], object] | None = None) -> Place:
+        """Take the last place, which may be the first; see `Place`."""
+        place = Place(who, give_way)
+        if self._places and (first := self._places[0]).give_way is not None:
+            first.give_way()
         self._places.append(place)
         self._call()
         return place
