@@ -252,6 +252,9 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
         def cancel(self) -> None:
             """Nothing."""
 
+        def conclude(self) -> None:
+            """Nothing."""
+
         def abort(self) -> None:
             """Nothing."""
 

@@ -136,6 +136,7 @@ class FakeEngine:
         requests: Every `Generate` received.
         prepared: Every `Prepare` received.
         aborts: How often a running request was ended by `abort`.
+        concludes: How often `conclude` was called.
         cancels: How often `cancel` was called.
         abandoned: How many iterators were closed before their end.
         unloads: How often `unload` was called.
@@ -152,6 +153,7 @@ class FakeEngine:
         self.prepared: list[Prepare] = []
         self.cancels = 0
         self.aborts = 0
+        self.concludes = 0
         self.abandoned = 0
         self.unloads = 0
         self.closed = False
@@ -247,6 +249,13 @@ class FakeEngine:
                 return
             self._cancelled.set()
             if self._gate is not None:
+                self._gate.open()
+
+    def conclude(self) -> None:
+        """Open the gate that the running script stands at."""
+        with self._lock:
+            self.concludes += 1
+            if self._running and self._gate is not None:
                 self._gate.open()
 
     def abort(self) -> None:

@@ -53,6 +53,8 @@ class Message(msgspec.Struct, frozen=True):
 
     role: Role
     parts: tuple[Part, ...]
+    thought: str = ""
+    """What was thought before it was said; not part of the text."""
 
     @property
     def text(self) -> str:
@@ -115,9 +117,9 @@ def readable(message: Message) -> str:
     return "".join(pieces)
 
 
-def assistant(text: str) -> Message:
-    """An assistant message holding just text."""
-    return Message(Role.ASSISTANT, (TextPart(text),))
+def assistant(text: str, thought: str = "") -> Message:
+    """An assistant message holding just text, and what was thought before it."""
+    return Message(Role.ASSISTANT, (TextPart(text),), thought)
 
 
 def system(text: str) -> Message:

@@ -24,6 +24,7 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # what libraries in C take
+Think = Literal["auto", "on", "off"] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
@@ -53,6 +54,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """The same question in the same chat gets the same answer."""
 
     max_tokens: Count | None = None
+    think: Think | None = None
     stop: list[str] | None = None
     """The answer ends before the first of these."""
 
@@ -159,7 +161,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Above 1 makes recent tokens less likely; 1 does nothing."""
 
     max_tokens: Count = 0
-    """Longest answer in tokens; 0 goes on until the model stops or the context is full."""
+    """Longest answer in tokens, with what is thought before it; 0 goes on until the model stops or
+    the context is full."""
+
+    think: Think = "auto"
+    """Whether a model that can thinks before it answers: `auto` has it, a small model within a
+    budget; `on` for as long as it likes; `off` not; a number is the budget in tokens."""
 
     def __post_init__(self) -> None:
         _only_finite(self)

@@ -26,6 +26,7 @@ from vlmtui.engine.base import (
     Planned,
     Prepare,
     SharedEngine,
+    Thought,
     closing_events,
 )
 from vlmtui.errors import EngineCrashed, OutOfMemory, VlmtuiError
@@ -93,7 +94,7 @@ class FittingEngine:
         try:
             with closing_events(self._engine.generate(request)) as events:
                 for event in events:
-                    answered = answered or isinstance(event, Delta)
+                    answered = answered or isinstance(event, Thought | Delta)
                     yield event
             return
         except EngineCrashed as error:
@@ -122,6 +123,10 @@ class FittingEngine:
     def cancel(self) -> None:
         """Cancel the running request; see `Engine.cancel`."""
         self._engine.cancel()
+
+    def conclude(self) -> None:
+        """End the thought of the running request; see `Engine.conclude`."""
+        self._engine.conclude()
 
     def abort(self) -> None:
         """End the running request and the process; see `Engine.abort`."""

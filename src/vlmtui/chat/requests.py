@@ -210,6 +210,7 @@ def sampling(settings: Settings) -> Sampling:
         min_p=settings.min_p,
         repeat_penalty=settings.repeat_penalty,
         max_tokens=settings.max_tokens,
+        think=settings.think,
     )
 
 

@@ -22,6 +22,7 @@ FIELDS = {
     "repeat_penalty": ("a number above 0; 1 turns it off", "1.1"),
     "seed": ("a whole number from 0 to 4294967295; default draws a fresh one", "42"),
     "max_tokens": ("a whole number from 0 up; 0 is unlimited", "256"),
+    "think": ("auto, on, off, or a whole number of tokens from 1 up", "256"),
     "stop": ("one or more texts, those with spaces in quotes", '"END"'),
 }
 """What can be set, the values it takes, and one of them."""
@@ -58,6 +59,8 @@ def _value(name: str, text: str) -> Any:
         import shlex
 
         return [word.replace("\\n", "\n") for word in shlex.split(text)]
+    if name == "think" and not text.isdecimal():
+        return msgspec.convert({name: text.lower()}, Preset).think
     number = (
         float(text) if name in ("temperature", "top_p", "min_p", "repeat_penalty") else int(text)
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
-from typing import Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -155,6 +155,12 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
         )
 
 
+Think = Literal["auto", "on", "off"] | Annotated[int, msgspec.Meta(ge=1)]
+"""Whether a model thinks before it answers, as far as it can. auto: it does, a small one within a
+budget; on: for as long as it likes; off: not at all; a number: at most so many tokens, after which
+the answer begins."""
+
+
 class Sampling(msgspec.Struct, frozen=True):
     """How the next token is chosen."""
 
@@ -173,7 +179,10 @@ class Sampling(msgspec.Struct, frozen=True):
     """None draws a fresh one."""
 
     max_tokens: int = 0
-    """Longest answer in tokens; 0 goes on until the model stops or the context is full."""
+    """Longest answer in tokens, what is thought before it included; 0 goes on until the model stops
+    or the context is full."""
+
+    think: Think = "auto"
 
     stop: tuple[str, ...] = ()
     """The answer ends before the first of these strings."""
@@ -210,11 +219,15 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """Stop the running request; it ends with `Finished("cancelled")`."""
 
 
+class Conclude(msgspec.Struct, frozen=True, tag="conclude"):
+    """End the thought of the running request, and have the answer begin; else nothing."""
+
+
 class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
     """End the engine's process."""
 
 
-Request = Load | Generate | Prepare | Plan | Cancel | Shutdown
+Request = Load | Generate | Prepare | Plan | Cancel | Conclude | Shutdown
 
 DEFAULT_CTX = 4096
 """Context when none is asked for: an image of LLaVA-1.6 takes up to 2,880 tokens, and the KV cache
@@ -258,10 +271,12 @@ class Loading(msgspec.Struct, frozen=True, tag="loading"):
     """0 to 1, of the language model and the vision tower together."""
 
 
-Capability = Literal["pictures", "thinking", "plan", "continue", "prepare"]
+Capability = Literal[
+    "pictures", "thinking", "think_switch", "conclude", "plan", "continue", "prepare"
+]
 """What not every engine can. pictures: sees them; thinking: says what it thinks apart from the
-answer; plan: simulates a load; continue: goes on with an answer that was cut off;
-prepare: reads ahead."""
+answer; think_switch: may be told not to think; conclude: ends a thought when it is told to; plan:
+simulates a load; continue: goes on with an answer that was cut off; prepare: reads ahead."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -454,6 +469,14 @@ class Delta(msgspec.Struct, frozen=True, tag="delta"):
     """Tokens generated so far in this answer."""
 
 
+class Thought(msgspec.Struct, frozen=True, tag="thought"):
+    """More of what the model thinks before it answers."""
+
+    text: str
+    tokens: int
+    """Tokens generated so far."""
+
+
 class Stats(msgspec.Struct, frozen=True):
     """What an answer took. Times in seconds, rates in tokens per second."""
 
@@ -463,6 +486,12 @@ class Stats(msgspec.Struct, frozen=True):
     reused_tokens: int = 0
     image_tokens: int = 0
     generated_tokens: int = 0
+    """Those of the thought included."""
+
+    thought_tokens: int = 0
+    thought_s: float = 0.0
+    """From the first token of the thought to its last."""
+
     encode_s: float = 0.0
     prefill_s: float = 0.0
     """Time to read the new part of the prompt, vision tower excluded."""
@@ -521,6 +550,7 @@ Event = (
     | Encoding
     | Encoded
     | Prefill
+    | Thought
     | Delta
     | Finished
     | Failed
@@ -615,6 +645,13 @@ class Engine(Protocol):
 
         It stops when what can't be divided is done: a step of the prefill, a picture. A `Notice`
         tells when that takes long. Does nothing when no request runs.
+        """
+
+    def conclude(self) -> None:
+        """Ask the running request to end its thought and to answer, from any thread.
+
+        Returns at once. Does nothing where nothing is thought, or the engine can't (see
+        `Capability`).
         """
 
     def abort(self) -> None:

@@ -23,6 +23,8 @@ class CancelFlag:
     def __init__(self) -> None:
         self._text = ctypes.create_string_buffer(2)
         self._heard: Callable[[], object] | None = None
+        self.concludes = False
+        """The running request is to end its thought and to answer."""
 
     def set(self) -> None:
         """Ask the running request to stop."""
@@ -32,6 +34,7 @@ class CancelFlag:
 
     def clear(self) -> None:
         """Make ready for the next request."""
+        self.concludes = False
         self._text[0] = b"\0"
 
     @contextmanager

@@ -20,6 +20,7 @@ from vlmtui.engine import death, host_link, host_socket
 from vlmtui.engine.base import (
     Absent,
     Alive,
+    Conclude,
     Delta,
     Encoded,
     Encoding,
@@ -39,6 +40,7 @@ from vlmtui.engine.base import (
     Prefill,
     Prepare,
     Request,
+    Thought,
     Trimmed,
     Waiting,
 )
@@ -161,6 +163,12 @@ class EngineClient:
         with self._state:
             if self._running is not None and self._process is not None:
                 self._running.cancel(self._process.channel)
+
+    def conclude(self) -> None:
+        """Ask for the end of the thought; see `Engine.conclude`."""
+        with self._state:
+            if self._running is not None and self._process is not None:
+                self._process.channel.try_send(Command(self._running.number, Conclude()))
 
     def abort(self) -> None:
         """End the running request and the process; see `Engine.abort`."""
@@ -412,7 +420,7 @@ class EngineClient:
                 self._phase = "encode"
             case Encoded() | Prefill() | Trimmed():
                 self._phase = "prefill"
-            case Delta():
+            case Thought() | Delta():
                 self._phase = "decode"
 
     # ------------------------------------------------------------------------------------- process

@@ -1,8 +1,8 @@
 """A client of the host, as the host sees it: what it asks, one thing after the other.
 
-A cancel and an abort are heard at once, whatever the client waits for. When the connection ends,
-however that came, what the client asked is cancelled, its place in every line is given up, and the
-engine is the others'.
+A cancel, the end of a thought and an abort are heard at once, whatever the client waits for. When
+the connection ends, however that came, what the client asked is cancelled, its place in every line
+is given up, and the engine is the others'.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from vlmtui.engine.base import (
     Absent,
     Alive,
     Cancel,
+    Conclude,
     Event,
     Failed,
     Finished,
@@ -107,6 +108,9 @@ class HostClient:
                     self._cancelled = max(self._cancelled, command.number)
                     if command.number == self._number:
                         self._stopping.cancel()
+                elif isinstance(command.request, Conclude):
+                    if self._running_on is not None and command.number == self._number:
+                        self._running_on.conclude()
                 elif isinstance(command.request, Abort):
                     if self._running_on is not None:
                         self._running_on.kill()

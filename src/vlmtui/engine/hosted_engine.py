@@ -18,6 +18,7 @@ import msgspec
 from vlmtui.engine.async_channel import AsyncChannel
 from vlmtui.engine.base import (
     Cancel,
+    Conclude,
     Event,
     Failed,
     Files,
@@ -217,6 +218,11 @@ class HostedEngine:
             reader, writer = await asyncio.open_connection(sock=self._process.connection)
             self._channel = AsyncChannel(reader, writer, Report)
         return self._channel
+
+    def conclude(self) -> None:
+        """Have the request that runs end its thought."""
+        if self._channel is not None:
+            self._channel.send(Command(self._number, Conclude()))
 
     def kill(self) -> None:
         """End its process in the middle of anything; who runs a request finds out."""

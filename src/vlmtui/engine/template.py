@@ -9,7 +9,7 @@ pictures and text are strings here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -35,6 +35,14 @@ _KEEPS_THOUGHT = {
     "drop_thinking": False,
 }
 """Which thoughts are told is settled before: a template that can keep them keeps those."""
+
+
+_SWITCHES: dict[str, tuple[object, object]] = {
+    "enable_thinking": (False, True),
+    "thinking": (False, True),
+    "thinking_budget": (0, -1),
+}
+"""The variables by which templates are told not to think or to think, most take the first."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -76,6 +84,10 @@ class ChatTemplate:
         Raises:
             LoadFailed: The source is no valid template, or one that doesn't end.
         """
+        self.source = source
+        self.switch = ""
+        """The variable by which it is told whether to think; empty where it has none."""
+
         self._tokens = {"bos_token": bos, "eos_token": eos}
         self._joints = joints
         self._cancelled = cancelled
@@ -88,6 +100,8 @@ class ChatTemplate:
                 self._typed = not self._tells("user") and self._tells("user", typed=True)
                 self._takes_system = self._tells("system", "user")
                 self.thinks = self._thinks()
+                self.switch = self._switch()
+                self.keeps_thought = self._keeps_thought()
         except Aborted:
             raise
         except LimitPassed as error:
@@ -129,6 +143,15 @@ class ChatTemplate:
                 f"The model's chat template failed: {type(error).__name__}: {error}", _ANOTHER
             ) from None
 
+    def written(self, turns: Sequence[Turn]) -> str:
+        """A conversation that ends with an answer; empty where the template refuses it."""
+        try:
+            return self._render(turns, answering=False)
+        except Aborted:
+            raise
+        except Exception:  # one more turn may be more than it takes
+            return ""
+
     def joint(self, turns: Sequence[Turn], prompt: str, answer: str) -> str:
         """What the template puts between a prompt and the answer: a space after Vicuna's colon.
 
@@ -137,12 +160,7 @@ class ChatTemplate:
             prompt: As what it was rendered.
             answer: Its beginning, not blank.
         """
-        try:
-            whole = self._render([*turns, Turn("assistant", (), answer)], answering=False)
-        except Aborted:
-            raise
-        except Exception:  # one more turn may be more than it takes
-            return ""
+        whole = self.written([*turns, Turn("assistant", (), answer)])
         rest = whole[len(prompt) :].lstrip()
         if not whole.startswith(prompt) or not rest.startswith(answer.strip()):
             return ""
@@ -158,15 +176,22 @@ class ChatTemplate:
             len(turn.text) + len(turn.thought) + sum(map(len, turn.images)) for turn in turns
         )
         with limited(self._cancelled):
-            return self._run(
-                messages, said, answering, self.thinks if thinking is None else thinking
-            )
+            told: dict[str, object] = {"enable_thinking": self.thinks}
+            if thinking is not None:
+                told |= {"enable_thinking": thinking}
+                if self.switch:
+                    told |= {self.switch: _SWITCHES[self.switch][thinking]}
+            return self._run(messages, said, answering, {**_KEEPS_THOUGHT, **told})
 
     def _run(
-        self, messages: list[dict[str, Any]], said: int, answering: bool, thinking: bool
+        self,
+        messages: list[dict[str, Any]],
+        said: int,
+        answering: bool,
+        of_thought: Mapping[str, object],
     ) -> str:
         """Render, at most so much for what was said: `said` characters."""
-        known: dict[str, Any] = {**self._tokens, **_KEEPS_THOUGHT, "enable_thinking": thinking}
+        known: dict[str, Any] = {**self._tokens, **of_thought}
         known["date_string"] = strftime_now("%d %b %Y")
         known["datetime"] = strftime_now("%b %d %Y")
         if answering:
@@ -209,16 +234,34 @@ class ChatTemplate:
         """Whether it tells thoughts, or begins an answer otherwise where none is wanted."""
         question = self._message(Turn("user", (), "Why?"))
         answer = self._message(Turn("assistant", (), "So.", "a thought"))
-        on, off = (self._tried([question], thinking=thinking) for thinking in (True, False))
+        off, on = (self._tried([question], {"enable_thinking": to}) for to in (False, True))
         if on.rpartition("Why?")[2] != off.rpartition("Why?")[2]:
             return True
-        return "a thought" in self._tried([question, answer], answering=False)
+        return "a thought" in self._tried([question, answer], _KEEPS_THOUGHT, answering=False)
+
+    def _switch(self) -> str:
+        question = [self._message(Turn("user", (), "Why?"))]
+        for name, states in _SWITCHES.items():
+            off, on = (self._tried(question, {name: state}) for state in states)
+            if name in self.source and off != on:
+                return name
+        return ""
+
+    def _keeps_thought(self) -> bool:
+        """Whether it tells old thoughts without being asked to."""
+        question = self._message(Turn("user", (), "Why?"))
+        answer = self._message(Turn("assistant", (), "So.", "a thought"))
+        return "a thought" in self._tried([question, answer, question], {})
 
     def _tried(
-        self, messages: list[dict[str, Any]], *, answering: bool = True, thinking: bool = True
+        self,
+        messages: list[dict[str, Any]],
+        of_thought: Mapping[str, object] = {"enable_thinking": True},
+        *,
+        answering: bool = True,
     ) -> str:
         try:
-            return self._run(messages, 0, answering, thinking)
+            return self._run(messages, 0, answering, of_thought)
         except (Aborted, LimitPassed):
             raise
         except Exception:  # whatever a foreign template does with what it did not expect

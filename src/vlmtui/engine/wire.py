@@ -184,7 +184,7 @@ def encodable(request: Conversation) -> Conversation:
     A command line in another encoding than UTF-8 brings them, and no frame can carry them.
     """
     try:
-        "".join(message.text for message in request.messages).encode()
+        "".join(message.text + message.thought for message in request.messages).encode()
     except UnicodeEncodeError:
         messages = tuple(
             Message(
@@ -195,6 +195,7 @@ def encodable(request: Conversation) -> Conversation:
                     else part
                     for part in message.parts
                 ),
+                message.thought.encode(errors="replace").decode(),
             )
             for message in request.messages
         )

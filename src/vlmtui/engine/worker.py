@@ -23,6 +23,7 @@ from vlmtui.engine import registry
 from vlmtui.engine.base import (
     Alive,
     Cancel,
+    Conclude,
     Event,
     Failed,
     Finished,
@@ -101,6 +102,10 @@ class Worker:
                         self._cancelled = max(self._cancelled, command.number)
                         if self._current == command.number:
                             self._cancel.set()
+                elif isinstance(command.request, Conclude):
+                    with self._lock:
+                        if self._current == command.number:
+                            self._cancel.concludes = True
                 else:
                     self._commands.put(command)
                     with self._lock:

@@ -26,6 +26,7 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Sampling,
+    Thought,
     Trimmed,
 )
 from vlmtui.engine.cancellation import CancelFlag
@@ -100,6 +101,50 @@ def test_tokens_are_counted_by_pieces_where_the_server_tells_none(serve: Serve) 
     finished = asker.ask()
     assert (finished.reason, finished.stats.generated_tokens) == ("length", 2)
     assert finished.stats.counted
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_what_is_thought_comes_apart_from_the_answer(serve: Serve, name: str) -> None:
+    thoughts = [{"choices": [{"delta": {name: word}}]} for word in ("Hm", ", red")]
+    details = {"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 7}}
+    for usage, counted in (({}, 2), ({"usage": details}, 7)):
+        play = [*thoughts, *words("Red", ".", **usage)]
+        asker = Asker(serve(lambda exchange, play=play: exchange.stream(*play)))
+        stats = asker.ask().stats
+        assert [each.text for each in asker.events if isinstance(each, Thought)] == ["Hm", ", red"]
+        assert asker.text == "Red."
+        assert stats.thought_tokens == counted
+        assert stats.thought_s > 0
+
+
+@pytest.mark.parametrize(
+    ("think", "told"),
+    [
+        ("auto", {}),
+        ("off", {"chat_template_kwargs": {"enable_thinking": False}}),
+        ("on", {"chat_template_kwargs": {"enable_thinking": True}}),
+        (
+            200,
+            {"chat_template_kwargs": {"enable_thinking": True}, "thinking_budget_tokens": 200},
+        ),
+    ],
+)
+def test_a_server_is_told_to_think_or_not(serve: Serve, think: object, told: object) -> None:
+    models = {"data": [{"id": "llava", "owned_by": "llamacpp"}]}
+    server = serve(lambda exchange: exchange.stream(*words("Red")), models=models)
+    asker = Asker(server)
+    asker.ask(think=think)
+    names = ("chat_template_kwargs", "thinking_budget_tokens")
+    assert {name: server.asked[0][name] for name in names if name in server.asked[0]} == told
+    assert "think_switch" in asker.info.can
+
+
+def test_a_thought_that_was_cut_off_is_gone_on_with(serve: Serve) -> None:
+    models = {"data": [{"id": "llava", "owned_by": "llamacpp"}]}
+    server = serve(lambda exchange: exchange.stream(*words("Red")), models=models)
+    Asker(server).ask(user("What?"), assistant("", "Let me"))
+    begun = {"role": "assistant", "content": "", "reasoning_content": "Let me"}
+    assert server.asked[0]["messages"][-1] == begun
 
 
 def test_what_is_asked_for_arrives_as_the_protocol_has_it(serve: Serve, tmp_path: Path) -> None:

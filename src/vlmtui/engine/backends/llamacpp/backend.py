@@ -8,11 +8,13 @@ answers stay the tokens that were sampled (`prompt_builder`).
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import msgspec
+
 from vlmtui.engine.backends.llamacpp import graph_check, graph_tower, llama_logs, parameters
-from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.certain_prompt import certain
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
@@ -22,6 +24,7 @@ from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
 from vlmtui.engine.backends.llamacpp.simulated_load import simulate
+from vlmtui.engine.backends.llamacpp.spoken import Spoken, thought_budget
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
@@ -88,7 +91,8 @@ class LlamaCppBackend:
         for notice in told:
             if notice is not None:
                 emit(notice)
-        emit(Loaded(model.describe(request, self._loaded.format.name)))
+        info = model.describe(request, self._loaded.format.name)
+        emit(Loaded(msgspec.structs.replace(info, can=info.can | self._loaded.format.can)))
         return Finished("done")
 
     def plan(self, request: Load) -> Planned:
@@ -138,7 +142,9 @@ class _Loaded:
         if graph is not None:
             self._vision = GraphVision(model, graph, request)
         self._cache = KvCache(model, self._vision, cancel, request.batch)
-        self._prompts = PromptBuilder(self.format.template, model.vocabulary, self._vision.layout)
+        self._prompts = PromptBuilder(
+            self.format.template, model.vocabulary, self._vision.layout, self.format.markers
+        )
         self._window = Window(self._prompts.build, model.context_size, model.context_trained)
 
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
@@ -153,6 +159,7 @@ class _Loaded:
 
         try:
             limit = request.sampling.max_tokens
+            self._prompts.think(request.sampling.think)
             prompt, dropped = self._window.fit(messages, limit, tried)
         except Aborted:
             return report.finish("cancelled", self._cache.used, self._model.context_size)
@@ -204,22 +211,21 @@ class _Loaded:
     def _decode(self, prompt: Prompt, settings: Sampling, report: TurnReport) -> FinishReason:
         vocabulary = self._model.vocabulary
         stop = (*settings.stop, *self.format.ends)
-        text = AnswerText(stop, begun=bool(prompt.begun), unsaid=prompt.unsaid)
+        budget = thought_budget(settings.think, self._model.parameters)
+        spoken = Spoken(prompt, vocabulary, self.format.markers, stop, budget)
         said = [unit for unit in prompt.units if isinstance(unit, int)]
         sampler = Sampler(settings, vocabulary.size, said)
-        tokens: list[int] = []
-        whole = 0  # how many of the tokens make exactly the text given out so far
+        put_in: deque[int] = deque()
         try:
             while True:
-                token = sampler.sample(self._model.context)
-                if vocabulary.ends_turn(token) or token in self.format.end_tokens:
+                put_in = put_in or spoken.ending(concludes=self._cancel.concludes)
+                forced = bool(put_in)
+                token = put_in.popleft() if put_in else sampler.sample(self._model.context)
+                if not forced and (vocabulary.ends_turn(token) or token in self.format.end_tokens):
                     reason: FinishReason = "stop"
                     break
-                tokens.append(token)
-                report.token(text.feed(vocabulary.piece(token)))
-                if text.whole:
-                    whole = len(tokens)
-                if (end := self._end(text, tokens, settings)) is not None:
+                spoken.take(token, report, put_in=forced)
+                if (end := self._end(spoken, settings)) is not None:
                     reason = end
                     break
                 try:
@@ -229,18 +235,14 @@ class _Loaded:
                     break
         finally:
             sampler.close()
-        report.ending(text.finish())
-        if not text.stopped:  # else the tokens say more than the text
-            if text.whole:
-                whole = len(tokens)
-            self._prompts.remember(prompt, text.text, tokens[:whole])
+        spoken.finish(report, self._prompts)
         return reason
 
-    def _end(self, text: AnswerText, tokens: list[int], settings: Sampling) -> FinishReason | None:
+    def _end(self, spoken: Spoken, settings: Sampling) -> FinishReason | None:
         """Why the answer ends after its newest token, None if it goes on."""
-        if text.stopped:
+        if spoken.text.stopped:
             return "stop"
-        if len(tokens) == settings.max_tokens:
+        if len(spoken.tokens) == settings.max_tokens:
             return "length"
         if self._cache.used >= self._model.context_size:
             return "context"
@@ -251,7 +253,9 @@ class _Loaded:
 
 def _without_images(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(
-        Message(message.role, tuple(part for part in message.parts if isinstance(part, TextPart)))
+        msgspec.structs.replace(
+            message, parts=tuple(part for part in message.parts if isinstance(part, TextPart))
+        )
         for message in messages
     )
 

@@ -12,7 +12,8 @@ from vlmtui import demo
 from vlmtui.builtin_templates import BUILTIN, LINES, NAMES, choose
 from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.base import Load, Notice
+from vlmtui.engine.backends.llamacpp.thought_markers import Markers, find
+from vlmtui.engine.base import Capability, Load, Notice
 from vlmtui.engine.template import ChatTemplate
 from vlmtui.errors import LoadFailed
 
@@ -34,6 +35,17 @@ class ChatFormat(msgspec.Struct, frozen=True):
     notice: Notice | None = None
     """What the user must know of the choice."""
 
+    markers: Markers | None = None
+    """What parts a thought from the answer; None for a model that doesn't think."""
+
+    @property
+    def can(self) -> frozenset[Capability]:
+        """What follows of it for what the model can."""
+        able: set[Capability] = {"thinking", "conclude"} if self.markers else set()
+        if self.template.switch:
+            able.add("think_switch")
+        return frozenset(able)
+
 
 def chat_format(request: Load, model: LoadedModel) -> ChatFormat:
     """The format of a model.
@@ -41,6 +53,13 @@ def chat_format(request: Load, model: LoadedModel) -> ChatFormat:
     Raises:
         LoadFailed: The template that was asked for is broken.
     """
+    chosen = _chosen(request, model)
+    read = model.vocabulary.tokenize
+    markers = find(chosen.template, lambda text: len(read(text, parse_special=True)) == 1)
+    return msgspec.structs.replace(chosen, markers=markers)
+
+
+def _chosen(request: Load, model: LoadedModel) -> ChatFormat:
     if request.template is not None:
         return _given(request.template, request, model)
     why = "has no chat template"

@@ -27,6 +27,7 @@ class Vocabulary:
         self.eos: int = cpp.llama_vocab_eos(self._vocab)
         self._piece_buffer = ctypes.create_string_buffer(256)
         self.piece = lru_cache(maxsize=65536)(self._piece)
+        self.written = lru_cache(maxsize=65536)(self._written)
         self.ends_turn = lru_cache(maxsize=65536)(self._ends_turn)
 
     def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
@@ -75,6 +76,10 @@ class Vocabulary:
     def _piece(self, token: int) -> bytes:
         """The bytes that a generated token adds to the answer; none for a special one."""
         return self._raw(token, special=False)
+
+    def _written(self, token: int) -> bytes:
+        """The bytes of a token, those of a special one too."""
+        return self._raw(token, special=True)
 
     def _ends_turn(self, token: int) -> bool:
         """Whether the model ends its turn with this token."""

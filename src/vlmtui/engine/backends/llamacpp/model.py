@@ -87,6 +87,7 @@ class LoadedModel:
         self.memory = cpp.llama_get_memory(self.context)
         self.context_size: int = cpp.llama_n_ctx(self.context)
         self.context_trained: int = cpp.llama_model_n_ctx_train(self.model)
+        self.parameters: int = cpp.llama_model_n_params(self.model)
         self.picture_step: int = cpp.llama_n_ubatch(self.context)
         """Tokens of a picture that are read in one step."""
 
@@ -104,7 +105,7 @@ class LoadedModel:
             can=frozenset(("plan", "continue", "prepare", *(("pictures",) if self.sees else ()))),
             architecture=self.metadata("general.architecture") or "",
             description=_description(self.model),
-            parameters=cpp.llama_model_n_params(self.model),
+            parameters=self.parameters,
             size_bytes=cpp.llama_model_size(self.model),
             context_size=self.context_size,
             context_trained=self.context_trained,

@@ -18,6 +18,8 @@ import msgspec
 
 from vlmtui.builtin_templates import NAMES
 from vlmtui.engine.backends.llamacpp.prompt_units import Unit
+from vlmtui.engine.backends.llamacpp.thought_markers import Markers
+from vlmtui.engine.base import Think
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, Role, TextPart
@@ -65,16 +67,32 @@ class Prompt(msgspec.Struct, frozen=True):
     begun: str = ""
     """What there is of the answer."""
 
+    thought: str = ""
+    """What was thought before."""
+
+    thinking: bool = False
+    """It ends inside a thought: the template has opened one, or the last was not closed."""
+
+    written: str = ""
+    """Both as they follow `text`, with their markers."""
+
     unsaid: str = ""
-    """The end of `begun` that is not in `units`: whitespace that the model is to say again, since
-    most tokenizers join it to the next word."""
+    """The end of what there is that is not in `units`: whitespace that the model is to say again,
+    since most tokenizers join it to the next word."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
     prompt: Prompt
     text: str
+    thought: str
+    written: str
+    """All that stands behind the prompt's text, the thought with its markers too."""
+
     units: list[Unit]
     """The prompt's, and those that were sampled."""
+
+    thinking: bool
+    """They end inside a thought."""
 
 
 class PromptBuilder:
@@ -85,6 +103,7 @@ class PromptBuilder:
         template: ChatTemplate,
         vocabulary: Tokenizer,
         layout: Callable[[ImagePart], list[Unit]],
+        markers: Markers | None = None,
     ) -> None:
         """Prepare.
 
@@ -92,7 +111,21 @@ class PromptBuilder:
             template: Renders the conversation.
             vocabulary: Tokenises it.
             layout: Gives the units of a picture.
+            markers: What parts a thought from the answer.
         """
+        self._thinking: bool | None = None
+        self._around = markers
+        texts = () if markers is None else markers.texts
+        self._data = re.compile(
+            "|".join((vocabulary.special_pattern.pattern, *map(re.escape, texts)))
+        )
+        # of these there are tokens that llama.cpp makes of any text, and not of special ones alone
+        self._always = {
+            text
+            for text in texts
+            if text not in vocabulary.special_tokens
+            and len(vocabulary.tokenize(text, parse_special=False)) == 1
+        }
         self._template = template
         self._vocabulary = vocabulary
         self._layout = layout
@@ -100,6 +133,10 @@ class PromptBuilder:
         nonce = secrets.token_hex(8)  # so that no text can name a picture
         self._marker = f"<__image_{nonce}_{{}}__>"
         self._markers = re.compile(rf"(?:<__image_{nonce}_([0-9a-f]+)__>)")
+
+    def think(self, think: Think) -> None:
+        """Say whether to think before the answers to the prompts that follow."""
+        self._thinking = None if think == "auto" else think != "off"
 
     def build(self, messages: tuple[Message, ...]) -> Prompt:
         """The prompt of a conversation, which may end with a part of an answer.
@@ -109,18 +146,24 @@ class PromptBuilder:
         """
         guard = _choose_guard(messages)
         images = {image.sha256: image for message in messages for image in message.images}
-        begun, unsaid = "", ""
+        begun = thought = unsaid = ""
         if messages[-1].role is Role.ASSISTANT:
-            begun, messages = messages[-1].text, messages[:-1]
+            begun = messages[-1].text
+            thought = messages[-1].thought if self._around is not None else ""
+            messages = messages[:-1]
         turns = [self._turn(message, guard) for message in messages]
-        text = self._template.render(turns)
-        sampled = self._as_sampled(text, begun)
+        text = self._template.render(turns, thinking=self._thinking)
+        sampled = self._as_sampled(text, begun, thought)
         if sampled is not None:
-            units = list(sampled)
+            units, said, thinking = list(sampled.units), sampled.written, sampled.thinking
         else:
-            said = begun.rstrip()
-            unsaid = begun[len(said) :]
-            units = self._units(text, messages, images, guard, self._said(turns, text, said, guard))
+            last = begun or thought
+            unsaid = last[len(last.rstrip()) :]
+            said = self._said(
+                turns, text, begun.rstrip(), thought if begun else thought.rstrip(), guard
+            )
+            units = self._units(text, messages, images, guard, said)
+            thinking = not begun and (bool(thought) or self._opens(text))
         if self._vocabulary.adds_bos and units[:1] != [self._vocabulary.bos]:
             units.insert(0, self._vocabulary.bos)
         if not units or not isinstance(units[-1], int):
@@ -129,39 +172,62 @@ class PromptBuilder:
                 "The chat template ends the prompt without a token to answer to",
                 f"Choose another template with --template, a file or one of {NAMES}.",
             )
-        return Prompt(messages, text, units, images, begun, unsaid)
+        return Prompt(
+            messages, text, units, images, begun, thought, thinking, said.replace(guard, ""), unsaid
+        )
 
-    def remember(self, prompt: Prompt, text: str, tokens: Sequence[int]) -> None:
+    def remember(
+        self,
+        prompt: Prompt,
+        text: str,
+        tokens: Sequence[int],
+        *,
+        thought: str = "",
+        written: str | None = None,
+        thinking: bool = False,
+    ) -> None:
         """Keep an answer as it was sampled.
 
         Args:
             prompt: What was answered.
             text: The answer's text, as the conversation will hold it, after what had begun.
-            tokens: The sampled tokens that make exactly this text, without an end-of-turn token.
+            tokens: The sampled tokens that make exactly this, without an end-of-turn token.
+            thought: What was thought before, after what had begun of that.
+            written: Both with their markers; None where there is the text alone.
+            thinking: It ends inside the thought.
         """
-        whole = prompt.begun + text
-        if whole.strip():
-            self._answers.append(_Answer(prompt, whole, [*prompt.units, *tokens]))
+        whole, before = prompt.begun + text, prompt.thought + thought
+        if (whole + before).strip():
+            written = prompt.written + (text if written is None else written)
+            units = [*prompt.units, *tokens]
+            self._answers.append(_Answer(prompt, whole, before, written, units, thinking))
 
-    def _as_sampled(self, text: str, begun: str) -> list[Unit] | None:
+    def _as_sampled(self, text: str, begun: str, thought: str) -> _Answer | None:
         """A prompt and the beginning of its answer, if these are the very ones that came."""
-        if not begun:
+        if not begun and not thought:
             return None
         return next(
             (
-                answer.units
+                answer
                 for answer in reversed(self._answers)
-                if answer.text == begun and answer.prompt.text == text
+                if answer.text == begun and answer.thought == thought and answer.prompt.text == text
             ),
             None,
         )
 
-    def _said(self, turns: list[Turn], text: str, begun: str, guard: str) -> str:
+    def _opens(self, text: str) -> bool:
+        """Whether a rendered prompt ends with the beginning of a thought."""
+        return self._around is not None and text.rstrip().endswith(self._around.open)
+
+    def _said(self, turns: list[Turn], text: str, begun: str, thought: str, guard: str) -> str:
         """The beginning of an answer as it follows the rendered prompt."""
-        if not begun:
-            return ""
-        begun = self._guarded(begun, guard)
-        return self._template.joint(turns, text, begun) + begun
+        begun, thought = self._guarded(begun, guard), self._guarded(thought, guard)
+        opens = self._opens(text)
+        if self._around is None or not (thought or (begun and opens)):
+            return self._template.joint(turns, text, begun) + begun if begun else ""
+        before = "" if opens else f"{self._around.open}\n"
+        behind = self._around.ending + begun if begun else ""
+        return before + thought + behind
 
     def _units(
         self,
@@ -175,7 +241,7 @@ class PromptBuilder:
         answer = self._longest_answer(text, messages, guard)
         if answer is None:
             return self._tokenize(text + said, images, guard)
-        known = answer.text.strip()
+        known = answer.written.strip()
         tail = text[len(answer.prompt.text) :]
         rest = tail[tail.index(known) + len(known) :]
         return [*answer.units, *self._tokenize(rest + said, images, guard)]
@@ -189,11 +255,15 @@ class PromptBuilder:
                 text.append(self._guarded(part.text, guard))
             else:
                 (text if text else ahead).append(self._marker.format(part.sha256))
-        return Turn(message.role.value, tuple(ahead), "".join(text))
+        kept = message.thought if self._template.keeps_thought else ""
+        thought = self._guarded(kept, guard)
+        return Turn(message.role.value, tuple(ahead), "".join(text), thought)
 
     def _guarded(self, text: str, guard: str) -> str:
-        pattern = self._vocabulary.special_pattern
-        return pattern.sub(lambda match: match[0][:1] + guard + match[0][1:], text)
+        def broken(match: re.Match[str]) -> str:
+            return match[0][:1] + guard * (1 + (match[0] in self._always)) + match[0][1:]
+
+        return self._data.sub(broken, text)
 
     def _longest_answer(
         self, text: str, messages: tuple[Message, ...], guard: str
@@ -209,8 +279,9 @@ class PromptBuilder:
                 and messages[turn].text.strip() == answer.text.strip()
                 # an answer with a special token's text in it would need its guard: not worth it
                 and self._guarded(answer.text, guard) == answer.text
+                and self._guarded(answer.thought, guard) == answer.thought
                 and text.startswith(answer.prompt.text)
-                and text[len(answer.prompt.text) :].lstrip().startswith(answer.text.strip())
+                and text[len(answer.prompt.text) :].lstrip().startswith(answer.written.strip())
             ):
                 best = answer
         return best
@@ -235,8 +306,10 @@ class PromptBuilder:
             if index % 2:
                 tokens.append(self._vocabulary.special_tokens[piece])
             elif piece:
-                plain = piece.replace(guard, "")
-                tokens += self._vocabulary.tokenize(plain, parse_special=False)
+                for plain in piece.split(guard * 2):
+                    tokens += self._vocabulary.tokenize(
+                        plain.replace(guard, ""), parse_special=False
+                    )
         return tokens
 
 

@@ -19,6 +19,7 @@ from vlmtui.engine.base import (
     Notice,
     Prefill,
     Stats,
+    Thought,
 )
 from vlmtui.messages import Message
 
@@ -47,8 +48,9 @@ class TurnReport:
         self._prefill_began = self._started
         self._first_token = self._last_token = 0.0
         self._attempts = 0
-        self._generated = 0
-        self._unsent = ""
+        self._generated = self._thought = 0
+        self._last_thought = 0.0
+        self._unsent = self._unsent_thought = ""
         self._sent = 0.0
         self._peak_memory = 0
 
@@ -114,25 +116,35 @@ class TurnReport:
 
     # ------------------------------------------------------------------------------------- answer
 
-    def token(self, text: str) -> None:
-        """A token was sampled, and this text is certain now."""
+    def token(self, text: str, thought: str = "", *, thinking: bool = False) -> None:
+        """A token was sampled, and these texts of answer and thought are certain now.
+
+        Args:
+            text: Of the answer.
+            thought: Of the thought.
+            thinking: The token belongs to the thought.
+        """
         now = time.monotonic()
         if not self._generated:
             self._first_token = now
         self._last_token = now
         self._generated += 1
+        if thinking:
+            self._thought += 1
+            self._last_thought = now
         self._unsent += text
-        if self._unsent and now - self._sent >= _DELTA_INTERVAL_S:
+        self._unsent_thought += thought
+        if now - self._sent >= _DELTA_INTERVAL_S:
             self._send(now)
 
-    def ending(self, text: str) -> None:
-        """The model ended its turn, or was made to; this text was held back."""
+    def ending(self, text: str, thought: str = "") -> None:
+        """The model ended its turn, or was made to; these texts were held back."""
         now = time.monotonic()
         if not self._first_token:
             self._first_token = self._last_token = now
         self._unsent += text
-        if self._unsent:
-            self._send(now)
+        self._unsent_thought += thought
+        self._send(now)
 
     def finish(self, reason: FinishReason, used: int, size: int) -> Finished:
         """The last event, with the figures.
@@ -156,6 +168,8 @@ class TurnReport:
                 reused_tokens=self._reused,
                 image_tokens=self._image_tokens,
                 generated_tokens=self._generated,
+                thought_tokens=self._thought,
+                thought_s=self._last_thought - self._first_token if self._thought else 0.0,
                 encode_s=self._encode_s,
                 prefill_s=prefill_s,
                 time_to_first_token_s=first - self._started,
@@ -172,6 +186,10 @@ class TurnReport:
         self._peak_memory = max(self._peak_memory, resident_bytes())
 
     def _send(self, now: float) -> None:
-        self._emit(Delta(self._unsent, self._generated))
-        self._unsent = ""
-        self._sent = now
+        if self._unsent_thought:  # comes before the answer
+            self._emit(Thought(self._unsent_thought, self._generated))
+        if self._unsent:
+            self._emit(Delta(self._unsent, self._generated))
+        if self._unsent or self._unsent_thought:
+            self._unsent = self._unsent_thought = ""
+            self._sent = now

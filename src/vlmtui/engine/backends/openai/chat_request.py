@@ -10,7 +10,7 @@ from typing import Any
 
 from vlmtui.engine import images
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
-from vlmtui.engine.base import Endpoint, Generate, Sampling
+from vlmtui.engine.base import Endpoint, Generate, Sampling, Think
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 
 _KEPT = 16
@@ -34,6 +34,8 @@ def body(request: Generate, endpoint: Endpoint, server: ServerFacts) -> dict[str
         "stream_options": {"include_usage": True},
         **_sampling(request.sampling, server),
     }
+    if thought := request.messages[-1].thought:  # which is gone on with
+        told["messages"][-1]["reasoning_content"] = thought
     if request.messages[-1].role is Role.ASSISTANT and server.kind == "vllm":
         # llama-server and vlmtui go on with an answer by themselves
         told |= {"continue_final_message": True, "add_generation_prompt": False}
@@ -53,6 +55,17 @@ def _sampling(sampling: Sampling, server: ServerFacts) -> dict[str, Any]:
         repetition = "repetition_penalty" if server.kind == "vllm" else "repeat_penalty"
         told |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
         told[repetition] = sampling.repeat_penalty
+        told |= _thinking(sampling.think, server)
+    return told
+
+
+def _thinking(think: Think, server: ServerFacts) -> dict[str, Any]:
+    """What servers take that render the model's template themselves; by default as they do it."""
+    if think == "auto":
+        return {}
+    told: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": think != "off"}}
+    if isinstance(think, int) and server.kind != "vllm":
+        told["thinking_budget_tokens"] = think
     return told
 
 

@@ -22,6 +22,7 @@ class Usage(msgspec.Struct, frozen=True):
     generated_tokens: int | None = None
     prefill_s: float | None = None
     decode_s: float | None = None
+    thought_tokens: int | None = None
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -80,6 +81,9 @@ def _usage(whole: Mapping[str, Any]) -> Usage | None:
         prompt_tokens=count(usage.get("prompt_tokens")),
         cached_tokens=cached if cached is not None else count(timings.get("cache_n")),
         generated_tokens=count(usage.get("completion_tokens")),
+        thought_tokens=count(
+            mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")
+        ),
         prefill_s=_seconds(timings.get("prompt_ms")),
         decode_s=_seconds(timings.get("predicted_ms")),
     )

@@ -104,6 +104,8 @@ class _Served:
         can: set[Capability] = {"thinking"}
         if self._facts.sees:
             can.add("pictures")
+        if self._facts.samples_more:
+            can.add("think_switch")
         if self._facts.continues:
             can.add("continue")
         return ModelInfo(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from vlmtui.engine.backends.openai.completion_chunk import Chunk, Usage
-from vlmtui.engine.base import Delta, Event, Finished, FinishReason, Stats
+from vlmtui.engine.base import Delta, Event, Finished, FinishReason, Stats, Thought
 
 
 class EndpointReport:
@@ -22,7 +22,8 @@ class EndpointReport:
         self._emit = emit
         self._context_size = context_size
         self._asked = self._first = self._last = time.monotonic()
-        self._pieces = 0
+        self._pieces = self._thoughts = 0
+        self._thought_from = self._thought_to = 0.0
         self._usage = Usage()
 
     def sent(self) -> None:
@@ -40,6 +41,11 @@ class EndpointReport:
         if not self.begun:
             self.begun, self._first = True, self._last
         self._pieces += 1
+        if chunk.thought:
+            self._thought_from = self._thought_from or self._last
+            self._thought_to = self._last
+            self._thoughts += 1
+            self._emit(Thought(chunk.thought, self._pieces))
         if chunk.text:
             self._emit(Delta(chunk.text, self._pieces))
 
@@ -56,6 +62,8 @@ class EndpointReport:
             prompt_tokens=prompt,
             reused_tokens=reused,
             generated_tokens=tokens,
+            thought_tokens=self._thoughts if usage.thought_tokens is None else usage.thought_tokens,
+            thought_s=self._thought_to - self._thought_from,
             prefill_s=prefill_s,
             time_to_first_token_s=self._first - self._asked if self.begun else 0.0,
             decode_s=decode_s,
