@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import ROOT, SOURCE
-from vlmtui.engine import host_link, host_socket
+from vlmtui.engine import host_inquiry, host_socket
 from vlmtui.engine.host_language import HostState, Look, Stop
 
 
@@ -28,7 +28,7 @@ def eventually(true: Callable[[], object], seconds: float = 60.0) -> None:
 def host_state() -> HostState | None:
     """What the host that is reached from here tells; None where there is none."""
     for path in host_socket.running():
-        for said in host_link.ask(path, Look()):
+        for said in host_inquiry.ask(path, Look()):
             if isinstance(said, HostState):
                 return said
     return None
@@ -60,7 +60,7 @@ def end_hosts() -> None:
     """End what still runs, in the middle of anything."""
     for path in host_socket.running():
         with suppress(host_socket.NoHost):
-            for _ in host_link.ask(path, Stop(now=True)):
+            for _ in host_inquiry.ask(path, Stop(now=True)):
                 pass
     eventually(lambda: not [path for path in host_socket.running() if _listens(path)])
 

@@ -336,7 +336,7 @@ def test_without_a_place_for_the_socket_each_loads_for_itself(
 
 
 def test_a_stopped_host_hangs_nobody(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmtui.engine.host_link._WELCOME_S", 1.0)
+    monkeypatch.setattr("vlmtui.engine.host_link.WELCOME_S", 1.0)
     load(connect())
     state = host_state()
     assert state is not None

@@ -17,6 +17,7 @@ from vlmtui.cli.chat import open_chat
 from vlmtui.cli.chats import chats
 from vlmtui.cli.config import config
 from vlmtui.cli.doctor import doctor
+from vlmtui.cli.engine import engine
 from vlmtui.cli.keys import keys
 from vlmtui.cli.models import models
 from vlmtui.cli.options import (
@@ -100,6 +101,7 @@ vlmtui.add_command(ask)
 vlmtui.add_command(config)
 vlmtui.add_command(bench)
 vlmtui.add_command(chats)
+vlmtui.add_command(engine)
 vlmtui.add_command(keys)
 vlmtui.add_command(doctor)
 vlmtui.add_command(models)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from vlmtui.doctor import board, downloads, llama, memory, software, store, terminal
+from vlmtui.doctor import board, downloads, engines, llama, memory, software, store, terminal
 from vlmtui.doctor.finding import Finding
 from vlmtui.doctor.redaction import without_secrets
 
@@ -14,6 +14,7 @@ LOOKS: tuple[Callable[[], Sequence[Finding]], ...] = (
     board.findings,
     software.findings,
     llama.findings,
+    engines.findings,
     memory.findings,
     terminal.findings,
     store.findings,

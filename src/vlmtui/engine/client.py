@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from vlmtui import errors
-from vlmtui.engine import death, host_link, host_socket
+from vlmtui.engine import death, host_inquiry, host_socket
 from vlmtui.engine.base import (
     Absent,
     Alive,
@@ -284,7 +284,7 @@ class EngineClient:
         for path in host_socket.running():
             if isinstance(self._process, HostLink) and path == self._process.path:
                 continue
-            with suppress(NoHost), closing(host_link.ask(path, MakeRoom())) as said:
+            with suppress(NoHost), closing(host_inquiry.ask(path, MakeRoom())) as said:
                 for answer in said:
                     if not self._patient or self._closed:
                         yield Finished("cancelled")

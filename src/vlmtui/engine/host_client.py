@@ -141,7 +141,7 @@ class HostClient:
             return False
         self._hello = command.request
         self._channel.send(Report(command.number, Welcome(__version__, os.getpid())))
-        return self._hello.version == __version__
+        return True
 
     async def _work(self) -> None:
         while True:

@@ -111,6 +111,12 @@ class EngineView(msgspec.Struct, frozen=True):
     """Who has its turn; empty for nobody."""
 
     waiting: int
+    context_used: int
+    """Tokens in the KV cache, after the last answer."""
+
+    pictures: int
+    """Encoded since it was loaded."""
+
     left_s: float | None
     """Seconds until it ends; None while it is used, or where it stays for ever."""
 

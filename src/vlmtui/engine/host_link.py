@@ -1,26 +1,20 @@
-"""A client's connection to a host: stands where a process of its own stands in `client`.
-
-Whoever only wants to ask hosts something, whatever their version, uses `ask`.
-"""
+"""A client's connection to a host: stands where a process of its own stands in `client`."""
 
 from __future__ import annotations
 
 import os
 import select
 import sys
-import time
-from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
 from vlmtui import __version__
 from vlmtui.engine import host_socket
-from vlmtui.engine.base import Alive, Event, Failed, Finished
+from vlmtui.engine.base import Failed, Finished
 from vlmtui.engine.host_language import (
     Abort,
     Died,
     Hello,
-    HostEvent,
     HostRequest,
     Release,
     Running,
@@ -29,7 +23,7 @@ from vlmtui.engine.host_language import (
 from vlmtui.engine.host_socket import NoHost
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 
-_WELCOME_S = 20.0
+WELCOME_S = 20.0
 """How long a host may take to answer: it may be starting on a machine that is busy."""
 
 _RELEASE_S = 5.0
@@ -56,7 +50,7 @@ class HostLink:
         self._died: Died | None = None
         self._pid: int | None = None
         self.path = host_socket.address()
-        hello = Hello(__version__, _who(), keep_alive, os.fspath(log_path))
+        hello = Hello(__version__, who(), keep_alive, os.fspath(log_path))
         for _ in range(_ATTEMPTS):
             own_log = log_path if log_path == Path(os.devnull) else log_path.with_name("host.log")
             connection = host_socket.connect_or_start(self.path, own_log)
@@ -69,7 +63,7 @@ class HostLink:
     def _is_welcome(self, hello: Hello) -> bool:
         try:
             self.channel.send(Command(0, hello))
-            report = self.channel.receive(_WELCOME_S)
+            report = self.channel.receive(WELCOME_S)
         except TimeoutError:
             self.channel.close()
             raise NoHost(
@@ -77,7 +71,11 @@ class HostLink:
             ) from None
         except (OSError, WireError):
             return False
-        return report is not None and isinstance(report.event, Welcome)
+        return (
+            report is not None
+            and isinstance(report.event, Welcome)
+            and report.event.version == __version__
+        )
 
     @property
     def pid(self) -> int | None:
@@ -138,43 +136,7 @@ class HostLink:
         return False
 
 
-def ask(path: Path, request: HostRequest) -> Generator[Event | HostEvent, None, None]:
-    """Ask a host something, if one listens there; closing the iterator cancels it.
-
-    Yields:
-        What it says, at least once a second an `Alive`.
-
-    Raises:
-        NoHost: Whoever listens is somebody else, or doesn't answer.
-    """
-    connection = host_socket.connect(path)
-    if connection is None:
-        return
-    channel: Channel[Report] = Channel(connection, Report)
-    heard = time.monotonic()
-    try:
-        channel.send(Command(0, Hello(__version__, _who(), 0.0, os.devnull)))
-        channel.send(Command(1, request))
-        while time.monotonic() - heard < _WELCOME_S:
-            try:
-                report = channel.receive(1.0)
-            except TimeoutError:
-                yield Alive()
-                continue
-            if report is None:
-                return
-            heard = time.monotonic()
-            yield report.event
-            if isinstance(report.event, Finished | Failed):
-                return
-        raise NoHost("The host doesn't answer")
-    except (OSError, WireError):
-        return  # it has just ended, or is of a version that speaks otherwise
-    finally:
-        channel.close()
-
-
-def _who() -> str:
+def who() -> str:
     """What others are told who wait for this process."""
     for stream in (0, 1, 2):
         with suppress(OSError):

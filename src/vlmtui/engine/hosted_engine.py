@@ -19,6 +19,7 @@ from vlmtui.engine.async_channel import AsyncChannel
 from vlmtui.engine.base import (
     Cancel,
     Conclude,
+    Encoded,
     Event,
     Failed,
     Files,
@@ -105,6 +106,8 @@ class HostedEngine:
         self._files: FileStates = ()
         self._grace_until = 0.0
         self._number = 0
+        self._context_used = 0
+        self._pictures = 0
         self._process = EngineProcess(log)
         self._channel: AsyncChannel[Report] | None = None
 
@@ -155,6 +158,8 @@ class HostedEngine:
             tuple(self.clients.values()),
             self.line.first,
             self.line.waiting,
+            self._context_used,
+            self._pictures,
             self.left_s,
         )
 
@@ -205,7 +210,7 @@ class HostedEngine:
                     if report.number == self._number:
                         event = report.event
                         if isinstance(event, Finished | Failed):
-                            self._came_to_an_end(request)
+                            self._came_to_an_end(request, event)
                             return event
                         self._take(event)
                         emit(event)
@@ -241,8 +246,12 @@ class HostedEngine:
     def _take(self, event: object) -> None:
         if isinstance(event, Loaded):
             self.info = event.info
+        elif isinstance(event, Encoded) and not event.reused:
+            self._pictures += 1
 
-    def _came_to_an_end(self, request: Work) -> None:
+    def _came_to_an_end(self, request: Work, ending: Finished | Failed) -> None:
+        if isinstance(ending, Finished) and ending.stats.context_used:
+            self._context_used = ending.stats.context_used
         now = time.monotonic()
         self.unused_since = now
         if not isinstance(request, Prepare):
