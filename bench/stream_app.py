@@ -204,6 +204,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
         Generate,
         Load,
         Loaded,
+        Measure,
         ModelInfo,
         Planned,
         Prepare,
@@ -230,6 +231,9 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
             )  # fmt: skip
             yield Loaded(self.info)
             yield Finished("done")
+
+        def measure(self, request: Measure) -> tuple[int, ...]:
+            return ()
 
         def generate(self, request: Generate) -> Iterator[Event]:
             began = time.perf_counter()

@@ -33,6 +33,7 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Loading,
+    Measure,
     ModelInfo,
     Planned,
     Prefill,
@@ -40,6 +41,7 @@ from vlmtui.engine.base import (
     Stats,
 )
 from vlmtui.errors import EngineCrashed, GenerateFailed, VlmtuiError
+from vlmtui.messages import Detail, ImagePart
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for something that never comes fails instead of hanging."""
@@ -143,11 +145,13 @@ class FakeEngine:
         closed: Whether `close` was called.
         plans: Every `Load` that was to be planned.
         planned: Says what a load would take.
+        measured: Says what a picture would take, given the chat's detail.
     """
 
     def __init__(self, info: ModelInfo = INFO) -> None:
         self.plans: list[Load] = []
         self.planned: Callable[[Load], Planned] = small_plan
+        self.measured: Callable[[ImagePart, Detail], int] = lambda image, detail: 576
         self.loads: list[Load] = []
         self.requests: list[Generate] = []
         self.prepared: list[Prepare] = []
@@ -218,6 +222,10 @@ class FakeEngine:
             raise
         finally:
             self._end()
+
+    def measure(self, request: Measure) -> tuple[int, ...]:
+        """Answer as `measured` says."""
+        return tuple(self.measured(image, request.detail) for image in request.images)
 
     def generate(self, request: Generate) -> Iterator[Event]:
         """Play the next script."""

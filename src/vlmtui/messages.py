@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Annotated, Literal
 
 import msgspec
+
+Detail = Literal["low", "normal", "high", "max"] | Annotated[int, msgspec.Meta(ge=1, le=65536)]
+"""How finely a picture is looked at, where a vision tower has the choice. low: 256 tokens at most;
+normal: as the tower does of itself; high: 1,024 at least; max: as many as there can be; a number:
+so many at most."""
 
 
 class Role(str, Enum):
@@ -43,6 +49,14 @@ class ImagePart(msgspec.Struct, frozen=True, tag="image"):
     """Pixels, after EXIF orientation."""
 
     height: int
+
+    detail: Detail | None = None
+    """How finely it is looked at; None: as the chat's others."""
+
+    @property
+    def key(self) -> str:
+        """What the picture is to a model: the same one in another detail is another."""
+        return self.sha256 if self.detail is None else f"{self.sha256}-{self.detail}"
 
 
 Part = TextPart | ImagePart

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from vlmtui import kept, paths
 from vlmtui.errors import SettingsError
+from vlmtui.messages import Detail
 
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -57,6 +58,8 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     think: Think | None = None
     stop: list[str] | None = None
     """The answer ends before the first of these."""
+
+    detail: Detail | None = None
 
     def __post_init__(self) -> None:
         _only_finite(self)
@@ -167,6 +170,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     think: Think = "auto"
     """Whether a model that can thinks before it answers: `auto` has it, a small model within a
     budget; `on` for as long as it likes; `off` not; a number is the budget in tokens."""
+
+    detail: Detail = "normal"
+    """How finely pictures are looked at, where the model has a choice: low (256 tokens at most),
+    normal, high (1,024 at least), max, or a number: so many tokens at most."""
 
     def __post_init__(self) -> None:
         _only_finite(self)

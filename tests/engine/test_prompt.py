@@ -38,7 +38,7 @@ class LettersWithBos(Letters):
 def spelled(units: list) -> str:
     names = {token: text for text, token in SPECIAL.items()}
     return "".join(
-        f"[{unit.sha256}]"
+        f"[{unit.key}]"
         if isinstance(unit, ImageUnit)
         else names.get(unit) or ("^" if unit == 0 else chr(unit - 1000))
         for unit in units

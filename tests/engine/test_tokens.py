@@ -61,7 +61,7 @@ def test_ordinary_text_gives_the_tokens_of_the_whole_rendered_prompt(model, pict
     pictures = [unit for unit in ours.units if isinstance(unit, ImageUnit)]
     rows = [u if isinstance(u, int) else (u.tokens, u.positions) for u in ours.units]
     assert rows == rows_of_mtmd(model, rendered, [one, two, one])
-    assert [unit.sha256 for unit in pictures] == [one.sha256, two.sha256, one.sha256]
+    assert [unit.key for unit in pictures] == [one.sha256, two.sha256, one.sha256]
     vision.close()
 
 

@@ -26,7 +26,7 @@ from vlmtui.errors import (
     InputError,
     StorageError,
 )
-from vlmtui.messages import ImagePart
+from vlmtui.messages import Detail, ImagePart
 from vlmtui.net import addresses
 from vlmtui.settings import Settings
 
@@ -58,6 +58,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     top_k: int | None = None
     min_p: float | None = None
     seed: int | None = None
+    detail: Detail | None = None
     ctx: int | None = None
     kv: KvType | None = None
     as_json: bool = False
@@ -77,7 +78,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def sampling(self, settings: Settings) -> Sampling:
         """The settings' sampling, with what was asked for instead."""
-        names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed")
+        names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "detail")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return msgspec.structs.replace(requests.sampling(settings), **given)
 

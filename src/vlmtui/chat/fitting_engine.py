@@ -22,6 +22,7 @@ from vlmtui.engine.base import (
     Generate,
     Joined,
     Load,
+    Measure,
     ModelInfo,
     Planned,
     Prepare,
@@ -115,6 +116,10 @@ class FittingEngine:
     def plan(self, request: Load) -> Planned:
         """Simulate a load; see `Engine.plan`."""
         return self._engine.plan(request)
+
+    def measure(self, request: Measure) -> tuple[int, ...]:
+        """Tell what pictures would take; see `Engine.measure`."""
+        return self._engine.measure(request)
 
     def unload(self) -> None:
         """Give all memory of the model back; see `Engine.unload`."""

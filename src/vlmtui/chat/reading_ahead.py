@@ -14,7 +14,7 @@ from vlmtui.chat.prompt_messages import present
 from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, Event, Prepare
 from vlmtui.errors import EngineCrashed, VlmtuiError
-from vlmtui.messages import Message
+from vlmtui.messages import Detail, Message
 
 
 class ReadingAhead:
@@ -27,12 +27,13 @@ class ReadingAhead:
         """What the engine died of: a question that begins so is read when it is asked."""
 
     def run(
-        self, make: Callable[[], Sequence[Message]], quiet: Callable[[], bool]
+        self, make: Callable[[], Sequence[Message]], detail: Detail, quiet: Callable[[], bool]
     ) -> Iterator[Event]:
         """See `ChatSession.prepare`.
 
         Args:
             make: The conversation, as far as it is certain.
+            detail: How finely its pictures are looked at.
             quiet: Tells when the machine should have its rest.
         """
         task = Task(yields=True)
@@ -45,7 +46,8 @@ class ReadingAhead:
                 told, _ = present(make())
                 if not told or self._begins_fatally(told):
                     return
-                events = obeying(task, self._engine, self._engine.prepare(Prepare(told)))
+                request = Prepare(told, detail)
+                events = obeying(task, self._engine, self._engine.prepare(request))
                 with closing(events):
                     for event in events:
                         yield event

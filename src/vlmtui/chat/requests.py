@@ -211,6 +211,7 @@ def sampling(settings: Settings) -> Sampling:
         repeat_penalty=settings.repeat_penalty,
         max_tokens=settings.max_tokens,
         think=settings.think,
+        detail=settings.detail,
     )
 
 

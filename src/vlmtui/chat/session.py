@@ -255,7 +255,9 @@ class ChatSession:
         """
         if self._ahead is not None:
             yield from self._ahead.run(
-                lambda: prompt(self.transcript(), self.system, self._model.name, begun), quiet
+                lambda: prompt(self.transcript(), self.system, self._model.name, begun),
+                self.sampling.detail,
+                quiet,
             )
 
     # ------------------------------------------------------------------ turns

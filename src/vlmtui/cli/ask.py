@@ -9,6 +9,7 @@ import click
 
 from vlmtui.cli.options import (
     NAMED,
+    DetailType,
     Finite,
     keep_alive_option,
     kv_option,
@@ -31,6 +32,13 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     metavar="PATH",
     help="A picture to ask about, by path or URL, or a part of one, PATH[x,y,width,height]; "
     "`-` reads standard input. Repeatable.",
+)
+@click.option(
+    "--detail",
+    type=DetailType(),
+    metavar="D",
+    help="How finely pictures are looked at, where the model has a choice: low, normal, high, max, "
+    "or the most tokens that one may take.",
 )
 @click.option("--system", metavar="TEXT", help="System prompt.")
 @click.option(

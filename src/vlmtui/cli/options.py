@@ -42,6 +42,21 @@ def _keep_alive(minutes: float | None) -> None:
         os.environ[KEEP_ALIVE] = str(minutes)
 
 
+class DetailType(click.ParamType[Any]):
+    """How finely pictures are looked at."""
+
+    name = "detail"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a word or a number of tokens."""
+        from vlmtui.commands import sampling_text
+
+        try:
+            return sampling_text.detail(value)
+        except ValueError:
+            self.fail(f"{value!r} is not {sampling_text.FIELDS['detail'][0]}", param, ctx)
+
+
 model_option = click.option(
     "--model",
     type=NAMED,

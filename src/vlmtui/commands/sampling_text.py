@@ -9,6 +9,7 @@ import msgspec
 
 from vlmtui import printable
 from vlmtui.errors import InputError
+from vlmtui.messages import Detail
 from vlmtui.settings import Preset
 
 DEFAULT = "default"
@@ -23,6 +24,7 @@ FIELDS = {
     "seed": ("a whole number from 0 to 4294967295; default draws a fresh one", "42"),
     "max_tokens": ("a whole number from 0 up; 0 is unlimited", "256"),
     "think": ("auto, on, off, or a whole number of tokens from 1 up", "256"),
+    "detail": ("low, normal, high, max, or how many tokens a picture may take", "high"),
     "stop": ("one or more texts, those with spaces in quotes", '"END"'),
 }
 """What can be set, the values it takes, and one of them."""
@@ -61,10 +63,24 @@ def _value(name: str, text: str) -> Any:
         return [word.replace("\\n", "\n") for word in shlex.split(text)]
     if name == "think" and not text.isdecimal():
         return msgspec.convert({name: text.lower()}, Preset).think
+    if name == "detail":
+        return detail(text)
     number = (
         float(text) if name in ("temperature", "top_p", "min_p", "repeat_penalty") else int(text)
     )
     return getattr(msgspec.convert({name: number}, Preset), name)
+
+
+def detail(text: str) -> Detail:
+    """Read a detail.
+
+    Raises:
+        ValueError: There is no such one.
+    """
+    word = text.strip().lower().replace(",", "")
+    number = word.isascii() and word.isdecimal()
+    found: Detail = msgspec.convert(int(word) if number else word, Detail)
+    return found
 
 
 def of_preset(preset: Preset) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 import msgspec
 
 from vlmtui.errors import LoadFailed
-from vlmtui.messages import Message
+from vlmtui.messages import Detail, ImagePart, Message
 
 # --------------------------------------------------------------------------------------- requests
 
@@ -162,7 +162,7 @@ the answer begins."""
 
 
 class Sampling(msgspec.Struct, frozen=True):
-    """How the next token is chosen."""
+    """How the next token is chosen, and how finely pictures are looked at."""
 
     temperature: float = 0.2
     """0 is greedy."""
@@ -187,6 +187,9 @@ class Sampling(msgspec.Struct, frozen=True):
     stop: tuple[str, ...] = ()
     """The answer ends before the first of these strings."""
 
+    detail: Detail = "normal"
+    """How finely pictures are looked at that don't say so themselves."""
+
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
     """Answer a conversation.
@@ -208,11 +211,25 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     messages: tuple[Message, ...]
     """The conversation. A last message of the user's is a question as far as it is written."""
 
+    detail: Detail = "normal"
+    """How finely pictures are looked at that don't say so themselves."""
+
 
 class Plan(msgspec.Struct, frozen=True, tag="plan"):
     """Simulate a load: how much memory would it take? Nothing is allocated or replaced."""
 
     load: Load
+
+
+class Measure(msgspec.Struct, frozen=True, tag="measure"):
+    """Tell what pictures would take in a prompt of the loaded model; nothing is decoded."""
+
+    images: tuple[ImagePart, ...]
+    detail: Detail = "normal"
+    """How finely those are looked at that don't say so themselves."""
+
+    boxes: bool = False
+    """Boxes are asked for, see `grounding`."""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
@@ -227,7 +244,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
     """End the engine's process."""
 
 
-Request = Load | Generate | Prepare | Plan | Cancel | Conclude | Shutdown
+Request = Load | Generate | Prepare | Plan | Measure | Cancel | Conclude | Shutdown
 
 DEFAULT_CTX = 4096
 """Context when none is asked for: an image of LLaVA-1.6 takes up to 2,880 tokens, and the KV cache
@@ -305,6 +322,10 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """"file" for the file's own chat template, the name of the built-in one, "given" for another
     source; empty where a server sees to it."""
 
+    picture_tokens: tuple[int, int] | None = None
+    """Least and most tokens that a square picture can take, as `detail` has it; equal where there
+    is no choice; None where nobody says."""
+
     gpu: bool = False
     """llama.cpp was built with a GPU backend and may offload to it."""
 
@@ -371,6 +392,13 @@ class Planned(msgspec.Struct, frozen=True, tag="planned"):
     """What the process holds besides: Python, libraries, vocabulary; in bytes."""
 
 
+class Measured(msgspec.Struct, frozen=True, tag="measured"):
+    """What pictures would take."""
+
+    tokens: tuple[int, ...]
+    """Of each picture, as its `Encoded` will have them."""
+
+
 class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
     """The model is loaded otherwise than was asked for, since memory is short."""
 
@@ -386,7 +414,7 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
 
 
 NoticeKind = Literal[
-    "template", "threads", "pictures", "silent", "incomplete", "missing", "tower", "host"
+    "template", "threads", "pictures", "silent", "incomplete", "missing", "tower", "host", "detail"
 ]
 
 
@@ -397,7 +425,8 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """template: the model's own can't be used; threads: fewer than were asked for; pictures: the
     model doesn't see those of the chat; silent: the engine shows no sign of life;
     incomplete: a picture's file lacks its end; missing: a picture's file is gone; tower: its graph
-    can't be used; host: the engine can't be shared with other vlmtui."""
+    can't be used; host: the engine can't be shared with other vlmtui; detail: the tower has no
+    choice."""
 
     message: str
     """What happened, one sentence without a final full stop."""
@@ -446,8 +475,8 @@ class Encoded(msgspec.Struct, frozen=True, tag="encoded"):
     """It came from the KV cache or the embedding cache."""
 
     scaled_to: tuple[int, int] | None = None
-    """Width and height that it was scaled down to, because in full it would fill the context; None
-    where the model got the whole picture."""
+    """Width and height that it was brought to, for its detail or because in full it would fill the
+    context; None where the model got it as it is."""
 
 
 class Prefill(msgspec.Struct, frozen=True, tag="prefill"):
@@ -543,6 +572,7 @@ Event = (
     | Loaded
     | TowerCompared
     | Planned
+    | Measured
     | Adjusted
     | Notice
     | Trimmed
@@ -638,6 +668,12 @@ class Engine(Protocol):
         Raises:
             LoadFailed: The model can't be loaded, or its backend can't simulate.
             EngineCrashed: The simulation died.
+        """
+
+    def measure(self, request: Measure) -> tuple[int, ...]:
+        """Tell what pictures would take, in tokens; blocks for a moment.
+
+        Empty where nobody can tell: nothing is loaded, or it runs on a server.
         """
 
     def cancel(self) -> None:

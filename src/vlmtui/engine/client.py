@@ -33,6 +33,8 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Loading,
+    Measure,
+    Measured,
     ModelInfo,
     Notice,
     Plan,
@@ -147,6 +149,16 @@ class EngineClient:
     def make_room(self) -> Iterator[Event]:
         """Have others' models unloaded; see `SharedEngine.make_room`."""
         return self._in_turn(self._make_room())
+
+    def measure(self, request: Measure) -> tuple[int, ...]:
+        """Tell what pictures would take; see `Engine.measure`.
+
+        Nothing is told while something else goes on: nobody should wait for an answer's end.
+        """
+        if self.info is None or self._busy.locked():
+            return ()
+        events = self._in_turn(self._request(request, "measure"))
+        return next((event.tokens for event in events if isinstance(event, Measured)), ())
 
     def unload(self) -> None:
         """Give back all memory of the model; see `Engine.unload`."""

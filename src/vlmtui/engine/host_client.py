@@ -30,6 +30,7 @@ from vlmtui.engine.base import (
     Joined,
     Load,
     Loaded,
+    Measure,
     Plan,
     Prepare,
     Shutdown,
@@ -172,6 +173,8 @@ class HostClient:
                     return await self._generate(request)
                 case Prepare():
                     return await self._prepare(request)
+                case Measure():
+                    return await self._measure(request)
                 case MakeRoom():
                     return await self._make_room()
                 case Release():
@@ -272,6 +275,17 @@ class HostClient:
         if engine is None or engine.loaded is None or engine.line.busy:
             return Finished("cancelled")
         async with self._turn(engine.line, self._stopping.cancel):
+            ending = await self._run(engine, request)
+        return await self._looked_after(engine, ending)
+
+    async def _measure(self, request: Measure) -> Ending:
+        """Measure pictures, unless somebody else has the engine: it is worth no waiting."""
+        engine = self._engine
+        if engine is None or engine.loaded is None or engine.line.busy:
+            return Finished("done")
+        async with self._turn(engine.line) as mine:
+            if not mine or engine.loaded is None:
+                return Finished("done")
             ending = await self._run(engine, request)
         return await self._looked_after(engine, ending)
 

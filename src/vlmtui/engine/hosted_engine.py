@@ -27,6 +27,7 @@ from vlmtui.engine.base import (
     Generate,
     Load,
     Loaded,
+    Measure,
     ModelInfo,
     Plan,
     Prepare,
@@ -43,7 +44,7 @@ GRACE_S = 5.0
 """So long a model that was just loaded waits for its first question before it may have to make way.
 Two clients whose models don't fit together would otherwise unload each other's for ever."""
 
-Work = Load | Generate | Plan | Prepare
+Work = Load | Generate | Measure | Plan | Prepare
 """What an engine's process is asked."""
 
 FileStates = tuple[tuple[str, int, int, int] | None, ...]

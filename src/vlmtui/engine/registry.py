@@ -6,7 +6,16 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
-from vlmtui.engine.base import Event, Finished, Generate, Load, Planned, Prepare
+from vlmtui.engine.base import (
+    Event,
+    Finished,
+    Generate,
+    Load,
+    Measure,
+    Measured,
+    Planned,
+    Prepare,
+)
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.errors import LoadFailed
 
@@ -51,6 +60,14 @@ class Planner(Protocol):
 
     def plan(self, request: Load) -> Planned:
         """Simulate a load, on a backend that has nothing loaded."""
+
+
+@runtime_checkable
+class Measurer(Protocol):
+    """A backend that can also tell beforehand what pictures take."""
+
+    def measure(self, request: Measure) -> Measured:
+        """Measure pictures with the loaded model."""
 
 
 def create(kind: str) -> Backend:

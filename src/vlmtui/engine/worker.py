@@ -29,6 +29,7 @@ from vlmtui.engine.base import (
     Finished,
     Generate,
     Load,
+    Measure,
     Plan,
     Prepare,
     Shutdown,
@@ -169,6 +170,11 @@ class Worker:
                     emit(backend.plan(load))
                 finally:
                     backend.close()
+                return Finished("done")
+            case Measure() as request:
+                measurer: object = self._backend
+                if isinstance(measurer, registry.Measurer):
+                    emit(measurer.measure(request))
                 return Finished("done")
             case _:  # the reading thread keeps the others to itself
                 raise TypeError(f"{command.request} is not a request")

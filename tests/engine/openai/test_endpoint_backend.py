@@ -33,7 +33,7 @@ from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.images import room
 from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed, LoadFailed
-from vlmtui.messages import ImagePart, Message, assistant, system, user
+from vlmtui.messages import Detail, ImagePart, Message, assistant, system, user
 
 Serve = Callable[..., OpenAIServer]
 
@@ -204,6 +204,28 @@ def test_a_large_picture_is_sent_in_the_size_that_was_chosen(serve: Serve, tmp_p
     sent = sent_picture(server)
     assert sent.format == "JPEG"
     assert 900_000 < sent.width * sent.height <= 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("detail", "told", "pixels"),
+    [
+        ("normal", None, 640 * 480),
+        ("low", "low", 256 * 28 * 28),
+        ("high", "high", 640 * 480),
+        ("max", "high", 640 * 480),
+        (100, "low", 100 * 28 * 28),
+        (300, "high", 300 * 28 * 28),
+    ],
+)
+def test_a_detail_is_told_in_the_protocols_words_and_bounds_the_pixels(
+    serve: Serve, tmp_path: Path, detail: Detail, told: str | None, pixels: int
+) -> None:
+    server = serve(lambda exchange: exchange.stream(*words("Ok")))
+    photo = picture(tmp_path / "photo.png", (640, 480))
+    Asker(server).ask(user("What?", [photo]), detail=detail)
+    assert server.asked[-1]["messages"][0]["content"][0]["image_url"].get("detail") == told
+    sent = sent_picture(server)
+    assert 0.97 * pixels < sent.width * sent.height <= pixels
 
 
 def test_a_photo_is_sent_that_this_machine_has_no_room_for_in_full(

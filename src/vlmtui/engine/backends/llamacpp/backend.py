@@ -22,6 +22,7 @@ from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
 from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_units import count_image_tokens
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
 from vlmtui.engine.backends.llamacpp.simulated_load import simulate
 from vlmtui.engine.backends.llamacpp.spoken import Spoken, thought_budget
@@ -37,6 +38,8 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Loading,
+    Measure,
+    Measured,
     Notice,
     Planned,
     Prepare,
@@ -45,8 +48,9 @@ from vlmtui.engine.base import (
     Unseen,
 )
 from vlmtui.engine.cancellation import Aborted, CancelFlag
+from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import GenerateFailed
-from vlmtui.messages import Message, Role, TextPart
+from vlmtui.messages import Detail, ImagePart, Message, Role, TextPart
 
 _LOADING_INTERVAL_S = 0.05
 
@@ -91,7 +95,7 @@ class LlamaCppBackend:
         for notice in told:
             if notice is not None:
                 emit(notice)
-        info = model.describe(request, self._loaded.format.name)
+        info = model.describe(request, self._loaded.format.name, self._loaded.choice)
         emit(Loaded(msgspec.structs.replace(info, can=info.can | self._loaded.format.can)))
         return Finished("done")
 
@@ -118,6 +122,10 @@ class LlamaCppBackend:
             return Finished("cancelled")
         return self._loaded.read_ahead(request, emit)
 
+    def measure(self, request: Measure) -> Measured:
+        """Tell what pictures take; see `registry.Measurer`."""
+        return Measured(() if self._loaded is None else self._loaded.measure(request))
+
     def close(self) -> None:
         """Free the model."""
         if self._loaded is not None:
@@ -141,6 +149,9 @@ class _Loaded:
         self._vision: VisionTower = Vision(model, request.image_cache_bytes)
         if graph is not None:
             self._vision = GraphVision(model, graph, request)
+        self.choice = self._vision.choice() if model.sees else None
+        """Least and most tokens of a square picture; None for a model that sees none."""
+
         self._cache = KvCache(model, self._vision, cancel, request.batch)
         self._prompts = PromptBuilder(
             self.format.template, model.vocabulary, self._vision.layout, self.format.markers
@@ -150,6 +161,8 @@ class _Loaded:
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
         """Read the prompt, then decode."""
         messages = self._seen(request.messages, emit)
+        self._tell_choice(messages, request.sampling.detail, emit)
+        messages = self._detailed(messages, request.sampling.detail)
         report = TurnReport(emit, messages)
 
         def tried(tokens: int) -> None:
@@ -179,6 +192,7 @@ class _Loaded:
     def read_ahead(self, request: Prepare, emit: Callable[[Event], None]) -> Finished:
         """Read what is certain of the next prompt."""
         messages = request.messages if self._model.sees else _without_images(request.messages)
+        messages = self._detailed(messages, request.detail)
         report = TurnReport(emit, messages)
         reason: FinishReason = "done"
         try:
@@ -189,6 +203,47 @@ class _Loaded:
         except Aborted:
             reason = "cancelled"
         return report.finish(reason, self._cache.used, self._model.context_size)
+
+    def measure(self, request: Measure) -> tuple[int, ...]:
+        """Tokens of pictures, each in its detail."""
+        if self.choice is None:
+            return ()
+        detail = self._detail(request.detail, boxes=request.boxes)
+        settled = [self._vision.settled(image, detail) for image in request.images]
+        return tuple(count_image_tokens(self._vision.layout(image)) for image in settled)
+
+    def _detail(self, detail: Detail, *, boxes: bool) -> Detail:
+        """The detail of a conversation: where boxes are asked of it, Qwen-VL looks closely."""
+        finer = boxes and detail == "normal" and self._model.finds_boxes
+        return "high" if finer else detail
+
+    def _tell_choice(
+        self, messages: tuple[Message, ...], detail: Detail, emit: Callable[[Event], None]
+    ) -> None:
+        """Tell, once, of a detail that the tower can't have."""
+        if self.choice is None or self.choice[0] != self.choice[1] or "detail" in self._told:
+            return
+        images = [image for message in messages for image in message.images]
+        if {image.detail or detail for image in images} - {"normal"}:
+            self._told.add("detail")
+            emit(_no_choice(self._name, self.choice[0]))
+
+    def _detailed(self, messages: tuple[Message, ...], detail: Detail) -> tuple[Message, ...]:
+        """The messages with the tokens that their pictures are going to take."""
+        if self.choice is None:
+            return messages
+        asked = (message.text for message in messages if message.role is Role.USER)
+        detail = self._detail(detail, boxes=any(map(asks_for_boxes, asked)))
+        return tuple(
+            Message(
+                message.role,
+                tuple(
+                    self._vision.settled(part, detail) if isinstance(part, ImagePart) else part
+                    for part in message.parts
+                ),
+            )
+            for message in messages
+        )
 
     def _seen(
         self, messages: tuple[Message, ...], emit: Callable[[Event], None]
@@ -264,6 +319,15 @@ def _count_images(messages: tuple[Message, ...], dropped: int) -> int:
     """Pictures in the messages that were left out."""
     system = 1 if messages[0].role is Role.SYSTEM else 0
     return sum(len(message.images) for message in messages[system : system + dropped])
+
+
+def _no_choice(name: str, tokens: int) -> Notice:
+    """What to tell of a detail that can't be had."""
+    return Notice(
+        "detail",
+        f"{name} has no choice of detail: it looks at every picture with {tokens} tokens",
+        "A part of a picture is seen finer: @photo.jpg[x,y,width,height], or /crop.",
+    )
 
 
 def _blind(name: str, images: int) -> Notice:

@@ -34,7 +34,7 @@ class PrefillReport(Protocol):
     def encoding(self, number: int, of: int) -> None:
         """The `number`-th of `of` pictures enters the vision tower."""
 
-    def encoded(self, sha256: str, seconds: float) -> None:
+    def encoded(self, key: str, seconds: float) -> None:
         """A picture left the vision tower."""
 
     def progress(self, done: int) -> None:
@@ -92,7 +92,7 @@ class KvCache:
 
         Args:
             units: The whole row.
-            images: The pictures in it, by digest.
+            images: The pictures in it, by key.
             report: Hears of each picture and each step.
 
         Raises:
@@ -101,8 +101,8 @@ class KvCache:
             GenerateFailed: llama.cpp refused.
         """
         missing = units[len(self._units) :]
-        digests = dict.fromkeys(unit.sha256 for unit in missing if isinstance(unit, ImageUnit))
-        to_encode = [digest for digest in digests if not self._vision.is_kept(digest)]
+        keys = dict.fromkeys(unit.key for unit in missing if isinstance(unit, ImageUnit))
+        to_encode = [key for key in keys if not self._vision.is_kept(key)]
         left = len(missing)
         for is_image, group in groupby(missing, key=lambda unit: isinstance(unit, ImageUnit)):
             run = list(group)
@@ -110,8 +110,8 @@ class KvCache:
             if is_image:
                 for unit in run:
                     assert isinstance(unit, ImageUnit)
-                    self._encode(images[unit.sha256], to_encode, report)
-                    self._decode_image(unit, images[unit.sha256])
+                    self._encode(images[unit.key], to_encode, report)
+                    self._decode_image(unit, images[unit.key])
                     report.progress(self._used)
             else:
                 for start in range(0, len(run), self._batch_size):
@@ -156,12 +156,12 @@ class KvCache:
         """Make sure that a picture's embedding is kept."""
         if self._cancel.is_set:
             raise Aborted
-        if self._vision.is_kept(image.sha256):
+        if self._vision.is_kept(image.key):
             return
-        if image.sha256 not in to_encode:  # kept when we began, and pushed out since
-            to_encode.append(image.sha256)
-        report.encoding(to_encode.index(image.sha256) + 1, len(to_encode))
-        report.encoded(image.sha256, self._vision.encode(image))
+        if image.key not in to_encode:  # kept when we began, and pushed out since
+            to_encode.append(image.key)
+        report.encoding(to_encode.index(image.key) + 1, len(to_encode))
+        report.encoded(image.key, self._vision.encode(image))
 
     def _decode_image(self, unit: ImageUnit, image: ImagePart) -> None:
         self._model.adapt_threads()

@@ -14,38 +14,38 @@ Embedding = ctypes.Array[ctypes.c_float]
 
 
 class EmbeddingCache:
-    """By picture (digest), the embeddings of its parts in order."""
+    """By picture (`ImagePart.key`), the embeddings of its parts in order."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._size = 0
         self._entries: OrderedDict[str, Sequence[Embedding]] = OrderedDict()
 
-    def __contains__(self, sha256: str) -> bool:
-        return sha256 in self._entries
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
 
     @property
     def size_bytes(self) -> int:
         """Bytes of the kept embeddings."""
         return self._size
 
-    def get(self, sha256: str) -> Sequence[Embedding]:
+    def get(self, key: str) -> Sequence[Embedding]:
         """The embeddings of a picture, which then counts as just used.
 
         Raises:
             KeyError: It is not kept.
         """
-        self._entries.move_to_end(sha256)
-        return self._entries[sha256]
+        self._entries.move_to_end(key)
+        return self._entries[key]
 
-    def put(self, sha256: str, parts: Sequence[Embedding]) -> None:
+    def put(self, key: str, parts: Sequence[Embedding]) -> None:
         """Keep a picture's embeddings.
 
         The newest stays even when it alone is over the limit: it is about to be used.
         """
-        if sha256 in self._entries:
-            self._size -= _bytes(self._entries.pop(sha256))
-        self._entries[sha256] = parts
+        if key in self._entries:
+            self._size -= _bytes(self._entries.pop(key))
+        self._entries[key] = parts
         self._size += _bytes(parts)
         while self._size > self._limit and len(self._entries) > 1:
             _, oldest = self._entries.popitem(last=False)

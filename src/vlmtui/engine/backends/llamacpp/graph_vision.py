@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.bindings import cpp
@@ -21,7 +23,7 @@ from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
 from vlmtui.engine.base import Load
 from vlmtui.errors import GenerateFailed
-from vlmtui.messages import ImagePart
+from vlmtui.messages import Detail, ImagePart
 
 
 class GraphVision:
@@ -45,19 +47,27 @@ class GraphVision:
     def layout(self, image: ImagePart) -> list[Unit]:
         """See `VisionTower`."""
         tokens = self._tokens * self._pictures.count(image.width, image.height)
-        return [ImageUnit(image.sha256, 0, tokens, tokens)]
+        return [ImageUnit(image.key, 0, tokens, tokens)]
 
-    def is_kept(self, sha256: str) -> bool:
+    def settled(self, image: ImagePart, detail: Detail) -> ImagePart:
         """See `VisionTower`."""
-        return sha256 in self._cache
+        return msgspec.structs.replace(image, detail=None)
+
+    def choice(self) -> tuple[int, int]:
+        """See `VisionTower`."""
+        return self._tokens, self._tokens
+
+    def is_kept(self, key: str) -> bool:
+        """See `VisionTower`."""
+        return key in self._cache
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         """See `VisionTower`."""
         return None  # each picture is brought to the size of the tower, whatever the context
 
-    def is_incomplete(self, sha256: str) -> bool:
+    def is_incomplete(self, key: str) -> bool:
         """See `VisionTower`."""
-        return sha256 in self._incomplete
+        return key in self._incomplete
 
     def encode(self, image: ImagePart) -> float:
         """See `VisionTower`."""
@@ -65,7 +75,7 @@ class GraphVision:
         whole = forms.decoded_size(image.width, image.height)
         picture = images.decode(image.path, image.sha256, whole, image.name)
         if images.is_incomplete(image.path):
-            self._incomplete.add(image.sha256)
+            self._incomplete.add(image.key)
         try:
             made = _joined([self._graph.run(each) for each in self._pictures.squares(picture)])
         except Unusable as error:
@@ -73,14 +83,14 @@ class GraphVision:
                 f"The vision tower's graph failed on {image.name}: {error}",
                 "`vlmtui models tensorrt NAME --remove` goes back to llama.cpp's own tower.",
             ) from error
-        self._cache.put(image.sha256, [made])
+        self._cache.put(image.key, [made])
         return time.monotonic() - started
 
     def decode(
         self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any
     ) -> int:
         """See `VisionTower`."""
-        (embedding,) = self._cache.get(image.sha256)
+        (embedding,) = self._cache.get(image.key)
         width = self._model.embedding_size
         for start in range(0, unit.tokens, batch):
             count = min(batch, unit.tokens - start)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vlmtui import units
+from vlmtui.engine import grounding
 from vlmtui.engine.backends.llamacpp import chunks, forms, llama_logs, parameters, simulated_load
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
@@ -97,7 +98,9 @@ class LoadedModel:
         self.embedding_size: int = cpp.llama_model_n_embd_inp(self.model)
         self._load_s = time.monotonic() - started
 
-    def describe(self, request: Load, template: str) -> ModelInfo:
+    def describe(
+        self, request: Load, template: str, picture_tokens: tuple[int, int] | None
+    ) -> ModelInfo:
         """What was loaded, for the user."""
         return ModelInfo(
             name=request.title,
@@ -110,6 +113,7 @@ class LoadedModel:
             context_size=self.context_size,
             context_trained=self.context_trained,
             template=template,
+            picture_tokens=picture_tokens,
             gpu=bool(cpp.llama_supports_gpu_offload()),
             load_s=self._load_s,
         )
@@ -132,6 +136,11 @@ class LoadedModel:
         buffer = ctypes.create_string_buffer(size + 1)
         cpp.llama_model_meta_val_str(self.model, name, buffer, len(buffer))
         return buffer.value.decode("utf-8", errors="replace")
+
+    @property
+    def finds_boxes(self) -> bool:
+        """It tells where things are, if it gets enough of a picture."""
+        return self.metadata("general.architecture") in grounding.FINDERS
 
     def chat_template(self) -> str | None:
         """The file's own chat template, None where it has none."""

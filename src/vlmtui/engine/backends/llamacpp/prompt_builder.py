@@ -62,7 +62,7 @@ class Prompt(msgspec.Struct, frozen=True):
     """These and what there is of the answer."""
 
     images: dict[str, ImagePart]
-    """The pictures in it, by digest."""
+    """The pictures in it, by key."""
 
     begun: str = ""
     """What there is of the answer."""
@@ -132,7 +132,7 @@ class PromptBuilder:
         self._answers: deque[_Answer] = deque(maxlen=_KEPT_ANSWERS)
         nonce = secrets.token_hex(8)  # so that no text can name a picture
         self._marker = f"<__image_{nonce}_{{}}__>"
-        self._markers = re.compile(rf"(?:<__image_{nonce}_([0-9a-f]+)__>)")
+        self._markers = re.compile(rf"(?:<__image_{nonce}_([0-9a-f]+(?:-[0-9]+)?)__>)")
 
     def think(self, think: Think) -> None:
         """Say whether to think before the answers to the prompts that follow."""
@@ -145,7 +145,7 @@ class PromptBuilder:
             GenerateFailed: The template refuses it, or the model can't take a picture.
         """
         guard = _choose_guard(messages)
-        images = {image.sha256: image for message in messages for image in message.images}
+        images = {image.key: image for message in messages for image in message.images}
         begun = thought = unsaid = ""
         if messages[-1].role is Role.ASSISTANT:
             begun = messages[-1].text
@@ -254,7 +254,7 @@ class PromptBuilder:
             if isinstance(part, TextPart):
                 text.append(self._guarded(part.text, guard))
             else:
-                (text if text else ahead).append(self._marker.format(part.sha256))
+                (text if text else ahead).append(self._marker.format(part.key))
         kept = message.thought if self._template.keeps_thought else ""
         thought = self._guarded(kept, guard)
         return Turn(message.role.value, tuple(ahead), "".join(text), thought)
@@ -288,7 +288,7 @@ class PromptBuilder:
 
     def _tokenize(self, text: str, images: dict[str, ImagePart], guard: str) -> list[Unit]:
         units: list[Unit] = []
-        # splitting at a group gives text, digest, text, digest, …, text
+        # splitting at a group gives text, key, text, key, …, text
         for index, piece in enumerate(self._markers.split(text)):
             if index % 2:
                 units += self._layout(images[piece])

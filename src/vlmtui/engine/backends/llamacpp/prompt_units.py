@@ -15,8 +15,8 @@ import msgspec
 class ImageUnit(msgspec.Struct, frozen=True):
     """A picture, or one slice of it, inside a prompt."""
 
-    sha256: str
-    """The picture file's digest."""
+    key: str
+    """`ImagePart.key` of the picture."""
 
     part: int
     """0-based, among the parts that the model's preprocessing cuts this picture into."""

@@ -39,7 +39,7 @@ class TurnReport:
         """
         self._emit = emit
         self._started = time.monotonic()
-        self._digests = [image.sha256 for message in messages for image in message.images]
+        self._keys = [image.key for message in messages for image in message.images]
         self._prompt_tokens = self._image_tokens = self._reused = 0
         self._tokens_of: dict[str, int] = {}
         self._scaled: dict[str, tuple[int, int] | None] = {}
@@ -73,14 +73,14 @@ class TurnReport:
         self._prompt_tokens = count_tokens(prompt.units)
         self._image_tokens = count_image_tokens(prompt.units)
         self._reused = count_tokens(prompt.units[:kept])
-        self._scaled = {digest: vision.scaled_to(image) for digest, image in prompt.images.items()}
+        self._scaled = {key: vision.scaled_to(image) for key, image in prompt.images.items()}
         self._vision = vision
         for part in {unit for unit in prompt.units if isinstance(unit, ImageUnit)}:
-            self._tokens_of[part.sha256] = self._tokens_of.get(part.sha256, 0) + part.tokens
-        missing = {unit.sha256 for unit in prompt.units[kept:] if isinstance(unit, ImageUnit)}
-        for digest in self._tokens_of:
-            if digest not in missing or vision.is_kept(digest):
-                self._tell_encoded(digest, 0.0, reused=True)
+            self._tokens_of[part.key] = self._tokens_of.get(part.key, 0) + part.tokens
+        missing = {unit.key for unit in prompt.units[kept:] if isinstance(unit, ImageUnit)}
+        for key in self._tokens_of:
+            if key not in missing or vision.is_kept(key):
+                self._tell_encoded(key, 0.0, reused=True)
         self._prefill_began = time.monotonic()
         self.progress(self._reused)
 
@@ -88,12 +88,12 @@ class TurnReport:
         """See `cache.PrefillReport`."""
         self._emit(Encoding(number, of))
 
-    def encoded(self, sha256: str, seconds: float) -> None:
+    def encoded(self, key: str, seconds: float) -> None:
         """See `cache.PrefillReport`."""
         self._look_at_memory()
         self._encode_s += seconds
-        self._tell_encoded(sha256, seconds, reused=False)
-        if self._vision is not None and self._vision.is_incomplete(sha256):
+        self._tell_encoded(key, seconds, reused=False)
+        if self._vision is not None and self._vision.is_incomplete(key):
             self._emit(
                 Notice(
                     "incomplete",
@@ -107,10 +107,10 @@ class TurnReport:
         self._look_at_memory()
         self._emit(Prefill(done, self._prompt_tokens, self._reused))
 
-    def _tell_encoded(self, sha256: str, seconds: float, *, reused: bool) -> None:
-        for index, digest in enumerate(self._digests):
-            if digest == sha256:
-                tokens, scaled = self._tokens_of[sha256], self._scaled[sha256]
+    def _tell_encoded(self, key: str, seconds: float, *, reused: bool) -> None:
+        for index, shown in enumerate(self._keys):
+            if shown == key:
+                tokens, scaled = self._tokens_of[key], self._scaled[key]
                 self._emit(Encoded(index, tokens, seconds, reused, scaled))
                 seconds, reused = 0.0, True  # the same picture a second time costs nothing
 

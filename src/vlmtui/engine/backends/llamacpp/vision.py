@@ -16,15 +16,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from vlmtui.engine import images
-from vlmtui.engine.backends.llamacpp import chunks, forms
+from vlmtui.engine.backends.llamacpp import chunks, forms, picture_sizes
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
+from vlmtui.engine.backends.llamacpp.picture_sizes import Sized
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
 from vlmtui.engine.cancellation import Aborted
 from vlmtui.errors import GenerateFailed
-from vlmtui.messages import ImagePart
+from vlmtui.messages import Detail, ImagePart
 
 _KEPT_LAYOUTS = 256
 
@@ -32,6 +35,8 @@ _LARGEST_SHARE = 0.75
 """Share of the context that one picture may take; LLaVA-1.6's 2,880 tokens still fit into 4096."""
 
 _MAX_SHRINKS = 12
+_SQUARE = (1024, 1024)
+"""A picture to tell what a tower makes of pictures."""
 
 _PIXELS_OF_TOKEN = 4096
 """The most that a token stands for: 64x64 pixels (SmolVLM, DeepSeek-OCR). `models.memory` counts
@@ -46,6 +51,7 @@ class Vision:
         self._cache = EmbeddingCache(cache_bytes)
         self._layouts: OrderedDict[ImagePart, _Layout] = OrderedDict()
         self._incomplete: set[str] = set()
+        self._tried: OrderedDict[tuple[int, int], tuple[Sized, ...]] = OrderedDict()
 
     def layout(self, image: ImagePart) -> list[Unit]:
         """What a picture takes in a prompt: its parts, and the text tokens around and between them.
@@ -55,21 +61,41 @@ class Vision:
         """
         return self._layout(image).units
 
-    def is_kept(self, sha256: str) -> bool:
+    def settled(self, image: ImagePart, detail: Detail) -> ImagePart:
+        """See `VisionTower`."""
+        plain = msgspec.structs.replace(image, detail=None)
+        wanted = image.detail or detail
+        if wanted == "normal" or self._model.vision is None or self._model.form is not None:
+            return plain
+        layout = self._layout(plain)
+        normal = Sized(layout.tokens, layout.size)
+        tokens = picture_sizes.choose(wanted, normal, self._sizes(image)).tokens
+        return plain if tokens == normal.tokens else msgspec.structs.replace(image, detail=tokens)
+
+    def choice(self) -> tuple[int, int]:
+        """See `VisionTower`."""
+        form = self._model.form
+        sizes = picture_sizes.tried(_SQUARE, self._with_room) if form is None else ()
+        counts = [each.tokens for each in sizes]
+        if not counts:
+            counts = [self._count(_SQUARE if form is None else form.given)[0]]
+        return min(counts), max(counts)
+
+    def is_kept(self, key: str) -> bool:
         """Whether the picture's embeddings are kept."""
-        return sha256 in self._cache
+        return key in self._cache
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
-        """Width and height that a picture is scaled down to for the sake of the context, or None.
+        """Width and height that a picture is brought to for its detail or the context, or None.
 
         A model that brings every picture to the same size would do so in any context.
         """
         size = self._layout(image).size
         return None if self._model.form or size == (image.width, image.height) else size
 
-    def is_incomplete(self, sha256: str) -> bool:
+    def is_incomplete(self, key: str) -> bool:
         """Whether the picture was encoded without the end of its file."""
-        return sha256 in self._incomplete
+        return key in self._incomplete
 
     def encode(self, image: ImagePart) -> float:
         """Run the vision tower over a picture and keep its embeddings.
@@ -85,11 +111,11 @@ class Vision:
         started = time.monotonic()
         size, data = self._pixels(image)
         if images.is_incomplete(image.path):
-            self._incomplete.add(image.sha256)
+            self._incomplete.add(image.key)
         with self._cut(image, size, data) as cut:
             pictures = filter(chunks.is_image, cut)
             parts = [encoded(self._model, chunk, image.name) for chunk in pictures]
-        self._cache.put(image.sha256, parts)
+        self._cache.put(image.key, parts)
         return time.monotonic() - started
 
     def decode(
@@ -108,7 +134,7 @@ class Vision:
             llama.cpp's status: 0 done, 2 aborted, anything else failed.
         """
         chunk = self._layout(image).chunks[unit.part]
-        embedding = self._cache.get(image.sha256)[unit.part]
+        embedding = self._cache.get(image.key)[unit.part]
         end = ctypes.c_int32(0)
         return int(
             mtmd.mtmd_helper_decode_image_chunk(
@@ -148,7 +174,10 @@ class Vision:
         """Width and height in which a picture leaves room in the context; its own if none does."""
         if self._model.form is not None:
             return self._model.form.given
-        room = int(self._model.context_size * _LARGEST_SHARE)
+        if isinstance(image.detail, int):
+            own = Sized(0, (image.width, image.height))
+            return picture_sizes.choose(image.detail, own, self._sizes(image)).size
+        room = self._room
         width, height = image.width, image.height
         for _ in range(_MAX_SHRINKS):
             with self._cut(image, (width, height)) as cut:
@@ -160,6 +189,35 @@ class Vision:
             scale = min(0.9, max(0.5, math.sqrt(room / total)))
             width, height = max(1, int(width * scale)), max(1, int(height * scale))
         return image.width, image.height
+
+    def _sizes(self, image: ImagePart) -> tuple[Sized, ...]:
+        """The sizes that can be chosen among for a picture."""
+        own = (image.width, image.height)
+        if own not in self._tried:
+            self._tried[own] = picture_sizes.tried(own, self._with_room)
+            if len(self._tried) > _KEPT_LAYOUTS:
+                self._tried.popitem(last=False)
+        return self._tried[own]
+
+    def _with_room(self, size: tuple[int, int]) -> int | None:
+        """Tokens of a picture of this size; None where it would fill the context."""
+        try:
+            tokens, total, largest = self._count(size)
+        except chunks.Refused:
+            return None
+        return tokens if total <= self._room and largest <= self._model.part_limit else None
+
+    def _count(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Tokens of a picture's parts, of these and the text between them, and of the largest."""
+        with chunks.cut(self._model.vision, size, None) as cut:
+            counts = [(chunks.count_tokens(chunk), chunks.is_image(chunk)) for chunk in cut]
+        parts = [count for count, is_part in counts if is_part]
+        return sum(parts), sum(count for count, _ in counts), max(parts)
+
+    @property
+    def _room(self) -> int:
+        """Tokens of the context that one picture may take."""
+        return int(self._model.context_size * _LARGEST_SHARE)
 
     def _pixels(self, image: ImagePart) -> tuple[tuple[int, int], bytes]:
         """What libmtmd is given: width and height, and RGB."""
@@ -254,7 +312,7 @@ class _Layout:
             if chunks.is_image(chunk):
                 self.units.append(
                     ImageUnit(
-                        image.sha256,
+                        image.key,
                         len(self.chunks),
                         chunks.count_tokens(chunk),
                         mtmd.mtmd_input_chunk_get_n_pos(chunk),

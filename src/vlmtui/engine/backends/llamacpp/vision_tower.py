@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
-from vlmtui.messages import ImagePart
+from vlmtui.messages import Detail, ImagePart
 
 
 class VisionTower(Protocol):
@@ -14,13 +14,26 @@ class VisionTower(Protocol):
     def layout(self, image: ImagePart) -> list[Unit]:
         """What a picture takes in a prompt."""
 
-    def is_kept(self, sha256: str) -> bool:
+    def settled(self, image: ImagePart, detail: Detail) -> ImagePart:
+        """The picture with the tokens that it is going to take as its `detail`.
+
+        None where it takes as many as the tower makes of it anyway, or the tower has no choice.
+
+        Args:
+            image: The picture.
+            detail: How finely it is looked at where it doesn't say so itself.
+        """
+
+    def choice(self) -> tuple[int, int]:
+        """Least and most tokens that a square picture can take; equal where there is no choice."""
+
+    def is_kept(self, key: str) -> bool:
         """Whether the picture's embeddings are kept."""
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
-        """Width and height that it is scaled down to so as not to fill the context, or None."""
+        """Width and height that it is brought to for its detail or the context's sake, or None."""
 
-    def is_incomplete(self, sha256: str) -> bool:
+    def is_incomplete(self, key: str) -> bool:
         """Whether the picture was encoded without the end of its file."""
 
     def encode(self, image: ImagePart) -> float:

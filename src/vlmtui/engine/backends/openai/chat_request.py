@@ -11,12 +11,17 @@ from typing import Any
 from vlmtui.engine import images
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
 from vlmtui.engine.base import Endpoint, Generate, Sampling, Think
-from vlmtui.messages import ImagePart, Message, Role, TextPart
+from vlmtui.messages import Detail, ImagePart, Message, Role, TextPart
 
 _KEPT = 16
 """Pictures whose text is kept, some 3 MB each: every question sends those of the whole chat."""
 
 _QUALITY = 90
+_PIXELS_OF_TOKEN = 28 * 28
+"""What a token stands for in Qwen-VL, the model that most servers run; others see coarser."""
+
+_LOW_PIXELS = 256 * _PIXELS_OF_TOKEN
+"""OpenAI's own "low" is 512x512, which is a little more."""
 _LOSSLESS_BYTES = 1_000_000
 """A picture that takes no more than this as PNG (a drawing, a screenshot) is sent as it is."""
 
@@ -29,7 +34,10 @@ def body(request: Generate, endpoint: Endpoint, server: ServerFacts) -> dict[str
     """
     told: dict[str, Any] = {
         "model": endpoint.model,
-        "messages": [_message(message, endpoint.most_pixels) for message in request.messages],
+        "messages": [
+            _message(message, endpoint.most_pixels, request.sampling.detail)
+            for message in request.messages
+        ],
         "stream": True,
         "stream_options": {"include_usage": True},
         **_sampling(request.sampling, server),
@@ -69,16 +77,28 @@ def _thinking(think: Think, server: ServerFacts) -> dict[str, Any]:
     return told
 
 
-def _message(message: Message, most_pixels: int) -> dict[str, Any]:
+def _message(message: Message, most_pixels: int, detail: Detail) -> dict[str, Any]:
     if not message.images:
         return {"role": message.role.value, "content": message.text}
     parts = [
         {"type": "text", "text": part.text}
         if isinstance(part, TextPart)
-        else {"type": "image_url", "image_url": {"url": data_url(part, most_pixels)}}
+        else {"type": "image_url", "image_url": _picture(part, most_pixels, part.detail or detail)}
         for part in message.parts
     ]
     return {"role": message.role.value, "content": parts}
+
+
+def _picture(image: ImagePart, most_pixels: int, detail: Detail) -> dict[str, str]:
+    """A picture in a detail: OpenAI's protocol has three words, other servers count pixels."""
+    pixels = {"low": _LOW_PIXELS}.get(str(detail), most_pixels)
+    if isinstance(detail, int):
+        pixels = detail * _PIXELS_OF_TOKEN
+    told = {"url": data_url(image, min(pixels, most_pixels))}
+    if detail != "normal":
+        coarse = detail == "low" or (isinstance(detail, int) and pixels <= _LOW_PIXELS)
+        told["detail"] = "low" if coarse else "high"
+    return told
 
 
 @lru_cache(maxsize=_KEPT)
