@@ -54,6 +54,7 @@ SAID = (
     *("/compare", "/compare fake", "/compare fake nonsense What?", "/compare nonsense fake"),
     # settings
     *("/system Be brief.", "/system default", "/set", "/set nonsense", "/set seed x", "/set seed"),
+    *("/detail", "/detail high", "/detail 700", "/detail 0", "/detail nan", "/detail default"),
     *("/set seed 7", "/set default", "/preset nonsense", "/preset precise", "/preset default"),
     # the application
     *("/stats 2", "/stats #99", "/monitor now", "/quit now", "/nonsense", "/mdoel"),

@@ -26,7 +26,8 @@ from vlmtui.chat.questions import Questions
 from vlmtui.chat.reading_ahead import ReadingAhead
 from vlmtui.chat.replies import Replies
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Engine, Event, Generate, Load, Sampling
+from vlmtui.engine.base import Engine, Event, Generate, Load, Measure, ModelInfo, Sampling
+from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
 from vlmtui.storage.chats import ChatStore
@@ -200,6 +201,29 @@ class ChatSession:
             EngineCrashed: The engine's process died.
         """
         yield from self._model.load()
+
+    @property
+    def model_info(self) -> ModelInfo | None:
+        """What is loaded; None while nothing is."""
+        return self._engine.info
+
+    def measure(self, images: Sequence[ImagePart], text: str = "") -> tuple[int, ...]:
+        """The tokens that pictures will take when they are sent, each in its detail.
+
+        Args:
+            images: The pictures.
+            text: The question, as far as it is written.
+
+        Returns:
+            A number for each; nothing where nobody can tell now: the model isn't loaded, the engine
+            is at something else, or a server runs it.
+
+        Raises:
+            VlmtuiError: The engine failed.
+        """
+        said = [each.message.text for each in self.transcript() if each.message.role is Role.USER]
+        boxes = any(map(asks_for_boxes, (*said, text)))
+        return self._engine.measure(Measure(tuple(images), self.sampling.detail, boxes))
 
     def switch(self, load: Load) -> Iterator[ChatEvent]:
         """Answer with another model from now on; nothing happens when it is the loaded one.

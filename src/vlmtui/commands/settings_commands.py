@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vlmtui import printable
+from vlmtui import printable, units
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Choice, Choices, Outcome, Said, Table
@@ -64,6 +64,47 @@ def sampling(context: CommandContext, line: str) -> Outcome:
     return Said(
         f"{now}{', that of the settings' if value is None else ' in this chat, from now on'}"
     )
+
+
+def detail(context: CommandContext, word: str) -> Outcome:
+    """Set how finely the chat's pictures are looked at, or tell it."""
+    session = context.session
+    if word:
+        sampling(context, f"detail {word}")
+    now = session.sampling.detail
+    whose = "in this chat" if "detail" in session.own_sampling else "as in the settings"
+    said = f"Pictures are looked at in {now} detail, {whose}: {_DETAILS.get(str(now), '')}"
+    if isinstance(now, int):
+        said = f"A picture takes {units.count(now)} tokens at most, {whose}"
+    return Said(said, _choice(session))
+
+
+_DETAILS = {
+    "low": "256 tokens each at most",
+    "normal": "as many tokens as the model makes of each",
+    "high": "1,024 tokens each at least",
+    "max": "as many tokens as the model can take",
+}
+
+
+def _choice(session: ChatSession) -> str:
+    """What pictures can take with the model that is loaded."""
+    info = session.model_info
+    if info is None or info.picture_tokens is None:
+        return "More tokens see smaller things, fewer are faster: /detail low, high, max or 700"
+    name = printable.line(info.name, _NAME)
+    least, most = map(units.count, info.picture_tokens)
+    if least == most:
+        return f"{name} has no choice: a picture takes {most} tokens. /crop shows it a part, finer"
+    return f"With {name} a square picture can take {least} to {most} tokens"
+
+
+def detail_choices(_: CommandContext) -> Sequence[Choice]:
+    """How finely pictures can be looked at."""
+    return [
+        *(Choice(name, what) for name, what in _DETAILS.items()),
+        Choice("default", "as in the settings"),
+    ]
 
 
 def _all_settings(session: ChatSession) -> Table:
@@ -141,5 +182,5 @@ def _excerpt(text: str) -> str:
     return printable.line(" ".join(text.split()), _EXCERPT)
 
 
-VERBS = {"system": system, "set": sampling, "preset": preset}
-CHOICES = {"set": sampling_choices, "preset": preset_choices}
+VERBS = {"system": system, "set": sampling, "detail": detail, "preset": preset}
+CHOICES = {"set": sampling_choices, "detail": detail_choices, "preset": preset_choices}

@@ -216,6 +216,11 @@ SPECS = (
         choices=True,
     ),
     Spec(
+        *("detail", "[HOW]", "look at pictures in low, normal, high or max detail", "settings"),
+        choices=True,
+        example="high",
+    ),
+    Spec(
         *("preset", "[NAME]", "use a preset for this chat: precise, creative, …", "settings"),
         choices=True,
     ),
