@@ -145,6 +145,9 @@ async def test_the_palette_closes_without_doing_anything(
         await type_text(pilot, "no such thing")
         await until(pilot, lambda: "Nothing by that name" in shown(pilot))
         await pilot.press("enter", "escape")
+        await until(pilot, lambda: "Nothing by that name" not in shown(pilot))
+        assert pilot.app.screen is not screen  # what was typed goes first
+        await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert screen.prompt.text == "kept"
 

@@ -19,6 +19,7 @@ from vlmtui.engine.base import (
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.screens.help_screen import HelpScreen
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.composer.waiting import Waiting
 from vlmtui.ui.widgets.transcript.answer_block import Answer
@@ -454,13 +455,64 @@ async def test_quitting_while_an_answer_streams_saves_what_is_there(stage: Stage
     assert (last.message.text, last.status) == ("So far", "cancelled")
 
 
-async def test_ctrl_c_loses_nothing_and_names_the_way_out(stage: Stage) -> None:
-    async with stage.app().run_test(size=SIZE) as pilot:
+async def test_ctrl_c_quits_at_the_second_time_and_loses_nothing(stage: Stage) -> None:
+    app = stage.app()
+    async with app.run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "text")
         await pilot.press("ctrl+c")
-        await until(pilot, lambda: "Ctrl+Q quits" in shown(pilot))
+        await until(pilot, lambda: "Ctrl+C again quits" in shown(pilot))
         assert screen.prompt.text == "text"
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: stage.engine.closed)
+    assert app.return_value == 0
+    assert stage.session().draft().text == "text"
+
+
+async def test_ctrl_c_stops_an_answer_and_doesnt_quit(stage: Stage) -> None:
+    stage.engine.script(Delta("So far", 2), Gate())
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "go")
+        await until(pilot, lambda: "So far" in shown(pilot))
+        await pilot.press("ctrl+c")
+        await answered(pilot)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "Ctrl+C again quits" in shown(pilot))
+        assert not stage.engine.closed
+
+
+async def test_ctrl_c_with_a_selection_copies_it(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "text")
+        await pilot.press("shift+home", "ctrl+c", "ctrl+c")
+        assert pilot.app.clipboard == "text"
+        assert "again quits" not in shown(pilot)
+        assert screen.prompt.text == "text"
+
+
+async def test_hands_that_know_vi_find_the_way_out(stage: Stage) -> None:
+    app = stage.app()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, ":q")
+        await until(pilot, lambda: stage.engine.closed)
+    assert app.return_value == 0
+    assert not stage.engine.requests
+
+
+async def test_a_question_mark_is_help_where_nothing_is_written(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "Is it?")
+        await answered(pilot)
+        assert not isinstance(pilot.app.screen, HelpScreen)
+        await pilot.press("alt+up", "question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await pilot.press("escape", "escape", "f3", "question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        assert screen.prompt.text == ""
 
 
 async def test_the_last_question_is_answered_again(stage: Stage) -> None:
@@ -511,8 +563,10 @@ async def test_help_lists_keys_and_commands(stage: Stage) -> None:
         await until(pilot, lambda: "Enter" in shown(pilot))
         await type_text(pilot, "regen")
         await until(pilot, lambda: "/regen" in shown(pilot))
+        await pilot.press("escape")  # what was typed goes first
+        await until(pilot, lambda: "Type to search" in shown(pilot))
         await pilot.press("escape")
-        await until(pilot, lambda: "/regen" not in shown(pilot))
+        await until(pilot, lambda: "Type to search" not in shown(pilot))
         await say(pilot, "/help")
         await until(pilot, lambda: "Type to search" in shown(pilot))
 

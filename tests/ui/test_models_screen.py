@@ -261,6 +261,8 @@ async def test_what_is_not_ours_or_answers_now_is_not_deleted(
         await pilot.pause()
         await pilot.press("f8")
         await until(pilot, lambda: "fake is in use" in shown(pilot))
+        await pilot.press("escape")  # what was typed goes first
+        await until(pilot, lambda: not screen.query_one("Input").value)  # type: ignore[attr-defined]
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
     assert not available_models.gone
@@ -288,7 +290,7 @@ async def test_a_model_is_fetched_while_one_chats(
         await pilot.press("y")
         told = "50 % · 12 MB/s · 3 min 5 s"
         await until(pilot, lambda: f"↓ {told}" in shown(pilot))
-        await pilot.press("escape")
+        await pilot.press("escape", "escape")
         await until(pilot, lambda: f"↓ gemma-3-4b {told}" in shown(pilot))
         await say(pilot, "one")
         await until(pilot, lambda: "Yes." in shown(pilot))

@@ -123,6 +123,40 @@ async def test_the_command_searches_at_once_and_a_title_opens_its_chat(stage: St
         assert "Apples." in shown(pilot)
 
 
+async def test_a_slash_at_the_messages_searches_this_chat_alone(stage: Stage) -> None:
+    seed(stage, "fruit", "What grows here?", "Apples.")
+    seed(stage, "pie", "What is in it?", "Apples, and sugar.")
+    async with stage.app(continue_last=True).run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "sugar" in shown(pilot))
+        await pilot.press("alt+up", "slash")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SearchScreen))
+        assert "Search in this chat" in shown(pilot)
+        await type_text(pilot, "apples")
+        found = search_of(pilot)
+        await until(pilot, lambda: found.hit is not None)
+        assert [hit.chat.title for hit in found._found] == ["pie"]
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
+        await until(pilot, lambda: "sugar" in shown(pilot))
+
+
+@pytest.mark.parametrize(
+    ("down", "up"), [("down", "up"), ("ctrl+n", "ctrl+p"), ("ctrl+j", "ctrl+k")]
+)
+async def test_keys_of_readline_and_fzf_move_in_a_list(stage: Stage, down: str, up: str) -> None:
+    for title in ("fruit", "pie"):
+        seed(stage, title, "What grows here?", "Apples.")
+    async with stage.app().run_test(size=WIDE) as pilot:
+        found = await search(pilot, "apples")
+        await until(pilot, lambda: len(found._found) == 2)
+        first = found.hit
+        await pilot.press(down)
+        assert found.hit is not first
+        await pilot.press(up)
+        assert found.hit is first
+        assert found.text == "apples"
+
+
 async def test_while_an_answer_is_on_its_way_the_chat_stays(stage: Stage) -> None:
     seed(stage, "fruit", "What grows here?", "Apples.")
     gate = Gate()

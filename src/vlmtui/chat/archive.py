@@ -58,9 +58,9 @@ class Archive:
         """A number that is another one when anybody, here or in another instance, changed chats."""
         return self._store.listing.version()
 
-    def search(self, text: str, limit: int = 50) -> list[Found]:
+    def search(self, text: str, limit: int = 50, chat_id: int | None = None) -> list[Found]:
         """Messages and titles with words that begin with each of the words in `text`."""
-        return self._store.listing.search(text, limit)
+        return self._store.listing.search(text, limit, chat_id)
 
     def get(self, chat_id: int) -> Chat:
         """A chat by its number, also one that is deleted and can be restored."""

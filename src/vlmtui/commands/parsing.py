@@ -12,6 +12,7 @@ from vlmtui.compose.mentions import unquoted
 from vlmtui.errors import InputError, MessageNotFound
 
 _NUMBERED = re.compile(r"#([-+]?\d+)(\S*)\s*(.*)", re.DOTALL)
+_VI_QUITS = frozenset({":q", ":q!", ":qa", ":wq", ":x"})
 _LARGEST = 2**63 - 1
 """Of a number that the database can hold."""
 
@@ -27,7 +28,10 @@ def parse(text: str) -> Command | None:
     """Read a message as a command; None where it is just text.
 
     `/data/cat.png` and ` /new` are text: a command is a slash and one word at the very beginning.
+    `:q`, as hands that know vi type it, is /quit.
     """
+    if text.strip() in _VI_QUITS:
+        return Command("quit", "")
     match = re.fullmatch(r"/([A-Za-z][\w-]*)(?:\s+(.*?))?\s*", text, re.DOTALL)
     if match is None:
         return None

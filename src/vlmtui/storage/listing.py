@@ -48,13 +48,14 @@ _MESSAGES = """
     FROM messages_fts JOIN messages ON messages.id = messages_fts.rowid
         JOIN chats ON chats.id = messages.chat_id
     WHERE messages_fts MATCH :query AND messages.deleted IS NULL AND chats.deleted IS NULL
+        AND (:chat IS NULL OR chats.id = :chat)
     ORDER BY messages_fts.rank, messages.id DESC LIMIT :limit
 """
 
 _TITLES = """
     SELECT chats.*, leaf_id AS message_id, highlight(chats_fts, 0, :begin, :end) AS excerpt
     FROM chats_fts JOIN chats ON chats.id = chats_fts.rowid
-    WHERE chats_fts MATCH :query AND deleted IS NULL AND leaf_id IS NOT NULL
+    WHERE chats_fts MATCH :query AND deleted IS NULL AND leaf_id IS NOT NULL AND :chat IS NULL
     ORDER BY last_id DESC LIMIT :limit
 """
 
@@ -103,12 +104,12 @@ class Listing:
             (number,) = connection.execute("PRAGMA data_version").fetchone()
         return int(number)
 
-    def search(self, text: str, limit: int = 50) -> list[Found]:
+    def search(self, text: str, limit: int = 50, chat_id: int | None = None) -> list[Found]:
         """Messages and titles that have words beginning with each of the words in `text`.
 
         Case and accents don't matter. Signs that mean something to FTS5 are just signs here. Chats
         whose title has the words come first, by their messages where these have them too; then
-        messages, best first.
+        messages, best first. Of one chat, where one is named, the messages alone.
         """
         words = [word for word in text.replace("\0", " ").split() if re.search(r"\w", word)]
         if not words:
@@ -116,7 +117,7 @@ class Listing:
         # A text can't have guessed these.
         begin, end = (f"\x02{os.urandom(8).hex()}{sign}" for sign in "<>")
         query = " ".join('"' + storable(word).replace('"', '""') + '"*' for word in words)
-        values = {"query": query, "limit": limit, "begin": begin, "end": end}
+        values = {"query": query, "limit": limit, "begin": begin, "end": end, "chat": chat_id}
         with self._database.read() as connection:
             titles = connection.execute(_TITLES, values).fetchall()
             messages = connection.execute(_MESSAGES, values).fetchall()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -24,6 +25,7 @@ from vlmtui.terminal.driver import TerminalDriver
 from vlmtui.terminal.early_input import EarlyInput
 from vlmtui.terminal.pixel_app import PixelApp
 from vlmtui.ui.app_clipboard import AppClipboard
+from vlmtui.ui.keys import keymap
 from vlmtui.ui.keys.app_keys import AppKeys
 from vlmtui.ui.leaving import Leaving
 from vlmtui.ui.remembered import Memory
@@ -39,6 +41,9 @@ if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.available_models import AvailableModels
     from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat.conversation_topic import OpenSession
+
+_TWICE_SECONDS = 3.0
+"""Longest time between two Ctrl+C that mean to quit."""
 
 _TITLE = 60
 """Longest title of a chat in the window's, in characters."""
@@ -94,8 +99,8 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
         Binding(
-            *("ctrl+c", "explain_quit", "Show how to quit"),
-            id="app.explain_quit",
+            *("ctrl+c", "interrupt", "Interrupt; pressed twice: quit"),
+            id="app.interrupt",
             show=False,
             system=True,
         ),
@@ -155,6 +160,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
+        self._interrupted = -_TWICE_SECONDS
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
         )
@@ -254,6 +260,17 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         """Give the signals back."""
         self._leaving.release_signals()
 
-    def action_explain_quit(self) -> None:
-        """Ctrl+C with nothing selected: nothing is lost, and the way out is named."""
-        self._chat.prompt.say("Ctrl+Q quits", "Ctrl+C copies what is selected")
+    async def action_interrupt(self) -> None:
+        """Ctrl+C with nothing selected: stop the answer, or else quit at the second time."""
+        now, before = time.monotonic(), self._interrupted
+        if self._chat.engine_state.busy:
+            self._chat.action_stop()
+        elif now - before < _TWICE_SECONDS:
+            await self.action_quit()
+        else:
+            self._interrupted = now
+            key = keymap.keys_of(self._chat.app, "app.interrupt", "ctrl+c")
+            if self.screen is self._chat:
+                self._chat.prompt.say(f"{key} again quits", "Nothing is lost")
+            else:
+                self.notify(f"{key} again quits", timeout=_TWICE_SECONDS, markup=False)

@@ -29,6 +29,7 @@ class AppKeys(App[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
+        Binding("question_mark", "help", "Help", id="app.help_here", show=False),
         Binding("ctrl+p", "palette", "Commands", id="app.palette", show=False),
     ]
 
@@ -73,7 +74,7 @@ class AppKeys(App[int]):
         from vlmtui.ui.screens.help_screen import PICTURES, HelpScreen, command_rows, key_rows
 
         if isinstance(self.screen, HelpScreen):
-            self.screen.action_close()
+            self.screen.dismiss(None)
             return
         entries = [entry for entry, _ in self._bindings_of(self.screen)]
         if self._takes_commands(self.screen):

@@ -149,6 +149,12 @@ def _character(key: str) -> str | None:
 # ------------------------------------------------------------------------------------------ shown
 
 
+UP = "up,ctrl+p,ctrl+k"
+DOWN = "down,ctrl+n,ctrl+j"
+"""The keys that move in a list above which a text is typed: the arrows, those of readline, those
+of fzf. Bound with priority, since the text knows some of them for itself."""
+
+
 def shown(keys: str) -> str:
     """Keys as the interface names them: `Ctrl+J, Alt+Enter`."""
     return ", ".join(_shown(key.strip()) for key in keys.split(","))

@@ -75,8 +75,8 @@ class HelpScreen(Dialog[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter", "close", "Close", id="help.close", priority=True),
-        Binding("up", "scroll('up')", "Scroll up", id="help.up"),
-        Binding("down", "scroll('down')", "Scroll down", id="help.down"),
+        Binding(keymap.UP, "scroll('up')", "Scroll up", id="help.up", priority=True),
+        Binding(keymap.DOWN, "scroll('down')", "Scroll down", id="help.down", priority=True),
         Binding("pageup", "scroll('page_up')", "Page up", id="help.pageup"),
         Binding("pagedown", "scroll('page_down')", "Page down", id="help.pagedown"),
         Binding("ctrl+home", "scroll('home')", "To the start", id="help.start"),
@@ -131,8 +131,9 @@ class HelpScreen(Dialog[None]):
         getattr(self.query_one(VerticalScroll), f"scroll_{how}")(animate=False)
 
     def action_close(self) -> None:
-        """Go back."""
-        self.dismiss(None)
+        """Go back; what was typed goes first."""
+        if not self.query_one(LineInput).give_up(self._wanted):
+            self.dismiss(None)
 
 
 def _text(rows: Sequence[Row], width: int) -> Content:

@@ -19,7 +19,7 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Role, readable
 from vlmtui.storage.records import Found, StoredMessage
 from vlmtui.ui import background
-from vlmtui.ui.keys import key_hints
+from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
@@ -34,6 +34,11 @@ _AFTER = 6_000
 """Characters of a message that the preview shows around the first hit."""
 
 _PAGE = 4
+_FINDS = {
+    "all": "Finds words, or their beginnings, in the questions, answers and titles\n"
+    "of every chat and branch.",
+    "here": "Finds words, or their beginnings, in this chat, in its other branches too.",
+}
 _HINTS = (("Enter", "open the chat there"), ("↑↓", "choose"), ("Esc", "close"))
 
 Find = Callable[[str, int], Awaitable[list[Found]]]
@@ -117,31 +122,33 @@ class SearchScreen(Dialog[Found]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+f", "close", "Close", id="search.close", priority=True),
-        Binding("up", "step(-1)", "Up", id="search.up"),
-        Binding("down", "step(1)", "Down", id="search.down"),
+        Binding(keymap.UP, "step(-1)", "Up", id="search.up", priority=True),
+        Binding(keymap.DOWN, "step(1)", "Down", id="search.down", priority=True),
         Binding("pageup", f"step(-{_PAGE})", "Page up", id="search.pageup"),
         Binding("pagedown", f"step({_PAGE})", "Page down", id="search.pagedown"),
     ]
 
-    def __init__(self, find: Find, read: Read, text: str = "") -> None:
+    def __init__(self, find: Find, read: Read, text: str = "", *, here: bool = False) -> None:
         """Make the screen.
 
         Args:
             find: How to search.
             read: How to read the messages around a hit.
             text: What to search for at first.
+            here: It is the chat that is open that is searched, alone.
         """
         super().__init__()
         self._find = find
         self._read = read
         self._first = text
+        self._here = here
         self._found: Sequence[Found] = ()
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """A line to type in, the hits, and beside them the message where there is room."""
         with Vertical(id="search"):
-            yield Heading("Search in all chats")
+            yield Heading(f"Search in {'this chat' if self._here else 'all chats'}")
             yield LineInput(
                 self._first, placeholder="Words, or their beginnings", select_on_focus=True
             )
@@ -211,8 +218,7 @@ class SearchScreen(Dialog[Found]):
         self.query_one("#search-none", Static).update(
             "No message has words that start like this."
             if self.text.strip()
-            else "Finds words, or their beginnings, in the questions, answers and titles\n"
-            "of every chat and branch."
+            else _FINDS["here" if self._here else "all"]
         )
 
     # ------------------------------------------------------------------ showing

@@ -31,6 +31,17 @@ class LineInput(Input):
     }
     """
 
+    def give_up(self, first: str = "") -> bool:
+        """Take back what was typed; False where nothing was.
+
+        Args:
+            first: What stood here before anything was typed.
+        """
+        typed = self.value not in ("", first)
+        if typed:
+            self.value = ""
+        return typed
+
     def _on_paste(self, event: events.Paste) -> None:
         """Textual's own handler comes after this one, and takes the first line alone."""
         event.text = " ".join(event.text[:_LONGEST].split())

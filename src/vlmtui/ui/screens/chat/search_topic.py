@@ -1,11 +1,12 @@
-"""Search on the chat screen: in every chat, from any of them."""
+"""Search on the chat screen: in every chat, from any of them, or in the one that is open."""
 
 from __future__ import annotations
 
 from textual.binding import Binding
 
-from vlmtui.storage.records import Found, StoredMessage
+from vlmtui.storage.records import Chat, Found, StoredMessage
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 
 class SearchTopic(Topic):
@@ -20,12 +21,21 @@ class SearchTopic(Topic):
         self._searched_for = ""
         chat.forms["search"] = self._search
         chat.actions["search"] = lambda: self._search(self._searched_for)
+        chat.hears[Transcript.FindWanted].append(
+            lambda _: self._search(self._searched_for, chat.screen.chat)
+        )
 
-    def _search(self, text: str) -> None:
+    def _search(self, text: str, within: Chat | None = None) -> None:
         from vlmtui.commands.chat_commands import open_chat
         from vlmtui.ui.screens.search_screen import SearchScreen, words
 
-        screen = SearchScreen(self._find, self._read, text)
+        async def find(text: str, limit: int) -> list[Found]:
+            chat_id = within.id if within is not None else None
+            return await self.chat.on_session(
+                lambda session: session.archive.search(text, limit, chat_id)
+            )
+
+        screen = SearchScreen(find, self._read, text, here=within is not None)
 
         def go(hit: Found | None) -> None:
             self._searched_for = screen.text
@@ -40,9 +50,6 @@ class SearchTopic(Topic):
                 self.chat.prompt.focus_composer()
 
         self.chat.screen.app.push_screen(screen, go)
-
-    async def _find(self, text: str, limit: int) -> list[Found]:
-        return await self.chat.on_session(lambda session: session.archive.search(text, limit))
 
     async def _read(self, hit: Found) -> list[StoredMessage]:
         return await self.chat.on_session(

@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable
 from vlmtui.ui import fuzzy
-from vlmtui.ui.keys import key_hints
+from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.widgets.line_input import LineInput
 
@@ -76,8 +76,8 @@ class Chooser(Dialog[str]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Close", id="chooser.close"),
-        Binding("up", "step(-1)", "Up", id="chooser.up"),
-        Binding("down", "step(1)", "Down", id="chooser.down"),
+        Binding(keymap.UP, "step(-1)", "Up", id="chooser.up", priority=True),
+        Binding(keymap.DOWN, "step(1)", "Down", id="chooser.down", priority=True),
         Binding("pageup", "step(-8)", "Page up", id="chooser.pageup"),
         Binding("pagedown", "step(8)", "Page down", id="chooser.pagedown"),
     ]
@@ -166,8 +166,9 @@ class Chooser(Dialog[str]):
         options.highlighted = at % count if abs(by) == 1 else min(max(at, 0), count - 1)
 
     def action_cancel(self) -> None:
-        """Choose nothing."""
-        self.dismiss(None)
+        """Choose nothing; what was typed goes first."""
+        if not self.query_one(LineInput).give_up():
+            self.dismiss(None)
 
     @on(Input.Submitted)
     def _taken(self, event: Input.Submitted) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.await_complete import AwaitComplete
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, ScreenResultType
 
 from vlmtui.ui.screens.mended_screen import MendedScreen
@@ -15,6 +18,10 @@ class Overlying(MendedScreen[ScreenResultType]):
     comes before the first has been seen, would close the chat.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # the application's own, which doesn't count over a modal screen
+        Binding("question_mark", "app.help", "Help", id="app.help_here", show=False)
+    ]
     _wants_to_go = False
     _went = False
     _result: ScreenResultType | None = None

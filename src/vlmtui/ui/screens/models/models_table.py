@@ -24,7 +24,7 @@ from vlmtui.models.download.coordinator import Pulls
 from vlmtui.stats import model_details
 from vlmtui.ui import background
 from vlmtui.ui.background import in_thread
-from vlmtui.ui.keys import key_hints
+from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.screens.models import model_rows
 from vlmtui.ui.widgets.heading import Heading
@@ -45,8 +45,8 @@ class ModelsList(Dialog[str]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back to the chat", id="models.close"),
-        Binding("up", "step(-1)", "Up", id="models.up"),
-        Binding("down", "step(1)", "Down", id="models.down"),
+        Binding(keymap.UP, "step(-1)", "Up", id="models.up", priority=True),
+        Binding(keymap.DOWN, "step(1)", "Down", id="models.down", priority=True),
         Binding("pageup", f"step(-{_PAGE})", "Page up", id="models.pageup"),
         Binding("pagedown", f"step({_PAGE})", "Page down", id="models.pagedown"),
         Binding("f5", "sort", "Order by name, size or fit", id="models.sort"),
@@ -253,8 +253,9 @@ class ModelsList(Dialog[str]):
         self._say()
 
     def action_close(self) -> None:
-        """Choose nothing."""
-        self.dismiss(None)
+        """Choose nothing; what was typed goes first."""
+        if not self.query_one(LineInput).give_up():
+            self.dismiss(None)
 
 
 def _on_enter(row: Choice, current: str) -> list[tuple[str, str]]:

@@ -45,12 +45,12 @@ class ChatRows(ScrollView, can_focus=True):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"chat-rows--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "step(-1)", "Up", id="chats.up"),
-        Binding("down,j", "step(1)", "Down", id="chats.down"),
+        Binding("up,k,ctrl+p", "step(-1)", "Up", id="chats.up"),
+        Binding("down,j,ctrl+n", "step(1)", "Down", id="chats.down"),
         Binding("pageup", "page(-1)", "Page up", id="chats.pageup"),
         Binding("pagedown", "page(1)", "Page down", id="chats.pagedown"),
-        Binding("home", "to(0)", "To the newest", id="chats.first"),
-        Binding("end", "to(-1)", "To the end", id="chats.last"),
+        Binding("home,g", "to(0)", "To the newest", id="chats.first"),
+        Binding("end,G", "to(-1)", "To the end", id="chats.last"),
         Binding("enter", "act('open')", "Open", id="chats.open"),
         Binding("n", "act('new')", "New chat", id="chats.new"),
         Binding("r", "act('rename')", "Rename", id="chats.rename"),

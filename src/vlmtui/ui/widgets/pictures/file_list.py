@@ -54,8 +54,8 @@ class FileList(ScrollView, can_focus=True):
         "file-list--marked",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", show=False, id="picker.up"),
-        Binding("down", "move(1)", "Down", show=False, id="picker.down"),
+        Binding(keymap.UP, "move(-1)", "Up", show=False, id="picker.up"),
+        Binding(keymap.DOWN, "move(1)", "Down", show=False, id="picker.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="picker.pageup"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="picker.pagedown"),
         Binding("home", "end(0)", "First", show=False, id="picker.first"),
