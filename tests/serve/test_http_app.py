@@ -15,7 +15,7 @@ import pytest
 from tests.fakes import INFO, FakeEngine, Gate, answer, crash
 from tests.serve.conftest import Serve, events, question
 from vlmtui import demo
-from vlmtui.engine.base import Delta, Event, Finished, Generate, Stats, Trimmed
+from vlmtui.engine.base import Delta, Event, Finished, Generate, Stats, Thought, Trimmed
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import ImagePart, Role, TextPart
 
@@ -85,11 +85,33 @@ def test_what_is_asked_for_reaches_the_engine(serve: Serve) -> None:
     assert (before, after) == (TextPart("Compare "), TextPart(" with this."))
     assert isinstance(picture, ImagePart)
     assert (picture.width, picture.height) == (480, 360)
-    assert not Path(picture.path).exists()  # gone with the request
+    served.wait_until(lambda: not Path(picture.path).exists())  # gone with the request
     sampling = request.sampling
     assert (sampling.temperature, sampling.top_p, sampling.min_p) == (1.0, 0.5, 0.1)
     assert (sampling.top_k, sampling.seed, sampling.stop) == (0, 2**32 - 1, ("END",))
     assert sampling.max_tokens == 7
+
+
+def test_thought_is_told_apart_from_the_answer_and_can_be_turned_off(serve: Serve) -> None:
+    engine = FakeEngine()
+    served = serve(engine)
+    for _ in range(2):
+        engine.script(Thought("Red", 1), Thought("?", 2), *answer("A circle."))
+    _, told = served.complete(chat_template_kwargs={"enable_thinking": False})
+    said = {"role": "assistant", "content": "A circle.", "reasoning_content": "Red?"}
+    assert told["choices"][0]["message"] == said
+    asked = question(stream=True, thinking_budget_tokens=9)
+    asked["messages"] += [{**said}, {"role": "user", "content": "And?"}]
+    pieces = events(served.begin(CHAT, asked).getresponse())[1:4]
+    deltas = [piece["choices"][0]["delta"] for piece in pieces]
+    assert deltas == [
+        {"reasoning_content": "Red"},
+        {"reasoning_content": "?"},
+        {"content": "A circle."},
+    ]
+    first, second = engine.requests
+    assert (first.sampling.think, second.sampling.think) == ("off", 9)
+    assert second.messages[1].thought == "Red?"
 
 
 def test_the_model_is_listed_as_our_own_client_wants_to_know_it(serve: Serve) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from vlmtui import printable
-from vlmtui.engine.base import Generate, Sampling
+from vlmtui.engine.base import Generate, Sampling, Think
 from vlmtui.errors import InputError
 from vlmtui.messages import ImagePart, Message, Part, Role, TextPart
 
@@ -38,6 +38,11 @@ class _Picture(msgspec.Struct, tag_field="type", tag="image_url"):
 class _Said(msgspec.Struct):
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[_Text | _Picture] | None = None
+    reasoning_content: str | None = None
+
+
+class _TemplateOptions(msgspec.Struct):
+    enable_thinking: bool | None = None
 
 
 class _StreamOptions(msgspec.Struct):
@@ -64,6 +69,9 @@ class ChatBody(msgspec.Struct):
     stop: str | list[str] | None = None
     max_tokens: _Count | None = None
     max_completion_tokens: _Count | None = None
+    reasoning_effort: str | None = None
+    chat_template_kwargs: _TemplateOptions | None = None
+    thinking_budget_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     n: int | None = None
     tools: list[Any] | None = None
     functions: list[Any] | None = None
@@ -133,16 +141,29 @@ def request(body: ChatBody, defaults: Sampling, fetch: Fetch) -> Generate:
 def _message(said: _Said, fetch: Fetch) -> Message:
     role = Role.SYSTEM if said.role == "developer" else Role(said.role)
     if not isinstance(said.content, list):
-        return Message(role, (TextPart(said.content or ""),))
+        return Message(role, (TextPart(said.content or ""),), said.reasoning_content or "")
     if role is not Role.USER and any(isinstance(part, _Picture) for part in said.content):
         raise InputError(f"A message of role {said.role} has a picture", "Only the user's may.")
-    return Message(role, tuple(_part(part, fetch) for part in said.content))
+    return Message(
+        role, tuple(_part(part, fetch) for part in said.content), said.reasoning_content or ""
+    )
 
 
 def _part(part: _Text | _Picture, fetch: Fetch) -> Part:
     if isinstance(part, _Text):
         return TextPart(part.text)
     return fetch(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
+
+
+def _think(body: ChatBody) -> Think | None:
+    """Whether the model shall think, in the words of OpenAI, vLLM and llama-server."""
+    wanted = (body.chat_template_kwargs or _TemplateOptions()).enable_thinking
+    budget = body.thinking_budget_tokens
+    if wanted is False or budget == 0 or body.reasoning_effort == "none":
+        return "off"
+    if budget is not None and budget > 0:
+        return budget
+    return "on" if wanted or budget == -1 else None
 
 
 def _sampling(body: ChatBody, defaults: Sampling) -> Sampling:
@@ -157,6 +178,8 @@ def _sampling(body: ChatBody, defaults: Sampling) -> Sampling:
     if body.stop is not None:
         stops = [body.stop] if isinstance(body.stop, str) else body.stop
         given["stop"] = tuple(filter(None, stops))
+    if (think := _think(body)) is not None:
+        given["think"] = think
     longest = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     if longest is not None:
         given["max_tokens"] = longest

@@ -41,9 +41,11 @@ class Completion:
             return [last]
         return [last, {**self._head, "choices": [], "usage": usage_of(finished.stats)}]
 
-    def whole(self, text: str, finished: Finished) -> Json:
-        """The answer in one."""
+    def whole(self, text: str, thought: str, finished: Finished) -> Json:
+        """The answer in one, and what was thought before it."""
         message = {"role": "assistant", "content": text}
+        if thought:
+            message["reasoning_content"] = thought
         choice = {"index": 0, "message": message, "finish_reason": reason_of(finished)}
         stats = finished.stats
         return {
@@ -82,6 +84,7 @@ def usage_of(stats: Stats) -> Json:
         "completion_tokens": stats.generated_tokens,
         "total_tokens": stats.prompt_tokens + stats.generated_tokens,
         "prompt_tokens_details": {"cached_tokens": stats.reused_tokens},
+        "completion_tokens_details": {"reasoning_tokens": stats.thought_tokens},
     }
 
 

@@ -19,6 +19,7 @@ from vlmtui.engine.base import (
     Generate,
     ModelInfo,
     Sampling,
+    Thought,
     Trimmed,
 )
 from vlmtui.errors import ContextOverflow, EngineError, InputError, StorageError, VlmtuiError
@@ -250,7 +251,7 @@ class HttpApp:
         async with aclosing(self._queue.events(request)) as events:
             async for event in events:
                 match event:
-                    case Delta():
+                    case Delta() | Thought():
                         yield event
                     case Trimmed():
                         completion.trimmed = event
@@ -261,12 +262,14 @@ class HttpApp:
     async def _in_one(
         self, exchange: Exchange, completion: Completion, events: AsyncGenerator[Event, None]
     ) -> str:
-        words = []
+        words: list[str] = []
+        thoughts: list[str] = []
         async for event in events:
-            if isinstance(event, Delta):
-                words.append(event.text)
+            if isinstance(event, Delta | Thought):
+                (words if isinstance(event, Delta) else thoughts).append(event.text)
             elif isinstance(event, Finished):
-                await exchange.respond_json(200, completion.whole("".join(words), event))
+                whole = completion.whole("".join(words), "".join(thoughts), event)
+                await exchange.respond_json(200, whole)
                 return _note(event)
         return ""
 
@@ -284,6 +287,8 @@ class HttpApp:
                 await exchange.event(completion.piece({"role": "assistant", "content": ""}))
             if isinstance(event, Delta):
                 await exchange.event(completion.piece({"content": event.text}))
+            elif isinstance(event, Thought):
+                await exchange.event(completion.piece({"reasoning_content": event.text}))
             elif isinstance(event, Finished):
                 for piece in completion.last_pieces(event, usage=body.wants_usage):
                     await exchange.event(piece)
