@@ -101,6 +101,8 @@ class HostClient:
             self._channel.close()
             return
         working = asyncio.ensure_future(self._work())
+        # by a defect only; then the client shall hear of it, and not wait for ever
+        working.add_done_callback(lambda _: self._channel.close())
         try:
             while (command := await self._channel.receive()) is not None:
                 if isinstance(command.request, Shutdown):
