@@ -18,6 +18,9 @@ import numpy as np
 from gguf import GGMLQuantizationType as Quant
 from gguf import GGUFWriter
 
+from bench import qwen35
+from bench.qwen35 import Hybrid
+
 _LFM2_ATTENTION = (2, 5, 8, 10, 12, 14)
 """Layers of LFM2 that attend; the others are short convolutions."""
 
@@ -102,11 +105,27 @@ SHAPES = {
 }
 
 
+HYBRIDS = {
+    "qwen3.5-0.8b": Hybrid(24, 1024, 8, 2, 256, 3584, 248320, 16, 16, 12, 768, 12, 3072),
+    "qwen3.5-4b": Hybrid(32, 2560, 16, 4, 256, 9216, 248320, 16, 32, 24, 1024, 16, 4096),
+}
+"""Only planned."""
+
+
 def write(name: str, folder: Path) -> Files:
-    """Write the pair of a shape, a key of `SHAPES`."""
+    """Write the pair of a shape, a key of `SHAPES` or `HYBRIDS`."""
     folder.mkdir(parents=True, exist_ok=True)
-    shape = SHAPES[name]
     files = Files(folder / f"{name}.gguf", folder / f"{name}-mmproj.gguf")
+    if name in HYBRIDS:
+        for path, kind, add in (
+            (files.model, "qwen35", qwen35.add_model),
+            (files.mmproj, "clip", qwen35.add_tower),
+        ):
+            holes = _Holes(path, kind)
+            add(holes.file, holes, HYBRIDS[name])
+            holes.write()
+        return files
+    shape = SHAPES[name]
     _write_model(files.model, shape)
     _write_tower(files.mmproj, shape.tower, shape.width)
     return files
@@ -126,7 +145,7 @@ class _Holes:
         self.file.add_tensor_info(name, in_bytes, np.dtype(np.uint8), size, raw_dtype=quant)
         self._size += -(-size // 32) * 32
 
-    def vector(self, name: str, size: int) -> None:
+    def vector(self, name: str, size: int, _value: float = 0.0) -> None:
         self.matrix(name, size, quant=Quant.F32)
 
     def linear(self, name: str, rows: int, columns: int) -> None:

@@ -92,9 +92,9 @@ def test_the_zoo_has_what_it_is_for(model, vision, shapes):
     units = vision.layout(shapes[3])
     parts = [unit for unit in units if isinstance(unit, ImageUnit)]
     name = model.metadata("general.name")
-    one_part = ("qwen2.5-vl", "qwen3-vl", "gemma-3", "lfm2-vl")
-    assert (len(parts) > 1) == (name not in one_part)
-    assert (parts[0].positions < parts[0].tokens) == (name in ("qwen2.5-vl", "qwen3-vl"))
+    qwen = ("qwen2.5-vl", "qwen3-vl", "qwen3.5")
+    assert (len(parts) > 1) == (name not in (*qwen, "gemma-3", "lfm2-vl"))
+    assert (parts[0].positions < parts[0].tokens) == (name in qwen)
     between = units[units.index(parts[0]) : units.index(parts[-1])]
     assert any(isinstance(unit, int) for unit in between) == (name in ("minicpm-v-2.6", "smolvlm2"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench import fit as bench_fit
@@ -33,6 +34,8 @@ SIMULATED = (
     "llava-7b",
     "smolvlm2-2.2b",
     "lfm2-1.2b",
+    "qwen3.5-0.8b",
+    "qwen3.5-4b",
 )
 
 
@@ -51,6 +54,24 @@ def test_a_header_foretells_what_llama_cpp_would_take(
     assert need.kv.host == pytest.approx(sum(d.kv for d in planned.devices), rel=0.01)
     assert need.compute.host == pytest.approx(sum(d.compute for d in planned.devices), rel=0.15)
     assert need.mmproj.host == planned.mmproj
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "state"),
+    [("qwen3.5-4b", 3, 24 * 4 * (4096 * 128 + 3 * 8192)), ("mqa-0.3", 0, 0)],
+)
+def test_the_states_that_are_kept_for_going_back_are_counted(
+    name: str, kept: int, state: int, engine: EngineClient, tmp_path: Path
+) -> None:
+    files = shapes.write(name, tmp_path)
+    load = Load(Files(str(files.model)), ctx=4096)
+    engine.plan(load)  # what the process keeps of a first plan isn't asked for
+    without = engine.plan(msgspec.structs.replace(load, checkpoint_bytes=0)).process
+    process = engine.plan(load).process
+    assert process - without == pytest.approx(kept * state, abs=2_000_000)
+    model = gguf.from_path(files.model)
+    vocabulary = 330 * model.length("tokenizer.ggml.tokens")
+    assert memory.process_bytes(model) == 46_000_000 + vocabulary + kept * state
 
 
 @pytest.mark.parametrize("name", ["demo", "llama-0.1", "mrope-0.2"])

@@ -132,6 +132,9 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     image_cache_bytes: int = 256 * 1024 * 1024
     """Upper bound of the kept image embeddings, in bytes."""
 
+    checkpoint_bytes: int = 160 * 1024 * 1024
+    """Upper bound of the kept states of a recurrent memory, in bytes."""
+
     tower: Tower | None = None
     """Runs in the place of libmtmd's vision tower, if it can."""
 

@@ -32,6 +32,10 @@ _TOKEN = 330
 """Bytes of a token in llama.cpp's vocabulary, its merge included: 152,000 tokens took 45 MB more
 than 32,000."""
 
+_CHECKPOINTS = 16
+_CHECKPOINT_BYTES = 160 * 1024 * 1024
+"""States of a recurrent memory that the engine keeps: so many, and in so many bytes, at most."""
+
 _GPU_CONTEXT = 400_000_000
 """What CUDA takes of the GPU's memory for itself; about this on Orin and on discrete GPUs [I]."""
 
@@ -63,6 +67,9 @@ _SIDES = {"qwen2vl_merger": 2, "qwen2.5vl_merger": 2, "qwen3vl_merger": 2, "pixt
 
 _REPACKED = ("Q4_0", "Q4_K", "IQ4_NL")
 """Types that llama.cpp rearranges for CPUs of both families."""
+
+_DELTA_NETS = ("qwen35", "qwen35moe", "qwen3next")
+"""Architectures of which a layer attends now and then, and the others are recurrent."""
 
 _WINDOWED = "qwen2.5vl_merger"
 
@@ -242,13 +249,15 @@ def compute_bytes(model: Header, setup: Setup) -> int:
         experts * model.number(f"{name}.expert_feed_forward_length", 0),
     )
     masks = 2 if model.number(f"{name}.attention.sliding_window", 0) else 1
-    activations = 4 * (3 * width + max(width, attention) + 3 * ffn)
+    activations = 4 * (3 * width + max(max(width, attention) + 3 * ffn, 3 * _channels(model)))
     return setup.batch * (activations + masks * 2 * rounded_ctx(setup.ctx))
 
 
 def process_bytes(model: Header) -> int:
-    """What the engine's process takes besides: Python, libraries, vocabulary."""
-    return _PYTHON + _TOKEN * model.length("tokenizer.ggml.tokens")
+    """What the engine's process takes besides: Python, libraries, vocabulary, checkpoints."""
+    state = _state(model) * sum(1 for heads, _, _ in _heads(model) if not heads)
+    kept = min(_CHECKPOINTS, _CHECKPOINT_BYTES // state) * state if state else 0
+    return _PYTHON + _TOKEN * model.length("tokenizer.ggml.tokens") + kept
 
 
 class _GpuShare(NamedTuple):
@@ -293,7 +302,15 @@ def _heads(model: Header) -> list[tuple[int, int, int]]:
     # where it doesn't say, a layer has as many as it has queries; an array may be shorter than it
     # should in a file that llama.cpp will refuse anyway
     heads = model.numbers(f"{name}.attention.head_count_kv") or (queries,)
-    return [(heads[min(layer, len(heads) - 1)], key, value) for layer in range(min(layers, 10_000))]
+    interval = model.number(f"{name}.full_attention_interval", 4 if name in _DELTA_NETS else 0)
+    return [
+        (
+            0 if interval and (layer + 1) % interval else heads[min(layer, len(heads) - 1)],
+            key,
+            value,
+        )
+        for layer in range(min(layers, 10_000))
+    ]
 
 
 def _number(model: Header, key: str, default: int) -> int:
@@ -302,7 +319,7 @@ def _number(model: Header, key: str, default: int) -> int:
 
 
 def _state(model: Header) -> int:
-    """Bytes of the state of one recurrent layer: short convolutions (LFM2), Mamba."""
+    """Bytes of the state of one recurrent layer: convolutions, Mamba, delta nets."""
     name = model.architecture
     width = model.number(f"{name}.embedding_length", 0)
     kept = model.number(f"{name}.shortconv.l_cache", 0)
@@ -310,9 +327,17 @@ def _state(model: Header) -> int:
         return 4 * (kept - 1) * width
     inner = model.number(f"{name}.ssm.inner_size", 0)
     state = model.number(f"{name}.ssm.state_size", 0)
-    groups = model.number(f"{name}.ssm.group_count", 0)
     window = max(1, model.number(f"{name}.ssm.conv_kernel", 1))
-    return 4 * ((window - 1) * (inner + 2 * groups * state) + inner * state)
+    return 4 * ((window - 1) * _channels(model) + inner * state)
+
+
+def _channels(model: Header) -> int:
+    """How many numbers a token has in the convolution of a recurrent layer; 0 without such."""
+    inner, state, groups = (
+        model.number(f"{model.architecture}.ssm.{key}", 0)
+        for key in ("inner_size", "state_size", "group_count")
+    )
+    return inner + 2 * groups * state
 
 
 def _patches(mmproj: Header, ctx: int, picture: tuple[int, int] | None) -> tuple[int, int]:

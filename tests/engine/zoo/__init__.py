@@ -85,6 +85,14 @@ def _deepstack(file: GGUFWriter) -> None:
     file.add_num_deepstack_layers(1)
 
 
+def _delta_nets(file: GGUFWriter) -> None:
+    language.add_delta_net_sizes(file)
+    _sections(file)
+    file.add_key_length(16)
+    file.add_value_length(16)
+    file.add_full_attention_interval(2)
+
+
 def _windows(file: GGUFWriter) -> None:
     file.add_key_length(16)
     file.add_value_length(16)
@@ -132,6 +140,18 @@ KINDS = {
             "qwen3vl", _bpe("qwen2", _QWEN_VL), templates.QWEN_VL, head_norms=True, extra=_deepstack
         ),
         Tower("qwen3vl_merger", 112, 14, tower.qwen3_vl, frames=2, fused=True),
+    ),
+    "qwen3.5": Kind(
+        Language(
+            "qwen35",
+            _bpe("qwen35", (*_QWEN_VL, "<think>", "</think>")),
+            templates.QWEN35,
+            layers=4,
+            head_norms=True,
+            delta_nets=(0, 2),
+            extra=_delta_nets,
+        ),
+        Tower("qwen3vl_merger", 112, 14, tower.qwen35, frames=2, fused=True),
     ),
     "minicpm-v-2.6": Kind(
         Language(

@@ -12,6 +12,9 @@ from tests.engine.zoo.tokenizers import Vocabulary
 from tests.engine.zoo.weights import Weights
 
 HEADS, KV_HEADS, LAYERS, FFN = 4, 2, 2, 96
+DELTA_STATE, DELTA_KEYS, DELTA_VALUES, DELTA_KERNEL = 16, 2, 4, 4
+"""A delta net: width of a head, heads of keys and of values, tokens that its convolution sees."""
+
 CONTEXT = 4096
 
 
@@ -41,6 +44,10 @@ class Language:
 
     convolutions: tuple[int, ...] = ()
     """Layers that are short convolutions, whose state is recurrent (LFM2)."""
+
+    delta_nets: tuple[int, ...] = ()
+    """Layers that are gated delta nets, whose state is recurrent; the others' attention is gated
+    then, too (Qwen 3.5)."""
 
     embeddings: float = 1.0
     """Size of the token embeddings; Gemma multiplies them with the root of the width."""
@@ -77,9 +84,12 @@ def write(path: Path, seed: str, shape: Language) -> None:
         weights.vector(f"{prefix}attn_norm.weight", width, 1.0)
         if block in shape.convolutions:
             _add_convolution(weights, prefix, width)
+        elif block in shape.delta_nets:
+            _add_delta_net(weights, prefix, width)
         else:
             _add_attention(weights, prefix, shape)
-        weights.vector(f"{prefix}ffn_norm.weight", width, 1.0)
+        norm = "post_attention_norm" if shape.delta_nets else "ffn_norm"
+        weights.vector(f"{prefix}{norm}.weight", width, 1.0)
         weights.matrix(f"{prefix}ffn_gate.weight", FFN, width)
         weights.matrix(f"{prefix}ffn_up.weight", FFN, width)
         weights.matrix(f"{prefix}ffn_down.weight", width, FFN)
@@ -94,7 +104,8 @@ def _add_attention(weights: Weights, prefix: str, shape: Language) -> None:
     for name, heads in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS)):
         # large queries and keys: attention that picks, so that what stands in the cache matters
         gain = 1.0 if name == "v" else 2.0
-        weights.matrix(f"{prefix}attn_{name}.weight", heads * head, shape.width, gain=gain)
+        rows = 2 * heads * head if shape.delta_nets and name == "q" else heads * head
+        weights.matrix(f"{prefix}attn_{name}.weight", rows, shape.width, gain=gain)
         if shape.biases:
             weights.vector(f"{prefix}attn_{name}.bias", heads * head)
         if shape.head_norms and name != "v":
@@ -106,3 +117,26 @@ def _add_convolution(weights: Weights, prefix: str, width: int) -> None:
     weights.matrix(f"{prefix}shortconv.conv.weight", width, 3)
     weights.matrix(f"{prefix}shortconv.in_proj.weight", 3 * width, width)
     weights.matrix(f"{prefix}shortconv.out_proj.weight", width, width)
+
+
+def add_delta_net_sizes(file: GGUFWriter) -> None:
+    """The metadata of the delta nets."""
+    file.add_ssm_conv_kernel(DELTA_KERNEL)
+    file.add_ssm_state_size(DELTA_STATE)
+    file.add_ssm_group_count(DELTA_KEYS)
+    file.add_ssm_time_step_rank(DELTA_VALUES)
+    file.add_ssm_inner_size(DELTA_VALUES * DELTA_STATE)
+
+
+def _add_delta_net(weights: Weights, prefix: str, width: int) -> None:
+    values = DELTA_VALUES * DELTA_STATE
+    rows = 2 * DELTA_KEYS * DELTA_STATE + values
+    weights.matrix(f"{prefix}attn_qkv.weight", rows, width)
+    weights.matrix(f"{prefix}attn_gate.weight", values, width)
+    weights.matrix(f"{prefix}ssm_conv1d.weight", rows, DELTA_KERNEL)
+    weights.vector(f"{prefix}ssm_dt.bias", DELTA_VALUES)
+    weights.vector(f"{prefix}ssm_a", DELTA_VALUES, -0.02)  # how fast it forgets: slowly
+    weights.matrix(f"{prefix}ssm_beta.weight", DELTA_VALUES, width)
+    weights.matrix(f"{prefix}ssm_alpha.weight", DELTA_VALUES, width)
+    weights.vector(f"{prefix}ssm_norm.weight", DELTA_STATE, 1.0)
+    weights.matrix(f"{prefix}ssm_out.weight", width, values, gain=4.0)

@@ -27,6 +27,21 @@ QWEN_VL = """\
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}
 """
 
+QWEN35 = """\
+{%- for message in messages -%}
+{%- set old = namespace(content=message['content']) -%}
+{%- if old.content is not string -%}
+{%- set old.content = old.content | map(attribute='text') | join -%}
+{%- endif -%}
+{%- if message['role'] == 'assistant' -%}
+{%- set old.content = old.content.split('</think>')[-1] | trim -%}
+{%- endif -%}
+{{ '<|im_start|>' + message['role'] + '\\n' + old.content + '<|im_end|>\\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n<think>\\n' }}{%- endif -%}
+"""
+"""Opens a thought, and drops old ones."""
+
 GEMMA = """\
 {{- bos_token -}}
 {%- if messages[0]['role'] == 'system' -%}

@@ -136,6 +136,12 @@ def qwen3_vl(weights: Weights, width: int) -> None:
     _merger(weights, width)
 
 
+def qwen35(weights: Weights, width: int) -> None:
+    """Qwen3.5: Qwen3-VL's, without what goes beside the last layer's output."""
+    weights.file.add_array(_PREFIX + "is_deepstack_layers", [False, False])
+    _merger(weights, width)
+
+
 def _merger(weights: Weights, width: int) -> None:
     weights.linear("mm.0", 4 * WIDTH, 4 * WIDTH)
     weights.linear("mm.2", width, 4 * WIDTH)

@@ -152,7 +152,7 @@ class _Loaded:
         self.choice = self._vision.choice() if model.sees else None
         """Least and most tokens of a square picture; None for a model that sees none."""
 
-        self._cache = KvCache(model, self._vision, cancel, request.batch)
+        self._cache = KvCache(model, self._vision, cancel, request)
         self._prompts = PromptBuilder(
             self.format.template, model.vocabulary, self._vision.layout, self.format.markers
         )
@@ -182,7 +182,8 @@ class _Loaded:
         report.prompt(prompt, kept, self._vision)
         reason: FinishReason = "cancelled"
         try:
-            self._cache.prefill(prompt.units, prompt.images, report)
+            settled = 0 if self._model.goes_back else self._prompts.settled(prompt)
+            self._cache.prefill(prompt.units, prompt.images, report, settled)
         except Aborted:
             pass
         else:

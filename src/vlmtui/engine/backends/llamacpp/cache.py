@@ -7,10 +7,11 @@ the cache of llama.cpp say the same, or both are empty.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import takewhile
 from typing import Protocol
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
+from vlmtui.engine.backends.llamacpp.checkpoints import Checkpoints
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_units import (
     ImageUnit,
@@ -18,8 +19,10 @@ from vlmtui.engine.backends.llamacpp.prompt_units import (
     common_prefix,
     count_positions,
     count_tokens,
+    ends_of_pictures,
 )
 from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
+from vlmtui.engine.base import Load
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart
@@ -45,12 +48,13 @@ class KvCache:
     """The KV cache of a loaded model, one sequence."""
 
     def __init__(
-        self, model: LoadedModel, vision: VisionTower, cancel: CancelFlag, batch: int
+        self, model: LoadedModel, vision: VisionTower, cancel: CancelFlag, request: Load
     ) -> None:
         self._model = model
         self._vision = vision
         self._cancel = cancel
-        self._batch_size = batch
+        self._checkpoints = Checkpoints(model.context, request.checkpoint_bytes)
+        self._batch_size = batch = request.batch
         self._batch = cpp.llama_batch_init(batch, 0, 1)
         # reading a pointer out of a ctypes struct makes a new object each time
         self._tokens, self._positions = self._batch.token, self._batch.pos
@@ -86,13 +90,18 @@ class KvCache:
         return len(self._units)
 
     def prefill(
-        self, units: Sequence[Unit], images: dict[str, ImagePart], report: PrefillReport
+        self,
+        units: Sequence[Unit],
+        images: dict[str, ImagePart],
+        report: PrefillReport,
+        settled: int = 0,
     ) -> None:
         """Decode what is missing of a row, whose beginning `keep` has kept.
 
         Args:
             units: The whole row.
             images: The pictures in it, by key.
+            settled: How many units the row of the next question will have too, as far as is known.
             report: Hears of each picture and each step.
 
         Raises:
@@ -103,22 +112,19 @@ class KvCache:
         missing = units[len(self._units) :]
         keys = dict.fromkeys(unit.key for unit in missing if isinstance(unit, ImageUnit))
         to_encode = [key for key in keys if not self._vision.is_kept(key)]
-        left = len(missing)
-        for is_image, group in groupby(missing, key=lambda unit: isinstance(unit, ImageUnit)):
-            run = list(group)
-            left -= len(run)
-            if is_image:
-                for unit in run:
-                    assert isinstance(unit, ImageUnit)
-                    self._encode(images[unit.key], to_encode, report)
-                    self._decode_image(unit, images[unit.key])
-                    report.progress(self._used)
+        stops = self._stops(units, settled)
+        while (at := len(self._units)) < len(units):
+            if at in stops:
+                self._checkpoints.save(at, self._used)
+            unit = units[at]
+            if isinstance(unit, ImageUnit):
+                self._encode(images[unit.key], to_encode, report)
+                self._decode_image(unit, images[unit.key])
             else:
-                for start in range(0, len(run), self._batch_size):
-                    step = run[start : start + self._batch_size]
-                    ends = left == 0 and start + len(step) == len(run)
-                    self._decode_tokens(step, logits=ends)
-                    report.progress(self._used)
+                end = min(at + self._batch_size, *(stop for stop in stops if stop > at))
+                step = list(takewhile(lambda unit: isinstance(unit, int), units[at:end]))
+                self._decode_tokens(step, logits=at + len(step) == len(units))
+            report.progress(self._used)
 
     def append(self, token: int) -> None:
         """Decode one sampled token.
@@ -132,6 +138,7 @@ class KvCache:
     def clear(self) -> None:
         """Forget everything."""
         cpp.llama_memory_clear(self._model.memory, True)
+        self._checkpoints.forget_behind(0)
         self._units.clear()
         self._position = self._used = 0
 
@@ -139,18 +146,34 @@ class KvCache:
         """Free the batch."""
         cpp.llama_batch_free(self._batch)
 
+    def _stops(self, units: Sequence[Unit], settled: int) -> list[int]:
+        """Where reading stops for a checkpoint, in ascending order, and the end of the row.
+
+        The last unit is read anew each time, so a checkpoint behind it would be of no use.
+        """
+        end = len(units)
+        if self._model.goes_back:
+            return [end]
+        places = {*ends_of_pictures(units), min(settled, end - 1)}
+        return [*sorted(places - {0, end}), end]
+
     def _cut(self, count: int) -> None:
-        """Keep the first `count` units."""
-        kept = self._units[:count]
-        position = count_positions(kept)
+        """Keep the first `count` units, or fewer where the memory can't go back to just there."""
         # removes cells of an aborted step as well, so it is called even when no unit goes
-        if count and cpp.llama_memory_seq_rm(self._model.memory, 0, position, -1):
-            self._units = kept
-            self._position = position
-            self._used = count_tokens(kept)
-        else:
-            # recurrent and some sliding-window memories can't go back: then from the beginning
-            self.clear()
+        if not (count and self._remove_behind(count)):
+            count = self._checkpoints.restore(count)
+            if not (count and self._remove_behind(count)):
+                self.clear()
+                return
+        self._checkpoints.forget_behind(count)
+        del self._units[count:]
+        self._position = count_positions(self._units)
+        self._used = count_tokens(self._units)
+
+    def _remove_behind(self, count: int) -> bool:
+        """Remove what stands behind so many units; a recurrent state may refuse."""
+        position = count_positions(self._units[:count])
+        return bool(cpp.llama_memory_seq_rm(self._model.memory, 0, position, -1))
 
     def _encode(self, image: ImagePart, to_encode: list[str], report: PrefillReport) -> None:
         """Make sure that a picture's embedding is kept."""

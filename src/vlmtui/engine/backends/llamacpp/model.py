@@ -13,7 +13,14 @@ from typing import Any
 
 from vlmtui import units
 from vlmtui.engine import grounding
-from vlmtui.engine.backends.llamacpp import chunks, forms, llama_logs, parameters, simulated_load
+from vlmtui.engine.backends.llamacpp import (
+    checkpoints,
+    chunks,
+    forms,
+    llama_logs,
+    parameters,
+    simulated_load,
+)
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
 from vlmtui.engine.backends.llamacpp.thread_watch import (
@@ -94,6 +101,9 @@ class LoadedModel:
 
         self.part_limit = self.picture_step if self._looks_both_ways() else self.context_size
         """Tokens at most that a part of a picture should have."""
+
+        self.goes_back = checkpoints.goes_back(self.model)
+        """Its memory can be cut anywhere."""
 
         self.embedding_size: int = cpp.llama_model_n_embd_inp(self.model)
         self._load_s = time.monotonic() - started

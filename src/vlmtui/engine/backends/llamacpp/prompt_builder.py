@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from vlmtui.builtin_templates import NAMES
-from vlmtui.engine.backends.llamacpp.prompt_units import Unit
+from vlmtui.engine.backends.llamacpp.prompt_units import Unit, common_prefix
 from vlmtui.engine.backends.llamacpp.thought_markers import Markers
 from vlmtui.engine.base import Think
 from vlmtui.engine.template import ChatTemplate, Turn
@@ -29,6 +29,9 @@ _GUARDS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
 texts of special tokens that a message contains, and taken out again before tokenising."""
 
 _KEPT_ANSWERS = 64
+
+_LATER = (Turn("assistant", (), "x"), Turn("user", (), "x"))
+"""Stands for an answer and another question."""
 
 
 class Tokenizer(Protocol):
@@ -164,8 +167,7 @@ class PromptBuilder:
             )
             units = self._units(text, messages, images, guard, said)
             thinking = not begun and (bool(thought) or self._opens(text))
-        if self._vocabulary.adds_bos and units[:1] != [self._vocabulary.bos]:
-            units.insert(0, self._vocabulary.bos)
+        units = self._begun_by_bos(units)
         if not units or not isinstance(units[-1], int):
             # llama.cpp would be asked for logits that nobody computed, and dies of it
             raise GenerateFailed(
@@ -175,6 +177,22 @@ class PromptBuilder:
         return Prompt(
             messages, text, units, images, begun, thought, thinking, said.replace(guard, ""), unsaid
         )
+
+    def settled(self, prompt: Prompt) -> int:
+        """How many units of a prompt the next question's prompt will begin with.
+
+        Behind them stands what the template says before the newest answer only, like the beginning
+        of a thought.
+        """
+        guard = _choose_guard(prompt.messages)
+        turns = [self._turn(message, guard) for message in prompt.messages]
+        try:
+            later = self._template.render([*turns, *_LATER], thinking=self._thinking)
+        except GenerateFailed:
+            return 0
+        text = later[: common_prefix(prompt.text, later)]
+        units = self._units(text, prompt.messages, prompt.images, guard, "")
+        return common_prefix(prompt.units, self._begun_by_bos(units))
 
     def remember(
         self,
@@ -245,6 +263,11 @@ class PromptBuilder:
         tail = text[len(answer.prompt.text) :]
         rest = tail[tail.index(known) + len(known) :]
         return [*answer.units, *self._tokenize(rest + said, images, guard)]
+
+    def _begun_by_bos(self, units: list[Unit]) -> list[Unit]:
+        if self._vocabulary.adds_bos and units[:1] != [self._vocabulary.bos]:
+            return [self._vocabulary.bos, *units]
+        return units
 
     def _turn(self, message: Message, guard: str) -> Turn:
         """A message with markers for pictures: ahead of the text, or where they stand in it."""

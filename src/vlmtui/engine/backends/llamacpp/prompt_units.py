@@ -32,8 +32,8 @@ Unit = int | ImageUnit
 """An `int` is the id of a text token."""
 
 
-def common_prefix(left: Sequence[Unit], right: Sequence[Unit]) -> int:
-    """How many units two rows share at their beginning."""
+def common_prefix(left: Sequence[object], right: Sequence[object]) -> int:
+    """How many units two rows share at their beginning, or characters two texts."""
     return sum(
         1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
     )
@@ -57,3 +57,14 @@ def count_image_tokens(units: Sequence[Unit]) -> int:
 def count_images(units: Sequence[Unit]) -> int:
     """Pictures among the units, the same one each time it is shown."""
     return sum(1 for unit in units if isinstance(unit, ImageUnit) and unit.part == 0)
+
+
+def ends_of_pictures(units: Sequence[Unit]) -> list[int]:
+    """How many units there are up to the end of each picture, its last part included."""
+    ends: list[int] = []
+    for index, unit in enumerate(units):
+        if isinstance(unit, ImageUnit):
+            if unit.part:
+                ends.pop()
+            ends.append(index + 1)
+    return ends

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from vlmtui.engine.backends.llamacpp import llama_logs, parameters
+from vlmtui.engine.backends.llamacpp import checkpoints, llama_logs, parameters
 from vlmtui.engine.backends.llamacpp.bindings import cpp, library, mtmd
 from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
 from vlmtui.engine.base import DeviceMemory, Load, Planned
@@ -66,11 +66,14 @@ def simulate(request: Load) -> Planned:
         if context is None:
             raise _refused(path)
         process = resident_bytes() + _LATER_BYTES  # before the tower's buffers come and go
+        devices = _devices(context)
+        state = _state_bytes(request, model, threads, devices)
+        process += checkpoints.most_bytes(state, request.checkpoint_bytes)
         weights, compute = _vision(request, threads)
         return Planned(
             context_size=cpp.llama_n_ctx(context),
             context_trained=cpp.llama_model_n_ctx_train(model),
-            devices=_devices(context),
+            devices=devices,
             mmproj=weights,
             mmproj_compute=compute,
             mmproj_gpu=bool(parameters.for_vision(request, threads).use_gpu),
@@ -119,6 +122,23 @@ def _devices(context: Any) -> tuple[DeviceMemory, ...]:
         gpu = not (ggml.ggml_backend_buft_is_host(kind) or name.startswith("CPU"))
         devices.append(DeviceMemory(name, gpu, weights, kv, compute))
     return tuple(devices)
+
+
+def _state_bytes(request: Load, model: Any, threads: int, devices: tuple[DeviceMemory, ...]) -> int:
+    """Bytes of a recurrent memory's state: what of the cache doesn't grow with the context."""
+    if checkpoints.goes_back(model):
+        return 0
+    given = parameters.for_context(request, model, threads)
+    size = given.n_ctx
+    given.n_ctx = 2 * size
+    double = cpp.llama_init_from_model(model, given)
+    if double is None:
+        raise _refused(request.files.model)
+    try:
+        grown = sum(device.kv for device in _devices(double))
+    finally:
+        cpp.llama_free(double)
+    return 2 * sum(device.kv for device in devices) - grown
 
 
 def _vision(request: Load, threads: int) -> tuple[int, int]:
