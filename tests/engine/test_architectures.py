@@ -43,7 +43,7 @@ RECURRENT = ("lfm2-vl", "qwen3.5")
 """Kinds whose memory can't go back."""
 
 DROPPING = ("qwen3.5",)
-"""Kinds whose template opens a thought of two tokens, and has none before old answers."""
+"""Kinds whose template has an empty thought of four tokens before the newest answer only."""
 
 
 @dataclass
@@ -124,8 +124,8 @@ def test_a_follow_up_encodes_and_reads_nothing_again(bench, paint):
     second = bench.ask(*first.followed_by((question,), user("And the image?")))
     before = first.finished.stats
     kept = before.prompt_tokens + before.generated_tokens - 1
-    if bench.name in DROPPING:  # from the opened thought on, old answers stand otherwise
-        kept = before.prompt_tokens - 2
+    if bench.name in DROPPING:  # from the empty thought on, old answers stand otherwise
+        kept = before.prompt_tokens - 4
     assert second.finished.stats.reused_tokens >= kept
     assert not second.of(Encoding)
     assert [(event.image, event.reused) for event in second.of(Encoded)] == [(0, True)]
@@ -206,10 +206,10 @@ def test_edits_reuse_what_stands_before_them(bench, paint):
     bench.ask(first, said, user("What is there?"))
     edited = bench.ask(first, said, user("Why?"))
     again = bench.ask(first, said, user("Why?"))
-    opened = 2 if bench.name in DROPPING else 0
+    dropped = 4 if bench.name in DROPPING else 0
     # a memory that can't go back does so to where the first prompt ended, but for its last token
-    assert edited.finished.stats.reused_tokens >= size - (opened or bench.name in RECURRENT)
-    last = (opened or 1) if bench.name in RECURRENT else 1
+    assert edited.finished.stats.reused_tokens >= size - (dropped or bench.name in RECURRENT)
+    last = (dropped or 1) if bench.name in RECURRENT else 1
     assert again.finished.stats.reused_tokens == again.finished.stats.prompt_tokens - last
     assert not edited.of(Encoding) and not again.of(Encoding)
 

@@ -38,9 +38,12 @@ QWEN35 = """\
 {%- endif -%}
 {{ '<|im_start|>' + message['role'] + '\\n' + old.content + '<|im_end|>\\n' }}
 {%- endfor -%}
-{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n<think>\\n' }}{%- endif -%}
+{%- if add_generation_prompt -%}
+{{ '<|im_start|>assistant\\n<think>\\n' + ('' if thinking else '\\n</think>\\n\\n') }}
+{%- endif -%}
 """
-"""Opens a thought, and drops old ones."""
+"""Doesn't think unless told to: an empty thought stands before the newest answer, and old ones are
+dropped."""
 
 GEMMA = """\
 {{- bos_token -}}
