@@ -12,7 +12,7 @@ from bench import fit as bench_fit
 from bench import shapes
 from tests.models import headers
 from vlmtui.engine import images
-from vlmtui.engine.backends.llamacpp import vision
+from vlmtui.engine.backends.llamacpp import simulated_load, vision
 from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
 from vlmtui.models import gguf, memory
@@ -61,14 +61,13 @@ def test_a_header_foretells_what_llama_cpp_would_take(
     [("qwen3.5-4b", 3, 24 * 4 * (4096 * 128 + 3 * 8192)), ("mqa-0.3", 0, 0)],
 )
 def test_the_states_that_are_kept_for_going_back_are_counted(
-    name: str, kept: int, state: int, engine: EngineClient, tmp_path: Path
+    name: str, kept: int, state: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = shapes.write(name, tmp_path)
+    monkeypatch.setattr(simulated_load, "resident_bytes", lambda: 0)
     load = Load(Files(str(files.model)), ctx=4096)
-    without = engine.plan(msgspec.structs.replace(load, checkpoint_bytes=0)).process
-    process = engine.plan(load).process
-    # what the process keeps of each plan comes on top
-    assert process - without == pytest.approx(kept * state, abs=40_000_000)
+    without = simulated_load.simulate(msgspec.structs.replace(load, checkpoint_bytes=0))
+    assert simulated_load.simulate(load).process - without.process == kept * state
     model = gguf.from_path(files.model)
     vocabulary = 330 * model.length("tokenizer.ggml.tokens")
     assert memory.process_bytes(model) == 46_000_000 + vocabulary + kept * state
