@@ -78,6 +78,7 @@ SHOWN = (
 FORMS = {
     "/pick": "PickerScreen",
     "/view": "PictureScreen",
+    "/crop": "CropScreen",
     "/search": "SearchScreen",
     "/search circle": "SearchScreen",
     "/history": "HistoryScreen",

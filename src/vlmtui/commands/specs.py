@@ -108,6 +108,8 @@ SPECS = (
     Spec("sample", "", "attach one of the sample pictures", "picture"),
     Spec(
         *("crop", "[X,Y,WIDTH,HEIGHT]", "attach a part of the last picture", "picture"),
+        binding="picture.crop",
+        alone=True,
         example="120,40,300,200",
     ),
     Spec("view", "", "show the pictures of the chat", "picture", binding="chat.view"),

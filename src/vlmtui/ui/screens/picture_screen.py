@@ -22,7 +22,13 @@ from vlmtui.ui.keys import key_hints
 from vlmtui.ui.screens.dialogs.dialog import Overlying
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
-_KEYS = (("←→", "other pictures"), ("i", "facts"), ("y", "copy path"), ("Esc", "back"))
+_KEYS = (
+    ("←→", "other pictures"),
+    ("c", "crop"),
+    ("i", "facts"),
+    ("y", "copy path"),
+    ("Esc", "back"),
+)
 
 
 class PictureFile(msgspec.Struct, frozen=True):
@@ -33,8 +39,8 @@ class PictureFile(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-class PictureScreen(Overlying[None]):
-    """Shows one picture; the arrows go through the others."""
+class PictureScreen(Overlying[ImagePart]):
+    """Shows one picture; the arrows go through the others. Returns one that is to be cropped."""
 
     DEFAULT_CSS = """
     PictureScreen {
@@ -73,6 +79,7 @@ class PictureScreen(Overlying[None]):
         Binding("left,backspace,p,pageup", "step(-1)", "Previous picture", id="picture.previous"),
         Binding("home", "end(0)", "First picture", id="picture.first"),
         Binding("end", "end(-1)", "Last picture", id="picture.last"),
+        Binding("c", "crop", "Choose a part of the picture", id="picture.crop"),
         Binding("i", "toggle_facts", "Facts about the picture", id="picture.facts"),
         Binding("y,o", "copy_path", "Copy the path of the stored copy", id="picture.copy"),
     ]
@@ -185,6 +192,10 @@ class PictureScreen(Overlying[None]):
     def action_end(self, index: int) -> None:
         """Go to the first or the last picture."""
         self.index = index % len(self._images)
+
+    def action_crop(self) -> None:
+        """Have a part of this picture chosen."""
+        self.dismiss(self.image)
 
     def action_toggle_facts(self) -> None:
         """Show or hide the facts."""

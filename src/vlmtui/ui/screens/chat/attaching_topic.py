@@ -49,6 +49,11 @@ class AttachingTopic(Topic):
         chat.hears[Prompt.PathChosen].append(
             lambda event: self._attach((event.path,), event.written)
         )
+        chat.hears[Prompt.PartChosen].append(
+            lambda event: self._run(
+                partial(picture_commands.crop_of, image=event.image, part=event.part)
+            )
+        )
         chat.holds.append(self._hold)
 
     def _hold(self, text: str) -> bool:

@@ -20,6 +20,7 @@ from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.tally import Tally
+    from vlmtui.engine.images.crops import Box
     from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 
 
@@ -36,6 +37,7 @@ class ViewingTopic(Topic):
         self._last_in_chat: ImagePart | None = None
         chat.actions["view"] = self._view
         chat.forms["view"] = lambda _: self._view()
+        chat.forms["crop"] = self._crop_wanted
         chat.hears["on_captioned_picture_opened"].append(self._opened)
         chat.hears[Prompt.Edited].append(lambda _: self._choose())
         chat.chat_shown.append(self._chat_shown)
@@ -119,4 +121,28 @@ class ViewingTopic(Topic):
 
             index = images.index(shown) if shown is not None else len(images) - 1
             known = thread_costs(stored.stats for stored in thread)
-            self.chat.screen.app.push_screen(PictureScreen(images, index, known))
+            self.chat.screen.app.push_screen(PictureScreen(images, index, known), self._crop)
+
+    # ------------------------------------------------------------------ a part of one
+
+    def _crop_wanted(self, argument: str) -> None:
+        """Have a part of the picture that the talk is about chosen, or take the one by numbers."""
+        if argument:
+            self.chat.do("crop", argument)
+        elif self.chat.screen.image is None:
+            self.chat.prompt.say("There is no picture in this chat yet", "Attach one with @path")
+        else:
+            self._crop(self.chat.screen.image)
+
+    def _crop(self, image: ImagePart | None) -> None:
+        from vlmtui.ui.screens.crop_screen import CropScreen
+
+        if image is None or self.chat.screen.app.screen is not self.chat.screen:
+            return
+
+        def chosen(part: Box | None) -> None:
+            self.chat.prompt.focus_composer()
+            if part is not None:
+                self.chat.screen.post_message(Prompt.PartChosen(image, str(part)))
+
+        self.chat.screen.app.push_screen(CropScreen(image), chosen)

@@ -58,6 +58,14 @@ class Prompt(Vertical):
             self.path = path
             self.written = written
 
+    class PartChosen(Message):
+        """A part of a picture is to be attached: `x,y,width,height`."""
+
+        def __init__(self, image: ImagePart, part: str) -> None:
+            super().__init__()
+            self.image = image
+            self.part = part
+
     class RecallWanted(Message):
         """An earlier message is wanted (-1), or a later one; `first` when none is here yet."""
 
