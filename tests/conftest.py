@@ -49,6 +49,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VLMTUI_HOME", str(path))
     # no model outlives the test that loaded it; tests of the host say otherwise
     monkeypatch.setenv("VLMTUI_KEEP_ALIVE", "0")
+    # servers of the machine's own must not be found
+    monkeypatch.setenv("VLMTUI_SERVER_PORTS", "0")
     # models of the machine's own must not be found
     for variable in ("HF_HUB_CACHE", "OLLAMA_MODELS", "LLAMA_CACHE"):
         monkeypatch.setenv(variable, str(tmp_path / "stores" / variable.lower()))

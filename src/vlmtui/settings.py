@@ -26,6 +26,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # what libraries in C take
 Think = Literal["auto", "on", "off"] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
@@ -126,6 +127,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read pictures, long texts and the chat that is opened while the question is being written, so
     that its answer begins at once; false leaves the machine alone until it is asked."""
 
+    server_ports: tuple[Port, ...] = (8484, 8080, 11434, 1234, 8000)
+    """Ports of this machine where servers with models are looked for (vlmtui, llama-server, Ollama,
+    LM Studio, vLLM) when models are listed; empty for none. `VLMTUI_SERVER_PORTS` goes first."""
+
     local_only: bool = False
     """Use no model that another machine runs."""
 
@@ -177,6 +182,30 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         _only_finite(self)
+
+
+SERVER_PORTS = "VLMTUI_SERVER_PORTS"
+"""Environment variable that goes before the setting; 0 for no port."""
+
+
+def server_ports(settings: Settings) -> Sequence[int]:
+    """Ports of this machine that are looked at for servers.
+
+    Raises:
+        SettingsError: The environment variable has no such numbers.
+    """
+    given = os.environ.get(SERVER_PORTS, "").replace(",", " ").split()
+    if not given:
+        return settings.server_ports
+    try:
+        ports = [int(each) for each in given]
+    except ValueError:
+        ports = [-1]
+    if not all(0 <= port <= 65535 for port in ports):
+        raise SettingsError(
+            f"{SERVER_PORTS} is {' '.join(given)!r}, which are not numbers of ports", "Correct it."
+        )
+    return [port for port in ports if port]
 
 
 KEEP_ALIVE = "VLMTUI_KEEP_ALIVE"

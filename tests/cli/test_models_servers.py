@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,36 @@ def test_a_key_comes_from_where_it_was_said_to_be_and_is_kept_nowhere(
     for file in kept:
         assert b"sk-good" not in file.read_bytes()
         assert b"sk-bad" not in file.read_bytes()
+
+
+def test_a_server_of_this_machine_is_offered_and_added_when_a_model_of_it_is_named(
+    run: Run, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = server.url.rpartition(":")[2].removesuffix("/v1")
+    assert f"localhost:{port}" not in run("models", "--here").out
+    monkeypatch.setenv("VLMTUI_SERVER_PORTS", f"1 {port}")
+    name = f"localhost:{port}/llava"
+    told = run("--plain", stdin=lines("/models localhost", f"/models info {name}"))
+    assert f"{name}: on 127.0.0.1:{port}, found" in told.out
+    offered = next(row for row in run("models", "--here").out.splitlines() if name in row)
+    assert offered.endswith("found, added when it is used")
+    assert server.asked == []
+    assert "Switched to localhost" in run("--plain", stdin=lines(f"/model {name}", "Hi")).err
+    assert len(server.asked) == 1
+    row = next(row for row in run("models", "--here").out.splitlines() if name in row)
+    assert "found" not in row
+    monkeypatch.setenv("VLMTUI_SERVER_PORTS", "0")
+    assert run("ask", "--model", name, "What?").out == "Two shapes.\n"
+
+
+def test_what_listens_at_such_a_port_and_is_no_such_server_is_left_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("VLMTUI_SERVER_PORTS", str(silent.getsockname()[1]))
+        assert run("models", "--here").code == 0
+    monkeypatch.setenv("VLMTUI_SERVER_PORTS", "http")
+    assert "which are not numbers of ports" in run("models", "--here").err
 
 
 def elsewhere(run: Run, server: OpenAIServer, *, default: bool = False) -> None:

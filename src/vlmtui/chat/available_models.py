@@ -15,12 +15,12 @@ from vlmtui.chat.fitting import Prospect, this_machine
 from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.base import Files, Load
-from vlmtui.models import endpoints, library, removal
+from vlmtui.models import endpoints, library, local_servers, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.fit import Machine
 from vlmtui.models.removal import Removal
-from vlmtui.settings import Settings
+from vlmtui.settings import Settings, server_ports
 
 if TYPE_CHECKING:
     from vlmtui.errors import AmbiguousFiles
@@ -63,6 +63,16 @@ class AvailableModels:
             StorageError: The list of servers can't be read.
         """
         return endpoints.models()
+
+    def served_here(self) -> list[ServerModel]:
+        """Models of servers on this machine that nobody has added yet; blocks for half a second.
+
+        Raises:
+            StorageError: The list of servers can't be read.
+            SettingsError: The environment names ports that are none.
+        """
+        found = local_servers.look(server_ports(self._settings))
+        return [model for server in found for model in server.models]
 
     def choices(self) -> Choices:
         """The same, with those that could be had, and roughly what each takes; blocks.

@@ -14,12 +14,12 @@ from vlmtui.chat import fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import this_machine
 from vlmtui.errors import VlmtuiError
-from vlmtui.models import catalog, endpoints, library
+from vlmtui.models import catalog, endpoints, library, local_servers
 from vlmtui.models.catalog import Entry
 from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.fit import Machine
 from vlmtui.models.library import BrokenModel, Discovery, InstalledModel
-from vlmtui.settings import Settings
+from vlmtui.settings import Settings, server_ports
 
 _SERVED = FitVerdict(served=True)
 
@@ -39,6 +39,9 @@ class Choice(msgspec.Struct, frozen=True):
 
     served: ServerModel | None = None
     """The server that runs it, when one does."""
+
+    found: bool = False
+    """That server was found on this machine; it is added when the model is taken."""
 
     @property
     def here(self) -> bool:
@@ -115,6 +118,11 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
             *here[:1],
             *sorted(here[1:], key=lambda choice: choice.name.lower()),
             *(Choice(m.name, served=m, fit_verdict=_SERVED) for m in endpoints.models()),
+            *(
+                Choice(m.name, served=m, fit_verdict=_SERVED, found=True)
+                for server in local_servers.look(server_ports(settings))
+                for m in server.models
+            ),
         ),
         tuple(sorted(away, key=lambda choice: choice.need_bytes)),
         found,

@@ -14,7 +14,7 @@ from vlmtui.engine.base import Endpoint, Files, KvType, Load, Sampling, Tower
 from vlmtui.errors import InputError
 from vlmtui.models import library
 from vlmtui.models.towers import tower_store
-from vlmtui.settings import Settings
+from vlmtui.settings import Settings, server_ports
 
 if TYPE_CHECKING:  # the network: not needed for a model that is here
     from vlmtui.models.endpoints import ServerModel
@@ -92,7 +92,10 @@ def named(settings: Settings, name: str, mmproj: str | None = None) -> Load:
     try:
         return request_for(settings, library.resolve(name))
     except library.ModelNotFound:
-        if (found := endpoints.find(name, served)) is None:
+        from vlmtui.models import local_servers
+
+        found = endpoints.find(name, served) or local_servers.find(name, server_ports(settings))
+        if found is None:
             raise
         return of_server(settings, found)
 

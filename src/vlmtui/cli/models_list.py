@@ -132,9 +132,12 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
         ],
         width,
     )
-    if served := [choice.served for choice in found.here if choice.served is not None]:
+    if any(choice.served is not None for choice in found.here):
         rows += ["", click.style("On servers", bold=True)]
-        rows += [f"  {line(each.name)}  {line(each.server.host)}" for each in served]
+    for choice in found.here:
+        if choice.served is not None:
+            note = "  found, added when it is used" if choice.found else ""
+            rows.append(f"  {line(choice.name)}  {line(choice.served.server.host)}{note}")
     if found.broken or found.found.unreadable:
         rows += ["", click.style("Can't be used", bold=True)]
         rows += [f"  {line(broken.name)}: {line(broken.reason)}" for broken in found.broken]

@@ -249,7 +249,7 @@ def _row(choice: Model, current: str) -> str:
 
 def _place(choice: Model) -> str:
     if choice.served is not None:
-        return f"on {choice.served.server.host}"
+        return f"on {choice.served.server.host}" + (", found" if choice.found else "")
     return "installed" if choice.here else "not downloaded"
 
 

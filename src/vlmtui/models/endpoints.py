@@ -153,8 +153,12 @@ def interface(address: str) -> str:
     return address.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
 
 
-def listing(server: Server) -> tuple[str, ...]:
-    """The models that a server lists now. Blocks for some seconds at most.
+def listing(server: Server, seconds: float = _SECONDS) -> tuple[str, ...]:
+    """The models that a server lists now; blocks.
+
+    Args:
+        server: Which one.
+        seconds: For its answer to begin, and as many for its end.
 
     Raises:
         InputError: The key is missing, or the server doesn't list any.
@@ -165,10 +169,10 @@ def listing(server: Server) -> tuple[str, ...]:
         f"{server.url}/models",
         line=net.Line(),
         secret={"Authorization": f"Bearer {key}"} if key else {},
-        timeout_s=_SECONDS,
+        timeout_s=seconds,
         leave=False,
     ) as answer:
-        content = answer.whole(_MOST_BYTES, _SECONDS)
+        content = answer.whole(_MOST_BYTES, seconds)
     try:
         rows = msgspec.json.decode(content, type=_Listed).data
     except (ValueError, RecursionError):

@@ -104,6 +104,11 @@ class ModelsTopic(Topic):
             rows += [Choice(each.name, each.name, f"on {each.server.host}") for each in served]
             picker.offer(rows)
             picker.judge({each.name: "server" for each in served})
+        found = await in_thread(available_models.served_here)
+        if found and picker.is_attached:
+            rows += [Choice(each.name, each.name, "found on this machine") for each in found]
+            picker.offer(rows)
+            picker.judge({each.name: "server" for each in found})
         machine = await in_thread(available_models.machine)
         for model in models:
             fit_verdict = await in_thread(partial(available_models.fit_verdict, model, machine))
