@@ -77,8 +77,8 @@ def measure(name: str, folder: Path, ctx: int, kv: KvType = "f16") -> Measured:
         *_, last = engine.generate(question)
         assert isinstance(last, Finished)
         assert engine.pid is not None
-        peak = _peak(engine.pid)
-    return Measured(name, ctx, peak, need.total.host, simulated.total.host)
+        highest = peak(engine.pid)
+    return Measured(name, ctx, highest, need.total.host, simulated.total.host)
 
 
 def _load(name: str, folder: Path, ctx: int, kv: KvType) -> Load:
@@ -95,7 +95,8 @@ def _picture(folder: Path) -> ImagePart:
     return ImagePart(str(path), images.inspect(path).sha256, path.name, PICTURE, PICTURE)
 
 
-def _peak(pid: int) -> int:
+def peak(pid: int) -> int:
+    """Largest resident memory of a process so far, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

@@ -15,7 +15,7 @@ from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import simulated_load, vision
 from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
-from vlmtui.models import gguf, memory
+from vlmtui.models import gguf, memory, tower_memory
 from vlmtui.models.memory import Setup
 
 
@@ -143,8 +143,8 @@ def test_a_larger_picture_takes_more_where_it_is_seen_in_its_own_size(tmp_path: 
 def test_the_pixels_of_a_picture_file_are_counted_as_far_as_the_engine_decodes_them(
     tmp_path: Path,
 ) -> None:
-    assert images.MAX_PIXELS == memory._LARGEST_FILE
-    assert vision._PIXELS_OF_TOKEN == memory._PIXELS_OF_TOKEN
+    assert images.MAX_PIXELS == tower_memory._LARGEST_FILE
+    assert vision._PIXELS_OF_TOKEN == tower_memory._PIXELS_OF_TOKEN
     files = shapes.write("llava-7b", tmp_path)  # a tower that sees all pictures in one size
     model, mmproj = gguf.from_path(files.model), gguf.from_path(files.mmproj)
 

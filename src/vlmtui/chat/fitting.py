@@ -17,6 +17,7 @@ from vlmtui.models import gguf, memory
 from vlmtui.models.fit import Fit, Machine, Needs, Options, choose, judge
 from vlmtui.models.gguf import Header, pairing
 from vlmtui.models.memory import Bytes, Need, Setup
+from vlmtui.models.tower_memory import image_bytes
 
 
 class Prospect:
@@ -147,10 +148,10 @@ class Prospect:
         gpu = any(device.gpu for device in planned.devices)
         images = Bytes()
         if self.mmproj is not None:
-            images = memory.image_bytes(
+            images = image_bytes(
                 self.model,
                 self.mmproj,
-                setup,
+                setup.ctx,
                 on_gpu=planned.mmproj_gpu,
                 picture=picture,
                 reckoned=planned.mmproj_compute,

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from vlmtui.models.gguf import Header
-from vlmtui.models.gguf.pairing import embedding_size, projector
+from vlmtui.models.tower_memory import Bytes as Bytes
+from vlmtui.models.tower_memory import image_bytes
 
 KV_BYTES = {"f16": (1, 2), "q8_0": (32, 34), "q4_0": (32, 18)}
 """By type of the KV cache: values a block, bytes a block."""
@@ -39,50 +40,11 @@ _CHECKPOINT_BYTES = 160 * 1024 * 1024
 _GPU_CONTEXT = 400_000_000
 """What CUDA takes of the GPU's memory for itself; about this on Orin and on discrete GPUs [I]."""
 
-_LARGEST_PICTURE = 0.75
-"""Share of the context that the engine lets one picture take."""
-
-_LARGEST_FILE = 100_000_000
-"""Pixels of the largest picture file that the engine takes."""
-
-_DECODED_BYTES = 4
-"""Of a pixel, as the decoder holds it."""
-
-_PIXELS_OF_TOKEN = 4096
-"""The engine scales pictures down to so many pixels for each of their tokens."""
-
-_MOST_TOKENS = {"qwen2vl_merger": 4096, "qwen2.5vl_merger": 4096, "qwen3vl_merger": 4096}
-_MOST_TOKENS_ELSE = 1024
-_FORM = "vlmtui.picture_form"
-"""Key of an imported tower, VILA's: all pictures have one size, whatever its projector's kind."""
-
-_PREPARED = 16_000_000
-"""Pixels of a picture that the engine prepares for such a tower: `forms` decodes so many whole."""
-
-_WARMED_UP = 32**2
-"""Patches that libmtmd tries such a tower with when it is loaded, more than a picture then has."""
-
-_SIDES = {"qwen2vl_merger": 2, "qwen2.5vl_merger": 2, "qwen3vl_merger": 2, "pixtral": 1, "lfm2": 2}
-"""Towers that take a picture in its own size, and how many patches a token joins on each side."""
+_RECURRENT = ("ssm_conv1d.weight", "ssm_a", "shortconv.conv.weight")
+"""Tensors of layers that keep a state in the place of keys and values: Mamba, Qwen 3.5, LFM2."""
 
 _REPACKED = ("Q4_0", "Q4_K", "IQ4_NL")
 """Types that llama.cpp rearranges for CPUs of both families."""
-
-_DELTA_NETS = ("qwen35", "qwen35moe", "qwen3next")
-"""Architectures of which a layer attends now and then, and the others are recurrent."""
-
-_WINDOWED = "qwen2.5vl_merger"
-
-
-class Bytes(NamedTuple):
-    """Bytes of main memory and of the GPU's."""
-
-    host: int = 0
-    gpu: int = 0
-
-    def plus(self, other: Bytes) -> Bytes:
-        """The sum."""
-        return Bytes(self.host + other.host, self.gpu + other.gpu)
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -151,47 +113,15 @@ def estimate(
     on_gpu = share.layers > 0 and setup.mmproj_gpu
     images = Bytes()
     if mmproj is not None:
-        images = image_bytes(model, mmproj, setup, on_gpu=on_gpu, picture=picture)
+        images = image_bytes(model, mmproj, setup.ctx, on_gpu=on_gpu, picture=picture)
     return Need(
         weights=weights,
         kv=Bytes(round(kv * (1 - share.fraction)), round(kv * share.fraction)),
-        compute=_put(compute, share.layers > 0),
-        mmproj=_put(tower, on_gpu),
+        compute=Bytes.on(share.layers > 0, compute),
+        mmproj=Bytes.on(on_gpu, tower),
         images=images,
         process=Bytes(process_bytes(model), _GPU_CONTEXT if share.layers else 0),
     )
-
-
-def image_bytes(
-    model: Header,
-    mmproj: Header,
-    setup: Setup,
-    *,
-    on_gpu: bool,
-    picture: tuple[int, int] | None = None,
-    reckoned: int = 0,
-) -> Bytes:
-    """What encoding one picture takes at its peak.
-
-    Args:
-        model: The language model.
-        mmproj: Its vision tower.
-        setup: How they are loaded.
-        on_gpu: The tower is on the GPU.
-        picture: As in `estimate`.
-        reckoned: The tower's buffers as libmtmd reckons them, in bytes; taken for towers that see
-            all pictures in one size.
-    """
-    patches, side = _patches(mmproj, setup.ctx, picture)
-    buffers = _tower_compute(mmproj, model, patches)
-    if reckoned and (projector(mmproj) not in _SIDES or mmproj.text(_FORM)):
-        buffers = reckoned
-    # the engine keeps an embedding, and libmtmd its own copy of the newest
-    tokens = patches // side**2
-    embeddings = 2 * 4 * tokens * embedding_size(model)
-    most = _PREPARED if mmproj.text(_FORM) else 4 * _PIXELS_OF_TOKEN * tokens
-    pixels = _pixels(mmproj, patches) + _decoded(most, picture)
-    return _put(buffers, on_gpu).plus(Bytes(host=pixels + embeddings))
 
 
 def gpu_context_bytes() -> int:
@@ -295,22 +225,30 @@ def _heads(model: Header) -> list[tuple[int, int, int]]:
     """KV heads, width of a key and of a value, layer by layer."""
     name = model.architecture
     layers = model.number(f"{name}.block_count", 0) or len(model.layers)
+    # layers that foretell several tokens are not run here
+    layers -= min(layers, model.number(f"{name}.nextn_predict_layers", 0))
     width = model.number(f"{name}.embedding_length", 0)
     queries = _number(model, "attention.head_count", 1) or 1
-    key = model.number(f"{name}.attention.key_length", 0) or width // queries
-    value = model.number(f"{name}.attention.value_length", 0) or key
+    key = _number(model, "attention.key_length", 0) or width // queries
+    value = _number(model, "attention.value_length", 0) or key
     # where it doesn't say, a layer has as many as it has queries; an array may be shorter than it
     # should in a file that llama.cpp will refuse anyway
     heads = model.numbers(f"{name}.attention.head_count_kv") or (queries,)
-    interval = model.number(f"{name}.full_attention_interval", 4 if name in _DELTA_NETS else 0)
-    return [
-        (
-            0 if interval and (layer + 1) % interval else heads[min(layer, len(heads) - 1)],
-            key,
-            value,
-        )
-        for layer in range(min(layers, 10_000))
-    ]
+    told = ((heads[min(layer, len(heads) - 1)], key, value) for layer in range(min(layers, 10_000)))
+    return [_heads_of(model, layer, *numbers) for layer, numbers in enumerate(told)]
+
+
+def _heads_of(model: Header, layer: int, heads: int, key: int, value: int) -> tuple[int, int, int]:
+    """The same of one layer: its tensors know better than what is told of all layers."""
+    prefix = f"blk.{layer}."
+    keys, values = (model.by_name.get(f"{prefix}attn_{name}.weight") for name in ("k", "v"))
+    if keys is None or len(keys.shape) < 2:
+        recurrent = any(f"{prefix}{name}" in model.by_name for name in _RECURRENT)
+        return (0 if recurrent else heads), key, value
+    if not heads or keys.shape[1] % heads:
+        return heads, key, value
+    made = values.shape[1] if values is not None and len(values.shape) > 1 else keys.shape[1]
+    return heads, keys.shape[1] // heads, made // heads
 
 
 def _number(model: Header, key: str, default: int) -> int:
@@ -338,53 +276,3 @@ def _channels(model: Header) -> int:
         for key in ("inner_size", "state_size", "group_count")
     )
     return inner + 2 * groups * state
-
-
-def _patches(mmproj: Header, ctx: int, picture: tuple[int, int] | None) -> tuple[int, int]:
-    """Patches that the tower sees at once, and how many a token joins on each side."""
-    patch = mmproj.number("clip.vision.patch_size", 14) or 14
-    kind = projector(mmproj)
-    side = _SIDES.get(kind)
-    if side is None:
-        image = mmproj.number("clip.vision.image_size", 336)
-        scale = max(1, mmproj.number("clip.vision.projector.scale_factor", 1))
-        return (image // patch) ** 2, scale
-    if mmproj.text(_FORM):
-        return _WARMED_UP, side
-    most = min(_MOST_TOKENS.get(kind, _MOST_TOKENS_ELSE), int(_LARGEST_PICTURE * ctx))
-    if picture is not None:
-        across, down = (max(1, round(pixels / (patch * side))) for pixels in picture)
-        most = min(most, across * down)
-    return max(1, most) * side**2, side
-
-
-def _tower_compute(mmproj: Header, model: Header, patches: int) -> int:
-    """Buffers of the vision tower for a picture of so many patches, in bytes."""
-    width = mmproj.number("clip.vision.embedding_length", 1024)
-    ffn = mmproj.number("clip.vision.feed_forward_length", 4 * width)
-    row = 4.6 * width + ffn
-    if projector(mmproj) == "mlp":
-        row = max(row, 2 * model.number(f"{model.architecture}.embedding_length", 0) + 2.6 * width)
-    # attention within windows is a mask over all pairs of patches, kept in f32 and f16
-    pairs = 6 if projector(mmproj) == _WINDOWED else 0
-    return round(4 * row * patches) + pairs * patches**2
-
-
-def _pixels(mmproj: Header, patches: int) -> int:
-    """The picture itself on its way into the tower: bytes, and the same as floats, twice."""
-    patch = mmproj.number("clip.vision.patch_size", 14)
-    return patches * patch**2 * 3 * (2 + 4 * 2)
-
-
-def _decoded(most: int, picture: tuple[int, int] | None) -> int:
-    """The picture file in pixels, at most so many, before it is scaled down: of JPEG and PNG.
-
-    The engine refuses one of another format that takes more than the machine can spare then.
-    """
-    size = _LARGEST_FILE if picture is None else picture[0] * picture[1]
-    # a JPEG is decoded in halves, quarters, … of its sides: up to 4 times the pixels wanted
-    return _DECODED_BYTES * min(size, most)
-
-
-def _put(size: int, on_gpu: bool) -> Bytes:
-    return Bytes(gpu=size) if on_gpu else Bytes(host=size)

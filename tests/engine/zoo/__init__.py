@@ -7,7 +7,7 @@ always the same. Nothing here knows the engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gguf import GGUFWriter
 
 from tests.engine.zoo import language, templates, tower
 from tests.engine.zoo.language import Language
+from tests.engine.zoo.projectors import PROJECTORS
 from tests.engine.zoo.tokenizers import add_bpe, add_sentencepiece
 from tests.engine.zoo.tower import Tower
 
@@ -44,9 +45,22 @@ def build(name: str, folder: Path) -> Files:
     return files
 
 
+def build_projector(name: str, folder: Path) -> Files:
+    """Write a tower of `PROJECTORS` and a language model that goes with it."""
+    shape = PROJECTORS[name]
+    # those that count positions in two dimensions are told apart by the language model
+    flat = shape.frames == 1 and name != "hunyuanvl"
+    kind = _FLAT if flat else KINDS["qwen2.5-vl"].language
+    files = Files(folder / f"{name}.gguf", folder / f"mmproj-{name}.gguf")
+    language.write(files.model, name, kind)
+    tower.write(files.mmproj, f"{name} tower", shape, kind.width)
+    return files
+
+
 _CHATML = ("<|im_end|>", "<|im_start|>", "<|endoftext|>")
 _QWEN_VL = (*_CHATML, "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 _MINICPM_V = (*_CHATML, "<image>", "</image>", "<slice>", "</slice>")
+_STEP_3 = ("<im_start>", "<im_end>", "<patch_start>", "<patch_end>", "<patch_newline>")
 _INTERNVL = (*_CHATML, "<img>", "</img>")
 _SMOLVLM = (
     "<end_of_utterance>",
@@ -198,3 +212,5 @@ KINDS = {
     ),
 }
 """By name: architectures that differ in how they cut pictures, count positions and remember."""
+
+_FLAT = replace(KINDS["minicpm-v-2.6"].language, add_tokens=_bpe("qwen2", (*_MINICPM_V, *_STEP_3)))

@@ -39,6 +39,10 @@ class Tower:
     frames: int = 1
     """Patch embeddings, one a frame: Qwen-VL's tower takes two frames at once."""
 
+    patch_embedding: bool = True
+    """It is a convolution over pixels; False: what the projector adds."""
+
+    blocks: int = LAYERS
     fused: bool = False
     """Query, key and value are one tensor."""
 
@@ -60,7 +64,7 @@ def write(path: Path, seed: str, tower: Tower, language_width: int) -> None:
         ("embedding_length", WIDTH),
         ("feed_forward_length", FFN),
         ("projection_dim", language_width),
-        ("block_count", LAYERS),
+        ("block_count", tower.blocks),
         ("attention.head_count", HEADS),
     ):
         file.add_uint32(_PREFIX + key, value)
@@ -68,17 +72,17 @@ def write(path: Path, seed: str, tower: Tower, language_width: int) -> None:
     file.add_array(_PREFIX + "image_mean", [0.5, 0.5, 0.5])
     file.add_array(_PREFIX + "image_std", [0.5, 0.5, 0.5])
     _add_input(weights, tower)
-    for block in range(LAYERS):
+    for block in range(tower.blocks):
         _add_block(weights, f"v.blk.{block}.", tower)
     tower.add_projector(weights, language_width)
     weights.write()
 
 
 def _add_input(weights: Weights, tower: Tower) -> None:
-    for frame in range(tower.frames):
+    for frame in range(tower.frames if tower.patch_embedding else 0):
         suffix = f".{frame}" if frame else ""
         weights.matrix(f"v.patch_embd.weight{suffix}", WIDTH, 3, tower.patch, tower.patch)
-    if tower.patch_bias:
+    if tower.patch_bias and tower.patch_embedding:
         weights.vector("v.patch_embd.bias", WIDTH)
     if tower.class_embedding:
         weights.vector("v.class_embd", WIDTH, 0.5)
