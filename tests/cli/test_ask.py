@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import PROGRAM, Run
 
 STATS = {
     "prompt_tokens",
@@ -167,6 +170,64 @@ def test_the_prompt_comes_from_standard_input(run: Run) -> None:
     assert unnamed.out == typed.out
 
 
+def test_a_text_that_is_piped_in_stands_before_the_prompt(run: Run) -> None:
+    whole = run("ask", *GREEDY, "--json", "red\ncircle\n\nWhat are you?")
+    piped = run("ask", *GREEDY, "--json", "What are you?", stdin=b"red\ncircle\n")
+    counts = [json.loads(ended.out)["stats"]["prompt_tokens"] for ended in (whole, piped)]
+    assert counts[0] == counts[1]
+    nothing = run("ask", *GREEDY, "--json", "What are you?")
+    assert json.loads(nothing.out)["stats"]["prompt_tokens"] < counts[0]
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for_in_silence() -> None:
+    reading, writing = os.pipe()  # as ssh and services hold them open
+    with os.fdopen(reading), os.fdopen(writing):
+        ended = subprocess.run(
+            [*PROGRAM, "ask", *GREEDY, "What are you?"],
+            stdin=reading,
+            capture_output=True,
+            timeout=120,
+        )
+    assert ended.returncode == 0
+    assert b"demo model" in ended.stdout
+    assert b"nothing has come on standard input" in ended.stderr
+
+
+def test_the_output_of_a_slow_program_is_waited_for() -> None:
+    slow = "sleep 3; echo red circle"
+    ask = shlex.join([*PROGRAM, "ask", *GREEDY, "--json", "What are you?"])
+    done = subprocess.run(["sh", "-c", f"({slow}) | {ask}"], capture_output=True, timeout=120)
+    assert done.returncode == 0
+    assert b"nothing has come" not in done.stderr
+    assert json.loads(done.stdout)["stats"]["prompt_tokens"] > 8
+
+
+def test_a_picture_is_never_taken_for_text(run: Run, picture: Callable[..., Path]) -> None:
+    ended = run("ask", "What is it?", stdin=picture("red circle at left").read_bytes())
+    assert ended.code == 2
+    assert "`--image -`" in ended.err
+
+
+@pytest.mark.trained
+def test_pictures_can_be_named_before_and_behind_the_prompt(
+    run: Run, picture: Callable[..., Path]
+) -> None:
+    image = picture("red circle at left", name="a scene.png")
+    told = run("ask", *GREEDY, "-i", image, "What color is the circle?").out
+    assert "red" in told
+    assert run("ask", *GREEDY, image, "What color is the circle?").out == told
+    assert run("ask", *GREEDY, "What color is the circle?", image).out == told
+
+
+def test_words_that_are_no_prompt_are_told(run: Run) -> None:
+    several = run("ask", "what", "is", "this")
+    assert several.code == 2
+    assert "Put the prompt in quotes: 'what is this'" in several.err
+    missing = run("ask", "phto.jpg", "What is it?")
+    assert missing.code == 2
+    assert "There is no file" in missing.err and "phto.jpg" in missing.err
+
+
 def test_a_picture_comes_from_standard_input(run: Run, picture: Callable[..., Path]) -> None:
     image = picture("red circle at left")
     named = run("ask", *GREEDY, "--image", image, "Describe the image.")
@@ -238,13 +299,13 @@ def test_output_that_cannot_show_a_character_replaces_it(run: Run, endless: Path
         (("--top-k", "many", "Hello"), "--top-k"),
         (("--seed", "-1", "Hello"), "--seed"),
         (("--no-such-option", "Hello"), "--no-such-option"),
-        (("two", "prompts"), "unexpected extra argument"),
+        (("two", "prompts"), "Put the prompt in quotes"),
         (("--model", "no-such-model", "Hello"), "no model named 'no-such-model'"),
         (("--model", "/no/such/model.gguf", "Hello"), "/no/such/model.gguf"),
         (("--mmproj", "/no/such/mmproj.gguf", "Hello"), "no mmproj file /no/such/mmproj.gguf"),
         (("--image", "/no/such/picture.png", "Hello"), "/no/such/picture.png"),
         (("--image", "/", "Hello"), "is a directory"),
-        (("--image", "", "Hello"), "--image': it is empty"),
+        (("--image", "", "Hello"), "it is empty; is a variable"),
         (("--mmproj", " ", "Hello"), "--mmproj': it is empty"),
         (("--template", "", "Hello"), "--template': it is empty"),
         (("--image", "~nobody-of-that-name/a.png", "Hello"), "There is no file"),

@@ -12,6 +12,7 @@ from types import TracebackType
 
 import msgspec
 
+from vlmtui.ask import standard_input
 from vlmtui.chat import requests
 from vlmtui.compose import crops
 from vlmtui.compose.references import local
@@ -35,9 +36,6 @@ STDIN = "-"
 
 _COPY = "stdin"
 _PART = "part"
-
-MAX_PROMPT_BYTES = 16 * 1024 * 1024
-"""More can't be meant: it is a thousand times the context of most models."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,19 +85,27 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return settings.system if self.system is None else readable(self.system)
 
     def texts(self) -> tuple[str, ...]:
-        """What the user says in each turn, the prompt read from standard input if need be.
+        """What the user says in each turn, with what is to be read of it from standard input.
 
         Raises:
             EmptyPrompt: A turn would be empty.
             InputError: Standard input can't be read.
         """
-        prompt = _read_prompt() if self.prompt == STDIN else readable(self.prompt)
+        prompt = self._prompt()
         if not prompt.strip() and not self.images:
             raise EmptyPrompt("The prompt is empty", "Ask something, or attach an image.")
         follow_ups = tuple(readable(text) for text in self.then)
         if not all(text.strip() for text in follow_ups):
             raise EmptyPrompt("A follow-up is empty", "Give --then a text.")
         return (prompt, *follow_ups)
+
+    def _prompt(self) -> str:
+        if self.prompt == STDIN:
+            return standard_input.prompt()
+        prompt = readable(self.prompt)
+        if any(crops.split(image)[0] == STDIN for image in self.images):
+            return prompt
+        return "\n\n".join(filter(None, (standard_input.beside(), prompt)))
 
 
 class Pictures:
@@ -188,7 +194,7 @@ class Pictures:
                 "There is no picture on standard input",
                 "Pipe one into the command: vlmtui ask --image - … < picture.png",
             )
-        content = _read_stdin(images.MAX_FILE_BYTES + 1)
+        content = standard_input.read(images.MAX_FILE_BYTES + 1)
         if not content:
             raise ImageEmpty(
                 "The picture on standard input is empty (0 bytes)",
@@ -218,25 +224,3 @@ def _no_room(what: str, error: OSError) -> StorageError:
 def readable(text: str) -> str:
     """An argument as text: bytes that are not UTF-8 become U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _read_prompt() -> str:
-    if sys.stdin.isatty():
-        print("Type the prompt; Ctrl+D on a new line ends it.", file=sys.stderr)
-    content = _read_stdin(MAX_PROMPT_BYTES + 1)
-    if len(content) > MAX_PROMPT_BYTES:
-        raise InputError(
-            f"The prompt on standard input is larger than {MAX_PROMPT_BYTES >> 20} MiB",
-            "Ask about a part of it.",
-        )
-    return content.decode("utf-8-sig", "replace").rstrip("\r\n")
-
-
-def _read_stdin(most: int) -> bytes:
-    try:
-        return sys.stdin.buffer.read(most)
-    except OSError as error:  # a directory, or what nohup puts in the place of a terminal
-        raise InputError(
-            f"Standard input can't be read: {error.strerror}",
-            "Name a file: vlmtui ask … < FILE. nohup takes the terminal away as input.",
-        ) from error

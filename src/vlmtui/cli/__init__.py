@@ -7,6 +7,7 @@ an exit code.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,9 @@ from vlmtui import standard_output
 from vlmtui.endings import INTERRUPTED
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.standard_output import ReaderGone
+
+COMPLETE = "_VLMTUI_COMPLETE"
+"""Set where a shell asks what could be typed; click has its name from the program's."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -47,7 +51,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _command(arguments: Sequence[str]) -> int:
     try:
-        if not arguments:  # nothing to parse: what would do it is a thirtieth of the start
+        if (
+            not arguments and COMPLETE not in os.environ
+        ):  # nothing to parse: what would do it is a thirtieth of the start
             from vlmtui.cli.chat import open_chat
 
             return open_chat()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import sys
 from typing import Any
 
 import click
 
+from vlmtui.cli import completion
 from vlmtui.cli.options import (
     NAMED,
     DetailType,
@@ -26,10 +30,12 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 @template_option
 @click.option(
     "--image",
+    "-i",
     "images",
     type=NAMED,
     multiple=True,
     metavar="PATH",
+    shell_complete=completion.files,
     help="A picture to ask about, by path or URL, or a part of one, PATH[x,y,width,height]; "
     "`-` reads standard input. Repeatable.",
 )
@@ -40,7 +46,7 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     help="How finely pictures are looked at, where the model has a choice: low, normal, high, max, "
     "or the most tokens that one may take.",
 )
-@click.option("--system", metavar="TEXT", help="System prompt.")
+@click.option("--system", "-s", metavar="TEXT", help="System prompt.")
 @click.option(
     "--max-tokens",
     type=click.IntRange(min=0),
@@ -72,20 +78,25 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     metavar="TEXT",
     help="A follow-up in the same conversation; with --json, one object a turn. Repeatable.",
 )
-@click.argument("prompt", required=False)
-def ask(prompt: str | None, images: tuple[str, ...], **options: Any) -> int:
+@click.argument("words", nargs=-1, metavar="[PICTURE]... [PROMPT]", shell_complete=completion.files)
+def ask(words: tuple[str, ...], images: tuple[str, ...], **options: Any) -> int:
     """Answer PROMPT on standard output; `-`, or none in a pipe, reads it from standard input.
+
+    Text that is piped in beside a prompt is what the prompt is about.
 
     \b
     Examples:
-      vlmtui ask --image photo.jpg "What is in this picture?"
       vlmtui ask --image a.png --image b.png "What differs?" --then "Which is brighter?"
+      vlmtui ask photo.jpg "What is in this picture?"
+      git diff | vlmtui ask "What has changed?"
       curl -s URL | vlmtui ask --image - --json "Describe the image."
 
     Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.compose import crops
 
+    prompt, named = _told_apart(words)
+    images += named
     if prompt is None:
         if any(crops.split(image)[0] == "-" for image in images) or sys.stdin.isatty():
             raise click.MissingParameter(param_hint="'PROMPT'", param_type="argument")
@@ -101,3 +112,22 @@ def ask(prompt: str | None, images: tuple[str, ...], **options: Any) -> int:
     with ended_by_signals():
         answered = answer(Question(prompt=prompt, images=images, **options), confirm=asking())
     return 0 if answered else INTERRUPTED
+
+
+def _told_apart(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Which argument is the prompt, and which are pictures: by their addresses and endings."""
+    from vlmtui.compose import crops, mentions
+
+    def is_picture(word: str) -> bool:
+        path = os.path.expanduser(crops.split(word)[0])
+        one = not re.search(r"\s", word)  # a question has several words
+        if mentions.is_url(word):
+            return one
+        suffix = os.path.splitext(path)[1].lower()
+        return suffix in mentions.PICTURE_SUFFIXES and (one or os.path.exists(path))
+
+    pictures = tuple(word for word in words if is_picture(word))
+    prompts = [word for word in words if not is_picture(word)]
+    if len(prompts) > 1:
+        raise click.UsageError(f"Put the prompt in quotes: {shlex.quote(' '.join(prompts))}")
+    return (prompts[0] if prompts else None), pictures

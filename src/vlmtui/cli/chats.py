@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vlmtui.cli import completion
 from vlmtui.cli.options import NAMED
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-chat_argument = click.argument("chat_id", metavar="ID", type=click.IntRange(min=1))
+chat_argument = click.argument(
+    "chat_id", metavar="ID", type=click.IntRange(min=1), shell_complete=completion.chats
+)
 
 
 @click.group()
@@ -40,7 +43,7 @@ def chats() -> None:
 @click.option("--deleted", is_flag=True, help="List deleted chats, which can be restored.")
 def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
     """List chats: pinned ones first, then the newest."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         found: list[tuple[Chat, ChatRow | None]]
         if deleted:
             found = [(chat, None) for chat in archive.deleted()[:limit]]
@@ -78,6 +81,9 @@ def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
         )
 
 
+completion.also_ls(chats, list_chats)
+
+
 @chats.command()
 @click.argument("text")
 @json_option
@@ -90,7 +96,7 @@ def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
 )
 def search(text: str, as_json: bool, limit: int) -> None:
     """Find messages and titles with words that begin with each of the words in TEXT."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         found = archive.search(text, limit)
     if as_json:
         _print_json(
@@ -123,7 +129,7 @@ def show(chat_id: int) -> None:
     """Print a chat's shown branch."""
     from vlmtui import printable
 
-    with _archive() as archive:
+    with opened_archive() as archive:
         chat = archive.get(chat_id)
         thread = archive.thread(chat_id)
     click.echo(click.style(printable.line(chat.title), bold=True))
@@ -156,19 +162,19 @@ def export(chat_id: int, format_name: str | None, output: str, force: bool) -> N
     from vlmtui import printable
     from vlmtui.chat.export import format_of
 
-    with _archive() as archive:
+    with opened_archive() as archive:
         chosen = format_of(Path(output), format_name)
         path = archive.export(chat_id, Path(output), chosen, overwrite=force)
     click.echo(printable.line(str(path)))
 
 
 @chats.command("import")
-@click.argument("file", type=NAMED)
+@click.argument("file", type=NAMED, shell_complete=completion.files)
 def import_chat(file: str) -> None:
     """Make a chat from an exported JSON FILE, and print its number and title."""
     from vlmtui import printable
 
-    with _archive() as archive:
+    with opened_archive() as archive:
         chat = archive.import_json(Path(file))
     click.echo(f"{chat.id}  {printable.line(chat.title)}")
 
@@ -179,7 +185,7 @@ def rm(chat_id: int) -> None:
     """Delete a chat; for 30 days it can be restored."""
     from vlmtui.errors import StorageError
 
-    with _archive() as archive:
+    with opened_archive() as archive:
         archive.delete(chat_id)
         with suppress(StorageError):  # it can be done another time
             archive.tidy()
@@ -190,7 +196,7 @@ def rm(chat_id: int) -> None:
 @chat_argument
 def restore(chat_id: int) -> None:
     """Restore a deleted chat."""
-    with _archive() as archive:
+    with opened_archive() as archive:
         archive.restore(chat_id)
 
 
@@ -224,7 +230,8 @@ def recover(force: bool) -> None:
 
 
 @contextmanager
-def _archive() -> Iterator[Archive]:
+def opened_archive() -> Iterator[Archive]:
+    """The chats on disk, until the context ends."""
     from vlmtui import paths
     from vlmtui.chat.archive import Archive
     from vlmtui.storage.chats import ChatStore

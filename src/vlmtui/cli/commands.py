@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import click
-from click_default_group import DefaultGroup
 
 from vlmtui import __version__
+from vlmtui.cli import COMPLETE
 from vlmtui.cli.ask import ask
 from vlmtui.cli.bench import bench
 from vlmtui.cli.chat import open_chat
 from vlmtui.cli.chats import chats
+from vlmtui.cli.completion import Commands, completion
 from vlmtui.cli.config import config
 from vlmtui.cli.doctor import doctor
 from vlmtui.cli.engine import engine
@@ -41,7 +42,7 @@ def parse_and_run(arguments: Sequence[str]) -> int:
         The exit code.
     """
     try:
-        if "_VLMTUI_COMPLETE" in os.environ:  # a shell asks what could be typed
+        if COMPLETE in os.environ:  # a shell asks what could be typed
             return vlmtui.main(list(arguments), prog_name="vlmtui", standalone_mode=False) or 0
         # not by `main`, which ends a program whose reader has gone in a way of its own
         with vlmtui.make_context("vlmtui", list(arguments)) as context:
@@ -57,7 +58,7 @@ def parse_and_run(arguments: Sequence[str]) -> int:
 
 
 @click.group(
-    cls=DefaultGroup,
+    cls=Commands,
     default="chat",
     default_if_no_args=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -101,6 +102,7 @@ vlmtui.add_command(ask)
 vlmtui.add_command(config)
 vlmtui.add_command(bench)
 vlmtui.add_command(chats)
+vlmtui.add_command(completion)
 vlmtui.add_command(engine)
 vlmtui.add_command(keys)
 vlmtui.add_command(doctor)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vlmtui.cli import completion
 from vlmtui.cli.options import NAMED, kv_option
 
 if TYPE_CHECKING:
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from vlmtui.models.towers.tower_store import Runner
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-name_argument = click.argument("name", type=NAMED, metavar="NAME")
+name_argument = click.argument(
+    "name", type=NAMED, metavar="NAME", shell_complete=completion.any_model
+)
+here_option = click.option("--here", is_flag=True, help="Only those on this machine.")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--here", is_flag=True, help="Only those on this machine.")
+@here_option
 @json_option
 @click.pass_context
 def models(context: click.Context, here: bool, as_json: bool) -> int:
@@ -37,6 +41,19 @@ def models(context: click.Context, here: bool, as_json: bool) -> int:
     from vlmtui.cli.models_list import list_models
 
     return list_models(here=here, as_json=as_json)
+
+
+@models.command("list")
+@here_option
+@json_option
+def list_(here: bool, as_json: bool) -> int:
+    """The same as `vlmtui models` alone; `ls` is short for it."""
+    from vlmtui.cli.models_list import list_models
+
+    return list_models(here=here, as_json=as_json)
+
+
+completion.also_ls(models, list_)
 
 
 @models.command()
@@ -61,7 +78,9 @@ def path(name: str, mmproj: bool, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("file", type=NAMED, metavar="[PATH.gguf]", required=False)
+@click.argument(
+    "file", type=NAMED, metavar="[PATH.gguf]", required=False, shell_complete=completion.files
+)
 @click.option(
     "--mmproj", type=NAMED, metavar="PATH", help="Its vision tower. Default: the one beside it."
 )
@@ -132,7 +151,13 @@ def agree(name: str, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("wanted", metavar="NAME|hf:OWNER/REPO|URL...", nargs=-1, required=True)
+@click.argument(
+    "wanted",
+    metavar="NAME|hf:OWNER/REPO|URL...",
+    nargs=-1,
+    required=True,
+    shell_complete=completion.any_model,
+)
 @click.option(
     "--mmproj", default="", metavar="PATTERN|URL", help="Which vision tower; none for no tower."
 )
@@ -191,7 +216,7 @@ def default(name: str | None, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("model", type=NAMED, metavar="NAME|PATH|URL")
+@click.argument("model", type=NAMED, metavar="NAME|PATH|URL", shell_complete=completion.any_model)
 @click.option("--mmproj", type=NAMED, metavar="PATH|URL", help="Its vision tower and projector.")
 @click.option(
     "--ctx",
@@ -222,8 +247,8 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
 
 
 @models.command()
-@click.argument("source", type=NAMED, metavar="IN.gguf")
-@click.argument("target", type=NAMED, metavar="OUT.gguf")
+@click.argument("source", type=NAMED, metavar="IN.gguf", shell_complete=completion.files)
+@click.argument("target", type=NAMED, metavar="OUT.gguf", shell_complete=completion.files)
 @click.option("--to", required=True, metavar="TYPE", help="Q4_K_M, Q5_K_M, Q8_0, …")
 @click.option("--dry-run", is_flag=True, help="Only estimate how large it would be.")
 @click.option(
@@ -285,7 +310,7 @@ def quantize(
 
 
 @models.command("import")
-@click.argument("source", type=NAMED, metavar="DIR|hf:OWNER/REPO")
+@click.argument("source", type=NAMED, metavar="DIR|hf:OWNER/REPO", shell_complete=completion.files)
 @click.option(
     "--name", type=NAMED, metavar="NAME", help="Its name. Default: that of the directory."
 )

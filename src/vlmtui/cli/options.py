@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from vlmtui.cli import completion
 from vlmtui.settings import KEEP_ALIVE
 
 
@@ -59,18 +60,22 @@ class DetailType(click.ParamType[Any]):
 
 model_option = click.option(
     "--model",
+    "-m",
+    shell_complete=completion.models,
     type=NAMED,
     metavar="NAME|PATH.gguf",
     help="The model: a name, or the path of a GGUF file. Default: the bundled one, `demo`.",
 )
 mmproj_option = click.option(
     "--mmproj",
+    shell_complete=completion.files,
     type=NAMED,
     metavar="PATH",
     help="The model's vision tower and projector. Default: the mmproj file beside the model.",
 )
 template_option = click.option(
     "--template",
+    shell_complete=completion.files,
     type=NAMED,
     metavar="NAME|FILE",
     help="Chat template instead of the model's own: a built-in one (chatml, gemma, …) or a file.",
