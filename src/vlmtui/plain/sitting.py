@@ -22,7 +22,7 @@ from vlmtui.plain.following import in_thread, interrupts
 from vlmtui.plain.measuring import Measuring
 from vlmtui.plain.reading import Lines
 from vlmtui.plain.voice import Voice
-from vlmtui.stats.image_costs import costs
+from vlmtui.stats.image_costs import costs, foretold
 from vlmtui.storage.records import Draft, StoredMessage
 
 PAGE = 20
@@ -185,4 +185,7 @@ class Sitting:
         for image in images:
             self.waiting.append(image)
             name = printable.line(image.name, 80)
-            self.voice.note(f"Attached: {name}, {image.width}×{image.height}")
+            words = [f"Attached: {name}, {image.width}×{image.height}"]
+            with suppress(VlmtuiError):  # the next question tells what is wrong
+                words += filter(None, (foretold(self.session, (image,)),))
+            self.voice.note(", ".join(words))

@@ -1,16 +1,21 @@
 """What a picture cost the model: tokens of context, seconds in the vision tower, pixels it kept.
 
-Read from the stats of an answer, whose values `storage.stored_json` has checked.
+Read from the stats of an answer, whose values `storage.stored_json` has checked; or foretold by the
+model that is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from vlmtui import units
+from vlmtui.messages import ImagePart
+
+if TYPE_CHECKING:
+    from vlmtui.chat.session import ChatSession
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -91,3 +96,22 @@ def thread_costs(all_stats: Iterable[Mapping[str, Any] | None]) -> dict[str, Cos
     for stats in all_stats:
         known = costs(stats, known)
     return known
+
+
+def foretold(session: ChatSession, images: Sequence[ImagePart], text: str = "") -> str:
+    """What pictures are going to take of the context, in words; empty where nobody can tell now.
+
+    Args:
+        session: The conversation.
+        images: The pictures.
+        text: What is asked of them, as far as it is written.
+
+    Raises:
+        VlmtuiError: The engine failed.
+    """
+    info = session.model_info
+    tokens = session.measure(images, text) if info is not None and info.picture_tokens else ()
+    if info is None or not tokens:
+        return ""
+    what = "" if len(tokens) == 1 else f"{len(tokens)} pictures, "
+    return f"{what}{units.count(sum(tokens))} tokens of {units.count(info.context_size)}"

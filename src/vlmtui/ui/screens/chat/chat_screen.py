@@ -30,6 +30,7 @@ from vlmtui.ui.screens.chat.attaching_topic import AttachingTopic
 from vlmtui.ui.screens.chat.chats_topic import ChatsTopic
 from vlmtui.ui.screens.chat.compare_topic import CompareTopic
 from vlmtui.ui.screens.chat.conversation_topic import ConversationTopic
+from vlmtui.ui.screens.chat.cost_topic import CostTopic
 from vlmtui.ui.screens.chat.elsewhere_topic import ElsewhereTopic
 from vlmtui.ui.screens.chat.fetch_topic import FetchTopic
 from vlmtui.ui.screens.chat.machine_topic import MachineTopic
@@ -59,6 +60,7 @@ TOPICS: tuple[type[Topic], ...] = (
     MessagesTopic,
     AttachingTopic,
     AheadTopic,
+    CostTopic,
     FetchTopic,
     ModelsTopic,
     ViewingTopic,

@@ -141,6 +141,9 @@ class Composer(TextField, inherit_bindings=False):
     reading: var[float | None] = var(None)
     """How much of the tokens the engine has read ahead, 0 to 1."""
 
+    cost: var[str] = var("")
+    """What the pictures in the text will take, in words."""
+
     recalled: str | None = None
     """The text, when it is an earlier message that nobody has changed yet."""
 
@@ -160,10 +163,19 @@ class Composer(TextField, inherit_bindings=False):
 
     def watch_reading(self, fraction: float | None) -> None:
         """Say it in the border, and have the tokens fill."""
-        said = "" if fraction is None else "ready" if fraction == 1 else f"reading {fraction:.0%}"
-        self.border_title = said.replace("%", " %")
+        self._tell()
         self.notify_style_update()  # lines that were drawn are kept until then
         self.refresh()
+
+    def watch_cost(self) -> None:
+        """Say it in the border."""
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say in the border what the pictures will cost, and how much is read ahead."""
+        done = self.reading
+        read = "" if done is None else "ready" if done == 1 else f"reading {done:.0%}"
+        self.border_title = " · ".join(filter(None, (self.cost, read.replace("%", " %"))))
 
     def on_resize(self) -> None:
         """As many as there is room for."""

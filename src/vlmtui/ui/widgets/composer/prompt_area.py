@@ -147,6 +147,10 @@ class Prompt(Vertical):
         """Show how much of the pictures and long texts is read ahead; None shows nothing."""
         self._composer.reading = fraction
 
+    def show_cost(self, cost: str) -> None:
+        """Show what the pictures in the composer will take; empty shows nothing."""
+        self._composer.cost = cost
+
     def write_again(self, message: Said) -> None:
         """Have a message of the user in the composer, its pictures where they were."""
         self.text = self._composer.tokens.of_message(message)
