@@ -25,6 +25,7 @@ Each error says what happened, to what, and what to do.
     │   ├── SwitchFailed
     │   ├── GenerateFailed
     │   ├── ContextOverflow
+    │   ├── InvalidAnswer          an answer isn't what it was asked to be (exit code 3)
     │   └── EngineCrashed
     ├── QuantizeFailed             a model could not be quantised (exit code 1)
     ├── ImportFailed               a checkpoint could not be imported (exit code 1)
@@ -165,6 +166,12 @@ class GenerateFailed(EngineError):
 
 class ContextOverflow(EngineError):
     """A single message is larger than the model's context."""
+
+
+class InvalidAnswer(EngineError):
+    """An answer that isn't what it was asked to be: cut off, or ended by a text to stop at."""
+
+    exit_code = 3
 
 
 class EngineCrashed(EngineError):

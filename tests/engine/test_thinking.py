@@ -12,9 +12,22 @@ from tests.engine.zoo import scripted
 from tests.engine.zoo.scripted import LEAVES, OPENS, SWITCHLESS, TIGHT, Script, chain, circle
 from tests.hosts import shared
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
-from vlmtui.engine.base import Delta, Event, Files, Generate, Load, Loaded, Sampling, Think, Thought
+from vlmtui.engine.base import (
+    Constraint,
+    Delta,
+    Event,
+    Files,
+    Generate,
+    Load,
+    Loaded,
+    Notice,
+    Sampling,
+    Think,
+    Thought,
+)
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.structured import constraints
 from vlmtui.messages import assistant, user
 
 ABOUT = user("which color")
@@ -226,3 +239,50 @@ def test_a_question_about_a_picture_is_thought_about(start_scripted, picture):
     answer = ask(engine, user("which color", (picture(),)), sampling=sampling())
     assert (thought(answer), answer.text) == ("hm", "red")
     assert answer.finished.stats.image_tokens > 0
+
+
+def held(answer_is: Constraint, **more: object) -> Sampling:
+    return Sampling(temperature=0, max_tokens=48, constraint=answer_is, **more)
+
+
+OPENED = {NEWLINE: "<think>", **chain("<think>", "m", "</think>", "r", "e", "d")}
+IN_PIECES = chain(NEWLINE, "m", *"</think>", "r", "e", "d")
+THINKERS = {
+    "the template opens it": Script(CLOSES, OPENS),
+    "without space around it": Script(CLOSES, TIGHT),
+    "the model opens it": Script(OPENED, LEAVES),
+    "the model opens it, by control tokens": Script(OPENED, LEAVES, CONTROL, ()),
+    "its end comes in pieces": Script(IN_PIECES, OPENS, plain=()),
+}
+
+
+@pytest.mark.parametrize("script", THINKERS.values(), ids=THINKERS)
+@pytest.mark.parametrize("choices", [["blue", "red"], ["blue"]])
+def test_a_thought_is_free_and_the_answer_behind_it_is_one_of_the_choices(
+    start_scripted, script, choices
+):
+    one_of = constraints.of_choices(choices)
+    answer = ask(start_scripted(script), ABOUT, sampling=held(one_of))
+    assert thought(answer) in ("hm", "m") and answer.text == choices[-1]
+    assert not answer.of(Notice)
+
+
+def test_an_answer_follows_its_schema_after_a_thought_that_had_to_end(start_scripted):
+    schema = constraints.of_schema('{"type": "array", "items": {"enum": ["a"]}, "maxItems": 1}')
+    answer = ask(start_scripted(Script(CIRCLES, TIGHT)), ABOUT, sampling=held(schema, think=5))
+    assert thought(answer) == "ohoho" and answer.text in ("[]", '["a"]')
+    assert not answer.of(Notice)
+
+
+def test_without_a_thought_the_first_word_is_held_to_the_schema(start_scripted):
+    script = Script(chain(NEWLINE, "r", "e", "d"), LEAVES)
+    answer = ask(start_scripted(script), ABOUT, sampling=held(constraints.of_choices(["no"])))
+    assert (thought(answer), answer.text) == ("", "no")
+
+
+def test_a_thought_that_never_ends_is_no_valid_answer(start_scripted):
+    one_of = constraints.of_choices(["red"])
+    answer = ask(start_scripted(Script(ENDS_INSIDE)), ABOUT, sampling=held(one_of))
+    assert thought(answer) and not answer.text
+    (notice,) = answer.of(Notice)
+    assert notice.kind == "invalid"

@@ -18,7 +18,7 @@ from vlmtui.chat import consent
 from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.engine.base import Engine, Event, Files, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
-from vlmtui.errors import GenerateFailed, ImageError, StorageError
+from vlmtui.errors import GenerateFailed, ImageError, InvalidAnswer, StorageError
 from vlmtui.messages import Message, assistant, system, user
 from vlmtui.settings import keep_alive_seconds, load_settings
 from vlmtui.standard_output import ReaderGone
@@ -50,6 +50,7 @@ def answer(
         SettingsError: The settings file is wrong.
     """
     settings = load_settings()
+    sampling = question.sampling(settings)
     texts = question.texts()
     load = question.load(settings)
     consent.settle(load, confirm)
@@ -70,7 +71,7 @@ def answer(
             first = user(texts[0], tuple(pictures.part(path) for path in question.images))
             asked = (first, *(user(text) for text in texts[1:]))
             return conversation.load(load, sight=bool(question.images)) and conversation.ask(
-                question.system_prompt(settings), asked, question.sampling(settings)
+                question.system_prompt(settings), asked, sampling
             )
         except ImageError as error:
             raise pictures.as_named(error) from None
@@ -134,14 +135,22 @@ class _Conversation:
         for message in asked:
             messages.append(message)
             pictures = tuple(image for earlier in messages for image in earlier.images)
-            turn = Turn(pictures, before=turn, load_s=self._load_s, model=self._model)
+            turn = Turn(
+                pictures,
+                before=turn,
+                load_s=self._load_s,
+                model=self._model,
+                constraint=sampling.constraint,
+            )
             self._load_s = 0.0
             whole = self._answer(Generate(tuple(messages), sampling), turn)
             self._output.end(turn)
-            if not whole:
+            if not whole or turn.invalid is not None:
                 break
             messages.append(assistant(turn.text))
         self._output.close()
+        if turn is not None and turn.invalid is not None and whole:
+            raise InvalidAnswer(turn.invalid.message, turn.invalid.hint)
         return whole
 
     def _answer(self, request: Generate, turn: Turn) -> bool:

@@ -156,6 +156,8 @@ class Progress:
                 self._show(f"reading the prompt, {done / total:.0%}")
             case Delta(tokens=tokens):
                 self._show(f"answering, {tokens} tokens")
+            case Notice(kind="invalid"):
+                pass  # the error that ends the command says it
             case Adjusted() | Notice():
                 self._warn(_sentences(said_of(event), advice=True))
             case Trimmed():

@@ -13,7 +13,7 @@ from types import TracebackType
 import msgspec
 
 from vlmtui.ask import standard_input
-from vlmtui.chat import requests
+from vlmtui.chat import answer_forms, requests
 from vlmtui.compose import crops
 from vlmtui.compose.references import local
 from vlmtui.engine import images
@@ -57,6 +57,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     min_p: float | None = None
     seed: int | None = None
     detail: Detail | None = None
+    schema: str | None = None
+    """What answers must be like: at most one of these four."""
+
+    choices: str | None = None
+    grammar: str | None = None
+    regex: str | None = None
     ctx: int | None = None
     kv: KvType | None = None
     as_json: bool = False
@@ -75,10 +81,15 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def sampling(self, settings: Settings) -> Sampling:
-        """The settings' sampling, with what was asked for instead."""
+        """The settings' sampling, with what was asked for instead.
+
+        Raises:
+            InputError: Answers can't be held to what they must be like.
+        """
         names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "detail")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return msgspec.structs.replace(requests.sampling(settings), **given)
+        constraint = answer_forms.of(self.schema, self.choices, self.grammar, self.regex)
+        return msgspec.structs.replace(requests.sampling(settings), constraint=constraint, **given)
 
     def system_prompt(self, settings: Settings) -> str:
         """The system prompt; empty for none."""

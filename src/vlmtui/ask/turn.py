@@ -6,6 +6,7 @@ from typing import Any
 
 from vlmtui.engine.base import (
     Adjusted,
+    Constraint,
     Delta,
     Encoded,
     Event,
@@ -18,6 +19,7 @@ from vlmtui.engine.base import (
     Trimmed,
     Unseen,
 )
+from vlmtui.engine.structured import constraints
 from vlmtui.messages import ImagePart
 
 
@@ -42,7 +44,7 @@ class LoadedAs:
         match event:
             case Adjusted(taken=taken):
                 self.changed.update(taken)
-            case Notice(message=message):
+            case Notice(kind=kind, message=message) if kind != "invalid":
                 self.notices.append(message)
             case Loaded(info=info) if self._asked.ctx not in (0, info.context_size):
                 self.changed["ctx"] = info.context_size
@@ -58,6 +60,7 @@ class Turn:
         before: Turn | None,
         load_s: float,
         model: LoadedAs,
+        constraint: Constraint | None = None,
     ) -> None:
         """Begin.
 
@@ -66,7 +69,12 @@ class Turn:
             before: The turn before this one.
             load_s: Seconds the model took to load for this turn, 0 when it was loaded.
             model: How it is loaded, which may change meanwhile.
+            constraint: What the answer must be like.
         """
+        self._constraint = constraint
+        self.invalid: Notice | None = None
+        """Why the answer isn't what it must be."""
+
         self._model = model
         self._pictures = pictures
         self._tokens: dict[int, int] = {} if before is None else before._tokens.copy()
@@ -103,6 +111,8 @@ class Turn:
             case Trimmed(images=images):
                 self._trimmed = event
                 self._first_picture = images
+            case Notice(kind="invalid"):
+                self.invalid = event
             case Unseen():
                 self._unseen = True
             case Loaded(info=info):  # again, after the engine's process had died
@@ -117,6 +127,7 @@ class Turn:
         stats = self.stats
         return {
             "text": self.text,
+            **self._parsed(),
             "model": model,
             "finish_reason": self.reason,
             "images": [
@@ -150,3 +161,12 @@ class Turn:
                 "context_size": stats.context_size,
             },
         }
+
+    def _parsed(self) -> dict[str, Any]:
+        """What the answer says, where it must be of a form; null where it isn't of it."""
+        if self._constraint is None:
+            return {}
+        if self.invalid is not None or self.reason == "cancelled":
+            why = "it was cancelled" if self.invalid is None else self.invalid.message
+            return {"data": None, "invalid": why}
+        return {"data": constraints.data(self._constraint, self.text), "invalid": None}

@@ -61,6 +61,17 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Makes the answer repeatable."
 )
 @click.option(
+    "--schema",
+    type=NAMED,
+    metavar="FILE|JSON|SHORT",
+    help="JSON Schema that answers follow, in a file, as JSON, or short: 'name: str, tags: [str]'.",
+)
+@click.option(
+    "--choices", metavar="A,B,C", help="The answer is one of these texts, or of a JSON array's."
+)
+@click.option("--grammar", type=NAMED, metavar="FILE.gbnf", help="Grammar that answers follow.")
+@click.option("--regex", metavar="PATTERN", help="Pattern that the whole answer matches.")
+@click.option(
     "--ctx",
     type=click.IntRange(0, 2**24),
     metavar="N",
@@ -89,9 +100,11 @@ def ask(words: tuple[str, ...], images: tuple[str, ...], **options: Any) -> int:
       vlmtui ask --image a.png --image b.png "What differs?" --then "Which is brighter?"
       vlmtui ask photo.jpg "What is in this picture?"
       git diff | vlmtui ask "What has changed?"
+      vlmtui ask shop.jpg --json --schema 'item: str, price: float' "What is sold?"
       curl -s URL | vlmtui ask --image - --json "Describe the image."
 
-    Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 130 interrupted.
+    Exit codes: 0 answered, 1 the engine failed, 2 usage or bad input, 3 the answer was cut off
+    and doesn't follow the schema (choices, grammar, pattern), 130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.compose import crops
 

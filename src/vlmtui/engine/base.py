@@ -164,6 +164,14 @@ budget; on: for as long as it likes; off: not at all; a number: at most so many 
 the answer begins."""
 
 
+class Constraint(msgspec.Struct, frozen=True):
+    """What an answer must be like as a whole; see `engine.structured.constraints`."""
+
+    kind: Literal["schema", "choices", "grammar", "regex"]
+    text: str
+    """JSON Schema, a JSON array of texts, GBNF with a rule `root`, or a regular expression."""
+
+
 class Sampling(msgspec.Struct, frozen=True):
     """How the next token is chosen, and how finely pictures are looked at."""
 
@@ -192,6 +200,9 @@ class Sampling(msgspec.Struct, frozen=True):
 
     detail: Detail = "normal"
     """How finely pictures are looked at that don't say so themselves."""
+
+    constraint: Constraint | None = None
+    """What tokens can be chosen at all; a thought before the answer is free."""
 
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
@@ -292,11 +303,19 @@ class Loading(msgspec.Struct, frozen=True, tag="loading"):
 
 
 Capability = Literal[
-    "pictures", "thinking", "think_switch", "conclude", "plan", "continue", "prepare"
+    "pictures",
+    "thinking",
+    "think_switch",
+    "conclude",
+    "plan",
+    "continue",
+    "prepare",
+    "constraint",
 ]
 """What not every engine can. pictures: sees them; thinking: says what it thinks apart from the
 answer; think_switch: may be told not to think; conclude: ends a thought when it is told to; plan:
-simulates a load; continue: goes on with an answer that was cut off; prepare: reads ahead."""
+simulates a load; continue: goes on with an answer that was cut off; prepare: reads ahead;
+constraint: holds answers to a form."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -417,7 +436,16 @@ class Adjusted(msgspec.Struct, frozen=True, tag="adjusted"):
 
 
 NoticeKind = Literal[
-    "template", "threads", "pictures", "silent", "incomplete", "missing", "tower", "host", "detail"
+    "template",
+    "threads",
+    "pictures",
+    "silent",
+    "incomplete",
+    "missing",
+    "tower",
+    "host",
+    "detail",
+    "invalid",
 ]
 
 
@@ -429,7 +457,7 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     model doesn't see those of the chat; silent: the engine shows no sign of life;
     incomplete: a picture's file lacks its end; missing: a picture's file is gone; tower: its graph
     can't be used; host: the engine can't be shared with other vlmtui; detail: the tower has no
-    choice."""
+    choice; invalid: the answer isn't what its constraint wants."""
 
     message: str
     """What happened, one sentence without a final full stop."""

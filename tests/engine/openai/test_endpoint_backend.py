@@ -25,6 +25,7 @@ from vlmtui.engine.base import (
     Generate,
     Load,
     Loaded,
+    Notice,
     Sampling,
     Thought,
     Trimmed,
@@ -32,6 +33,7 @@ from vlmtui.engine.base import (
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.images import room
+from vlmtui.engine.structured import constraints
 from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Detail, ImagePart, Message, assistant, system, user
 
@@ -430,3 +432,64 @@ def test_the_engines_process_serves_it_as_any_other(serve: Serve, tmp_path: Path
         assert "libllama" not in maps, "no memory goes to what isn't used"
     finally:
         client.close()
+
+
+PERSON = constraints.of_schema('{"type": "object", "properties": {"a": {"type": "integer"}}}')
+
+
+def notices(asker: Asker) -> list[Notice]:
+    return [event for event in asker.events if isinstance(event, Notice)]
+
+
+def test_a_schema_is_sent_as_response_format(serve: Serve) -> None:
+    server = serve(lambda exchange: exchange.stream(*words('{"a": ', "1}")))
+    asker = Asker(server)
+    asker.ask(constraint=PERSON)
+    (asked,) = [each for each in server.asked if each]
+    sent = asked["response_format"]["json_schema"]
+    assert sent["strict"] is True and sent["schema"]["properties"] == {"a": {"type": "integer"}}
+    assert asker.text == '{"a": 1}' and not notices(asker)
+
+
+@pytest.mark.parametrize("said", ["Of course! a is 1.", '{"a": "x"}', '{"a": 1} and more'])
+def test_an_answer_of_a_server_that_ignores_the_schema_is_not_passed_off(
+    serve: Serve, said: str
+) -> None:
+    asker = Asker(serve(lambda exchange: exchange.stream(*words(said))))
+    asker.ask(constraint=PERSON)
+    (notice,) = notices(asker)
+    assert notice.kind == "invalid"
+
+
+def test_names_of_a_servers_answer_come_in_any_order(serve: Serve) -> None:
+    schema = '{"properties": {"a": {"type": "null"}, "b": true}, "required": ["a", "b"]}'
+    asker = Asker(serve(lambda exchange: exchange.stream(*words('{\n "b": [1], "a": null\n}'))))
+    asker.ask(constraint=constraints.of_schema(schema))
+    assert not notices(asker)
+
+
+def test_a_server_that_refuses_a_schema_is_told_of_in_words(serve: Serve) -> None:
+    refused = {"error": {"message": "Invalid schema for response_format 'answer'"}}
+    asker = Asker(serve(lambda exchange: exchange.refuse(400, refused)))
+    with pytest.raises(GenerateFailed, match="Invalid schema for response_format") as raised:
+        asker.ask(constraint=PERSON)
+    assert "simpler" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("owner", "key"), [("llamacpp", "grammar"), ("vllm", "structured_outputs"), ("else", None)]
+)
+def test_choices_are_sent_to_servers_that_can_hold_an_answer_to_them(
+    serve: Serve, owner: str, key: str | None
+) -> None:
+    models = {"data": [{"id": "llava", "owned_by": owner}]}
+    server = serve(lambda exchange: exchange.stream(*words("red")), models=models)
+    asker = Asker(server)
+    choices = constraints.of_choices(["red", "blue"])
+    if key is None:
+        with pytest.raises(GenerateFailed, match="but not to choices"):
+            asker.ask(constraint=choices)
+        return
+    asker.ask(constraint=choices)
+    (asked,) = [each for each in server.asked if each]
+    assert "red" in str(asked[key]) and not notices(asker)

@@ -18,6 +18,7 @@ from vlmtui.engine.backends.llamacpp import graph_check, graph_tower, llama_logs
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.certain_prompt import certain
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
+from vlmtui.engine.backends.llamacpp.grammar import check
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
 from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
@@ -49,6 +50,7 @@ from vlmtui.engine.base import (
 )
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.grounding import asks_for_boxes
+from vlmtui.engine.structured.constraints import unmet
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Detail, ImagePart, Message, Role, TextPart
 
@@ -163,6 +165,7 @@ class _Loaded:
         messages = self._seen(request.messages, emit)
         self._tell_choice(messages, request.sampling.detail, emit)
         messages = self._detailed(messages, request.sampling.detail)
+        check(request.sampling.constraint, self._model.vocabulary)
         report = TurnReport(emit, messages)
 
         def tried(tokens: int) -> None:
@@ -270,13 +273,20 @@ class _Loaded:
         budget = thought_budget(settings.think, self._model.parameters)
         spoken = Spoken(prompt, vocabulary, self.format.markers, stop, budget)
         said = [unit for unit in prompt.units if isinstance(unit, int)]
-        sampler = Sampler(settings, vocabulary.size, said)
+        sampler = Sampler(settings, vocabulary, said)
         put_in: deque[int] = deque()
         try:
             while True:
                 put_in = put_in or spoken.ending(concludes=self._cancel.concludes)
                 forced = bool(put_in)
-                token = put_in.popleft() if put_in else sampler.sample(self._model.context)
+                if put_in:
+                    token = put_in.popleft()
+                elif spoken.thinking:
+                    token = sampler.sample(self._model.context)
+                else:
+                    sampler.bind(spoken.begun)
+                    token = sampler.sample_bound(self._model.context, spoken.leads)
+                    put_in.extend(spoken.leads[token] if sampler.leads else ())
                 if not forced and (vocabulary.ends_turn(token) or token in self.format.end_tokens):
                     reason: FinishReason = "stop"
                     break
@@ -289,9 +299,19 @@ class _Loaded:
                 except Aborted:
                     reason = "cancelled"
                     break
+            complete = sampler.complete
         finally:
             sampler.close()
         spoken.finish(report, self._prompts)
+        report.checked(
+            unmet(
+                settings.constraint,
+                prompt.begun + spoken.text.text,
+                reason,
+                stopped=spoken.text.stopped,
+                complete=complete,
+            )
+        )
         return reason
 
     def _end(self, spoken: Spoken, settings: Sampling) -> FinishReason | None:

@@ -20,11 +20,14 @@ class Vocabulary:
     """The vocabulary of a loaded model; valid as long as the model is."""
 
     def __init__(self, model: Any) -> None:
-        self._vocab = cpp.llama_model_get_vocab(model)
-        self.size = cpp.llama_vocab_n_tokens(self._vocab)
-        self.adds_bos = bool(cpp.llama_vocab_get_add_bos(self._vocab))
-        self.bos: int = cpp.llama_vocab_bos(self._vocab)
-        self.eos: int = cpp.llama_vocab_eos(self._vocab)
+        self.handle = cpp.llama_model_get_vocab(model)
+        self.size = cpp.llama_vocab_n_tokens(self.handle)
+        self.adds_bos = bool(cpp.llama_vocab_get_add_bos(self.handle))
+        self.bos: int = cpp.llama_vocab_bos(self.handle)
+        self.eos: int = cpp.llama_vocab_eos(self.handle)
+        self.end: int = self.eos if self.eos >= 0 else cpp.llama_vocab_eot(self.handle)
+        """A token that ends a turn; -1 for none."""
+
         self._piece_buffer = ctypes.create_string_buffer(256)
         self.piece = lru_cache(maxsize=65536)(self._piece)
         self.written = lru_cache(maxsize=65536)(self._written)
@@ -42,7 +45,7 @@ class Vocabulary:
         while True:
             tokens = (cpp.llama_token * size)()
             count = cpp.llama_tokenize(
-                self._vocab, data, len(data), tokens, size, False, parse_special
+                self.handle, data, len(data), tokens, size, False, parse_special
             )
             if count >= 0:
                 return list(tokens[:count])
@@ -59,8 +62,8 @@ class Vocabulary:
         """Texts that `tokenize` understands as special tokens, with their ids."""
         tokens: dict[str, int] = {}
         for token in range(self.size):
-            if cpp.llama_vocab_get_attr(self._vocab, token) & _SPECIAL:
-                text = (cpp.llama_vocab_get_text(self._vocab, token) or b"").decode(
+            if cpp.llama_vocab_get_attr(self.handle, token) & _SPECIAL:
+                text = (cpp.llama_vocab_get_text(self.handle, token) or b"").decode(
                     "utf-8", errors="replace"
                 )
                 if text:
@@ -83,12 +86,12 @@ class Vocabulary:
 
     def _ends_turn(self, token: int) -> bool:
         """Whether the model ends its turn with this token."""
-        return bool(cpp.llama_vocab_is_eog(self._vocab, token))
+        return bool(cpp.llama_vocab_is_eog(self.handle, token))
 
     def _raw(self, token: int, *, special: bool) -> bytes:
         buffer = self._piece_buffer
-        count = cpp.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, special)
+        count = cpp.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, special)
         if count < 0:
             buffer = self._piece_buffer = ctypes.create_string_buffer(-count)
-            count = cpp.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, special)
+            count = cpp.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, special)
         return buffer.raw[:count]

@@ -115,7 +115,9 @@ class LoadedModel:
         return ModelInfo(
             name=request.title,
             source=request.source,
-            can=frozenset(("plan", "continue", "prepare", *(("pictures",) if self.sees else ()))),
+            can=frozenset(
+                ("plan", "continue", "prepare", "constraint") + (("pictures",) if self.sees else ())
+            ),
             architecture=self.metadata("general.architecture") or "",
             description=_description(self.model),
             parameters=self.parameters,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
@@ -80,6 +81,18 @@ class Spoken:
     def thinking(self) -> bool:
         """The next token belongs to a thought."""
         return bool(self._split and self._split.thinking)
+
+    @property
+    def begun(self) -> str:
+        """What there is of the answer, without the space at its end that is to be said again."""
+        return self._prompt.begun.removesuffix(self._prompt.unsaid) + self.text.text
+
+    @cached_property
+    def leads(self) -> Mapping[int, Sequence[int]]:
+        """What may stand before the answer and is no part of it, by its first token: the rest."""
+        texts = self._markers.texts if self._markers else ()
+        lines = [self._vocabulary.tokenize(text, parse_special=True) for text in texts]
+        return {line[0]: line[1:] for line in lines if line}
 
     def ending(self, *, concludes: bool) -> deque[int]:
         """The tokens that end the thought, where that must end now; else none.

@@ -146,6 +146,11 @@ class TurnReport:
         self._unsent_thought += thought
         self._send(now)
 
+    def checked(self, unmet: Notice | None) -> None:
+        """The whole answer was looked at, and this is wrong with it."""
+        if unmet is not None:
+            self._emit(unmet)
+
     def finish(self, reason: FinishReason, used: int, size: int) -> Finished:
         """The last event, with the figures.
 

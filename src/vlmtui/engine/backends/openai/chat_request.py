@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from vlmtui.engine import images
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
-from vlmtui.engine.base import Endpoint, Generate, Sampling, Think
+from vlmtui.engine.base import Constraint, Endpoint, Generate, Sampling, Think
+from vlmtui.engine.structured import constraints
+from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Detail, ImagePart, Message, Role, TextPart
 
 _KEPT = 16
@@ -44,6 +47,8 @@ def body(request: Generate, endpoint: Endpoint, server: ServerFacts) -> dict[str
     }
     if thought := request.messages[-1].thought:  # which is gone on with
         told["messages"][-1]["reasoning_content"] = thought
+    if request.sampling.constraint is not None:
+        told |= _constraint(request.sampling.constraint, server)
     if request.messages[-1].role is Role.ASSISTANT and server.kind == "vllm":
         # llama-server and vlmtui go on with an answer by themselves
         told |= {"continue_final_message": True, "add_generation_prompt": False}
@@ -75,6 +80,33 @@ def _thinking(think: Think, server: ServerFacts) -> dict[str, Any]:
     if isinstance(think, int) and server.kind != "vllm":
         told["thinking_budget_tokens"] = think
     return told
+
+
+def _constraint(constraint: Constraint, server: ServerFacts) -> dict[str, Any]:
+    """What holds an answer to its form on this server.
+
+    Raises:
+        GenerateFailed: Nothing does.
+    """
+    if constraint.kind == "schema":
+        schema = json.loads(constraint.text)
+        asked = {"name": "answer", "strict": True, "schema": schema}
+        return {"response_format": {"type": "json_schema", "json_schema": asked}}
+    if server.kind in ("llama-server", "vlmtui"):
+        return {"grammar": constraints.grammar(constraint)}
+    if server.kind == "vllm":
+        choices = constraint.kind == "choices"
+        name = "choice" if choices else constraint.kind
+        return {
+            "structured_outputs": {
+                name: json.loads(constraint.text) if choices else constraint.text
+            }
+        }
+    raise GenerateFailed(
+        "This server can hold an answer to JSON Schema, but not to "
+        f"{'choices' if constraint.kind == 'choices' else f'a {constraint.kind}'}",
+        'Give a schema: \'{"enum": ["red", "blue"]}\'. Or choose a model on this machine.',
+    )
 
 
 def _message(message: Message, most_pixels: int, detail: Detail) -> dict[str, Any]:

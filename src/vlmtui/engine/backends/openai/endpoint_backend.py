@@ -39,6 +39,7 @@ from vlmtui.engine.base import (
     Trimmed,
 )
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Message, Role
 from vlmtui.net import Answer, Failed, Line, Stopped, request
@@ -101,7 +102,7 @@ class _Served:
             self._facts = self._find_out(line)
 
     def info(self, name: str, load_s: float) -> ModelInfo:
-        can: set[Capability] = {"thinking"}
+        can: set[Capability] = {"thinking", "constraint"}
         if self._facts.sees:
             can.add("pictures")
         if self._facts.samples_more:
@@ -166,6 +167,9 @@ class _Served:
                 reason = self._answer(asked, line, report, emit)
             except Stopped:
                 reason = "cancelled"
+        begun = asked.messages[-1].text if asked.messages[-1].role is Role.ASSISTANT else ""
+        if notice := constraints.unmet(asked.sampling.constraint, begun + report.text, reason):
+            emit(notice)
         return report.finish(reason)
 
     def _answer(
@@ -197,6 +201,8 @@ class _Served:
                 emit(Trimmed(dropped, images))
                 asked = msgspec.structs.replace(asked, messages=_without(asked.messages, gone))
                 continue
+            if outcome.status in (400, 422) and asked.sampling.constraint is not None:
+                raise refusals.form_refused(outcome, self._host)
             if last or outcome.status not in refusals.BUSY:
                 raise self._refused(outcome)
             pause = outcome.retry_after_s

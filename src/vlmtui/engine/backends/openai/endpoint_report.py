@@ -15,10 +15,12 @@ class EndpointReport:
     Attributes:
         begun: A word has come: nothing may be asked again.
         whole: The server has closed its books: the answer is all there.
+        text: The answer so far.
     """
 
     def __init__(self, emit: Callable[[Event], None], context_size: int) -> None:
         self.begun = self.whole = False
+        self.text = ""
         self._emit = emit
         self._context_size = context_size
         self._asked = self._first = self._last = time.monotonic()
@@ -46,6 +48,7 @@ class EndpointReport:
             self._thought_to = self._last
             self._thoughts += 1
             self._emit(Thought(chunk.thought, self._pieces))
+        self.text += chunk.text
         if chunk.text:
             self._emit(Delta(chunk.text, self._pieces))
 

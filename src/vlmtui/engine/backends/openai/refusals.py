@@ -111,6 +111,16 @@ def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
             return GenerateFailed(f"{host} answered {status}{said}", "Check the address.")
 
 
+def form_refused(refusal: Refusal, host: str) -> EngineError:
+    """The error where a question was refused that says what the answer must be like."""
+    said = f": {refusal.said}" if refusal.said else ""
+    return GenerateFailed(
+        f"{host} doesn't take this question with its form of the answer{said}",
+        "It may not know this form, or allow less in a schema: ask for something simpler, or a "
+        "model on this machine.",
+    )
+
+
 def _later(refusal: Refusal) -> str:
     if refusal.retry_after_s is not None:
         return f"It asks to be left alone for {refusal.retry_after_s:.0f} s; try again then."

@@ -1,0 +1,116 @@
+"""What answers must be like, as people give it: schemas in files, as JSON or in short; choices."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+from vlmtui import kept, printable
+from vlmtui.engine.base import Constraint
+from vlmtui.engine.structured import constraints, short_schema
+from vlmtui.errors import InputError
+
+_SHOWN = 60
+
+
+def of(
+    schema_given: str | None,
+    choices_given: str | None,
+    grammar_path: str | None,
+    pattern: str | None,
+) -> Constraint | None:
+    """The one that is given; None for none.
+
+    Raises:
+        InputError: It can't be read or enforced, or two are given.
+    """
+    given = [
+        each for each in (schema_given, choices_given, grammar_path, pattern) if each is not None
+    ]
+    if len(given) > 1:
+        raise InputError(
+            "An answer can't follow two of schema, choices, grammar and regex at once",
+            "Give one of them.",
+        )
+    if schema_given is not None:
+        return schema(schema_given)
+    if choices_given is not None:
+        return choices(choices_given)
+    if grammar_path is not None:
+        return grammar(grammar_path)
+    return None if pattern is None else constraints.of_regex(pattern)
+
+
+def schema(given: str) -> Constraint:
+    """A schema: JSON, the path of a file with JSON, or the short form.
+
+    Raises:
+        InputError: It is none of these, or can't be enforced.
+    """
+    text = given.strip()
+    if not text:
+        raise InputError("The schema is empty", "For example: name: str, count: int")
+    if (text[:1] == "{" and text[1:].lstrip()[:1] in ('"', "}")) or text in ("true", "false"):
+        return constraints.of_schema(_json(text, "The schema"))
+    if _names_a_file(text):
+        return constraints.of_schema(_json(_read(text), f"The schema {text}"))
+    return constraints.of_schema(json.dumps(short_schema.expanded(text)))
+
+
+def choices(given: str) -> Constraint:
+    """Choices: texts with commas between them, in quotes where they have some; or a JSON array.
+
+    Raises:
+        InputError: They can't be read, are empty, or one comes twice.
+    """
+    text = given.strip()
+    if text.startswith("["):
+        found = constraints.read_json(text)
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+            raise InputError("The choices are not a JSON array of texts", 'Like ["red", "blue"].')
+        return constraints.of_choices(found)
+    rows = list(csv.reader(text.splitlines() or [""], skipinitialspace=True))
+    return constraints.of_choices([each for row in rows for each in row])
+
+
+def grammar(path: str) -> Constraint:
+    """The grammar in a file.
+
+    Raises:
+        InputError: It can't be read, or is none.
+    """
+    return constraints.of_grammar(_read(path))
+
+
+def shown(constraint: Constraint) -> str:
+    """A constraint on a line."""
+    if constraint.kind == "choices":
+        return "choices " + printable.line(", ".join(json.loads(constraint.text)), _SHOWN)
+    if constraint.kind == "schema":
+        return "schema " + printable.line(" ".join(constraint.text.split()), _SHOWN)
+    return f"{constraint.kind} " + printable.line(" ".join(constraint.text.split()), _SHOWN)
+
+
+def _names_a_file(text: str) -> bool:
+    path = os.path.expanduser(text)
+    return os.path.lexists(path) or (":" not in text and text.endswith((".json", ".schema")))
+
+
+def _json(text: str, what: str) -> str:
+    try:
+        constraints.read_json(text)
+    except InputError as error:
+        raise InputError(error.message.replace("It", what, 1), error.hint) from None
+    return text
+
+
+def _read(path: str) -> str:
+    try:
+        return kept.read(Path(os.path.expanduser(path))).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        problem = f"{path} is not UTF-8 text"
+    except OSError as error:
+        problem = f"{path} can't be read: {error.strerror}"
+    raise InputError(problem, "Check the path and the file.")

@@ -1,0 +1,162 @@
+"""A grammar that an answer is held to, and the candidates for its next token.
+
+llama.cpp throws, which ends the process, where a grammar is told of a token that doesn't fit. So a
+token is looked at first, and drawing from all candidates is done here, by steps that are in C.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from typing import Any
+
+from vlmtui.engine.backends.llamacpp import llama_logs
+from vlmtui.engine.backends.llamacpp.bindings import cpp
+from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
+from vlmtui.engine.base import Constraint
+from vlmtui.engine.structured import constraints
+from vlmtui.errors import InputError
+
+_ROOT = "vlmtui-answer"
+_LEAD = r"[ \n]{0,2}"
+"""Before an answer: most tokenizers put a space before the first word, and many models a line break
+behind a thought; it is left out later."""
+
+_SIZE = ctypes.sizeof(cpp.llama_token_data)
+
+
+class Grammar:
+    """The state of an answer in its grammar; close it when the answer ends."""
+
+    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
+        """Read a grammar.
+
+        Args:
+            text: GBNF, with the rule `root` for the whole.
+            vocabulary: The model's.
+
+        Raises:
+            InputError: llama.cpp can't read it.
+        """
+        self._vocabulary = vocabulary
+        self._tail = b""
+        """The beginning of a character whose end hasn't come."""
+
+        llama_logs.clear()
+        with _Complaints() as complaints:
+            self._sampler = cpp.llama_sampler_init_grammar(
+                vocabulary.handle, f"{_ROOT} ::= {_LEAD} root\n{text}\n".encode(), _ROOT.encode()
+            )
+        if not self._sampler:
+            why = complaints.first() or llama_logs.last_complaint()
+            raise InputError(
+                f"llama.cpp can't use this grammar{f': {why}' if why else ''}",
+                "Correct it; llama.cpp's grammars/README.md tells how they are written.",
+            )
+
+    def allows(self, token: int) -> bool:
+        """Whether the answer may go on with a token, or end with it."""
+        if not self._vocabulary.ends_turn(token) and not self._joins(token):
+            return False
+        candidate = (cpp.llama_token_data * 1)(cpp.llama_token_data(token, 0.0, 0.0))
+        self.apply(cpp.llama_token_data_array(candidate, 1, -1, False))
+        return bool(candidate[0].logit > -math.inf)
+
+    def apply(self, candidates: Any) -> None:
+        """Give all candidates that don't fit a logit of -inf."""
+        cpp.llama_sampler_apply(self._sampler, ctypes.byref(candidates))
+        candidates.sorted = False  # the likeliest one may not be the first any more
+
+    def accept(self, token: int) -> None:
+        """A token that it allows was taken."""
+        cpp.llama_sampler_accept(self._sampler, token)
+        if not self._vocabulary.ends_turn(token):
+            self._tail = _unfinished(self._tail + self._vocabulary.piece(token)) or b""
+
+    @property
+    def complete(self) -> bool:
+        """The answer may end here."""
+        return self._vocabulary.end < 0 or self.allows(self._vocabulary.end)
+
+    def close(self) -> None:
+        """Release it."""
+        cpp.llama_sampler_free(self._sampler)
+
+    def _joins(self, token: int) -> bool:
+        """Whether a token adds text that is still UTF-8: the grammar lets halves of others pass."""
+        piece = self._vocabulary.piece(token)
+        return bool(piece) and _unfinished(self._tail + piece) is not None
+
+
+def check(constraint: Constraint | None, vocabulary: Vocabulary) -> None:
+    """See that answers can be held to a constraint, before a prompt is read.
+
+    Raises:
+        InputError: They can't.
+    """
+    if constraint is not None:
+        Grammar(constraints.grammar(constraint), vocabulary).close()
+
+
+class Candidates:
+    """All tokens with their logits, as llama.cpp's samplers take them."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._size = vocabulary.size
+        self._ids = (cpp.llama_token_data * self._size)()
+        memoryview(self._ids).cast("B").cast("i")[:: _SIZE // 4] = (
+            memoryview((ctypes.c_int * self._size)(*range(self._size))).cast("B").cast("i")
+        )
+        self._data = (cpp.llama_token_data * self._size)()
+        self._logits = memoryview(self._data).cast("B").cast("f")[1 :: _SIZE // 4]
+        self._unused = [
+            token for token in vocabulary.special_tokens.values() if not vocabulary.ends_turn(token)
+        ]
+
+    def fill(self, context: Any, banned: Iterable[int]) -> Any:
+        """Take the last logits; special tokens, which add no text, and banned ones have none."""
+        ctypes.memmove(self._data, self._ids, ctypes.sizeof(self._data))
+        logits = cpp.llama_get_logits_ith(context, -1)
+        row = ctypes.cast(logits, ctypes.POINTER(ctypes.c_float * self._size)).contents
+        self._logits[:] = memoryview(row).cast("B").cast("f")
+        for tokens in (self._unused, banned):
+            for token in tokens:
+                self._logits[token] = -math.inf
+        return cpp.llama_token_data_array(self._data, self._size, -1, False)
+
+
+def _unfinished(data: bytes) -> bytes | None:
+    """The half character at the end of bytes; None where they are no UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return data[error.start :] if error.reason == "unexpected end of data" else None
+    return b""
+
+
+class _Complaints:
+    """What llama.cpp writes to stderr meanwhile: its parser of grammars uses no log."""
+
+    def __enter__(self) -> _Complaints:
+        sys.stderr.flush()
+        self._file = tempfile.TemporaryFile()
+        self._stderr = os.dup(2)
+        os.dup2(self._file.fileno(), 2)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)
+        self._file.seek(0)
+        self._lines = self._file.read(100_000).decode(errors="replace").splitlines()
+        self._file.close()
+        print(*self._lines[:20], sep="\n", file=sys.stderr, flush=True)
+
+    def first(self) -> str:
+        """The first line, without the name of the function."""
+        line = next((line for line in self._lines if line.strip()), "")
+        return line.rpartition("error parsing grammar: ")[2][:200]
