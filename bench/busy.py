@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import report
+from bench import llama_server, report
 from vlmtui.engine.base import Delta, Files, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import user
@@ -67,35 +65,15 @@ def engine(model: report.Model, threads: int) -> Iterator[Measure]:
 @contextmanager
 def server(model: report.Model, program: str) -> Iterator[Measure]:
     """llama-server with its own choice of threads."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [program, "-m", str(model.path), "-c", "512", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    with llama_server.serve(program, "-m", str(model.path), "-c", "512") as url:
 
-    def ask(path: str, body: dict[str, object] | None = None) -> dict[str, dict[str, float]]:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=120) as reply:
-            told: dict[str, dict[str, float]] = json.load(reply)
-            return told
+        def measure() -> float:
+            body = {"prompt": PROMPT, "n_predict": 12, "ignore_eos": True}
+            with llama_server.post(url + "/completion", body) as reply:
+                speed: float = json.load(reply)["timings"]["predicted_per_second"]
+                return speed
 
-    def measure() -> float:
-        told = ask("/completion", {"prompt": PROMPT, "n_predict": 12, "ignore_eos": True})
-        return told["timings"]["predicted_per_second"]
-
-    try:
-        for _ in range(600):
-            try:
-                ask("/health")
-                break
-            except OSError:
-                time.sleep(0.1)
         yield measure
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 It computes exactly what a trained model of its size computes, and says nonsense until its context
 is full: at the usual sampling it never ends by itself. Three sizes:
 `large` (the CLIP-L/336 tower of LLaVA-1.5, a 0.3B llama; 0.9 GB), `small` (a few MB, for tests that
-need an endless answer) and `slow` (60 MB, for an answer that takes a minute).
+need an endless answer) and `slow` (60 MB, for an answer that takes a minute). `hybrid` is another
+shape, that of Qwen3.5 with 0.3B (0.4 GB), and `hybrid-small` the same in a few MB.
 
     python -m bench.make_model large
 """
@@ -24,6 +25,9 @@ import numpy as np
 from gguf import GGMLQuantizationType as Quant
 from gguf import GGUFWriter
 from numpy.typing import NDArray
+
+from bench import qwen35
+from bench.qwen35 import Hybrid
 
 CACHE = Path(__file__).resolve().parents[1] / ".bench" / "models"
 
@@ -65,6 +69,15 @@ SIZES = {
     "slow": Size(4, 1024, 8, 2816, 2048, 4096, Quant.Q8_0, 2, 128, 2, 56),
 }
 
+HYBRIDS = {
+    "hybrid": Hybrid(12, 1024, 8, 2, 256, 3584, 32000, 16, 16, 8, 512, 8, 2048, tied=False),
+    "hybrid-small": Hybrid(
+        4, 128, 4, 2, 64, 256, 2048, 2, 4, 2, 128, 4, 256, delta_state=32, tied=False
+    ),
+}
+
+NAMES = (*SIZES, *HYBRIDS)
+
 
 @dataclass(frozen=True)
 class Files:
@@ -78,7 +91,7 @@ def ensure(size: str, folder: Path = CACHE) -> Files:
     """Write the pair unless it is there.
 
     Args:
-        size: A key of `SIZES`.
+        size: One of `NAMES`.
         folder: Where to; created.
 
     Returns:
@@ -86,11 +99,13 @@ def ensure(size: str, folder: Path = CACHE) -> Files:
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(folder / f"random-{size}.gguf", folder / f"random-{size}-mmproj.gguf")
-    shape = SIZES[size]
-    for path, write in ((files.model, _write_model), (files.mmproj, _write_mmproj)):
+    for path, is_tower in ((files.model, False), (files.mmproj, True)):
         if not path.exists():
             partial = path.with_suffix(".partial")
-            write(partial, shape)
+            if size in HYBRIDS:
+                _write_hybrid(partial, HYBRIDS[size], is_tower)
+            else:
+                (_write_mmproj if is_tower else _write_model)(partial, SIZES[size])
             partial.replace(path)
     return files
 
@@ -162,6 +177,14 @@ def _write_model(path: Path, size: Size) -> None:
         for name in ("ffn_gate", "ffn_up"):
             tensors.matrix(f"{prefix}{name}.weight", size.ffn, size.width, quant=size.quant)
         tensors.matrix(f"{prefix}ffn_down.weight", size.width, size.ffn, quant=size.quant)
+    tensors.write()
+
+
+def _write_hybrid(path: Path, shape: Hybrid, is_tower: bool) -> None:
+    writer = GGUFWriter(path, "clip" if is_tower else "qwen35")
+    writer.add_name("random weights")
+    tensors = _Tensors(writer)
+    (qwen35.add_tower if is_tower else qwen35.add_model)(writer, tensors, shape)
     tensors.write()
 
 
@@ -242,7 +265,7 @@ def _pieces() -> Iterator[tuple[str, gguf.TokenType]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("size", choices=SIZES, nargs="?", default="large")
+    parser.add_argument("size", choices=NAMES, nargs="?", default="large")
     parser.add_argument("--folder", type=Path, default=CACHE)
     arguments = parser.parse_args()
     started = time.monotonic()

@@ -78,10 +78,13 @@ class Hybrid:
     delta_state: int = 128
     context: int = 32768
     quant: Quant = Quant.Q8_0
+    tied: bool = True
+    """The output layer is the token embeddings. With random weights such a model says again what it
+    was told last."""
 
 
 def add_model(file: GGUFWriter, tensors: Tensors, shape: Hybrid) -> None:
-    """The language model, its embeddings tied to its output."""
+    """The language model."""
     width, values = shape.width, shape.delta_values * shape.delta_state
     file.add_context_length(shape.context)
     file.add_embedding_length(width)
@@ -93,7 +96,8 @@ def add_model(file: GGUFWriter, tensors: Tensors, shape: Hybrid) -> None:
     file.add_value_length(shape.head)
     file.add_layer_norm_rms_eps(1e-6)
     file.add_rope_dimension_count(shape.head // 4)
-    file.add_rope_dimension_sections([shape.head // 24 + 1, shape.head // 24, shape.head // 24, 0])
+    third = shape.head // 24
+    file.add_rope_dimension_sections([shape.head // 8 - 2 * third, third, third, 0])
     file.add_full_attention_interval(INTERVAL)
     file.add_ssm_conv_kernel(KERNEL)
     file.add_ssm_state_size(shape.delta_state)
@@ -102,6 +106,8 @@ def add_model(file: GGUFWriter, tensors: Tensors, shape: Hybrid) -> None:
     file.add_ssm_inner_size(values)
     _add_tokenizer(file, shape.vocab)
     tensors.matrix("token_embd.weight", shape.vocab, width, quant=shape.quant)
+    if not shape.tied:
+        tensors.matrix("output.weight", shape.vocab, width, quant=shape.quant)
     tensors.vector("output_norm.weight", width, 1.0)
     for block in range(shape.layers):
         prefix = f"blk.{block}."

@@ -37,7 +37,7 @@ def add_model(parser: argparse.ArgumentParser, default: str) -> None:
     """Let the user choose a model."""
     parser.add_argument(
         "--model",
-        choices=("demo", *make_model.SIZES),
+        choices=("demo", *make_model.NAMES),
         default=default,
         help="the bundled model, or one with random weights (written to .bench/ when missing)",
     )

@@ -18,12 +18,13 @@ ROOT = Path(__file__).parents[2]
     "command",
     [
         ("followup", "--model", "small", "--threads", "1"),
+        ("followup", "--model", "hybrid-small", "--threads", "1"),
         ("decode", "--model", "small"),
         ("startup",),
         ("chats", "--chats", "300", "--messages", "100"),
         ("snapshots",),
     ],
-    ids=lambda command: command[0],
+    ids=" ".join,
 )
 def test_prints_figures_as_json(command: tuple[str, ...]) -> None:
     name, *arguments = command

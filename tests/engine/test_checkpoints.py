@@ -15,7 +15,7 @@ from tests.engine.zoo import pictures
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Prefill, Sampling
+from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Prefill, Prepare, Sampling
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import ImagePart, Message, assistant, system, user
@@ -208,6 +208,9 @@ def test_a_random_walk_is_answered_like_by_a_fresh_engine(kind, kept, tmp_path, 
     try:
         for number in range(30):
             said = f"{number}: {walk.step()}"
+            if chance.random() < 0.3:
+                written = Message(walk.messages[-1].role, walk.messages[-1].parts[:-1])
+                list(warm.prepare(Prepare((*walk.messages[:-1], written))))
             if chance.random() < 0.2:
                 stop(warm, walk.messages, chance)
             answer = ask(warm, *walk.messages, sampling=GREEDY)
@@ -229,6 +232,25 @@ def stop(engine: EngineClient, messages: Sequence[Message], chance: random.Rando
             engine.cancel()
 
 
+def test_what_was_read_ahead_is_left_again_without_the_answer_before_it(files, tmp_path) -> None:
+    engine = EngineClient(tmp_path / "engine.log")
+    list(engine.load(Load(Files(str(files.model)), ctx=1024)))
+    try:
+        before = (user("What is it?"), assistant("It is the picture. " * 20))
+        after = {}
+        for ahead in ("", "What color is the circle?"):
+            ask(engine, *before, user("Hello"), sampling=GREEDY)
+            conversation = (*before, user("Hello"), assistant("No. " * 30))
+            for end in range(0, len(ahead) + 1, 8):
+                list(engine.prepare(Prepare((*conversation, user(ahead[:end])))))
+            after[ahead] = ask(engine, *conversation, user("Why?"), sampling=GREEDY)
+        read_ahead, plain = after["What color is the circle?"], after[""]
+        assert read_ahead.text == plain.text
+        assert read_ahead.finished.stats.reused_tokens >= plain.finished.stats.reused_tokens - 2
+    finally:
+        engine.close()
+
+
 @pytest.mark.parametrize("kind", zoo.KINDS)
 def test_a_second_question_reads_its_own_words_and_the_last_answer(kind, tmp_path) -> None:
     files = zoo.build(kind, tmp_path)
@@ -245,3 +267,25 @@ def test_a_second_question_reads_its_own_words_and_the_last_answer(kind, tmp_pat
         assert read_again <= after.stats.prompt_tokens - before.prompt_tokens + again
     finally:
         engine.close()
+
+
+def test_a_thought_that_leaves_the_prompt_costs_only_the_answer_behind_it(files, tmp_path) -> None:
+    request = Load(Files(str(files.model), str(files.mmproj)), ctx=1024)
+    warm, cold = EngineClient(tmp_path / "warm.log"), EngineClient(tmp_path / "cold.log")
+    list(warm.load(request))
+    list(cold.load(request))
+    thinking = msgspec.structs.replace(GREEDY, think=16, max_tokens=32)
+    first = user("What is it?", (as_part(pictures.paint(tmp_path, 1)),))
+    try:
+        answer = ask(warm, first, sampling=thinking)
+        before = answer.finished.stats
+        assert before.thought_tokens >= 16 and answer.text
+        follow_up = answer.followed_by((first,), user("Why?"))
+        after = ask(warm, *follow_up, sampling=thinking)
+        stats = after.finished.stats
+        opened = 2  # of the first prompt's tokens: they stand before the second thought now
+        assert stats.reused_tokens == before.prompt_tokens - opened
+        assert after.text == ask(cold, *follow_up, sampling=thinking).text
+    finally:
+        warm.close()
+        cold.close()

@@ -202,8 +202,9 @@ class _Loaded:
         try:
             prompt = certain(self._window.preview, messages)
             if prompt.units and not self._cache.holds(prompt.units):
+                settled = 0 if self._model.goes_back else self._before_question(messages)
                 report.prompt(prompt, self._cache.keep(prompt.units), self._vision)
-                self._cache.prefill(prompt.units, prompt.images, report)
+                self._cache.prefill(prompt.units, prompt.images, report, settled)
         except Aborted:
             reason = "cancelled"
         return report.finish(reason, self._cache.used, self._model.context_size)
@@ -248,6 +249,11 @@ class _Loaded:
             )
             for message in messages
         )
+
+    def _before_question(self, messages: tuple[Message, ...]) -> int:
+        """How many units stand before what is being written, which may yet be written otherwise."""
+        earlier = messages[:-1] if messages[-1:] and messages[-1].role is Role.USER else messages
+        return len(certain(self._window.preview, earlier).units) if earlier else 0
 
     def _seen(
         self, messages: tuple[Message, ...], emit: Callable[[Event], None]
