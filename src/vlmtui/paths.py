@@ -34,6 +34,11 @@ def cache_dir() -> Path:
     return _made("cache")
 
 
+def engine_cache_dir() -> Path:
+    """What engines have computed and keep; made by whoever puts something there."""
+    return cache_dir() / "engine"
+
+
 def state_dir() -> Path:
     """Logs."""
     return _made("state")

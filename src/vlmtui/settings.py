@@ -131,6 +131,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ports of this machine where servers with models are looked for (vlmtui, llama-server, Ollama,
     LM Studio, vLLM) when models are listed; empty for none. `VLMTUI_SERVER_PORTS` goes first."""
 
+    disk_cache_gb: NotNegative = 1.0
+    """Gigabytes of the disk that may hold what models have computed of pictures and chats, so that
+    it isn't computed again; 0 for none. `vlmtui cache` shows and clears it."""
+
     local_only: bool = False
     """Use no model that another machine runs."""
 

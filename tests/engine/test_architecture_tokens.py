@@ -113,9 +113,9 @@ def test_a_cancel_is_heard_before_a_part_is_encoded(model, vision, shapes):
     with pytest.raises(Aborted):
         vision.encode(shapes[3])
     model.cancel.clear()
-    assert not vision.is_kept(shapes[3].sha256)
+    assert not vision.is_kept(shapes[3])
     vision.encode(shapes[3])
-    assert vision.is_kept(shapes[3].sha256)
+    assert vision.is_kept(shapes[3])
 
 
 def test_a_tower_that_fails_is_an_error_and_nothing_is_kept(vision, shapes, monkeypatch):
@@ -123,6 +123,6 @@ def test_a_tower_that_fails_is_an_error_and_nothing_is_kept(vision, shapes, monk
         patch.setattr(mtmd, "mtmd_encode_chunk", lambda *_: 1)
         with pytest.raises(GenerateFailed, match="tower"):
             vision.encode(shapes[3])
-    assert not vision.is_kept(shapes[3].sha256)
+    assert not vision.is_kept(shapes[3])
     vision.encode(shapes[3])
-    assert vision.is_kept(shapes[3].sha256)
+    assert vision.is_kept(shapes[3])

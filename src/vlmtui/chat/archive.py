@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from vlmtui import paths
 from vlmtui.chat.title import MAX_LENGTH
-from vlmtui.errors import ArchiveError
+from vlmtui.engine.cache_folder import CacheFolder
+from vlmtui.errors import ArchiveError, StorageError
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
 from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
@@ -158,6 +161,7 @@ class Archive:
     def delete(self, chat_id: int) -> None:
         """Take a chat out of lists and searches. For 30 days `restore` brings it back."""
         self._store.trash.delete(chat_id)
+        self._forget_state(chat_id)
 
     def restore(self, chat_id: int) -> None:
         """Undo `delete`."""
@@ -169,7 +173,9 @@ class Archive:
         Returns:
             The chat, with the branch to show now.
         """
-        return self._store.trash.delete_message(message_id)
+        chat = self._store.trash.delete_message(message_id)
+        self._forget_state(chat.id)
+        return chat
 
     def restore_message(self, message_id: int) -> Chat:
         """Undo `delete_message`.
@@ -178,6 +184,12 @@ class Archive:
             The chat, with the branch to show now.
         """
         return self._store.trash.restore_message(message_id)
+
+    def _forget_state(self, chat_id: int) -> None:
+        """Delete what engines keep of a chat: it tells what was said."""
+        if name := self._store.state_name(chat_id):
+            with suppress(StorageError):  # without a place for it there is none
+                CacheFolder(paths.engine_cache_dir()).forget_chat(name)
 
     def tidy(self) -> None:
         """Remove for good what was deleted long ago, and the pictures that nothing shows any more.

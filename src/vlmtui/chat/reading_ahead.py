@@ -6,15 +6,17 @@ the same with and without it, only earlier.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
+
+import msgspec
 
 from vlmtui.chat.loading import obeying
 from vlmtui.chat.prompt_messages import present
 from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, Event, Prepare
 from vlmtui.errors import EngineCrashed, VlmtuiError
-from vlmtui.messages import Detail, Message
+from vlmtui.messages import Message
 
 
 class ReadingAhead:
@@ -26,14 +28,11 @@ class ReadingAhead:
         self._fatal: tuple[Message, ...] | None = None
         """What the engine died of: a question that begins so is read when it is asked."""
 
-    def run(
-        self, make: Callable[[], Sequence[Message]], detail: Detail, quiet: Callable[[], bool]
-    ) -> Iterator[Event]:
+    def run(self, make: Callable[[], Prepare], quiet: Callable[[], bool]) -> Iterator[Event]:
         """See `ChatSession.prepare`.
 
         Args:
-            make: The conversation, as far as it is certain.
-            detail: How finely its pictures are looked at.
+            make: Says what is certain.
             quiet: Tells when the machine should have its rest.
         """
         task = Task(yields=True)
@@ -43,10 +42,11 @@ class ReadingAhead:
                 return
             told: tuple[Message, ...] = ()
             try:
-                told, _ = present(make())
+                request = make()
+                told, _ = present(request.messages)
+                request = msgspec.structs.replace(request, messages=told)
                 if not told or self._begins_fatally(told):
                     return
-                request = Prepare(told, detail)
                 events = obeying(task, self._engine, self._engine.prepare(request))
                 with closing(events):
                     for event in events:

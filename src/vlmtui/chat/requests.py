@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vlmtui import kept
+from vlmtui import kept, paths
 from vlmtui.builtin_templates import BUILTIN, NAMES
-from vlmtui.engine.base import Endpoint, Files, KvType, Load, Sampling, Tower
-from vlmtui.errors import InputError
+from vlmtui.engine.base import DiskCache, Endpoint, Files, KvType, Load, Sampling, Tower
+from vlmtui.errors import InputError, StorageError
 from vlmtui.models import library
 from vlmtui.models.towers import tower_store
 from vlmtui.settings import Settings, server_ports
@@ -147,9 +147,19 @@ def loading(settings: Settings, model: library.InstalledModel) -> Load:
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
         template=None if template is None else _template(template),
+        disk_cache=_disk_cache(settings),
         fallback_template=library.template(model),
         tower=_tower(model.mmproj) if model.mmproj is not None else None,
     )
+
+
+def _disk_cache(settings: Settings) -> DiskCache | None:
+    """Where engines keep what they have computed; None where they shouldn't, or can't."""
+    try:
+        path = _as_text(paths.engine_cache_dir()) if settings.disk_cache_gb else ""
+    except (InputError, StorageError):  # it costs time, and nothing else
+        return None
+    return DiskCache(path, int(settings.disk_cache_gb * 1e9)) if path else None
 
 
 def _tower(mmproj: Path) -> Tower | None:

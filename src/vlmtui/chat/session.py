@@ -26,7 +26,16 @@ from vlmtui.chat.questions import Questions
 from vlmtui.chat.reading_ahead import ReadingAhead
 from vlmtui.chat.replies import Replies
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Engine, Event, Generate, Load, Measure, ModelInfo, Sampling
+from vlmtui.engine.base import (
+    Engine,
+    Event,
+    Generate,
+    Load,
+    Measure,
+    ModelInfo,
+    Prepare,
+    Sampling,
+)
 from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
@@ -278,11 +287,13 @@ class ChatSession:
             is told when the question is asked.
         """
         if self._ahead is not None:
-            yield from self._ahead.run(
-                lambda: prompt(self.transcript(), self.system, self._model.name, begun),
-                self.sampling.detail,
-                quiet,
-            )
+
+            def request() -> Prepare:
+                told = prompt(self.transcript(), self.system, self._model.name, begun)
+                sampling = self.sampling
+                return Prepare(told, sampling.detail, sampling.think, self._state_name)
+
+            yield from self._ahead.run(request, quiet)
 
     # ------------------------------------------------------------------ turns
 
@@ -374,7 +385,7 @@ class ChatSession:
                 said = before.message.text
                 if said.strip():
                     told = (*told, assistant(said))
-                return Generate(told, resumed(self.sampling, before))
+                return Generate(told, resumed(self.sampling, before), self._state_name)
 
             yield from self._replies.run(task, row, request, before)
 
@@ -439,6 +450,11 @@ class ChatSession:
 
     # ------------------------------------------------------------------ steps of a turn
 
+    @property
+    def _state_name(self) -> str:
+        """What the engine knows this chat by."""
+        return "" if self.chat is None else self._store.state_name(self.chat.id)
+
     def _ask(self, task: Task, parent_id: int | None, question: Message) -> Iterator[ChatEvent]:
         stored = self._questions.save(parent_id, question)
         yield UserSaved(stored)
@@ -454,6 +470,6 @@ class ChatSession:
 
         def request() -> Generate:
             told = prompt(self._branches.to(question_id), self.system, self._model.name)
-            return Generate(told, self.sampling)
+            return Generate(told, self.sampling, self._state_name)
 
         yield from self._replies.run(task, row, request)

@@ -93,6 +93,8 @@ def _measured(
     """
     import time
 
+    import msgspec
+
     from vlmtui import benchmark, demo
     from vlmtui.chat import consent
     from vlmtui.chat.requests import load_request
@@ -100,6 +102,7 @@ def _measured(
     from vlmtui.endings import ended_by_signals
 
     picture = Path(os.path.expanduser(image)) if image else demo.sample_images()[0]
+    settings = msgspec.structs.replace(settings, disk_cache_gb=0)  # each picture is encoded
     loads = [load_request(settings, name, None) for name in models or (settings.model,)]
     for load in loads:
         consent.settle(load, asking())

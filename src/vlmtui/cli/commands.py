@@ -13,6 +13,7 @@ from vlmtui import __version__
 from vlmtui.cli import COMPLETE
 from vlmtui.cli.ask import ask
 from vlmtui.cli.bench import bench
+from vlmtui.cli.cache import cache
 from vlmtui.cli.chat import open_chat
 from vlmtui.cli.chats import chats
 from vlmtui.cli.completion import Commands, completion
@@ -101,6 +102,7 @@ def chat(
 vlmtui.add_command(ask)
 vlmtui.add_command(config)
 vlmtui.add_command(bench)
+vlmtui.add_command(cache)
 vlmtui.add_command(chats)
 vlmtui.add_command(completion)
 vlmtui.add_command(engine)

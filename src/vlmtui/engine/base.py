@@ -89,6 +89,13 @@ class Tower(msgspec.Struct, frozen=True):
     """Load libmtmd's tower, too, and tell how far apart the two are, instead of using it."""
 
 
+class DiskCache(msgspec.Struct, frozen=True):
+    """Where what was computed is kept for later engines."""
+
+    path: str
+    most_bytes: int
+
+
 class Load(msgspec.Struct, frozen=True, tag="load"):
     """Load a model, replacing the one that is loaded. Holds everything a backend may know.
 
@@ -134,6 +141,9 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
     checkpoint_bytes: int = 160 * 1024 * 1024
     """Upper bound of the kept states of a recurrent memory, in bytes."""
+
+    disk_cache: DiskCache | None = None
+    """Keeps embeddings of pictures and states of chats; None keeps nothing on the disk."""
 
     tower: Tower | None = None
     """Runs in the place of libmtmd's vision tower, if it can."""
@@ -215,6 +225,10 @@ class Generate(msgspec.Struct, frozen=True, tag="generate"):
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
 
+    chat: str = ""
+    """Which conversation it is, under a name of its own: the engine may keep its state under that.
+    Empty for one that nobody goes on with."""
+
 
 class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     """Read ahead what is certain of the next prompt, while nobody waits for anything.
@@ -227,6 +241,12 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
 
     detail: Detail = "normal"
     """How finely pictures are looked at that don't say so themselves."""
+
+    think: Think = "auto"
+    """As the question will have it."""
+
+    chat: str = ""
+    """See `Generate.chat`."""
 
 
 class Plan(msgspec.Struct, frozen=True, tag="plan"):

@@ -7,6 +7,8 @@ module knows nothing of engines or screens; what an answer took comes and goes a
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -78,6 +80,15 @@ class ChatStore:
         self.listing = Listing(database, self._presence)
         self.trash = Trash(database)
         self.trees = Trees(database, self._presence)
+
+    def state_name(self, chat_id: int) -> str:
+        """What an engine's state of a chat goes by, among those of all databases.
+
+        Empty for one that isn't saved.
+        """
+        if self._database.in_memory:
+            return ""
+        return hashlib.sha256(os.fsencode(f"{self._root}\n{chat_id}")).hexdigest()
 
     def close(self) -> None:
         """Close the database too. Safe to call twice."""

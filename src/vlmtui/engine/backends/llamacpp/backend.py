@@ -18,6 +18,8 @@ from vlmtui.engine.backends.llamacpp import graph_check, graph_tower, llama_logs
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.certain_prompt import certain
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
+from vlmtui.engine.backends.llamacpp.chat_states import states_on_disk
+from vlmtui.engine.backends.llamacpp.embeddings_on_disk import embeddings_on_disk
 from vlmtui.engine.backends.llamacpp.grammar import check
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
 from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
@@ -148,9 +150,10 @@ class _Loaded:
         """Pictures of which it was told that the model doesn't see them."""
 
         self.format = chat_format(request, model)
-        self._vision: VisionTower = Vision(model, request.image_cache_bytes)
+        pictures = embeddings_on_disk(request, model)
+        self._vision: VisionTower = Vision(model, request.image_cache_bytes, pictures)
         if graph is not None:
-            self._vision = GraphVision(model, graph, request)
+            self._vision = GraphVision(model, graph, request, pictures)
         self.choice = self._vision.choice() if model.sees else None
         """Least and most tokens of a square picture; None for a model that sees none."""
 
@@ -159,6 +162,7 @@ class _Loaded:
             self.format.template, model.vocabulary, self._vision.layout, self.format.markers
         )
         self._window = Window(self._prompts.build, model.context_size, model.context_trained)
+        self._states = states_on_disk(request, model, self._cache, self._prompts)
 
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
         """Read the prompt, then decode."""
@@ -173,6 +177,8 @@ class _Loaded:
                 raise Aborted
             report.tried(tokens)
 
+        if self._states is not None:
+            self._states.enter(request.chat)
         try:
             limit = request.sampling.max_tokens
             self._prompts.think(request.sampling.think)
@@ -181,6 +187,8 @@ class _Loaded:
             return report.finish("cancelled", self._cache.used, self._model.context_size)
         if dropped:
             emit(Trimmed(dropped, _count_images(messages, dropped)))
+        if self._states is not None:
+            self._states.bring_back(prompt.units)
         kept = self._cache.keep(prompt.units)
         report.prompt(prompt, kept, self._vision)
         reason: FinishReason = "cancelled"
@@ -191,23 +199,37 @@ class _Loaded:
             pass
         else:
             reason = self._decode(prompt, request.sampling, report)
-        return report.finish(reason, self._cache.used, self._model.context_size)
+        return self._finished(report, reason)
 
     def read_ahead(self, request: Prepare, emit: Callable[[Event], None]) -> Finished:
-        """Read what is certain of the next prompt."""
+        """Read what is certain of the next prompt, then keep what is there of the chat."""
         messages = request.messages if self._model.sees else _without_images(request.messages)
         messages = self._detailed(messages, request.detail)
         report = TurnReport(emit, messages)
         reason: FinishReason = "done"
+        if self._states is not None:
+            self._states.enter(request.chat)
+        self._prompts.think(request.think)
         try:
             prompt = certain(self._window.preview, messages)
             if prompt.units and not self._cache.holds(prompt.units):
+                if self._states is not None:
+                    self._states.bring_back(prompt.units)
                 settled = 0 if self._model.goes_back else self._before_question(messages)
                 report.prompt(prompt, self._cache.keep(prompt.units), self._vision)
                 self._cache.prefill(prompt.units, prompt.images, report, settled)
         except Aborted:
             reason = "cancelled"
-        return report.finish(reason, self._cache.used, self._model.context_size)
+        finished = self._finished(report, reason)
+        if self._states is not None and reason == "done":
+            self._states.keep()
+        return finished
+
+    def _finished(self, report: TurnReport, reason: FinishReason) -> Finished:
+        finished = report.finish(reason, self._cache.used, self._model.context_size)
+        if self._states is not None:
+            self._states.measure(finished.stats)
+        return finished
 
     def measure(self, request: Measure) -> tuple[int, ...]:
         """Tokens of pictures, each in its detail."""
@@ -269,6 +291,8 @@ class _Loaded:
         return _without_images(messages)
 
     def close(self) -> None:
+        if self._states is not None:
+            self._states.close()
         self._cache.close()
         self._vision.close()
         self._model.close()

@@ -6,6 +6,7 @@ the cache of llama.cpp say the same, or both are empty.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Protocol
@@ -73,6 +74,39 @@ class KvCache:
         """Cells in use, in tokens."""
         return self._used
 
+    @property
+    def units(self) -> Sequence[Unit]:
+        """The row; changes with it."""
+        return self._units
+
+    def state_bytes(self) -> int:
+        """Size of `state` now."""
+        return int(cpp.llama_state_seq_get_size(self._model.context, 0))
+
+    def state(self, size: int) -> ctypes.Array[ctypes.c_uint8] | None:
+        """All that makes the row, as llama.cpp writes it; None where it can't.
+
+        Args:
+            size: As `state_bytes` tells.
+        """
+        state = (ctypes.c_uint8 * size)()
+        done = cpp.llama_state_seq_get_data(self._model.context, state, size, 0)
+        return state if done == size else None
+
+    def restore(self, units: Sequence[Unit], state: bytearray) -> bool:
+        """Become a row again by its `state`, which was checked; empty where that fails."""
+        self.clear()
+        given = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        done = cpp.llama_state_seq_set_data(self._model.context, given, len(state), 0)
+        position = count_positions(units)
+        last = cpp.llama_memory_seq_pos_max(self._model.memory, 0)
+        if done != len(state) or last != position - 1:
+            self.clear()
+            return False
+        self._units = list(units)
+        self._position, self._used = position, count_tokens(units)
+        return True
+
     def holds(self, units: Sequence[Unit]) -> bool:
         """Whether it begins with the given row."""
         return common_prefix(self._units, units) == len(units)
@@ -111,7 +145,7 @@ class KvCache:
         """
         missing = units[len(self._units) :]
         keys = dict.fromkeys(unit.key for unit in missing if isinstance(unit, ImageUnit))
-        to_encode = [key for key in keys if not self._vision.is_kept(key)]
+        to_encode = [key for key in keys if not self._vision.is_kept(images[key])]
         stops = self._stops(units, settled)
         while (at := len(self._units)) < len(units):
             if at in stops:
@@ -179,7 +213,7 @@ class KvCache:
         """Make sure that a picture's embedding is kept."""
         if self._cancel.is_set:
             raise Aborted
-        if self._vision.is_kept(image.key):
+        if self._vision.is_kept(image):
             return
         if image.key not in to_encode:  # kept when we began, and pushed out since
             to_encode.append(image.key)

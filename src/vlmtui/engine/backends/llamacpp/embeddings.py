@@ -8,16 +8,32 @@ from __future__ import annotations
 import ctypes
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Protocol
 
 Embedding = ctypes.Array[ctypes.c_float]
 """Row-major float32 of shape [tokens, embedding size of the language model]."""
 
 
+class OnDisk(Protocol):
+    """Embeddings that outlive the engine; see `embeddings_on_disk`."""
+
+    def find(
+        self, key: str, size: tuple[int, int], lengths: Sequence[int]
+    ) -> list[Embedding] | None:
+        """What the tower made of a picture."""
+
+    def keep(
+        self, key: str, size: tuple[int, int], parts: Sequence[Embedding], seconds: float
+    ) -> None:
+        """Keep what was made of a picture."""
+
+
 class EmbeddingCache:
     """By picture (`ImagePart.key`), the embeddings of its parts in order."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, disk: OnDisk | None = None) -> None:
         self._limit = limit_bytes
+        self._disk = disk
         self._size = 0
         self._entries: OrderedDict[str, Sequence[Embedding]] = OrderedDict()
 
@@ -28,6 +44,22 @@ class EmbeddingCache:
     def size_bytes(self) -> int:
         """Bytes of the kept embeddings."""
         return self._size
+
+    def find(self, key: str, size: tuple[int, int], lengths: Sequence[int]) -> bool:
+        """Whether a picture is kept; see `OnDisk.find`, from where it is brought back."""
+        if key not in self and self._disk is not None:
+            parts = self._disk.find(key, size, lengths)
+            if parts is not None:
+                self.put(key, parts)
+        return key in self
+
+    def keep(
+        self, key: str, size: tuple[int, int], parts: Sequence[Embedding], seconds: float
+    ) -> None:
+        """Keep a picture's embeddings, for later engines, too, if that saves time."""
+        self.put(key, parts)
+        if self._disk is not None:
+            self._disk.keep(key, size, parts, seconds)
 
     def get(self, key: str) -> Sequence[Embedding]:
         """The embeddings of a picture, which then counts as just used.

@@ -16,7 +16,7 @@ import msgspec
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.bindings import cpp
-from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
+from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache, OnDisk
 from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower, Unusable
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
@@ -29,19 +29,22 @@ from vlmtui.messages import Detail, ImagePart
 class GraphVision:
     """A graph in the place of libmtmd's tower. See `vision_tower.VisionTower`."""
 
-    def __init__(self, model: LoadedModel, graph: GraphTower, request: Load) -> None:
+    def __init__(
+        self, model: LoadedModel, graph: GraphTower, request: Load, disk: OnDisk | None = None
+    ) -> None:
         """Take over.
 
         Args:
             model: The language model.
             graph: The tower; closed by `close`.
             request: What was loaded: says of what form pictures are.
+            disk: Keeps embeddings for later engines.
         """
         self._model = model
         self._graph = graph
         self._pictures = GraphPictures(request)
         self._tokens = graph.count // model.embedding_size
-        self._cache = EmbeddingCache(request.image_cache_bytes)
+        self._cache = EmbeddingCache(request.image_cache_bytes, disk)
         self._incomplete: set[str] = set()
 
     def layout(self, image: ImagePart) -> list[Unit]:
@@ -57,9 +60,12 @@ class GraphVision:
         """See `VisionTower`."""
         return self._tokens, self._tokens
 
-    def is_kept(self, key: str) -> bool:
+    def is_kept(self, image: ImagePart) -> bool:
         """See `VisionTower`."""
-        return key in self._cache
+        (unit,) = self.layout(image)
+        assert isinstance(unit, ImageUnit)
+        lengths = [self._model.embedding_size * unit.tokens]
+        return self._cache.find(image.key, (image.width, image.height), lengths)
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         """See `VisionTower`."""
@@ -83,8 +89,12 @@ class GraphVision:
                 f"The vision tower's graph failed on {image.name}: {error}",
                 "`vlmtui models tensorrt NAME --remove` goes back to llama.cpp's own tower.",
             ) from error
-        self._cache.put(image.key, [made])
-        return time.monotonic() - started
+        seconds = time.monotonic() - started
+        if self.is_incomplete(image.key):  # it may be whole when it is attached again
+            self._cache.put(image.key, [made])
+        else:
+            self._cache.keep(image.key, (image.width, image.height), [made], seconds)
+        return seconds
 
     def decode(
         self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any

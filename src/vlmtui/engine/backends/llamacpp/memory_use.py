@@ -1,8 +1,20 @@
-"""What memory this process holds."""
+"""What memory this process holds, and what is left."""
 
 from __future__ import annotations
 
 import os
+
+
+def available_bytes() -> int | None:
+    """Main memory that could be had without swapping, in bytes; None where nobody says."""
+    try:
+        with open("/proc/meminfo") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def resident_bytes() -> int:

@@ -133,7 +133,7 @@ class PromptBuilder:
         self._vocabulary = vocabulary
         self._layout = layout
         self._answers: deque[_Answer] = deque(maxlen=_KEPT_ANSWERS)
-        nonce = secrets.token_hex(8)  # so that no text can name a picture
+        nonce = self._nonce = secrets.token_hex(8)  # so that no text can name a picture
         self._marker = f"<__image_{nonce}_{{}}__>"
         self._markers = re.compile(rf"(?:<__image_{nonce}_([0-9a-f]+(?:-[0-9]+)?)__>)")
 
@@ -219,6 +219,24 @@ class PromptBuilder:
             written = prompt.written + (text if written is None else written)
             units = [*prompt.units, *tokens]
             self._answers.append(_Answer(prompt, whole, before, written, units, thinking))
+
+    def newest(self, units: Sequence[Unit]) -> bytes:
+        """The newest answer that a row begins with, for `recall`; empty where there is none."""
+        for answer in reversed(self._answers):
+            # the last token may be one that was sampled and not decoded yet
+            if common_prefix(answer.units, units) >= len(answer.units) - 1:
+                return msgspec.msgpack.encode((self._nonce, answer))
+        return b""
+
+    def recall(self, newest: bytes) -> None:
+        """Remember an answer that another builder has kept; what can't be read is none."""
+        try:
+            nonce, answer = msgspec.msgpack.decode(newest, type=tuple[str, _Answer])
+        except msgspec.MsgspecError:
+            return
+        replace = msgspec.structs.replace
+        text = answer.prompt.text.replace(f"<__image_{nonce}_", f"<__image_{self._nonce}_")
+        self._answers.append(replace(answer, prompt=replace(answer.prompt, text=text)))
 
     def _as_sampled(self, text: str, begun: str, thought: str) -> _Answer | None:
         """A prompt and the beginning of its answer, if these are the very ones that came."""

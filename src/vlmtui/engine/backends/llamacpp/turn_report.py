@@ -79,7 +79,7 @@ class TurnReport:
             self._tokens_of[part.key] = self._tokens_of.get(part.key, 0) + part.tokens
         missing = {unit.key for unit in prompt.units[kept:] if isinstance(unit, ImageUnit)}
         for key in self._tokens_of:
-            if key not in missing or vision.is_kept(key):
+            if key not in missing or vision.is_kept(prompt.images[key]):
                 self._tell_encoded(key, 0.0, reused=True)
         self._prefill_began = time.monotonic()
         self.progress(self._reused)

@@ -21,7 +21,7 @@ import msgspec
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import chunks, forms, picture_sizes
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
-from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
+from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache, OnDisk
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.picture_sizes import Sized
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
@@ -46,9 +46,9 @@ with the same."""
 class Vision:
     """The vision tower of a loaded model; close it before the model."""
 
-    def __init__(self, model: LoadedModel, cache_bytes: int) -> None:
+    def __init__(self, model: LoadedModel, cache_bytes: int, disk: OnDisk | None = None) -> None:
         self._model = model
-        self._cache = EmbeddingCache(cache_bytes)
+        self._cache = EmbeddingCache(cache_bytes, disk)
         self._layouts: OrderedDict[ImagePart, _Layout] = OrderedDict()
         self._incomplete: set[str] = set()
         self._tried: OrderedDict[tuple[int, int], tuple[Sized, ...]] = OrderedDict()
@@ -81,9 +81,14 @@ class Vision:
             counts = [self._count(_SQUARE if form is None else form.given)[0]]
         return min(counts), max(counts)
 
-    def is_kept(self, key: str) -> bool:
-        """Whether the picture's embeddings are kept."""
-        return key in self._cache
+    def is_kept(self, image: ImagePart) -> bool:
+        """Whether the picture's embeddings are kept; those on the disk are in memory then."""
+        if image.key in self._cache:
+            return True
+        layout = self._layout(image)
+        width = self._model.embedding_size
+        lengths = [width * unit.tokens for unit in layout.units if isinstance(unit, ImageUnit)]
+        return self._cache.find(image.key, layout.size, lengths)
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         """Width and height that a picture is brought to for its detail or the context, or None.
@@ -115,8 +120,12 @@ class Vision:
         with self._cut(image, size, data) as cut:
             pictures = filter(chunks.is_image, cut)
             parts = [encoded(self._model, chunk, image.name) for chunk in pictures]
-        self._cache.put(image.key, parts)
-        return time.monotonic() - started
+        seconds = time.monotonic() - started
+        if self.is_incomplete(image.key):  # it may be whole when it is attached again
+            self._cache.put(image.key, parts)
+        else:
+            self._cache.keep(image.key, self._layout(image).size, parts, seconds)
+        return seconds
 
     def decode(
         self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any

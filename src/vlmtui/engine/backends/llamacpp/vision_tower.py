@@ -27,8 +27,8 @@ class VisionTower(Protocol):
     def choice(self) -> tuple[int, int]:
         """Least and most tokens that a square picture can take; equal where there is no choice."""
 
-    def is_kept(self, key: str) -> bool:
-        """Whether the picture's embeddings are kept."""
+    def is_kept(self, image: ImagePart) -> bool:
+        """Whether the picture's embeddings are kept; those on the disk are in memory then."""
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         """Width and height that it is brought to for its detail or the context's sake, or None."""

@@ -1,0 +1,80 @@
+"""`vlmtui cache`: what engines keep on the disk, and its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vlmtui.engine.cache_folder import CacheFolder, Entry
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.pass_context
+def cache(context: click.Context, as_json: bool) -> int:
+    """Show what models have computed and keep: encoded pictures, chats that were read.
+
+    How much of the disk it may take is said by `disk_cache_gb` in the settings.
+
+    Exit codes, also of the commands: 0 done, 1 failed, 2 usage.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    from vlmtui.settings import load_settings
+
+    folder, most = _folder(), load_settings().disk_cache_gb
+    entries = folder.entries()
+    if as_json:
+        click.echo(_json(folder, entries, most))
+        return 0
+    from vlmtui import paths, units
+    from vlmtui.printable import line
+
+    for kind, what in (("picture", "encoded pictures"), ("chat", "states of chats")):
+        sizes = [entry.size_bytes for entry in entries if entry.kind == kind]
+        click.echo(f"{what:<18}{len(sizes):>6}  {units.size(sum(sizes)):>9}")
+    room = f"up to {units.size(int(most * 1e9))}" if most else "nothing is kept"
+    click.echo(f"{line(paths.shown(folder.path))}, {room}")
+    return 0
+
+
+@cache.command()
+def clear() -> int:
+    """Delete all of it. It is computed again when it is needed; no chat is lost."""
+    from vlmtui import units
+    from vlmtui.errors import StorageError
+
+    folder = _folder()
+    try:
+        freed = folder.clear()
+    except OSError as error:
+        raise StorageError(
+            f"{folder.path} can't be cleared: {error.strerror}", "Check its permissions."
+        ) from error
+    click.echo(f"Cleared: {units.size(freed)}.")
+    return 0
+
+
+def _folder() -> CacheFolder:
+    from vlmtui import paths
+    from vlmtui.engine.cache_folder import CacheFolder
+
+    return CacheFolder(paths.engine_cache_dir())
+
+
+def _json(folder: CacheFolder, entries: Sequence[Entry], most: float) -> str:
+    import json
+
+    import msgspec
+
+    found = {
+        "path": str(folder.path),
+        "most_bytes": int(most * 1e9),
+        "bytes": sum(entry.size_bytes for entry in entries),
+        "entries": [msgspec.to_builtins(entry) for entry in entries],
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False)
