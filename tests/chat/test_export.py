@@ -50,6 +50,7 @@ def picture(tmp_path: Path, images: ImageStore) -> ImagePart:
 @pytest.fixture
 def chat(store: ChatStore, picture: ImagePart) -> Chat:
     """Two answers, the first one shown."""
+    picture = msgspec.structs.replace(picture, detail="high")
     chat, question = store.start("Shapes & *more*", user("What is it?", (picture,)))
     one = store.add(chat.id, question.id, assistant("A **red**\n\n- square"), "demo")
     stats = {"generated_tokens": 57, "decode_tokens_per_s": 32.04, "time_to_first_token_s": 0.75}
@@ -215,6 +216,7 @@ def test_everything_comes_back_from_json(
         assert Path(image.path).is_relative_to(tmp_path / "elsewhere")
         assert hashlib.sha256(Path(image.path).read_bytes()).hexdigest() == image.sha256
         assert (image.name, image.width, image.height) == ("red shape.png", 6, 4)
+        assert image.detail == "high"
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from vlmtui.compose.tokens import Tokens
 from vlmtui.messages import ImagePart, user
 
@@ -60,3 +62,15 @@ def test_pictures_at_the_start_lead_to_a_command() -> None:
     assert tokens.lead(f"{token} /regen") == len(token) + 1
     assert tokens.lead(f"see {token}") == 0
     assert tokens.lead("") == 0
+
+
+def test_a_picture_in_a_detail_of_its_own_is_another_token() -> None:
+    tokens = Tokens()
+    plain = ImagePart("/pictures/cat.png", "c" * 64, "cat.png", 64, 48)
+    fine = msgspec.structs.replace(plain, detail="high")
+    text = f"{tokens.of_image(plain)} and {tokens.of_image(fine)}"
+    assert text == "[image: cat.png 64x48] and [image: cat.png 64x48, high]"
+    assert tokens.images(text) == (plain, fine)
+    again = Tokens()
+    assert again.adopt(text, (plain, fine)) == text
+    assert again.images(text) == (plain, fine)

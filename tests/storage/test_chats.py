@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.processes import child
@@ -54,6 +55,7 @@ def test_a_chat_comes_back_as_it_was(path: Path) -> None:
 
 def test_pictures_keep_their_places_between_texts(store: ChatStore, path: Path) -> None:
     a, b = image(path.parent / "a.png"), image(path.parent / "b.png", "b", "b")
+    b = msgspec.structs.replace(b, detail=700)
     parts = (TextPart("Compare "), a, TextPart(" with "), b, a)
     chat, stored = store.start("t", Message(Role.USER, parts))
     assert store.thread(chat.id)[0].message.parts == parts == stored.message.parts

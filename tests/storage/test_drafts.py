@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,11 +26,19 @@ def other(path: Path, store: ChatStore) -> Iterator[ChatStore]:
 
 def test_a_draft_comes_back_with_its_pictures(store: ChatStore, path: Path) -> None:
     pictures = tuple(
-        ImagePart(str(path.parent / name), digit * 64, name, 640, 480)
-        for name, digit in [("a.png", "a"), ("b.png", "b")]
+        ImagePart(str(path.parent / name), digit * 64, name, 640, 480, detail)
+        for name, digit, detail in [("a.png", "a", None), ("b.png", "b", "high"), ("c", "c", 700)]
     )
     store.drafts.save(None, "What is\nthis? \udcff", pictures)
     assert store.drafts.find(None) == Draft("What is\nthis? \ufffd", pictures)
+
+
+def test_a_draft_of_the_second_format_comes_back(store: ChatStore, path: Path) -> None:
+    picture = ImagePart(str(path.parent / "a.png"), "a" * 64, "a.png", 640, 480)
+    store.drafts.save(None, "What?", (picture,))
+    with closing(sqlite3.connect(path)) as plain, plain:
+        plain.execute("UPDATE drafts SET attachments = ?", (f'[["{"a" * 64}","a.png"]]',))
+    assert store.drafts.find(None) == Draft("What?", (picture,))
 
 
 def test_the_last_words_count_and_no_words_are_no_draft(store: ChatStore) -> None:

@@ -97,7 +97,7 @@ class Endless(io.RawIOBase):
         print("copying", flush=True)
         sys.stdin.readline()
         return b"half"
-ImageStore(sys.argv[1])._keep(Endless(), ".png")
+ImageStore(sys.argv[1]).add_open(Endless(), ".png")
 """
 
 

@@ -153,7 +153,7 @@ class Slow(io.RawIOBase):
         print("adding", flush=True)
         sys.stdin.readline()
         return b"picture"
-print(ImageStore(sys.argv[1])._keep(Slow(), ".png").path, flush=True)
+print(ImageStore(sys.argv[1]).add_open(Slow(), ".png").path, flush=True)
 """
 
 

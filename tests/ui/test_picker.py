@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import WidgetHost, shown, until
 from vlmtui.compose import recent_pictures
-from vlmtui.ui.screens.picture_picker import PickerScreen
+from vlmtui.messages import Detail
+from vlmtui.ui.screens.picture_picker import Picked, PickerScreen
 from vlmtui.ui.widgets.pictures.file_list import FileList
 
 SIZES = pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])
@@ -22,9 +23,14 @@ class Host(WidgetHost):
         super().__init__()
         self._folder = folder
         self.picked: list[tuple[str, ...]] = []
+        self.detail: Detail | None = None
 
     def on_mount(self) -> None:
-        self.push_screen(PickerScreen(str(self._folder)), lambda paths: self.picked.append(paths))
+        self.push_screen(PickerScreen(str(self._folder)), self._take)
+
+    def _take(self, picked: Picked | None) -> None:
+        self.picked.append(() if picked is None else picked.paths)
+        self.detail = None if picked is None else picked.detail
 
 
 @pytest.fixture
@@ -64,6 +70,17 @@ async def test_several_are_marked_and_attached(folder: Path) -> None:
         await until(pilot, lambda: "2 marked" in shown(pilot))
         await pilot.press("enter")
         assert app.picked == [(str(folder / "b.png"), str(folder / "a.png"))]
+
+
+async def test_they_are_attached_in_the_detail_that_was_chosen(folder: Path) -> None:
+    app = Host(folder)
+    async with app.run_test() as pilot:
+        await settled(pilot, "2 pictures")
+        for detail in ("low", "normal", "high"):
+            await pilot.press("ctrl+d")
+            await until(pilot, lambda: f"attached in {detail} detail" in shown(pilot))  # noqa: B023
+        await pilot.press("enter")
+        assert app.detail == "high"
 
 
 async def test_directories_are_entered_and_left(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from vlmtui.messages import ImagePart, Role, TextPart
+from vlmtui.messages import Detail, ImagePart, Role, TextPart
 from vlmtui.storage.records import Chat, Status, StoredMessage
 
 FORMAT = "vlmtui-chat"
@@ -39,6 +39,7 @@ class Image(msgspec.Struct, frozen=True, tag="image"):
 
     sha256: Sha256
     name: Name
+    detail: Detail | None = None
 
 
 class ExportedMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +133,9 @@ def _message(stored: StoredMessage) -> ExportedMessage:
         parent=stored.parent_id,
         role=stored.message.role,
         parts=[
-            Text(part.text) if isinstance(part, TextPart) else Image(part.sha256, part.name)
+            Text(part.text)
+            if isinstance(part, TextPart)
+            else Image(part.sha256, part.name, part.detail)
             for part in stored.message.parts
         ],
         status=stored.status,

@@ -166,4 +166,4 @@ def _message(message: ExportedMessage, known: Mapping[str, ImagePart]) -> Stored
 def _part(part: Text | Image, known: Mapping[str, ImagePart]) -> Part:
     if isinstance(part, Text):
         return TextPart(part.text)
-    return msgspec.structs.replace(known[part.sha256], name=part.name)
+    return msgspec.structs.replace(known[part.sha256], name=part.name, detail=part.detail)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from vlmtui import printable
 from vlmtui.commands import parsing
 from vlmtui.commands.context import CommandContext
@@ -14,7 +16,7 @@ from vlmtui.commands.outcomes import Attached, Outcome, WantsFetch
 from vlmtui.compose import mentions
 from vlmtui.compose.mentions import Token
 from vlmtui.errors import ImageNotFound, InputError, VlmtuiError
-from vlmtui.messages import ImagePart
+from vlmtui.messages import Detail, ImagePart
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.compose.picture_folders import Listing
@@ -58,10 +60,17 @@ def image(context: CommandContext, argument: str) -> Attached:
     return attach(context, parsing.split_paths(argument))
 
 
-def attach(context: CommandContext, references: Sequence[str]) -> Attached:
+def attach(
+    context: CommandContext, references: Sequence[str], detail: Detail | None = None
+) -> Attached:
     """Attach what is named: paths, patterns, `newest`, addresses of the web.
 
     One that can't be used ends it; those before it are attached.
+
+    Args:
+        context: Keeps the pictures.
+        references: What is named.
+        detail: How finely they are looked at; None: as the chat's others.
     """
     here = [name for name in references if not mentions.is_url(name)]
     urls = tuple(name for name in references if mentions.is_url(name))
@@ -69,7 +78,8 @@ def attach(context: CommandContext, references: Sequence[str]) -> Attached:
     found: list[ImagePart] = []
     for done, reference in enumerate(here):
         try:
-            found += pictures(context, reference)
+            named = pictures(context, reference)
+            found += [msgspec.structs.replace(image, detail=detail) for image in named]
         except VlmtuiError as error:
             return Attached(tuple(found), None, error, (*here[done:], *urls))
     return Attached(tuple(found), wants)

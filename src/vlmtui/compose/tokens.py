@@ -29,7 +29,7 @@ class Tokens:
         """The token of a picture, as it is written."""
         plain, hashed = _labels(image)
         known = self._things.get(plain, image)
-        same = isinstance(known, ImagePart) and known.sha256 == image.sha256
+        same = isinstance(known, ImagePart) and known.key == image.key
         return self._know(plain if same else hashed, image)
 
     def of_text(self, text: str) -> str:
@@ -111,5 +111,6 @@ class Tokens:
 
 def _labels(image: ImagePart) -> tuple[str, str]:
     """The token of a picture, and the one for when that is taken by another."""
-    text = f"image: {printable.line(image.name, _NAME)} {image.width}x{image.height}"
+    detail = "" if image.detail is None else f", {image.detail}"
+    text = f"image: {printable.line(image.name, _NAME)} {image.width}x{image.height}{detail}"
     return f"[{text}]", f"[{text} #{image.sha256[:6]}]"

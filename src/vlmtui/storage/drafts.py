@@ -36,7 +36,10 @@ class Drafts:
         Raises:
             StorageError: It can't be written.
         """
-        attachments = [(image.sha256, storable(image.name)) for image in images]
+        attachments = [
+            stored_json.Attachment(image.sha256, storable(image.name), image.detail)
+            for image in images
+        ]
         row = (
             storable(text),
             msgspec.json.encode(attachments).decode(),
@@ -101,9 +104,11 @@ class Drafts:
 
     def _pictures(self, connection: sqlite3.Connection, attachments: str) -> tuple[ImagePart, ...]:
         found: list[ImagePart] = []
-        for sha256, name in stored_json.attachments(attachments) or ():
+        for each in stored_json.attachments(attachments) or ():
+            detail = None if each.detail is None else str(each.detail)
             row = connection.execute(
-                "SELECT *, ? AS name FROM images WHERE sha256 = ?", (name, sha256)
+                "SELECT *, ? AS name, ? AS detail FROM images WHERE sha256 = ?",
+                (each.name, detail, each.sha256),
             ).fetchone()
             if row is not None:
                 found.append(picture(row, self._root))

@@ -68,7 +68,7 @@ _CHATS = (
         chat_id     INTEGER REFERENCES chats (id) ON DELETE CASCADE,  -- NULL for a new chat
         writer      TEXT NOT NULL,
         text        TEXT NOT NULL,
-        attachments TEXT NOT NULL,          -- JSON: [[sha256, name], ...]
+        attachments TEXT NOT NULL,          -- JSON: [[sha256, name], ...], detail behind the name
         updated     REAL NOT NULL
     ) STRICT
     """,
@@ -159,5 +159,10 @@ _TITLES = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS + _FULL_TEXT, _ARCHIVE + _TITLES)
+_DETAIL = (
+    # how finely the model looks at it: a word or a number of tokens; NULL: as the chat has it
+    "ALTER TABLE message_images ADD COLUMN detail TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS + _FULL_TEXT, _ARCHIVE + _TITLES, _DETAIL)
 """Statements of each step, in order."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vlmtui.messages import ImagePart
+from vlmtui.storage import stored_json
 
 
 def storable(text: str) -> str:
@@ -33,13 +34,14 @@ def remember(connection: sqlite3.Connection, root: Path, images: Iterable[ImageP
 
 
 def picture(row: sqlite3.Row, root: Path) -> ImagePart:
-    """The picture of a row that has its `sha256`, `name`, `file`, `width` and `height`."""
+    """The picture of a row that has its `sha256`, `name`, `file`, `width`, `height`, `detail`."""
     return ImagePart(
         path=str(root / row["file"]),  # an absolute file stays as it is
         sha256=row["sha256"],
         name=row["name"],
         width=row["width"],
         height=row["height"],
+        detail=stored_json.detail(row["detail"]),
     )
 
 

@@ -288,8 +288,8 @@ class _Copy:
 
     def _drafted(self) -> Iterator[str]:
         for (attachments,) in self._new.execute("SELECT attachments FROM drafts").fetchall():
-            for sha256, _ in stored_json.attachments(attachments) or ():
-                yield sha256
+            for attachment in stored_json.attachments(attachments) or ():
+                yield attachment.sha256
 
     def _picture(self, sha256: str) -> None:
         columns = self._columns("images")

@@ -93,10 +93,13 @@ def put_images(
     """Store which pictures a message has, and where."""
     remember(connection, root, message.images)
     connection.executemany(
-        "INSERT INTO message_images (message_id, position, place, sha256, name)"
-        " VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO message_images (message_id, position, place, sha256, name, detail)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (message_id, position, place, image.sha256, image.name)
+            (
+                *(message_id, position, place, image.sha256, image.name),
+                None if image.detail is None else str(image.detail),
+            )
             for position, (place, image) in enumerate(placed(message))
         ],
     )

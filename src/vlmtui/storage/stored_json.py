@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from vlmtui.messages import Detail
+
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Amount = Annotated[float, Meta(ge=0, le=1e18)]
 Word = Annotated[str, Meta(max_length=4096)]
@@ -93,12 +95,27 @@ def mapping(value: Any) -> dict[str, Any] | None:
     return dict(value) if isinstance(value, Mapping) else None
 
 
-def attachments(value: Any) -> list[tuple[str, str]] | None:
-    """The pictures of a draft, each as its digest and name; None for what is no such JSON."""
+class Attachment(msgspec.Struct, frozen=True, array_like=True):
+    """A picture of a draft."""
+
+    sha256: str
+    name: str
+    detail: Detail | None = None
+
+
+def attachments(value: Any) -> list[Attachment] | None:
+    """The pictures of a draft; None for what is no such JSON."""
     try:
-        return msgspec.json.decode(value, type=list[tuple[str, str]])
+        return msgspec.json.decode(value, type=list[Attachment])
     except (msgspec.DecodeError, RecursionError, TypeError, UnicodeError):
         return None
+
+
+def detail(text: Any) -> Detail | None:
+    """How finely a picture is looked at; None for what is no such word or number."""
+    number = isinstance(text, str) and text.isascii() and text.isdecimal()
+    found = _checked(int(text[:9]) if number else text, Detail)
+    return None if found is msgspec.UNSET else found
 
 
 def _checked(value: Any, kind: Any) -> Any:

@@ -171,7 +171,7 @@ class Trash:
                 drafted = stored_json.attachments(attachments)
                 if drafted is None:
                     return 0  # nobody knows what that draft shows
-                unused -= {sha256 for sha256, _ in drafted}
+                unused -= {attachment.sha256 for attachment in drafted}
             for sha256 in unused.intersection(candidates):
                 if images.remove(sha256):
                     connection.execute("DELETE FROM images WHERE sha256 = ?", (sha256,))

@@ -21,7 +21,7 @@ from vlmtui import printable, units
 from vlmtui.compose import picture_folders, recent_pictures
 from vlmtui.compose.picture_folders import Entry, Listing
 from vlmtui.errors import VlmtuiError
-from vlmtui.messages import ImagePart
+from vlmtui.messages import Detail, ImagePart
 from vlmtui.paths import shown
 from vlmtui.ui import background
 from vlmtui.ui.keys import key_hints
@@ -34,6 +34,7 @@ _LOOK_SECONDS = 0.1
 _KEYS = (
     ("Enter", "attach"),
     ("Space", "mark"),
+    ("Ctrl+D", "detail"),
     ("Backspace", "up"),
     (".", "hidden"),
     ("Esc", "close"),
@@ -50,7 +51,18 @@ class Look(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-class PickerScreen(Dialog[tuple[str, ...]]):
+class Picked(msgspec.Struct, frozen=True):
+    """Pictures to attach, at least one."""
+
+    paths: tuple[str, ...]
+    detail: Detail | None
+    """How finely they are looked at; None: as the chat's others."""
+
+
+_DETAILS: tuple[Detail | None, ...] = (None, "low", "normal", "high", "max")
+
+
+class PickerScreen(Dialog[Picked]):
     """Enter attaches what is marked, or the file under the cursor; Escape nothing."""
 
     DEFAULT_CSS = """
@@ -92,7 +104,8 @@ class PickerScreen(Dialog[tuple[str, ...]]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+o", "dismiss(())", "Close", id="picker.close"),
+        Binding("escape,ctrl+o", "dismiss", "Close", id="picker.close"),
+        Binding("ctrl+d", "detail", "Look at them in another detail", id="picker.detail"),
         Binding("backspace", "back", "To the parent directory", id="picker.back"),
         Binding("full_stop", "hidden", "Show hidden files", id="picker.hidden"),
         Binding("ctrl+home,tilde", "home", "To the home directory", id="picker.home"),
@@ -109,6 +122,7 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         self._listing = Listing(self._directory)
         self._filter = ""
         self._hidden = False
+        self._detail: Detail | None = None
         self._look_timer: Timer | None = None
         self._list = FileList()
         self._picture = Picture()
@@ -186,6 +200,8 @@ class PickerScreen(Dialog[tuple[str, ...]]):
             text += f"; only the first {units.count(picture_folders.MOST)} entries were read"
         if self._list.marked:
             text += f" · {len(self._list.marked)} marked"
+        if self._detail is not None:
+            text += f" · attached in {self._detail} detail"
         if not listing.entries:
             text = "No pictures and no directories here"
         self._say(text)
@@ -208,6 +224,11 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         """Go home."""
         self._open(os.path.expanduser("~"))
 
+    def action_detail(self) -> None:
+        """Have what is attached looked at more finely, or as the chat's others again."""
+        self._detail = _DETAILS[(_DETAILS.index(self._detail) + 1) % len(_DETAILS)]
+        self._describe(self._list.count)
+
     def action_hidden(self) -> None:
         """Show hidden files, or not; behind other characters a dot belongs to the filter."""
         if self._filter:
@@ -229,7 +250,7 @@ class PickerScreen(Dialog[tuple[str, ...]]):
         if event.entry.directory:
             self._open(event.entry.path)
         else:
-            self.dismiss(self._list.marked or (event.entry.path,))
+            self.dismiss(Picked(self._list.marked or (event.entry.path,), self._detail))
 
     # ------------------------------------------------------------------ preview
 

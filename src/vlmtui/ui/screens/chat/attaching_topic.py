@@ -14,6 +14,7 @@ from vlmtui.commands.outcomes import Attached
 from vlmtui.commands.picture_commands import Folder
 from vlmtui.compose.mentions import is_url
 from vlmtui.errors import VlmtuiError
+from vlmtui.messages import Detail
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -61,15 +62,24 @@ class AttachingTopic(Topic):
         self._send_when_attached = bool(self._running)
         return self._send_when_attached
 
-    def _attach(self, paths: Sequence[str], instead: str = "", *, pasted: bool = False) -> None:
+    def _attach(
+        self,
+        paths: Sequence[str],
+        instead: str = "",
+        *,
+        detail: Detail | None = None,
+        pasted: bool = False,
+    ) -> None:
         """Put pictures into the next message.
 
         Args:
             paths: Paths, patterns, or `newest`.
+            detail: How finely they are looked at; None: as the chat's others.
             instead: What they take the place of in the composer; nothing: the cursor's place.
             pasted: That is text which was pasted.
         """
-        self._run(partial(picture_commands.attach, references=paths), instead, pasted=pasted)
+        attach = partial(picture_commands.attach, references=paths, detail=detail)
+        self._run(attach, instead, pasted=pasted)
 
     def _run(self, verb: Attach, instead: str = "", *, pasted: bool = False) -> None:
         # not exclusive: of two quick pastes the first must not be lost
@@ -138,12 +148,12 @@ class AttachingTopic(Topic):
             self._browse(self._picked_in)
 
     def _browse(self, directory: str) -> None:
-        from vlmtui.ui.screens.picture_picker import PickerScreen
+        from vlmtui.ui.screens.picture_picker import Picked, PickerScreen
 
-        def picked(paths: tuple[str, ...] | None) -> None:
+        def picked(chosen: Picked | None) -> None:
             self.chat.prompt.focus_composer()
-            if paths:
-                self._picked_in = os.path.dirname(paths[0])
-                self._attach(paths)
+            if chosen is not None:
+                self._picked_in = os.path.dirname(chosen.paths[0])
+                self._attach(chosen.paths, detail=chosen.detail)
 
         self.chat.screen.app.push_screen(PickerScreen(directory), picked)
