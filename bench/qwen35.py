@@ -199,18 +199,18 @@ def _add_tokenizer(file: GGUFWriter, vocab: int) -> None:
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = [chr(byte) for byte in printable] + [chr(256 + at) for at in range(len(others))]
-    space = letters[len(printable) + others.index(0x20)]
+    space, line = (letters[len(printable) + others.index(byte)] for byte in (0x20, 0x0A))
     words = itertools.chain.from_iterable(
         itertools.product(string.ascii_lowercase, repeat=length) for length in itertools.count(1)
     )
-    fixed = [*SPECIAL, *letters]
+    fixed = [*SPECIAL, *letters, 2 * line]  # an empty thought has four tokens, as Qwen3.5's
     made = [space + "".join(word) for word in itertools.islice(words, vocab - len(fixed))]
     file.add_vocab_size(vocab)
     file.add_tokenizer_model("gpt2")
     file.add_tokenizer_pre("qwen35")
     file.add_token_list([*fixed, *made])
     file.add_token_types([3] * len(SPECIAL) + [1] * (vocab - len(SPECIAL)))
-    file.add_token_merges([f"{word[:-1]} {word[-1]}" for word in made])
+    file.add_token_merges([f"{word[:-1]} {word[-1]}" for word in (2 * line, *made)])
     file.add_eos_token_id(SPECIAL.index("<|im_end|>"))
     file.add_add_bos_token(False)
     file.add_chat_template(TEMPLATE)
