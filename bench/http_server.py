@@ -131,7 +131,7 @@ def running(command: Sequence[str], port: int, environment: dict[str, str]) -> I
 
 def servers(model: report.Model, threads: int) -> dict[str, tuple[list[str], int]]:
     """The commands, and the ports they listen on."""
-    ours, theirs = _free_port(), _free_port()
+    ours, theirs = free_port(), free_port()
     files = ["--model", str(model.path), "--mmproj", str(model.mmproj)]
     found = {
         "vlmtui": (
@@ -157,7 +157,7 @@ def servers(model: report.Model, threads: int) -> dict[str, tuple[list[str], int
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

@@ -16,6 +16,9 @@ from types import FrameType
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl+C, as shells have it."""
 
+HUNG_UP = 128 + signal.SIGHUP
+"""Exit code after the end of the connection or the terminal."""
+
 
 @contextmanager
 def ended_by_signals(*, by_hand: bool = False) -> Iterator[None]:
@@ -51,4 +54,6 @@ def is_ignored(number: signal.Signals) -> bool:
 
 
 def _leave(number: int, _: FrameType | None) -> None:
+    if number == signal.SIGHUP:  # kernel, shell and multiplexer may each send one
+        signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)

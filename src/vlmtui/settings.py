@@ -135,6 +135,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Gigabytes of the disk that may hold what models have computed of pictures and chats, so that
     it isn't computed again; 0 for none. `vlmtui cache` shows and clears it."""
 
+    finish_after_hangup: NotNegative = 10.0
+    """Minutes that an answer may go on when the connection or the terminal is gone, to be found in
+    the chat later; 0 stops it."""
+
     local_only: bool = False
     """Use no model that another machine runs."""
 

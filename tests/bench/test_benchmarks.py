@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
         ("followup", "--model", "small", "--threads", "1"),
         ("followup", "--model", "hybrid-small", "--threads", "1"),
         ("decode", "--model", "small"),
+        ("warm", "--model", "demo", "--threads", "1"),
         ("startup",),
         ("chats", "--chats", "300", "--messages", "100"),
         ("snapshots",),

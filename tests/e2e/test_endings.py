@@ -30,6 +30,12 @@ class Chat(Terminal):
         assert self.engine
 
 
+def stop_after_hangup(home: Path) -> None:
+    """Have no answer go on without a terminal."""
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text("finish_after_hangup = 0\n")
+
+
 def assert_kept(home: Path, status: str = "cancelled") -> None:
     """The answer is on disk as far as it came, and the draft, too."""
     assert drafts(home) == [DRAFT]
@@ -55,6 +61,7 @@ def assert_comes_back(terminals: list[Terminal], home: Path, model: Path) -> Non
 def test_a_signal_in_mid_answer_loses_nothing(
     terminals: list[Terminal], home: Path, slow_model: Path, number: signal.Signals
 ) -> None:
+    stop_after_hangup(home)
     chat = Chat(slow_model, home)
     terminals.append(chat)
     chat.process.send_signal(number)
@@ -71,6 +78,7 @@ def test_a_terminal_that_goes_away_in_mid_answer_takes_nothing_along(
     terminals: list[Terminal], home: Path, slow_model: Path, controlling: bool
 ) -> None:
     """Not even where nobody sends SIGHUP, since it wasn't the controlling terminal."""
+    stop_after_hangup(home)
     chat = Chat(slow_model, home, controlling=controlling)
     terminals.append(chat)
     chat.hang_up()

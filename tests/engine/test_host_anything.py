@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -106,8 +106,8 @@ class Person:
                 self.party.defects.append(error)
 
     def _ask(self, number: int) -> None:
-        if self.client.info is None:
-            self._use(MODELS.index(self.model), crowded=False)
+        if self.client.info is None and not self._use(MODELS.index(self.model), crowded=False):
+            return
         said, last = "", None
         try:
             for event in self.client.generate(QUESTIONS[number]):
@@ -119,16 +119,16 @@ class Person:
         assert isinstance(last, Finished)
         assert last.reason == "cancelled" or said == self.party.answers[number]
 
-    def _use(self, model: int, crowded: bool) -> None:
-        """As `FittingEngine` does it, with room for one model or for both."""
+    def _use(self, model: int, crowded: bool) -> bool:
+        """As `FittingEngine` does it, with room for one model or both; whether it was loaded."""
         request = self.model = MODELS[model]
         events = list(self.client.join(request))
         if any(isinstance(event, Joined) for event in events) or not _done(events):
-            return
+            return _done(events)
         (absent,) = (event for event in events if isinstance(event, Absent))
         if absent.others and crowded and not _done(list(self.client.make_room())):
-            return
-        list(self.client.load(request))
+            return False
+        return _done(list(self.client.load(request)))
 
 
 def _done(events: list) -> bool:  # type: ignore[type-arg]
@@ -249,6 +249,7 @@ def test_whatever_happens_to_clients_and_host(
         deadline=None,
         derandomize="HOST_EXAMPLES" not in os.environ,
         database=None,
+        phases=(Phase.generate,),  # each example takes a second: shrinking one would take minutes
         suppress_health_check=list(HealthCheck),
     )
     Guests.TestCase("runTest").runTest()

@@ -65,6 +65,10 @@ class Branches:
         thread = self._store.thread(self.chat.id, message_id)
         return [_up_to_date(stored, live.get(stored.id)) for stored in thread]
 
+    def reread(self, stored: StoredMessage) -> StoredMessage | None:
+        """A message as it is now; None where it is gone."""
+        return next((each for each in self.to(stored.id) if each.id == stored.id), None)
+
     def find(self, message_id: int) -> StoredMessage:
         """A message of this chat, on whatever branch.
 

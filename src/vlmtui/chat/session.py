@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from vlmtui.chat import watching
 from vlmtui.chat.archive import Archive
 from vlmtui.chat.attached_images import keep, keep_part
 from vlmtui.chat.branches import Branches
@@ -388,6 +389,33 @@ class ChatSession:
                 return Generate(told, resumed(self.sampling, before), self._state_name)
 
             yield from self._replies.run(task, row, request, before)
+
+    def watch(self) -> Iterator[ChatEvent]:
+        """Follow the answer at the end of the chat that another vlmtui is writing, if there is one.
+
+        A cancel asks the other one to stop.
+
+        Yields:
+            `AnswerStarted` with the words that are there, `Delta`s of those that come, which count
+            no tokens, and `AnswerSaved`.
+
+        Raises:
+            TurnRunning: Another turn is going on.
+        """
+        with self._lock.turn() as task:
+            row = next(reversed(self.transcript()), None)
+            if row is not None and row.status == "streaming":
+                yield from watching.watched(
+                    self._lock, self._store, task, row, lambda: self._branches.reread(row)
+                )
+
+    def finish(self, seconds: float) -> None:
+        """Let the turn come to its end, though nobody looks at it any more; blocks until then.
+
+        Args:
+            seconds: Then it is stopped, as it is when another vlmtui that shows it wants that.
+        """
+        watching.finish(self._lock, self._store, seconds, CLOSE_SECONDS)
 
     def cancel(self) -> None:
         """Stop the running turn, or else the running load; what the answer has so far is kept.

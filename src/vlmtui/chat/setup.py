@@ -119,6 +119,11 @@ class Backstage:
         """Process id of the engine while it runs."""
         return self._engine.pid if self._engine is not None else None
 
+    def finish(self) -> None:
+        """Let the answer that is being written come to its end: the terminal is gone."""
+        if self._session is not None:
+            self._session.finish(self._settings.finish_after_hangup * 60)
+
     def close(self) -> None:
         """Close what was opened. Safe to call twice."""
         if self._tidying is not None:

@@ -68,6 +68,16 @@ class TurnLock:
         """Whether a turn is going on."""
         return self._turn is not None
 
+    @property
+    def closed(self) -> bool:
+        """Whether everything is being stopped for good."""
+        return self._closed
+
+    def turn_ends(self, seconds: float) -> bool:
+        """Wait for the end of the turn for some seconds; whether it came."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._turn is None, timeout=seconds)
+
     @contextmanager
     def turn(self) -> Iterator[Task]:
         """A turn, from its question to the end of its answer.

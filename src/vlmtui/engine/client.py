@@ -157,8 +157,11 @@ class EngineClient:
         """
         if self.info is None or self._busy.locked():
             return ()
-        events = self._in_turn(self._request(request, "measure"))
-        return next((event.tokens for event in events if isinstance(event, Measured)), ())
+        with suppress(_ModelGone):
+            for event in self._in_turn(self._request(request, "measure")):
+                if isinstance(event, Measured):
+                    return event.tokens
+        return ()
 
     def unload(self) -> None:
         """Give back all memory of the model; see `Engine.unload`."""
@@ -268,25 +271,23 @@ class EngineClient:
 
     def _join(self, request: Load) -> Generator[Event, None, None]:
         self._info = None
-        if self._shares(request) and not (isinstance(self._process, HostLink) and self._alive()):
-            self._start(request)
-        if not self._shares(request):  # there is no host, maybe as it has just turned out
+        try:
+            for event in self._request(Join(request), "wait"):
+                if isinstance(event, Joined):
+                    self._load = event.load
+                elif isinstance(event, Loaded):
+                    self._info = event.info
+                elif isinstance(event, Absent):
+                    event = Absent(event.others or len(host_socket.running()) > 1)
+                yield event
+        except NoHost:
             yield Absent(others=bool(host_socket.running()))
             yield Finished("done")
-            return
-        for event in self._request(Join(request), "wait"):
-            if isinstance(event, Joined):
-                self._load = event.load
-            elif isinstance(event, Loaded):
-                self._info = event.info
-            elif isinstance(event, Absent):
-                event = Absent(event.others or len(host_socket.running()) > 1)
-            yield event
 
     def _make_room(self) -> Generator[Event, None, None]:
         """First in the host that this client uses, then in all others."""
         self._patient = True
-        if isinstance(self._process, HostLink) and self._process.alive:
+        with suppress(NoHost):
             for event in self._request(MakeRoom(), "wait"):
                 if not isinstance(event, Finished):
                     yield event
@@ -324,8 +325,15 @@ class EngineClient:
             yield event
 
     def _request(self, request: Request | HostRequest, phase: str) -> Generator[Event, None, None]:
-        """Send a request and yield its events; cancels and drains it when closed early."""
+        """Send a request and yield its events; cancels and drains it when closed early.
+
+        Raises:
+            NoHost: It is for a host, and there is none.
+            _ModelGone: It needs a model that isn't loaded any more.
+        """
         if not self._alive() or not self._suits(request):
+            if self._load is not None and not isinstance(request, Load | Plan | Join | MakeRoom):
+                raise _ModelGone
             self._start(request)
         if self._notice is not None:
             notice, self._notice = self._notice, None
@@ -446,16 +454,20 @@ class EngineClient:
 
     def _suits(self, request: Request | HostRequest) -> bool:
         """Whether what there is, a host or a process, is the right one for a request."""
-        load = request.load if isinstance(request, Plan) else request
-        return not isinstance(load, Load) or self._shares(load) == isinstance(
-            self._process, HostLink
-        )
+        hosted = isinstance(self._process, HostLink)
+        load = _load_of(request)
+        if isinstance(request, Join | MakeRoom):
+            return hosted and (load is None or self._shares(load))
+        return load is None or hosted == self._shares(load)
 
     def _start(self, request: Request | HostRequest) -> None:
+        load = _load_of(request)
+        for_host = isinstance(request, Join | MakeRoom)
+        if for_host and not (load and self._shares(load)):
+            raise NoHost("It isn't wanted")
         self._let_go()
-        load = request.load if isinstance(request, Plan) else request
         process: EngineProcess | HostLink | None = None
-        if isinstance(load, Load) and self._shares(load):
+        if load and self._shares(load):
             try:
                 process = HostLink(self._log_path, self._keep_alive)
             except NoHost as error:
@@ -464,6 +476,8 @@ class EngineClient:
                     self._notice = Notice(
                         "host", str(error), "This vlmtui loads the model for itself alone."
                     )
+                if for_host:
+                    raise
         process = process or EngineProcess(self._log_path)
         with self._state:
             self._process = process
@@ -495,6 +509,16 @@ class EngineClient:
             log_tail=process.log_tail(),
             memory_was_short=death.memory_was_short(status),
         )
+
+
+def _load_of(request: Request | HostRequest) -> Load | None:
+    """The model that a request is about, where it says so."""
+    match request:
+        case Load():
+            return request
+        case Plan(load=load) | Join(asked=load):
+            return load
+    return None
 
 
 def _receive(channel: Channel[Report], patience: float) -> Report | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import suppress
 
 from vlmtui.commands import chat_commands, message_commands, parsing, specs, verbs
-from vlmtui.endings import INTERRUPTED
+from vlmtui.endings import HUNG_UP, INTERRUPTED
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.plain import showing
 from vlmtui.plain.reading import remember
@@ -37,6 +39,8 @@ class PlainChat:
                 if text.strip():
                     self._take(text)
         except ReaderGone as gone:
+            if self._lines.interactive and gone.reason == os.strerror(errno.EIO):
+                raise SystemExit(HUNG_UP) from None  # SIGHUP may come later, or not at all
             if gone.reason:
                 self._voice.note(f"Error: The answers can't be written: {gone.reason}")
             return 1 if gone.reason else 0
@@ -118,8 +122,17 @@ class PlainChat:
                 self._voice.note(f"Continuing: {chat_commands.title(session.chat)}")
                 for said in chat_commands.peculiarities(session):
                     showing.show(self._sitting, said)
+            self._watch()
             self._kept = session.draft()
             self._sitting.take_up(self._kept)
+
+    def _watch(self) -> None:
+        """Follow an answer that another vlmtui is writing in this chat."""
+        thread = self._sitting.session.transcript()
+        if thread and thread[-1].status == "streaming":
+            self._voice.note("This answer is still being written; Ctrl+C stops it")
+            self._voice.show(thread[-1].message.text)
+            self._sitting.follow(self._sitting.session.watch())
 
     # ------------------------------------------------------------------ what only lines have
 

@@ -9,7 +9,7 @@ import threading
 
 from vlmtui.chat.setup import Backstage
 from vlmtui.commands.context import CommandContext
-from vlmtui.endings import ended_by_signals, undisturbed
+from vlmtui.endings import HUNG_UP, ended_by_signals, undisturbed
 from vlmtui.engine.base import Load
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.completing import Completer
@@ -47,6 +47,10 @@ def launch(
     with ended_by_signals(by_hand=sys.stdin.isatty()):
         try:
             return _talk(backstage, settings)
+        except SystemExit as ending:
+            if ending.code == HUNG_UP:
+                backstage.finish()
+            raise
         finally:
             with undisturbed():
                 backstage.close()

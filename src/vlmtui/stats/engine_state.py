@@ -217,12 +217,13 @@ def _decoded(engine_state: EngineState, event: Delta, now: float) -> EngineState
             context_used=engine_state.prompt + event.tokens,
         )
     seconds = now - engine_state.decode_started
+    # under half a second the rate of a handful of tokens jumps about; who watches counts none
+    told = seconds > 0.5 and event.tokens > 0
     return replace(
         engine_state,
         phase=Phase.DECODING,
         fraction=None,
         generated=event.tokens,
         context_used=engine_state.prompt + event.tokens,
-        # under half a second the rate of a handful of tokens jumps about
-        tokens_per_s=(event.tokens - engine_state.first_count) / seconds if seconds > 0.5 else None,
+        tokens_per_s=(event.tokens - engine_state.first_count) / seconds if told else None,
     )

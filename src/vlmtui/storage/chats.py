@@ -272,6 +272,20 @@ class ChatStore:
             images = rows.images_of(connection, chat_id, self._root)
         return [rows.stored(row, images[row["id"]], self._presence) for row in found]
 
+    def ask_to_stop(self, message_id: int) -> None:
+        """Leave word for the instance that writes an answer that it stop; it need not hear."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT writer FROM messages WHERE id = ?", (message_id,)
+            ).fetchone()
+        if row is not None and row["writer"] is not None:
+            self._presence.ask_to_stop(row["writer"])
+
+    @property
+    def asked_to_stop(self) -> int:
+        """How often other instances have left such word for this one."""
+        return self._presence.asked_to_stop
+
     def siblings(self, message_id: int) -> list[int]:
         """Ids of all messages that follow the same one as this does, its own too, oldest first.
 

@@ -130,6 +130,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         images: str = "auto",
         presets: Mapping[str, Preset] | None = None,
         available_models: Callable[[], AvailableModels] | None = None,
+        finish_seconds: float = 0.0,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -149,6 +150,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             presets: Ways to be answered, beside those that come with vlmtui.
             available_models: Makes what knows the models; called in a thread. None takes the usual
                 settings.
+            finish_seconds: How long an answer may go on when the terminal is gone.
         """
         super().__init__(images=images, driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
@@ -156,7 +158,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
         self._noted: set[str] = set()
-        self._leaving = Leaving(self, self._close)
+        self._leaving = Leaving(self, self._close, finish_seconds)
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
@@ -236,10 +238,10 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
         await self.push_screen(YesOrNo(f"{why}. Quit all the same?"), answered)
 
-    def _close(self) -> Worker[Any]:
+    def _close(self, finish_seconds: float) -> Worker[Any]:
         if self._monitor is not None:
             self._monitor.stop()
-        return self._chat.leave()
+        return self._chat.leave(finish_seconds)
 
     def _handle_exception(self, error: Exception) -> None:
         """End with an error that is in the log.

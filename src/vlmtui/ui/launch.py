@@ -112,4 +112,5 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         presets=settings.presets,
         available_models=backstage.available_models,
         config=paths.config_path(),
+        finish_seconds=settings.finish_after_hangup * 60,
     )

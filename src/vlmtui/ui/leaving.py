@@ -13,6 +13,8 @@ from typing import Any
 from textual.app import App
 from textual.worker import Worker, WorkerCancelled
 
+from vlmtui.endings import HUNG_UP
+
 CLOSE_SECONDS = 10.0
 """Longest time that leaving waits for the engine; then the process ends and takes it along."""
 
@@ -25,25 +27,36 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 class Leaving:
     """The one way out."""
 
-    def __init__(self, app: App[int], close: Callable[[], Worker[Any]]) -> None:
+    def __init__(
+        self, app: App[int], close: Callable[[float], Worker[Any]], finish_seconds: float
+    ) -> None:
         """Prepare.
 
         Args:
             app: What is left.
-            close: Saves everything and ends the engine; it is done when the worker is.
+            close: Saves everything and ends the engine; it is done when the worker is. Is given how
+                many seconds the answer that is being written may go on.
+            finish_seconds: How many when the terminal is gone.
         """
         self._app = app
         self._close = close
+        self._finish_seconds = finish_seconds
         self._begun = False
         self._farewell: asyncio.Future[None] | None = None
 
     async def leave(self, code: int) -> None:
-        """Save everything, end the engine, and exit with this code."""
+        """Save everything, end the engine, and exit with this code.
+
+        When the terminal is gone, the answer that is being written comes to its end first. Nothing
+        is drawn meanwhile.
+        """
         if self._begun:
             return
         self._begun = True
-        with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled):
-            await asyncio.wait_for(self._close().wait(), CLOSE_SECONDS)
+        seconds = self._finish_seconds if code == HUNG_UP else 0.0
+        drawing = self._app.batch_update() if seconds else contextlib.nullcontext()
+        with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled), drawing:
+            await asyncio.wait_for(self._close(seconds).wait(), seconds + CLOSE_SECONDS)
         self._app.exit(code)
 
     def catch_signals(self) -> None:
@@ -61,6 +74,8 @@ class Leaving:
                 loop.remove_signal_handler(number)
 
     def _signalled(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP and self._farewell is not None:  # the same end, told twice
+            return
         # not as a message: thousands of keys may be queued before it
         self._farewell = asyncio.ensure_future(self._obey(128 + number))
 

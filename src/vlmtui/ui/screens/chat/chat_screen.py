@@ -259,9 +259,13 @@ class ChatScreen(MendedScreen[None]):
         """Why leaving would cost words; empty where it doesn't."""
         return self._conversation.unsaved()
 
-    def leave(self) -> Worker[object]:
-        """Save what is written, stop what runs, end the engine; done when the worker is."""
-        return self._conversation.leave()
+    def leave(self, finish_seconds: float = 0.0) -> Worker[object]:
+        """Save what is written, stop what runs, end the engine; done when the worker is.
+
+        Args:
+            finish_seconds: How long the answer that is being written may go on before.
+        """
+        return self._conversation.leave(finish_seconds)
 
     # ------------------------------------------------------------------ keys
 

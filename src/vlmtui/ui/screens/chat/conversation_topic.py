@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from vlmtui import crash_log
-from vlmtui.commands.outcomes import ChatShown
+from vlmtui.commands.outcomes import Ask, ChatShown
 from vlmtui.engine.base import Finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.stats.engine_state import idle
@@ -18,6 +18,7 @@ from vlmtui.storage.records import Draft
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat import failures
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.turn import Turn
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ class ConversationTopic(Topic):
         if said or not self._beginning:  # what was told meanwhile stays
             prompt.say(". ".join(each.message for each in said), " · ".join(advice))
         self._beginning = False
+        if shown.thread and shown.thread[-1].status == "streaming" and not self.chat.busy:
+            Turn(self.chat).begin(Ask(lambda: self.chat.session().watch()))
         if shown.message_id is not None:
             await self.chat.transcript.goto(shown.message_id, shown.words)
 
@@ -157,22 +160,28 @@ class ConversationTopic(Topic):
         with suppress(StorageError):  # the next change tries again, and sending tells
             await self.chat.on_session(lambda session: session.save_draft(draft.text, draft.images))
 
-    def leave(self) -> Worker[object]:
-        """Save what is written, stop what runs, end the engine; done when the worker is."""
+    def leave(self, finish_seconds: float) -> Worker[object]:
+        """Save what is written, stop what runs, end the engine; done when the worker is.
+
+        Args:
+            finish_seconds: How long the answer that is being written may go on before.
+        """
         self.chat.left = True
         for told in self.chat.leaving:
             told()
         if self.chat.turn is not None:
             self.chat.turn.leave()
-        return self.chat.start(self._close(), "close")
+        return self.chat.start(self._close(finish_seconds), "close")
 
-    async def _close(self) -> None:
+    async def _close(self, finish_seconds: float) -> None:
         try:
             session = await in_thread(self.chat.session)
         except VlmtuiError:
             return  # there was none, as is told
         kept = self.chat.draft
         await self._keep(kept)
+        if finish_seconds:
+            await in_thread(lambda: session.finish(finish_seconds))
         await in_thread(session.close)
         if self.chat.draft != kept:  # a question has reached the disk meanwhile, and its draft left
             await self._keep(self.chat.draft)
