@@ -408,7 +408,7 @@ async def test_without_continue_a_new_chat_begins(stage: Stage) -> None:
         await answered(pilot)
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        assert "old question" not in shown(pilot)
+        assert not screen_of(pilot).transcript.messages()
         assert "@path" in shown(pilot)
 
 
@@ -549,7 +549,7 @@ async def test_a_new_chat_is_empty_and_leaves_the_old_one_on_disk(stage: Stage) 
         await say(pilot, "old question")
         await answered(pilot)
         await say(pilot, "/new")
-        await until(pilot, lambda: "old question" not in shown(pilot))
+        await until(pilot, lambda: not screen_of(pilot).transcript.messages())
         await say(pilot, "new question")
         await answered(pilot)
         assert "new question" in shown(pilot)

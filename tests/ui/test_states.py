@@ -70,14 +70,14 @@ async def test_the_welcome_is_seen_whole(stage: Stage, size: tuple[int, int]) ->
     async with stage.app(samples=(sample,)).run_test(size=size) as pilot:
         await ready(pilot)
         text = shown(pilot)
-        for word in ("fake", "@path", "Ctrl+O", "F1", "Try it  /sample"):
+        for word in ("fake", "@path", "Ctrl+O", "F1", "F2", "Try it  /sample"):
             assert word in text
         assert (LOGO[0] in text) == (size[1] > 15)
         assert screen_of(pilot).query_one(Transcript).max_scroll_y == 0
         # what is wrapped stays in its column
         lines = screen_of(pilot).query_one(Welcome)._lines(40)
         assert all(
-            line.plain[:8].strip() in ("", "@path", "Ctrl+O", "F1", "Try it")
+            line.plain[:8].strip() in ("", "@path", "Ctrl+O", "F1", "F2", "Try it")
             or "fake" in line.plain
             or line.plain in LOGO
             for line in lines

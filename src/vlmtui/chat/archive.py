@@ -69,6 +69,10 @@ class Archive:
         """A chat by its number, also one that is deleted and can be restored."""
         return self._store.get(chat_id)
 
+    def latest(self) -> Chat | None:
+        """The chat that was continued last."""
+        return self._store.latest()
+
     def thread(self, chat_id: int, message_id: int | None = None) -> list[StoredMessage]:
         """The messages of a chat up to one of them, or the branch that is shown."""
         return self._store.thread(chat_id, message_id)

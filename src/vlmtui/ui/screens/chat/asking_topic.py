@@ -47,10 +47,10 @@ class AskingTopic(Topic):
         chat = self.chat
         if (command := parsing.parse(typed)) is not None:
             await self._do(command.name, command.argument, typed)
-        elif not typed.strip():
-            chat.prompt.say("Type a question, or attach a picture with @path")
         elif any(hold(typed) for hold in chat.holds):
             return
+        elif not typed.strip():
+            chat.prompt.say("Type a question, or attach a picture with @path")
         elif chat.busy:
             chat.prompt.have_wait(typed)
         else:

@@ -43,6 +43,7 @@ from vlmtui.ui.screens.chat.settings_topic import SettingsTopic
 from vlmtui.ui.screens.chat.theme_topic import ThemeTopic
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.viewing_topic import ViewingTopic
+from vlmtui.ui.screens.chat.welcome_topic import WelcomeTopic
 from vlmtui.ui.screens.chat.writing_topic import WritingTopic
 from vlmtui.ui.screens.mended_screen import MendedScreen
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -74,6 +75,7 @@ TOPICS: tuple[type[Topic], ...] = (
     ElsewhereTopic,
     SettingsTopic,
     ThemeTopic,
+    WelcomeTopic,
 )
 """What can be done here; each registers itself. Their keys stand in this order in the help."""
 

@@ -66,6 +66,11 @@ class Conversation(Column):
         if (answer := self._live.answer) is not None:
             answer.wait(engine_state.label(), STYLES[engine_state.phase])
 
+    @property
+    def welcome(self) -> Welcome:
+        """What is shown while there is nothing else."""
+        return self.query_one(Welcome)
+
     # ------------------------------------------------------------------ what it shows
 
     async def show(self, thread: Iterable[StoredMessage], *, stay: bool = False) -> None:
@@ -83,7 +88,7 @@ class Conversation(Column):
         self._costs.update(thread_costs(stored.stats for stored in thread))
         told = [] if self.messages() else self.entries
         entries = [*self._entries_of(thread), *told]
-        self.query_one(Welcome).display = not entries
+        self.welcome.display = not entries
         self._live = None
         if not stay:
             self.follow()
@@ -137,7 +142,7 @@ class Conversation(Column):
 
     async def ask(self, stored: StoredMessage) -> None:
         """Add a question after the message that it follows, and go to the end."""
-        self.query_one(Welcome).display = False
+        self.welcome.display = False
         await self._branch(stored)
         self.follow()
         await self.add(self._entry(stored))
@@ -205,7 +210,7 @@ class Conversation(Column):
         self, message: str, hint: str = "", details: str = "", *, error: bool, asked: bool = False
     ) -> None:
         """Add a notice, which may be one that was `asked` for."""
-        self.query_one(Welcome).display = False
+        self.welcome.display = False
         await self.add(NoticeEntry(message, hint, details, error=error, asked=asked))
 
     def entry(self, message_id: int) -> MessageEntry | None:

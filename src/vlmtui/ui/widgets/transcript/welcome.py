@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual.content import Content
@@ -14,6 +15,7 @@ from vlmtui import printable, units
 from vlmtui.compose import completion
 from vlmtui.paths import shown
 from vlmtui.stats.engine_state import EngineState, Phase
+from vlmtui.ui.keys import keymap
 
 _KEY = 8
 _TRY = "What is in this picture?"
@@ -38,6 +40,13 @@ class Welcome(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._room = 0
+        self._more: tuple[tuple[str, str], ...] = ()
+
+    def offer(self, ways: Sequence[tuple[str, str]]) -> None:
+        """Name what is there to go on with, each by its key and what that does."""
+        if self._more != tuple(ways):
+            self._more = tuple(ways)
+            self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Its lines, as many as fit."""
@@ -51,18 +60,32 @@ class Welcome(Widget):
     def _lines(self, width: int) -> list[Content]:
         """Logo, model, and ways to begin; on a low screen first the logo goes, then the space."""
         logo = [Content.styled(line, "$primary") for line in LOGO]
+        pick, model, helps, palette = (
+            keymap.keys_of(self.app, name, key)
+            for name, key in (
+                ("chat.pick", "ctrl+o"),
+                ("chat.model", "f2"),
+                ("app.help", "f1"),
+                ("app.palette", "ctrl+p"),
+            )
+        )
         ways = [
             *_way("@path", "attaches a picture; Tab completes the path", width),
-            *_way("Ctrl+O", "looks for pictures, with a preview", width),
-            *_way("F1", "lists keys and commands; Ctrl+P finds them", width),
+            *_way(pick, "looks for pictures, with a preview", width),
+            *_way(model, f"chooses another model{self._of_demo()}", width),
+            *_way(helps, f"lists keys and commands; {palette} finds them", width),
         ]
-        parts = [part for part in (logo, [self._model()], ways, self._try(width)) if part]
-        spaced = [line for part in parts for line in (*part, Content(""))][:-1]
-        if len(spaced) <= self._room:
-            return spaced
-        if len(spaced) - len(logo) - 1 <= self._room:
-            return spaced[len(logo) + 1 :]
-        return [line for part in parts[1:] for line in part]
+        more = [line for key, what in self._more for line in _way(key, printable.line(what), width)]
+        parts = [part for part in (logo, [self._model()], ways, self._try(width), more) if part]
+        fewer = parts[1:-1] if more else parts[1:]
+        for some in (parts, parts[1:], fewer):
+            spaced = [line for part in some for line in (*part, Content(""))][:-1]
+            if len(spaced) <= self._room:
+                return spaced
+        return [line for part in fewer for line in part]
+
+    def _of_demo(self) -> str:
+        return "; this one knows drawn shapes" if self.engine_state.model == "demo" else ""
 
     def _try(self, width: int) -> list[Content]:
         if self.sample is None:
