@@ -109,6 +109,7 @@ def test_leaving_in_mid_answer_saves_it(
     assert chat.end() == 0
     wait_gone(chat.engine)
     chat.assert_clean()
+    assert "`vlmtui -c` continues “Go on and on”" in chat.text
     assert_kept(home)
 
 

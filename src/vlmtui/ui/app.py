@@ -223,6 +223,12 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     # ------------------------------------------------------------------ leaving
 
+    @property
+    def farewell(self) -> str:
+        """How to come back to what was being talked about; empty where nothing was."""
+        asked = self._chat.asked
+        return f"`vlmtui -c` continues “{printable.line(asked.title)}”" if asked is not None else ""
+
     async def action_quit(self) -> None:
         """Save everything, end the engine, leave; asks first where something can't be saved."""
         from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo

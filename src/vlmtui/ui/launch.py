@@ -68,7 +68,10 @@ def _run(settings: Settings, load: Load, continue_last: bool, images: str | None
         code = app.run()
         if app.failure is not None:
             raise app.failure
-        return code or app.return_code or 0
+        code = code or app.return_code or 0
+        if not code and app.farewell:
+            print(app.farewell)
+        return code
     finally:
         backstage.close()
 

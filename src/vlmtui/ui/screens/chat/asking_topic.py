@@ -130,7 +130,7 @@ class AskingTopic(Topic):
     # ------------------------------------------------------------------ what the turn tells
 
     async def _question_saved(self, event: UserSaved) -> None:
-        self.chat.screen.chat = self.chat.session().chat
+        self.chat.screen.chat = self.chat.screen.asked = self.chat.session().chat
         await self.chat.transcript.ask(event.stored)
 
     async def _answer_started(self, event: AnswerStarted) -> None:

@@ -158,6 +158,9 @@ class ChatScreen(MendedScreen[None]):
         """
         super().__init__()
         self.log_path = log
+        self.asked: Chat | None = None
+        """The chat that was asked in last: `--continue` opens it."""
+
         self._columns = 0
         self.memory = memory if memory is not None else Memory()
         self.samples = samples
