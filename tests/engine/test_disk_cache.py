@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.engine import zoo
 from tests.engine.asking import GREEDY, Answer
 from tests.engine.conftest import demo_load
 from tests.hosts import eventually
-from vlmtui.engine.base import Delta, DiskCache, Encoded, Encoding, Generate, Prepare
+from vlmtui.engine.base import Delta, DiskCache, Encoded, Encoding, Files, Generate, Prepare
 from vlmtui.engine.cache_folder import CacheFolder
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import Message, assistant, user
@@ -130,6 +131,26 @@ def test_a_chat_comes_back_after_another_had_the_engine(
     ask(engine, user("Hello. " * 60), chat="b")
     stats = ask(engine, *told, user("And?"), chat="a").finished.stats
     assert stats.prompt_tokens - stats.reused_tokens < 25
+
+
+@pytest.mark.parametrize("kind", ["qwen3.5", "lfm2-vl"])
+def test_a_memory_that_cannot_go_back_brings_the_place_before_the_answer_along(
+    start: Start, picture, folder: Path, tmp_path: Path, kind: str
+) -> None:
+    files = zoo.build(kind, tmp_path)
+    of_kind = {"source": Files(str(files.model), str(files.mmproj))}
+    engine = start(**of_kind)
+    question = user("Describe the image. " * 20, (picture(),))
+    first = ask(engine, question, chat="a")
+    ask(engine, user("Hello"), chat="b")  # the state is taken as it is, nothing was read ahead
+    eventually(lambda: kept(folder, "chat"))
+    kill(engine)
+    again = ask(start(**of_kind), question, assistant("No."), user("Why?"), chat="a")
+    read = again.finished.stats.prompt_tokens - again.finished.stats.reused_tokens
+    assert read <= again.finished.stats.prompt_tokens - first.finished.stats.prompt_tokens + 4
+    assert not again.of(Encoding)
+    cold = ask(start(**of_kind, disk_cache=None), question, assistant("No."), user("Why?"))
+    assert again.text == cold.text
 
 
 @pytest.mark.parametrize("damage", ["torn", "flipped", "emptied", "foreign"])

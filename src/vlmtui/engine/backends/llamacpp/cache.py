@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
-from vlmtui.engine.backends.llamacpp.checkpoints import Checkpoints
+from vlmtui.engine.backends.llamacpp.checkpoints import Checkpoint, Checkpoints
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_units import (
     ImageUnit,
@@ -79,32 +79,50 @@ class KvCache:
         """The row; changes with it."""
         return self._units
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether it can be cut anywhere."""
+        return self._model.goes_back
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The newest place in the row to return to, of a memory that can't be cut anywhere."""
+        return self._checkpoints.newest
+
     def state_bytes(self) -> int:
         """Size of `state` now."""
         return int(cpp.llama_state_seq_get_size(self._model.context, 0))
 
-    def state(self, size: int) -> ctypes.Array[ctypes.c_uint8] | None:
-        """All that makes the row, as llama.cpp writes it; None where it can't.
-
-        Args:
-            size: As `state_bytes` tells.
-        """
+    def state(self) -> ctypes.Array[ctypes.c_uint8] | None:
+        """All that makes the row, as llama.cpp writes it; None where it can't."""
+        size = self.state_bytes()
         state = (ctypes.c_uint8 * size)()
         done = cpp.llama_state_seq_get_data(self._model.context, state, size, 0)
         return state if done == size else None
 
-    def restore(self, units: Sequence[Unit], state: bytearray) -> bool:
-        """Become a row again by its `state`, which was checked; empty where that fails."""
+    def restore(self, units: Sequence[Unit], state: bytearray, place: int = 0, of: int = 0) -> bool:
+        """Become a row again by its `state`, which was checked; empty where that fails.
+
+        Args:
+            units: The row.
+            state: And that of its `checkpoint` behind it, where it had one.
+            place: Units up to the checkpoint.
+            of: Bytes of the checkpoint.
+        """
         self.clear()
-        given = (ctypes.c_uint8 * len(state)).from_buffer(state)
-        done = cpp.llama_state_seq_set_data(self._model.context, given, len(state), 0)
+        size = len(state) - of
+        given = (ctypes.c_uint8 * size).from_buffer(state)
+        done = cpp.llama_state_seq_set_data(self._model.context, given, size, 0)
         position = count_positions(units)
         last = cpp.llama_memory_seq_pos_max(self._model.memory, 0)
-        if done != len(state) or last != position - 1:
+        if done != size or last != position - 1:
             self.clear()
             return False
         self._units = list(units)
         self._position, self._used = position, count_tokens(units)
+        if of:
+            kept = (ctypes.c_uint8 * of).from_buffer_copy(state, size)
+            self._checkpoints.put(Checkpoint(place, count_tokens(units[:place]), kept))
         return True
 
     def holds(self, units: Sequence[Unit]) -> bool:

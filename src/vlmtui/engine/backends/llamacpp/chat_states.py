@@ -45,6 +45,10 @@ class _About(msgspec.Struct, frozen=True):
     answer: bytes = b""
     """The newest answer as it was sampled, see `PromptBuilder.newest`."""
 
+    place: int = 0
+    checkpoint_bytes: int = 0
+    """A memory that can't be cut anywhere has a checkpoint after so many units; it stands last."""
+
 
 class ChatStates:
     """Those of one loaded model."""
@@ -98,7 +102,7 @@ class ChatStates:
         about = self._about
         if about is None:
             return
-        kept = count_tokens(units[: common_prefix(about.units, units)])
+        kept = self._usable(about, units)
         gained = kept - count_tokens(units[: common_prefix(self._cache.units, units)])
         path = self._folder.find("chat", self._chat)
         try:
@@ -113,7 +117,7 @@ class ChatStates:
             return
         if description != msgspec.msgpack.encode(about):  # another engine was quicker
             self._about = None
-        elif self._cache.restore(about.units, payload):
+        elif self._cache.restore(about.units, payload, about.place, about.checkpoint_bytes):
             self._folder.used(path)
         else:
             self._about = None
@@ -132,7 +136,9 @@ class ChatStates:
             now: There will be no other time for it.
         """
         units = list(self._cache.units)
-        size = self._cache.state_bytes()
+        mark = self._cache.checkpoint
+        place, more = (mark.units, len(mark.state)) if mark else (0, 0)
+        size = self._cache.state_bytes() + more
         per_token = self._seconds_per_token
         if self._about is not None:
             per_token = per_token or self._about.seconds_per_token
@@ -146,13 +152,15 @@ class ChatStates:
         ):
             return
         self._wait()
-        state = self._cache.state(size)
+        state = self._cache.state()
         if state is None:
             return
-        about = _About(self._identity, units, per_token, self._prompts.newest(units))
+        answer = self._prompts.newest(units)
+        about = _About(self._identity, units, per_token, answer, place, more)
+        parts = [memoryview(state), *([memoryview(mark.state)] if mark else [])]
         self._about = about
         self._writing = threading.Thread(
-            target=self._write, args=(self._chat, about, memoryview(state)), name="states"
+            target=self._write, args=(self._chat, about, parts), name="states"
         )
         self._writing.start()
 
@@ -164,7 +172,14 @@ class ChatStates:
     def _on_disk(self, units: Sequence[Unit]) -> int:
         if self._about is None:
             return 0
-        return count_tokens(units[: common_prefix(self._about.units, units)])
+        return self._usable(self._about, units)
+
+    def _usable(self, about: _About, units: Sequence[Unit]) -> int:
+        """Tokens that a row need not read again with what is on the disk."""
+        shared = common_prefix(about.units, units)
+        if not self._cache.goes_back and shared < len(about.units):
+            shared = about.place if about.place <= shared else 0
+        return count_tokens(units[:shared])
 
     def _may_write(self) -> bool:
         since = time.monotonic() - self._written_at
@@ -175,7 +190,7 @@ class ChatStates:
         """Whether something is being written."""
         return self._writing is not None and self._writing.is_alive()
 
-    def _write(self, chat: str, about: _About, state: memoryview) -> None:
+    def _write(self, chat: str, about: _About, parts: Sequence[memoryview]) -> None:
         began = time.monotonic()
         path = self._folder.find("chat", chat)
 
@@ -183,14 +198,14 @@ class ChatStates:
             return not self._closing and self._folder.is_wanted(chat)
 
         with suppress(OSError):
-            written = self._folder.keep(path, msgspec.msgpack.encode(about), [state], wanted)
+            written = self._folder.keep(path, msgspec.msgpack.encode(about), parts, wanted)
             self._written_at = time.monotonic()
             self._write_s = self._written_at - began
             if not written:
                 return
             self._speed.measure(path)
             if count_tokens(about.units) * about.seconds_per_token <= self._speed.seconds(
-                len(state)
+                sum(map(len, parts))
             ):
                 self._folder.drop(path)
 

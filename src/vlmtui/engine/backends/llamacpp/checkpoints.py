@@ -31,11 +31,12 @@ def most_bytes(state: int, limit: int) -> int:
     return min(_MOST, limit // state) * state if state else 0
 
 
-class _Checkpoint(NamedTuple):
+class Checkpoint(NamedTuple):
+    """A place in a row, and the state there."""
+
     units: int
     tokens: int
-    state: Any
-    """An array of bytes."""
+    state: ctypes.Array[ctypes.c_uint8]
 
 
 class Checkpoints:
@@ -50,7 +51,16 @@ class Checkpoints:
         """
         self._context = context
         self._limit = limit
-        self._kept: list[_Checkpoint] = []
+        self._kept: list[Checkpoint] = []
+
+    @property
+    def newest(self) -> Checkpoint | None:
+        """The last one of the row, if there is any."""
+        return self._kept[-1] if self._kept else None
+
+    def put(self, checkpoint: Checkpoint) -> None:
+        """Have this one, of a row that was just restored, and no other."""
+        self._kept = [checkpoint]
 
     def save(self, units: int, tokens: int) -> None:
         """Keep the state as it is now, with so many units and tokens in the row."""
@@ -62,7 +72,7 @@ class Checkpoints:
             return
         state = (ctypes.c_uint8 * size)()
         if cpp.llama_state_seq_get_data_ext(self._context, state, size, 0, flags) == size:
-            self._kept.append(_Checkpoint(units, tokens, state))
+            self._kept.append(Checkpoint(units, tokens, state))
 
     def restore(self, units: int) -> int:
         """Return to the last checkpoint that has at most so many units; those behind it go.
