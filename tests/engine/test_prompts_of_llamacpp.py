@@ -107,11 +107,9 @@ class Server:
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.05)
 
-    def prompt(self, turns: list[Turn], picture: str, thinking: bool | None) -> str | None:
+    def prompt(self, turns: list[Turn], picture: str, variables: dict[str, object]) -> str | None:
         """What it would have a model read; None where its template refuses."""
-        body: dict[str, object] = {"messages": as_asked(turns, picture)}
-        if thinking is not None:
-            body["chat_template_kwargs"] = {"enable_thinking": thinking}
+        body = {"messages": as_asked(turns, picture), "chat_template_kwargs": variables}
         answer = self.ask("POST", "/apply-template", body)
         return None if answer is None else answer["prompt"]
 
@@ -160,7 +158,8 @@ def test_a_prompt_is_that_of_llama_server(
     compared = 0
     for _ in range(60):
         turns, thinking = conversation(draw), draw.choice((None, True, False))
-        expected = theirs.prompt(turns, f"data:image/png;base64,{seen}", thinking)
+        switched = {} if thinking is None else ours.switched(thinking)
+        expected = theirs.prompt(turns, f"data:image/png;base64,{seen}", switched)
         if expected is None:
             with pytest.raises(GenerateFailed):
                 ours.render(turns, thinking=thinking)

@@ -143,6 +143,11 @@ class ChatTemplate:
                 f"The model's chat template failed: {type(error).__name__}: {error}", _ANOTHER
             ) from None
 
+    def switched(self, thinking: bool) -> dict[str, object]:
+        """The variables that tell it whether to think, llama.cpp's and its own."""
+        own = {self.switch: _SWITCHES[self.switch][thinking]} if self.switch else {}
+        return {"enable_thinking": thinking, **own}
+
     def written(self, turns: Sequence[Turn]) -> str:
         """A conversation that ends with an answer; empty where the template refuses it."""
         try:
@@ -175,12 +180,8 @@ class ChatTemplate:
         said = sum(
             len(turn.text) + len(turn.thought) + sum(map(len, turn.images)) for turn in turns
         )
+        told = {"enable_thinking": self.thinks} if thinking is None else self.switched(thinking)
         with limited(self._cancelled):
-            told: dict[str, object] = {"enable_thinking": self.thinks}
-            if thinking is not None:
-                told |= {"enable_thinking": thinking}
-                if self.switch:
-                    told |= {self.switch: _SWITCHES[self.switch][thinking]}
             return self._run(messages, said, answering, {**_KEEPS_THOUGHT, **told})
 
     def _run(
