@@ -61,6 +61,9 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """The answer ends before the first of these."""
 
     detail: Detail | None = None
+    question: str | None = None
+    """What is asked of pictures that come without words; empty for what the model was trained to be
+    asked."""
 
     def __post_init__(self) -> None:
         _only_finite(self)
@@ -187,6 +190,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detail: Detail = "normal"
     """How finely pictures are looked at, where the model has a choice: low (256 tokens at most),
     normal, high (1,024 at least), max, or a number: so many tokens at most."""
+
+    question: str = ""
+    """What is asked of pictures that come without words; empty for what the model was trained to be
+    asked, where that is something of its own (OCR models)."""
 
     def __post_init__(self) -> None:
         _only_finite(self)

@@ -32,8 +32,9 @@ def test_every_entry_makes_sense(entry: Entry) -> None:
     assert ("non-commercial" in entry.licence) == (entry.terms == "non-commercial")
     if entry.size:
         reckoned = entry.parameters * BITS[entry.quantisation] / 8
-        # what is imported keeps its embeddings in F16, 1 GB more of an 8B
-        within = 0.30 if entry.imported else 0.10
+        # what is imported keeps its embeddings in F16, 1 GB more of an 8B; large vocabularies are
+        # kept finer than the rest
+        within = 0.30 if entry.imported else 0.12
         assert entry.size == pytest.approx(reckoned, rel=within), "size ≈ parameters × bits"
     if not entry.bundled:
         assert entry.repository is not None
@@ -55,6 +56,16 @@ def test_every_family_that_can_be_pulled_is_there() -> None:
     for family in ("llava-1.5", "llava-1.6", "minicpm-v-2.6", "minicpm-v-4", "minicpm-v-4.5"):
         assert any(name.startswith(family) for name in names)
     for family in ("qwen2-vl", "qwen2.5-vl-3b", "qwen2.5-vl-7b", "qwen3-vl", "internvl2.5-4b"):
+        assert any(name.startswith(family) for name in names)
+    for family in ("qwen3.5-0.8b", "qwen3.5-2b", "qwen3.5-4b", "qwen3.5-9b", "qwen3-vl-8b"):
+        assert any(name.startswith(family) for name in names)
+    for family in (
+        "cosmos-reason2-2b",
+        "gemma-4-e2b",
+        "ministral-3-14b",
+        "nemotron-nano",
+        "glm-ocr",
+    ):
         assert any(name.startswith(family) for name in names)
     for family in ("internvl3-2b", "internvl3-8b", "smolvlm2", "gemma-3-4b", "vila1.5-3b", "demo"):
         assert any(name.startswith(family) for name in names)

@@ -225,6 +225,7 @@ def sampling(settings: Settings) -> Sampling:
         max_tokens=settings.max_tokens,
         think=settings.think,
         detail=settings.detail,
+        question=settings.question,
     )
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 
 from vlmtui.chat.model_choice import Choice, find
 from vlmtui.cli.models_list import as_json
@@ -71,5 +72,6 @@ def _json(choice: Choice) -> dict[str, object]:
             "board_gb": choice.entry.board or None,
             "image_tokens": choice.entry.image_tokens or None,
             "template": choice.entry.template or None,
+            "sampling": msgspec.to_builtins(choice.entry.sampling) or None,
         }
     return told

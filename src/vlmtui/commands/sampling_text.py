@@ -25,6 +25,7 @@ FIELDS = {
     "max_tokens": ("a whole number from 0 up; 0 is unlimited", "256"),
     "think": ("auto, on, off, or a whole number of tokens from 1 up", "256"),
     "detail": ("low, normal, high, max, or how many tokens a picture may take", "high"),
+    "question": ("what to ask of pictures that come without words", "Table Recognition:"),
     "stop": ("one or more texts, those with spaces in quotes", '"END"'),
 }
 """What can be set, the values it takes, and one of them."""
@@ -63,6 +64,8 @@ def _value(name: str, text: str) -> Any:
         return [word.replace("\\n", "\n") for word in shlex.split(text)]
     if name == "think" and not text.isdecimal():
         return msgspec.convert({name: text.lower()}, Preset).think
+    if name == "question":
+        return text
     if name == "detail":
         return detail(text)
     number = (

@@ -10,6 +10,7 @@ import msgspec
 from vlmtui import printable, units
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
+from vlmtui.commands.model_presets import presets
 from vlmtui.commands.outcomes import Choice, Choices, Outcome, Said, Table
 from vlmtui.errors import InputError
 
@@ -142,11 +143,12 @@ def preset(context: CommandContext, name: str) -> Outcome:
     if name == sampling_text.DEFAULT:
         session.configure(system=None, sampling=None)
         return Said("This chat uses the settings again")
-    chosen = context.presets.get(name)
+    known = presets(context)
+    chosen = known.get(name)
     if chosen is None:
         raise InputError(
             f"There is no preset {printable.line(name, _NAME)}",
-            "There are: " + ", ".join([*context.presets, sampling_text.DEFAULT]),
+            "There are: " + ", ".join([*known, sampling_text.DEFAULT]),
         )
     session.configure(
         system=msgspec.UNSET if chosen.system is None else chosen.system,
@@ -168,7 +170,7 @@ def preset_choices(context: CommandContext) -> Sequence[Choice]:
     """The presets, each with what it is for."""
     found = [
         Choice(name, each.about or sampling_text.shown(sampling_text.of_preset(each)))
-        for name, each in context.presets.items()
+        for name, each in presets(context).items()
     ]
     return [*found, Choice(sampling_text.DEFAULT, "as in the settings")]
 

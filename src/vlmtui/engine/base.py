@@ -214,6 +214,10 @@ class Sampling(msgspec.Struct, frozen=True):
     constraint: Constraint | None = None
     """What tokens can be chosen at all; a thought before the answer is free."""
 
+    question: str = ""
+    """What is asked of pictures that come without words; empty for what the model was trained to be
+    asked, if anything."""
+
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
     """Answer a conversation.
@@ -368,6 +372,10 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """Least and most tokens that a square picture can take, as `detail` has it; equal where there
     is no choice; None where nobody says."""
 
+    questions: dict[str, str] = {}
+    """What it was trained to be asked, by what that is for, the usual one first; empty for a model
+    that talks."""
+
     gpu: bool = False
     """llama.cpp was built with a GPU backend and may offload to it."""
 
@@ -466,6 +474,7 @@ NoticeKind = Literal[
     "host",
     "detail",
     "invalid",
+    "question",
 ]
 
 
@@ -477,7 +486,8 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     model doesn't see those of the chat; silent: the engine shows no sign of life;
     incomplete: a picture's file lacks its end; missing: a picture's file is gone; tower: its graph
     can't be used; host: the engine can't be shared with other vlmtui; detail: the tower has no
-    choice; invalid: the answer isn't what its constraint wants."""
+    choice; invalid: the answer isn't what its constraint wants; question: the model was trained
+    for questions of its own."""
 
     message: str
     """What happened, one sentence without a final full stop."""

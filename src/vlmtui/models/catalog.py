@@ -37,6 +37,16 @@ _BUFFERS = 250_000_000
 """Of one step and of encoding a picture; docs/models.md has the arithmetic."""
 
 
+class Advised(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a model card recommends to choose tokens; None where it says nothing."""
+
+    temperature: Annotated[float, Meta(ge=0)] | None = None
+    top_k: Count | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    repeat_penalty: Annotated[float, Meta(gt=0)] | None = None
+
+
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A model that can be had. Sizes are in bytes; 0 where nobody has seen it."""
 
@@ -94,6 +104,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     board: Count = 0
     """Memory of the smallest board that it runs on, in GB."""
 
+    sampling: Advised = Advised()
     note: str = ""
     """What one should know before."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from vlmtui import paths, units
 from vlmtui.chat.model_choice import Choice
 from vlmtui.models.catalog import Entry
@@ -110,8 +112,15 @@ def _words(entry: Entry) -> list[tuple[str, str]]:
         ("per picture", tokens),
         ("licence", f"{entry.licence}{_TERMS[entry.terms]}"),
         ("board", f"{entry.board} GB or more" if entry.board else ""),
+        ("sampling", _advised(entry)),
         ("note", entry.note),
     ]
+
+
+def _advised(entry: Entry) -> str:
+    advised = msgspec.structs.asdict(entry.sampling)
+    told = ", ".join(f"{key} {value}" for key, value in advised.items() if value is not None)
+    return f"{told}, as its card recommends: /preset card" if told else ""
 
 
 def _memory(choice: Choice) -> list[tuple[str, str]]:

@@ -14,7 +14,13 @@ from contextlib import ExitStack
 
 import msgspec
 
-from vlmtui.engine.backends.llamacpp import graph_check, graph_tower, llama_logs, parameters
+from vlmtui.engine.backends.llamacpp import (
+    graph_check,
+    graph_tower,
+    llama_logs,
+    parameters,
+    trained_questions,
+)
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.certain_prompt import certain
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
@@ -95,7 +101,12 @@ class LlamaCppBackend:
         if graph is not None and compares:
             graph.close()
         emit(Loading(1.0))
-        told = (self._loaded.format.notice, parameters.thread_notice(request), trouble)
+        told = (
+            self._loaded.format.notice,
+            parameters.thread_notice(request),
+            trouble,
+            trained_questions.notice(request.title, model.questions),
+        )
         for notice in told:
             if notice is not None:
                 emit(notice)
@@ -166,7 +177,9 @@ class _Loaded:
 
     def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
         """Read the prompt, then decode."""
-        messages = self._seen(request.messages, emit)
+        usual = next(iter(self._model.questions.values()), "")
+        messages = trained_questions.worded(request.messages, request.sampling.question or usual)
+        messages = self._seen(messages, emit)
         self._tell_choice(messages, request.sampling.detail, emit)
         messages = self._detailed(messages, request.sampling.detail)
         check(request.sampling.constraint, self._model.vocabulary)
@@ -203,7 +216,9 @@ class _Loaded:
 
     def read_ahead(self, request: Prepare, emit: Callable[[Event], None]) -> Finished:
         """Read what is certain of the next prompt, then keep what is there of the chat."""
-        messages = request.messages if self._model.sees else _without_images(request.messages)
+        usual = next(iter(self._model.questions.values()), "")
+        messages = (*trained_questions.worded(request.messages[:-1], usual), *request.messages[-1:])
+        messages = messages if self._model.sees else _without_images(messages)
         messages = self._detailed(messages, request.detail)
         report = TurnReport(emit, messages)
         reason: FinishReason = "done"

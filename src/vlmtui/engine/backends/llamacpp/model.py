@@ -20,6 +20,7 @@ from vlmtui.engine.backends.llamacpp import (
     llama_logs,
     parameters,
     simulated_load,
+    trained_questions,
 )
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
@@ -106,6 +107,13 @@ class LoadedModel:
         """Its memory can be cut anywhere."""
 
         self.embedding_size: int = cpp.llama_model_n_embd_inp(self.model)
+        names = (self.metadata(f"general.{key}") or "" for key in ("architecture", "name"))
+        self.questions: dict[str, str] = {}
+        """See `ModelInfo.questions`."""
+        if self.sees:
+            self.questions = trained_questions.of(
+                *names, request.title, os.path.basename(files.model)
+            )
         self._load_s = time.monotonic() - started
 
     def describe(
@@ -125,6 +133,7 @@ class LoadedModel:
             context_size=self.context_size,
             context_trained=self.context_trained,
             template=template,
+            questions=self.questions,
             picture_tokens=picture_tokens,
             gpu=bool(cpp.llama_supports_gpu_offload()),
             load_s=self._load_s,

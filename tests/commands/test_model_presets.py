@@ -1,0 +1,39 @@
+"""Presets that a model brings."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from vlmtui.commands.model_presets import presets
+from vlmtui.engine.base import Files, ModelInfo
+from vlmtui.settings import PRESETS, Preset
+
+
+def context(name: str | None, questions: dict[str, str] | None = None, **own: Preset) -> Any:
+    info = None
+    if name is not None:
+        info = ModelInfo(name, Files("x.gguf"), frozenset(), questions=questions or {})
+    return SimpleNamespace(session=SimpleNamespace(model_info=info), presets={**PRESETS, **own})
+
+
+def test_what_a_model_card_recommends_is_a_preset() -> None:
+    found = presets(context("qwen3-vl-4b"))
+    assert (found["card"].temperature, found["card"].top_k) == (0.7, 20)
+    assert set(PRESETS) < set(found)
+
+
+def test_what_an_ocr_model_was_trained_with_are_presets() -> None:
+    found = presets(context("glm-ocr", {"text": "Text:", "table": "Table:"}))
+    assert found["table"].question == "Table:"
+    assert "'Table:'" in found["table"].about
+
+
+def test_a_preset_of_ones_own_goes_before_the_models() -> None:
+    own = Preset(about="mine", temperature=0.3)
+    assert presets(context("qwen3-vl-4b", card=own))["card"] is own
+
+
+def test_without_a_model_there_are_the_usual_ones() -> None:
+    assert presets(context(None)) == PRESETS
+    assert presets(context("unknown")) == PRESETS
