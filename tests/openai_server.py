@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +21,7 @@ class Exchange:
     def __init__(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         self.body = body
         self.headers = handler.headers
+        self.path = handler.path
         self._handler = handler
 
     def refuse(self, status: int, content: object, **headers: str) -> None:
@@ -51,6 +54,20 @@ class Exchange:
         self._handler.wfile.write(f"data: {data}\n\n".encode())
         self._handler.wfile.flush()
 
+    def send_raw(self, content: bytes) -> None:
+        """A part of a stream, as it is."""
+        self._handler.wfile.write(content)
+        self._handler.wfile.flush()
+
+    def break_off(self) -> None:
+        """Reset the connection, as a line that breaks does."""
+        off = struct.pack("ii", 1, 0)
+        self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
+        self._handler.rfile.close()
+        self._handler.wfile.close()
+        self._handler.connection.close()
+        raise ConnectionResetError
+
     def hung_up(self) -> bool:
         """Wait until the client hangs up."""
         with suppress(OSError):
@@ -72,12 +89,14 @@ class OpenAIServer:
         asked: The bodies that came.
         authorizations: The keys that came, one for each request.
         paths: All addresses that were asked for.
+        deleted: Those that were to be deleted.
     """
 
     def __init__(self, *scripts: Play, models: object = None) -> None:
         self.asked: list[dict[str, Any]] = []
         self.authorizations: list[str | None] = []
         self.paths: list[str] = []
+        self.deleted: list[str] = []
         self.answers: dict[str, object] = {
             "/v1/models": {"data": [{"id": "llava", "owned_by": "acme"}]}
             if models is None
@@ -89,12 +108,18 @@ class OpenAIServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 served._note(self)
-                answer = served.answers.get(self.path)
+                answer = served.answers.get(self.path.partition("?")[0])
                 exchange = Exchange(self, {})
                 if callable(answer):
-                    answer(exchange)
+                    with suppress(BrokenPipeError, ConnectionResetError):
+                        answer(exchange)
                 else:
                     exchange.refuse(404 if answer is None else 200, answer or {})
+
+            def do_DELETE(self) -> None:
+                served._note(self)
+                served.deleted.append(self.path)
+                Exchange(self, {}).refuse(204, b"")
 
             def do_POST(self) -> None:
                 served._note(self)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from vlmtui import __version__, printable
@@ -21,7 +21,7 @@ _TIMEOUTS = 4
 _OF_PROXIES = (403, 502, 503, 504)
 """Statuses that a proxy answers with as well."""
 
-Method = Literal["GET", "HEAD", "POST"]
+Method = Literal["GET", "HEAD", "POST", "DELETE"]
 
 
 class Answer:
@@ -33,12 +33,18 @@ class Answer:
         url: Where it comes from in the end.
     """
 
-    def __init__(self, response: httpx2.Response, line: Line) -> None:
+    def __init__(
+        self,
+        response: httpx2.Response,
+        line: Line,
+        told: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.url = str(response.url)
         self._response = response
         self._line = line
+        self._told = told
 
     @property
     def length(self) -> int | None:
@@ -56,9 +62,10 @@ class Answer:
         if (packed := self.headers.get("Content-Encoding", "identity").lower()) != "identity":
             # nobody asked for it, and a few bytes may unpack to a full disk
             raise Failed("nonsense", f"sends it packed ({packed[:20]}), which was not asked for")
-        for piece in self._response.iter_raw():
-            self._line.check()
-            yield piece
+        with self._told():
+            for piece in self._response.iter_raw():
+                self._line.check()
+                yield piece
         # who hung up doesn't take what came for all of it
         self._line.check()
         if self._line.late:
@@ -131,7 +138,7 @@ def request(
             raise proxies.blamed(call.scheme, "refused: it wants a login (407)")
         if status not in accepted and not (response.has_redirect_location and not leave):
             raise call.refusal(response)
-        yield Answer(response, line)
+        yield Answer(response, line, call.told)
 
 
 class _Call:

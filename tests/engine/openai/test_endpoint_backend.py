@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from PIL import Image
 
 from tests.openai_server import Exchange, OpenAIServer, Play, words
 from vlmtui.engine import images
+from vlmtui.engine.backends.openai import resumed_stream
 from vlmtui.engine.backends.openai.endpoint_backend import OpenAIBackend
 from vlmtui.engine.base import (
     Delta,
@@ -493,3 +496,75 @@ def test_choices_are_sent_to_servers_that_can_hold_an_answer_to_them(
     asker.ask(constraint=choices)
     (asked,) = [each for each in server.asked if each]
     assert "red" in str(asked[key]) and not notices(asker)
+
+
+def stream_of(*texts: str) -> bytes:
+    """The bytes of a whole stream."""
+    told = [json.dumps(event) for event in words(*texts)]
+    return b"".join(b"data: " + each.encode() + b"\n\n" for each in (*told, "[DONE]"))
+
+
+def keeping(serve: Serve, whole: bytes, *cuts: int) -> OpenAIServer:
+    """A llama-server that keeps its stream, and whose line breaks at these bytes."""
+    left = list(cuts)
+
+    def play(exchange: Exchange, begin: int = 0) -> None:
+        exchange.begin()
+        if left:
+            exchange.send_raw(whole[begin : left.pop(0)])
+            exchange.break_off()
+        exchange.send_raw(whole[begin:])
+
+    def again(exchange: Exchange) -> None:
+        query = parse_qs(exchange.path.partition("?")[2])
+        assert query["conv_id"] == ids[-1:]
+        play(exchange, int(query["from"][0]))
+
+    def first(exchange: Exchange) -> None:
+        ids.append(exchange.headers["X-Conversation-Id"])
+        play(exchange)
+
+    ids: list[str] = []
+    server = serve(first, models={"data": [{"id": "llava", "owned_by": "llamacpp"}]})
+    server.answers["/v1/stream"] = again
+    return server
+
+
+def test_a_line_that_breaks_is_taken_up_where_it_broke(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resumed_stream, "_PAUSES_S", (0.01,) * 5)
+    whole = stream_of("A", " red", " çar", " here")
+    server = keeping(serve, whole, 100, 101, len(whole) - 30)
+    asker = Asker(server)
+    assert asker.ask().reason == "stop"
+    assert asker.text == "A red çar here"
+    assert (len(server.asked), server.deleted) == (1, [])
+
+
+def test_where_nothing_was_kept_what_came_is_and_it_is_told_how_to_go_on(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resumed_stream, "_PAUSES_S", (0.01,) * 5)
+    server = keeping(serve, stream_of("A", " red"), 100)
+    del server.answers["/v1/stream"]
+    asker = Asker(server)
+    with pytest.raises(GenerateFailed, match="ended in the middle: the connection was cut") as told:
+        asker.ask()
+    assert "/continue continues it" in told.value.hint
+    assert asker.text == "A"
+    assert len(server.deleted) == 1
+
+
+def test_a_server_that_would_go_on_without_us_is_told_to_stop(serve: Serve) -> None:
+    def play(exchange: Exchange) -> None:
+        exchange.begin()
+        exchange.send(next(words("A")))
+        asker.cancel.set()
+        exchange.hung_up()
+
+    server = serve(play, models={"data": [{"id": "llava", "owned_by": "llamacpp"}]})
+    asker = Asker(server)
+    assert asker.ask().reason == "cancelled"
+    (path,) = server.deleted
+    assert path.startswith("/v1/stream?conv_id=")

@@ -6,9 +6,10 @@ while no word of the answer has come.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from vlmtui.engine.backends.openai import (
     chat_request,
     completion_chunk,
     refusals,
+    resumed_stream,
     server_facts,
     server_json,
 )
@@ -42,7 +44,7 @@ from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Message, Role
-from vlmtui.net import Answer, Failed, Line, Stopped, request
+from vlmtui.net import Answer, Failed, Line, Method, Stopped, request
 
 _TRIES = 4
 _PAUSE_S = 1.0
@@ -50,6 +52,9 @@ _LONGEST_PAUSE_S = 30.0
 _CONNECT_S = 10.0
 _FIRST_TOKEN_S = 600.0
 """Until the first word: the server may have to load the model first."""
+
+_END_S = 2.0
+"""For telling a server that nobody waits for an answer any more."""
 
 _MOST_JSON = 5_000_000
 _FINISH: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
@@ -215,14 +220,18 @@ class _Served:
     def _try(self, asked: Generate, line: Line, report: EndpointReport) -> FinishReason | Refusal:
         body = msgspec.json.encode(chat_request.body(asked, self._endpoint, self._facts))
         url = f"{self._endpoint.url.rstrip('/')}/chat/completions"
+        conversation = secrets.token_hex(16) if self._facts.resumes else ""
         report.sent()
-        with self._asked(url, body, line, _FIRST_TOKEN_S) as answer:
+        with (
+            self._ended(conversation),
+            self._asked(url, body, line, _FIRST_TOKEN_S, conversation=conversation) as answer,
+        ):
             if answer.status != 200:
                 content = answer.whole(_MOST_JSON, _CONNECT_S)
                 return refusals.read(answer.status, content, answer.headers)
             reason: FinishReason | None = None
             try:
-                for chunk in self._chunks(answer):
+                for chunk in self._chunks(answer, conversation, line):
                     if chunk.error is not None:
                         refusal = refusals.read(500, msgspec.json.encode(chunk.error), {})
                         raise self._refused(refusal)
@@ -233,22 +242,56 @@ class _Served:
                 raise GenerateFailed(
                     f"{self._host} {error}", "Check that the address is that of a model's server."
                 ) from error
+            except Failed as failed:
+                if not report.begun:
+                    raise
+                raise self._cut(f": {failed.reason}") from failed
         if reason is None and not report.whole:
-            continues = "/continue continues it, " if self._facts.continues else ""
-            raise GenerateFailed(
-                f"{self._host} ended its answer in the middle",
-                f"What came is kept; {continues}/regen answers again.",
-            )
+            raise self._cut()
         return reason or "stop"
 
-    def _chunks(self, answer: Answer) -> Iterator[Chunk]:
+    def _cut(self, why: str = "") -> GenerateFailed:
+        """The error for an answer that didn't come to its end."""
+        continues = "/continue continues it, " if self._facts.continues else ""
+        return GenerateFailed(
+            f"The answer of {self._host} ended in the middle{why}",
+            f"What came is kept; {continues}/regen answers again.",
+        )
+
+    @contextmanager
+    def _ended(self, conversation: str) -> Iterator[None]:
+        """Have the server end an answer that is left before its end: hanging up doesn't."""
+        try:
+            yield
+        except BaseException:
+            if conversation:
+                url = self._root + resumed_stream.path(conversation)
+                with (
+                    suppress(Failed, Stopped),
+                    self._asked(url, None, Line(), _END_S, method="DELETE"),
+                ):
+                    pass
+            raise
+
+    def _pieces(self, answer: Answer, conversation: str, line: Line) -> Iterator[bytes]:
+        """The content of a stream, though the line breaks, where the server sees to that."""
+        if not conversation:
+            return answer.pieces()
+
+        def again(offset: int) -> AbstractContextManager[Answer]:
+            url = self._root + resumed_stream.path(conversation, offset)
+            return self._asked(url, None, line, _FIRST_TOKEN_S)
+
+        return resumed_stream.pieces(answer, again, line)
+
+    def _chunks(self, answer: Answer, conversation: str, line: Line) -> Iterator[Chunk]:
         if "json" in answer.headers.get("Content-Type", ""):  # it doesn't stream
             chunk = completion_chunk.read(answer.whole(_MOST_JSON, _FIRST_TOKEN_S))
             if chunk is not None:
                 yield chunk
             return
         nothing = True
-        for data in events(answer.pieces()):
+        for data in events(self._pieces(answer, conversation, line)):
             if data.strip() == b"[DONE]":
                 if not nothing:
                     yield Chunk(finish="stop")  # not every server says why it ends
@@ -262,20 +305,28 @@ class _Served:
     # ------------------------------------------------------------------ on the wire
 
     def _asked(
-        self, url: str, content: bytes | None, line: Line, silence_s: float
+        self,
+        url: str,
+        content: bytes | None,
+        line: Line,
+        silence_s: float,
+        *,
+        conversation: str = "",
+        method: Method = "GET",
     ) -> AbstractContextManager[Answer]:
         key = self._endpoint.key
         return request(
             url,
             line=line,
-            method="GET" if content is None else "POST",
+            method=method if content is None else "POST",
             content=content,
             headers={
                 "Content-Type": "application/json",
                 "Accept": "application/json, text/event-stream",
+                **({resumed_stream.HEADER: conversation} if conversation else {}),
             },
             secret={"Authorization": f"Bearer {key}"} if key else {},
-            timeout_s=_CONNECT_S,
+            timeout_s=min(_CONNECT_S, silence_s),
             silence_s=silence_s,
             leave=False,
             accepted=range(200, 600),

@@ -45,6 +45,11 @@ class ServerFacts(msgspec.Struct, frozen=True):
         return self.kind in ("llama-server", "vllm", "vlmtui")
 
     @property
+    def resumes(self) -> bool:
+        """It may keep a streamed answer for a line that broke."""
+        return self.kind == "llama-server"
+
+    @property
     def continues(self) -> bool:
         """It goes on with a part of an answer; others would begin a new one."""
         return self.kind in ("llama-server", "vllm", "vlmtui")
