@@ -64,6 +64,11 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     question: str | None = None
     """What is asked of pictures that come without words; empty for what the model was trained to be
     asked."""
+    schema: str | None = None
+    """What answers must be like: JSON Schema, a file with it, or its short form."""
+
+    choices: list[str] | None = None
+    """The answer is one of these texts."""
 
     def __post_init__(self) -> None:
         _only_finite(self)

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes import LOAD, FakeEngine
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.base import Sampling
+from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 from vlmtui.messages import system
 from vlmtui.storage.chats import ChatStore
@@ -103,3 +104,26 @@ def test_a_sampling_that_cannot_be_does_not_keep_a_chat_from_opening(
     store.configure(msgspec.structs.replace(session.chat, sampling={"top_k": -7}))
     later = ChatSession(FakeEngine(), store, images, LOAD, chat=store.latest())
     assert later.sampling == Sampling()
+
+
+def test_the_form_of_answers_is_the_chats_own_and_comes_back_with_it(
+    session: ChatSession, engine: FakeEngine
+) -> None:
+    form = constraints.of_choices(["red", "blue"])
+    session.configure(sampling={"seed": 7, "constraint": form})
+    list(session.send("one"))
+    assert engine.requests[-1].sampling.constraint == form
+    chat = session.chat
+    session.open(None)
+    assert session.sampling.constraint is None and chat is not None
+    session.open(chat)
+    assert (session.sampling.constraint, session.sampling.seed) == (form, 7)
+
+
+@pytest.mark.parametrize(
+    "form", [{"kind": "schema", "text": '{"not": {}}'}, {"kind": "poem", "text": ""}, "red", 5]
+)
+def test_a_form_that_cannot_be_enforced_is_refused(session: ChatSession, form: object) -> None:
+    with pytest.raises(InputError):
+        session.configure(sampling={"constraint": form})
+    assert session.sampling == DEFAULTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vlmtui.chat.tally import Tally, continued
-from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed, Unseen
+from vlmtui.engine.base import Encoded, Finished, Notice, Stats, Trimmed, Unseen
 from vlmtui.messages import ImagePart, assistant, system, user
 
 A, B, C = (ImagePart(f"/{name}.png", name * 64, f"{name}.png", 8, 6) for name in "abc")
@@ -84,3 +84,12 @@ def test_pictures_that_the_model_does_not_see_are_named_once_each() -> None:
     stats = tally.stats(DONE)
     assert stats["unseen"] == [A.sha256, B.sha256]
     assert continued({"generated_tokens": 2}, stats)["unseen"] == stats["unseen"]
+
+
+def test_why_an_answer_is_not_valid_is_kept_until_the_whole_was_looked_at_again() -> None:
+    tally = Tally(())
+    tally.take(Notice("invalid", "it was cut off"))
+    cut = tally.stats(Finished("length"))
+    assert cut["invalid"] == "it was cut off"
+    assert "invalid" not in continued(cut, Tally(()).stats(Finished("stop")))
+    assert continued(cut, cut)["invalid"] == "it was cut off"

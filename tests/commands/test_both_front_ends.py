@@ -55,6 +55,8 @@ SAID = (
     # settings
     *("/system Be brief.", "/system default", "/set", "/set nonsense", "/set seed x", "/set seed"),
     *("/detail", "/detail high", "/detail 700", "/detail 0", "/detail nan", "/detail default"),
+    *("/schema", "/schema name: str, n?: int", "/schema {", "/schema a: strng", "/schema off"),
+    *("/choices", "/choices red,blue", "/choices red,,blue", "/choices a,a", "/choices default"),
     *("/set seed 7", "/set default", "/preset nonsense", "/preset precise", "/preset default"),
     # the application
     *("/stats 2", "/stats #99", "/monitor now", "/quit now", "/nonsense", "/mdoel"),

@@ -377,3 +377,40 @@ def test_many_clients_that_come_and_go_get_their_own_answers(serve: Serve) -> No
     assert wrong == []
     served.wait_until(lambda: served.metric("answers_running") == 0)
     assert served.metric("requests_waiting") == 0
+
+
+FORM = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": FORM}}}, "schema"),
+        ({"response_format": {"type": "json_object"}}, "schema"),
+        ({"grammar": 'root ::= "yes"'}, "grammar"),
+        ({"response_format": {"type": "text"}}, None),
+    ],
+)
+def test_a_form_of_the_answer_reaches_the_engine(
+    serve: Serve, asked: dict[str, Any], kind: str | None
+) -> None:
+    engine = FakeEngine()
+    engine.script(*answer('{"a": 1}'))
+    assert serve(engine).complete(**asked)[0] == 200
+    constraint = engine.requests[-1].sampling.constraint
+    assert (constraint and constraint.kind) == kind
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"type": "json_schema", "json_schema": {"schema": {"not": {}}}}, "at #/not"),
+        ({"type": "json_schema"}, "has no schema"),
+        ({"type": "regex"}, "response_format of type regex"),
+    ],
+)
+def test_a_form_that_cant_be_enforced_is_refused(
+    serve: Serve, asked: dict[str, Any], said: str
+) -> None:
+    status, told = serve(FakeEngine()).complete(response_format=asked)
+    assert status == 400 and said in told["error"]["message"]

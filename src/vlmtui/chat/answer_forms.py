@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from vlmtui import kept, printable
@@ -17,19 +18,17 @@ _SHOWN = 60
 
 def of(
     schema_given: str | None,
-    choices_given: str | None,
-    grammar_path: str | None,
-    pattern: str | None,
+    choices_given: str | Sequence[str] | None,
+    grammar_path: str | None = None,
+    pattern: str | None = None,
 ) -> Constraint | None:
     """The one that is given; None for none.
 
     Raises:
         InputError: It can't be read or enforced, or two are given.
     """
-    given = [
-        each for each in (schema_given, choices_given, grammar_path, pattern) if each is not None
-    ]
-    if len(given) > 1:
+    found = (schema_given, choices_given, grammar_path, pattern)
+    if sum(each is not None for each in found) > 1:
         raise InputError(
             "An answer can't follow two of schema, choices, grammar and regex at once",
             "Give one of them.",
@@ -37,7 +36,9 @@ def of(
     if schema_given is not None:
         return schema(schema_given)
     if choices_given is not None:
-        return choices(choices_given)
+        if isinstance(choices_given, str):
+            return choices(choices_given)
+        return constraints.of_choices(list(choices_given))
     if grammar_path is not None:
         return grammar(grammar_path)
     return None if pattern is None else constraints.of_regex(pattern)
@@ -85,12 +86,17 @@ def grammar(path: str) -> Constraint:
 
 
 def shown(constraint: Constraint) -> str:
-    """A constraint on a line."""
-    if constraint.kind == "choices":
-        return "choices " + printable.line(", ".join(json.loads(constraint.text)), _SHOWN)
-    if constraint.kind == "schema":
-        return "schema " + printable.line(" ".join(constraint.text.split()), _SHOWN)
-    return f"{constraint.kind} " + printable.line(" ".join(constraint.text.split()), _SHOWN)
+    """A constraint in a few words."""
+    match constraint.kind:
+        case "choices":
+            words = ", ".join(json.loads(constraint.text))
+        case "schema":
+            schema = json.loads(constraint.text)
+            fields = schema.get("properties") if isinstance(schema, dict) else None
+            words = f"with {', '.join(fields)}" if fields else constraint.text
+        case _:
+            words = constraint.text
+    return f"{constraint.kind} {printable.line(' '.join(words.split()), _SHOWN)}"
 
 
 def _names_a_file(text: str) -> bool:

@@ -106,12 +106,11 @@ class Preferences:
         Raises:
             InputError: There is no such field, or its value can't be.
         """
-        if isinstance(sampling, Sampling):
-            sampling = msgspec.structs.asdict(sampling)
-        return checked(sampling) or None
+        own = msgspec.to_builtins(sampling) if isinstance(sampling, Sampling) else sampling
+        return checked(own) or None
 
     def _merged(self, own: Mapping[str, Any] | None) -> Sampling:
-        default = msgspec.structs.asdict(self._default_sampling)
+        default = msgspec.to_builtins(self._default_sampling)
         return msgspec.convert({**default, **checked(own)}, Sampling)
 
 
@@ -127,16 +126,21 @@ def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
     Raises:
         InputError: There is no such field, or its value can't be.
     """
-    own, fields = dict(sampling or {}), Sampling.__struct_fields__
+    own: dict[str, Any] = msgspec.to_builtins(dict(sampling or {}))
+    fields = Sampling.__struct_fields__
     if unknown := [name for name in own if name not in fields]:
         raise InputError(
             f"There is no sampling setting {unknown[0]!r}", "There are: " + ", ".join(fields)
         )
     try:
-        msgspec.convert(own, Preset)
-        msgspec.convert(own, Sampling)
+        msgspec.convert({name: own[name] for name in own if name != "constraint"}, Preset)
+        constraint = msgspec.convert(own, Sampling).constraint
     except msgspec.ValidationError as error:
         raise InputError(
             f"These sampling settings can't be used: {error}", "Give it a number"
         ) from None
+    if constraint is not None:
+        from vlmtui.engine.structured import constraints  # few chats have one
+
+        constraints.grammar(constraint)
     return own

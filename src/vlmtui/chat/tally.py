@@ -2,8 +2,8 @@
 
 Beside the fields of the engine's `Stats` and `finish_reason` it has `pictures` (what each cost, in
 the order of the prompt), `trimmed` (what the context had no room for), `unseen` (pictures that this
-model doesn't see) and, for an answer that was
-stopped and went on, `continued` (how often). Pure.
+model doesn't see), `invalid` (why it isn't of the form that was asked for) and, for an answer that
+was stopped and went on, `continued` (how often). Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from vlmtui.engine.base import Encoded, Event, Finished, Trimmed, Unseen
+from vlmtui.engine.base import Encoded, Event, Finished, Notice, Trimmed, Unseen
 from vlmtui.messages import Message, Role
 
 _SUMS = ("generated_tokens", "encode_s", "prefill_s", "decode_s")
@@ -34,6 +34,7 @@ class Tally:
         self._pictures: dict[int, dict[str, Any]] = {}
         self._trimmed: dict[str, Any] | None = None
         self._unseen: list[str] = []
+        self._invalid = ""
 
     def take(self, event: Event) -> None:
         """Take note of an event."""
@@ -48,6 +49,8 @@ class Tally:
                 }
             case Trimmed():
                 self._trimmed = {"dropped": event.dropped, "images": self._left(event.dropped)}
+            case Notice(kind="invalid", message=message):
+                self._invalid = message
             case Unseen():
                 self._unseen = list(dict.fromkeys(image.sha256 for image in self._images))
 
@@ -60,6 +63,8 @@ class Tally:
             stats["trimmed"] = self._trimmed
         if self._unseen:
             stats["unseen"] = self._unseen
+        if self._invalid:
+            stats["invalid"] = self._invalid
         return stats
 
     def _left(self, dropped: int) -> list[str]:
@@ -92,7 +97,8 @@ def continued(before: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict
         "decode_tokens_per_s": _rate(before, more, "decode_tokens_per_s", "decode_s"),
         "continued": before.get("continued", 0) + 1,
     }
-    for key in ("trimmed", "unseen"):
+    stats.pop("invalid", None)  # the whole was looked at again
+    for key in ("trimmed", "unseen", "invalid"):
         if key in more:
             stats[key] = more[key]
     if "pictures" in more:

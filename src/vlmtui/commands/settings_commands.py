@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vlmtui import printable, units
+from vlmtui.chat import answer_forms
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.model_presets import presets
@@ -122,6 +123,7 @@ def _all_settings(session: ChatSession) -> Table:
         for name in sampling_text.FIELDS
     ]
     own_system = session.own_system is not None
+    rows.append(row("answers", _form(session), "constraint" in session.own_sampling))
     rows.append(row("system", _excerpt(session.system) or "none", own_system))
     return Table(
         "Settings of this chat",
@@ -150,9 +152,11 @@ def preset(context: CommandContext, name: str) -> Outcome:
             f"There is no preset {printable.line(name, _NAME)}",
             "There are: " + ", ".join([*known, sampling_text.DEFAULT]),
         )
+    sampling = sampling_text.of_preset(chosen)
+    if (constraint := answer_forms.of(chosen.schema, chosen.choices)) is not None:
+        sampling["constraint"] = constraint
     session.configure(
-        system=msgspec.UNSET if chosen.system is None else chosen.system,
-        sampling=sampling_text.of_preset(chosen) or None,
+        system=msgspec.UNSET if chosen.system is None else chosen.system, sampling=sampling or None
     )
     own = own_settings(session)
     return Said(f"Answers are {printable.line(name, _NAME)} in this chat{own and f': {own}'}")
@@ -160,10 +164,19 @@ def preset(context: CommandContext, name: str) -> Outcome:
 
 def own_settings(session: ChatSession) -> str:
     """What of a chat's settings is its own, in words; empty where nothing is."""
-    parts = [sampling_text.shown(session.own_sampling)] if session.own_sampling else []
+    numbers = sampling_text.shown(session.own_sampling)
+    parts = [numbers] if numbers else []
+    if session.own_sampling.get("constraint"):
+        parts.append(_form(session))
     if session.own_system is not None:
         parts.append("a system prompt" if session.system else "no system prompt")
     return ", ".join(parts)
+
+
+def _form(session: ChatSession) -> str:
+    """What answers must be like, in words."""
+    constraint = session.sampling.constraint
+    return "free" if constraint is None else answer_forms.shown(constraint)
 
 
 def preset_choices(context: CommandContext) -> Sequence[Choice]:

@@ -223,6 +223,14 @@ SPECS = (
         example="high",
     ),
     Spec(
+        *("schema", "[SCHEMA or off]", "hold the answers of this chat to a schema", "form"),
+        example="name: str, tags: [str]",
+    ),
+    Spec(
+        *("choices", "[A,B,C or off]", "have one of these texts as the answer", "form"),
+        example="red,green,blue",
+    ),
+    Spec(
         *("preset", "[NAME]", "use a preset for this chat: precise, creative, …", "settings"),
         choices=True,
     ),

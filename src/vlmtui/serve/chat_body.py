@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from vlmtui import printable
-from vlmtui.engine.base import Generate, Sampling, Think
+from vlmtui.engine.base import Constraint, Generate, Sampling, Think
+from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 from vlmtui.messages import ImagePart, Message, Part, Role, TextPart
 
@@ -80,6 +81,8 @@ class ChatBody(msgspec.Struct):
     frequency_penalty: float | None = None
     logit_bias: dict[str, Any] | None = None
     response_format: dict[str, Any] | None = None
+    grammar: str | None = None
+    """GBNF, as llama-server takes it."""
 
     @property
     def wants_usage(self) -> bool:
@@ -117,9 +120,27 @@ def _refused(body: ChatBody) -> str:
         "presence_penalty": bool(body.presence_penalty),
         "frequency_penalty": bool(body.frequency_penalty),
         "logit_bias": bool(body.logit_bias),
-        f"a response_format of type {printable.line(str(kind), 40)}": kind != "text",
+        f"a response_format of type {printable.line(str(kind), 40)}": kind
+        not in ("text", "json_object", "json_schema"),
     }
     return next((name for name, is_asked in asked.items() if is_asked), "")
+
+
+def _constraint(body: ChatBody) -> Constraint | None:
+    """What the answer must be like.
+
+    Raises:
+        InputError: It can't be held to that, or it isn't said rightly.
+    """
+    given = body.response_format or {}
+    if given.get("type") == "json_object":
+        return constraints.of_schema('{"type": "object"}')
+    if given.get("type") == "json_schema":
+        named = given.get("json_schema")
+        if not isinstance(named, dict) or "schema" not in named:
+            raise InputError("response_format has no schema", "It belongs in json_schema.schema.")
+        return constraints.of_schema(msgspec.json.encode(named["schema"]).decode())
+    return None if body.grammar is None else constraints.of_grammar(body.grammar)
 
 
 def request(body: ChatBody, defaults: Sampling, fetch: Fetch) -> Generate:
@@ -183,4 +204,6 @@ def _sampling(body: ChatBody, defaults: Sampling) -> Sampling:
     longest = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     if longest is not None:
         given["max_tokens"] = longest
+    if (constraint := _constraint(body)) is not None:
+        given["constraint"] = constraint
     return msgspec.structs.replace(defaults, **given)

@@ -115,4 +115,6 @@ def _costs(stats: Mapping[str, Any]) -> list[str]:
         parts.append(f"{units.count(reused)} reused")
     if reason := _REASONS.get(stats.get("finish_reason", "")):
         parts.append(reason)
+    if stats.get("invalid"):
+        parts.append("not valid")
     return parts
