@@ -20,6 +20,8 @@ STATS = {
     "reused_tokens",
     "image_tokens",
     "generated_tokens",
+    "thought_tokens",
+    "thought_s",
     "load_s",
     "encode_s",
     "prefill_s",

@@ -57,6 +57,8 @@ SAID = (
     *("/detail", "/detail high", "/detail 700", "/detail 0", "/detail nan", "/detail default"),
     *("/schema", "/schema name: str, n?: int", "/schema {", "/schema a: strng", "/schema off"),
     *("/choices", "/choices red,blue", "/choices red,,blue", "/choices a,a", "/choices default"),
+    *("/think sideways", "/think 0", "/think off", "/think 200", "/think default", "/thought"),
+    *("/thought #99", "/thought #2", "/thought it"),
     *("/set seed 7", "/set default", "/preset nonsense", "/preset precise", "/preset default"),
     # the application
     *("/stats 2", "/stats #99", "/monitor now", "/quit now", "/nonsense", "/mdoel"),
@@ -88,6 +90,7 @@ FORMS = {
     "/models": "ModelsScreen",
     "/system": "TextEditor",
     "/preset": "CommandChooser",
+    "/think": "CommandChooser",
     "/theme": "ThemePicker",
     "/monitor": "MonitorScreen",
     "/stats": "StatsScreen",

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.fakes import INFO, LOAD, FakeEngine, answer
+from tests.fakes import INFO, LOAD, STATS, FakeEngine, answer
 from tests.ui.test_chat_models import FakeShelf
 from tests.web import png
 from vlmtui.chat.session import ChatSession
@@ -25,9 +25,11 @@ from vlmtui.engine.base import (
     Delta,
     Encoded,
     Encoding,
+    Finished,
     Loaded,
     Loading,
     Prefill,
+    Thought,
     Trimmed,
 )
 from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
@@ -104,6 +106,24 @@ def test_each_phase_is_one_line_however_often_it_moves(talk: Talk) -> None:
         "Reading 4000 tokens …",
     ]
     assert talk.said == "Two.\n"
+
+
+def test_a_thought_is_a_line_and_shown_when_it_is_wanted(talk: Talk) -> None:
+    stats = msgspec.structs.replace(STATS, thought_tokens=340, thought_s=12.0)
+    thoughts = (Thought("Let me ", 1), Thought("see.\x1b[2J", 2))
+    talk.engine.script(*thoughts, *answer("Red."), Finished("stop", stats))
+    assert talk.say("What?", "/thought", "/show #2") == 0
+    assert talk.told.splitlines()[1:] == [
+        "Thinking …",
+        "Thought for 12.0 s, 340 tokens; /thought shows it",
+    ]
+    assert talk.said.splitlines() == ["Red.", "Let me see.␛[2J", "#2 fake: Red."]
+
+
+def test_a_thought_without_an_answer_is_told(talk: Talk) -> None:
+    talk.engine.script(Thought("Let me", 1), Finished("length", STATS))
+    talk.say("What?")
+    assert "The model thought up to the length limit and gave no answer" in talk.told
 
 
 def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(

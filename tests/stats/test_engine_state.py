@@ -1,7 +1,17 @@
 from __future__ import annotations
 
 from tests.fakes import INFO, STATS
-from vlmtui.engine.base import Delta, Encoding, Finished, Loaded, Loading, Prefill, Stats, Waiting
+from vlmtui.engine.base import (
+    Delta,
+    Encoding,
+    Finished,
+    Loaded,
+    Loading,
+    Prefill,
+    Stats,
+    Thought,
+    Waiting,
+)
 from vlmtui.stats.engine_state import EngineState, Phase, begin, fold, stopping
 
 
@@ -24,6 +34,17 @@ def test_a_turn_names_its_phases() -> None:
     assert after(Prefill(56, 116, 16), engine_state=asked).label() == "prefill 40 %"
     assert after(Prefill(16, 16, 16), engine_state=asked).label() == "prefill 100 %"
     assert after(Delta("a", 1), engine_state=asked).label() == "decoding"
+
+
+def test_a_thought_is_told_with_its_time_and_its_tokens() -> None:
+    asked = begin(after(Loaded(INFO)), 0.5)
+    thinking = after(Thought("a", 1), Thought("b", 40), Thought("c", 340), engine_state=asked)
+    assert thinking.label() == "thinking 2 s, 340 tokens"
+    assert thinking.busy
+    answering = fold(thinking, Delta("d", 341), 4.0)
+    assert answering.label() == "decoding"
+    assert answering.tokens_per_s is not None
+    assert begin(answering, 5.0).thought_s == 0
 
 
 def test_waiting_for_another_is_told_until_something_happens() -> None:

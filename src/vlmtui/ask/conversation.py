@@ -16,6 +16,7 @@ from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import LoadedAs, Turn
 from vlmtui.chat import consent
 from vlmtui.chat.fitting_engine import FittingEngine
+from vlmtui.commands.event_words import unanswered
 from vlmtui.engine.base import Engine, Event, Files, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import GenerateFailed, ImageError, InvalidAnswer, StorageError
@@ -54,7 +55,7 @@ def answer(
     texts = question.texts()
     load = question.load(settings)
     consent.settle(load, confirm)
-    progress = Progress(wanted=not question.plain)
+    progress = Progress(wanted=not question.plain, thought=question.thought)
     output: Output
     if question.as_json:
         output = JsonOutput(load.name, array=bool(question.then))
@@ -147,7 +148,11 @@ class _Conversation:
             self._output.end(turn)
             if not whole or turn.invalid is not None:
                 break
-            messages.append(assistant(turn.text))
+            if turn.thought and not turn.text.strip():
+                self._output.close()
+                said = unanswered(turn.reason, "--think ")
+                raise GenerateFailed(said.message, said.advice)
+            messages.append(assistant(turn.text, turn.thought))
         self._output.close()
         if turn is not None and turn.invalid is not None and whole:
             raise InvalidAnswer(turn.invalid.message, turn.invalid.hint)

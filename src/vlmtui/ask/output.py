@@ -31,6 +31,7 @@ from vlmtui.engine.base import (
     Notice,
     Prefill,
     Stats,
+    Thought,
     Trimmed,
     Waiting,
 )
@@ -133,8 +134,16 @@ class JsonOutput:
 class Progress:
     """One line on standard error that says what the engine is doing, and is erased again."""
 
-    def __init__(self, *, wanted: bool) -> None:
+    def __init__(self, *, wanted: bool, thought: bool = False) -> None:
+        """Begin with nothing to say.
+
+        Args:
+            wanted: There is to be such a line.
+            thought: What the model thinks is written, too, whether this is a terminal or not.
+        """
         terminal = sys.stderr.isatty()
+        self._thought: ProseStream | None = ProseStream() if thought else None
+        self._thought_open = False
         self._wanted = wanted
         self._stream: TextIO | None = None
         if wanted and terminal and os.environ.get("TERM") != "dumb":
@@ -145,6 +154,9 @@ class Progress:
 
     def event(self, event: Event) -> None:
         """Show what an event tells."""
+        if self._thought_open and isinstance(event, Delta | Finished):
+            self._tell_thought("\n")
+            self._thought_open = False
         match event:
             case Waiting(before=before, who=who):
                 self._show(f"waiting for another vlmtui ({line(who)}), {before} before you", True)
@@ -154,6 +166,11 @@ class Progress:
                 self._show(f"encoding image {image}/{of}" if of > 1 else "encoding the image", True)
             case Prefill(done=done, total=total) if total:
                 self._show(f"reading the prompt, {done / total:.0%}")
+            case Thought(text=text, tokens=tokens):
+                if self._thought is None:
+                    self._show(f"thinking, {tokens} tokens")
+                else:
+                    self._tell_thought(text)
             case Delta(tokens=tokens):
                 self._show(f"answering, {tokens} tokens")
             case Notice(kind="invalid"):
@@ -197,6 +214,18 @@ class Progress:
         self._next = now + _REFRESH_S
         self._shown = self._stream is not None
         self._write(f"{_ERASE_LINE}{text}")
+
+    def _tell_thought(self, text: str) -> None:
+        """Write what is thought, as it comes."""
+        assert self._thought is not None
+        self.clear()
+        if not self._thought_open:
+            text = text.lstrip()
+        if said := self._thought.feed(text):
+            self._thought_open = True
+            with suppress(OSError):  # the answer may still be wanted
+                sys.stderr.write(said)
+                sys.stderr.flush()
 
     def _tell(self, text: str) -> None:
         self.clear()

@@ -17,7 +17,7 @@ from vlmtui.chat import answer_forms, requests
 from vlmtui.compose import crops
 from vlmtui.compose.references import local
 from vlmtui.engine import images
-from vlmtui.engine.base import KvType, Load, Sampling
+from vlmtui.engine.base import KvType, Load, Sampling, Think
 from vlmtui.engine.images import crops as boxes
 from vlmtui.errors import (
     EmptyPrompt,
@@ -63,6 +63,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     choices: str | None = None
     grammar: str | None = None
     regex: str | None = None
+    think: Think | None = None
+    thought: bool = False
+    """What the model thinks goes to standard error."""
+
     ctx: int | None = None
     kv: KvType | None = None
     as_json: bool = False
@@ -86,7 +90,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InputError: Answers can't be held to what they must be like.
         """
-        names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "detail")
+        names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "detail", "think")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         constraint = answer_forms.of(self.schema, self.choices, self.grammar, self.regex)
         return msgspec.structs.replace(requests.sampling(settings), constraint=constraint, **given)

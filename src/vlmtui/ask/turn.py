@@ -16,6 +16,7 @@ from vlmtui.engine.base import (
     Loaded,
     Notice,
     Stats,
+    Thought,
     Trimmed,
     Unseen,
 )
@@ -85,6 +86,7 @@ class Turn:
         self._trimmed: Trimmed | None = None
         self._load_s = load_s
         self._deltas: list[str] = []
+        self._thoughts: list[str] = []
         self.reason: FinishReason = "cancelled"
         """Why the answer ended; an answer that never came to its end was cancelled."""
         self.stats = Stats()
@@ -93,6 +95,11 @@ class Turn:
     def text(self) -> str:
         """The answer so far."""
         return "".join(self._deltas)
+
+    @property
+    def thought(self) -> str:
+        """What was thought before it."""
+        return "".join(self._thoughts).strip()
 
     def take(self, event: Event) -> str:
         """Note an event.
@@ -104,6 +111,8 @@ class Turn:
             case Delta(text=text):
                 self._deltas.append(text)
                 return text
+            case Thought(text=text):
+                self._thoughts.append(text)
             case Encoded(image=image, tokens=tokens, seconds=seconds, scaled_to=size):
                 self._scaled[image] = size
                 self._tokens[image] = tokens
@@ -128,6 +137,7 @@ class Turn:
         return {
             "text": self.text,
             **self._parsed(),
+            "thought": self.thought,
             "model": model,
             "finish_reason": self.reason,
             "images": [
@@ -151,6 +161,8 @@ class Turn:
                 "reused_tokens": stats.reused_tokens,
                 "image_tokens": stats.image_tokens,
                 "generated_tokens": stats.generated_tokens,
+                "thought_tokens": stats.thought_tokens,
+                "thought_s": round(stats.thought_s, 6),
                 "load_s": round(self._load_s, 6),
                 "encode_s": round(stats.encode_s, 6),
                 "prefill_s": round(stats.prefill_s, 6),

@@ -51,6 +51,7 @@ header b { color: var(--model); }
 section.user header b { color: var(--you); }
 .text { white-space: pre-wrap; }
 .note { font-size: .85rem; color: var(--dim); }
+summary { cursor: pointer; }
 .failed { color: var(--wrong); }
 figure { display: inline-block; margin: .6rem .6rem .2rem 0; max-width: 100%; }
 figure img { max-width: 100%; max-height: 26rem; border-radius: 6px; display: block; }
@@ -108,6 +109,11 @@ def _message(stored: StoredMessage) -> Iterator[bytes]:
     ).encode()
     for image in stored.message.images:
         yield _figure(image)
+    if thought := printable.prose(stored.message.thought).strip():
+        yield (
+            f'<details class="note"><summary>{_escaped(words.thought(stored))}</summary>\n'
+            f'<p class="text">{_escaped(thought)}</p></details>\n'
+        ).encode()
     if text := printable.prose(readable(stored.message)).strip("\n"):
         if role is Role.ASSISTANT:
             yield _markdown(text).encode()

@@ -49,6 +49,7 @@ class ExportedMessage(msgspec.Struct, frozen=True, kw_only=True):
     parent: Number | None
     role: Role
     parts: list[Text | Image]
+    thought: str = ""
     status: Status
     created: Seconds
     model: Name | None = None
@@ -138,6 +139,7 @@ def _message(stored: StoredMessage) -> ExportedMessage:
             else Image(part.sha256, part.name, part.detail)
             for part in stored.message.parts
         ],
+        thought=stored.message.thought,
         status=stored.status,
         created=stored.created,
         model=stored.model,

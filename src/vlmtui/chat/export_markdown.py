@@ -7,6 +7,7 @@ names are text, so their signs are escaped. This module knows no files.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -48,6 +49,10 @@ def _message(stored: StoredMessage, links: Mapping[str, str]) -> str:
         name = escaped(printable.line(image.name))
         link = links.get(image.sha256)
         blocks.append(f"![{name}]({quote(link)})" if link else f"*The picture {name} is missing.*")
+    if stored.message.thought.strip():
+        summary = html.escape(words.thought(stored))
+        thought = _whole(stored.message.thought.strip())
+        blocks.append(f"<details><summary>{summary}</summary>\n\n{thought}\n\n</details>")
     if text := readable(stored.message).strip("\n"):
         blocks.append(_whole(text))
     if note := words.footnote(stored):

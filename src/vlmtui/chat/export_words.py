@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from vlmtui import printable
+from vlmtui import printable, units
 from vlmtui.messages import Role
 from vlmtui.storage.records import Chat, StoredMessage
 
@@ -49,6 +49,12 @@ def day(seconds: float) -> str:
         return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
     except (OverflowError, ValueError, OSError):
         return ""
+
+
+def thought(stored: StoredMessage) -> str:
+    """What stands in the place of a folded thought."""
+    seconds = (stored.stats or {}).get("thought_s") or 0.0
+    return f"Thought for {units.seconds(seconds)}" if seconds else "Thought"
 
 
 def footnote(stored: StoredMessage) -> str:

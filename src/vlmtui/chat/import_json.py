@@ -153,7 +153,9 @@ def _message(message: ExportedMessage, known: Mapping[str, ImagePart]) -> Stored
     return StoredMessage(
         id=message.id,
         parent_id=message.parent,
-        message=Message(message.role, tuple(_part(part, known) for part in message.parts)),
+        message=Message(
+            message.role, tuple(_part(part, known) for part in message.parts), message.thought
+        ),
         status=message.status,
         created=message.created,
         model=message.model,

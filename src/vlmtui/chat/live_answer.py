@@ -47,6 +47,7 @@ class LiveAnswer:
         self._row = stored
         self._before = before
         self._words: list[str] = []
+        self._thoughts: list[str] = []
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._written = (before or stored) if before_on_disk else None
@@ -85,6 +86,12 @@ class LiveAnswer:
         with self._lock:
             if self._row.status == "streaming":
                 self._words.append(text)
+
+    def think(self, text: str) -> None:
+        """Add to what is thought before it, unless the answer has ended."""
+        with self._lock:
+            if self._row.status == "streaming":
+                self._thoughts.append(text)
 
     def retire(self) -> bool:
         """Write no more, since another goes on with the row; whether the disk has all of it."""
@@ -148,11 +155,12 @@ class LiveAnswer:
         self._stop.set()
 
     def _current(self) -> StoredMessage:
-        if self._words:
-            self._row = msgspec.structs.replace(
-                self._row, message=assistant(self._row.message.text + "".join(self._words))
-            )
+        if self._words or self._thoughts:
+            old = self._row.message
+            new = assistant(old.text + "".join(self._words), old.thought + "".join(self._thoughts))
+            self._row = msgspec.structs.replace(self._row, message=new)
             self._words.clear()
+            self._thoughts.clear()
         return self._row
 
     def _run(self) -> None:
@@ -176,6 +184,7 @@ class LiveAnswer:
                     row.error,
                     row.error_kind,
                     row.model,
+                    row.message.thought,
                 )
             except StorageError as error:
                 with self._lock:

@@ -18,7 +18,7 @@ from vlmtui.chat.loading import CurrentModel, obeying
 from vlmtui.chat.prompt_messages import present
 from vlmtui.chat.tally import Tally, continued
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Delta, Engine, Finished, Generate, Notice
+from vlmtui.engine.base import Delta, Engine, Finished, Generate, Notice, Thought
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.records import StoredMessage
 
@@ -34,6 +34,7 @@ class Replies:
         self._lock = lock
         self._model = model
         self._answers: list[LiveAnswer] = []
+        self._thinking = self._concluded = False
 
     def live(self) -> dict[int, StoredMessage]:
         """The answers that may be ahead of the disk, by id."""
@@ -50,6 +51,15 @@ class Replies:
                 answer.annotate(extra)
                 return True
         return False
+
+    def conclude(self) -> bool:
+        """Have a thought end and the answer begin; False where there is none that can, once."""
+        info = self._engine.info
+        if not self._thinking or info is None or "conclude" not in info.can:
+            return False
+        self._thinking, self._concluded = False, True
+        self._engine.conclude()
+        return True
 
     def close(self) -> None:
         """End what is not ended, and try once more to write what the disk has refused."""
@@ -115,10 +125,15 @@ class Replies:
             request = msgspec.structs.replace(request, messages=told)
             yield _missing([image.name for image in missing])
         tally = Tally(request.messages)
+        self._thinking = self._concluded = False
         with closing(obeying(task, self._engine, self._engine.generate(request))) as events:
             for event in events:
                 tally.take(event)
-                if isinstance(event, Delta):
+                if isinstance(event, Thought):
+                    self._thinking = not self._concluded
+                    answer.think(event.text)
+                elif isinstance(event, Delta):
+                    self._thinking = False
                     answer.append(event.text)
                 elif isinstance(event, Finished):
                     stats = tally.stats(event)

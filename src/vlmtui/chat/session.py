@@ -383,9 +383,8 @@ class ChatSession:
 
             def request() -> Generate:
                 told = prompt(thread, self.system, self._model.name)
-                said = before.message.text
-                if said.strip():
-                    told = (*told, assistant(said))
+                if (before.message.text + before.message.thought).strip():
+                    told = (*told, before.message)
                 return Generate(told, resumed(self.sampling, before), self._state_name)
 
             yield from self._replies.run(task, row, request, before)
@@ -416,6 +415,17 @@ class ChatSession:
             seconds: Then it is stopped, as it is when another vlmtui that shows it wants that.
         """
         watching.finish(self._lock, self._store, seconds, CLOSE_SECONDS)
+
+    def stop(self) -> bool:
+        """End a thought, so that the answer begins; where none goes on, or again: `cancel`.
+
+        Returns:
+            Whether the turn goes on with its answer.
+        """
+        if self._replies.conclude():
+            return True
+        self.cancel()
+        return False
 
     def cancel(self) -> None:
         """Stop the running turn, or else the running load; what the answer has so far is kept.

@@ -16,7 +16,10 @@ import msgspec
 from vlmtui.engine.base import Encoded, Event, Finished, Notice, Trimmed, Unseen
 from vlmtui.messages import Message, Role
 
-_SUMS = ("generated_tokens", "encode_s", "prefill_s", "decode_s")
+_SUMS = (
+    *("generated_tokens", "thought_tokens"),
+    *("encode_s", "prefill_s", "decode_s", "thought_s"),
+)
 _LATEST = ("context_used", "context_size", "finish_reason")
 
 

@@ -15,6 +15,7 @@ from vlmtui.cli.options import (
     NAMED,
     DetailType,
     Finite,
+    Thinking,
     keep_alive_option,
     kv_option,
     mmproj_option,
@@ -71,6 +72,13 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 )
 @click.option("--grammar", type=NAMED, metavar="FILE.gbnf", help="Grammar that answers follow.")
 @click.option("--regex", metavar="PATTERN", help="Pattern that the whole answer matches.")
+@click.option(
+    "--think",
+    type=Thinking(),
+    metavar="on|off|N|auto",
+    help="Think before answering, N tokens at most; auto limits small models.",
+)
+@click.option("--thought", is_flag=True, help="Print what is thought on standard error.")
 @click.option(
     "--ctx",
     type=click.IntRange(0, 2**24),

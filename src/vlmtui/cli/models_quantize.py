@@ -191,7 +191,9 @@ def _loads(job: Quantization, pair: _Pair | None) -> bool | None:
 def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
     """What a model says, with its figures."""
     message = Message(Role.USER, (picture, TextPart(question)))
-    request = Generate((message,), Sampling(temperature=0.0, max_tokens=_ANSWER_TOKENS))
+    request = Generate(
+        (message,), Sampling(temperature=0.0, max_tokens=_ANSWER_TOKENS, think="off")
+    )
     words, stats = "", Stats()
     with trial.engine() as engine:
         for _ in engine.load(load):

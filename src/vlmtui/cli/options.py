@@ -23,6 +23,20 @@ class Finite(click.FloatRange):
         return number
 
 
+class Thinking(click.ParamType[str | int]):
+    """Whether to think: a word, or the most tokens."""
+
+    name = "on|off|N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a word or a number from 1 up."""
+        if value.lower() in ("on", "off", "auto"):
+            return value.lower()
+        if value.isdecimal() and 0 < int(value) < 2**31:
+            return int(value)
+        self.fail(f"{value} is none of on, off, auto, or tokens from 1 up", param, ctx)
+
+
 class Named(click.types.StringParamType):
     """A name or path, which can't be empty: an unset variable of a script would be ignored."""
 

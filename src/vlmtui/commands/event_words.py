@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vlmtui.commands.outcomes import Said
 from vlmtui.engine.base import Adjusted, Encoded, Notice, Trimmed
+from vlmtui.storage.records import StoredMessage
 
 _NAMED = 5
 """Most pictures that are named when the context has no room for them."""
@@ -39,6 +40,31 @@ def said_of(event: object, pictures: Sequence[str] = ()) -> Said | None:
         case Notice(message=message, hint=hint):
             return Said(message, hint)
     return None
+
+
+def thought_alone(stored: StoredMessage) -> Said | None:
+    """What is to be said of an answer that came to its end inside the thought; else None."""
+    message = stored.message
+    if stored.status != "complete" or message.text.strip() or not message.thought.strip():
+        return None
+    return unanswered((stored.stats or {}).get("finish_reason", ""), "/think ")
+
+
+def unanswered(reason: str, option: str) -> Said:
+    """What is to be said where a model has thought and not answered.
+
+    Args:
+        reason: Why it ended.
+        option: What a budget is given with: "/think ".
+    """
+    until = {
+        "length": " up to the length limit",
+        "context": " until the context was full",
+    }.get(reason, "")
+    return Said(
+        f"The model thought{until} and gave no answer",
+        f"{option}256 ends a thought after 256 tokens, {option}off answers at once",
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ class Action(msgspec.Struct, frozen=True):
 ACTIONS = (
     Action("copy", "y", "copy", "Copy the message"),
     Action("copy_code", "c", "code", "Copy a block of code"),
+    Action("thought", "t", "thought", "Show or fold what was thought before the answer"),
     Action("edit", "e", "edit", "Edit the question and ask again", changes=True),
     Action("continue", "n", "continue", "Continue an answer that was cut off", changes=True),
     Action("regenerate", "r", "again", "Answer again", changes=True),
@@ -60,6 +61,7 @@ def applying(stored: StoredMessage, model: ModelInfo | None, *, last: bool) -> l
     apply = {
         "copy": bool(text.strip()),
         "copy_code": has_code(text),
+        "thought": bool(stored.message.thought.strip()),
         "edit": not answer,
         "continue": answer and last and is_cut_off(stored) and continues,
         "regenerate": answer or last,

@@ -31,6 +31,12 @@ class Messages(Outcome, frozen=True):
     """How many stand before them."""
 
 
+class ThoughtShown(Outcome, frozen=True):
+    """What was thought before an answer, to be read."""
+
+    stored: StoredMessage
+
+
 # ---------------------------------------------------------------------- asking
 
 
@@ -200,6 +206,22 @@ def copied_code(block: CodeBlock) -> Copied:
     return Copied(block.text.rstrip("\n"), f"{lines} of {language}")
 
 
+def thought(context: CommandContext, argument: str) -> Outcome:
+    """Show what was thought before an answer: the last that was thought about."""
+    number = parsing.only_number(argument)
+    if number is not None:
+        stored = find(context, number)
+        if not stored.message.thought.strip():
+            raise InputError(f"Nothing was thought before message #{number}")
+        return ThoughtShown(stored)
+    for stored in reversed(context.session.transcript()):
+        if stored.message.thought.strip():
+            return ThoughtShown(stored)
+    raise InputError(
+        "Nothing was thought in this chat", "Models that can think do so with /think on"
+    )
+
+
 def show(context: CommandContext, argument: str) -> Outcome:
     """Print messages with their numbers."""
     number, which = parsing.numbered(argument)
@@ -272,4 +294,5 @@ VERBS = {
     "previous": previous,
     "next": next_version,
     "show": show,
+    "thought": thought,
 }

@@ -109,6 +109,47 @@ def detail_choices(_: CommandContext) -> Sequence[Choice]:
     ]
 
 
+def think(context: CommandContext, value: str) -> Outcome:
+    """Say whether the chat's answers are thought about, or tell it."""
+    if not value:
+        now = sampling_text.shown({"think": context.session.sampling.think})
+        return Choices(
+            "think",
+            f"Should the model think before it answers? ({now})",
+            think_choices(context),
+            f"{now} now; /think N gives it N tokens",
+        )
+    said = sampling(context, f"think {value}")
+    assert isinstance(said, Said)
+    return Said(said.message, _unheard(context.session))
+
+
+def _unheard(session: ChatSession) -> str:
+    """What becomes of the wish with the model that is loaded, where that isn't what it says."""
+    info, wish = session.model_info, session.sampling.think
+    if info is None or wish == "auto":
+        return ""
+    if "thinking" not in info.can:
+        return f"{printable.line(info.name, _NAME)} doesn't think, as far as its template tells"
+    if "think_switch" in info.can:
+        return ""
+    if "conclude" not in info.can:
+        return "Its server may take no notice of it"
+    if wish == "off":
+        return "Its template has no switch for it: a thought is ended as soon as it begins"
+    return ""
+
+
+def think_choices(_: CommandContext) -> Sequence[Choice]:
+    """What can be said of thinking."""
+    return [
+        Choice("auto", "models that can do; small ones for 512 tokens at most"),
+        Choice("on", "for as long as the model likes"),
+        Choice("off", "answer at once"),
+        Choice("256", "for 256 tokens at most; any number will do"),
+    ]
+
+
 def _all_settings(session: ChatSession) -> Table:
     def row(name: str, value: str, own: bool) -> tuple[str, str]:
         return name, f"{value} (this chat's own)" if own else value
@@ -197,5 +238,16 @@ def _excerpt(text: str) -> str:
     return printable.line(" ".join(text.split()), _EXCERPT)
 
 
-VERBS = {"system": system, "set": sampling, "detail": detail, "preset": preset}
-CHOICES = {"set": sampling_choices, "detail": detail_choices, "preset": preset_choices}
+VERBS = {
+    "system": system,
+    "set": sampling,
+    "detail": detail,
+    "think": think,
+    "preset": preset,
+}
+CHOICES = {
+    "set": sampling_choices,
+    "detail": detail_choices,
+    "think": think_choices,
+    "preset": preset_choices,
+}

@@ -139,6 +139,11 @@ SPECS = (
         takes_message=True,
     ),
     Spec(
+        *("thought", "[#NUMBER]", "show what was thought before the last answer", "message"),
+        takes_message=True,
+        alone=True,
+    ),
+    Spec(
         *("previous", "[#NUMBER]", "show the previous version of a message", "message"),
         idle=True,
         takes_message=True,
@@ -229,6 +234,10 @@ SPECS = (
     Spec(
         *("choices", "[A,B,C or off]", "have one of these texts as the answer", "form"),
         example="red,green,blue",
+    ),
+    Spec(
+        *("think", "[on, off, auto or N]", "think before answers, N tokens at most", "settings"),
+        choices=True,
     ),
     Spec(
         *("preset", "[NAME]", "use a preset for this chat: precise, creative, …", "settings"),

@@ -8,10 +8,11 @@ from contextlib import suppress
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
-from vlmtui.commands.event_words import said_of
-from vlmtui.engine.base import Delta, Encoding, Loading, Prefill, Waiting
+from vlmtui.commands.event_words import said_of, thought_alone
+from vlmtui.engine.base import Delta, Encoding, Loading, Prefill, Thought, Waiting
 from vlmtui.plain.voice import Answer, Voice
 from vlmtui.standard_output import ReaderGone
+from vlmtui.stats import answer_stats
 from vlmtui.storage.records import StoredMessage
 
 _LONG_PROMPT = 1500
@@ -57,11 +58,14 @@ class Told:
                 self._once("prefill", f"Reading {total - reused} tokens …")
             case AnswerStarted():
                 self._answer = self._voice.answer()
+            case Thought():
+                self._once("think", "Thinking …")
             case Delta(text=text) if self._answer is not None:
                 self._answer.feed(text)
             case AnswerSaved(stored=stored):
                 self._end_answer()
                 self.answers.append(stored)
+                self._tell_thought(stored)
             case StorageWarning(message=message, hint=hint):
                 self._voice.note(message, hint)
             case GoingBack(model=model):
@@ -70,6 +74,13 @@ class Told:
                 self._voice.note(said.message, said.advice)
             case _:
                 self._tell_comparison(event)
+
+    def _tell_thought(self, stored: StoredMessage) -> None:
+        if (said := thought_alone(stored)) is not None:
+            self._voice.note(said.message, said.advice)
+        if stored.message.thought.strip():
+            took = answer_stats.thought(stored.stats or {})
+            self._voice.note(f"Thought{took and f' for {took}'}; /thought shows it")
 
     def _tell_comparison(self, event: object) -> None:
         match event:

@@ -7,7 +7,7 @@ from typing import Any
 
 from vlmtui import dates, printable, units
 from vlmtui.commands.chat_commands import title
-from vlmtui.commands.message_commands import Messages
+from vlmtui.commands.message_commands import Messages, ThoughtShown
 from vlmtui.commands.outcomes import (
     Branch,
     ChatChanged,
@@ -87,6 +87,10 @@ def _messages(sitting: Sitting, messages: Messages) -> None:
     sitting.print_rows(message_lines.told(messages.thread), nothing)
     if messages.before:
         sitting.voice.note(f"{messages.before} messages before these: /show all")
+
+
+def _thought(sitting: Sitting, shown: ThoughtShown) -> None:
+    sitting.voice.show(shown.stored.message.thought.strip())
 
 
 def _branch(sitting: Sitting, branch: Branch) -> None:
@@ -201,6 +205,7 @@ _SHOWN: dict[type[Outcome], Callable[[Sitting, Any], None]] = {
     SystemPrompt: _system,
     Copied: _copied,
     Messages: _messages,
+    ThoughtShown: _thought,
     Branch: _branch,
     ChatShown: _chat_shown,
     ChatChanged: _chat_changed,

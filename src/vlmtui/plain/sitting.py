@@ -96,7 +96,7 @@ class Sitting:
 
         Args:
             events: What happens.
-            stop: Done at Ctrl+C; nothing: what the session does is cancelled.
+            stop: Done at Ctrl+C; nothing: a thought is ended, what the session does is cancelled.
             question: Stands in the next line, with its pictures, if it never reaches the disk.
 
         Raises:
@@ -108,7 +108,7 @@ class Sitting:
             told.follow(iter([self._untold.get()]))
         self.begun = question.typed if question is not None else ""
         try:
-            with interrupts(stop or self.session.cancel) as stopped:
+            with interrupts(stop or self.session.stop) as stopped:
                 told.follow(map(self._notice, in_thread(events)))
         finally:
             self.measuring.end_turn()

@@ -47,6 +47,7 @@ def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("finish reason", str(stats.get("finish_reason", ""))),
         ("generated", tokens("generated_tokens")),
+        ("thought", thought(stats)),
         ("decoding", seconds("decode_s") + rate("decode_tokens_per_s")),
         ("first token", seconds("time_to_first_token_s")),
         ("prompt", tokens("prompt_tokens")),
@@ -60,6 +61,15 @@ def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("energy", _energy(stats)),
         ("limit", roofline(stats)),
     ]
+
+
+def thought(stats: Mapping[str, Any]) -> str:
+    """How long was thought before an answer: "12.0 s, 340 tokens"; empty where nothing was."""
+    tokens = int(stats.get("thought_tokens") or 0)
+    if not tokens:
+        return ""
+    seconds = units.seconds(stats.get("thought_s") or 0.0)
+    return f"{seconds}, {units.count(tokens)} token{'s' if tokens != 1 else ''}"
 
 
 def _energy(stats: Mapping[str, Any]) -> str:

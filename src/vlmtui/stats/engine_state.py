@@ -9,6 +9,7 @@ from enum import Enum
 
 import msgspec
 
+from vlmtui import units
 from vlmtui.engine.base import (
     Delta,
     Encoding,
@@ -18,6 +19,7 @@ from vlmtui.engine.base import (
     Loading,
     ModelInfo,
     Prefill,
+    Thought,
     Trimmed,
     Waiting,
 )
@@ -33,11 +35,17 @@ class Phase(str, Enum):
     SENDING = "sending"
     ENCODING = "encoding"
     PREFILL = "prefill"
+    THINKING = "thinking"
     DECODING = "decoding"
     STOPPING = "stopping"
 
 
-BUSY = frozenset({Phase.SENDING, Phase.ENCODING, Phase.PREFILL, Phase.DECODING, Phase.STOPPING})
+BUSY = frozenset(
+    {
+        *(Phase.SENDING, Phase.ENCODING, Phase.PREFILL, Phase.THINKING, Phase.DECODING),
+        Phase.STOPPING,
+    }
+)
 """Phases of an answer on its way."""
 
 
@@ -71,6 +79,9 @@ class EngineState(msgspec.Struct, frozen=True):
     decode_started: float = 0.0
     first_count: int = 0
     generated: int = 0
+    thought_s: float = 0.0
+    """Seconds for which it has thought in this answer."""
+
     tokens_per_s: float | None = None
     """Live while decoding, the whole answer's at the end."""
 
@@ -99,6 +110,9 @@ class EngineState(msgspec.Struct, frozen=True):
         text = self.phase.value
         if self.phase is Phase.ENCODING:
             text += f" image {self.image}/{self.images}" if self.images > 1 else " image"
+        if self.phase is Phase.THINKING:
+            count = f"{units.count(self.generated)} token{'s' if self.generated != 1 else ''}"
+            text += f" {self.thought_s:.0f} s, {count}"
         if self.fraction is not None:
             text += f" {self.fraction:.0%}".replace("%", " %")
         return text
@@ -114,6 +128,7 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
         started=now,
         first_token=None,
         generated=0,
+        thought_s=0.0,
         tokens_per_s=None,
         prompt=0,
         reused=0,
@@ -182,6 +197,10 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
                 reused=reused,
                 context_used=done,
             )
+        case Thought():
+            state = _decoded(engine_state, event, now)
+            thought_s = now - state.decode_started
+            return replace(state, phase=Phase.THINKING, thought_s=thought_s)
         case Delta():
             return _decoded(engine_state, event, now)
         case Finished(stats=stats) if stats.prompt_tokens:
@@ -203,7 +222,7 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
             return engine_state
 
 
-def _decoded(engine_state: EngineState, event: Delta, now: float) -> EngineState:
+def _decoded(engine_state: EngineState, event: Delta | Thought, now: float) -> EngineState:
     replace = msgspec.structs.replace
     if engine_state.first_token is None:
         return replace(

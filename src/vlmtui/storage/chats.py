@@ -141,9 +141,12 @@ class ChatStore:
         with self._database.write(durable=status != "streaming") as connection:
             message_id = connection.execute(
                 "INSERT INTO messages"
-                " (chat_id, parent_id, role, text, status, writer, created, model)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (chat_id, parent_id, message.role.value, message.text, status, writer, now, model),
+                " (chat_id, parent_id, role, text, thought, status, writer, created, model)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(chat_id, parent_id, message.role.value, message.text, message.thought),
+                    *(status, writer, now, model),
+                ),
             ).lastrowid
             assert message_id is not None
             rows.put_images(connection, message_id, message, self._root)
@@ -169,6 +172,7 @@ class ChatStore:
         error: str | None = None,
         error_kind: str | None = None,
         model: str | None = None,
+        thought: str = "",
     ) -> None:
         """Put down an answer as far as it has come; without a model, whose it is stays.
 
@@ -179,8 +183,11 @@ class ChatStore:
         with self._database.write(durable=status != "streaming") as connection:
             changed = connection.execute(
                 "UPDATE messages SET text = ?, status = ?, writer = ?, stats = ?, error = ?,"
-                " error_kind = ?, model = coalesce(?, model) WHERE id = ?",
-                (storable(text), status, writer, encoded, error, error_kind, model, message_id),
+                " error_kind = ?, model = coalesce(?, model), thought = ? WHERE id = ?",
+                (
+                    *(storable(text), status, writer, encoded, error, error_kind, model),
+                    *(storable(thought), message_id),
+                ),
             )
             if not changed.rowcount:
                 raise StorageError(

@@ -164,5 +164,15 @@ _DETAIL = (
     "ALTER TABLE message_images ADD COLUMN detail TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_CHATS + _FULL_TEXT, _ARCHIVE + _TITLES, _DETAIL)
+_THOUGHT = (
+    # what was thought before an answer; search and lists know the answer alone
+    "ALTER TABLE messages ADD COLUMN thought TEXT NOT NULL DEFAULT ''",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _CHATS + _FULL_TEXT,
+    _ARCHIVE + _TITLES,
+    _DETAIL,
+    _THOUGHT,
+)
 """Statements of each step, in order."""

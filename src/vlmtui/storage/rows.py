@@ -50,7 +50,7 @@ def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> St
     return StoredMessage(
         id=row["id"],
         parent_id=row["parent_id"],
-        message=Message(Role(row["role"]), parts(row["text"], images)),
+        message=Message(Role(row["role"]), parts(row["text"], images), row["thought"]),
         status=status,
         created=row["created"],
         model=row["model"],
@@ -108,7 +108,9 @@ def put_images(
 def storable_message(message: Message) -> Message:
     """The message as it will come back from the database."""
     return msgspec.structs.replace(
-        message, parts=tuple(_storable_part(part) for part in message.parts)
+        message,
+        parts=tuple(_storable_part(part) for part in message.parts),
+        thought=storable(message.thought),
     )
 
 

@@ -49,10 +49,11 @@ class _Energy(msgspec.Struct):
 
 _COUNTS = (
     *("prompt_tokens", "reused_tokens", "image_tokens", "generated_tokens"),
+    "thought_tokens",
     *("context_used", "context_size", "continued", "peak_gpu_bytes"),
 )
 _AMOUNTS = (
-    *("encode_s", "prefill_s", "time_to_first_token_s", "decode_s"),
+    *("encode_s", "prefill_s", "time_to_first_token_s", "decode_s", "thought_s"),
     *("prefill_tokens_per_s", "decode_tokens_per_s", "bandwidth_share", "joules_per_token"),
 )
 _TYPES: dict[str, Any] = {

@@ -93,13 +93,14 @@ class Trees:
         message = rows.storable_message(stored.message)
         message_id = connection.execute(
             "INSERT INTO messages"
-            " (chat_id, parent_id, role, text, status, created, model, error, error_kind, stats)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (chat_id, parent_id, role, text, thought, status, created, model, error, error_kind,"
+            " stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 chat_id,
                 parent_id,
                 message.role.value,
                 message.text,
+                message.thought,
                 "interrupted" if stored.status == "streaming" else stored.status,
                 stored.created,
                 stored.model,

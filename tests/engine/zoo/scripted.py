@@ -52,6 +52,9 @@ class Script:
     plain: tuple[str, ...] = ("<think>", "</think>")
     """Tokens of their own that are shown, as Qwen's tags are."""
 
+    layers: int = 1
+    """More make it slow."""
+
 
 def chain(*tokens: str, end: str = "<|im_end|>") -> dict[str, str]:
     """A script of tokens one after the other, all different."""
@@ -69,7 +72,7 @@ def write(path: Path, script: Script) -> Path:
     file.add_name(path.stem)
     file.add_context_length(_CONTEXT)
     file.add_embedding_length(_WIDTH)
-    file.add_block_count(1)
+    file.add_block_count(script.layers)
     file.add_feed_forward_length(32)
     file.add_head_count(_HEADS)
     file.add_head_count_kv(_HEADS)
@@ -87,18 +90,19 @@ def write(path: Path, script: Script) -> Path:
     file.add_tensor("token_embd.weight", meanings)
     file.add_tensor("output.weight", output)
     file.add_tensor("output_norm.weight", np.ones(_WIDTH, np.float32))
-    for name in ("attn_norm", "ffn_norm"):
-        file.add_tensor(f"blk.0.{name}.weight", np.ones(_WIDTH, np.float32))
-    for name, shape in (
-        ("attn_q", (_WIDTH, _WIDTH)),
-        ("attn_k", (_WIDTH, _WIDTH)),
-        ("attn_v", (_WIDTH, _WIDTH)),
-        ("attn_output", (_WIDTH, _WIDTH)),
-        ("ffn_gate", (32, _WIDTH)),
-        ("ffn_up", (32, _WIDTH)),
-        ("ffn_down", (_WIDTH, 32)),
-    ):
-        file.add_tensor(f"blk.0.{name}.weight", np.zeros(shape, np.float32))
+    for block in range(script.layers):
+        for name in ("attn_norm", "ffn_norm"):
+            file.add_tensor(f"blk.{block}.{name}.weight", np.ones(_WIDTH, np.float32))
+        for name, shape in (
+            ("attn_q", (_WIDTH, _WIDTH)),
+            ("attn_k", (_WIDTH, _WIDTH)),
+            ("attn_v", (_WIDTH, _WIDTH)),
+            ("attn_output", (_WIDTH, _WIDTH)),
+            ("ffn_gate", (32, _WIDTH)),
+            ("ffn_up", (32, _WIDTH)),
+            ("ffn_down", (_WIDTH, 32)),
+        ):
+            file.add_tensor(f"blk.{block}.{name}.weight", np.zeros(shape, np.float32))
     file.write_header_to_file()
     file.write_kv_data_to_file()
     file.write_tensors_to_file()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
 from vlmtui.commands import parsing, specs
-from vlmtui.commands.event_words import said_of
+from vlmtui.commands.event_words import said_of, thought_alone
 from vlmtui.commands.outcomes import Ask, Outcome
 from vlmtui.engine.base import Adjusted, Encoded, Notice
 from vlmtui.errors import InputError
-from vlmtui.ui.screens.chat.stream import Words
+from vlmtui.ui.screens.chat.stream import Thoughts, Words
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -36,6 +36,7 @@ class AskingTopic(Topic):
         chat.follows[UserSaved].append(self._question_saved)
         chat.follows[AnswerStarted].append(self._answer_started)
         chat.follows[Words].append(self._said)
+        chat.follows[Thoughts].append(self._thought)
         chat.follows[AnswerSaved].append(self._answer_saved)
         chat.follows[Adjusted].append(self._tell)
         chat.follows[Encoded].append(self._tell)
@@ -141,8 +142,14 @@ class AskingTopic(Topic):
         if self.chat.turn is not None and self.chat.turn.answer is not None:
             self.chat.turn.answer.append(words.text)
 
+    def _thought(self, thoughts: Thoughts) -> None:
+        if self.chat.turn is not None and self.chat.turn.answer is not None:
+            self.chat.turn.answer.think(thoughts.text)
+
     async def _answer_saved(self, event: AnswerSaved) -> None:
         await self.chat.transcript.end_answer(event.stored)
+        if (said := thought_alone(event.stored)) is not None:
+            await self.chat.transcript.tell(said.message, said.advice, error=False)
         self.chat.transcript.price(event.stored.stats)
 
     async def _tell(self, event: Adjusted | Encoded | Notice) -> None:

@@ -57,7 +57,7 @@ class ComparisonTurn(Turn):
     def stop(self) -> None:
         """End it; the model from before comes back."""
         self._compare.comparison.stop()
-        super().stop()
+        self.cancel()
 
     def leave(self) -> None:
         """Begin nothing more."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlmtui.commands.message_actions import BY_NAME
+from vlmtui.commands.message_commands import ThoughtShown
 from vlmtui.commands.outcomes import Branch, EditQuestion
 from vlmtui.commands.stats_commands import Details
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -41,6 +42,7 @@ class MessagesTopic(Topic):
         chat.hears[Transcript.UndoWanted].append(lambda _: self._undo())
         chat.shows[Branch] = self._show_branch
         chat.shows[Details] = lambda details: self._show_details(details.stored)
+        chat.shows[ThoughtShown] = self._show_thought
         chat.shows[EditQuestion] = lambda edit: self._edit(edit.stored)
         chat.set_aside.append(lambda: self._written_before)
         chat.stops.append(self._cancel_editing)
@@ -62,6 +64,9 @@ class MessagesTopic(Topic):
                 self.chat.actions["retry_with"](event.message_id)
             case "details":
                 self._show_details(entry.stored)
+            case "thought":
+                if entry.answer is not None:
+                    entry.answer.thought.fold()
             case action:
                 self.chat.do(_COMMANDS[action], f"#{event.message_id}")
 
@@ -73,6 +78,12 @@ class MessagesTopic(Topic):
         self.chat.prompt.say()
         if branch.said is not None:
             await self.chat.show(branch.said)
+
+    async def _show_thought(self, shown: ThoughtShown) -> None:
+        await self.chat.transcript.goto(shown.stored.id)
+        entry = self.chat.transcript.entry(shown.stored.id)
+        if entry is not None and entry.answer is not None:
+            entry.answer.thought.fold(False)
 
     def _show_details(self, stored: StoredMessage) -> None:
         from vlmtui.ui.screens.dialogs.details import DetailsScreen

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vlmtui.engine.base import Delta
+from vlmtui.engine.base import Delta, Thought
 from vlmtui.stats.engine_state import Phase, fold
 from vlmtui.terminal.driver import is_slow
 from vlmtui.ui.screens.chat.inbox import Inbox
@@ -42,6 +42,19 @@ class Words(msgspec.Struct, frozen=True):
     text: str
 
 
+class Thoughts(msgspec.Struct, frozen=True):
+    """What it has thought since the last look."""
+
+    text: str
+
+
+_MANY: dict[type, tuple[type[Words | Thoughts], Phase]] = {
+    Delta: (Words, Phase.DECODING),
+    Thought: (Thoughts, Phase.THINKING),
+}
+"""Events of which many become one, and what the engine is at when they come."""
+
+
 class Stream:
     """Brings events to those who follow them, in the order in which they came.
 
@@ -54,7 +67,7 @@ class Stream:
         self.inbox: Inbox[object] = Inbox(lambda: chat.screen.call_later(self._arrived))
         self._taking = asyncio.Lock()
         self._not_before = 0.0
-        self._uncounted: tuple[Delta, float] | None = None
+        self._uncounted: tuple[Delta | Thought, float] | None = None
         self._count_at = 0.0
 
     async def follow(self, events: Callable[[], Iterable[object]]) -> None:
@@ -94,24 +107,29 @@ class Stream:
     async def _tell(self, items: list[tuple[object, float]]) -> None:
         screen = self._chat.screen
         words: list[str] = []
+        said: type[Words | Thoughts] = Words
         for item, when in items:
             if self._chat.left:
                 return  # what still comes is on disk, and the widgets are going
-            if isinstance(item, Delta):
+            if isinstance(item, Delta | Thought):
+                kind, phase = _MANY[type(item)]
+                if kind is not said:
+                    await self._say(said, words)
+                    said = kind
                 words.append(item.text)
                 self._uncounted = (item, when)
-                if screen.engine_state.phase is not Phase.DECODING:
+                if screen.engine_state.phase is not phase:
                     self._count()
                 continue
-            await self._say(words)
+            await self._say(said, words)
             self._count()
             screen.engine_state = fold(screen.engine_state, item, when)
             await self._chat.tell(self._chat.follows[type(item)], item)
-        await self._say(words)
+        await self._say(said, words)
 
-    async def _say(self, words: list[str]) -> None:
+    async def _say(self, kind: type[Words | Thoughts], words: list[str]) -> None:
         if words:
-            await self._chat.tell(self._chat.follows[Words], Words("".join(words)))
+            await self._chat.tell(self._chat.follows[kind], kind("".join(words)))
         words.clear()
 
     def _count(self) -> None:

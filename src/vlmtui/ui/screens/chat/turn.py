@@ -31,7 +31,7 @@ class Turn:
     def __init__(self, chat: ChatContext) -> None:
         self._chat = chat
         self._question: Question | None = None
-        self._stopped = self._broken = False
+        self._stopped = self._broken = self._concluded = False
         self.answer: Answer | None = None
 
     @property
@@ -89,6 +89,22 @@ class Turn:
             yield event
 
     def stop(self) -> None:
+        """End a thought, so that the answer begins; else, or the second time, `cancel`."""
+        state = self._chat.screen.engine_state
+        can = state.info is not None and "conclude" in state.info.can
+        if state.phase is Phase.THINKING and can and not self._concluded:
+            self._concluded = True
+            self._chat.start(self._conclude(), "cancel")
+        else:
+            self.cancel()
+
+    async def _conclude(self) -> None:
+        if await self._chat.on_session(lambda session: session.stop()):
+            self._chat.prompt.say("The thought ends, and the answer begins", "Esc stops that, too")
+        else:
+            self.cancel()
+
+    def cancel(self) -> None:
         """End it soon; what the answer has so far is kept."""
         self._stopped = True
         screen = self._chat.screen
@@ -132,6 +148,8 @@ class Turn:
     def _settle(self) -> None:
         """No turn is going on any more."""
         screen = self._chat.screen
+        if self._concluded:
+            self._chat.prompt.say()
         self._chat.turn = None
         if screen.engine_state.phase is not Phase.LOADING:
             screen.engine_state = idle(screen.engine_state)

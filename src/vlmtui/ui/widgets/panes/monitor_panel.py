@@ -27,6 +27,7 @@ _NAMES = {
     Phase.LOADING: "load",
     Phase.ENCODING: "encode",
     Phase.PREFILL: "prefill",
+    Phase.THINKING: "think",
     Phase.DECODING: "decode",
 }
 

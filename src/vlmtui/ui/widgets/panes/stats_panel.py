@@ -18,6 +18,7 @@ STYLES = {
     Phase.SENDING: "$secondary",
     Phase.ENCODING: "$secondary",
     Phase.PREFILL: "$primary",
+    Phase.THINKING: "$secondary",
     Phase.DECODING: "$accent",
     Phase.STOPPING: "$warning",
 }

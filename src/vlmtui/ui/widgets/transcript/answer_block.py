@@ -10,9 +10,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable, units
+from vlmtui.stats import answer_stats
 from vlmtui.ui.widgets.parts import Parts
 from vlmtui.ui.widgets.transcript.markdown_view import MarkdownView
 from vlmtui.ui.widgets.transcript.message_block import MessageBlock, speaker
+from vlmtui.ui.widgets.transcript.thought_view import ThoughtView
 
 _ENDINGS = {
     "cancelled": "stopped",
@@ -43,18 +45,32 @@ class Answer(MessageBlock):
     }
     """
 
-    def __init__(self, model: str, text: str = "", *, version: str = "") -> None:
+    def __init__(
+        self,
+        model: str,
+        text: str = "",
+        *,
+        version: str = "",
+        thought: str = "",
+        stats: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
+        self.thought = ThoughtView(thought, _thought_label(stats))
         self._version = version
         self._model = model
         self._stream = printable.ProseStream()
         self._view = MarkdownView(printable.prose(text))
         self._footer = Parts(classes="footer")
         self._waiting = False
+        self._thinking = ""
+        """What is told of the thought that goes on; empty without one."""
+
+        self._thought_took = "thought"
 
     def compose(self) -> ComposeResult:
         """Name, text, figures."""
         yield Static(speaker(self._model or "model", self._version), classes="speaker")
+        yield self.thought
         yield self._view
         yield self._footer
 
@@ -70,14 +86,33 @@ class Answer(MessageBlock):
     def first_mark(self) -> int | None:
         """The row with the first marked word."""
         row = self._view.first_mark()
-        return None if row is None else row + 1  # below the name
+        return None if row is None else row + self._view.virtual_region.y
 
     def append(self, text: str) -> None:
         """Add what has arrived."""
+        self._wait_no_more()
+        if self._thinking:
+            self._thinking = ""
+            self.thought.finish(None, self._thought_took)
+            self.thought.fold(True)
+        self._view.append(self._stream.feed(text))
+
+    def think(self, text: str) -> None:
+        """Add what is thought before it."""
+        self._wait_no_more()
+        self._thinking = self._thinking or "thinking"
+        self.thought.grow(text, self._thinking)
+
+    def thinks(self, label: str) -> None:
+        """Tell how long that has been going on."""
+        self._thinking = label
+        self._thought_took = label.replace("thinking", "thought for", 1)
+        self.thought.grow("", label)
+
+    def _wait_no_more(self) -> None:
         if self._waiting:
             self._waiting = False
             self._footer.remove_class("shown")
-        self._view.append(self._stream.feed(text))
 
     def wait(self, phase: str, style: str) -> None:
         """Tell below it what the engine does, until more words arrive."""
@@ -87,9 +122,13 @@ class Answer(MessageBlock):
         self._footer.add_class("shown")
         self._waiting = True
 
-    def finish(self, text: str, status: str, stats: Mapping[str, Any] | None) -> None:
+    def finish(
+        self, text: str, status: str, stats: Mapping[str, Any] | None, thought: str = ""
+    ) -> None:
         """Show the whole text in its final form, how it ended, and what it took."""
         self._view.update(printable.prose(text))
+        self._thinking = ""
+        self.thought.finish(thought, _thought_label(stats))
         self.describe(status, stats)
 
     def describe(self, status: str, stats: Mapping[str, Any] | None) -> None:
@@ -101,6 +140,11 @@ class Answer(MessageBlock):
         parts.extend(Content(part) for part in _costs(stats or {}))
         self._footer.say(parts)
         self._footer.set_class(bool(parts), "shown")
+
+
+def _thought_label(stats: Mapping[str, Any] | None) -> str:
+    took = answer_stats.thought(stats or {})
+    return f"thought for {took}" if took else "thought"
 
 
 def _costs(stats: Mapping[str, Any]) -> list[str]:

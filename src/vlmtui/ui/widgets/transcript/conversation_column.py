@@ -61,6 +61,10 @@ class Conversation(Column):
         """Tell in an answer without words why they don't come yet."""
         if self._live is None or engine_state.phase in (Phase.DECODING, Phase.READY, Phase.ABSENT):
             return
+        if engine_state.phase is Phase.THINKING:
+            if self._live.answer is not None:
+                self._live.answer.thinks(engine_state.label())
+            return
         from vlmtui.ui.widgets.panes.stats_panel import STYLES
 
         if (answer := self._live.answer) is not None:
@@ -178,16 +182,19 @@ class Conversation(Column):
         entry.stored = stored
         entry.pinned = False
         if entry.answer is not None:
-            entry.answer.finish(stored.message.text, stored.status, stored.stats)
+            message = stored.message
+            entry.answer.finish(message.text, stored.status, stored.stats, message.thought)
 
     async def fail_answer(self) -> None:
         """Keep what the answer has said that was on its way; take it away when it said nothing."""
         entry, self._live = self._live, None
         if entry is None or entry.answer is None:
             return
-        if text := entry.answer.text:
+        text, thought = entry.answer.text, entry.answer.thought.text
+        if text or thought:
+            said = assistant(text, thought)
             await self.end_answer(
-                msgspec.structs.replace(entry.stored, message=assistant(text), status="failed")
+                msgspec.structs.replace(entry.stored, message=said, status="failed")
             )
         else:
             end = self.entries.index(entry)

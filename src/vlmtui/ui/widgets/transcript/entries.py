@@ -81,7 +81,13 @@ class MessageEntry(Entry):
             return Question(stored.message, self._costs, version=place)
         from vlmtui.ui.widgets.transcript.answer_block import Answer
 
-        answer = Answer(stored.model or "", stored.message.text, version=place)
+        answer = Answer(
+            stored.model or "",
+            stored.message.text,
+            version=place,
+            thought=stored.message.thought,
+            stats=stored.stats,
+        )
         answer.describe(stored.status, stored.stats)
         return answer
 
@@ -90,6 +96,8 @@ class MessageEntry(Entry):
         rows = 2 + wrapped_rows(message.text[:MOST_SHOWN], max(width - _FRAME, 1))
         if message.images:
             rows += 12
+        if message.thought:
+            rows += 1
         if message.role is Role.ASSISTANT and self.stored.stats:
             rows += 1
         return rows

@@ -1,0 +1,155 @@
+"""What the model thought before an answer: one line, and all of it when that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import Reactive
+from textual.widgets import Static
+
+from vlmtui import printable
+from vlmtui.ui.widgets.transcript.markdown_view import MarkdownView
+
+_LAST = 400
+"""Characters of which the last ones are shown while it grows: no terminal has a longer line."""
+
+
+class _Line(Static):
+    """What it says of the thought; a click on it, and not in the text, folds and unfolds that."""
+
+    def __init__(self, clicked: Callable[[], None]) -> None:
+        super().__init__()
+        self._clicked = clicked
+        self._label = self._last = ""
+
+    def say(self, label: str, last: str = "") -> None:
+        """Show a label, and the end of a text as far as there is room."""
+        self._label, self._last = label, last
+        self.refresh()
+
+    def on_click(self) -> None:
+        """Fold or unfold what it is about."""
+        self._clicked()
+
+    def render(self) -> Content:
+        """One line."""
+        room = self.content_size.width - len(self._label) - 3
+        last = self._last
+        if last and room > 8:
+            cut = last if len(last) <= room else "…" + last[1 - room :]
+            return Content.assemble((self._label, "$accent"), (f" · {cut}", "$text-dim"))
+        return Content.styled(self._label, "$text-dim")
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One row, however long what it says is."""
+        return 1
+
+
+class ThoughtView(Vertical):
+    """Takes no place before there is a thought."""
+
+    DEFAULT_CSS = """
+    ThoughtView {
+        height: auto;
+        display: none;
+
+        &.shown {
+            display: block;
+        }
+        & > _Line {
+            height: 1;
+        }
+        & > MarkdownView {
+            display: none;
+            color: $text-dim;
+            border-left: solid $border-blurred;
+            padding: 0 0 0 1;
+        }
+        &.unfolded > MarkdownView {
+            display: block;
+        }
+    }
+    """
+
+    # as that of its message
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
+
+    def __init__(self, text: str = "", label: str = "") -> None:
+        """Make it.
+
+        Args:
+            text: What was thought so far.
+            label: What that took.
+        """
+        super().__init__(classes="shown" if text.strip() else "")
+        self._safe = printable.ProseStream()
+        self._text = printable.prose(text).strip()
+        self._label = label
+        self._grows = False
+        self._line = _Line(self.fold)
+        self._view = MarkdownView()
+
+    def compose(self) -> ComposeResult:
+        """The line and the text."""
+        yield self._line
+        yield self._view
+
+    def on_mount(self) -> None:
+        """Say what there is."""
+        self._say()
+
+    @property
+    def text(self) -> str:
+        """What was thought so far."""
+        return self._text
+
+    @property
+    def unfolded(self) -> bool:
+        """All of it is shown."""
+        return self.has_class("unfolded")
+
+    def grow(self, text: str, label: str) -> None:
+        """More has come."""
+        more = self._safe.feed(text)
+        if not self._text:
+            more = more.lstrip()
+        self._text += more
+        self._label = label
+        self._grows = True
+        self.add_class("shown")
+        if self.unfolded:
+            self._view.append(more)
+        self._say()
+
+    def finish(self, text: str | None, label: str) -> None:
+        """It has ended.
+
+        Args:
+            text: All of it; None where that has come already.
+            label: What it took.
+        """
+        self._grows = False
+        self._label = label
+        if text is not None:
+            self._text = printable.prose(text).strip()
+            if self.unfolded:
+                self._view.update(self._text)
+        self.set_class(bool(self._text), "shown")
+        self._say()
+
+    def fold(self, folded: bool | None = None) -> None:
+        """Fold it or unfold it; None: the other way round."""
+        unfold = not self.unfolded if folded is None else not folded
+        if unfold != self.unfolded:
+            self._view.update(self._text if unfold else "")
+            self.set_class(unfold, "unfolded")
+            self._say()
+
+    def _say(self) -> None:
+        last = " ".join(self._text[-_LAST:].split()) if self._grows and not self.unfolded else ""
+        mark = "●" if self._grows else "▾" if self.unfolded else "▸"
+        self._line.say(f"{mark} {self._label}", last)
