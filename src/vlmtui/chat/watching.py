@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, ChatEvent, StorageWarning
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Delta
+from vlmtui.engine.base import Delta, Thought
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.records import StoredMessage
 
@@ -58,9 +58,12 @@ def watched(
         look: Reads it again; None where it was deleted.
     """
     yield AnswerStarted(row)
-    said = row.message.text
+    said, thought = row.message.text, row.message.thought
     asked_at: float | None = None
     while not lock.closed and (now := look()) is not None:
+        if now.message.thought != thought and now.message.thought.startswith(thought):
+            yield Thought(now.message.thought[len(thought) :], 0)
+            thought = now.message.thought
         text = now.message.text
         if text.startswith(said) and text != said:
             yield Delta(text[len(said) :], 0)
