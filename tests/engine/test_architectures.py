@@ -214,6 +214,16 @@ def test_edits_reuse_what_stands_before_them(bench, paint):
     assert not edited.of(Encoding) and not again.of(Encoding)
 
 
+def test_behind_each_picture_the_prefill_is_told_and_never_goes_back(bench, paint):
+    events = bench.ask(user("What are they?", (paint(1), paint(2)))).events
+    ends = [at for at, event in enumerate(events) if isinstance(event, Encoded)]
+    assert len(ends) == 2
+    assert all(isinstance(events[at + 1], Prefill) for at in ends)
+    done = [event.done for event in events if isinstance(event, Prefill) and event.reused == 0]
+    assert done == sorted(done)
+    assert len(set(done)) > 3
+
+
 # -------------------------------------------------------------------------------------- cancelling
 
 

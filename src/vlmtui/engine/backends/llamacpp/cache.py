@@ -7,9 +7,9 @@ the cache of llama.cpp say the same, or both are empty.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Protocol
+from typing import Any, Protocol
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.checkpoints import Checkpoint, Checkpoints
@@ -66,8 +66,9 @@ class KvCache:
         self._units: list[Unit] = []
         self._position = 0
         self._used = 0
-        after_batch = mtmd.mtmd_helper_post_decode_callback(lambda _view, _data: int(cancel.is_set))
-        self._after_batch = after_batch  # C keeps the pointer during a call
+        self._read: Callable[[int], object] = lambda tokens: None
+        # C keeps the pointer during a call
+        self._after_batch = mtmd.mtmd_helper_post_decode_callback(self._after_part_of_image)
 
     @property
     def used(self) -> int:
@@ -171,7 +172,8 @@ class KvCache:
             unit = units[at]
             if isinstance(unit, ImageUnit):
                 self._encode(images[unit.key], to_encode, report)
-                self._decode_image(unit, images[unit.key])
+                report.progress(self._used)  # it isn't encoding any more
+                self._decode_image(unit, images[unit.key], report)
             else:
                 end = min(at + self._batch_size, *(stop for stop in stops if stop > at))
                 step = list(takewhile(lambda unit: isinstance(unit, int), units[at:end]))
@@ -197,6 +199,7 @@ class KvCache:
     def close(self) -> None:
         """Free the batch."""
         cpp.llama_batch_free(self._batch)
+        del self._after_batch  # it refers to this object, which nothing else holds any more
 
     def _stops(self, units: Sequence[Unit], settled: int) -> list[int]:
         """Where reading stops for a checkpoint, in ascending order, and the end of the row.
@@ -238,14 +241,27 @@ class KvCache:
         report.encoding(to_encode.index(image.key) + 1, len(to_encode))
         report.encoded(image.key, self._vision.encode(image))
 
-    def _decode_image(self, unit: ImageUnit, image: ImagePart) -> None:
+    def _decode_image(self, unit: ImageUnit, image: ImagePart, report: PrefillReport) -> None:
         self._model.adapt_threads()
+        done = self._used
+
+        def read(tokens: int) -> None:
+            nonlocal done
+            done += tokens
+            report.progress(done)
+
+        self._read = read
         status = self._vision.decode(
             image, unit, self._position, self._model.picture_step, self._after_batch
         )
         if status != 0:
             self._fail(status)
         self._add(unit)
+
+    def _after_part_of_image(self, part: Any, _: object) -> int:
+        """Called by libmtmd behind each batch of a picture; other than 0 stops it."""
+        self._read(int(part.contents.n_tokens))
+        return int(self._cancel.is_set)
 
     def _decode_tokens(self, tokens: Sequence[Unit], *, logits: bool) -> None:
         for index, token in enumerate(tokens):

@@ -15,7 +15,7 @@ import msgspec
 
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import forms
-from vlmtui.engine.backends.llamacpp.bindings import cpp
+from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache, OnDisk
 from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower, Unusable
@@ -105,7 +105,8 @@ class GraphVision:
         for start in range(0, unit.tokens, batch):
             count = min(batch, unit.tokens - start)
             status = self._step(embedding, start * width, count, position + start)
-            if status == 0 and after_batch(None, None):
+            part = mtmd.mtmd_helper_embd_batch(n_tokens=count)
+            if status == 0 and after_batch(ctypes.byref(part), None):
                 status = 2  # aborted, as libmtmd has it
             if status != 0:
                 return status
