@@ -16,7 +16,7 @@ from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Prefill, Prepare, Sampling
-from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import ImagePart, Message, assistant, system, user
 
@@ -71,7 +71,7 @@ def read(cache: KvCache, row: Sequence[int], settled: int = 0) -> int:
 @pytest.fixture
 def cache(model: LoadedModel, state: int, request: pytest.FixtureRequest) -> Iterator[KvCache]:
     """With room for so many checkpoints."""
-    limit = Load(Files(""), checkpoint_bytes=request.param * state)
+    limit = Load(Files(""), checkpoint_bytes=request.param * state, batch=64)
     cache = KvCache(model, None, model.cancel, limit)
     cache.clear()
     yield cache
@@ -127,6 +127,23 @@ def test_the_newest_stays_where_there_is_room_for_one(cache: KvCache) -> None:
 def test_without_room_all_is_read_again(cache: KvCache) -> None:
     read(cache, row(40), settled=30)
     assert read(cache, [*row(30), OTHER]) == 0
+
+
+@pytest.mark.parametrize("cache", [1], indirect=True)
+def test_a_long_text_that_is_broken_off_is_gone_on_with(cache: KvCache, model: LoadedModel) -> None:
+    class Impatience(Silence):
+        def progress(self, done: int) -> None:
+            if done == 192:
+                model.cancel.set()
+
+    try:
+        cache.keep(row(400))
+        with pytest.raises(Aborted):
+            cache.prefill(row(400), {}, Impatience(), 395)
+    finally:
+        model.cancel.clear()
+    assert read(cache, row(400), settled=395) == 192
+    assert read(cache, [*row(395), OTHER]) == 395
 
 
 # ----------------------------------------------------------------------------------- conversations
@@ -206,7 +223,7 @@ def test_a_random_walk_is_answered_like_by_a_fresh_engine(kind, kept, tmp_path, 
     chance = random.Random(f"{kind} {kept}")
     walk = Walk(kept, lambda *what: as_part(pictures.paint(tmp_path, *what)))
     try:
-        for number in range(30):
+        for number in range(20):
             said = f"{number}: {walk.step()}"
             if chance.random() < 0.3:
                 written = Message(walk.messages[-1].role, walk.messages[-1].parts[:-1])

@@ -166,10 +166,12 @@ class KvCache:
         keys = dict.fromkeys(unit.key for unit in missing if isinstance(unit, ImageUnit))
         to_encode = [key for key in keys if not self._vision.is_kept(images[key])]
         stops = self._stops(units, settled)
+        passing = False
         while (at := len(self._units)) < len(units):
-            if at in stops:
-                self._checkpoints.save(at, self._used)
+            if at in stops or passing:
+                self._checkpoints.save(at, self._used, passing=at not in stops)
             unit = units[at]
+            passing = False
             if isinstance(unit, ImageUnit):
                 self._encode(images[unit.key], to_encode, report)
                 report.progress(self._used)  # it isn't encoding any more
@@ -178,6 +180,7 @@ class KvCache:
                 end = min(at + self._batch_size, *(stop for stop in stops if stop > at))
                 step = list(takewhile(lambda unit: isinstance(unit, int), units[at:end]))
                 self._decode_tokens(step, logits=at + len(step) == len(units))
+                passing = len(step) == self._batch_size and not self._model.goes_back
             report.progress(self._used)
 
     def append(self, token: int) -> None:

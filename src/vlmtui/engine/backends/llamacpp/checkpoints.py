@@ -37,6 +37,8 @@ class Checkpoint(NamedTuple):
     units: int
     tokens: int
     state: ctypes.Array[ctypes.c_uint8]
+    passing: bool = False
+    """Only there so that a long text that is broken off need not be read again from its start."""
 
 
 class Checkpoints:
@@ -62,17 +64,22 @@ class Checkpoints:
         """Have this one, of a row that was just restored, and no other."""
         self._kept = [checkpoint]
 
-    def save(self, units: int, tokens: int) -> None:
-        """Keep the state as it is now, with so many units and tokens in the row."""
+    def save(self, units: int, tokens: int, *, passing: bool = False) -> None:
+        """Keep the state as it is now, with so many units and tokens in the row.
+
+        A passing one makes way for the next.
+        """
         if self._kept and self._kept[-1].units >= units:
             return
+        if self._kept and self._kept[-1].passing:
+            self._kept.pop()
         flags = cpp.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
         size = cpp.llama_state_seq_get_size_ext(self._context, 0, flags)
         if not self._make_room(size):
             return
         state = (ctypes.c_uint8 * size)()
         if cpp.llama_state_seq_get_data_ext(self._context, state, size, 0, flags) == size:
-            self._kept.append(Checkpoint(units, tokens, state))
+            self._kept.append(Checkpoint(units, tokens, state, passing))
 
     def restore(self, units: int) -> int:
         """Return to the last checkpoint that has at most so many units; those behind it go.
@@ -83,10 +90,12 @@ class Checkpoints:
         self.forget_behind(units)
         if not self._kept:
             return 0
-        place, _, state = self._kept[-1]
+        last = self._kept[-1]
         flags = cpp.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
-        done = cpp.llama_state_seq_set_data_ext(self._context, state, len(state), 0, flags)
-        return place if done == len(state) else 0
+        done = cpp.llama_state_seq_set_data_ext(
+            self._context, last.state, len(last.state), 0, flags
+        )
+        return last.units if done == len(last.state) else 0
 
     def forget_behind(self, units: int) -> None:
         """Forget those with more units in the row: what they build on is gone."""
