@@ -15,9 +15,11 @@ import pytest
 from tests.engine.conftest import demo_load
 from tests.hosts import end_hosts, eventually, host_state, is_gone, shared
 from tests.processes import child
+from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.engine import host_socket
 from vlmtui.engine.base import (
     Absent,
+    Adjusted,
     Delta,
     Event,
     Finished,
@@ -34,6 +36,7 @@ from vlmtui.engine.base import (
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import EngineCrashed
 from vlmtui.messages import user
+from vlmtui.models.fit import Machine
 
 __all__ = ["shared"]
 
@@ -349,3 +352,34 @@ def test_a_stopped_host_hangs_nobody(connect: Connect, monkeypatch: pytest.Monke
     finally:
         os.kill(state.pid, signal.SIGCONT)
         end_hosts()
+
+
+def test_a_second_model_is_loaded_beside_the_first_where_both_fit(connect: Connect) -> None:
+    first, second = FittingEngine(connect(), _plenty), FittingEngine(connect(), _plenty)
+    list(first.load(demo_load()))
+    list(second.load(demo_load(ctx=512)))
+    assert first.pid and second.pid
+    assert not is_gone(first.pid) and not is_gone(second.pid)
+
+
+def test_where_both_do_not_fit_the_first_makes_way_and_nothing_is_loaded_smaller(
+    connect: Connect,
+) -> None:
+    client = connect()
+    first = FittingEngine(client, _plenty)
+    list(first.load(demo_load()))
+    answer(client, "Hello")
+    pid = client.pid or 0
+
+    def as_long_as_it_is_there(_: int | None) -> Machine:
+        return Machine(free=10_000_000_000 if is_gone(pid) else 1_000_000, total=16_000_000_000)
+
+    second = FittingEngine(connect(), as_long_as_it_is_there)
+    events = list(second.load(demo_load(ctx=512)))
+    assert not [event for event in events if isinstance(event, Adjusted)]
+    assert events[-1] == Finished("done")
+    assert is_gone(pid)
+
+
+def _plenty(_: int | None) -> Machine:
+    return Machine(free=10_000_000_000, total=16_000_000_000)
