@@ -120,9 +120,10 @@ def running(command: Sequence[str], port: int, environment: dict[str, str]) -> I
                 if connection.getresponse().status == 200:
                     break
             except OSError:
-                time.sleep(0.1)
+                pass
             finally:
                 connection.close()
+            time.sleep(0.1)  # llama-server answers while it loads, that it does
         yield Server(port)
     finally:
         process.terminate()

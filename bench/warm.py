@@ -33,7 +33,9 @@ from bench.http_server import ALONE, free_port, running
 
 QUESTION = "Describe the image in one sentence."
 CONTEXT = 2048
-WORDS = 16
+WORDS = 64
+"""Tokens of an answer: some sentences."""
+
 TARGET = 1.3
 """Most that ours may take, as a multiple of curl's."""
 
