@@ -21,6 +21,7 @@ from vlmtui.cli.config import config
 from vlmtui.cli.doctor import doctor
 from vlmtui.cli.engine import engine
 from vlmtui.cli.keys import keys
+from vlmtui.cli.mcp import mcp
 from vlmtui.cli.models import models
 from vlmtui.cli.options import (
     images_option,
@@ -109,4 +110,5 @@ vlmtui.add_command(engine)
 vlmtui.add_command(keys)
 vlmtui.add_command(doctor)
 vlmtui.add_command(models)
+vlmtui.add_command(mcp)
 vlmtui.add_command(serve)

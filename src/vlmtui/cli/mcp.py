@@ -1,0 +1,56 @@
+"""`vlmtui mcp`: one tool for programs that speak the Model Context Protocol."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from vlmtui.cli.options import keep_alive_option, mmproj_option, model_option
+
+
+@click.command()
+@model_option
+@mmproj_option
+@click.option(
+    "--dir",
+    "directories",
+    type=click.Path(exists=True, file_okay=False),
+    multiple=True,
+    required=True,
+    metavar="DIRECTORY",
+    help="Pictures in it and below may be looked at. Repeatable.",
+)
+@keep_alive_option
+def mcp(model: str | None, mmproj: str | None, directories: tuple[str, ...]) -> int:
+    """Let an agent look at pictures: the tool `look` over the Model Context Protocol.
+
+    An agent whose own model sees nothing starts this command and asks about picture files; the
+    model here answers. It speaks the protocol on standard input and output.
+
+    \b
+    Example, as most agents are told of it:
+      {"mcpServers": {"eyes": {"command": "vlmtui", "args": ["mcp", "--dir", "/home/me/project"]}}}
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    import gc
+    from contextlib import closing
+    from pathlib import Path
+
+    from vlmtui.chat import consent, requests
+    from vlmtui.chat.fitting_engine import FittingEngine
+    from vlmtui.chat.setup import engine_log
+    from vlmtui.endings import ended_by_signals
+    from vlmtui.engine.client import EngineClient
+    from vlmtui.mcp.looking import Eyes
+    from vlmtui.mcp.tool_server import ToolServer
+    from vlmtui.settings import keep_alive_seconds, load_settings
+
+    gc.enable()  # off since `__main__`
+    settings = load_settings()
+    load = requests.load_request(settings, model, mmproj)
+    consent.settle(load)
+    client = EngineClient(engine_log(), keep_alive_seconds(settings))
+    with ended_by_signals(), closing(FittingEngine(client)) as engine:
+        eyes = Eyes(engine, load, requests.sampling(settings), [Path(each) for each in directories])
+        ToolServer(eyes, sys.stdout.buffer).run(sys.stdin.buffer)
+    return 0
