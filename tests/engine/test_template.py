@@ -171,7 +171,15 @@ def test_a_template_that_refuses_one_more_turn_has_no_joint():
         ("none + 'a'", "a"),
         ("nothing in ['a']", "False"),
         ("tools is defined", "False"),
-        ("[1].append(2)", "None"),
+        ("[1].append(2)", ""),
+        ("none", ""),
+        ("messages[0].get('x')", ""),
+        ("messages[0].role ~ messages[0].get('x') ~ 1", "user1"),
+        ("['a', none, ['b', 1]]", "ab1"),
+        ("{'a': 1}", ""),
+        ("'grüße É' | upper", "GRüßE É"),
+        ("'GRÜSSE'.lower()", "grÜsse"),
+        ("\"it's MINE élan\".title() ~ 'aB' | capitalize", "It's Mine élanAb"),
         ("{'a': 1}.items() | list | tojson", '[["a", 1]]'),
     ],
 )
@@ -248,6 +256,15 @@ def test_a_system_message_without_a_place_goes_into_parts_too():
     )
     turns = [Turn("system", (), "Be brief."), Turn("user", ("<IMG>",), "Hi")]
     assert ChatTemplate(source, bos="", eos="").render(turns) == "[Be brief.\n<IMG>Hi]"
+
+
+def test_a_template_that_takes_nothing_but_parts_may_have_a_place_for_a_system_message():
+    source = (
+        "{% for m in messages %}{{ m.role }}:{% for p in m.content %}"
+        "{% if p.type == 'text' %}{{ p.text }}{% endif %}{% endfor %};{% endfor %}"
+    )
+    turns = [Turn("system", (), "Be brief."), Turn("user", (), "Hi")]
+    assert ChatTemplate(source, bos="", eos="").render(turns) == "system:Be brief.;user:Hi;"
 
 
 def test_a_template_knows_the_date():

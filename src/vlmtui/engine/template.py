@@ -98,7 +98,7 @@ class ChatTemplate:
                 self._template = TemplateLanguage().from_string(template_families.mended(source))
                 self._typed = False
                 self._typed = not self._tells("user") and self._tells("user", typed=True)
-                self._takes_system = self._tells("system", "user")
+                self._takes_system = self._tells("system", "user", typed=self._typed)
                 self.thinks = self._thinks()
                 self.switch = self._switch()
                 self.keeps_thought = self._keeps_thought()

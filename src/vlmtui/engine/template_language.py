@@ -2,23 +2,27 @@
 
 Jinja as `transformers` sets it up (block trimming, loop controls, `{% generation %}`,
 `raise_exception`, `strftime_now`, `tojson`), in its sandbox, since templates come from model files.
-Where llama.cpp's own renderer reads a template otherwise, this one goes by llama.cpp: whitespace is
-ASCII's, a string's length is that of its UTF-8, and what isn't there adds nothing to a string.
+Where llama.cpp's own renderer reads a template otherwise, this one goes by llama.cpp: whitespace
+and letters are ASCII's, a string's length is that of its UTF-8, and nothing is written as nothing.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jinja2
+import jinja2.compiler
 import jinja2.exceptions
 import jinja2.ext
 import jinja2.nodes
 import jinja2.parser
 import jinja2.sandbox
+from jinja2.compiler import Frame
 
 _LARGEST_NUMBER = 2**64
 """Products and powers beyond would take time that nothing can end."""
@@ -27,9 +31,22 @@ WHITESPACE = " \t\n\v\f\r"
 """What is at the ends of a text without being part of it."""
 
 
+class _Code(jinja2.compiler.CodeGenerator):
+    """Python of a template."""
+
+    def visit_Concat(self, node: jinja2.nodes.Concat, frame: Frame) -> None:  # noqa: N802
+        """`~`, for which Jinja would write `none` as a word."""
+        self.write("environment.joined(")
+        for each in node.nodes:
+            self.visit(each, frame)
+            self.write(", ")
+        self.write(")")
+
+
 class TemplateLanguage(jinja2.sandbox.SandboxedEnvironment):
     """Where templates run: without access to Python, and without endless arithmetic."""
 
+    code_generator_class = _Code
     intercepted_binops = frozenset(("**", "*", "+"))
 
     def __init__(self) -> None:
@@ -39,9 +56,13 @@ class TemplateLanguage(jinja2.sandbox.SandboxedEnvironment):
             lstrip_blocks=True,
             extensions=[jinja2.ext.loopcontrols, _Generation],
             undefined=_Missing,
+            finalize=_written,
+            optimized=False,  # or constants would be joined as Python does it
         )
         self.filters["tojson"] = _to_json
-        self.filters["trim"] = _trim
+        self.filters["trim"] = lambda value, chars=None: _METHODS["strip"](str(value), chars)
+        for name in ("upper", "lower", "title", "capitalize"):
+            self.filters[name] = _on_text(_METHODS[name])
         self.filters["length"] = self.filters["count"] = _length
         self.globals["raise_exception"] = _refuse
         self.globals["strftime_now"] = strftime_now
@@ -58,10 +79,14 @@ class TemplateLanguage(jinja2.sandbox.SandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """An attribute; the methods that strip a string know only ASCII's whitespace."""
-        if isinstance(obj, str) and attribute in ("strip", "lstrip", "rstrip"):
-            return _stripping(getattr(obj, attribute))
+        """An attribute; of a string perhaps a method that knows only ASCII."""
+        if isinstance(obj, str) and attribute in _METHODS:
+            return partial(_METHODS[attribute], obj)
         return super().getattr(obj, attribute)
+
+    def joined(self, *values: Any) -> str:
+        """What `~` makes of its operands."""
+        return "".join("" if value is None else str(value) for value in values)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> jinja2.Undefined:
         """Refuse what would lead out of the sandbox.
@@ -101,12 +126,52 @@ def _add(left: Any, right: Any) -> Any:
     return left + right
 
 
-def _trim(value: Any, chars: str | None = None) -> str:
-    return str(value).strip(WHITESPACE if chars is None else chars)
+def _written(value: Any) -> Any:
+    """What is written of a value: nothing of `none` and mappings, of a list all that is in it."""
+    if isinstance(value, (list, tuple)):
+        return "".join(str(_written(each)) for each in value)
+    return "" if value is None or isinstance(value, dict) else value
 
 
-def _stripping(strip: Callable[[str], str]) -> Callable[..., str]:
-    return lambda chars=None: strip(WHITESPACE if chars is None else chars)
+def _strip(text: str, chars: str | None = None) -> str:
+    return text.strip(WHITESPACE if chars is None else chars)
+
+
+def _lstrip(text: str, chars: str | None = None) -> str:
+    return text.lstrip(WHITESPACE if chars is None else chars)
+
+
+def _rstrip(text: str, chars: str | None = None) -> str:
+    return text.rstrip(WHITESPACE if chars is None else chars)
+
+
+def _of_bytes(change: Callable[[bytes], bytes]) -> Callable[[str], str]:
+    """A change of letters that leaves alone what isn't ASCII, as those of bytes do."""
+    coding = ("utf-8", "surrogatepass")
+    return lambda text: change(text.encode(*coding)).decode(*coding)
+
+
+_capitalize = _of_bytes(bytes.capitalize)
+
+
+def _title(text: str) -> str:
+    return "".join(map(_capitalize, re.split(f"([{WHITESPACE}]+)", text)))
+
+
+_METHODS: dict[str, Callable[..., str]] = {
+    "strip": _strip,
+    "lstrip": _lstrip,
+    "rstrip": _rstrip,
+    "upper": _of_bytes(bytes.upper),
+    "lower": _of_bytes(bytes.lower),
+    "capitalize": _capitalize,
+    "title": _title,
+}
+"""Of strings."""
+
+
+def _on_text(method: Callable[..., str]) -> Callable[[Any], str]:
+    return lambda value: method(str(value))
 
 
 def _length(value: Any) -> int:
