@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sqlite3
 import sys
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.fakes import INFO, LOAD, STATS, FakeEngine, answer
+from tests.fakes import INFO, LOAD, STATS, FakeEngine, Gate, answer
 from tests.ui.test_chat_models import FakeShelf
 from tests.web import png
 from vlmtui.chat.session import ChatSession
@@ -118,6 +119,18 @@ def test_a_thought_is_a_line_and_shown_when_it_is_wanted(talk: Talk) -> None:
         "Thought for 12.0 s, 340 tokens; /thought shows it",
     ]
     assert talk.said.splitlines() == ["Red.", "Let me see.␛[2J", "#2 fake: Red."]
+
+
+def test_ctrl_c_ends_a_thought_and_stops_nothing(talk: Talk) -> None:
+    talk.engine._info = msgspec.structs.replace(INFO, can=INFO.can | {"conclude"})
+    talk.engine.script(
+        *(Thought("Hm", 1), lambda: signal.raise_signal(signal.SIGINT), Gate()),
+        *answer("Red."),
+    )
+    told = talk.begin().follow(talk.session.send("What?"))
+    assert (talk.engine.concludes, talk.engine.cancels) == (1, 0)
+    assert talk.said == "Red.\n"
+    assert not told.stopped
 
 
 def test_a_thought_without_an_answer_is_told(talk: Talk) -> None:

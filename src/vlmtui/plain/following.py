@@ -17,18 +17,23 @@ _Event = TypeVar("_Event")
 
 @contextmanager
 def interrupts(stop: Callable[[], object]) -> Iterator[threading.Event]:
-    """Have Ctrl+C call something, in a thread; yields what tells whether that happened.
+    """Have Ctrl+C call something, in a thread; yields what tells whether that stopped anything.
 
-    Where a script started this program with the signal ignored, it stays so.
+    It did not where it returns True: what goes on goes on then. Where a script started this program
+    with the signal ignored, it stays so.
     """
     told = threading.Event()
     if is_ignored(signal.SIGINT):
         yield told
         return
 
+    def stopping() -> None:
+        if stop() is True:
+            told.clear()
+
     def interrupted(number: int, frame: FrameType | None) -> None:
         told.set()
-        threading.Thread(target=stop, daemon=True).start()
+        threading.Thread(target=stopping, daemon=True).start()
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:
