@@ -3,6 +3,7 @@ from __future__ import annotations
 from tests.fakes import INFO, STATS
 from vlmtui.engine.base import (
     Delta,
+    Encoded,
     Encoding,
     Finished,
     Loaded,
@@ -12,7 +13,7 @@ from vlmtui.engine.base import (
     Thought,
     Waiting,
 )
-from vlmtui.stats.engine_state import EngineState, Phase, begin, fold, stopping
+from vlmtui.stats.engine_state import EngineState, Phase, begin, exchanging, fold, stopping
 
 
 def after(*events: object, engine_state: EngineState = EngineState()) -> EngineState:  # noqa: B008
@@ -29,8 +30,8 @@ def test_a_load_goes_from_loading_to_ready() -> None:
 
 def test_a_turn_names_its_phases() -> None:
     asked = begin(after(Loaded(INFO)), 0.5)
-    assert after(Encoding(1, 2), engine_state=asked).label() == "encoding image 1/2"
-    assert after(Encoding(1, 1), engine_state=asked).label() == "encoding image"
+    assert after(Encoding(1, 2), engine_state=asked).label() == "encoding picture 1/2"
+    assert after(Encoding(1, 1), engine_state=asked).label() == "encoding picture"
     assert after(Prefill(56, 116, 16), engine_state=asked).label() == "prefill 40 %"
     assert after(Prefill(16, 16, 16), engine_state=asked).label() == "prefill 100 %"
     assert after(Delta("a", 1), engine_state=asked).label() == "decoding"
@@ -52,8 +53,29 @@ def test_waiting_for_another_is_told_until_something_happens() -> None:
     waiting = after(Waiting(1, "pts/3"), engine_state=asked)
     assert waiting.label() == "waiting for another vlmtui (pts/3), 1 before you"
     assert waiting.busy
-    assert after(Encoding(1, 1), engine_state=waiting).label() == "encoding image"
+    assert after(Encoding(1, 1), engine_state=waiting).label() == "encoding picture"
     assert after(Waiting(1, "pts/3")).phase is Phase.ABSENT
+
+
+def test_a_picture_is_told_with_the_share_that_the_last_one_has_taught() -> None:
+    asked = begin(after(Loaded(INFO)), 0.5)
+    first = after(Encoding(1, 2), engine_state=asked)
+    assert first.waiting(2.0) == "encoding picture 1/2"  # nobody knows yet how long it takes
+    assert first.waiting(3.0) == "encoding picture 1/2 · 2 s"
+    second = fold(fold(first, Encoded(0, 64, 20.0, False), 21.0), Encoding(2, 2), 21.0)
+    assert second.waiting(26.5) == "encoding picture 2/2 28 % · 26 s"
+    assert second.waiting(60.5) == "encoding picture 2/2 · 60 s"  # it takes longer this time
+    stopped = stopping(second).waiting(26.0)
+    assert stopped == "stopping when the picture is encoded, in about 15 s · 26 s"
+    reading = fold(fold(second, Encoded(1, 64, 20.0, False), 41.0), Prefill(8, 64, 0), 41.0)
+    assert stopping(reading).waiting(41.0) == "stopping · 40 s"
+
+
+def test_what_one_model_has_taught_is_nothing_to_another() -> None:
+    asked = begin(after(Loaded(INFO)), 0.5)
+    taught = after(Encoding(1, 1), Encoded(0, 64, 20.0, False), engine_state=asked)
+    other = fold(exchanging(taught, "other"), Loaded(INFO), 30.0)
+    assert fold(begin(other, 30.0), Encoding(1, 1), 30.0).waiting(31.0) == "encoding picture"
 
 
 def test_a_load_inside_a_turn_does_not_look_like_its_end() -> None:

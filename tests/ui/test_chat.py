@@ -57,7 +57,7 @@ async def test_the_phases_of_an_answer_are_shown(stage: Stage) -> None:
         await ready(pilot)
         await say(pilot, "go")
         for gate, label in zip(
-            gates, ("encoding image 1/2", "prefill 40 %", "decoding"), strict=True
+            gates, ("encoding picture 1/2", "prefill 40 %", "decoding"), strict=True
         ):
             await until(pilot, lambda label=label: label in shown(pilot))
             gate.open()

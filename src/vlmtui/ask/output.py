@@ -163,7 +163,9 @@ class Progress:
             case Loading(fraction=fraction):
                 self._show(f"loading the model, {fraction:.0%}")
             case Encoding(image=image, of=of):
-                self._show(f"encoding image {image}/{of}" if of > 1 else "encoding the image", True)
+                self._show(
+                    f"encoding picture {image}/{of}" if of > 1 else "encoding the picture", True
+                )
             case Prefill(done=done, total=total) if total:
                 self._show(f"reading the prompt, {done / total:.0%}")
             case Thought(text=text, tokens=tokens):

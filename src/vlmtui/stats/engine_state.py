@@ -12,6 +12,7 @@ import msgspec
 from vlmtui import units
 from vlmtui.engine.base import (
     Delta,
+    Encoded,
     Encoding,
     Endpoint,
     Finished,
@@ -24,6 +25,9 @@ from vlmtui.engine.base import (
     Waiting,
 )
 from vlmtui.printable import line
+
+_SHOWN_S = 2.0
+"""Shorter waits aren't told in seconds."""
 
 
 class Phase(str, Enum):
@@ -61,6 +65,12 @@ class EngineState(msgspec.Struct, frozen=True):
 
     images: int = 0
     """Pictures that this prompt must encode."""
+
+    encode_began: float = 0.0
+    """When the vision tower got the picture that it has."""
+
+    encode_s: float = 0.0
+    """What this model's last picture took in the vision tower."""
 
     waits_for: str = ""
     """The terminal of the vlmtui whose turn it is; empty while this one waits for nobody."""
@@ -104,18 +114,34 @@ class EngineState(msgspec.Struct, frozen=True):
         return self.phase in BUSY
 
     def label(self) -> str:
-        """The phase in a few words: "prefill 40 %", "encoding image 1/2"."""
+        """The phase in a few words: "prefill 40 %", "encoding picture 1/2"."""
         if self.waits_for and self.phase is not Phase.STOPPING:
             return f"waiting for another vlmtui ({self.waits_for}), {self.before} before you"
         text = self.phase.value
         if self.phase is Phase.ENCODING:
-            text += f" image {self.image}/{self.images}" if self.images > 1 else " image"
+            text += f" picture {self.image}/{self.images}" if self.images > 1 else " picture"
         if self.phase is Phase.THINKING:
             count = f"{units.count(self.generated)} token{'s' if self.generated != 1 else ''}"
             text += f" {self.thought_s:.0f} s, {count}"
         if self.fraction is not None:
             text += f" {self.fraction:.0%}".replace("%", " %")
         return text
+
+    def waiting(self, now: float) -> str:
+        """What an answer without words waits for, and for how long: "encoding picture 30 % · 4 s".
+
+        The vision tower tells nothing of how far it is; the picture before it has shown how long it
+        takes, and it can't be stopped.
+        """
+        text = self.label()
+        left = self.encode_began + self.encode_s - now if self.encode_s else 0.0
+        if self.phase is Phase.ENCODING and left > 0:
+            text += f" {1 - left / self.encode_s:.0%}".replace("%", " %")
+        elif self.phase is Phase.STOPPING and self.image:
+            text += " when the picture is encoded"
+            text += f", in about {left:.0f} s" if left >= 1 else ""
+        seconds = now - self.started if self.started else 0.0
+        return f"{text} · {seconds:.0f} s" if seconds >= _SHOWN_S else text
 
 
 def begin(engine_state: EngineState, now: float) -> EngineState:
@@ -128,6 +154,7 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
         started=now,
         first_token=None,
         generated=0,
+        image=0,
         thought_s=0.0,
         tokens_per_s=None,
         prompt=0,
@@ -156,7 +183,12 @@ def exchanging(engine_state: EngineState, model: str) -> EngineState:
     """Another model is going to be loaded; what the old one's answer took is no longer shown."""
     waiting = engine_state.started
     return msgspec.structs.replace(
-        begin(engine_state, waiting), phase=Phase.LOADING, model=model, info=None, context_used=0
+        begin(engine_state, waiting),
+        phase=Phase.LOADING,
+        model=model,
+        info=None,
+        context_used=0,
+        encode_s=0.0,
     )
 
 
@@ -185,8 +217,15 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
             return replace(engine_state, dropped=dropped)
         case Encoding(image=image, of=of):
             return replace(
-                engine_state, phase=Phase.ENCODING, fraction=None, image=image, images=of
+                engine_state,
+                phase=Phase.ENCODING,
+                fraction=None,
+                image=image,
+                images=of,
+                encode_began=now,
             )
+        case Encoded(seconds=seconds, reused=False) if seconds:
+            return replace(engine_state, encode_s=seconds, image=0)
         case Prefill(done=done, total=total, reused=reused):
             new = total - reused
             return replace(

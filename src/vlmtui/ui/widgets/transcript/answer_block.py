@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Static
 
 from vlmtui import printable, units
 from vlmtui.stats import answer_stats
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.parts import Parts
 from vlmtui.ui.widgets.transcript.markdown_view import MarkdownView
 from vlmtui.ui.widgets.transcript.message_block import MessageBlock, speaker
@@ -22,6 +25,10 @@ _ENDINGS = {
     "interrupted": "interrupted",
     "streaming": "being written elsewhere",
 }
+_TICK_S = 0.5
+_TURNS = "◐◓◑◒"
+"""What turns while nothing else moves, a step at a tick."""
+
 _REASONS = {"length": "length limit reached", "context": "context full"}
 
 
@@ -61,7 +68,8 @@ class Answer(MessageBlock):
         self._stream = printable.ProseStream()
         self._view = MarkdownView(printable.prose(text))
         self._footer = Parts(classes="footer")
-        self._waiting = False
+        self._timer: Timer | None = None
+        self._waits_for = (EngineState(), "")
         self._thinking = ""
         """What is told of the thought that goes on; empty without one."""
 
@@ -109,18 +117,27 @@ class Answer(MessageBlock):
         self._thought_took = label.replace("thinking", "thought for", 1)
         self.thought.grow("", label)
 
-    def _wait_no_more(self) -> None:
-        if self._waiting:
-            self._waiting = False
-            self._footer.remove_class("shown")
-
-    def wait(self, phase: str, style: str) -> None:
-        """Tell below it what the engine does, until more words arrive."""
+    def wait(self, engine_state: EngineState, style: str) -> None:
+        """Tell below it what the engine does, and for how long, until more words arrive."""
+        self._waits_for = (engine_state, style)
         # the line has its place already: what it says changes no layout
-        said = Content.assemble(("● ", style), (phase, "$text-dim"))
-        self._footer.say([said], layout=not self._waiting)
+        self._tell_waiting(layout=self._timer is None)
         self._footer.add_class("shown")
-        self._waiting = True
+        if self._timer is None:
+            self._timer = self.set_interval(_TICK_S, self._tell_waiting)
+
+    def _tell_waiting(self, *, layout: bool = False) -> None:
+        engine_state, style = self._waits_for
+        now = time.monotonic()
+        turn = _TURNS[int(now / _TICK_S) % len(_TURNS)]
+        said = Content.assemble((f"{turn} ", style), (engine_state.waiting(now), "$text-dim"))
+        self._footer.say([said], layout=layout)
+
+    def _wait_no_more(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+            self._footer.remove_class("shown")
 
     def finish(
         self, text: str, status: str, stats: Mapping[str, Any] | None, thought: str = ""
@@ -133,7 +150,7 @@ class Answer(MessageBlock):
 
     def describe(self, status: str, stats: Mapping[str, Any] | None) -> None:
         """Tell how the answer ended and what it took."""
-        self._waiting = False
+        self._wait_no_more()
         parts = []
         if status in _ENDINGS:
             parts.append(Content.styled(f"■ {_ENDINGS[status]}", "$warning"))

@@ -68,7 +68,7 @@ class Conversation(Column):
         from vlmtui.ui.widgets.panes.stats_panel import STYLES
 
         if (answer := self._live.answer) is not None:
-            answer.wait(engine_state.label(), STYLES[engine_state.phase])
+            answer.wait(engine_state, STYLES[engine_state.phase])
 
     @property
     def welcome(self) -> Welcome:
