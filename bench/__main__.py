@@ -20,6 +20,7 @@ BENCHMARKS = (
     "line",
     "snapshots",
     "pictures",
+    "http_server",
 )
 
 

@@ -92,6 +92,22 @@ def test_what_is_asked_for_reaches_the_engine(serve: Serve) -> None:
     assert sampling.max_tokens == 7
 
 
+def test_what_home_automation_sends_is_taken(serve: Serve) -> None:
+    """As LLM Vision of Home Assistant does: a name before each picture, the question last."""
+    engine = FakeEngine()
+    asked = shown("Image 1:", DATA_URL, "front door:", DATA_URL, "Is there a parcel?")
+    for part in asked["messages"][0]["content"]:
+        if part["type"] == "image_url":
+            part["image_url"]["detail"] = "low"
+    served = serve(engine)
+    more = {"model": "fake", "max_tokens": 100, "temperature": 0.2, "top_p": None, "user": None}
+    assert served.ask(CHAT, {**asked, **more})[0] == 200
+    (message,) = engine.requests[0].messages
+    assert message.text == "Image 1:front door:Is there a parcel?"
+    assert [isinstance(part, ImagePart) for part in message.parts] == [False, True] * 2 + [False]
+    assert engine.requests[0].sampling.top_p == 0.95
+
+
 def test_thought_is_told_apart_from_the_answer_and_can_be_turned_off(serve: Serve) -> None:
     engine = FakeEngine()
     served = serve(engine)

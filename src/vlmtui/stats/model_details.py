@@ -81,12 +81,15 @@ def _installed(model: InstalledModel) -> list[tuple[str, str]]:
 def _served(model: ServerModel) -> list[tuple[str, str]]:
     server = model.server
     key = server.key_variable or (server.key_file and paths.shown(Path(server.key_file)))
+    privacy = f"what you write and attach is sent to {server.host}"
+    if server.is_here:
+        privacy += ", on this machine or at the far end of a tunnel"
     return [
         ("server", server.host),
         ("address", server.url),
         ("remote name", model.model),
         ("key", f"from {key}" if key else "none"),
-        ("privacy", f"what you write and attach is sent to {server.host}"),
+        ("privacy", privacy),
     ]
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any
 
 import msgspec
 
@@ -18,12 +16,17 @@ from vlmtui.engine.backends.openai import (
     chat_request,
     completion_chunk,
     refusals,
-    resumed_stream,
     server_facts,
-    server_json,
 )
 from vlmtui.engine.backends.openai.completion_chunk import Chunk
 from vlmtui.engine.backends.openai.endpoint_report import EndpointReport
+from vlmtui.engine.backends.openai.endpoint_wire import (
+    CONNECT_S,
+    FIRST_TOKEN_S,
+    MOST_JSON,
+    EndpointWire,
+    cancellable_line,
+)
 from vlmtui.engine.backends.openai.event_stream import BadStream, events
 from vlmtui.engine.backends.openai.refusals import Refusal
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
@@ -44,19 +47,11 @@ from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Message, Role
-from vlmtui.net import Answer, Failed, Line, Method, Stopped, request
+from vlmtui.net import Answer, Failed, Line, Stopped
 
 _TRIES = 4
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
-_CONNECT_S = 10.0
-_FIRST_TOKEN_S = 600.0
-"""Until the first word: the server may have to load the model first."""
-
-_END_S = 2.0
-"""For telling a server that nobody waits for an answer any more."""
-
-_MOST_JSON = 5_000_000
 _FINISH: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
 
 
@@ -101,9 +96,9 @@ class _Served:
 
     def __init__(self, endpoint: Endpoint, cancel: CancelFlag) -> None:
         self._endpoint = endpoint
+        self._wire = EndpointWire(endpoint)
         self._host = endpoint.host
-        self._root = endpoint.url.rstrip("/").removesuffix("/v1")
-        with _line(cancel) as line:
+        with cancellable_line(cancel) as line:
             self._facts = self._find_out(line)
 
     def info(self, name: str, load_s: float) -> ModelInfo:
@@ -128,9 +123,9 @@ class _Served:
     # ------------------------------------------------------------------ finding out
 
     def _find_out(self, line: Line) -> ServerFacts:
-        listed = self._get(f"{self._endpoint.url.rstrip('/')}/models", line, needed=True)
+        listed = self._wire.found("models", line, needed=True)
         facts = server_facts.of(
-            listed, self._endpoint.model, lambda path: self._get(self._root + path, line)
+            listed, self._endpoint.model, lambda path: self._wire.found(path, line)
         )
         if facts.models and self._endpoint.model not in facts.models:
             raise GenerateFailed(
@@ -138,23 +133,6 @@ class _Served:
                 f"It has: {', '.join(facts.models[:8])}.",
             )
         return facts
-
-    def _get(self, url: str, line: Line, *, needed: bool = False) -> Any:
-        """What an address answers, as JSON; None where there is nothing of the kind."""
-        with self._told(), self._asked(url, None, line, _CONNECT_S) as answer:
-            content = answer.whole(_MOST_JSON, _CONNECT_S * 3)
-            if answer.status != 200:
-                refusal = refusals.read(answer.status, content, answer.headers)
-                if not needed or answer.status == 404:  # some servers don't list their models
-                    return None
-                raise self._refused(refusal)
-        told = server_json.decoded(content)
-        if told is None and needed:
-            raise GenerateFailed(
-                f"{self._host} doesn't speak OpenAI's protocol at this address",
-                "The address of the interface often ends in /v1.",
-            )
-        return told
 
     # ------------------------------------------------------------------ answering
 
@@ -167,7 +145,7 @@ class _Served:
                 "/regen answers again.",
             )
         report = EndpointReport(emit, self._facts.context_size)
-        with _line(cancel) as line:
+        with cancellable_line(cancel) as line:
             try:
                 reason = self._answer(asked, line, report, emit)
             except Stopped:
@@ -189,7 +167,7 @@ class _Served:
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
             try:
-                with self._told():
+                with self._wire.told():
                     outcome = self._try(asked, line, report)
             except GenerateFailed as error:
                 starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"
@@ -209,32 +187,31 @@ class _Served:
             if outcome.status in (400, 422) and asked.sampling.constraint is not None:
                 raise refusals.form_refused(outcome, self._host)
             if last or outcome.status not in refusals.BUSY:
-                raise self._refused(outcome)
+                raise self._wire.refused(outcome)
             pause = outcome.retry_after_s
             pause = _PAUSE_S * 2**attempt if pause is None else pause
             if pause > _LONGEST_PAUSE_S:
-                raise self._refused(outcome)
+                raise self._wire.refused(outcome)
             line.wait(pause)
         raise AssertionError("the last attempt returns or raises")
 
     def _try(self, asked: Generate, line: Line, report: EndpointReport) -> FinishReason | Refusal:
         body = msgspec.json.encode(chat_request.body(asked, self._endpoint, self._facts))
-        url = f"{self._endpoint.url.rstrip('/')}/chat/completions"
         conversation = secrets.token_hex(16) if self._facts.resumes else ""
         report.sent()
         with (
-            self._ended(conversation),
-            self._asked(url, body, line, _FIRST_TOKEN_S, conversation=conversation) as answer,
+            self._wire.ended(conversation),
+            self._wire.completion(body, line, conversation) as answer,
         ):
             if answer.status != 200:
-                content = answer.whole(_MOST_JSON, _CONNECT_S)
+                content = answer.whole(MOST_JSON, CONNECT_S)
                 return refusals.read(answer.status, content, answer.headers)
             reason: FinishReason | None = None
             try:
                 for chunk in self._chunks(answer, conversation, line):
                     if chunk.error is not None:
                         refusal = refusals.read(500, msgspec.json.encode(chunk.error), {})
-                        raise self._refused(refusal)
+                        raise self._wire.refused(refusal)
                     report.take(chunk)
                     if chunk.finish and reason is None:
                         reason = _FINISH.get(chunk.finish, "stop")
@@ -258,40 +235,14 @@ class _Served:
             f"What came is kept; {continues}/regen answers again.",
         )
 
-    @contextmanager
-    def _ended(self, conversation: str) -> Iterator[None]:
-        """Have the server end an answer that is left before its end: hanging up doesn't."""
-        try:
-            yield
-        except BaseException:
-            if conversation:
-                url = self._root + resumed_stream.path(conversation)
-                with (
-                    suppress(Failed, Stopped),
-                    self._asked(url, None, Line(), _END_S, method="DELETE"),
-                ):
-                    pass
-            raise
-
-    def _pieces(self, answer: Answer, conversation: str, line: Line) -> Iterator[bytes]:
-        """The content of a stream, though the line breaks, where the server sees to that."""
-        if not conversation:
-            return answer.pieces()
-
-        def again(offset: int) -> AbstractContextManager[Answer]:
-            url = self._root + resumed_stream.path(conversation, offset)
-            return self._asked(url, None, line, _FIRST_TOKEN_S)
-
-        return resumed_stream.pieces(answer, again, line)
-
     def _chunks(self, answer: Answer, conversation: str, line: Line) -> Iterator[Chunk]:
         if "json" in answer.headers.get("Content-Type", ""):  # it doesn't stream
-            chunk = completion_chunk.read(answer.whole(_MOST_JSON, _FIRST_TOKEN_S))
+            chunk = completion_chunk.read(answer.whole(MOST_JSON, FIRST_TOKEN_S))
             if chunk is not None:
                 yield chunk
             return
         nothing = True
-        for data in events(self._pieces(answer, conversation, line)):
+        for data in events(self._wire.pieces(answer, conversation, line)):
             if data.strip() == b"[DONE]":
                 if not nothing:
                     yield Chunk(finish="stop")  # not every server says why it ends
@@ -301,56 +252,6 @@ class _Served:
                 yield chunk
         if nothing:
             raise BadStream("sent no answer that could be read")
-
-    # ------------------------------------------------------------------ on the wire
-
-    def _asked(
-        self,
-        url: str,
-        content: bytes | None,
-        line: Line,
-        silence_s: float,
-        *,
-        conversation: str = "",
-        method: Method = "GET",
-    ) -> AbstractContextManager[Answer]:
-        key = self._endpoint.key
-        return request(
-            url,
-            line=line,
-            method=method if content is None else "POST",
-            content=content,
-            headers={
-                "Content-Type": "application/json",
-                "Accept": "application/json, text/event-stream",
-                **({resumed_stream.HEADER: conversation} if conversation else {}),
-            },
-            secret={"Authorization": f"Bearer {key}"} if key else {},
-            timeout_s=min(_CONNECT_S, silence_s),
-            silence_s=silence_s,
-            leave=False,
-            accepted=range(200, 600),
-        )
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except Failed as failed:
-            what = self._host if failed.kind != "address" else self._endpoint.url
-            raise GenerateFailed(failed.told(what), failed.hint) from failed
-
-    def _refused(self, refusal: Refusal) -> EngineError:
-        model, key = self._endpoint.model, bool(self._endpoint.key)
-        return refusals.error(refusal, self._host, model, key=key)
-
-
-@contextmanager
-def _line(cancel: CancelFlag) -> Iterator[Line]:
-    """A line that a cancel hangs up."""
-    line = Line()
-    with cancel.heard_by(line.stop):
-        yield line
 
 
 def _oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:

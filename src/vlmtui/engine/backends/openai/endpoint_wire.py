@@ -1,0 +1,145 @@
+"""The way to a server of chat completions: what is sent with each request, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+from vlmtui.engine.backends.openai import refusals, resumed_stream, server_json
+from vlmtui.engine.backends.openai.refusals import Refusal
+from vlmtui.engine.base import Endpoint
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.errors import EngineError, GenerateFailed
+from vlmtui.net import Answer, Failed, Line, Method, Stopped, request
+
+CONNECT_S = 10.0
+FIRST_TOKEN_S = 600.0
+"""Until the first word: the server may have to load the model first."""
+
+MOST_JSON = 5_000_000
+
+_END_S = 2.0
+"""For telling a server that nobody waits for an answer any more."""
+
+
+class EndpointWire:
+    """Requests to one server.
+
+    Attributes:
+        host: Who it is, for a person.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.host = endpoint.host
+        self._endpoint = endpoint
+        self._interface = endpoint.url.rstrip("/")
+        self._root = self._interface.removesuffix("/v1")
+
+    def found(self, path: str, line: Line, *, needed: bool = False) -> Any:
+        """What an address answers, as JSON; None where there is nothing of the kind.
+
+        Args:
+            path: From the interface on ("models"), or with a slash from the server's root on.
+            line: Ends it when it is stopped.
+            needed: Nothing can be done without it.
+        """
+        url = (self._root if path.startswith("/") else f"{self._interface}/") + path
+        with self.told(), self.asked(url, None, line, CONNECT_S) as answer:
+            content = answer.whole(MOST_JSON, CONNECT_S * 3)
+            if answer.status != 200:
+                refusal = refusals.read(answer.status, content, answer.headers)
+                if not needed or answer.status == 404:  # some servers don't list their models
+                    return None
+                raise self.refused(refusal)
+        told = server_json.decoded(content)
+        if told is None and needed:
+            raise GenerateFailed(
+                f"{self.host} doesn't speak OpenAI's protocol at this address",
+                "The address of the interface often ends in /v1.",
+            )
+        return told
+
+    def completion(
+        self, body: bytes, line: Line, conversation: str
+    ) -> AbstractContextManager[Answer]:
+        """Ask for an answer to a conversation, which may be taken up under a name."""
+        url = f"{self._interface}/chat/completions"
+        return self.asked(url, body, line, FIRST_TOKEN_S, conversation=conversation)
+
+    def asked(
+        self,
+        url: str,
+        content: bytes | None,
+        line: Line,
+        silence_s: float,
+        *,
+        conversation: str = "",
+        method: Method = "GET",
+    ) -> AbstractContextManager[Answer]:
+        """Ask for something, with the key; see `net.request`."""
+        key = self._endpoint.key
+        return request(
+            url,
+            line=line,
+            method=method if content is None else "POST",
+            content=content,
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json, text/event-stream",
+                **({resumed_stream.HEADER: conversation} if conversation else {}),
+            },
+            secret={"Authorization": f"Bearer {key}"} if key else {},
+            timeout_s=min(CONNECT_S, silence_s),
+            silence_s=silence_s,
+            leave=False,
+            accepted=range(200, 600),
+        )
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell failures of the network in words of this server."""
+        try:
+            yield
+        except Failed as failed:
+            what = self.host if failed.kind != "address" else self._endpoint.url
+            raise GenerateFailed(failed.told(what), failed.hint) from failed
+
+    def refused(self, refusal: Refusal) -> EngineError:
+        """The error for what the server refuses."""
+        model, key = self._endpoint.model, bool(self._endpoint.key)
+        return refusals.error(refusal, self.host, model, key=key)
+
+    @contextmanager
+    def ended(self, conversation: str) -> Iterator[None]:
+        """Have the server end an answer that is left before its end: hanging up doesn't."""
+        try:
+            yield
+        except BaseException:
+            if conversation:
+                url = self._root + resumed_stream.path(conversation)
+                with (
+                    suppress(Failed, Stopped),
+                    self.asked(url, None, Line(), _END_S, method="DELETE"),
+                ):
+                    pass
+            raise
+
+    def pieces(self, answer: Answer, conversation: str, line: Line) -> Iterator[bytes]:
+        """The content of a stream, though the line breaks, where the server sees to that."""
+        if not conversation:
+            return answer.pieces()
+
+        def again(offset: int) -> AbstractContextManager[Answer]:
+            url = self._root + resumed_stream.path(conversation, offset)
+            return self.asked(url, None, line, FIRST_TOKEN_S)
+
+        return resumed_stream.pieces(answer, again, line)
+
+
+@contextmanager
+def cancellable_line(cancel: CancelFlag) -> Iterator[Line]:
+    """A line that a cancel hangs up."""
+    line = Line()
+    with cancel.heard_by(line.stop):
+        yield line
