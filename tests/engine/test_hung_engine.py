@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.asking import GREEDY, ask
 from tests.engine.test_client import ENDLESS
-from vlmtui.engine import client, running_request
+from vlmtui.engine import engine_connection, running_request
 from vlmtui.engine.base import Cancel, Delta, Event, Finished, Generate, Notice
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.running_request import RunningRequest
@@ -24,7 +24,7 @@ LARGE = Generate((user("Is there a circle? " * 40_000),), GREEDY)
 
 @pytest.fixture(autouse=True)
 def quick_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_TICK_S", 0.05)
+    monkeypatch.setattr(engine_connection, "_TICK_S", 0.05)
     monkeypatch.setattr(running_request, "SILENCE_S", 1.5)
 
 
@@ -104,7 +104,7 @@ def test_leaving_half_a_question_ends_the_process_that_has_the_half(engine: Engi
 def test_leaving_an_answer_of_a_stopped_process_ends_it(
     engine: EngineClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_DRAIN_S", 0.3)
+    monkeypatch.setattr(engine_connection, "_DRAIN_S", 0.3)
     stopped_while_answering(engine).close()
     assert ask(engine, user("Hello")).text
 

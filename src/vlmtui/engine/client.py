@@ -1,108 +1,56 @@
-"""The app's end of the engine: starts its process, speaks to it, and notices when it dies.
+"""The app's end of the engine: one model, one request at a time, whatever becomes of the process.
 
-Implements `engine.base.Engine` and `SharedEngine`. It imports nothing that is heavy; all of
-llama.cpp lies behind the socket. Models of this machine are loaded by the host that all vlmtui
-share, unless that can't be or isn't wanted: then, and for endpoints, a process of its own does it.
-A death of the process becomes an `EngineCrashed` that says in which phase, and the next request
-starts a new process and loads the last model again.
+Implements `engine.base.Engine` and `SharedEngine` over a connection (`engine_connection`). A model
+that has gone, because its process died or because it made way for another, is loaded again with the
+next question.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 from vlmtui import errors
-from vlmtui.engine import death, host_inquiry, host_socket
+from vlmtui.engine import host_inquiry, host_socket
 from vlmtui.engine.base import (
     Absent,
-    Alive,
-    Conclude,
-    Delta,
-    Encoded,
-    Encoding,
     Event,
-    Failed,
     Files,
     Finished,
     Generate,
     Joined,
     Load,
     Loaded,
-    Loading,
     Measure,
     Measured,
-    ModelInfo,
     Notice,
     Plan,
     Planned,
-    Prefill,
     Prepare,
-    Request,
-    Thought,
-    Trimmed,
     Waiting,
 )
-from vlmtui.engine.engine_process import EngineProcess
+from vlmtui.engine.engine_connection import EngineConnection, ModelGone
 from vlmtui.engine.host_language import (
-    Died,
-    Gone,
-    HostEvent,
-    HostRequest,
-    HostState,
     Join,
     MakeRoom,
-    Running,
-    Welcome,
 )
 from vlmtui.engine.host_link import HostLink
 from vlmtui.engine.host_socket import NoHost
-from vlmtui.engine.running_request import RunningRequest
-from vlmtui.engine.wire import Channel, Command, Report, WireError, encodable
-
-_TICK_S = 1.0
-"""How long is waited for a frame before looking at the clock."""
-
-_DRAIN_S = 10.0
-"""How long a request that nobody waits for any more may take to end; then its process is ended."""
-
+from vlmtui.engine.wire import encodable
 
 _ATTEMPTS = 3
 """How often a model is loaded that makes way for others as soon as it is there."""
 
 
-class _ModelGone(Exception):
-    """The model made way for another, or its process died while nobody asked it anything."""
-
-
-class EngineClient:
+class EngineClient(EngineConnection):
     """One engine process, started when first needed. See `engine.base.Engine` for the methods."""
 
     def __init__(self, log_path: Path, keep_alive: float = 0.0) -> None:
-        """Prepare; starts nothing.
-
-        Args:
-            log_path: Where the process' output goes; its directory is created.
-            keep_alive: Seconds that the model stays loaded, for whoever wants it next; negative:
-                for ever; 0: nothing is shared, and the process ends with this client.
-        """
-        self._log_path = log_path
-        self._keep_alive = keep_alive
-        self._process: EngineProcess | HostLink | None = None
-        self._notice: Notice | None = None
-        self._number = 0
-        self._running: RunningRequest | None = None
+        """Prepare; starts nothing. For the arguments see `EngineConnection`."""
+        super().__init__(log_path, keep_alive)
         self._busy = threading.Lock()
-        self._state = threading.Lock()
-        self._closed = False
-        self._load: Load | None = None
-        self._info: ModelInfo | None = None
-        self._phase = "idle"
-        self._patient = True
-        """Waiting for hosts that this client has no part in goes on."""
 
     # ------------------------------------------------------------------------------------ requests
 
@@ -157,7 +105,7 @@ class EngineClient:
         """
         if self.info is None or self._busy.locked():
             return ()
-        with suppress(_ModelGone):
+        with suppress(ModelGone):
             for event in self._in_turn(self._request(request, "measure")):
                 if isinstance(event, Measured):
                     return event.tokens
@@ -171,47 +119,6 @@ class EngineClient:
                 process, self._process = self._process, None
             if process is not None:
                 process.release()
-
-    def cancel(self) -> None:
-        """Ask the running request to stop; see `Engine.cancel`."""
-        self._patient = False
-        with self._state:
-            if self._running is not None and self._process is not None:
-                self._running.cancel(self._process.channel)
-
-    def conclude(self) -> None:
-        """Ask for the end of the thought; see `Engine.conclude`."""
-        with self._state:
-            if self._running is not None and self._process is not None:
-                self._process.channel.try_send(Command(self._running.number, Conclude()))
-
-    def abort(self) -> None:
-        """End the running request and the process; see `Engine.abort`."""
-        self._patient = False
-        with self._state:
-            if self._running is not None and self._process is not None:
-                self._running.aborted = True
-                self._process.kill()
-
-    def close(self) -> None:
-        """End the process, or leave the host; see `Engine.close`."""
-        self._patient = False
-        with self._state:
-            self._closed = True
-            process = self._process
-        if process is not None:
-            process.end()
-
-    @property
-    def pid(self) -> int | None:
-        """Process id, None while no process runs."""
-        process = self._process
-        return process.pid if process is not None and process.alive else None
-
-    @property
-    def info(self) -> ModelInfo | None:
-        """What is loaded, None while nothing is."""
-        return self._info if self._alive() else None
 
     # ------------------------------------------------------------------------------------- streams
 
@@ -247,7 +154,7 @@ class EngineClient:
             try:
                 yield from self._request(encodable(request), "prefill")
                 return
-            except _ModelGone:
+            except ModelGone:
                 pass
             if self._load is None:
                 break
@@ -261,7 +168,8 @@ class EngineClient:
 
     def _load_again(self, request: Load) -> Generator[Event, None, Finished | None]:
         """Load a model that made way for another; returns the last event of a cancel."""
-        for events in (self._make_room(), self._load_now(request)):
+        room = self._make_room() if isinstance(request.source, Files) else iter(())
+        for events in (room, self._load_now(request)):
             for event in events:
                 if not isinstance(event, Finished):
                     yield event
@@ -312,7 +220,7 @@ class EngineClient:
             return
         try:
             yield from self._request(encodable(request), "prefill")
-        except _ModelGone:
+        except ModelGone:
             yield Finished("cancelled")
 
     def _load_now(self, request: Load) -> Generator[Event, None, None]:
@@ -323,213 +231,3 @@ class EngineClient:
             elif isinstance(event, Joined):
                 self._load = event.load
             yield event
-
-    def _request(self, request: Request | HostRequest, phase: str) -> Generator[Event, None, None]:
-        """Send a request and yield its events; cancels and drains it when closed early.
-
-        Raises:
-            NoHost: It is for a host, and there is none.
-            _ModelGone: It needs a model that isn't loaded any more.
-        """
-        if not self._alive() or not self._suits(request):
-            if self._load is not None and not isinstance(request, Load | Plan | Join | MakeRoom):
-                raise _ModelGone
-            self._start(request)
-        if self._notice is not None:
-            notice, self._notice = self._notice, None
-            yield notice
-        with self._state:
-            if self._closed:
-                raise errors.EngineError("The engine has been closed")
-            assert self._process is not None
-            channel = self._process.channel
-            self._number += 1
-            run = self._running = RunningRequest(self._number)
-        self._phase = phase
-        ended = False
-        try:
-            for event in self._events(run, channel, request):
-                ended = isinstance(event, Finished | Failed | Died | Gone)
-                match event:
-                    case Died():
-                        self._told_by_host(event)
-                        raise self._crashed()
-                    case Gone():
-                        self._info = None
-                        raise _ModelGone
-                    case Running():
-                        self._told_by_host(event)
-                    case Failed():
-                        raise _error_of(event)
-                    case Welcome() | HostState():
-                        pass
-                    case _:
-                        self._follow(event)
-                        yield event
-        except GeneratorExit:
-            if not ended:
-                self._drain(run, channel)
-            raise
-        finally:
-            with self._state:
-                self._running = None
-            self._phase = "idle"
-
-    def _events(
-        self, run: RunningRequest, channel: Channel[Report], request: Request | HostRequest
-    ) -> Generator[Event | HostEvent, None, None]:
-        """Send a request, and yield what comes of it up to its end, and what to tell meanwhile.
-
-        Raises:
-            EngineCrashed: The process died.
-        """
-        ended = False
-        try:
-            for _ in channel.sending(Command(run.number, request), _TICK_S):
-                yield from run.notices(self._phase)
-            run.whole = True
-            while not ended:
-                run.pass_on_cancel(channel)
-                try:
-                    report = _receive(channel, _TICK_S)
-                except TimeoutError:
-                    yield from run.notices(self._phase)
-                    continue
-                if report is None:
-                    raise OSError
-                if report.number == run.number:
-                    run.heard()
-                    if isinstance(report.event, Alive):
-                        yield from run.notices(self._phase)
-                    else:
-                        ended = isinstance(report.event, Finished | Failed | Died | Gone)
-                        yield report.event
-        except OSError:
-            if not run.aborted and not self._closed:
-                raise self._crashed() from None
-            self._let_go()
-            yield Finished("cancelled")
-
-    def _drain(self, run: RunningRequest, channel: Channel[Report]) -> None:
-        """Have a request ended that nobody waits for any more."""
-        self.cancel()
-        # where half a frame is on its way, nothing can be said any more
-        deadline = time.monotonic() + (_DRAIN_S if run.whole else 0)
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                report = _receive(channel, min(left, _TICK_S))
-            except TimeoutError:
-                continue
-            if report is None:
-                return
-            if report.number == run.number and isinstance(
-                report.event, Finished | Failed | Died | Gone
-            ):
-                return
-        self.abort()
-        self._let_go()
-
-    def _follow(self, event: Event) -> None:
-        """Keep track of what the process is doing, for the report of its death."""
-        match event:
-            case Waiting():
-                self._phase = "wait"
-            case Loading():
-                self._phase = "load"
-            case Encoding():
-                self._phase = "encode"
-            case Encoded() | Prefill() | Trimmed():
-                self._phase = "prefill"
-            case Thought() | Delta():
-                self._phase = "decode"
-
-    # ------------------------------------------------------------------------------------- process
-
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.alive
-
-    def _shares(self, request: Load) -> bool:
-        """Whether a model is loaded by the host that all share."""
-        return self._keep_alive != 0 and isinstance(request.source, Files)
-
-    def _suits(self, request: Request | HostRequest) -> bool:
-        """Whether what there is, a host or a process, is the right one for a request."""
-        hosted = isinstance(self._process, HostLink)
-        load = _load_of(request)
-        if isinstance(request, Join | MakeRoom):
-            return hosted and (load is None or self._shares(load))
-        return load is None or hosted == self._shares(load)
-
-    def _start(self, request: Request | HostRequest) -> None:
-        load = _load_of(request)
-        for_host = isinstance(request, Join | MakeRoom)
-        if for_host and not (load and self._shares(load)):
-            raise NoHost("It isn't wanted")
-        self._let_go()
-        process: EngineProcess | HostLink | None = None
-        if load and self._shares(load):
-            try:
-                process = HostLink(self._log_path, self._keep_alive)
-            except NoHost as error:
-                self._keep_alive = 0.0
-                if error.refused:
-                    self._notice = Notice(
-                        "host", str(error), "This vlmtui loads the model for itself alone."
-                    )
-                if for_host:
-                    raise
-        process = process or EngineProcess(self._log_path)
-        with self._state:
-            self._process = process
-        if self._closed:  # closed while we were starting
-            self.close()
-
-    def _told_by_host(self, event: Running | Died) -> None:
-        if isinstance(self._process, HostLink):
-            self._process.take(event)
-
-    def _let_go(self) -> None:
-        if self._process is not None:
-            self._process.discard()
-        self._info = None
-
-    def _crashed(self) -> errors.EngineCrashed:
-        phase = self._phase
-        process = self._process
-        assert process is not None
-        status = process.reap()
-        self._info = None
-        name = self._load.title if self._load else "no model"
-        cause, hint = death.explain(status, phase)
-        return errors.EngineCrashed(
-            f"The engine died while {death.DOING.get(phase, 'idle')} ({name}): {cause}",
-            f"{hint} The chat is safe; the next message starts the engine again. "
-            f"Its log: {process.log_path}",
-            phase=phase,
-            log_tail=process.log_tail(),
-            memory_was_short=death.memory_was_short(status),
-        )
-
-
-def _load_of(request: Request | HostRequest) -> Load | None:
-    """The model that a request is about, where it says so."""
-    match request:
-        case Load():
-            return request
-        case Plan(load=load) | Join(asked=load):
-            return load
-    return None
-
-
-def _receive(channel: Channel[Report], patience: float) -> Report | None:
-    try:
-        return channel.receive(patience)
-    except WireError:
-        return None  # a process that sends garbage is as good as dead
-
-
-def _error_of(event: Failed) -> errors.VlmtuiError:
-    kind = getattr(errors, event.kind, None)
-    if isinstance(kind, type) and issubclass(kind, errors.VlmtuiError):
-        return kind(event.message, event.hint)
-    return errors.EngineError(event.message, event.hint)
