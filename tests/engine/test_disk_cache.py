@@ -207,6 +207,21 @@ def test_a_deleted_chat_leaves_nothing_and_nothing_comes_after(
     assert told
 
 
+def test_what_was_deleted_of_a_chat_does_not_come_to_the_disk(
+    start: Start, picture, folder: Path
+) -> None:
+    engine = start()
+    told = talk(engine, picture)
+    eventually(lambda: kept(folder, "chat"))
+    CacheFolder(folder).forget_chat("a")  # as deleting its last messages does
+    shorter = told[:4]
+    list(engine.prepare(Prepare(shorter, chat="a")))
+    ask(engine, user("Something else"), chat="b")  # what is there of it is kept now
+    engine.close()
+    stats = ask(start(), *told, user("And?"), chat="a").finished.stats
+    assert stats.reused_tokens <= stats.prompt_tokens // 2
+
+
 def test_a_slow_disk_is_left_alone(start: Start, picture, folder: Path) -> None:
     (folder / "read-speed").write_text("1")
     engine = start()

@@ -202,6 +202,7 @@ class _Loaded:
             emit(Trimmed(dropped, _count_images(messages, dropped)))
         if self._states is not None:
             self._states.bring_back(prompt.units)
+            self._states.settle()
         kept = self._cache.keep(prompt.units)
         report.prompt(prompt, kept, self._vision)
         reason: FinishReason = "cancelled"
@@ -230,9 +231,13 @@ class _Loaded:
             if prompt.units and not self._cache.holds(prompt.units):
                 if self._states is not None:
                     self._states.bring_back(prompt.units)
+                    self._states.settle()
                 settled = 0 if self._model.goes_back else self._before_question(messages)
                 report.prompt(prompt, self._cache.keep(prompt.units), self._vision)
                 self._cache.prefill(prompt.units, prompt.images, report, settled)
+            elif self._model.goes_back and self._states is not None:
+                self._cache.cut(len(prompt.units))  # what was deleted must not come to the disk
+                self._states.settle()
         except Aborted:
             reason = "cancelled"
         finished = self._finished(report, reason)

@@ -126,6 +126,11 @@ class KvCache:
             self._checkpoints.put(Checkpoint(place, count_tokens(units[:place]), kept))
         return True
 
+    def cut(self, count: int) -> None:
+        """Forget what stands behind so many units, in a memory that can be cut anywhere."""
+        if count < len(self._units):
+            self._cut(count)
+
     def holds(self, units: Sequence[Unit]) -> bool:
         """Whether it begins with the given row."""
         return common_prefix(self._units, units) == len(units)

@@ -73,6 +73,9 @@ class ChatStates:
         self._about: _About | None = None
         """What there is on the disk of this chat."""
 
+        self._settled = False
+        """The row is of this chat as it is now: nothing of it was deleted since."""
+
         self._seconds_per_token = 0.0
         self._writing: threading.Thread | None = None
         self._closing = False
@@ -83,12 +86,13 @@ class ChatStates:
         """A request of a chat has come; of another one, what is there of the last is kept."""
         if chat == self._chat:
             if chat and not self._busy and not self._folder.find("chat", chat).exists():
-                self._about = None  # somebody has deleted it
+                # somebody may have deleted it, and what the row says with it
+                self._about, self._settled = None, False
                 self._folder.begin_chat(chat)
             return
         if self._chat and self._folder.is_wanted(self._chat):
             self.keep(now=True)
-        self._chat, self._about = chat, None
+        self._chat, self._about, self._settled = chat, None, False
         if not chat:
             return
         self._folder.begin_chat(chat)
@@ -96,6 +100,10 @@ class ChatStates:
         if isinstance(about, _About) and about.identity == self._identity:
             self._about = about
             self._prompts.recall(about.answer)
+
+    def settle(self) -> None:
+        """The row begins as the chat does now, and has nothing else."""
+        self._settled = True
 
     def bring_back(self, units: Sequence[Unit]) -> None:
         """Have as much of a prompt in the KV cache as is on the disk, if that saves time."""
@@ -145,6 +153,7 @@ class ChatStates:
         lacking = count_tokens(units) - self._on_disk(units)
         if (
             not self._chat
+            or not self._settled
             or lacking * per_token <= self._write_s / 2
             or count_tokens(units) * per_token <= self._speed.seconds(size)
             or not (now or self._may_write())
