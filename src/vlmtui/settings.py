@@ -161,7 +161,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Other keys for what is on a key, by the id of the binding: `"chat.stop" = "ctrl+g, escape"`.
     `vlmtui keys` lists the ids."""
 
-    images: Literal["auto", "kitty", "sixel", "halfblock", "none"] = "auto"
+    images: Literal["auto", "kitty", "sixel", "symbols", "quadrants", "halfblock", "none"] = "auto"
     """How pictures are shown: as kitty graphics, sixels, half blocks, or not at all. `auto` finds
     out what the terminal can do."""
 

@@ -96,7 +96,7 @@ template_option = click.option(
 )
 images_option = click.option(
     "--images",
-    type=click.Choice(("auto", "kitty", "sixel", "halfblock", "none")),
+    type=click.Choice(("auto", "kitty", "sixel", "symbols", "quadrants", "halfblock", "none")),
     help="How pictures are shown. Default: `auto`, as well as this terminal can.",
 )
 keep_alive_option = click.option(

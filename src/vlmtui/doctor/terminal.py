@@ -69,7 +69,8 @@ def _pictures() -> Finding:
     kind = graphics.kind.value if graphics is not None else "unknown"
     if kind in ("kitty", "sixel"):
         return Finding(TOPIC, "pictures", "ok", f"real pixels ({kind})")
-    advice = "kitty, Ghostty, WezTerm, foot and xterm with sixels draw them in real pixels"
+    advice = "kitty, Ghostty, WezTerm, foot and xterm with sixels draw them in real pixels; "
+    advice += "`--images symbols` is finer, where the font has sextants"
     if os.environ.get("TMUX"):
         advice += "; inside tmux, see docs/troubleshooting.md"
     return Finding(TOPIC, "pictures", "info", "half blocks", advice)

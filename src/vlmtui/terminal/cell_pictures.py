@@ -145,6 +145,26 @@ def fit(
     )
 
 
+HIGH = {Kind.QUADRANTS: 2, Kind.SYMBOLS: 3}
+"""Rows of pixels in a cell, where it has two columns of them."""
+
+
+def symbols(part: ImagePart, columns: int, rows: int, kind: Kind) -> Pixels:
+    """A picture in symbols of `kind`.
+
+    Raises:
+        ImageError: The file is gone, can't be read, or is damaged behind its header.
+    """
+    from vlmtui.engine import thumbnails
+    from vlmtui.terminal import block_symbols
+
+    wide, high = 2 * columns, HIGH[kind] * rows
+    small = thumbnail(part)
+    if max(wide, high) > SIDE:
+        small = thumbnails.thumbnail(part.path, wide, high)
+    return block_symbols.draw(small, columns, rows, HIGH[kind])
+
+
 def half_blocks(image: Image, columns: int, rows: int) -> Pixels:
     """Draw a picture into exactly this many cells."""
     from PIL.Image import Resampling

@@ -19,7 +19,7 @@ import msgspec
 
 from vlmtui.terminal.pace import is_far
 
-NAMES = ("auto", "kitty", "sixel", "halfblock", "none")
+NAMES = ("auto", "kitty", "sixel", "symbols", "quadrants", "halfblock", "none")
 """What `--images` and the setting `images` may be."""
 
 
@@ -28,6 +28,12 @@ class Kind(str, Enum):
 
     KITTY = "kitty"
     SIXEL = "sixel"
+    SYMBOLS = "symbols"
+    """Sextants, six pixels a cell in two colours: for a font that has them."""
+
+    QUADRANTS = "quadrants"
+    """Four pixels a cell in two colours."""
+
     HALFBLOCK = "halfblock"
     NONE = "none"
 

@@ -73,7 +73,7 @@ class PixelApp(PacedApp):
         self._kitty = kitty.Pictures()
         self._attached_at = 0
         self._lost = False
-        if images in ("none", "halfblock"):
+        if images not in ("auto", "kitty", "sixel"):  # the terminal need not be asked
             self.set_reactive(PixelApp.graphics, Graphics(Kind(images)))
 
     def detect_graphics(self) -> None:

@@ -112,6 +112,8 @@ class Picture(Widget):
             return
         if self.graphics.kind is Kind.KITTY:
             self._encode(wanted, (0, self.size.height))
+        elif self.graphics.kind in cell_pictures.HIGH:
+            background.start(self, self._draw(wanted), "pixels", lambda _: None)
         elif self.graphics.kind is Kind.SIXEL and app.overlay is not None:
             app.overlay.add(self, self.size, partial(self._encode, wanted))
 
@@ -136,6 +138,22 @@ class Picture(Widget):
     def _encode(self, wanted: Wanted, rows: tuple[int, int]) -> None:
         work = self._sharpen(wanted, rows)
         background.start(self, work, "pixels", lambda _: None)  # reading the small copy tells it
+
+    async def _draw(self, wanted: Wanted) -> None:
+        """Show symbols instead of half blocks, if they are still wanted once they are there."""
+        part, size, graphics = wanted
+        if part is None:
+            return
+
+        def draw() -> tuple[Image, Pixels]:
+            drawn = cell_pictures.symbols(part, size.width, size.height, graphics.kind)
+            return cell_pictures.thumbnail(part), drawn
+
+        image, drawn = await background.in_thread(draw)
+        if wanted == (self.part, self.size, self.graphics):
+            self._image = image
+            self._drawn = (image, size, drawn)
+            self.refresh()
 
     async def _sharpen(self, wanted: Wanted, rows: tuple[int, int]) -> None:
         """Show real pixels, if they are still wanted once they are there."""
