@@ -101,6 +101,13 @@ def test_an_answer_comes_word_by_word_with_what_it_took(serve: Serve) -> None:
     assert not stats.counted
 
 
+def test_another_vlmtui_tells_what_it_left_out(serve: Serve) -> None:
+    left_out = {"trimmed": {"messages": 2, "images": 1}}
+    asker = Asker(serve(lambda exchange: exchange.stream(*words("A", **left_out))))
+    asker.ask()
+    assert Trimmed(2, 1) in asker.events
+
+
 def test_tokens_are_counted_by_pieces_where_the_server_tells_none(serve: Serve) -> None:
     asker = Asker(serve(lambda exchange: exchange.stream(*words("a", "b", finish="length"))))
     finished = asker.ask()

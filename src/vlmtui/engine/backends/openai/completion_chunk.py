@@ -36,6 +36,9 @@ class Chunk(msgspec.Struct, frozen=True):
     """Why the answer ended: "stop", "length", …; empty while it goes on."""
 
     usage: Usage | None = None
+    trimmed: tuple[int, int] | None = None
+    """Messages, and pictures in them, that the server (another vlmtui) left out of the prompt."""
+
     error: Mapping[str, Any] | None = None
     """What went wrong on the server in mid-stream."""
 
@@ -61,7 +64,13 @@ def read(data: bytes) -> Chunk | None:
         thought=text(delta.get("reasoning_content")) or text(delta.get("reasoning")),
         finish=text(choice.get("finish_reason")),
         usage=_usage(whole),
+        trimmed=_trimmed(mapping(whole.get("trimmed"))),
     )
+
+
+def _trimmed(told: Mapping[str, Any]) -> tuple[int, int] | None:
+    dropped = count(told.get("messages"))
+    return (dropped, count(told.get("images")) or 0) if dropped else None
 
 
 def _content_text(content: object) -> str:

@@ -168,7 +168,7 @@ class _Served:
             last = attempt == _TRIES - 1
             try:
                 with self._wire.told():
-                    outcome = self._try(asked, line, report)
+                    outcome = self._try(asked, line, report, emit)
             except GenerateFailed as error:
                 starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"
                 if last or report.begun or not starting:
@@ -195,7 +195,13 @@ class _Served:
             line.wait(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    def _try(self, asked: Generate, line: Line, report: EndpointReport) -> FinishReason | Refusal:
+    def _try(
+        self,
+        asked: Generate,
+        line: Line,
+        report: EndpointReport,
+        emit: Callable[[Event], None],
+    ) -> FinishReason | Refusal:
         body = msgspec.json.encode(chat_request.body(asked, self._endpoint, self._facts))
         conversation = secrets.token_hex(16) if self._facts.resumes else ""
         report.sent()
@@ -213,6 +219,8 @@ class _Served:
                         refusal = refusals.read(500, msgspec.json.encode(chunk.error), {})
                         raise self._wire.refused(refusal)
                     report.take(chunk)
+                    if chunk.trimmed is not None:
+                        emit(Trimmed(*chunk.trimmed))
                     if chunk.finish and reason is None:
                         reason = _FINISH.get(chunk.finish, "stop")
             except BadStream as error:
