@@ -70,6 +70,24 @@ async def test_without_a_picture_it_says_how_to_attach_one(stage: Stage) -> None
         await until(pilot, lambda: "no picture in this chat" in shown(pilot))
 
 
+async def test_what_changes_beneath_it_is_drawn_when_it_goes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ask_twice(pilot, stage)
+        await pilot.press("f7")
+        screen = await opened(pilot)
+        await pilot.pause(0.3)
+        drawn: list[object] = []
+        monkeypatch.setattr(screen, "refresh", lambda *regions, **_: drawn.append(regions))
+        screen_of(pilot).prompt.say("Said beneath")
+        await pilot.pause(0.5)
+        assert not drawn  # a picture is many cells, and a line may be slow
+        monkeypatch.undo()
+        await pilot.press("escape")
+        await until(pilot, lambda: "Said beneath" in shown(pilot))
+
+
 async def test_facts_and_path(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ask_twice(pilot, stage)

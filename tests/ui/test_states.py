@@ -93,11 +93,11 @@ async def test_each_completion_takes_one_line(stage: Stage, size: tuple[int, int
         screen = await ready(pilot)
         await type_text(pilot, "/")
         await until(pilot, lambda: len(screen.prompt._completions.candidates) > 5)
-        await until(pilot, lambda: "/continue" in shown(pilot))
+        await until(pilot, lambda: "/regen" in shown(pilot))
         lines = shown(pilot).splitlines()
         rows = [number for number, line in enumerate(lines) if line.lstrip().startswith("/")]
         assert [lines[row].split()[0] for row in rows[:6]] == [
-            *("/image", "/pick", "/sample", "/view", "/regen", "/continue")
+            *("/image", "/pick", "/sample", "/crop", "/view", "/regen")
         ]
         assert rows[:6] == list(range(rows[0], rows[0] + 6))
 

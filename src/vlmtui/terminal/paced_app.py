@@ -66,6 +66,16 @@ class PacedApp(App[int]):
         self._again: Timer | None = None
 
     @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """What shows through the screen on top: nothing, where that lets nothing through.
+
+        Textual would draw the whole of it anew whenever anything changes beneath it.
+        """
+        on_top = self._screen_stack[-1:]
+        opaque = bool(on_top) and on_top[0].styles.background.a == 1
+        return [] if opaque else super()._background_screens
+
+    @property
     def _line(self) -> pace.Line | None:
         driver = self._driver
         return driver.line if isinstance(driver, TerminalDriver) else None

@@ -113,7 +113,7 @@ class CropScreen(Overlying[Box]):
             (numbers, "$accent"),
             (of + fine, "$text-dim"),
         )
-        self.query_one("#title", Static).update(title)
+        self.query_one("#title", Static).update(title, layout=False)
 
     # ------------------------------------------------------------------ keys
 

@@ -1,8 +1,8 @@
 """A picture with a frame in it, which the mouse draws and moves.
 
 The frame is made of letters, which stand in the cells of half blocks as well as among those that
-kitty shows pixels in; so moving it sends a few cells, not the picture. Sixels would lie over it:
-while there is a frame, half blocks show the picture there.
+kitty shows pixels in; so moving it sends the cells that it passes, and no picture. Sixels would lie
+over it: while there is a frame, half blocks show the picture there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LINE = Style(color="black", bgcolor="bright_yellow", bold=True)
 class FramedPicture(Picture):
     """Shows a picture, and `frame` in it."""
 
-    frame: reactive[Box] = reactive(Box(0, 0, 1, 1))
+    frame: reactive[Box] = reactive(Box(0, 0, 1, 1), repaint=False)
 
     def __init__(self, part: ImagePart) -> None:
         super().__init__(part)
@@ -87,6 +87,19 @@ class FramedPicture(Picture):
         self.frame = crop_frame.spanned(self._pixels, self._place, self._held, end)
 
     # ------------------------------------------------------------------ drawing
+
+    def watch_frame(self, before: Box, now: Box) -> None:
+        """Draw the cells where it was and where it is."""
+        if self.size:
+            for frame in (before, now):
+                left, top, right, bottom = crop_frame.cells(frame, self._pixels, self._place)
+                wide, high = right - left, bottom - top
+                self.refresh(
+                    Region(left, top, wide, 1),
+                    Region(left, bottom - 1, wide, 1),
+                    Region(left, top, 1, high),
+                    Region(right - 1, top, 1, high),
+                )
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The picture, and over it the frame."""
