@@ -39,6 +39,8 @@ def test_commands_are_found_by_their_beginning() -> None:
         ("it's.png", ["it's.png"]),
         ("'it'\\''s.png' 'b'\"'\"'.png'", ["it's.png", "b'.png"]),
         ("'never closed.png", ["never closed.png"]),
+        ('"never closed.png', ["never closed.png"]),
+        (r"$'it\'s \303\244.png' c.png", ["it's ä.png", "c.png"]),
         ("", []),
         ("\\", ["\\"]),
         ("a\\", ["a\\"]),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from vlmtui.compose import shell_quotes
 from vlmtui.compose.completion import spell
-from vlmtui.compose.mentions import unquoted
 from vlmtui.errors import InputError, MessageNotFound
 
 _NUMBERED = re.compile(r"#([-+]?\d+)(\S*)\s*(.*)", re.DOTALL)
@@ -79,7 +79,10 @@ def only_number(argument: str) -> int | None:
     return found
 
 
-_PATH = re.compile(r""""([^"]*)"?|'((?:[^']|'(?:\\'|"'")')*)'?|((?:\\.|\\\Z|[^\s\\])+)""")
+_PATH = re.compile(
+    rf"{shell_quotes.DOUBLE}|{shell_quotes.SINGLE}|{shell_quotes.DOLLAR}"
+    r"""|"([^"]*)\Z|'([^']*)\Z|((?:\\.|\\\Z|[^\s\\])+)"""
+)
 
 
 def split_paths(argument: str) -> list[str]:
@@ -89,9 +92,17 @@ def split_paths(argument: str) -> list[str]:
     """
     paths = []
     for match in _PATH.finditer(argument):
-        double, single, bare = match.groups()
-        path = double if single is None else unquoted(single)
-        paths.append(path if path is not None else re.sub(r"\\(.)", r"\1", bare))
+        double, single, dollar, *open_ended, bare = match.groups()
+        if double is not None:
+            paths.append(shell_quotes.double(double))
+        elif single is not None:
+            paths.append(shell_quotes.single(single))
+        elif dollar is not None:
+            paths.append(shell_quotes.dollar(dollar))
+        elif bare is not None:
+            paths.append(re.sub(r"\\(.)", r"\1", bare))
+        else:
+            paths += [path for path in open_ended if path is not None]
     return [path for path in paths if path]
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from vlmtui.compose import crops
+from vlmtui.compose import crops, shell_quotes
 from vlmtui.messages import ImagePart
 
 PICTURE_SUFFIXES = frozenset(
@@ -78,16 +78,11 @@ def find(text: str) -> list[Mention]:
     found = []
     for match in _MENTION.finditer(text):
         single = match["single"]
-        quoted = match["double"] if single is None else unquoted(single)
+        quoted = match["double"] if single is None else shell_quotes.single(single)
         path = quoted + (match["part"] or "") if quoted is not None else unescape(match["bare"])
         if path:
             found.append(Mention(match.start(), match.end(), path, quoted is not None))
     return found
-
-
-def unquoted(text: str) -> str:
-    """What stands between single quotes as shells write it, where an apostrophe ends and begins."""
-    return re.sub(r"""'(?:\\'|"'")'""", "'", text)
 
 
 def unescape(text: str) -> str:

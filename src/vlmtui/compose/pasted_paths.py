@@ -11,13 +11,17 @@ import os
 import re
 import urllib.parse
 
-from vlmtui.compose.mentions import is_url, unescape, unquoted
+from vlmtui.compose import shell_quotes
+from vlmtui.compose.mentions import is_url, unescape
 from vlmtui.compose.references import is_named_like_a_picture, local
 
 _LONGEST = 20_000
 """Characters; a longer text is no list of dropped files."""
 
-_WORD = re.compile(r""""([^"\n]*)"|'((?:[^'\n]|'(?:\\'|"'")')*)'(?!\S)|((?:\\.|[^\s\\])+)""")
+_WORD = re.compile(
+    rf"{shell_quotes.DOUBLE}(?!\S)|{shell_quotes.SINGLE}(?!\S)|{shell_quotes.DOLLAR}(?!\S)"
+    r"|((?:\\.|[^\s\\])+)"
+)
 _BEGINS = re.compile(r"(?:/|~|\.\.?/|file://|[A-Za-z]:[\\/])", re.IGNORECASE)
 WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -32,7 +36,7 @@ def paths(text: str) -> list[str]:
     found: list[str] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         words = _WORD.findall(line)
-        pieces = [_path(double or unquoted(single), bare) for double, single, bare in words]
+        pieces = [_path(*word) for word in words]
         if not all(map(_is_picture_path, pieces)):
             pieces = [local(line.strip("\"'"))]  # a name with spaces that nothing protects
             if not _is_picture_path(pieces[0]) or not _BEGINS.match(line.strip("\"'")):
@@ -41,9 +45,10 @@ def paths(text: str) -> list[str]:
     return found
 
 
-def _path(quoted: str, bare: str) -> str:
-    if quoted:
-        return local(quoted)
+def _path(double: str, single: str, dollar: str, bare: str) -> str:
+    if double or single or dollar:
+        quoted = shell_quotes.double(double) or shell_quotes.single(single)
+        return local(quoted or shell_quotes.dollar(dollar))
     return bare if WINDOWS.match(bare) else local(unescape(bare))
 
 
