@@ -193,6 +193,7 @@ def test_what_only_files_have_is_refused_in_words(
     ("words_given", "told"),
     [
         (["--endpoint", "ftp://board"], "is not a server address"),
+        (["--endpoint", "http://8.8.8.8"], "all that is said to http://8.8.8.8/v1 could be read"),
         (["--endpoint", "http://me:secret@board"], "A key doesn't belong in the address"),
         (["--endpoint", "http://127.0.0.1:1"], "127.0.0.1:1 can't be reached"),
         (["--endpoint", "URL", "--name", "a/b"], "can't be called"),

@@ -12,6 +12,7 @@ from vlmtui import net
 from vlmtui.errors import FetchFailed, InputError
 from vlmtui.models import endpoints, library
 from vlmtui.models.endpoints import Server
+from vlmtui.net import addresses
 from vlmtui.printable import line
 
 _NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]*")
@@ -27,6 +28,11 @@ def add_server(
         VlmtuiError: The address, the name or the key is wrong, or the server can't be asked.
     """
     url = endpoints.interface(address)
+    if url.startswith("http:") and addresses.is_public(url):
+        raise InputError(
+            f"Over http: all that is said to {line(addresses.shown(url))} could be read on its way",
+            "Write https:. Plain http is for this machine and your own network.",
+        )
     server = Server("", url, model, key_variable, os.path.abspath(key_file) if key_file else "")
     server = _called(server, name or server.host)
     try:

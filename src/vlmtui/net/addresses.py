@@ -53,11 +53,22 @@ def travelling(url: str) -> str:
 
 def is_private(url: str) -> bool:
     """Whether an address is on this machine or in its own network, by what its name means now."""
+    return any(not is_global(each) for each in _meant(url))
+
+
+def is_public(url: str) -> bool:
+    """Whether an address is on the web and nowhere else, by what its name means now."""
+    found = _meant(url)
+    return bool(found) and all(is_global(each) for each in found)
+
+
+def _meant(url: str) -> list[str]:
+    """The IP addresses that a name stands for; none where that can't be told: opening it will."""
     try:
         found = socket.getaddrinfo(urlsplit(url).hostname, None)
     except (OSError, UnicodeError, ValueError):
-        return False  # opening it will tell
-    return any(not is_global(str(entry[4][0])) for entry in found)
+        return []
+    return [str(entry[4][0]) for entry in found]
 
 
 def is_global(address: str) -> bool:
