@@ -182,6 +182,7 @@ class FakeEngine:
         """Drop what was queued and not played."""
         self._scripts.clear()
         self._load_scripts.clear()
+        self._prepare_scripts.clear()
 
     def script_load(self, *steps: Step) -> None:
         """Queue what the next load is made of; `Loaded` and `Finished` follow the last step."""

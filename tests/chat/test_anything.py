@@ -14,16 +14,18 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.fakes import LOAD, PATIENCE, STATS, FakeEngine, Step, answer, crash
+from tests.fakes import INFO, LOAD, PATIENCE, STATS, FakeEngine, Step, answer, crash
 from vlmtui.chat.chat_events import AnswerStarted, ChatEvent, UserSaved
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Files, Finished, Load
+from vlmtui.engine.base import Delta, Files, Finished, Load, Prefill
 from vlmtui.errors import LoadFailed, VlmtuiError
+from vlmtui.messages import user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
@@ -34,6 +36,8 @@ MODELS = (
     Load(Files("/models/other.gguf"), name="other"),
     Load(Files("/models/third.gguf"), name="third"),
 )
+
+READER = msgspec.structs.replace(INFO, can=INFO.can | {"prepare"})
 
 ENDINGS: dict[str, tuple[Step, ...]] = {
     "stop": (),
@@ -70,7 +74,7 @@ class Sitting(RuleBasedStateMachine):
         self.sit_down()
 
     def sit_down(self) -> None:
-        self.engine = FakeEngine()
+        self.engine = FakeEngine(READER)
         self.session = ChatSession(
             self.engine, self.store, self.images, LOAD, chat=self.store.latest()
         )
@@ -108,6 +112,16 @@ class Sitting(RuleBasedStateMachine):
     @rule(said=words, end=endings, stop=moments, go=moments)
     def go_on(self, said: list[str], end: str, stop: int | None, go: int | None) -> None:
         self.follow(self.session.continue_answer(), said, end, stop, go)
+
+    @rule(text=st.sampled_from(["", "th", "three"]), crashes=st.booleans(), go=moments)
+    def read_ahead(self, text: str, crashes: bool, go: int | None) -> None:
+        self.engine.script_prepare(Prefill(1, 2, 0), *([crash("prefill")] if crashes else []))
+        events = self.session.prepare(user(text) if text else None)
+        for number, _ in enumerate(events):
+            if number == go:
+                events.close()  # type: ignore[attr-defined]
+                break
+        self.engine.forget_scripts()
 
     @precondition(lambda self: self.messages())
     @rule(place=places)
@@ -230,7 +244,7 @@ TestAnySequence = Sitting.TestCase
 def test_whatever_comes_from_several_threads_everything_ends(
     seed: int, store: ChatStore, images: ImageStore
 ) -> None:
-    engine = FakeEngine()
+    engine = FakeEngine(READER)
     session = ChatSession(engine, store, images, LOAD)
     defects: list[BaseException] = []
 
@@ -245,6 +259,8 @@ def test_whatever_comes_from_several_threads_everything_ends(
         lambda: list(session.load()),
         lambda: list(session.switch(MODELS[1])),
         lambda: list(session.switch(MODELS[2])),
+        lambda: list(session.prepare(user("th"))),
+        lambda: list(session.prepare()),
         lambda: session.select(first_question()),
         session.cancel,
         lambda: session.configure(sampling={"seed": 3}),
