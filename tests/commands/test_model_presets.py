@@ -6,15 +6,18 @@ from types import SimpleNamespace
 from typing import Any
 
 from vlmtui.commands.model_presets import presets
-from vlmtui.engine.base import Files, ModelInfo
+from vlmtui.engine.base import Files, Load, ModelInfo
 from vlmtui.settings import PRESETS, Preset
 
 
-def context(name: str | None, questions: dict[str, str] | None = None, **own: Preset) -> Any:
+def context(name: str, questions: dict[str, str] | None = None, **own: Preset) -> Any:
+    """A chat with a model, which is loaded if it has questions."""
+    files = Files(f"/models/{name}.gguf")
     info = None
-    if name is not None:
-        info = ModelInfo(name, Files("x.gguf"), frozenset(), questions=questions or {})
-    return SimpleNamespace(session=SimpleNamespace(model_info=info), presets={**PRESETS, **own})
+    if questions is not None:
+        info = ModelInfo(name, files, frozenset(), questions=questions)
+    session = SimpleNamespace(model_info=info, load_request=Load(files, name))
+    return SimpleNamespace(session=session, presets={**PRESETS, **own})
 
 
 def test_what_a_model_card_recommends_is_a_preset() -> None:
@@ -24,9 +27,13 @@ def test_what_a_model_card_recommends_is_a_preset() -> None:
 
 
 def test_what_an_ocr_model_was_trained_with_are_presets() -> None:
-    found = presets(context("glm-ocr", {"text": "Text:", "table": "Table:"}))
+    found = presets(context("mine", {"text": "Text:", "table": "Table:"}))
     assert found["table"].question == "Table:"
     assert "'Table:'" in found["table"].about
+
+
+def test_before_it_is_loaded_its_name_tells() -> None:
+    assert presets(context("PaddleOCR-VL"))["chart"].question == "Chart Recognition:"
 
 
 def test_a_preset_of_ones_own_goes_before_the_models() -> None:
@@ -34,6 +41,5 @@ def test_a_preset_of_ones_own_goes_before_the_models() -> None:
     assert presets(context("qwen3-vl-4b", card=own))["card"] is own
 
 
-def test_without_a_model_there_are_the_usual_ones() -> None:
-    assert presets(context(None)) == PRESETS
+def test_a_model_that_brings_none_has_the_usual_ones() -> None:
     assert presets(context("unknown")) == PRESETS

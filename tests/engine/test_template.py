@@ -346,8 +346,9 @@ def test_a_template_that_does_not_end_is_ended(source, said) -> None:
 
 def test_a_template_that_does_not_even_end_at_the_load_is_told(monkeypatch) -> None:
     monkeypatch.setattr(render_limits, "SECONDS", 0.5)
-    with pytest.raises(LoadFailed, match="stopped"):
-        ChatTemplate(ENDLESS, bos="", eos="")
+    for source in (ENDLESS, "{{ ('x' * 9999999999) | length }}"):
+        with pytest.raises(LoadFailed, match="stopped"):
+            ChatTemplate(source, bos="", eos="")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.engine import zoo
 from tests.engine.asking import Answer, ask
 from tests.engine.conftest import as_part
 from tests.engine.zoo import pictures
-from vlmtui.engine.backends.llamacpp import trained_questions
+from vlmtui.engine import trained_questions
 from vlmtui.engine.base import Files, Load, Loaded, Notice, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.messages import ImagePart, Message, assistant, user

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import msgspec
 
 from vlmtui.commands.context import CommandContext
+from vlmtui.engine import trained_questions
+from vlmtui.engine.base import Files
 from vlmtui.settings import Preset
 
 CARD = "card"
@@ -14,18 +17,21 @@ CARD = "card"
 
 
 def presets(context: CommandContext) -> Mapping[str, Preset]:
-    """All presets: those of the settings and of vlmtui, after those of the model that is loaded."""
-    info = context.session.model_info
-    if info is None:
-        return context.presets
+    """All presets: those of the settings and of vlmtui, after those of the chat's model."""
     from vlmtui.models import catalog  # not needed for the first paint
 
-    entry = catalog.load().find(info.name)
+    load, info = context.session.load_request, context.session.model_info
+    entry = catalog.load().find(load.title)
     advised = msgspec.structs.asdict(entry.sampling) if entry is not None else {}
     found = {}
     if any(value is not None for value in advised.values()):
-        found[CARD] = Preset(about=f"as the card of {info.name} recommends", **advised)
-    for name, question in info.questions.items():
+        found[CARD] = Preset(about=f"as the card of {load.title} recommends", **advised)
+    if info is not None:
+        questions = info.questions
+    else:  # it isn't loaded yet: its names tell
+        file = load.source.model if isinstance(load.source, Files) else ""
+        questions = trained_questions.of(load.title, os.path.basename(file))
+    for name, question in questions.items():
         about = f"pictures without words are asked {question!r}"
         found[name] = Preset(about=about, temperature=0.0, question=question)
     return {**found, **context.presets}

@@ -100,6 +100,8 @@ def shown(values: Mapping[str, Any]) -> str:
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return "none"
+    if name == "question":
+        return repr(value) if value else "that of the model"
     if name == "max_tokens" and value == 0:
         return "unlimited"
     if isinstance(value, (list, tuple)):

@@ -263,7 +263,7 @@ class ChatTemplate:
     ) -> str:
         try:
             return self._run(messages, 0, answering, of_thought)
-        except (Aborted, LimitPassed):
+        except (Aborted, LimitPassed, MemoryError):
             raise
         except Exception:  # whatever a foreign template does with what it did not expect
             return ""

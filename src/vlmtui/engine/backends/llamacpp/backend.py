@@ -14,12 +14,12 @@ from contextlib import ExitStack
 
 import msgspec
 
+from vlmtui.engine import trained_questions
 from vlmtui.engine.backends.llamacpp import (
     graph_check,
     graph_tower,
     llama_logs,
     parameters,
-    trained_questions,
 )
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.certain_prompt import certain

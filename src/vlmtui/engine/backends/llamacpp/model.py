@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vlmtui import units
-from vlmtui.engine import grounding
+from vlmtui.engine import grounding, trained_questions
 from vlmtui.engine.backends.llamacpp import (
     checkpoints,
     chunks,
@@ -20,7 +20,6 @@ from vlmtui.engine.backends.llamacpp import (
     llama_logs,
     parameters,
     simulated_load,
-    trained_questions,
 )
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
