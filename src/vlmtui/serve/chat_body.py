@@ -16,9 +16,12 @@ from vlmtui import printable
 from vlmtui.engine.base import Constraint, Generate, Sampling, Think
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
-from vlmtui.messages import ImagePart, Message, Part, Role, TextPart
+from vlmtui.messages import Detail, ImagePart, Message, Part, Role, TextPart
 
 _MOST_SEED = 2**32
+
+_DETAILS: dict[str, Detail] = {"low": "low", "high": "high"}
+"""OpenAI's words for how finely a picture is looked at; "auto", as any other, leaves it open."""
 
 Fetch = Callable[[str], ImagePart]
 """Makes a picture of its address, `data:` or, where that is allowed, `http:`."""
@@ -26,6 +29,7 @@ Fetch = Callable[[str], ImagePart]
 
 class _Url(msgspec.Struct):
     url: str
+    detail: str | None = None
 
 
 class _Text(msgspec.Struct, tag_field="type", tag="text"):
@@ -173,7 +177,11 @@ def _message(said: _Said, fetch: Fetch) -> Message:
 def _part(part: _Text | _Picture, fetch: Fetch) -> Part:
     if isinstance(part, _Text):
         return TextPart(part.text)
-    return fetch(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
+    if isinstance(part.image_url, str):
+        return fetch(part.image_url)
+    image, told = fetch(part.image_url.url), part.image_url.detail
+    detail = _DETAILS.get(told) if told is not None else None
+    return msgspec.structs.replace(image, detail=detail)
 
 
 def _think(body: ChatBody) -> Think | None:

@@ -58,7 +58,8 @@ class GraphVision:
 
     def choice(self) -> tuple[int, int]:
         """See `VisionTower`."""
-        return self._tokens, self._tokens
+        tokens = self._tokens * self._pictures.count(1024, 1024)
+        return tokens, tokens
 
     def is_kept(self, image: ImagePart) -> bool:
         """See `VisionTower`."""
