@@ -87,7 +87,9 @@ def main() -> None:
     report.add_model(parser, "large")
     options = parser.parse_args()
     model = report.find_model(options.model)
-    sides = dict(zip(("reading ahead", "streaming"), measure(model, options.repeats), strict=True))
+    sides = dict(
+        zip(("reading ahead", "streaming"), measure(model, max(options.repeats, 30)), strict=True)
+    )
     late = {side: sorted(each)[int(len(each) * 0.95)] for side, each in sides.items()}
     figures: dict[str, Any] = {
         "model": model.name,

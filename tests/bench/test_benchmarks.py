@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
     [
         ("followup", "--model", "small", "--threads", "1"),
         ("followup", "--model", "hybrid-small", "--threads", "1"),
+        ("ahead", "--model", "small", "--pause", "0.2"),
+        ("restart", "--model", "small"),
         ("decode", "--model", "small"),
         ("warm", "--model", "demo", "--threads", "1"),
         ("startup",),
