@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import LOAD, Gate, crash
+from tests.openai_server import OpenAIServer, words
 from tests.ui.conftest import (
     Stage,
     answered,
@@ -21,6 +22,7 @@ from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.fit_verdict import FitVerdict, of_fit
 from vlmtui.engine.base import Adjusted, Delta, Files, Load, Loading
 from vlmtui.errors import LoadFailed, ModelNotFound, VlmtuiError
+from vlmtui.models import endpoints
 from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.fit import Fit, Machine, Verdict
 from vlmtui.models.memory import Bytes, Need, Setup
@@ -108,6 +110,25 @@ async def test_the_picker_lists_what_is_here_with_size_and_verdict(
         (fake,) = (line for line in lines if "● fits" in line)
         assert "fake" in fake
         assert any("tiny[b]text" in line for line in lines)
+
+
+async def test_a_server_that_is_found_on_this_machine_is_offered_and_not_added(
+    stage: Stage, available_models: FakeShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = OpenAIServer(lambda exchange: exchange.stream(*words("Yes.")))
+    port = server.url.removesuffix("/v1").rpartition(":")[2]
+    monkeypatch.setenv("VLMTUI_SERVER_PORTS", port)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: f"localhost:{port}/llava" in shown(pilot))
+        row = next(line for line in shown(pilot).splitlines() if "localhost:" in line)
+        assert "found on this machine" in row
+        assert "server" in row
+        await pilot.press("escape")
+    server.close()
+    assert endpoints.SERVERS.everything() == []
+    assert server.asked == []
 
 
 async def test_a_chosen_model_answers_from_now_on_and_the_chat_is_kept(
