@@ -106,6 +106,7 @@ def test_what_home_automation_sends_is_taken(serve: Serve) -> None:
     assert message.text == "Image 1:front door:Is there a parcel?"
     assert [isinstance(part, ImagePart) for part in message.parts] == [False, True] * 2 + [False]
     assert [image.detail for image in message.images] == ["low", "low"]
+    assert [image.detail for image in message.images] == ["low", "low"]
     assert engine.requests[0].sampling.top_p == 0.95
 
 

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 @model_option
 @mmproj_option
 @template_option
-@click.option("--host", type=NAMED, default="127.0.0.1", metavar="ADDRESS", show_default=True)
+@click.option(
+    "--host",
+    type=NAMED,
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    show_default=True,
+    help="Where to listen; other machines need a key.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8484, show_default=True)
 @click.option(
     "--api-key-file",
