@@ -96,7 +96,7 @@ def test_textual_markup_is_text() -> None:
 
 
 def test_an_unknown_language_is_shown_plain() -> None:
-    assert plain("```[bold]no-such-language\nx = 1\n```", 20)[1].rstrip() == " x = 1"
+    assert plain("```[bold]no-such-language\nx = 1\n```", 20)[-1].rstrip() == " x = 1"
 
 
 def test_deep_nesting_ends() -> None:
@@ -188,3 +188,11 @@ def _flowed(source: str) -> str:
     for start in range(0, len(source), 7):
         flow.feed(source[start : start + 7])
     return "\n".join(line.plain for line in flow.lines)
+
+
+def test_words_behind_the_language_of_code_are_shown_with_it() -> None:
+    source = "```python these words count <b>\nx = 1\n```\n"
+    assert [line.strip() for line in plain(source)] == ["python these words count <b>", "x = 1"]
+    assert [line.strip() for line in plain(source, 14)][:2] == ["python these", "words count"]
+    assert "these words count &lt;b&gt;" in _markdown(source)
+    assert "words" not in _markdown("```python\nx = 1\n```\n")

@@ -170,6 +170,7 @@ def _parser() -> MarkdownIt:
     parser = new_parser()
     parser.add_render_rule("image", _image)
     parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("fence", _fence)
     return parser
 
 
@@ -177,6 +178,13 @@ def _image(renderer: Any, tokens: Sequence[Any], index: int, *_: Any) -> str:
     """A picture that a model links to: as text, since showing it would fetch it."""
     token = tokens[index]
     return _escaped(f"[{token.content}: {token.attrGet('src')}]")
+
+
+def _fence(renderer: Any, tokens: Sequence[Any], index: int, options: Any, env: Any) -> str:
+    """Code, below what stands behind its language: a page has no other place for those words."""
+    words = tokens[index].info.strip()
+    rendered: str = renderer.fence(tokens, index, options, env)
+    return f"<p>{_escaped(words)}</p>\n{rendered}" if " " in words else rendered
 
 
 def _link(renderer: Any, tokens: Sequence[Any], index: int, options: Any, env: Any) -> str:

@@ -9,6 +9,7 @@ Knows no widget. A text that still grows is laid out by `markdown_flow`.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -113,8 +114,9 @@ class Layout:
         code = printable.prose(node.content).rstrip("\n").expandtabs(4)
         language = node.info.split()[0] if node.info.strip() else ""
         lines = []
-        if language:
-            lines.append(_padded(Content.styled(f" {printable.line(language, 20)}", DIM), width))
+        told = printable.line(node.info.strip())  # some models put words behind the language
+        for words in textwrap.wrap(told, max(width - 2, 1)):
+            lines.append(_padded(Content.styled(f" {words}", DIM), width))
         if self._highlight and language and len(code) < _HIGHLIGHTED:
             from textual.highlight import highlight
 
