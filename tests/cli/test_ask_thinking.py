@@ -45,8 +45,11 @@ def test_a_model_without_a_switch_is_stopped_thinking(
     run: Run, model: Callable[..., tuple[str, ...]]
 ) -> None:
     ask = model({**CIRCLES, "<0x0A>": "<think>"}, SWITCHLESS)
-    told = json.loads(run(*ask, "--think", "off", "--json", "What?").out)
+    ended = run(*ask, "--think", "off", "--json", "What?")
+    told = json.loads(ended.out)
     assert (told["thought"], told["stats"]["thought_tokens"]) == ("", 0)
+    assert "Its template has no switch for it" in told["notices"][0]
+    assert told["notices"][0] in ended.err
 
 
 @pytest.mark.parametrize("as_json", [True, False])

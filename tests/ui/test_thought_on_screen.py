@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.fakes import INFO, STATS, FakeEngine, Gate, answer, crash
@@ -22,7 +23,8 @@ def thought(pilot: Pilot[int]) -> ThoughtView:
 
 def line(pilot: Pilot[int]) -> str:
     """The line in which the thought is told; empty before there is one."""
-    region = thought(pilot).region
+    views = screen_of(pilot).query(ThoughtView)
+    region = views.last().region if views else Region()
     return shown(pilot).splitlines()[region.y] if region.height == 1 else ""
 
 

@@ -16,8 +16,8 @@ from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import LoadedAs, Turn
 from vlmtui.chat import consent
 from vlmtui.chat.fitting_engine import FittingEngine
-from vlmtui.commands.event_words import unanswered
-from vlmtui.engine.base import Engine, Event, Files, Generate, Load, Loaded, Sampling
+from vlmtui.commands.event_words import unanswered, unheard
+from vlmtui.engine.base import Engine, Event, Files, Generate, Load, Loaded, Notice, Sampling, Think
 from vlmtui.engine.client import EngineClient
 from vlmtui.errors import GenerateFailed, ImageError, InvalidAnswer, StorageError
 from vlmtui.messages import Message, assistant, system, user
@@ -71,9 +71,10 @@ def answer(
         try:
             first = user(texts[0], tuple(pictures.part(path) for path in question.images))
             asked = (first, *(user(text) for text in texts[1:]))
-            return conversation.load(load, sight=bool(question.images)) and conversation.ask(
-                question.system_prompt(settings), asked, sampling
-            )
+            if not conversation.load(load, sight=bool(question.images)):
+                return False
+            conversation.tell_unheard(question.think or "auto")
+            return conversation.ask(question.system_prompt(settings), asked, sampling)
         except ImageError as error:
             raise pictures.as_named(error) from None
         except ReaderGone:
@@ -122,6 +123,13 @@ class _Conversation:
                 pass
             return False
         return True
+
+    def tell_unheard(self, think: Think) -> None:
+        """Say where the model can't do what it is told of thinking."""
+        if said := unheard(self._engine.info, think):
+            notice = Notice("template", said)
+            self._progress.event(notice)
+            self._model.take(notice)
 
     def ask(self, preset: str, asked: tuple[Message, ...], sampling: Sampling) -> bool:
         """Ask turn by turn; False when that was interrupted.

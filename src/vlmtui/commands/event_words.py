@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlmtui.commands.outcomes import Said
-from vlmtui.engine.base import Adjusted, Encoded, Notice, Trimmed
+from vlmtui.engine.base import Adjusted, Encoded, ModelInfo, Notice, Think, Trimmed
+from vlmtui.printable import line
 from vlmtui.storage.records import StoredMessage
 
+_NAME = 40
 _NAMED = 5
 """Most pictures that are named when the context has no room for them."""
 
@@ -40,6 +42,22 @@ def said_of(event: object, pictures: Sequence[str] = ()) -> Said | None:
         case Notice(message=message, hint=hint):
             return Said(message, hint)
     return None
+
+
+def unheard(info: ModelInfo | None, think: Think) -> str:
+    """What a model does of a wish to think or not, where that isn't what it says; else empty."""
+    if info is None or think == "auto":
+        return ""
+    if "thinking" not in info.can:
+        name = line(info.name, _NAME)
+        return "" if think == "off" else f"{name} doesn't think, as far as its template tells"
+    if "think_switch" in info.can:
+        return ""
+    if "conclude" not in info.can:
+        return "Its server may take no notice of it"
+    if think == "off":
+        return "Its template has no switch for it: a thought is ended as soon as it begins"
+    return ""
 
 
 def thought_alone(stored: StoredMessage) -> Said | None:

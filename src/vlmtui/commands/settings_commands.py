@@ -121,23 +121,10 @@ def think(context: CommandContext, value: str) -> Outcome:
         )
     said = sampling(context, f"think {value}")
     assert isinstance(said, Said)
-    return Said(said.message, _unheard(context.session))
+    from vlmtui.commands.event_words import unheard
 
-
-def _unheard(session: ChatSession) -> str:
-    """What becomes of the wish with the model that is loaded, where that isn't what it says."""
-    info, wish = session.model_info, session.sampling.think
-    if info is None or wish == "auto":
-        return ""
-    if "thinking" not in info.can:
-        return f"{printable.line(info.name, _NAME)} doesn't think, as far as its template tells"
-    if "think_switch" in info.can:
-        return ""
-    if "conclude" not in info.can:
-        return "Its server may take no notice of it"
-    if wish == "off":
-        return "Its template has no switch for it: a thought is ended as soon as it begins"
-    return ""
+    session = context.session
+    return Said(said.message, unheard(session.model_info, session.sampling.think))
 
 
 def think_choices(_: CommandContext) -> Sequence[Choice]:

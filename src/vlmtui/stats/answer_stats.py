@@ -146,6 +146,8 @@ def sentence(stats: Mapping[str, Any]) -> str:
         f"{units.rate(stats.get('decode_tokens_per_s') or 0.0)} tok/s",
         f"first token after {units.seconds(stats.get('time_to_first_token_s') or 0.0)}",
     ]
+    if took := thought(stats):
+        parts.append(f"thought for {took}")
     if size := stats.get("context_size"):  # not every server tells
         used = units.count(stats.get("context_used") or 0)
         parts.append(f"context {used} of {units.count(size)}")

@@ -162,7 +162,8 @@ class Column(Vertical):
         """Show its whole answer, and what it took."""
         self._over = True
         self._heading.note = ""
-        self._answer.finish(stored.message.text, stored.status, stored.stats)
+        message = stored.message
+        self._answer.finish(message.text, stored.status, stored.stats, message.thought)
         self.take(stored)
 
     def take(self, stored: StoredMessage) -> None:

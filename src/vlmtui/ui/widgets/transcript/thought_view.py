@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -40,7 +41,10 @@ class _Line(Static):
         room = self.content_size.width - len(self._label) - 3
         last = self._last
         if last and room > 8:
-            cut = last if len(last) <= room else "…" + last[1 - room :]
+            cut = last[-room:]
+            while cell_len(cut) > room - (cut != last):
+                cut = cut[1:]
+            cut = cut if cut == last else f"…{cut}"
             return Content.assemble((self._label, "$accent"), (f" · {cut}", "$text-dim"))
         return Content.styled(self._label, "$text-dim")
 
