@@ -12,7 +12,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from tests.engine.conftest import demo_load
+from tests.engine.conftest import DrawPicture, demo_load
 from tests.hosts import end_hosts, eventually, host_state, is_gone, shared
 from tests.processes import child
 from vlmtui.chat.fitting_engine import FittingEngine
@@ -27,6 +27,7 @@ from vlmtui.engine.base import (
     Load,
     Loaded,
     Loading,
+    Measure,
     Notice,
     Prefill,
     Prepare,
@@ -161,6 +162,24 @@ def test_nothing_is_read_ahead_while_somebody_is_answered(connect: Connect) -> N
     assert list(second.prepare(Prepare((user("Hello"),)))) == [Finished("cancelled")]
     first.cancel()
     list(telling)
+
+
+def test_pictures_are_measured_unless_somebody_is_answered(
+    connect: Connect, picture: DrawPicture
+) -> None:
+    first, second = connect(), connect()
+    load(first)
+    load(second)
+    wanted = Measure((picture(seed=1),))
+    (tokens,) = second.measure(wanted)
+    assert first.info is not None and first.info.picture_tokens == (tokens, tokens)
+    answering = first.generate(LONG)
+    while not isinstance(next(answering), Delta):
+        pass
+    assert second.measure(wanted) == ()  # and not when the answer has ended
+    first.cancel()
+    list(answering)
+    assert second.measure(wanted) == (tokens,)
 
 
 def test_who_waits_can_leave_the_line(connect: Connect) -> None:
