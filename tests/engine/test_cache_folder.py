@@ -91,6 +91,12 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert precious.read_text() == "mine"
 
 
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(Useless):
+        cached_file.read(tmp_path / "a")
+
+
 @pytest.mark.parametrize("cut", [0, 5, 20, 60, 1_100, 2_000])
 def test_a_torn_file_is_useless(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "a"

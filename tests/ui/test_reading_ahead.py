@@ -11,6 +11,7 @@ import pytest
 from tests.fakes import INFO, FakeEngine, Gate, answer
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, type_text, until
 from vlmtui.engine.base import Encoded, Encoding, Prefill
+from vlmtui.ui.screens.chat import ahead_topic
 from vlmtui.ui.widgets.composer.composer import FOLDED, Composer
 
 
@@ -94,3 +95,17 @@ def _read(stage: Stage) -> list[str]:
     """What was read last."""
     prepared = stage.engine.prepared
     return [message.text for message in prepared[-1].messages] if prepared else []
+
+
+async def test_the_engine_has_a_second_occasion_to_keep_what_it_has_read(
+    reader: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead_topic, "_LATER_S", 0.2)
+    path = reader.picture()
+    async with reader.app().run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await say(pilot, f"/image {path}")
+        await until(pilot, lambda: len(reader.engine.prepared) == 2)
+        await pilot.pause(1.0)
+        assert "ready ─" in shown(pilot)
+    assert len(reader.engine.prepared) == 2

@@ -51,7 +51,7 @@ class CacheFolder:
             most_bytes: Bound of all that is kept; for who only looks or deletes, anything.
         """
         self.path = path
-        self._most = most_bytes
+        self.most_bytes = most_bytes
 
     @classmethod
     def of(cls, wanted: DiskCache) -> CacheFolder:
@@ -145,9 +145,9 @@ class CacheFolder:
         """Delete what was unused for longest until something fits; whether it does."""
         entries = [entry for entry in self.entries() if entry.name != replaced.name]
         taken = sum(entry.size_bytes for entry in entries)
-        if size > self._most or not self._disk_has(size):
+        if size > self.most_bytes or not self._disk_has(size):
             return False
-        while entries and taken + size > self._most:
+        while entries and taken + size > self.most_bytes:
             oldest = entries.pop()
             taken -= oldest.size_bytes
             self.drop(self.path / oldest.name)

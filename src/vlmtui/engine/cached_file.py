@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _MAGIC = b"vlmtui\x00\x01"
 _HEAD = struct.Struct(">8sI")
@@ -82,7 +83,7 @@ def described(path: Path) -> bytes:
         Useless: It is no file of a cache.
     """
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             return _described(file)[0]
     except OSError as error:
         raise Useless(str(error)) from None
@@ -95,7 +96,7 @@ def read(path: Path) -> tuple[bytes, bytearray]:
         Useless: It is no file of a cache, or damaged anywhere.
     """
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             description, digest = _described(file)
             size = os.fstat(file.fileno()).st_size - file.tell() - _DIGEST
             if size < 0:
@@ -114,7 +115,16 @@ def read(path: Path) -> tuple[bytes, bytearray]:
         raise Useless(str(error)) from None
 
 
-def _described(file: BinaryIO) -> tuple[bytes, hashlib._Hash]:
+def _opened(path: Path) -> BufferedReader:
+    # not blocking: nobody may be at the other end of a FIFO
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise Useless("it is no regular file")
+    return file
+
+
+def _described(file: BufferedReader) -> tuple[bytes, hashlib._Hash]:
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         raise Useless("it ends too early")

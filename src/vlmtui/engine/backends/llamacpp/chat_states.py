@@ -154,6 +154,7 @@ class ChatStates:
         if (
             not self._chat
             or not self._settled
+            or size > self._folder.most_bytes
             or lacking * per_token <= self._write_s / 2
             or count_tokens(units) * per_token <= self._speed.seconds(size)
             or not (now or self._may_write())

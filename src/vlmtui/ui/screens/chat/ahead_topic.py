@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.timer import Timer
 
 from vlmtui.chat.chat_events import GoingBack
-from vlmtui.engine.base import Event, Loaded
+from vlmtui.engine.base import Event, Finished, Loaded
 from vlmtui.errors import VlmtuiError
 from vlmtui.stats.reading_progress import ReadingProgress
 from vlmtui.ui.background import in_thread
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _PAUSE_S = 0.3
 """Seconds without a change before what is written is read."""
 
+_LATER_S = 30.0
+"""Seconds after which it is done once more: the engine keeps on the disk what it has read, and may
+have put that off."""
+
 
 class AheadTopic(Topic):
     """Has the conversation read what is certain of the next question."""
@@ -34,6 +38,9 @@ class AheadTopic(Topic):
 
         self._round = 0
         """Which time of reading it is: what an older one tells is out of date."""
+
+        self._again = False
+        """What is read was read before, in the same round."""
 
         self._progress = ReadingProgress()
         self._inbox: Inbox[tuple[int, Event]] = Inbox(lambda: chat.screen.call_later(self._arrived))
@@ -58,6 +65,7 @@ class AheadTopic(Topic):
     def _soon(self) -> None:
         self._begun = self._written()
         self._round += 1
+        self._again = False
         self.chat.prompt.show_reading(None)
         if self._timer is not None:
             self._timer.stop()
@@ -66,6 +74,10 @@ class AheadTopic(Topic):
     def _begin(self) -> None:
         if not (self.chat.left or self.chat.busy or self.chat.asking):
             self.chat.start(self._read(self._begun, self._round), "ahead")
+
+    def _begin_again(self) -> None:
+        self._again = True
+        self._begin()
 
     async def _read(self, begun: Message | None, number: int) -> None:
         self._progress = ReadingProgress()
@@ -89,5 +101,7 @@ class AheadTopic(Topic):
 
     def _follow(self, event: Event) -> None:
         self._progress.take(event)
+        if self._progress.fraction == 1 and isinstance(event, Finished) and not self._again:
+            self._timer = self.chat.screen.set_timer(_LATER_S, self._begin_again)
         if self._begun is not None:
             self.chat.prompt.show_reading(self._progress.fraction)
