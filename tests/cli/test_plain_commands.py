@@ -303,3 +303,11 @@ def test_figures_of_answers_and_machine_are_told_in_words(run: Run) -> None:
     assert "In total: 1 answer" in ended.err
     assert re.search(r"^memory used: [\d.]+ [GM]B / [\d.]+ [GM]B$", ended.out, re.MULTILINE)
     assert re.search(r"^vlmtui: \d+ MB$", ended.out, re.MULTILINE)
+
+
+def test_the_preset_in_use_is_marked_and_takes_no_system_prompt_away_in_silence(run: Run) -> None:
+    commands = ("/preset precise", "/preset", "/system Be kind", "/preset default", "/preset")
+    ended = run("--plain", stdin=lines(*commands))
+    listed = [line for line in ended.out.splitlines() if line.startswith(("precise:", "default:"))]
+    assert [line.endswith("(in use)") for line in listed] == [True, False, False, True]
+    assert "The chat's system prompt was “Be kind”" in ended.err

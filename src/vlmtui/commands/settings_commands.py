@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,6 +17,7 @@ from vlmtui.errors import InputError
 
 if TYPE_CHECKING:  # the database: not needed for the first paint
     from vlmtui.chat.session import ChatSession
+    from vlmtui.settings import Preset
 
 _EXCERPT = 60
 """Longest part of a system prompt that is shown on one line, in characters."""
@@ -170,9 +171,10 @@ def preset(context: CommandContext, name: str) -> Outcome:
             preset_choices(context),
             "/preset NAME uses one for this chat",
         )
+    before = session.own_system
     if name == sampling_text.DEFAULT:
         session.configure(system=None, sampling=None)
-        return Said("This chat uses the settings again")
+        return Said("This chat uses the settings again", _gone(before, session))
     known = presets(context)
     chosen = known.get(name)
     if chosen is None:
@@ -180,14 +182,36 @@ def preset(context: CommandContext, name: str) -> Outcome:
             f"There is no preset {printable.line(name, _NAME)}",
             "There are: " + ", ".join([*known, sampling_text.DEFAULT]),
         )
+    session.configure(
+        system=msgspec.UNSET if chosen.system is None else chosen.system,
+        sampling=_sampling_of(chosen) or None,
+    )
+    own = own_settings(session)
+    return Said(
+        f"Answers are {printable.line(name, _NAME)} in this chat{own and f': {own}'}",
+        _gone(before, session),
+    )
+
+
+def _sampling_of(chosen: Preset) -> dict[str, Any]:
+    """What a preset sets."""
     sampling = sampling_text.of_preset(chosen)
     if (constraint := answer_forms.of(chosen.schema, chosen.choices)) is not None:
         sampling["constraint"] = constraint
-    session.configure(
-        system=msgspec.UNSET if chosen.system is None else chosen.system, sampling=sampling or None
-    )
-    own = own_settings(session)
-    return Said(f"Answers are {printable.line(name, _NAME)} in this chat{own and f': {own}'}")
+    return sampling
+
+
+def _gone(before: str | None, session: ChatSession) -> str:
+    """Which system prompt of the chat's own a preset has taken away; empty for none."""
+    if not before or session.own_system == before:
+        return ""
+    return f"The chat's system prompt was “{_excerpt(before)}”"
+
+
+def _in_force(session: ChatSession, chosen: Preset) -> bool:
+    """Whether a chat is as a preset makes it."""
+    system = chosen.system is None or chosen.system == session.own_system
+    return system and session.own_sampling == _sampling_of(chosen)
 
 
 def own_settings(session: ChatSession) -> str:
@@ -209,11 +233,17 @@ def _form(session: ChatSession) -> str:
 
 def preset_choices(context: CommandContext) -> Sequence[Choice]:
     """The presets, each with what it is for."""
-    found = [
-        Choice(name, each.about or sampling_text.shown(sampling_text.of_preset(each)))
+    session = context.session
+    known = {
+        name: (each.about or sampling_text.shown(_sampling_of(each)), _in_force(session, each))
         for name, each in presets(context).items()
+    }
+    own = bool(session.own_sampling) or session.own_system is not None
+    known[sampling_text.DEFAULT] = ("as in the settings", not own)
+    return [
+        Choice(name, f"{about} (in use)" if used else about)
+        for name, (about, used) in known.items()
     ]
-    return [*found, Choice(sampling_text.DEFAULT, "as in the settings")]
 
 
 def sampling_choices(_: CommandContext) -> Sequence[Choice]:
