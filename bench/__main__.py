@@ -23,6 +23,7 @@ BENCHMARKS = (
     "line",
     "snapshots",
     "pictures",
+    "warm",
     "http_server",
 )
 

@@ -12,15 +12,13 @@ import os
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vlmtui import __version__
 from vlmtui.engine.async_channel import AsyncChannel
 from vlmtui.engine.base import (
     Absent,
-    Alive,
     Cancel,
     Conclude,
     Event,
@@ -34,8 +32,8 @@ from vlmtui.engine.base import (
     Plan,
     Prepare,
     Shutdown,
-    Waiting,
 )
+from vlmtui.engine.client_places import ClientPlaces
 from vlmtui.engine.host_language import (
     Abort,
     Died,
@@ -51,18 +49,11 @@ from vlmtui.engine.host_language import (
     Welcome,
 )
 from vlmtui.engine.hosted_engine import HostedEngine, Stopping, Work, as_warm
-from vlmtui.engine.waiting_line import Place, WaitingLine
 from vlmtui.engine.wire import Command, Report
 from vlmtui.errors import EngineCrashed
 
 if TYPE_CHECKING:
     from vlmtui.engine.host import Host
-
-_ALIVE_S = 1.0
-"""Seconds between two signs of life while a client waits for others."""
-
-_RESERVED_S = 30.0
-"""So long a client that may load next can take to do so; then others may."""
 
 Ending = Finished | Failed | Died | Gone
 """What a request ends with."""
@@ -85,15 +76,11 @@ class HostClient:
         self._cancelled = -1
         """Highest number of a request that was cancelled; numbers only grow."""
 
-        self._stopping = Stopping()
-        """Of the request that it is at."""
-
         self._left = False
         self._engine: HostedEngine | None = None
         self._running_on: HostedEngine | None = None
         self._asked: Load | None = None
-        self._reservation: Place | None = None
-        self._reserved_at = 0.0
+        self._places = ClientPlaces(host.loading, self._tell)
 
     async def serve(self) -> None:
         """Serve it until it leaves."""
@@ -110,7 +97,7 @@ class HostClient:
                 if isinstance(command.request, Cancel):
                     self._cancelled = max(self._cancelled, command.number)
                     if command.number == self._number:
-                        self._stopping.cancel()
+                        self._places.stopping.cancel()
                 elif isinstance(command.request, Conclude):
                     if self._running_on is not None and command.number == self._number:
                         self._running_on.conclude()
@@ -122,12 +109,12 @@ class HostClient:
         finally:
             self._channel.close()
             self._left = True
-            self._stopping.abandon()
+            self._places.stopping.abandon()
             self._commands.put_nowait(Command(0, Shutdown()))
             try:
                 await working
             finally:
-                self._withdraw()
+                self._places.withdraw()
                 if self._engine is not None and self._engine.load is None:  # it has only planned
                     await self._let_go()
                 self._leave()
@@ -143,26 +130,27 @@ class HostClient:
         if command is None or not isinstance(command.request, Hello):
             return False
         self._hello = command.request
+        self._places.who = command.request.who
         self._channel.send(Report(command.number, Welcome(__version__, os.getpid())))
         return True
 
     async def _work(self) -> None:
         while True:
-            withdrawal = asyncio.ensure_future(self._withdraw_later())
+            withdrawal = asyncio.ensure_future(self._places.withdraw_later())
             command = await self._commands.get()
             withdrawal.cancel()
             if self._left:
                 return
-            self._stopping = Stopping()
+            self._places.stopping = Stopping()
             self._number = command.number
             if self._cancelled >= command.number:
-                self._stopping.cancel()
+                self._places.stopping.cancel()
             self._tell(await self._answer(command))
 
     async def _answer(self, command: Command) -> Ending:
         request = command.request
         if not isinstance(request, Load | Join | MakeRoom | Plan):
-            self._withdraw()
+            self._places.withdraw()
         try:
             match request:
                 case Join(asked=asked):
@@ -198,9 +186,9 @@ class HostClient:
                 joined = await self._use(engine, asked)
                 if joined is not None:
                     return joined
-            elif self._reservation is not None:
+            elif self._places.reserved:
                 break
-            elif not await self._reserve():
+            elif not await self._places.reserve():
                 return Finished("cancelled")
         self._asked = asked
         others = any(each is not self._engine for each in self._host.engines)
@@ -212,13 +200,13 @@ class HostClient:
         if self._engine is not None and self._engine is not engine:
             await self._let_go()
         if engine.info is None:
-            async with self._turn(engine.line) as mine:
+            async with self._places.turn(engine.line) as mine:
                 if not mine:
                     return Finished("cancelled")
         loaded = engine.loaded
         if loaded is None:
             return None
-        self._withdraw()
+        self._places.withdraw()
         self._asked = asked
         self._sit_down(engine)
         self._tell(Joined(loaded[0]))
@@ -227,12 +215,12 @@ class HostClient:
 
     async def _load(self, load: Load) -> Ending:
         asked = self._asked or load
-        while (engine := self._host.find(load)) is not None or self._reservation is None:
+        while (engine := self._host.find(load)) is not None or not self._places.reserved:
             if engine is not None:
                 joined = await self._use(engine, asked)
                 if joined is not None:
                     return joined
-            elif not await self._reserve():
+            elif not await self._places.reserve():
                 return Finished("cancelled")
         if self._engine is not None and self._engine.load is not None:
             await self._let_go()
@@ -240,12 +228,12 @@ class HostClient:
         engine.will_load(load, asked)
         self._host.engines.append(engine)
         self._sit_down(engine)
-        async with self._turn(engine.line):  # nobody else can be there
+        async with self._places.turn(engine.line):  # nobody else can be there
             ending = await self._run(engine, load)
         if engine.info is None or engine.ended:
             self._leave()
             await self._host.end_engine(engine)
-        self._withdraw()
+        self._places.withdraw()
         return ending
 
     async def _plan(self, request: Plan) -> Ending:
@@ -255,7 +243,7 @@ class HostClient:
             self._sit_down(self._host.start_engine(self._hello.log))
         engine = self._engine
         assert engine is not None
-        async with self._turn(engine.line):
+        async with self._places.turn(engine.line):
             ending = await self._run(engine, request)
         return await self._looked_after(engine, ending)
 
@@ -263,7 +251,7 @@ class HostClient:
         engine = self._engine
         if engine is None or engine.ended:
             return Gone()
-        async with self._turn(engine.line) as mine:
+        async with self._places.turn(engine.line) as mine:
             if not mine:
                 return Finished("cancelled")
             if engine.loaded is None:
@@ -276,7 +264,7 @@ class HostClient:
         engine = self._engine
         if engine is None or engine.loaded is None or engine.line.busy:
             return Finished("cancelled")
-        async with self._turn(engine.line, self._stopping.cancel):
+        async with self._places.turn(engine.line, self._places.stopping.cancel):
             ending = await self._run(engine, request)
         return await self._looked_after(engine, ending)
 
@@ -285,7 +273,7 @@ class HostClient:
         engine = self._engine
         if engine is None or engine.loaded is None or engine.line.busy:
             return Finished("done")
-        async with self._turn(engine.line) as mine:
+        async with self._places.turn(engine.line) as mine:
             if not mine or engine.loaded is None:
                 return Finished("done")
             ending = await self._run(engine, request)
@@ -294,13 +282,15 @@ class HostClient:
     async def _make_room(self) -> Ending:
         for engine in list(self._host.engines):
             while engine is not self._engine and not engine.ended:
-                async with self._turn(engine.line) as mine:
+                async with self._places.turn(engine.line) as mine:
                     if not mine:
                         return Finished("cancelled")
                     if not engine.grace_s:
                         await self._host.end_engine(engine)
                         break
-                await asyncio.wait({self._stopping.cancelled}, timeout=min(engine.grace_s, 0.2))
+                await asyncio.wait(
+                    {self._places.stopping.cancelled}, timeout=min(engine.grace_s, 0.2)
+                )
         return Finished("done")
 
     async def _stop_host(self, now: bool) -> Ending:
@@ -314,7 +304,7 @@ class HostClient:
     async def _run(self, engine: HostedEngine, request: Work) -> Ending:
         self._running_on = engine
         try:
-            ending: Ending = await engine.run(request, self._tell, self._stopping)
+            ending: Ending = await engine.run(request, self._tell, self._places.stopping)
         finally:
             self._running_on = None
         if engine.ended:
@@ -351,55 +341,6 @@ class HostClient:
         self._leave()
         if engine is not None and (engine.ended or not (engine.clients or engine.line.busy)):
             await self._host.end_engine(engine)
-
-    # ---------------------------------------------------------------------------------- its turns
-
-    @asynccontextmanager
-    async def _turn(
-        self, line: WaitingLine, give_way: Callable[[], object] | None = None
-    ) -> AsyncIterator[bool]:
-        """Wait for the turn and have it; false when the request was cancelled before."""
-        place = line.enter(self._hello.who, give_way)
-        try:
-            yield await self._called(line, place)
-        finally:
-            line.leave(place)
-
-    async def _called(self, line: WaitingLine, place: Place) -> bool:
-        told: Waiting | None = None
-        while not place.turn.done() and not self._stopping.cancelled.done():
-            waiting = Waiting(line.before(place), line.first)
-            self._tell(Alive() if waiting == told else waiting)
-            told = waiting
-            await asyncio.wait(
-                {place.turn, self._stopping.cancelled},
-                timeout=_ALIVE_S,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        return place.turn.done()
-
-    async def _reserve(self) -> bool:
-        """Be the one who may load next; false when the request was cancelled before."""
-        place = self._host.loading.enter(self._hello.who)
-        called = False
-        try:
-            called = await self._called(self._host.loading, place)
-        finally:
-            if called:
-                self._reservation = place
-            else:
-                self._host.loading.leave(place)
-        return called
-
-    def _withdraw(self) -> None:
-        if self._reservation is not None:
-            self._host.loading.leave(self._reservation)
-            self._reservation = None
-
-    async def _withdraw_later(self) -> None:
-        if self._reservation is not None:
-            await asyncio.sleep(_RESERVED_S)
-            self._withdraw()
 
     def _tell(self, event: Event | HostEvent) -> None:
         self._channel.send(Report(self._number, event))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -141,4 +140,4 @@ def who() -> str:
     for stream in (0, 1, 2):
         with suppress(OSError):
             return os.ttyname(stream).removeprefix("/dev/")
-    return f"{Path(sys.argv[0]).name or 'python'}, process {os.getpid()}"
+    return f"process {os.getpid()}"

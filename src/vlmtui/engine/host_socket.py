@@ -1,9 +1,9 @@
 """Where hosts are found: a socket each, in a directory that is this user's alone.
 
 A host is for those who would have started the same: the same vlmtui, in the same Python, with the
-same of the environment that libraries heed, on the same processors. So its socket's name is made
-of these. Whoever finds nobody there makes the socket and hands it to the host that it starts, so
-that others can connect at once, and wait.
+same of the environment that libraries heed, on the same processors with the same priority. So its
+socket's name is made of these. Whoever finds nobody there makes the socket and hands it to the host
+that it starts, so that others can connect at once, and wait.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import resource
 import socket
 import stat
 import struct
@@ -211,6 +212,7 @@ def _kind() -> str:
     parts += [f"{name}={value}" for name, value in os.environ.items() if name.startswith(_HEEDED)]
     with suppress(OSError, AttributeError):
         parts.append(str(sorted(os.sched_getaffinity(0))))
+    parts.append(f"{os.getpriority(os.PRIO_PROCESS, 0)} {resource.getrlimit(resource.RLIMIT_AS)}")
     with suppress(OSError):
         parts.append(os.readlink("/proc/self/ns/mnt"))  # a path means another file elsewhere
     text = "\0".join(sorted(parts))
