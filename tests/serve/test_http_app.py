@@ -14,10 +14,12 @@ import pytest
 
 from tests.fakes import INFO, FakeEngine, Gate, answer, crash
 from tests.serve.conftest import Serve, events, question
+from tests.web import WebServer, sends
 from vlmtui import demo
 from vlmtui.engine.base import Delta, Event, Finished, Generate, Stats, Thought, Trimmed
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import ImagePart, Role, TextPart
+from vlmtui.net import addresses
 
 CHAT = "/v1/chat/completions"
 PICTURE = demo.sample_images()[0].read_bytes()
@@ -178,6 +180,19 @@ def test_no_picture_is_got_from_the_servers_own_network(serve: Serve) -> None:
     status, refused = served.ask(CHAT, shown(f"http://127.0.0.1:{served.port}/v1/models"))
     assert status == 400
     assert "in this machine's own network" in refused["error"]["message"]
+
+
+def test_pictures_of_the_web_are_fetched_where_that_is_switched_on(
+    serve: Serve, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "is_global", lambda _: True)  # as if loopback were the web
+    server.answers["/a.png"] = sends(PICTURE)
+    engine = FakeEngine()
+    served = serve(engine, fetching=True)
+    assert served.ask(CHAT, shown(server.url("/a.png"), "What?"))[0] == 200
+    (picture,) = engine.requests[0].messages[0].images
+    assert (picture.width, picture.height) == (480, 360)
+    served.wait_until(lambda: not Path(picture.path).exists())
 
 
 def test_a_model_without_eyes_says_so(serve: Serve) -> None:
