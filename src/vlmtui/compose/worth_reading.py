@@ -12,6 +12,12 @@ LONG = 2_000
 """Characters; what is shorter is read in no time when it is sent."""
 
 
+def certain_part(text: str, tokens: Sequence[Token]) -> str:
+    """A text up to its last picture or long text; empty where it has neither."""
+    end = max((token.end for token in tokens), default=0)
+    return text if len(text) - end >= LONG else text[:end]
+
+
 def worth_reading(text: str, tokens: Sequence[Token]) -> Message | None:
     """A question up to its last picture or long text; None where it has neither.
 
@@ -19,10 +25,8 @@ def worth_reading(text: str, tokens: Sequence[Token]) -> Message | None:
         text: What is written.
         tokens: The pictures and long texts in it.
     """
-    end = max((token.end for token in tokens), default=0)
-    if len(text) - end >= LONG:
-        end = len(text)
-    if not end:
+    part = certain_part(text, tokens)
+    if not part:
         return None
-    draft = mentions.take_out(text[:end], tokens)
+    draft = mentions.take_out(part, tokens)
     return user(draft.text, draft.images, draft.places)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
@@ -15,9 +14,6 @@ from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.inbox import Inbox
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
-
-if TYPE_CHECKING:
-    from vlmtui.messages import Message
 
 _PAUSE_S = 0.3
 """Seconds without a change before what is written is read."""
@@ -33,8 +29,8 @@ class AheadTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._timer: Timer | None = None
-        self._begun: Message | None = None
-        """What is, or is going to be, read of the question."""
+        self._part = ""
+        """What is, or is going to be, read of what is written."""
 
         self._round = 0
         """Which time of reading it is: what an older one tells is out of date."""
@@ -53,17 +49,17 @@ class AheadTopic(Topic):
 
     def _edited(self) -> None:
         """What is typed behind pictures and long texts changes nothing."""
-        if self._written() != self._begun:
+        if self._certain_part() != self._part:
             self._soon()
 
-    def _written(self) -> Message | None:
-        from vlmtui.compose.worth_reading import worth_reading
+    def _certain_part(self) -> str:
+        from vlmtui.compose.worth_reading import certain_part
 
-        prompt = self.chat.prompt
-        return worth_reading(prompt.text, prompt.tokens(prompt.text))
+        text = self.chat.prompt.text
+        return certain_part(text, self.chat.prompt.tokens(text))
 
     def _soon(self) -> None:
-        self._begun = self._written()
+        self._part = self._certain_part()
         self._round += 1
         self._again = False
         self.chat.prompt.show_reading(None)
@@ -73,14 +69,17 @@ class AheadTopic(Topic):
 
     def _begin(self) -> None:
         if not (self.chat.left or self.chat.busy or self.chat.asking):
-            self.chat.start(self._read(self._begun, self._round), "ahead")
+            self.chat.start(self._read(self._round), "ahead")
 
     def _begin_again(self) -> None:
         self._again = True
         self._begin()
 
-    async def _read(self, begun: Message | None, number: int) -> None:
+    async def _read(self, number: int) -> None:
+        from vlmtui.compose.worth_reading import worth_reading
+
         self._progress = ReadingProgress()
+        begun = worth_reading(self._part, self.chat.prompt.tokens(self._part))
 
         def read() -> None:
             for event in self.chat.session().prepare(begun, self._quiet):
@@ -103,5 +102,5 @@ class AheadTopic(Topic):
         self._progress.take(event)
         if self._progress.fraction == 1 and isinstance(event, Finished) and not self._again:
             self._timer = self.chat.screen.set_timer(_LATER_S, self._begin_again)
-        if self._begun is not None:
+        if self._part:
             self.chat.prompt.show_reading(self._progress.fraction)
