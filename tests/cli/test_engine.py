@@ -11,7 +11,10 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.hosts import eventually, host_state, is_gone, shared
+from vlmtui.chat import fitting
 from vlmtui.doctor import engines
+from vlmtui.engine import host_inquiry
+from vlmtui.hardware.memory import FreeMemory
 
 __all__ = ["shared"]
 
@@ -69,7 +72,7 @@ def test_a_host_that_hangs_is_told_and_can_be_stopped(
     state = host_state()
     assert state is not None
     os.kill(state.pid, signal.SIGSTOP)
-    monkeypatch.setattr("vlmtui.engine.host_inquiry._SILENCE_S", 0.5)
+    monkeypatch.setattr("vlmtui.engine.host_inquiry._LOOK_S", 0.5)
     assert any("doesn't answer" in finding.value for finding in engines.findings())
     assert engine(run, shared, "stop") == "Stopped.\n"
     eventually(lambda: all(is_gone(view.pid) for view in state.engines))
@@ -88,3 +91,17 @@ def test_doctor_says_where_no_socket_can_be(shared: Path, monkeypatch: pytest.Mo
     (finding,) = engines.findings()
     assert finding.status == "warn"
     assert "too long" in finding.value
+
+
+def test_what_is_kept_for_nobody_counts_as_free(
+    run: Run, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(run, shared)
+    state = host_state()
+    assert state is not None
+    (view,) = state.engines
+    assert host_inquiry.unused_engines() == [view.pid]
+    monkeypatch.setattr(fitting, "free_memory", lambda pid: FreeMemory(10, 100, held=bool(pid) * 5))
+    assert fitting.this_machine().free == 10
+    assert fitting.machine_with_room_made().free == 15
+    assert fitting.machine_with_room_made(view.pid).free == 15

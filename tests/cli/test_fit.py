@@ -13,7 +13,6 @@ from tests.hardware.boards import Board
 from tests.models import headers
 from tests.models.test_gguf_url import serving
 from vlmtui.chat import fitting
-from vlmtui.cli import fit as command
 from vlmtui.cli import run as run_in_process
 from vlmtui.models.fit import Machine
 
@@ -55,8 +54,7 @@ def ask_a_small_board(
     monkeypatch: pytest.MonkeyPatch, home: Path, machine: Machine, *arguments: str
 ) -> int:
     monkeypatch.setenv("VLMTUI_HOME", str(home))
-    for module in (fitting, command):
-        monkeypatch.setattr(module, "this_machine", lambda *_: machine)
+    monkeypatch.setattr(fitting, "this_machine", lambda *_: machine)
     return run_in_process(["models", "fit", *arguments])
 
 

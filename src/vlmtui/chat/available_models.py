@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui.chat import fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict
-from vlmtui.chat.fitting import Prospect, this_machine
+from vlmtui.chat.fitting import Prospect, machine_with_room_made
 from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.base import Files, Load
@@ -34,7 +34,7 @@ class AvailableModels:
         self,
         settings: Settings,
         pid: Callable[[], int | None] = lambda: None,
-        machine: Callable[[int | None], Machine] = this_machine,
+        machine: Callable[[int | None], Machine] = machine_with_room_made,
     ) -> None:
         """Look at nothing yet.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from vlmtui.engine import host_inquiry
 from vlmtui.engine.base import Engine, Load, Planned
 from vlmtui.errors import EngineCrashed, LoadFailed
 from vlmtui.hardware.memory import free_memory
@@ -176,6 +177,16 @@ def this_machine(replaced: int | None = None) -> Machine:
     now = free_memory(replaced)
     machine = Machine(now.free, now.total, now.gpu_free, now.gpu_total, now.shared)
     return machine.with_more(Bytes(now.held, now.gpu_held))
+
+
+def machine_with_room_made(replaced: int | None = None) -> Machine:
+    """As `this_machine`, after models that nobody uses have made way, as they do for a load."""
+    machine = this_machine(replaced)
+    for pid in host_inquiry.unused_engines():
+        if pid != replaced:
+            unused = free_memory(pid)
+            machine = machine.with_more(Bytes(unused.held, unused.gpu_held))
+    return machine
 
 
 def shortage(name: str, fit: Fit) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from vlmtui.chat import fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict
-from vlmtui.chat.fitting import this_machine
+from vlmtui.chat.fitting import machine_with_room_made
 from vlmtui.errors import VlmtuiError
 from vlmtui.models import catalog, endpoints, library, local_servers
 from vlmtui.models.catalog import Entry
@@ -103,7 +103,7 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     Raises:
         VlmtuiError: The settings or the list of added models can't be read.
     """
-    now = machine or this_machine()
+    now = machine or machine_with_room_made()
     known = catalog.load()
     found = library.survey()
     here = [of_installed(model, known, settings, now) for model in found.models]

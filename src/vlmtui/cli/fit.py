@@ -14,7 +14,7 @@ import msgspec
 
 from vlmtui import paths
 from vlmtui.chat import pulling
-from vlmtui.chat.fitting import Prospect, shortage, this_machine
+from vlmtui.chat.fitting import Prospect, machine_with_room_made, shortage
 from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.chat.requests import loading
 from vlmtui.engine.base import Files, KvType, Load
@@ -51,7 +51,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
         VlmtuiError: It can't be told, or the files are bad.
     """
     settings = load_settings()
-    machine = this_machine()
+    machine = machine_with_room_made()
     found = None if _is_url(model) else _here(model, mmproj)
     with ExitStack() as cleanup:
         needs: Callable[[Setup], Need]

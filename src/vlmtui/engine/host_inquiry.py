@@ -20,6 +20,9 @@ from vlmtui.engine.wire import Channel, Command, Report, WireError
 _SILENCE_S = 10.0
 """So long a host may show no sign of life."""
 
+_LOOK_S = 3.0
+"""So long it may take to tell what there is: nobody has to come first for that."""
+
 
 def states() -> Iterator[tuple[Path, HostState | None]]:
     """The hosts of this user: the socket of each, and what it tells; None where it doesn't."""
@@ -28,10 +31,16 @@ def states() -> Iterator[tuple[Path, HostState | None]]:
         with suppress(NoHost):
             if not is_listening(path):
                 continue
-            for said in ask(path, Look()):
+            for said in ask(path, Look(), _LOOK_S):
                 if isinstance(said, HostState):
                     state = said
         yield path, state
+
+
+def unused_engines() -> list[int]:
+    """Process ids of the engines that make way for whoever wants to load something."""
+    views = [view for _, state in states() if state is not None for view in state.engines]
+    return [view.pid for view in views if not view.clients and not view.answering]
 
 
 def is_listening(path: Path) -> bool:
@@ -56,7 +65,9 @@ def kill(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def ask(path: Path, request: HostRequest) -> Generator[Event | HostEvent, None, None]:
+def ask(
+    path: Path, request: HostRequest, patience: float = _SILENCE_S
+) -> Generator[Event | HostEvent, None, None]:
     """Ask a host something, if one listens there; closing the iterator cancels it.
 
     Yields:
@@ -73,7 +84,7 @@ def ask(path: Path, request: HostRequest) -> Generator[Event | HostEvent, None, 
     try:
         channel.send(Command(0, Hello(__version__, who(), 0.0, os.devnull)))
         channel.send(Command(1, request))
-        while time.monotonic() - heard < _SILENCE_S:
+        while time.monotonic() - heard < patience:
             try:
                 report = channel.receive(1.0)
             except TimeoutError:
