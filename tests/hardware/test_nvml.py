@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from vlmtui.hardware import nvml as module
-from vlmtui.hardware.base import Readings
+from vlmtui.hardware.base import GpuUser, Readings
 from vlmtui.hardware.nvml import NvmlProbe
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE
 
@@ -46,6 +47,7 @@ class Gpu:
     memory: Memory | None = field(default_factory=lambda: Memory(80 * GIB, 10 * GIB))
     utilization: Utilization | None = field(default_factory=lambda: Utilization(42))
     processes: list[Process] | None = field(default_factory=list)
+    graphics: list[Process] | None = field(default_factory=list)
     reasons: int | None = None
 
 
@@ -88,6 +90,9 @@ class FakeNvml:
     def nvmlDeviceGetComputeRunningProcesses(self, gpu: Gpu) -> Any:  # noqa: N802
         return told(gpu.processes)
 
+    def nvmlDeviceGetGraphicsRunningProcesses(self, gpu: Gpu) -> Any:  # noqa: N802
+        return told(gpu.graphics)
+
 
 def told(what: object) -> object:
     if what is None:
@@ -100,7 +105,7 @@ def read(*gpus: Gpu, pid: int | None = ENGINE) -> Readings:
 
 
 def test_a_desktop_gpu_tells_everything() -> None:
-    gpu = Gpu(processes=[Process(1, GIB), Process(ENGINE, 5 * GIB)])
+    gpu = Gpu(processes=[Process(ENGINE, 5 * GIB)])
     assert read(gpu) == Readings(
         engine_gpu_bytes=5 * GIB,
         gpu_used_bytes=10 * GIB,
@@ -108,6 +113,17 @@ def test_a_desktop_gpu_tells_everything() -> None:
         gpu_load=0.42,
         gpu_name="NVIDIA H100 80GB HBM3",
     )
+
+
+def test_who_else_is_on_the_gpus_is_told_by_name_the_most_first() -> None:
+    first = Gpu(
+        processes=[Process(ENGINE, 5 * GIB), Process(os.getpid(), GIB), Process(10**9, None)],
+        graphics=[Process(os.getpid(), GIB), Process(2**30, 3 * GIB)],
+    )
+    second = Gpu(processes=[Process(ENGINE, GIB), Process(os.getpid(), GIB)])
+    others = read(first, second)["gpu_others"]
+    own = Path("/proc/self/comm").read_text().strip()
+    assert others == (GpuUser(f"process {2**30}", 3 * GIB), GpuUser(own, 2 * GIB))
 
 
 def test_an_engine_that_holds_nothing_or_does_not_run_has_no_figure() -> None:

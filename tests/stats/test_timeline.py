@@ -3,7 +3,7 @@ from __future__ import annotations
 from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.engine_state import Phase
 from vlmtui.stats.timeline import Moment, Timeline
-from vlmtui.ui.widgets.panes.sparkline import bars, sparkline
+from vlmtui.ui.widgets.panes.sparkline import bars
 
 
 def load(moment: Moment) -> float | None:
@@ -68,13 +68,13 @@ def test_the_speed_belongs_to_decoding_only() -> None:
 
 
 def test_a_figure_that_wasnt_measured_leaves_a_gap() -> None:
-    assert sparkline([0.0, None, 1.0], 1.0) == "▁ ▇"
+    assert bars([0.0, None, 1.0], 1.0, 1) == ["▁ ▇"]
 
 
 def test_bars_are_in_proportion_and_never_over_the_top() -> None:
-    assert sparkline([0.5, 1.0, 7.0], 1.0) == "▄▇▇"
-    assert sparkline([1, 2, 4]) == "▃▄▇"
-    assert sparkline([0.0, 0.0]) == "▁▁"
+    assert bars([0.5, 1.0, 7.0], 1.0, 1) == ["▄▇▇"]
+    assert bars([1, 2, 4], 4, 1) == ["▃▄▇"]
+    assert bars([0.0, 0.0], 0.0, 1) == ["▁▁"]
 
 
 def test_high_bars_stand_on_several_lines_and_end_below_the_top() -> None:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from tests.fakes import Gate
 from tests.fakes import answer as words
 from tests.ui.conftest import Stage, WidgetHost, ready, say, until
-from vlmtui.hardware.base import Rail, Snapshot, Temperature
+from vlmtui.hardware.base import GpuUser, Rail, Snapshot, Temperature
 from vlmtui.messages import assistant, user
 from vlmtui.stats.answer_stats import roofline
 from vlmtui.stats.answer_stats import rows as details
@@ -82,8 +82,11 @@ async def test_the_monitor_shows_everything_that_a_board_tells() -> None:
         "VDD_IN 12.5 W · VDD_SOC 2.8 W",
         "at most 1020 MHz",
         "25W",
-        "1 off",
+        "  off",
         "Jetson, host",
+        "0.65 J a token",
+        "8.0 GB",
+        "0 ━───────  10 %",
     ):
         assert what in text
     (slowed,) = [line for line in text.splitlines() if line.startswith("slowed by")]
@@ -94,6 +97,45 @@ async def test_figures_that_a_machine_doesnt_give_are_left_out() -> None:
     text = await monitor_of(Snapshot(time=1.0, ram_total_bytes=8, ram_available_bytes=4))
     for absent in ("GPU", "power", "hottest", "temperatures", "slowed", "cores"):
         assert absent not in text
+
+
+async def test_graphs_have_a_scale_and_use_the_height() -> None:
+    lines = (await monitor_of(BOARD, (160, 48))).splitlines()
+    (gpu,) = [number for number, line in enumerate(lines) if line.startswith("GPU  ")]
+    assert lines[gpu].endswith(" 100 %")
+    foot = next(number for number in range(gpu, len(lines)) if lines[number].endswith(" 0"))
+    assert foot - gpu >= 2
+    assert len(lines) > 36
+
+
+async def test_one_burst_doesnt_flatten_the_others() -> None:
+    timeline = Timeline()
+    for rate in (20.0, 21.0, 19.0, 22.0) * 8 + (900.0,) + (20.0,) * 8:
+        timeline.add(BOARD, Phase.DECODING, rate)
+    async with Host(MonitorScreen(timeline)).run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        first = drawn(pilot, MonitorPanel).splitlines()[0]
+    assert first.endswith(" 25.0")
+    assert "▁" not in first.split("tok/s")[1].strip()[:40]
+
+
+async def test_the_roofline_of_the_model_is_the_top_of_its_speed() -> None:
+    timeline = Timeline()
+    timeline.roofline = 41.0
+    timeline.add(BOARD, Phase.DECODING, 20.5)
+    async with Host(MonitorScreen(timeline)).run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        text = drawn(pilot, MonitorPanel)
+    first = text.splitlines()[0]
+    assert "roofline     41.0 tok/s" in text
+    assert "20.5 tok/s · 50 %" in first
+    assert first.endswith(" 41.0")
+
+
+async def test_other_programs_on_the_gpu_are_named() -> None:
+    others = (GpuUser("Xorg", 300_000_000), GpuUser("ros2", 120_000_000))
+    text = await monitor_of(replace(BOARD, gpu_others=others))
+    assert "Xorg 300 MB · ros2 120 MB" in text
 
 
 async def test_what_the_engine_did_is_marked_below_the_graphs() -> None:

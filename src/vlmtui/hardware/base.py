@@ -30,6 +30,13 @@ class Rail(NamedTuple):
     watts: float
 
 
+class GpuUser(NamedTuple):
+    """A program that holds memory of the GPU."""
+
+    name: str
+    bytes: int
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """The machine at one moment. Sizes in bytes, loads from 0 to 1, power in watts."""
 
@@ -47,6 +54,9 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     gpu_total_bytes: int | None = None
     """The GPU's own memory; None with `shared_memory`, where `ram_total_bytes` is the limit."""
+
+    gpu_others: tuple[GpuUser, ...] = ()
+    """Who else holds GPU memory, the most first; empty where that isn't told."""
 
     gpu_name: str | None = None
     """What the GPUs call themselves; None on a board, whose own name tells."""
@@ -111,6 +121,7 @@ class Readings(TypedDict, total=False):
     engine_gpu_bytes: int
     gpu_used_bytes: int
     gpu_total_bytes: int
+    gpu_others: tuple[GpuUser, ...]
     gpu_name: str
     gpu_load: float
     gpu_clock_hz: int

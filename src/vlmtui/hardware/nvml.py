@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
-from vlmtui.hardware.base import Readings
+from vlmtui.hardware.base import GpuUser, Readings
 from vlmtui.hardware.sysroot import Sysroot
 
 _LIBRARY = "libnvidia-ml.so.1"
@@ -25,6 +26,9 @@ _SLOWED_BY = (
     (0x08, "hardware slowdown"),
 )
 """Bits of NVML's clock event reasons that mean that the GPU is held back; being idle isn't one."""
+
+_OTHERS = 5
+"""Other programs on the GPU that are named."""
 
 T = TypeVar("T")
 
@@ -92,6 +96,8 @@ class NvmlProbe:
         gpus = [gpu for gpu, used in zip(self.gpus, held, strict=True) if used] or self.gpus
         if any(held):
             readings["engine_gpu_bytes"] = sum(used or 0 for used in held)
+        if others := self._others(gpus, engine_pid):
+            readings["gpu_others"] = others
         memory = [self._ask(self._nvml.nvmlDeviceGetMemoryInfo, gpu) for gpu in gpus]
         whole = [info for info in memory if info is not None and info.total]
         if whole:
@@ -136,6 +142,25 @@ class NvmlProbe:
         # `usedGpuMemory` is None where the driver may not tell.
         return sum(each.usedGpuMemory or 0 for each in processes if each.pid == pid) or None
 
+    def _others(self, gpus: list[Any], pid: int | None) -> tuple[GpuUser, ...]:
+        """Who holds memory beside the engine, the most first."""
+        assert self._nvml is not None
+        held: dict[int, int] = {}
+        questions = (
+            self._nvml.nvmlDeviceGetComputeRunningProcesses,
+            self._nvml.nvmlDeviceGetGraphicsRunningProcesses,
+        )
+        for gpu in gpus:
+            here: dict[int, int] = {}  # a program may do both on a GPU, in the same memory
+            for question in questions:
+                for each in self._ask(question, gpu) or []:
+                    here[each.pid] = max(here.get(each.pid, 0), each.usedGpuMemory or 0)
+            for number, used in here.items():
+                held[number] = held.get(number, 0) + used
+        held.pop(pid or 0, None)
+        most = sorted(held, key=lambda number: held[number], reverse=True)[:_OTHERS]
+        return tuple(GpuUser(_program(number), held[number]) for number in most if held[number])
+
     def _ask(self, question: Callable[[Any], T], gpu: Any) -> T | None:
         """The answer, or None where the GPU has none."""
         assert self._nvml is not None
@@ -144,3 +169,11 @@ class NvmlProbe:
         except self._nvml.NVMLError as error:
             self._error = error
             return None
+
+
+def _program(pid: int) -> str:
+    """What a process is called."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:  # it has gone, or lives in another container
+        return f"process {pid}"

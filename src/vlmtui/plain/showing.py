@@ -191,7 +191,7 @@ def _machine(sitting: Sitting, machine: Machine) -> None:
     for row in machine_rows.rows(machine.moment):
         if row.value != "–":
             sitting.voice.show(f"{row.label}: {printable.line(row.value)}")
-    for label, items in machine_rows.details(machine.moment.snapshot):
+    for label, items in machine_rows.details(machine.moment):
         sitting.voice.show(f"{label}: {printable.line(', '.join(items))}")
     for note in machine.moment.snapshot.notes:
         sitting.voice.note(note)

@@ -50,7 +50,7 @@ class Pricing:
             phase = "between"  # not at rest, though nothing is marked
         self.energy.sample(snapshot.time, snapshot.power_w, phase)
         if engine_state.phase is Phase.LOADING:
-            self._peak_gpu = 0  # of the model that made way
+            self._peak_gpu, self.timeline.roofline = 0, None  # of the model that made way
         self._peak_gpu = max(self._peak_gpu, snapshot.engine_gpu_bytes or 0)
 
     def taken(self, stats: dict[str, Any]) -> dict[str, Any]:
@@ -86,4 +86,6 @@ class Pricing:
         limit = bandwidth.known(last.snapshot)
         if limit is None or not bandwidth.bounds(limit, gpu=model.gpu):
             return {}
-        return {"bandwidth_share": bandwidth.share(rate, model.size_bytes, limit)}
+        share = bandwidth.share(rate, model.size_bytes, limit)
+        self.timeline.roofline = rate / share
+        return {"bandwidth_share": share}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from vlmtui import units
-from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.timeline import Moment, Series
 
 SLOWED = "slowed by"
+_ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -20,16 +21,26 @@ class Row(msgspec.Struct, frozen=True):
     value: str
     series: Series
     most: float | None = None
-    """Value of a full bar; None for the largest there was."""
+    """Value of a full bar; None for what the values of the last minutes ask for."""
+
+    shown: Callable[[float], str] = units.percent
+    """How a value of the scale is written."""
 
     style: str = "$primary"
 
 
-def rows(moment: Moment) -> Iterator[Row]:
-    """The figures that there are at a moment; those that the machine doesn't give are left out."""
+def rows(moment: Moment, roofline: float | None = None) -> Iterator[Row]:
+    """The figures that there are at a moment; those that the machine doesn't give are left out.
+
+    Args:
+        moment: The moment.
+        roofline: Tokens per second that the memory's bandwidth allows the model, if it is known.
+    """
     now = moment.snapshot
     rate = f"{units.rate(moment.tokens_per_s)} tok/s" if moment.tokens_per_s else "–"
-    yield Row("decode", rate, lambda m: m.tokens_per_s, style="$accent")
+    if moment.tokens_per_s and roofline:
+        rate += f" · {units.percent(moment.tokens_per_s / roofline)}"
+    yield Row("decode", rate, lambda m: m.tokens_per_s, roofline, units.rate, "$accent")
     if now.gpu_load is not None:
         load = units.percent(now.gpu_load)
         clock = f" · {now.gpu_clock_hz / 1e6:.0f} MHz" if now.gpu_clock_hz else ""
@@ -41,41 +52,80 @@ def rows(moment: Moment) -> Iterator[Row]:
             _of(now.gpu_used_bytes, whole),
             lambda m: m.snapshot.gpu_used_bytes,
             whole,
+            _bytes,
             "$secondary",
         )
     if now.ram_total_bytes is not None and now.ram_available_bytes is not None:
         yield Row(
-            "memory used",
+            "memory",
             _of(now.ram_total_bytes - now.ram_available_bytes, now.ram_total_bytes),
             _ram_used,
             now.ram_total_bytes,
-            "$secondary",
-        )
-        yield Row(
-            "memory free",
-            units.size(now.ram_available_bytes),
-            lambda m: m.snapshot.ram_available_bytes,
-            now.ram_total_bytes,
+            _bytes,
             "$secondary",
         )
     if now.engine_rss_bytes is not None:
-        yield Row("engine", units.size(now.engine_rss_bytes), lambda m: m.snapshot.engine_rss_bytes)
+        yield Row(
+            "engine",
+            units.size(now.engine_rss_bytes),
+            lambda m: m.snapshot.engine_rss_bytes,
+            shown=_bytes,
+        )
     if now.engine_gpu_bytes is not None:
         yield Row(
-            "engine GPU", units.size(now.engine_gpu_bytes), lambda m: m.snapshot.engine_gpu_bytes
+            "engine GPU",
+            units.size(now.engine_gpu_bytes),
+            lambda m: m.snapshot.engine_gpu_bytes,
+            shown=_bytes,
         )
     if now.cpu_load is not None:
         yield Row("CPU", units.percent(now.cpu_load), lambda m: m.snapshot.cpu_load, 1.0)
     if now.power_w is not None:
-        yield Row("power", units.watts(now.power_w), lambda m: m.snapshot.power_w, style="$warning")
+        yield Row(
+            "power",
+            units.watts(now.power_w),
+            lambda m: m.snapshot.power_w,
+            shown=units.watts,
+            style="$warning",
+        )
     if (hottest := _hottest(moment)) is not None:
-        yield Row("hottest", units.celsius(hottest), _hottest, 105.0, "$error")
-    if now.ui_rss_bytes is not None:
-        yield Row("vlmtui", units.size(now.ui_rss_bytes), lambda m: m.snapshot.ui_rss_bytes)
+        yield Row("hottest", units.celsius(hottest), _hottest, 105.0, units.celsius, "$error")
 
 
-def details(now: Snapshot) -> Iterator[tuple[str, Sequence[str]]]:
-    """What is but a value, as a label and its parts: each temperature, each rail, clocks, mode."""
+def top(values: Iterable[float | None], most: float | None) -> float:
+    """What a full bar stands for: a round number that nearly all values are below.
+
+    A single burst among many values goes beyond it: it would flatten all others.
+
+    Args:
+        values: Not below 0.
+        most: The largest that there can be, if that is known.
+    """
+    if most is not None:
+        return most
+    known = sorted(value for value in values if value)
+    if not known:
+        return 0.0
+    usual = known[int(0.95 * (len(known) - 1))]
+    size = 10.0 ** math.floor(math.log10(usual))
+    return next((size * step for step in _ROUND if size * step >= usual), 10 * size)
+
+
+def details(moment: Moment, roofline: float | None = None) -> Iterator[tuple[str, Sequence[str]]]:
+    """What is but a value, as a label and its parts: each temperature, each rail, clocks, mode.
+
+    Args:
+        moment: The moment.
+        roofline: As for `rows`.
+    """
+    now = moment.snapshot
+    if roofline:
+        yield "roofline", [f"{units.rate(roofline)} tok/s, as the memory's bandwidth allows"]
+    if now.power_w and moment.tokens_per_s:
+        yield "energy", [f"{now.power_w / moment.tokens_per_s:.2g} J a token"]
+    if now.gpu_others:
+        each = [f"{name} {units.size(used)}" for name, used in now.gpu_others]
+        yield "also on GPU", each
     if now.temperatures:
         each = [f"{name} {celsius:.0f}" for name, celsius in now.temperatures]
         yield "temperatures", [*each[:-1], f"{each[-1]} °C"]
@@ -92,8 +142,15 @@ def details(now: Snapshot) -> Iterator[tuple[str, Sequence[str]]]:
         yield "power mode", [now.power_mode, *memory]
     if now.throttled_by is not None:
         yield SLOWED, now.throttled_by or ["nothing"]
+    own = [f"vlmtui {units.size(now.ui_rss_bytes)}"] if now.ui_rss_bytes is not None else []
     if now.sources:
-        yield "told by", [", ".join(now.sources)]
+        own.append(f"read from {', '.join(now.sources)}")
+    if own:
+        yield "this screen", own
+
+
+def _bytes(value: float) -> str:
+    return units.size(round(value))
 
 
 def _of(part: int, whole: int | None) -> str:

@@ -32,9 +32,14 @@ Series = Callable[[Moment], "float | None"]
 
 
 class Timeline:
-    """Moments, the oldest first; the oldest are forgotten."""
+    """Moments, the oldest first; the oldest are forgotten.
+
+    Attributes:
+        roofline: Tokens per second that the memory's bandwidth allows the model, once known.
+    """
 
     def __init__(self) -> None:
+        self.roofline: float | None = None
         self._moments: deque[Moment] = deque(maxlen=MINUTES * 60)
         self._phases: set[Phase] = set()
 

@@ -67,6 +67,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     Attributes:
         failure: Why there could be no chat, or None.
+        farewell: How to come back to what was being talked about; empty where nothing was.
     """
 
     TITLE = "vlmtui"
@@ -162,6 +163,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
+        self.farewell = ""
         self._interrupted = -_TWICE_SECONDS
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
@@ -223,12 +225,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     # ------------------------------------------------------------------ leaving
 
-    @property
-    def farewell(self) -> str:
-        """How to come back to what was being talked about; empty where nothing was."""
-        asked = self._chat.asked
-        return f"`vlmtui -c` continues “{printable.line(asked.title)}”" if asked is not None else ""
-
     async def action_quit(self) -> None:
         """Save everything, end the engine, leave; asks first where something can't be saved."""
         from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo
@@ -247,6 +243,8 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     def _close(self, finish_seconds: float) -> Worker[Any]:
         if self._monitor is not None:
             self._monitor.stop()
+        if (asked := self._chat.asked) is not None:
+            self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
         return self._chat.leave(finish_seconds)
 
     def _handle_exception(self, error: Exception) -> None:

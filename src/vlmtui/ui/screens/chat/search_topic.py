@@ -6,7 +6,6 @@ from textual.binding import Binding
 
 from vlmtui.storage.records import Chat, Found, StoredMessage
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
-from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 
 class SearchTopic(Topic):
@@ -21,9 +20,8 @@ class SearchTopic(Topic):
         self._searched_for = ""
         chat.forms["search"] = self._search
         chat.actions["search"] = lambda: self._search(self._searched_for)
-        chat.hears[Transcript.FindWanted].append(
-            lambda _: self._search(self._searched_for, chat.screen.chat)
-        )
+        chat.actions["find"] = lambda: self._search(self._searched_for, chat.screen.chat)
+        chat.applies["find"] = lambda: chat.transcript.browsing
 
     def _search(self, text: str, within: Chat | None = None) -> None:
         from vlmtui.commands.chat_commands import open_chat

@@ -11,17 +11,26 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from vlmtui import printable, units
-from vlmtui.hardware.base import Snapshot
 from vlmtui.stats import machine_rows
 from vlmtui.stats.engine_state import Phase
 from vlmtui.stats.timeline import ACTIVE, Timeline
-from vlmtui.ui.widgets.panes.sparkline import bars, sparkline
+from vlmtui.ui.widgets.panes.meter_bar import meter
+from vlmtui.ui.widgets.panes.sparkline import bars
 from vlmtui.ui.widgets.panes.stats_panel import STYLES
 
 _LABEL = 13
 _VALUE = 20
-_HIGHEST = 3
+_SCALE = 9
+"""Cells for what the top of a graph stands for, where there is room beside it."""
+
+_WITH_SCALE = 70
+_HIGHEST = 9
 """Lines of a graph on a high screen."""
+
+_CORE = 8
+"""Cells of the bar of a core."""
+
+_MOST_CORE_LINES = 4
 
 _NAMES = {
     Phase.LOADING: "load",
@@ -66,15 +75,21 @@ class MonitorPanel(Widget):
         last = self._timeline.last
         if last is None:
             return [Content.styled("The first readings come in a second …", "$text-dim")]
-        graph = max(width - _LABEL - _VALUE, 1)
+        scale = _SCALE if width >= _WITH_SCALE else 0
+        graph = max(width - _LABEL - _VALUE - scale, 1)
         below = [self._ribbon(graph), self._legend(graph, width)]
-        if details := list(_details(last.snapshot, width)):
+        if details := list(_details(self._timeline, width)):
             below += [Content(""), *details]
-        figures = list(machine_rows.rows(last))
-        high = min(max((self._room - len(below) - 1) // len(figures), 1), _HIGHEST)
-        graphs = [_with_graph(row, self._timeline, graph, high) for row in figures]
-        gap = [Content("")] * (high > 1)
-        return [*itertools.chain(*graphs), *gap, *below]
+        figures = list(machine_rows.rows(last, self._timeline.roofline))
+        room = self._room - len(below)
+        high = min(max((room - 1) // len(figures), 1), _HIGHEST)
+        if high > 1:  # an empty line parts each from the next
+            high -= 1
+        graphs = [
+            [*_with_graph(row, self._timeline, graph, scale, high), *[Content("")] * (high > 1)]
+            for row in figures
+        ]
+        return [*itertools.chain(*graphs), *below]
 
     def _ribbon(self, graph: int) -> Content:
         """What the engine did, in the columns of the graphs above."""
@@ -91,41 +106,74 @@ class MonitorPanel(Widget):
         _, seconds = self._timeline.columns(graph, lambda _: None)
         parts = [Content.styled(f"▀ {_NAMES[phase]}", STYLES[phase]) for phase in ACTIVE[::-1]]
         span = units.duration(graph * seconds)
-        legend = Content("  ").join([*parts, Content(f"last {span}")])
+        parts.append(Content(f"last {span}"))
+        legend = Content("  ").join(parts)
+        if legend.cell_length > width:
+            legend = Content(" ").join(parts)
         indent = _LABEL if legend.cell_length + _LABEL <= width else 0
         return Content(" " * indent) + legend
 
 
-def _with_graph(row: machine_rows.Row, timeline: Timeline, graph: int, high: int) -> list[Content]:
-    """A figure beside the foot of its graph; a thin line where nothing was measured."""
+def _with_graph(
+    row: machine_rows.Row, timeline: Timeline, graph: int, scale: int, high: int
+) -> list[Content]:
+    """A figure beside the top of its graph, and what that stands for behind it.
+
+    A thin line is where nothing was measured.
+    """
     columns, _ = timeline.columns(graph, row.series)
-    *above, foot = bars(columns, row.most, high)
+    most = machine_rows.top(columns, row.most)
+    drawn = bars(columns, most, high)
     early = graph - len(columns)
-    indent = Content(" " * (_LABEL + _VALUE + early))
-    head = Content.assemble(
-        (f"{row.label:<{_LABEL}}", "$text-dim"),
-        (f"{row.value:<{_VALUE}}"[:_VALUE], ""),
-        ("▁" * early, "$border-blurred"),
-        *(
-            ("▁", "$border-blurred") if value is None else (bar, row.style)
-            for value, bar in zip(columns, foot, strict=True)
-        ),
+    told = Content.assemble(
+        (f"{row.label:<{_LABEL}}", "$text-dim"), (f"{row.value:<{_VALUE}}"[:_VALUE], "")
     )
-    return [*(indent + Content.styled(line, row.style) for line in above), head]
+    ends = [row.shown(most) if most else "", *[""] * (high - 2), *["0"] * (high > 1)]
+    lines = []
+    for number, (line, end) in enumerate(zip(drawn, ends, strict=True)):
+        empty = "▁" if number == high - 1 else " "
+        cells = [
+            (empty, "$border-blurred") if value is None else (bar, row.style)
+            for value, bar in zip(columns, line, strict=True)
+        ]
+        lines.append(
+            (Content(" " * told.cell_length) if number else told)
+            + Content.assemble((empty * early, "$border-blurred"), *cells)
+            + Content.styled(f" {end}"[:scale], "$text-dim")
+        )
+    return lines
 
 
-def _details(now: Snapshot, width: int) -> Iterator[Content]:
+def _details(timeline: Timeline, width: int) -> Iterator[Content]:
     """What has no graph: each core, each temperature, each rail, clocks, mode."""
-    if now.cpu_core_loads:
-        cores = sparkline([0.0 if load is None else load for load in now.cpu_core_loads], 1.0)
-        off = sum(load is None for load in now.cpu_core_loads)
-        yield from _detail("cores", [cores + (f"  {off} off" if off else "")], width)
-    for label, items in machine_rows.details(now):
+    if timeline.last is None:
+        return
+    now = timeline.last.snapshot
+    yield from _cores(now.cpu_core_loads, width)
+    for label, items in machine_rows.details(timeline.last, timeline.roofline):
         slow = label == machine_rows.SLOWED and now.throttled_by
         yield from _detail(label, items, width, "$error" if slow else "")
     for note in now.notes:
         for line in wrap(printable.line(note), width):
             yield Content.styled(line, "$warning")
+
+
+def _cores(loads: Sequence[float | None], width: int) -> Iterator[Content]:
+    """A bar for each core, in columns; where that takes too many lines, the numbers alone."""
+    told = ["off" if load is None else units.percent(load) for load in loads]
+    cell = _CORE + 12
+    a_line = max((width - _LABEL) // cell, 1)
+    if len(loads) > a_line * _MOST_CORE_LINES:
+        numbers = [f"{number}: {value}" for number, value in enumerate(told)]
+        yield from _detail("cores", numbers, width)
+        return
+    for first in range(0, len(loads), a_line):
+        line = Content.styled(f"{'' if first else 'cores':<{_LABEL}}", "$text-dim")
+        for number in range(first, min(first + a_line, len(loads))):
+            line += Content.styled(f"{number:>2} ", "$text-dim")
+            line += meter(loads[number] or 0.0, _CORE, "$primary")
+            line += Content(f" {told[number]:>5}   ")
+        yield line.rstrip()
 
 
 def _detail(label: str, items: Sequence[str], width: int, style: str = "") -> Iterator[Content]:

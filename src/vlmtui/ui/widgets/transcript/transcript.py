@@ -44,7 +44,7 @@ def _bindings() -> list[BindingType]:
             for action in message_actions.ACTIONS
         ),
         Binding("u", "undo", "Restore what was deleted", id="message.undo"),
-        Binding("slash", "find", "Search this chat", id="transcript.find"),
+        Binding("slash", "screen.topic('find')", "Search this chat", id="transcript.find"),
     ]
 
 
@@ -77,9 +77,6 @@ class Transcript(Conversation, inherit_bindings=False):
 
     class UndoWanted(Message):
         """The reader wants back what was deleted last."""
-
-    class FindWanted(Message):
-        """The reader looks for something in this chat."""
 
     class Left(Message):
         """The reader is done with the messages."""
@@ -205,7 +202,7 @@ class Transcript(Conversation, inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Letters are actions only while the keyboard is used to go through the messages."""
-        if action in ("act", "undo", "find"):
+        if action in ("act", "undo"):
             return self._browsing and not self._actions.picking
         return True
 
@@ -217,10 +214,6 @@ class Transcript(Conversation, inherit_bindings=False):
     def action_undo(self) -> None:
         """Bring back what was deleted last."""
         self.post_message(self.UndoWanted())
-
-    def action_find(self) -> None:
-        """Look for something in this chat."""
-        self.post_message(self.FindWanted())
 
     async def on_action_line_chosen(self, event: ActionLine.Chosen) -> None:
         """Do what was clicked."""
