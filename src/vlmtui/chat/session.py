@@ -101,6 +101,7 @@ class ChatSession:
         self._model = CurrentModel(engine, self._lock, load)
         self._replies = Replies(engine, store, self._lock, self._model)
         self._ahead = ReadingAhead(engine, self._lock) if prepare else None
+        self._watches = False
         self._branches = Branches(store, self._replies.live, chat)
         self._questions = Questions(store, self._branches)
         self._preferences = Preferences(store, self._branches, system, sampling)
@@ -404,9 +405,13 @@ class ChatSession:
         with self._lock.turn() as task:
             row = next(reversed(self.transcript()), None)
             if row is not None and row.status == "streaming":
-                yield from watching.watched(
-                    self._lock, self._store, task, row, lambda: self._branches.reread(row)
-                )
+                self._watches = True
+                try:
+                    yield from watching.watched(
+                        self._lock, self._store, task, row, lambda: self._branches.reread(row)
+                    )
+                finally:
+                    self._watches = False
 
     def finish(self, seconds: float) -> None:
         """Let the turn come to its end, though nobody looks at it any more; blocks until then.
@@ -414,7 +419,8 @@ class ChatSession:
         Args:
             seconds: Then it is stopped, as it is when another vlmtui that shows it wants that.
         """
-        watching.finish(self._lock, self._store, seconds, CLOSE_SECONDS)
+        if not self._watches:  # the other one brings it to its end
+            watching.finish(self._lock, self._store, seconds, CLOSE_SECONDS)
 
     def stop(self) -> bool:
         """End a thought, so that the answer begins; where none goes on, or again: `cancel`.

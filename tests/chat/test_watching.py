@@ -1,0 +1,140 @@
+"""An answer that another vlmtui writes, and one that lost its screen: two sessions, one disk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import LOAD, PATIENCE, FakeEngine, answer
+from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
+from vlmtui.chat.session import ChatSession
+from vlmtui.engine.base import Delta
+from vlmtui.storage.chats import ChatStore
+from vlmtui.storage.database import Database
+from vlmtui.storage.images import ImageStore
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[tuple[ChatStore, ChatStore]]:
+    """The same database, opened by two."""
+    first = ChatStore(Database(tmp_path / "chats.db"))
+    second = ChatStore(Database(tmp_path / "chats.db"))
+    with closing(first), closing(second):
+        yield first, second
+
+
+@pytest.fixture
+def writer(stores: tuple[ChatStore, ChatStore], images: ImageStore) -> Iterator[ChatSession]:
+    engine = FakeEngine()
+    engine.script(*answer("Red", " circle"))
+    session = ChatSession(engine, stores[0], images, LOAD)
+    yield session
+    session.close()
+
+
+def watcher(stores: tuple[ChatStore, ChatStore], images: ImageStore) -> ChatSession:
+    return ChatSession(FakeEngine(), stores[1], images, LOAD, chat=stores[1].latest())
+
+
+def begun(session: ChatSession) -> Iterator[object]:
+    """A turn, as far as its first word."""
+    events = session.send("What is it?")
+    for event in events:
+        if isinstance(event, Delta):
+            break
+    return events
+
+
+def test_what_another_writes_is_followed_to_its_end(
+    writer: ChatSession, stores: tuple[ChatStore, ChatStore], images: ImageStore
+) -> None:
+    events = begun(writer)
+    later = watcher(stores, images)
+    seen = []
+    for event in later.watch():
+        seen.append(event)
+        if isinstance(event, AnswerStarted):
+            list(events)
+    said = "".join(event.text for event in seen if isinstance(event, Delta))
+    assert isinstance(seen[0], AnswerStarted) and isinstance(seen[-1], AnswerSaved)
+    assert seen[0].stored.message.text + said == seen[-1].stored.message.text
+    assert seen[-1].stored.status == "complete"
+    later.close()
+
+
+def test_a_stop_is_heard_by_the_one_without_a_screen(
+    writer: ChatSession, stores: tuple[ChatStore, ChatStore], images: ImageStore
+) -> None:
+    events = begun(writer)
+    later = watcher(stores, images)
+    finishing = threading.Thread(target=writer.finish, args=(PATIENCE,))
+    finishing.start()
+    seen = []
+    for event in later.watch():
+        seen.append(event)
+        if isinstance(event, AnswerStarted):
+            time.sleep(0.1)  # the other one looks by then
+            later.cancel()
+            threading.Thread(target=lambda: [finishing.join(1), list(events)]).start()
+    finishing.join(PATIENCE)
+    assert not finishing.is_alive()
+    assert isinstance(seen[-1], AnswerSaved)
+    assert seen[-1].stored.status == "cancelled"
+    assert seen[-1].stored.message.text.startswith("Red")
+    later.close()
+
+
+def test_one_with_a_screen_is_not_stopped_and_that_is_told(
+    writer: ChatSession,
+    stores: tuple[ChatStore, ChatStore],
+    images: ImageStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vlmtui.chat.watching._HEARD_S", 0.2)
+    events = begun(writer)
+    later = watcher(stores, images)
+    seen = []
+    for event in later.watch():
+        seen.append(event)
+        later.cancel()
+    assert any(isinstance(event, StorageWarning) for event in seen)
+    assert list(events)
+    assert writer.transcript()[-1].status == "complete"
+    later.close()
+
+
+def test_leaving_stops_nothing(
+    writer: ChatSession, stores: tuple[ChatStore, ChatStore], images: ImageStore
+) -> None:
+    events = begun(writer)
+    later = watcher(stores, images)
+    watching = later.watch()
+    assert isinstance(next(watching), AnswerStarted)
+    closing_it = threading.Thread(target=later.close)
+    closing_it.start()
+    list(watching)
+    closing_it.join(PATIENCE)
+    assert not closing_it.is_alive()
+    assert stores[0].asked_to_stop == 0
+    list(events)
+    assert writer.transcript()[-1].status == "complete"
+
+
+def test_it_ends_when_its_time_is_over(writer: ChatSession) -> None:
+    events = begun(writer)
+    threading.Thread(target=lambda: [time.sleep(0.5), list(events)]).start()
+    writer.finish(0.1)
+    assert writer.transcript()[-1].status == "cancelled"
+
+
+def test_where_nothing_is_written_there_is_nothing_to_wait_for(writer: ChatSession) -> None:
+    list(writer.send("What is it?"))
+    assert list(writer.watch()) == []
+    began = time.monotonic()
+    writer.finish(PATIENCE)
+    assert time.monotonic() - began < PATIENCE / 2
