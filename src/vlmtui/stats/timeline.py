@@ -13,7 +13,7 @@ from vlmtui.stats.engine_state import Phase
 MINUTES = 10
 """How far back it goes, at one moment a second: about 1 MB of snapshots."""
 
-ACTIVE = (Phase.DECODING, Phase.THINKING, Phase.ENCODING, Phase.PREFILL, Phase.LOADING)
+ACTIVE = (Phase.DECODING, Phase.ENCODING, Phase.PREFILL, Phase.LOADING)
 """Phases that are marked, the one that says most first: several may fall into one second."""
 
 
@@ -53,6 +53,8 @@ class Timeline:
 
     def saw(self, phase: Phase) -> None:
         """The engine went into a phase; it may be over before the next snapshot."""
+        if phase is Phase.THINKING:
+            phase = Phase.DECODING  # to the machine they are the same
         if phase in ACTIVE:
             self._phases.add(phase)
 
@@ -67,7 +69,7 @@ class Timeline:
         self.saw(phase)
         seen = next((each for each in ACTIVE if each in self._phases), None)
         self._phases.clear()
-        rate = tokens_per_s if seen in (Phase.DECODING, Phase.THINKING) else None
+        rate = tokens_per_s if seen is Phase.DECODING else None
         moment = Moment(snapshot, seen, rate)
         self._moments.append(moment)
         return moment

@@ -36,7 +36,6 @@ _NAMES = {
     Phase.LOADING: "load",
     Phase.ENCODING: "encode",
     Phase.PREFILL: "prefill",
-    Phase.THINKING: "think",
     Phase.DECODING: "decode",
 }
 
