@@ -1,4 +1,4 @@
-"""A grammar that an answer is held to, and the candidates for its next token.
+"""A grammar that an answer is held to.
 
 llama.cpp throws, which ends the process, where a grammar is told of a token that doesn't fit. So a
 token is looked at first, and drawing from all candidates is done here, by steps that are in C.
@@ -11,7 +11,6 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp import llama_logs
@@ -25,8 +24,6 @@ _ROOT = "vlmtui-answer"
 _LEAD = r"[ \n]{0,2}"
 """Before an answer: most tokenizers put a space before the first word, and many models a line break
 behind a thought; it is left out later."""
-
-_SIZE = ctypes.sizeof(cpp.llama_token_data)
 
 
 class Grammar:
@@ -100,33 +97,6 @@ def check(constraint: Constraint | None, vocabulary: Vocabulary) -> None:
     """
     if constraint is not None:
         Grammar(constraints.grammar(constraint), vocabulary).close()
-
-
-class Candidates:
-    """All tokens with their logits, as llama.cpp's samplers take them."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._size = vocabulary.size
-        self._ids = (cpp.llama_token_data * self._size)()
-        memoryview(self._ids).cast("B").cast("i")[:: _SIZE // 4] = (
-            memoryview((ctypes.c_int * self._size)(*range(self._size))).cast("B").cast("i")
-        )
-        self._data = (cpp.llama_token_data * self._size)()
-        self._logits = memoryview(self._data).cast("B").cast("f")[1 :: _SIZE // 4]
-        self._unused = [
-            token for token in vocabulary.special_tokens.values() if not vocabulary.ends_turn(token)
-        ]
-
-    def fill(self, context: Any, banned: Iterable[int]) -> Any:
-        """Take the last logits; special tokens, which add no text, and banned ones have none."""
-        ctypes.memmove(self._data, self._ids, ctypes.sizeof(self._data))
-        logits = cpp.llama_get_logits_ith(context, -1)
-        row = ctypes.cast(logits, ctypes.POINTER(ctypes.c_float * self._size)).contents
-        self._logits[:] = memoryview(row).cast("B").cast("f")
-        for tokens in (self._unused, banned):
-            for token in tokens:
-                self._logits[token] = -math.inf
-        return cpp.llama_token_data_array(self._data, self._size, -1, False)
 
 
 def _unfinished(data: bytes) -> bytes | None:

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp
+from vlmtui.engine.backends.llamacpp.candidates import Candidates
 
 _SPECIAL = cpp.LLAMA_TOKEN_ATTR_CONTROL | cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 """Attributes of tokens that `llama_tokenize` makes of their text only when it parses specials."""
@@ -29,7 +30,7 @@ class Vocabulary:
         """A token that ends a turn; -1 for none."""
 
         self._piece_buffer = ctypes.create_string_buffer(256)
-        self.piece = lru_cache(maxsize=65536)(self._piece)
+        self.piece = lru_cache(maxsize=65536)(self.spelled)
         self.written = lru_cache(maxsize=65536)(self._written)
         self.ends_turn = lru_cache(maxsize=65536)(self._ends_turn)
 
@@ -76,7 +77,12 @@ class Vocabulary:
         texts = sorted(self.special_tokens, key=len, reverse=True)
         return re.compile("(" + "|".join(map(re.escape, texts)) + ")" if texts else "(?!)")
 
-    def _piece(self, token: int) -> bytes:
+    @cached_property
+    def candidates(self) -> Candidates:
+        """The tokens as samplers take them."""
+        return Candidates(self)
+
+    def spelled(self, token: int) -> bytes:
         """The bytes that a generated token adds to the answer; none for a special one."""
         return self._raw(token, special=False)
 
