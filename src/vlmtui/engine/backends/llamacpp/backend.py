@@ -16,6 +16,7 @@ import msgspec
 
 from vlmtui.engine import trained_questions
 from vlmtui.engine.backends.llamacpp import (
+    choosing,
     graph_check,
     graph_tower,
     llama_logs,
@@ -32,7 +33,7 @@ from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.prompt_units import count_image_tokens
-from vlmtui.engine.backends.llamacpp.sampling import Sampler
+from vlmtui.engine.backends.llamacpp.sampling import Sampler, Unlikely
 from vlmtui.engine.backends.llamacpp.simulated_load import simulate
 from vlmtui.engine.backends.llamacpp.spoken import Spoken, thought_budget
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
@@ -127,7 +128,12 @@ class LlamaCppBackend:
         roles = [message.role for message in request.messages]
         if roles[-1:] != [Role.USER] and roles[-2:] != [Role.USER, Role.ASSISTANT]:
             raise GenerateFailed("There is no question at the end", "Ask something.")
-        return self._loaded.answer(request, emit)
+        loaded = self._loaded
+        try:
+            return loaded.answer(request, emit)
+        except Unlikely:
+            finished = choosing.in_own_words(loaded.answer, request, emit)
+            return finished or loaded.answer(request, emit, insist=True)
 
     def prepare(
         self, request: Prepare, cancel: CancelFlag, emit: Callable[[Event], None]
@@ -175,8 +181,19 @@ class _Loaded:
         self._window = Window(self._prompts.build, model.context_size, model.context_trained)
         self._states = states_on_disk(request, model, self._cache, self._prompts)
 
-    def answer(self, request: Generate, emit: Callable[[Event], None]) -> Finished:
-        """Read the prompt, then decode."""
+    def answer(
+        self, request: Generate, emit: Callable[[Event], None], *, insist: bool = False
+    ) -> Finished:
+        """Read the prompt, then decode.
+
+        Args:
+            request: The conversation.
+            emit: Takes the events.
+            insist: Have one of the choices, however unlikely they are.
+
+        Raises:
+            Unlikely: None of the choices is what the model would say.
+        """
         usual = next(iter(self._model.questions.values()), "")
         messages = trained_questions.worded(request.messages, request.sampling.question or usual)
         messages = self._seen(messages, emit)
@@ -212,7 +229,7 @@ class _Loaded:
         except Aborted:
             pass
         else:
-            reason = self._decode(prompt, request.sampling, report)
+            reason = self._decode(prompt, request.sampling, report, insist)
         return self._finished(report, reason)
 
     def read_ahead(self, request: Prepare, emit: Callable[[Event], None]) -> Finished:
@@ -317,13 +334,16 @@ class _Loaded:
         self._vision.close()
         self._model.close()
 
-    def _decode(self, prompt: Prompt, settings: Sampling, report: TurnReport) -> FinishReason:
+    def _decode(
+        self, prompt: Prompt, settings: Sampling, report: TurnReport, insist: bool
+    ) -> FinishReason:
         vocabulary = self._model.vocabulary
         stop = (*settings.stop, *self.format.ends)
         budget = thought_budget(settings.think, self._model.parameters)
         spoken = Spoken(prompt, vocabulary, self.format.markers, stop, budget)
         said = [unit for unit in prompt.units if isinstance(unit, int)]
         sampler = Sampler(settings, vocabulary, said)
+        sampler.insists = sampler.insists or insist or bool(prompt.begun)
         put_in: deque[int] = deque()
         try:
             while True:
@@ -335,6 +355,7 @@ class _Loaded:
                     token = sampler.sample(self._model.context)
                 else:
                     sampler.bind(spoken.begun)
+                    sampler.insists = sampler.insists or bool(spoken.tokens)  # it has thought
                     token = sampler.sample_bound(self._model.context, spoken.leads)
                     put_in.extend(spoken.leads[token] if sampler.leads else ())
                 if not forced and (vocabulary.ends_turn(token) or token in self.format.end_tokens):

@@ -22,8 +22,15 @@ _RANDOM_SEED = 0xFFFFFFFF
 _PENALTY_WINDOW = 64
 """Tokens that the repeat penalty looks back on, llama.cpp's usual number."""
 
+_UNLIKELY = 9.0
+"""How far the likeliest choice's logit may be below the likeliest token's: one in 8,000."""
+
 _LIKELY = 128
 """Candidates that a grammar looks at first: one that fits is nearly always among them."""
+
+
+class Unlikely(Exception):
+    """The model would say none of the choices as its first word."""
 
 
 class Sampler:
@@ -44,6 +51,9 @@ class Sampler:
         self._vocabulary = vocabulary
         self._bound = False
         self._begun = False
+        self.insists = settings.constraint is None or settings.constraint.kind != "choices"
+        """It draws a token that fits, however unlikely, instead of raising `Unlikely`."""
+
         self.leads = False
         """The token that was drawn last stands before the answer."""
 
@@ -100,6 +110,7 @@ class Sampler:
 
         Raises:
             GenerateFailed: None of the model's tokens fits the constraint.
+            Unlikely: The answer doesn't begin with one that the model would say.
         """
         # mostly the token that is drawn from all fits, and then it alone was looked at
         token = self.sample(context)
@@ -126,17 +137,22 @@ class Sampler:
     def _fitting(self, grammar: Grammar, context: Any) -> int:
         """Draw from the tokens that fit: first among the likely ones, then among all."""
         banned: list[int] = []
+        likeliest = -math.inf
         for likely in (True, False):
             while True:
                 if likely:
                     candidates = self._vocabulary.candidates.all(context, banned)
                     cpp.llama_sampler_apply(self._likely, ctypes.byref(candidates))
+                    likeliest = max(likeliest, candidates.data[0].logit)
                 else:
                     candidates = self._vocabulary.candidates.narrowed(context, banned, grammar)
                 grammar.apply(candidates)
                 cpp.llama_sampler_apply(self._likeliest, ctypes.byref(candidates))
                 if candidates.data[candidates.selected].logit == -math.inf:
                     break
+                below = likeliest - candidates.data[candidates.selected].logit
+                if not (self.insists or self._begun) and below > _UNLIKELY:
+                    raise Unlikely
                 token = self._drawn(candidates)
                 if grammar.allows(token):
                     return token
