@@ -60,7 +60,7 @@ def test_it_goes_with_its_model_and_cuts_and_encodes_pictures_as_libmtmd_does(
         ours = PromptBuilder(template, words, vision.layout).build(conversation).units
         for picture in shown:
             vision.encode(picture)
-            assert vision.is_kept(picture.sha256)
+            assert vision.is_kept(picture)
     marker = mtmd.mtmd_default_marker().decode()
     rendered = template.render(
         [Turn(m.role.value, (marker,) * len(m.images), m.text) for m in conversation]

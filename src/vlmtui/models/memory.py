@@ -26,7 +26,7 @@ DEFAULT_CTX = 4096
 LEAST_CTX = 256
 _CTX_STEP = 256
 
-_PYTHON = 46_000_000
+_PYTHON = 48_000_000
 """Python, libraries and buffers of their own, measured with the smallest models."""
 
 _TOKEN = 330

@@ -98,8 +98,11 @@ _OWN_SIZE = {
 }
 """By projector, as `clip.cpp` sets them."""
 
-_WINDOWED = ("qwen2.5vl_merger", "qwen2.5o", "mimovl", "youtuvl", "muse-glimmer")
-"""Their layers attend within windows, by a mask over all pairs of patches."""
+_WINDOWED = {"qwen2.5vl_merger": 6, "qwen2.5o": 6, "mimovl": 6, "muse-glimmer": 6, "youtuvl": 3}
+"""Their layers attend within windows, by a mask over all pairs of patches: bytes of a pair."""
+
+_LONGEST_EDGE = "lightonocr"
+"""Its file tells how long a picture's longer side may be."""
 
 
 def image_bytes(
@@ -125,7 +128,7 @@ def image_bytes(
     """
     own = _own_size(mmproj)
     patches, side = _patches(mmproj, own, ctx, picture)
-    buffers = _compute(mmproj, model, patches)
+    buffers = _compute(mmproj, model, patches, side)
     if reckoned and (own is None or mmproj.text(_FORM)):
         buffers = reckoned
     # the engine keeps an embedding, and libmtmd its own copy of the newest
@@ -147,6 +150,9 @@ def _own_size(mmproj: Header) -> _OwnSize | None:
     side = max(1, side or mmproj.number("clip.vision.projector.scale_factor", own.side))
     pixels = mmproj.number("clip.vision.image_max_pixels", 0)
     most = pixels // (side * _patch(mmproj)) ** 2 or own.most
+    edge = mmproj.number("clip.vision.preproc_image_size", 0)
+    if edge and projector(mmproj) == _LONGEST_EDGE:
+        most = max(1, edge // (side * _patch(mmproj))) ** 2
     return _OwnSize(side, most, own.tried)
 
 
@@ -173,17 +179,18 @@ def _patches(
     return max(1, most) * own.side**2, own.side
 
 
-def _compute(mmproj: Header, model: Header, patches: int) -> int:
+def _compute(mmproj: Header, model: Header, patches: int, side: int) -> int:
     """Buffers of the vision tower for a picture of so many patches, in bytes."""
     width = mmproj.number("clip.vision.embedding_length", 1024)
+    if not mmproj.number("clip.vision.block_count", 1):  # Gemma 4's without layers: rows of pixels
+        return 4 * (3 * (_patch(mmproj) * side) ** 2 + 3 * width) * (patches // side**2)
     ffn = mmproj.number("clip.vision.feed_forward_length", 4 * width)
-    row = 4.6 * width + ffn
+    gated = "v.blk.0.ffn_gate.weight" in mmproj.by_name
+    row = 4.6 * width + ffn * (1 + gated)
     kind = projector(mmproj)
     if kind == "mlp":
         row = max(row, 2 * model.number(f"{model.architecture}.embedding_length", 0) + 2.6 * width)
-    # a mask is kept in f32 and f16
-    pairs = 6 if kind in _WINDOWED else 0
-    return round(4 * row * patches) + pairs * patches**2
+    return round(4 * row * patches) + _WINDOWED.get(kind, 0) * patches**2
 
 
 def _pixels(mmproj: Header, patches: int) -> int:
