@@ -103,7 +103,7 @@ def test_json_is_one_object_with_the_documented_keys(
     assert ended.code == 0
     answer = json.loads(ended.out)
     assert set(answer) == {
-        *("text", "model", "finish_reason", "images", "stats"),
+        *("text", "thought", "model", "finish_reason", "images", "stats"),
         *("trimmed", "changed", "notices"),
     }
     assert answer["model"] == "demo"
