@@ -204,6 +204,32 @@ def test_the_output_of_a_slow_program_is_waited_for() -> None:
     assert json.loads(done.stdout)["stats"]["prompt_tokens"] > 8
 
 
+@pytest.mark.trained
+def test_a_saved_question_is_gone_on_with_and_is_a_chat(
+    run: Run, picture: Callable[..., Path]
+) -> None:
+    nothing = run("ask", "-c", "And what color?")
+    assert nothing.code == 2
+    assert "no saved question to continue" in nothing.err
+    image = picture("red circle at left")
+    assert run("ask", *GREEDY, "What are you?").code == 0
+    assert run("chats", "list", "--json").out == "[]\n"
+    first = run("ask", *GREEDY, "--save", "-s", "Be brief", "-i", image, "What shapes are there?")
+    assert first.code == 0
+    image.unlink()  # the chat has a copy
+    second = run("ask", *GREEDY, "-c", "What color is the circle?", "--then", "Where is it?")
+    assert "red" in second.out
+    (chat,) = json.loads(run("chats", "list", "--json").out)
+    assert (chat["title"], chat["messages"]) == ("What shapes are there?", 6)
+    told = run("--plain", "--continue", stdin=b"/system\n")
+    assert "Be brief" in told.err
+    other = run("ask", *GREEDY, "--save", "What are you?")
+    assert other.code == 0
+    assert len(json.loads(run("chats", "list", "--json").out)) == 2
+    assert run("chats", "rm", 2).code == 0
+    assert run("ask", "-c", "And?").code == 2
+
+
 def test_a_picture_is_never_taken_for_text(run: Run, picture: Callable[..., Path]) -> None:
     ended = run("ask", "What is it?", stdin=picture("red circle at left").read_bytes())
     assert ended.code == 2

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from vlmtui import paths
 from vlmtui.ask.output import JsonOutput, Output, Progress, TextOutput
@@ -23,6 +24,9 @@ from vlmtui.errors import GenerateFailed, ImageError, InvalidAnswer, StorageErro
 from vlmtui.messages import Message, assistant, system, user
 from vlmtui.settings import keep_alive_seconds, load_settings
 from vlmtui.standard_output import ReaderGone
+
+if TYPE_CHECKING:  # the database: not needed for most questions
+    from vlmtui.ask.saved_chat import SavedChat
 
 _CANCEL_PATIENCE_S = 3.0
 """A cancel takes effect within one prefill batch; a board that needs longer is not waited for."""
@@ -68,13 +72,17 @@ def answer(
             engine = FittingEngine(EngineClient(_engine_log(cleanup), keep_alive_seconds(settings)))
         cleanup.callback(engine.close)
         conversation = _Conversation(engine, output, progress)
+        saved = cleanup.enter_context(question.saved()) if question.is_saved else None
         try:
             first = user(texts[0], tuple(pictures.part(path) for path in question.images))
             asked = (first, *(user(text) for text in texts[1:]))
             if not conversation.load(load, sight=bool(question.images)):
                 return False
             conversation.tell_unheard(question.think or "auto")
-            return conversation.ask(question.system_prompt(settings), asked, sampling)
+            preset = question.system_prompt(settings)
+            if saved is not None and saved.system is not None:
+                preset = saved.system
+            return conversation.ask(preset, asked, sampling, saved)
         except ImageError as error:
             raise pictures.as_named(error) from None
         except ReaderGone:
@@ -131,15 +139,25 @@ class _Conversation:
             self._progress.event(notice)
             self._model.take(notice)
 
-    def ask(self, preset: str, asked: tuple[Message, ...], sampling: Sampling) -> bool:
+    def ask(
+        self,
+        preset: str,
+        asked: tuple[Message, ...],
+        sampling: Sampling,
+        saved: SavedChat | None = None,
+    ) -> bool:
         """Ask turn by turn; False when that was interrupted.
 
         Args:
             preset: System prompt; empty for none.
             asked: The user's messages.
             sampling: Of every answer.
+            saved: What goes before, and where it is all kept; None keeps nothing.
         """
         messages = [system(preset)] if preset.strip() else []
+        if saved is not None:
+            messages += saved.before()
+            asked = tuple(map(saved.own, asked))
         turn: Turn | None = None
         for message in asked:
             messages.append(message)
@@ -154,6 +172,8 @@ class _Conversation:
             self._load_s = 0.0
             whole = self._answer(Generate(tuple(messages), sampling), turn)
             self._output.end(turn)
+            if saved is not None:
+                saved.keep(message, turn, self._model.name)
             if not whole or turn.invalid is not None:
                 break
             if turn.thought and not turn.text.strip():

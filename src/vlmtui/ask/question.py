@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,6 +31,9 @@ from vlmtui.errors import (
 from vlmtui.messages import Detail, ImagePart
 from vlmtui.net import addresses
 from vlmtui.settings import Settings
+
+if TYPE_CHECKING:  # the database: not needed for most questions
+    from vlmtui.ask.saved_chat import SavedChat
 
 STDIN = "-"
 """Stands for standard input, as a prompt or as the path of a picture."""
@@ -69,6 +73,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     ctx: int | None = None
     kv: KvType | None = None
+    save: bool = False
+    """Keep it as a chat."""
+
+    continue_last: bool = False
+    """Go on with the one that was kept last."""
+
     as_json: bool = False
     plain: bool = False
     """Nothing but the answer, on a terminal too."""
@@ -98,6 +108,23 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def system_prompt(self, settings: Settings) -> str:
         """The system prompt; empty for none."""
         return settings.system if self.system is None else readable(self.system)
+
+    @property
+    def is_saved(self) -> bool:
+        """It is kept as a chat."""
+        return self.save or self.continue_last
+
+    def saved(self) -> SavedChat:
+        """Where it is kept.
+
+        Raises:
+            InputError: There is nothing to go on with.
+            StorageError: The chats can't be opened.
+        """
+        from vlmtui.ask.saved_chat import SavedChat
+
+        system = None if self.system is None else readable(self.system)
+        return SavedChat(system, resume=self.continue_last)
 
     def texts(self) -> tuple[str, ...]:
         """What the user says in each turn, with what is to be read of it from standard input.

@@ -34,6 +34,7 @@ class LoadedAs:
             asked: How it should be loaded.
         """
         self._asked = asked
+        self.name = asked.name
         self.changed: dict[str, int | str] = {}
         """Fields of the request, with the values that they have now."""
 

@@ -87,6 +87,10 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 )
 @kv_option
 @keep_alive_option
+@click.option("--save", is_flag=True, help="Keep it as a chat, which `--continue` goes on with.")
+@click.option(
+    "--continue", "-c", "continue_last", is_flag=True, help="Go on with what was saved last."
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the text and the statistics as one JSON object."
 )
