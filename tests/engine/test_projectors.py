@@ -71,6 +71,23 @@ def test_it_goes_with_its_model_and_cuts_and_encodes_pictures_as_libmtmd_does(
     assert count_image_tokens(ours) > 0
 
 
+def test_in_every_detail_it_makes_as_many_tokens_as_was_foretold(
+    model: LoadedModel, tmp_path: Path
+) -> None:
+    picture = as_part(pictures.paint(tmp_path, 1, 150, 60))
+    with closing(Vision(model, 1 << 30)) as vision:
+        least, most = vision.choice()
+        assert 0 < least <= most
+        for detail in ("low", "normal", "high", 90):
+            settled = vision.settled(picture, detail)
+            foretold = count_image_tokens(vision.layout(settled))
+            if settled.detail is not None:
+                assert settled.detail == foretold
+            vision.encode(settled)
+            made = sum(map(len, vision._cache.get(settled.key)))
+            assert made == foretold * model.embedding_size
+
+
 def test_its_peak_is_foretold_within_a_tenth(files: zoo.Files, tmp_path: Path) -> None:
     picture = as_part(pictures.paint(tmp_path, 1, PICTURE, PICTURE))
     headers = gguf.from_path(files.model), gguf.from_path(files.mmproj)
