@@ -20,7 +20,7 @@ def name() -> str:
         cuda = ctypes.CDLL("libcuda.so.1")
     except OSError as error:
         raise ConversionFailed(
-            f"There is no GPU that CUDA can use: {error}",
+            "NVIDIA's driver isn't on this machine (libcuda.so.1 can't be loaded)",
             "TensorRT engines are built on the board that they run on.",
         ) from error
     device = ctypes.c_int()
