@@ -73,7 +73,7 @@ def ask(engine: EngineClient, messages: Sequence[Message]) -> Outcome:
 
 
 def ours(load: Load, folder: Path, pictures: Sequence[Path]) -> dict[str, Outcome]:
-    """After a kill, and by an engine that never knew the chat."""
+    """After a kill; by the engine itself before; and by one that never knew the chat."""
     cache = folder / "cache"
     kept = msgspec.structs.replace(load, disk_cache=DiskCache(str(cache), 10**9))
     messages: list[Message] = []
@@ -87,9 +87,10 @@ def ours(load: Load, folder: Path, pictures: Sequence[Path]) -> dict[str, Outcom
             list(engine.prepare(Prepare(tuple(messages), chat=CHAT)))
         state = CacheFolder(cache).find("chat", CHAT)
         _wait_for_stillness(state)
+        messages.append(user(LAST))
+        running = ask(engine, messages)
         os.kill(engine.pid or 0, 9)
     _drop_from_memory(state)
-    messages.append(user(LAST))
     with closing(EngineClient(folder / "second.log")) as engine:
         list(engine.load(kept))
         warm = ask(engine, messages)
@@ -99,7 +100,7 @@ def ours(load: Load, folder: Path, pictures: Sequence[Path]) -> dict[str, Outcom
     warm["bytes"] = state.stat().st_size
     with suppress(OSError, ValueError):
         warm["disk_bytes_per_s"] = float((cache / "read-speed").read_text())
-    return {"vlmtui": warm, "vlmtui, no cache": cold}
+    return {"vlmtui": warm, "vlmtui, not killed": running, "vlmtui, no cache": cold}
 
 
 def _wait_for_stillness(path: Path) -> None:
@@ -202,7 +203,11 @@ def main() -> None:
         sides = ours(load, folder, pictures)
         if program := shutil.which(llama_server.NAME):
             sides[llama_server.NAME] = theirs(program, model, options, folder, pictures)
-    warm, cold = sides["vlmtui"], sides["vlmtui, no cache"]
+    warm = sides["vlmtui"]
+    # one that reads old answers as a prompt may round otherwise than one that wrote them
+    same = {
+        side: warm["text"] == each["text"] for side, each in sides.items() if "vlmtui, " in side
+    }
     speed = warm.get("disk_bytes_per_s")
     bound = 1.0 + (warm["bytes"] / speed if speed else 0.0)
     figures: dict[str, Any] = {
@@ -214,7 +219,7 @@ def main() -> None:
             side: {name: figure for name, figure in each.items() if name != "text"}
             for side, each in sides.items()
         },
-        "same_answer": warm["text"] == cold["text"],
+        "same_answer": same,
         "bound_s": round(bound, 3),
         "ratio": round(warm["seconds"] / bound, 3),
     }  # fmt: skip
@@ -224,7 +229,7 @@ def main() -> None:
         table.append((side, f"{each['seconds']:.3f} s", encoded, str(each["read"])))
     title = (
         f"a question after kill -9, {PICTURES} pictures, {model.name}; bound {bound:.2f} s, "
-        f"same answer: {warm['text'] == cold['text']}"
+        f"same answer as not killed: {same['vlmtui, not killed']}"
     )
     report.show(title, figures, table, options.json)
 
