@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.engine.structured.random_model import answer
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 
@@ -26,7 +27,10 @@ DOUBLING = {
         ({"type": "array", "contains": {"const": 1}}, "at #/contains"),
         ({"items": {"type": "object", "dependentRequired": {}}}, "at #/items/dependentRequired"),
         ({"if": {}, "then": {"type": "string"}}, "at #/if"),
-        ({"type": "string", "maxLenght": 3}, '"maxLenght" is not known, at #/maxLenght'),
+        (
+            {"type": "string", "maxLenght": 3},
+            '"maxLenght" is not known, maxLength is, at #/maxLenght',
+        ),
         ({"type": "string", "format": "klingon"}, 'the format "klingon" is not possible'),
         ({"type": "string", "pattern": "(?<!a)b"}, "look-around"),
         ({"type": "string", "pattern": "(a"}, "is not closed"),
@@ -118,3 +122,12 @@ def test_an_answer_that_is_not_valid_is_told_of(text: str, reason: Any, told: st
     notice = constraints.unmet(constraints.of_schema(json.dumps(schema)), text, reason)
     assert notice is not None and notice.kind == "invalid"
     assert told in notice.message and notice.hint
+
+
+def test_alternatives_that_are_all_the_same_are_one() -> None:
+    level = {"anyOf": [{"$ref": "#/$defs/{}"}, {"$ref": "#/$defs/{}"}]}
+    named = {str(n): json.loads(json.dumps(level).replace("{}", str(n + 1))) for n in range(40)} | {
+        "40": {"type": "array", "maxItems": 0}
+    }
+    constraint = constraints.of_schema(json.dumps({"$defs": named, "$ref": "#/$defs/0"}))
+    assert answer(constraint, 1) == "[]"

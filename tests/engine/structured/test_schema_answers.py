@@ -84,7 +84,7 @@ SCHEMAS: list[Any] = [
         "$ref": "#/$defs/tree",
     },
     {"properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}, "required": ["next"]},
-    {"type": ["string", "null"], "description": "annotations say nothing", "x-own": 1},
+    {"type": ["string", "null"], "description": "annotations say nothing", "javaType": 1},
     {"minimum": 5, "maxLength": 2},
     True,
 ]

@@ -49,7 +49,9 @@ class Document:
                 yield from self._joined((self._target(schema["$ref"], path),), seen, around)
                 continue
             keywords.check(schema, path)
-            yield part.less("$ref", "allOf")
+            rest = part.less("$ref", "allOf")
+            if not keywords.says_nothing(rest.schema):
+                yield rest
             if "$ref" in schema:
                 yield from self._joined((self._target(schema["$ref"], path),), seen, around)
             if "allOf" in schema:

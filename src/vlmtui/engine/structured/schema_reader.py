@@ -75,11 +75,12 @@ class _Reader:
         if any(part.schema is False for part in together):
             return NOTHING
         key = tuple(sorted({part.key for part in together})) or ("#",)
+        where = together[0].path if together else "#"
         name = self._names.get(key)
         if name is None:
             name = self._names[key] = len(self._names)
             if name > _MOST_SHAPES:
-                raise Unenforceable(key[0], "it is too large")
+                raise Unenforceable(where, "it is too large")
             self._open.append(name)
             try:
                 shape = self._read(together)
@@ -88,7 +89,7 @@ class _Reader:
             self.known[name] = shape
             return shape if isinstance(shape, Values | Text | Number) else Named(name)
         if name in self._open:
-            raise Unenforceable(key[0], "it refers to itself without end")
+            raise Unenforceable(where, "it refers to itself without end")
         found = self.known.get(name)
         return found if isinstance(found, Values | Text | Number) else Named(name)
 
@@ -124,8 +125,6 @@ class _Reader:
                 if options[one] == NOTHING or options[two] == NOTHING:
                     continue
                 both = self.shape((*others, alternatives[one], alternatives[two]))
-                reading = set(self._names.values()) - self.known.keys()
-                both, _ = filled(both, self.known, reading)
                 if both != NOTHING:
                     raise Unenforceable(
                         f"{part.path}/oneOf/{two}",
@@ -196,5 +195,8 @@ class _Reader:
 
 
 def _either(options: list[Shape]) -> Shape:
-    kept = [option for option in options if option != NOTHING]
+    kept: list[Shape] = []
+    for option in options:  # the same twice would double what llama.cpp follows, at each level
+        if option != NOTHING and option not in kept:
+            kept.append(option)
     return kept[0] if len(kept) == 1 else Either(tuple(kept)) if kept else NOTHING

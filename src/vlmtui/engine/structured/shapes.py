@@ -7,7 +7,7 @@ more. A shape that contains itself does so through a `Named`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -183,26 +183,19 @@ def _has_fields(value: Any, shape: Fields, known: Definitions) -> bool:
     return True
 
 
-def filled(
-    shape: Shape, known: Definitions, reading: Iterable[int] = ()
-) -> tuple[Shape, Definitions]:
+def filled(shape: Shape, known: Definitions) -> tuple[Shape, Definitions]:
     """The same without the parts that no value can have: those that contain themselves without end.
-
-    Args:
-        shape: The shape.
-        known: What its names mean.
-        reading: Names of which it isn't known yet: there may be values.
 
     Returns:
         The shape, `NOTHING` where no value is of it, and the definitions that remain.
     """
-    finite: set[int] = set(reading)
+    finite: set[int] = set()
     while True:
         new = {name for name in known if name not in finite and _ends(known[name], finite)}
         if not new:
             break
         finite |= new
-    kept = {name: _pruned(known[name], finite) for name in finite if name in known}
+    kept = {name: _pruned(known[name], finite) for name in finite}
     return (_pruned(shape, finite) if _ends(shape, finite) else NOTHING), kept
 
 
