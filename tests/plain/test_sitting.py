@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sqlite3
 import sys
@@ -124,7 +125,7 @@ def test_a_thought_is_a_line_and_shown_when_it_is_wanted(talk: Talk) -> None:
 def test_ctrl_c_ends_a_thought_and_stops_nothing(talk: Talk) -> None:
     talk.engine._info = msgspec.structs.replace(INFO, can=INFO.can | {"conclude"})
     talk.engine.script(
-        *(Thought("Hm", 1), lambda: signal.raise_signal(signal.SIGINT), Gate()),
+        *(Thought("Hm", 1), lambda: os.kill(os.getpid(), signal.SIGINT), Gate()),
         *answer("Red."),
     )
     told = talk.begin().follow(talk.session.send("What?"))

@@ -29,7 +29,6 @@ class AppKeys(App[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
-        Binding("question_mark", "help", "Help", id="app.help_here", show=False),
         Binding("ctrl+p", "palette", "Commands", id="app.palette", show=False),
     ]
 

@@ -59,6 +59,7 @@ class ChatRows(ScrollView, can_focus=True):
         Binding("u", "act('undo')", "Restore what was deleted", id="chats.undo"),
         Binding("c", "act('duplicate')", "Duplicate", id="chats.duplicate"),
         Binding("x", "act('export')", "Export as Markdown", id="chats.export"),
+        Binding("question_mark", "app.help", "Help", id="chats.help"),
         Binding("slash", "act('filter')", "Filter by title", id="chats.filter"),
     ]
 

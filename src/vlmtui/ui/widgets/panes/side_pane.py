@@ -83,6 +83,7 @@ class SidePane(VerticalScroll):
             "Narrower",
             id="side.narrower",
         ),
+        Binding("question_mark", "app.help", "Help", id="side.help"),
         Binding("escape", "screen.topic('panes.leave')", "Back", id="side.leave"),
     ]
 

@@ -44,6 +44,7 @@ def _bindings() -> list[BindingType]:
             for action in message_actions.ACTIONS
         ),
         Binding("u", "undo", "Restore what was deleted", id="message.undo"),
+        Binding("question_mark", "app.help", "Help", id="transcript.help"),
         Binding("slash", "screen.topic('find')", "Search this chat", id="transcript.find"),
     ]
 
