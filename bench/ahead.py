@@ -24,8 +24,9 @@ from typing import Any
 from bench import followup, llama_server, report
 from bench.followup import BATCH, CONTEXT, picture
 from vlmtui.engine import images
-from vlmtui.engine.base import Delta, Files, Generate, Load, Prepare, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta
+from vlmtui.engine.engine_requests import Files, Generate, Load, Prepare, Sampling
 from vlmtui.messages import ImagePart, user
 
 QUESTION = followup.QUESTIONS[0]

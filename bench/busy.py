@@ -23,8 +23,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import llama_server, report
-from vlmtui.engine.base import Delta, Files, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.messages import user
 
 LOOPS = (0, 1, 2, 4)

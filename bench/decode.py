@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 from bench import report
-from vlmtui.engine.base import Delta, Files, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.messages import user
 
 PROMPT = "Tell me a long story."

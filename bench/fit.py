@@ -21,8 +21,9 @@ from PIL import Image
 from bench import shapes
 from vlmtui.chat.fitting import Prospect
 from vlmtui.engine import images
-from vlmtui.engine.base import Files, Finished, Generate, KvType, Load, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Finished
+from vlmtui.engine.engine_requests import Files, Generate, KvType, Load, Sampling
 from vlmtui.messages import ImagePart, user
 from vlmtui.models import library, memory
 from vlmtui.models.fit import Machine

@@ -32,8 +32,9 @@ from PIL import Image
 
 from bench import llama_server, make_model, report
 from vlmtui.engine import images
-from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Finished
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.messages import ImagePart, Message, assistant, user
 
 QUESTIONS = (

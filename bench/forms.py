@@ -25,8 +25,9 @@ from bench import report
 from training import scenes
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
-from vlmtui.engine.base import Delta, Event, Files, Finished, Generate, Load, Notice, Sampling
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import Delta, Event, Finished, Notice
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 from vlmtui.messages import ImagePart, Message, user

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from bench import report
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Files, Load, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta
+from vlmtui.engine.engine_requests import Files, Load, Sampling
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database

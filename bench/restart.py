@@ -28,19 +28,10 @@ import msgspec
 from bench import followup, llama_server, report
 from bench.followup import BATCH, picture
 from vlmtui.engine import images
-from vlmtui.engine.base import (
-    Delta,
-    DiskCache,
-    Encoding,
-    Files,
-    Finished,
-    Generate,
-    Load,
-    Prepare,
-    Sampling,
-)
 from vlmtui.engine.cache_folder import CacheFolder
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Encoding, Finished
+from vlmtui.engine.engine_requests import DiskCache, Files, Generate, Load, Prepare, Sampling
 from vlmtui.messages import ImagePart, Message, assistant, user
 
 PICTURES = 5

@@ -196,20 +196,16 @@ class EliaApp(Plain):
 def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
     """The application itself, asked a question as soon as it is ready."""
     from vlmtui.chat.session import ChatSession
-    from vlmtui.engine.base import (
+    from vlmtui.engine.engine_events import (
         Delta,
         Event,
-        Files,
         Finished,
-        Generate,
-        Load,
         Loaded,
-        Measure,
         ModelInfo,
         Planned,
-        Prepare,
         Stats,
     )
+    from vlmtui.engine.engine_requests import Files, Generate, Load, Measure, Prepare
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.database import Database
     from vlmtui.storage.images import ImageStore

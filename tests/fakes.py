@@ -22,24 +22,20 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from vlmtui.engine.base import (
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import (
     Delta,
     DeviceMemory,
-    Engine,
     Event,
-    Files,
     Finished,
-    Generate,
-    Load,
     Loaded,
     Loading,
-    Measure,
     ModelInfo,
     Planned,
     Prefill,
-    Prepare,
     Stats,
 )
+from vlmtui.engine.engine_requests import Files, Generate, Load, Measure, Prepare
 from vlmtui.errors import EngineCrashed, GenerateFailed, VlmtuiError
 from vlmtui.messages import Detail, ImagePart
 

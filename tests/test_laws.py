@@ -60,7 +60,7 @@ def test_a_chat_with_the_real_engine_imports_no_inference_library(tmp_path: Path
     code = f"""
 from pathlib import Path
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Files, Load, Sampling
+from vlmtui.engine.engine_requests import Files, Load, Sampling
 from vlmtui.engine.client import EngineClient
 from vlmtui.models.library import resolve
 from vlmtui.storage.chats import ChatStore

@@ -19,8 +19,9 @@ from PIL import Image
 from training.check import right
 from training.exam import PAPERS, Case, exam
 from vlmtui.demo import mmproj_path, model_path
-from vlmtui.engine.base import Delta, Files, Generate, Load, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.engine.images import inspect
 from vlmtui.messages import ImagePart, Message, Part, Role, TextPart
 

@@ -23,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.fakes import INFO, LOAD, PATIENCE, STATS, FakeEngine, Step, answer, crash
 from vlmtui.chat.chat_events import AnswerStarted, ChatEvent, UserSaved
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Files, Finished, Load, Prefill
+from vlmtui.engine.engine_events import Delta, Finished, Prefill
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import LoadFailed, VlmtuiError
 from vlmtui.messages import user
 from vlmtui.storage.chats import ChatStore

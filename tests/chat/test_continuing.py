@@ -12,7 +12,8 @@ from tests.chat.conftest import Begin
 from tests.fakes import LOAD, STATS, FakeEngine, Gate, answer, crash
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Files, Finished, FinishReason, Load, Sampling, Stats
+from vlmtui.engine.engine_events import Delta, Finished, FinishReason, Stats
+from vlmtui.engine.engine_requests import Files, Load, Sampling
 from vlmtui.errors import EngineCrashed, LoadFailed, NothingToContinue
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore

@@ -17,7 +17,7 @@ from vlmtui.chat import live_answer as module
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
 from vlmtui.chat.live_answer import INTERVAL
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Finished
+from vlmtui.engine.engine_events import Delta, Finished
 from vlmtui.errors import EngineCrashed, StorageError
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore

@@ -14,22 +14,18 @@ from tests.fakes import FakeEngine, answer, crash
 from tests.models import headers
 from vlmtui.chat.fitting import Prospect, this_machine
 from vlmtui.chat.fitting_engine import FittingEngine
-from vlmtui.engine.base import (
+from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import (
     Adjusted,
     Delta,
     DeviceMemory,
-    Endpoint,
     Event,
-    Files,
     Finished,
-    Generate,
-    Load,
     Loaded,
     Loading,
     Planned,
-    Sampling,
 )
-from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Endpoint, Files, Generate, Load, Sampling
 from vlmtui.errors import BadModelFile, EngineCrashed, LoadFailed, OutOfMemory
 from vlmtui.messages import user
 from vlmtui.models.fit import Machine

@@ -10,7 +10,7 @@ from tests.fakes import LOAD, FakeEngine, Gate
 from vlmtui.chat import session as sessions
 from vlmtui.chat import turn_lock
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta
+from vlmtui.engine.engine_events import Delta
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.fakes import FakeEngine
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Notice
+from vlmtui.engine.engine_events import Notice
 
 
 def test_a_stored_picture_that_is_gone_does_not_block_its_chat(

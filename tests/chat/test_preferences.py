@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes import LOAD, FakeEngine
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Sampling
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 from vlmtui.messages import system

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.chat.conftest import Begin
 from tests.fakes import INFO, LOAD, FakeEngine, Gate, answer, crash
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Encoding, Finished, Prefill
+from vlmtui.engine.engine_events import Encoding, Finished, Prefill
 from vlmtui.errors import ImageNotFound
 from vlmtui.messages import assistant, system, user
 from vlmtui.storage.chats import ChatStore

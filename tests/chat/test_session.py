@@ -12,16 +12,8 @@ from tests.chat.conftest import Begin
 from tests.fakes import INFO, LOAD, STATS, FakeEngine, Gate, answer, crash
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, UserSaved
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import (
-    Delta,
-    Event,
-    Finished,
-    Generate,
-    Loaded,
-    Loading,
-    Prefill,
-    Sampling,
-)
+from vlmtui.engine.engine_events import Delta, Event, Finished, Loaded, Loading, Prefill
+from vlmtui.engine.engine_requests import Generate, Sampling
 from vlmtui.errors import (
     EmptyPrompt,
     EngineCrashed,

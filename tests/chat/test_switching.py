@@ -9,7 +9,8 @@ from tests.chat.conftest import Begin
 from tests.fakes import LOAD, FakeEngine, Gate, answer, crash
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, UserSaved
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Files, Finished, Load, Loaded, Loading
+from vlmtui.engine.engine_events import Finished, Loaded, Loading
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import EngineCrashed, LoadFailed, SwitchFailed, TurnRunning
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore

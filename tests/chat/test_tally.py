@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vlmtui.chat.tally import Tally, continued
-from vlmtui.engine.base import Encoded, Finished, Notice, Stats, Trimmed, Unseen
+from vlmtui.engine.engine_events import Encoded, Finished, Notice, Stats, Trimmed, Unseen
 from vlmtui.messages import ImagePart, assistant, system, user
 
 A, B, C = (ImagePart(f"/{name}.png", name * 64, f"{name}.png", 8, 6) for name in "abc")

@@ -14,7 +14,7 @@ from tests.chat.conftest import Begin
 from tests.fakes import INFO, LOAD, STATS, FakeEngine, Gate, answer
 from vlmtui.chat.archive import Archive
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta, Finished, Thought
+from vlmtui.engine.engine_events import Delta, Finished, Thought
 from vlmtui.messages import assistant, user
 from vlmtui.storage import migrations
 from vlmtui.storage.chats import ChatStore

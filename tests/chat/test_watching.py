@@ -13,7 +13,7 @@ import pytest
 from tests.fakes import LOAD, PATIENCE, FakeEngine, answer
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Delta
+from vlmtui.engine.engine_events import Delta
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore

@@ -16,8 +16,9 @@ from tests.fakes import PATIENCE
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.demo import sample_images
-from vlmtui.engine.base import Delta, Encoded, Files, Finished, Load, Loaded, Prefill, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Encoded, Finished, Loaded, Prefill
+from vlmtui.engine.engine_requests import Files, Load, Sampling
 from vlmtui.errors import EngineCrashed, SwitchFailed
 from vlmtui.models import library
 from vlmtui.storage.chats import ChatStore

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import PROGRAM
 from tests.terminals import PATIENCE, Terminal, children, wait_gone
 from vlmtui.ask.output import Progress
-from vlmtui.engine.base import Encoding, Loading, Prefill
+from vlmtui.engine.engine_events import Encoding, Loading, Prefill
 
 
 def long_answer(model: Path) -> tuple[str | Path, ...]:

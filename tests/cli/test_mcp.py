@@ -17,7 +17,8 @@ import pytest
 from tests.cli.conftest import PROGRAM, Run
 from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer
 from vlmtui import demo
-from vlmtui.engine.base import Delta, Sampling
+from vlmtui.engine.engine_events import Delta
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.mcp.looking import Eyes
 from vlmtui.mcp.tool_server import ToolServer
 

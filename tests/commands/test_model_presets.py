@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from vlmtui.commands.model_presets import presets
-from vlmtui.engine.base import Files, Load, ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.settings import PRESETS, Preset
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vlmtui.engine.base import Delta, Engine, Event, Finished, Generate, Sampling
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import Delta, Event, Finished
+from vlmtui.engine.engine_requests import Generate, Sampling
 from vlmtui.messages import Message, assistant
 
 GREEDY = Sampling(temperature=0, max_tokens=48)

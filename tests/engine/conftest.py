@@ -11,8 +11,8 @@ import pytest
 
 from training import scenes
 from vlmtui.engine import images
-from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.messages import ImagePart
 from vlmtui.models import library
 

@@ -21,8 +21,8 @@ from vlmtui.engine.backends.llamacpp.prompt_units import (
     count_positions,
 )
 from vlmtui.engine.backends.llamacpp.vision import Vision
-from vlmtui.engine.base import Files, Load
 from vlmtui.engine.cancellation import Aborted, CancelFlag
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, assistant, system, user

@@ -24,18 +24,9 @@ from tests.engine.asking import Answer, ask
 from tests.engine.conftest import as_part
 from tests.engine.zoo import pictures
 from vlmtui import errors
-from vlmtui.engine.base import (
-    Encoded,
-    Encoding,
-    Files,
-    Finished,
-    Generate,
-    Load,
-    Prefill,
-    Sampling,
-    Trimmed,
-)
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Encoded, Encoding, Finished, Prefill, Trimmed
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.messages import ImagePart, Message, assistant, system, user
 
 GREEDY = Sampling(temperature=0, max_tokens=16)

@@ -14,18 +14,9 @@ from tests.engine.conftest import demo_load
 from tests.engine.zoo import language
 from vlmtui.builtin_templates import BUILTIN
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
-from vlmtui.engine.base import (
-    Delta,
-    Event,
-    Files,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    Notice,
-    Sampling,
-)
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import Delta, Event, Finished, Loaded, Notice
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.errors import LoadFailed
 from vlmtui.messages import user
 

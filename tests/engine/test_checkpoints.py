@@ -15,9 +15,10 @@ from tests.engine.zoo import pictures
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Prefill, Prepare, Sampling
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Finished, Prefill
+from vlmtui.engine.engine_requests import Files, Generate, Load, Prepare, Sampling
 from vlmtui.messages import ImagePart, Message, assistant, system, user
 
 GREEDY = Sampling(temperature=0, max_tokens=12)

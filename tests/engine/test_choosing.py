@@ -10,7 +10,8 @@ from tests.engine.asking import ask
 from tests.engine.conftest import demo_load
 from training import scenes
 from vlmtui.engine.backends.llamacpp.choosing import mentioned
-from vlmtui.engine.base import Notice, Sampling
+from vlmtui.engine.engine_events import Notice
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.engine.structured import constraints
 from vlmtui.messages import user
 

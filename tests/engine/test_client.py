@@ -16,19 +16,9 @@ import pytest
 from tests.engine.asking import GREEDY, ask
 from tests.engine.conftest import demo_load
 from vlmtui import errors
-from vlmtui.engine.base import (
-    Delta,
-    Encoding,
-    Files,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    Loading,
-    Prefill,
-    Sampling,
-)
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Encoding, Finished, Loaded, Loading, Prefill
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.messages import user
 
 ENDLESS = Sampling(temperature=50.0, top_k=0, top_p=1.0, min_p=0.0, seed=1)

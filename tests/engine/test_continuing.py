@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from tests.engine.asking import GREEDY, Answer, ask
-from vlmtui.engine.base import Delta, Generate, Sampling, Trimmed
+from vlmtui.engine.engine_events import Delta, Trimmed
+from vlmtui.engine.engine_requests import Generate, Sampling
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import assistant, user
 

@@ -13,8 +13,9 @@ from tests.engine.conftest import as_part
 from tests.engine.zoo import pictures
 from vlmtui.engine.backends.llamacpp import picture_sizes
 from vlmtui.engine.backends.llamacpp.picture_sizes import Sized
-from vlmtui.engine.base import Encoded, Encoding, Files, Load, Measure, Notice, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Encoded, Encoding, Notice
+from vlmtui.engine.engine_requests import Files, Load, Measure, Sampling
 from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.messages import Detail, ImagePart, user
 

@@ -14,9 +14,10 @@ from tests.engine import zoo
 from tests.engine.asking import GREEDY, Answer
 from tests.engine.conftest import demo_load
 from tests.hosts import eventually
-from vlmtui.engine.base import Delta, DiskCache, Encoded, Encoding, Files, Generate, Prepare
 from vlmtui.engine.cache_folder import CacheFolder
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Encoded, Encoding
+from vlmtui.engine.engine_requests import DiskCache, Files, Generate, Prepare
 from vlmtui.messages import Message, assistant, user
 
 Start = Callable[..., EngineClient]

@@ -17,24 +17,20 @@ from tests.hosts import end_hosts, eventually, host_state, is_gone, shared
 from tests.processes import child
 from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.engine import host_socket
-from vlmtui.engine.base import (
+from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import (
     Absent,
     Adjusted,
     Delta,
     Event,
     Finished,
-    Generate,
-    Load,
     Loaded,
     Loading,
-    Measure,
     Notice,
     Prefill,
-    Prepare,
-    Sampling,
     Waiting,
 )
-from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare, Sampling
 from vlmtui.errors import EngineCrashed
 from vlmtui.messages import user
 from vlmtui.models.fit import Machine
@@ -205,7 +201,7 @@ import sys
 from pathlib import Path
 from tests.engine.conftest import demo_load
 from tests.engine.test_host import LONG
-from vlmtui.engine.base import Delta
+from vlmtui.engine.engine_events import Delta
 from vlmtui.engine.client import EngineClient
 client = EngineClient(Path(sys.argv[1]), 60.0)
 list(client.load(demo_load()))

@@ -24,15 +24,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.engine.conftest import demo_load
 from tests.hosts import end_hosts, eventually, host_state, is_gone
-from vlmtui.engine.base import (
-    Absent,
-    Delta,
-    Finished,
-    Generate,
-    Joined,
-    Sampling,
-)
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Absent, Delta, Finished, Joined
+from vlmtui.engine.engine_requests import Generate, Sampling
 from vlmtui.engine.host_link import HostLink
 from vlmtui.errors import EngineCrashed, EngineError
 from vlmtui.messages import user

@@ -13,8 +13,9 @@ import pytest
 from tests.engine.asking import GREEDY, ask
 from tests.engine.test_client import ENDLESS
 from vlmtui.engine import engine_connection, running_request
-from vlmtui.engine.base import Cancel, Delta, Event, Finished, Generate, Notice
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Event, Finished, Notice
+from vlmtui.engine.engine_requests import Cancel, Generate
 from vlmtui.engine.running_request import RunningRequest
 from vlmtui.messages import user
 

@@ -16,21 +16,18 @@ from tests.engine.conftest import as_part, demo_load
 from vlmtui import errors
 from vlmtui.engine.backends.llamacpp import graph_tower
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
-from vlmtui.engine.base import (
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import (
     Delta,
     Encoded,
     Encoding,
-    Files,
     Finished,
-    Generate,
     Notice,
     Prefill,
-    Sampling,
-    Tower,
     Trimmed,
     Unseen,
 )
-from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_requests import Files, Generate, Sampling, Tower
 from vlmtui.messages import Message, Role, assistant, system, user
 
 CHATTY = Sampling(temperature=50.0, top_k=0, top_p=1.0, min_p=0.0, seed=5)

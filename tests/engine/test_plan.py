@@ -11,8 +11,9 @@ import pytest
 
 from bench import make_model
 from tests.engine.conftest import demo_load
-from vlmtui.engine.base import Files, Finished, Generate, Load, Loaded, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Finished, Loaded
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.errors import LoadFailed
 from vlmtui.messages import user
 from vlmtui.models import gguf

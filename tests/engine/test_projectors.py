@@ -18,9 +18,10 @@ from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, count_image_tokens
 from vlmtui.engine.backends.llamacpp.vision import Vision
-from vlmtui.engine.base import Files, Finished, Generate, Load, Sampling
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Finished
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.messages import ImagePart, system, user
 from vlmtui.models import gguf, memory

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from tests.engine.asking import GREEDY, ask
-from vlmtui.engine.base import Delta, Encoded, Encoding, Finished, Generate, Prefill, Prepare
+from vlmtui.engine.engine_events import Delta, Encoded, Encoding, Finished, Prefill
+from vlmtui.engine.engine_requests import Generate, Prepare
 from vlmtui.messages import assistant, system, user
 
 QUESTION = "What color is the circle?"
@@ -131,6 +132,6 @@ def test_a_cancel_from_another_thread_lets_a_question_through(engine, picture):
 
 def _without_tower():
     from tests.engine.conftest import demo_load
-    from vlmtui.engine.base import Files
+    from vlmtui.engine.engine_requests import Files
 
     return Files(demo_load().files.model)

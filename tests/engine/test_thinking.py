@@ -12,21 +12,10 @@ from tests.engine.zoo import scripted
 from tests.engine.zoo.scripted import LEAVES, OPENS, SWITCHLESS, TIGHT, Script, chain, circle
 from tests.hosts import shared
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
-from vlmtui.engine.base import (
-    Constraint,
-    Delta,
-    Event,
-    Files,
-    Generate,
-    Load,
-    Loaded,
-    Notice,
-    Sampling,
-    Think,
-    Thought,
-)
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Event, Loaded, Notice, Thought
+from vlmtui.engine.engine_requests import Constraint, Files, Generate, Load, Sampling, Think
 from vlmtui.engine.structured import constraints
 from vlmtui.messages import assistant, user
 

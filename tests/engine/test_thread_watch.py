@@ -13,8 +13,9 @@ from vlmtui.engine.backends.llamacpp import model, thread_watch
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.thread_watch import ThreadWatch, others_running
-from vlmtui.engine.base import Event, Files, Generate, Load, Sampling
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import Event
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.messages import user
 
 

@@ -14,8 +14,9 @@ from tests.engine.asking import Answer, ask
 from tests.engine.conftest import as_part
 from tests.engine.zoo import pictures
 from vlmtui.engine import trained_questions
-from vlmtui.engine.base import Files, Load, Loaded, Notice, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Loaded, Notice
+from vlmtui.engine.engine_requests import Files, Load, Sampling
 from vlmtui.messages import ImagePart, Message, assistant, user
 
 GREEDY = Sampling(temperature=0, max_tokens=8)

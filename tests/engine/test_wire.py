@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from vlmtui.engine.base import Delta, Endpoint, Files, Finished, Generate, Load, Sampling, Stats
+from vlmtui.engine.engine_events import Delta, Finished, Stats
+from vlmtui.engine.engine_requests import Endpoint, Files, Generate, Load, Sampling
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 from vlmtui.messages import ImagePart, user
 

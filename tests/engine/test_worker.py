@@ -10,19 +10,9 @@ from types import ModuleType
 import pytest
 
 from vlmtui.engine import registry
-from vlmtui.engine.base import (
-    Delta,
-    Endpoint,
-    Event,
-    Failed,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    ModelInfo,
-    Plan,
-)
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import Delta, Event, Failed, Finished, Loaded, ModelInfo
+from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Plan
 from vlmtui.engine.wire import Channel, Command
 from vlmtui.engine.worker import Worker
 from vlmtui.messages import user

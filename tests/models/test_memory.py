@@ -13,8 +13,8 @@ from bench import shapes
 from tests.models import headers
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import simulated_load, vision
-from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.models import gguf, memory, tower_memory
 from vlmtui.models.memory import Setup
 

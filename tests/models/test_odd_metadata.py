@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.models import headers
 from vlmtui.chat import fit_verdict
 from vlmtui.chat.fitting import Prospect
-from vlmtui.engine.base import Files, Load
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import VlmtuiError
 from vlmtui.models import facts, gguf
 from vlmtui.models.discovery import discover

@@ -21,7 +21,7 @@ from tests.web import png
 from vlmtui.chat.session import ChatSession
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Ask, Said
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Adjusted,
     Capability,
     Delta,

@@ -15,7 +15,8 @@ import pytest
 import uvicorn
 
 from tests.fakes import INFO, LOAD, PATIENCE, FakeEngine
-from vlmtui.engine.base import ModelInfo, Sampling
+from vlmtui.engine.engine_events import ModelInfo
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.serve.admission import Admission
 from vlmtui.serve.http_app import HttpApp, Rules
 

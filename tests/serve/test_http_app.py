@@ -16,7 +16,8 @@ from tests.fakes import INFO, FakeEngine, Gate, answer, crash
 from tests.serve.conftest import Serve, events, question
 from tests.web import WebServer, sends
 from vlmtui import demo
-from vlmtui.engine.base import Delta, Event, Finished, Generate, Stats, Thought, Trimmed
+from vlmtui.engine.engine_events import Delta, Event, Finished, Stats, Thought, Trimmed
+from vlmtui.engine.engine_requests import Generate
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import ImagePart, Role, TextPart
 from vlmtui.net import addresses

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.fakes import INFO, STATS
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Delta,
     Encoded,
     Encoding,

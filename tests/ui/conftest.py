@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from tests.fakes import LOAD, FakeEngine
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 from vlmtui.hardware.base import Snapshot
 from vlmtui.settings import Preset
 from vlmtui.storage.chats import ChatStore

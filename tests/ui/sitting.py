@@ -25,7 +25,7 @@ from tests.fakes import STATS, Gate, Step, crash
 from tests.ui.conftest import PATIENCE, SNAPSHOT, Stage, screen_of
 from tests.ui.foreign import assert_harmless
 from vlmtui.commands import specs
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Adjusted,
     Delta,
     Encoded,

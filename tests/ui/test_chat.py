@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import INFO, STATS, Gate, answer, crash
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Adjusted,
     Delta,
     Encoding,

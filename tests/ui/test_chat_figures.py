@@ -5,7 +5,7 @@ import pytest
 
 from tests.fakes import Gate, answer
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
-from vlmtui.engine.base import Delta, Encoded, Trimmed
+from vlmtui.engine.engine_events import Delta, Encoded, Trimmed
 from vlmtui.terminal import overlay
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 

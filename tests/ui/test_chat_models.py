@@ -20,7 +20,8 @@ from tests.ui.conftest import (
 )
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.fit_verdict import FitVerdict, of_fit
-from vlmtui.engine.base import Adjusted, Delta, Files, Load, Loading
+from vlmtui.engine.engine_events import Adjusted, Delta, Loading
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import LoadFailed, ModelNotFound, VlmtuiError
 from vlmtui.models import endpoints
 from vlmtui.models.discovery import Discovery, InstalledModel

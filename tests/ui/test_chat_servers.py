@@ -10,7 +10,8 @@ import pytest
 from tests.openai_server import OpenAIServer, words
 from tests.ui.conftest import Stage, ready, say, screen_of, shown, until
 from vlmtui.chat.available_models import AvailableModels
-from vlmtui.engine.base import Endpoint, ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
+from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.models import endpoints
 from vlmtui.models.endpoints import Server
 from vlmtui.settings import Settings

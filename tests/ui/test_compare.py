@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
 from tests.ui.test_chat_models import FakeShelf
-from vlmtui.engine.base import Delta
+from vlmtui.engine.engine_events import Delta
 from vlmtui.errors import GenerateFailed, LoadFailed
 from vlmtui.messages import Role
 from vlmtui.ui.screens.compare_screen import CompareScreen

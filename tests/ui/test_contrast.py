@@ -16,7 +16,7 @@ from textual.theme import Theme
 from tests.fakes import answer
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
 from tests.ui.test_models_screen import FullShelf
-from vlmtui.engine.base import Trimmed
+from vlmtui.engine.engine_events import Trimmed
 from vlmtui.ui.themes.theme_files import derived, load_themes
 
 THEMES = {theme.name: theme for theme in load_themes().themes}

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from tests.fakes import INFO, Gate, answer
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, screen_of, shown, until
 from tests.ui.foreign import HOSTILE, TAG, assert_harmless
-from vlmtui.engine.base import Adjusted, Delta, Loaded
+from vlmtui.engine.engine_events import Adjusted, Delta, Loaded
 from vlmtui.errors import EngineCrashed, GenerateFailed
 from vlmtui.messages import assistant, user
 from vlmtui.ui.app import VlmtuiApp

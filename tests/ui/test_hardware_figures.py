@@ -8,7 +8,8 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 
 from tests.ui.conftest import SNAPSHOT, Stage, WidgetHost, ready, say, shown, until
-from vlmtui.engine.base import Endpoint, ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
+from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.hardware.base import Snapshot, Temperature
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.app import VlmtuiApp

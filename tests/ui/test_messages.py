@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from tests.fakes import STATS, Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
-from vlmtui.engine.base import Delta, Finished
+from vlmtui.engine.engine_events import Delta, Finished
 from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 
 SIZE = (100, 32)

@@ -14,7 +14,7 @@ from tests.ui.conftest import PATIENCE, Stage, ready, say, screen_of, shown, typ
 from tests.ui.test_chat_models import MODELS, VERDICTS, FakeShelf, fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict, of_problem
 from vlmtui.chat.model_choice import Choice, Choices
-from vlmtui.engine.base import Adjusted
+from vlmtui.engine.engine_events import Adjusted
 from vlmtui.errors import BadModelFile, InputError, LoadFailed, PullError, VlmtuiError
 from vlmtui.models.catalog import Entry
 from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from tests.fakes import answer, crash
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, screen_of, shown, until
 from tests.ui.test_models_screen import FullShelf
-from vlmtui.engine.base import Delta
+from vlmtui.engine.engine_events import Delta
 from vlmtui.messages import assistant, user
 from vlmtui.ui.widgets.composer.composer import Composer
 

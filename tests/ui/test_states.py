@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
-from vlmtui.engine.base import Delta, Encoding, Prefill
+from vlmtui.engine.engine_events import Delta, Encoding, Prefill
 from vlmtui.ui.widgets.parts import Parts
 from vlmtui.ui.widgets.transcript.answer_block import Answer
 from vlmtui.ui.widgets.transcript.notice import Notice

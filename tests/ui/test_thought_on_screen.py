@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from tests.fakes import INFO, STATS, FakeEngine, Gate, answer, crash
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
-from vlmtui.engine.base import Delta, Finished, Thought
+from vlmtui.engine.engine_events import Delta, Finished, Thought
 from vlmtui.ui.widgets.transcript.thought_view import ThoughtView
 
 SIZE = (80, 30)

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
 from tests.ui.test_chat_models import FakeShelf
-from vlmtui.engine.base import Delta, Loading
+from vlmtui.engine.engine_events import Delta, Loading
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.ui.screens.compare_screen import CompareScreen
 from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo

@@ -18,8 +18,10 @@ from vlmtui.ask.turn import LoadedAs, Turn
 from vlmtui.chat import consent
 from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.commands.event_words import unanswered, unheard
-from vlmtui.engine.base import Engine, Event, Files, Generate, Load, Loaded, Notice, Sampling, Think
+from vlmtui.engine.base import Engine
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Event, Loaded, Notice
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling, Think
 from vlmtui.errors import GenerateFailed, ImageError, InvalidAnswer, StorageError
 from vlmtui.messages import Message, assistant, system, user
 from vlmtui.settings import keep_alive_seconds, load_settings

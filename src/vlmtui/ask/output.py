@@ -19,7 +19,7 @@ from vlmtui import standard_output
 from vlmtui.ask.turn import Turn
 from vlmtui.commands.event_words import said_of
 from vlmtui.commands.outcomes import Said
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Adjusted,
     Delta,
     Encoded,

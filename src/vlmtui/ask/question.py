@@ -18,7 +18,7 @@ from vlmtui.chat import answer_forms, requests
 from vlmtui.compose import crops
 from vlmtui.compose.references import local
 from vlmtui.engine import images
-from vlmtui.engine.base import KvType, Load, Sampling, Think
+from vlmtui.engine.engine_requests import KvType, Load, Sampling, Think
 from vlmtui.engine.images import crops as boxes
 from vlmtui.errors import (
     EmptyPrompt,

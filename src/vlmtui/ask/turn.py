@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Adjusted,
-    Constraint,
     Delta,
     Encoded,
     Event,
     Finished,
     FinishReason,
-    Load,
     Loaded,
     Notice,
     Stats,
@@ -20,6 +18,7 @@ from vlmtui.engine.base import (
     Trimmed,
     Unseen,
 )
+from vlmtui.engine.engine_requests import Constraint, Load
 from vlmtui.engine.structured import constraints
 from vlmtui.messages import ImagePart
 

@@ -13,17 +13,9 @@ import msgspec
 from vlmtui import paths
 from vlmtui.benchmark.result import Decode, ModelResult, Spread
 from vlmtui.engine import images
-from vlmtui.engine.base import (
-    Endpoint,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    ModelInfo,
-    Sampling,
-    Stats,
-)
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Finished, Loaded, ModelInfo, Stats
+from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
 from vlmtui.errors import EngineError
 from vlmtui.hardware.bandwidth import Bandwidth, bounds, share
 from vlmtui.hardware.base import Snapshot

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vlmtui import kept, printable
-from vlmtui.engine.base import Constraint
+from vlmtui.engine.engine_requests import Constraint
 from vlmtui.engine.structured import constraints, short_schema
 from vlmtui.errors import InputError
 

@@ -14,7 +14,7 @@ from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import Prospect, machine_with_room_made
 from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
-from vlmtui.engine.base import Files, Load
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.models import endpoints, library, local_servers, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.endpoints import ServerModel

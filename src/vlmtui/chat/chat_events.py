@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from vlmtui.engine.base import Event
+from vlmtui.engine.engine_events import Event
 from vlmtui.storage.records import StoredMessage
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vlmtui.chat.chat_events import ChatEvent, UserSaved
-from vlmtui.engine.base import Finished, Load
+from vlmtui.engine.engine_events import Finished
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 

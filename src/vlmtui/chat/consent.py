@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vlmtui import printable
-from vlmtui.engine.base import Endpoint, Load
+from vlmtui.engine.engine_requests import Endpoint, Load
 from vlmtui.errors import InputError
 
 if TYPE_CHECKING:  # the network: not needed for a model that is here

@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.engine import host_inquiry
-from vlmtui.engine.base import Engine, Load, Planned
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import Planned
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import EngineCrashed, LoadFailed
 from vlmtui.hardware.memory import free_memory
 from vlmtui.models import gguf, memory

@@ -11,25 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
-from vlmtui.engine.base import (
+from vlmtui.engine.base import Engine, SharedEngine, closing_events
+from vlmtui.engine.engine_events import (
     Absent,
     Adjusted,
     Delta,
-    Engine,
     Event,
-    Files,
     Finished,
-    Generate,
     Joined,
-    Load,
-    Measure,
     ModelInfo,
     Planned,
-    Prepare,
-    SharedEngine,
     Thought,
-    closing_events,
 )
+from vlmtui.engine.engine_requests import Files, Generate, Load, Measure, Prepare
 from vlmtui.errors import EngineCrashed, OutOfMemory, VlmtuiError
 from vlmtui.models.fit import Fit, Machine, changed, describe, judge, step_down
 from vlmtui.models.memory import Setup

@@ -12,7 +12,9 @@ from contextlib import closing
 
 from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Engine, Event, Finished, Load, Loaded, closing_events
+from vlmtui.engine.base import Engine, closing_events
+from vlmtui.engine.engine_events import Event, Finished, Loaded
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import SwitchFailed, VlmtuiError
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from vlmtui.chat.branches import Branches
-from vlmtui.engine.base import Sampling
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.errors import InputError, StorageError
 from vlmtui.settings import Preset
 from vlmtui.storage.chats import ChatStore

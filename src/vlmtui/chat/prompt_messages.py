@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vlmtui.engine.base import Sampling
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.errors import ImageError
 from vlmtui.messages import ImagePart, Message, Part, Role, TextPart, system, user
 from vlmtui.storage.records import StoredMessage

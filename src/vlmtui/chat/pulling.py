@@ -11,7 +11,7 @@ import msgspec
 from vlmtui.chat import fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import Prospect
-from vlmtui.engine.base import Files, KvType, Load
+from vlmtui.engine.engine_requests import Files, KvType, Load
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, VlmtuiError
 from vlmtui.models import catalog, gguf
 from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved

@@ -14,7 +14,9 @@ import msgspec
 from vlmtui.chat.loading import obeying
 from vlmtui.chat.prompt_messages import present
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Engine, Event, Prepare
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import Event
+from vlmtui.engine.engine_requests import Prepare
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.messages import Message
 

@@ -18,7 +18,9 @@ from vlmtui.chat.loading import CurrentModel, obeying
 from vlmtui.chat.prompt_messages import present
 from vlmtui.chat.tally import Tally, continued
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Delta, Engine, Finished, Generate, Notice, Thought
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import Delta, Finished, Notice, Thought
+from vlmtui.engine.engine_requests import Generate
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.records import StoredMessage
 

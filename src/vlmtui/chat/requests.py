@@ -10,7 +10,7 @@ import msgspec
 
 from vlmtui import kept, paths
 from vlmtui.builtin_templates import BUILTIN, NAMES
-from vlmtui.engine.base import DiskCache, Endpoint, Files, KvType, Load, Sampling, Tower
+from vlmtui.engine.engine_requests import DiskCache, Endpoint, Files, KvType, Load, Sampling, Tower
 from vlmtui.errors import InputError, StorageError
 from vlmtui.models import library
 from vlmtui.models.towers import tower_store

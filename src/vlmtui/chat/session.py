@@ -27,16 +27,9 @@ from vlmtui.chat.questions import Questions
 from vlmtui.chat.reading_ahead import ReadingAhead
 from vlmtui.chat.replies import Replies
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import (
-    Engine,
-    Event,
-    Generate,
-    Load,
-    Measure,
-    ModelInfo,
-    Prepare,
-    Sampling,
-)
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import Event, ModelInfo
+from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare, Sampling
 from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui import paths
 from vlmtui.chat.requests import sampling
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import StorageError
 from vlmtui.models import library
 from vlmtui.settings import Settings, keep_alive_seconds

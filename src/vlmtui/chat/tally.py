@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from vlmtui.engine.base import Encoded, Event, Finished, Notice, Trimmed, Unseen
+from vlmtui.engine.engine_events import Encoded, Event, Finished, Notice, Trimmed, Unseen
 from vlmtui.messages import Message, Role
 
 _SUMS = (

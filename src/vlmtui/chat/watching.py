@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, ChatEvent, StorageWarning
 from vlmtui.chat.turn_lock import Task, TurnLock
-from vlmtui.engine.base import Delta, Thought
+from vlmtui.engine.engine_events import Delta, Thought
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.records import StoredMessage
 

@@ -31,7 +31,7 @@ def open_chat(
         VlmtuiError: There can be no chat.
     """
     from vlmtui.chat.requests import load_request, with_template
-    from vlmtui.engine.base import Endpoint
+    from vlmtui.engine.engine_requests import Endpoint
     from vlmtui.settings import load_settings
 
     settings = load_settings()

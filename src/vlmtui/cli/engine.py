@@ -52,7 +52,7 @@ def stop(now: bool) -> int:
     """
     from vlmtui.endings import ended_by_signals
     from vlmtui.engine import host_inquiry
-    from vlmtui.engine.base import Waiting
+    from vlmtui.engine.engine_events import Waiting
     from vlmtui.engine.host_language import Stop
     from vlmtui.engine.host_socket import NoHost, running
     from vlmtui.printable import line

@@ -17,8 +17,8 @@ from vlmtui.chat import pulling
 from vlmtui.chat.fitting import Prospect, machine_with_room_made, shortage
 from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.chat.requests import loading
-from vlmtui.engine.base import Files, KvType, Load
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Files, KvType, Load
 from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError
 from vlmtui.models import catalog, gguf, library
 from vlmtui.models.download import hub

@@ -11,7 +11,7 @@ from vlmtui.cli import completion
 from vlmtui.cli.options import NAMED, kv_option
 
 if TYPE_CHECKING:
-    from vlmtui.engine.base import KvType
+    from vlmtui.engine.engine_requests import KvType
     from vlmtui.models.convert.order import Head
     from vlmtui.models.towers.tower_store import Runner
 

@@ -16,7 +16,7 @@ from vlmtui.cli import trial
 from vlmtui.cli.progress_bar import Bar
 from vlmtui.cli.pull import pull_models
 from vlmtui.endings import ended_by_signals
-from vlmtui.engine.base import Files, Load
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import LoadFailed
 from vlmtui.models.convert import importing
 from vlmtui.models.convert.importing import Import, Imported, Progress

@@ -14,7 +14,8 @@ from vlmtui.cli.progress_bar import Bar
 from vlmtui.cli.quantize_display import Answer, Outcome, as_json, in_words
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine import images
-from vlmtui.engine.base import Delta, Files, Finished, Generate, Load, Sampling, Stats
+from vlmtui.engine.engine_events import Delta, Finished, Stats
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.errors import (
     ModelNotFound,
     VlmtuiError,

@@ -14,7 +14,8 @@ from vlmtui.chat.requests import loading
 from vlmtui.cli import trial
 from vlmtui.cli.progress_bar import Bar
 from vlmtui.endings import ended_by_signals
-from vlmtui.engine.base import Tower, TowerCompared
+from vlmtui.engine.engine_events import TowerCompared
+from vlmtui.engine.engine_requests import Tower
 from vlmtui.errors import ConversionFailed, InputError, StorageError
 from vlmtui.models import library
 from vlmtui.models.library import InstalledModel

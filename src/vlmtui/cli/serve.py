@@ -17,7 +17,7 @@ from vlmtui.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from vlmtui.engine.base import KvType
+    from vlmtui.engine.engine_requests import KvType
 
 
 @click.command()

@@ -7,8 +7,8 @@ from contextlib import closing
 import msgspec
 
 from vlmtui import paths
-from vlmtui.engine.base import Load
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import BadModelFile, EngineCrashed, LoadFailed, OutOfMemory
 
 _CTX = 512

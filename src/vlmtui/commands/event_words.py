@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlmtui.commands.outcomes import Said
-from vlmtui.engine.base import Adjusted, Encoded, ModelInfo, Notice, Think, Trimmed
+from vlmtui.engine.engine_events import Adjusted, Encoded, ModelInfo, Notice, Trimmed
+from vlmtui.engine.engine_requests import Think
 from vlmtui.printable import line
 from vlmtui.storage.records import StoredMessage
 

@@ -6,7 +6,7 @@ from vlmtui.chat import answer_forms
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Outcome, Said
-from vlmtui.engine.base import Constraint
+from vlmtui.engine.engine_requests import Constraint
 
 _OFF = ("off", "none", sampling_text.DEFAULT)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from vlmtui.commands.code_blocks import has_code
-from vlmtui.engine.base import ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
 

@@ -29,7 +29,8 @@ from vlmtui.messages import Role
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.model_choice import Choice as Model
-    from vlmtui.engine.base import Load, ModelInfo
+    from vlmtui.engine.engine_events import ModelInfo
+    from vlmtui.engine.engine_requests import Load
     from vlmtui.models.endpoints import Server
 
 _COMPARED = re.compile(r"(\S+)\s+(\S+)(?:\s+(\S.*))?", re.DOTALL)

@@ -9,7 +9,7 @@ import msgspec
 
 from vlmtui.commands.context import CommandContext
 from vlmtui.engine import trained_questions
-from vlmtui.engine.base import Files
+from vlmtui.engine.engine_requests import Files
 from vlmtui.settings import Preset
 
 CARD = "card"

@@ -14,7 +14,7 @@ import msgspec
 if TYPE_CHECKING:  # the database and the engine: not needed for the first paint
     from vlmtui.chat.comparison import Comparison
     from vlmtui.commands.context import CommandContext
-    from vlmtui.engine.base import Load
+    from vlmtui.engine.engine_requests import Load
     from vlmtui.errors import VlmtuiError
     from vlmtui.messages import ImagePart, Message
     from vlmtui.storage.records import Chat, Draft, StoredMessage

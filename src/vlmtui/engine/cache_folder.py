@@ -18,8 +18,8 @@ from typing import Literal
 import msgspec
 
 from vlmtui.engine import cached_file
-from vlmtui.engine.base import DiskCache
 from vlmtui.engine.cached_file import Useless
+from vlmtui.engine.engine_requests import DiskCache
 
 Kind = Literal["picture", "chat"]
 

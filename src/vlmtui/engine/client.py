@@ -14,24 +14,19 @@ from pathlib import Path
 
 from vlmtui import errors
 from vlmtui.engine import host_inquiry, host_socket
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_connection import EngineConnection, ModelGone
+from vlmtui.engine.engine_events import (
     Absent,
     Event,
-    Files,
     Finished,
-    Generate,
     Joined,
-    Load,
     Loaded,
-    Measure,
     Measured,
     Notice,
-    Plan,
     Planned,
-    Prepare,
     Waiting,
 )
-from vlmtui.engine.engine_connection import EngineConnection, ModelGone
+from vlmtui.engine.engine_requests import Files, Generate, Load, Measure, Plan, Prepare
 from vlmtui.engine.host_language import (
     Join,
     MakeRoom,

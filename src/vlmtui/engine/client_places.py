@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from vlmtui.engine.base import Alive, Waiting
+from vlmtui.engine.engine_events import Alive, Waiting
 from vlmtui.engine.hosted_engine import Stopping
 from vlmtui.engine.waiting_line import Place, WaitingLine
 

@@ -15,28 +15,24 @@ from pathlib import Path
 
 from vlmtui import errors
 from vlmtui.engine import death
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Alive,
-    Conclude,
     Delta,
     Encoded,
     Encoding,
     Event,
     Failed,
-    Files,
     Finished,
-    Load,
     Loading,
     ModelInfo,
     Notice,
-    Plan,
     Prefill,
-    Request,
     Thought,
     Trimmed,
     Waiting,
 )
 from vlmtui.engine.engine_process import EngineProcess
+from vlmtui.engine.engine_requests import Conclude, Files, Load, Plan, Request
 from vlmtui.engine.host_language import (
     Died,
     Gone,

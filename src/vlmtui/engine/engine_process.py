@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vlmtui.engine.base import Shutdown
+from vlmtui.engine.engine_requests import Shutdown
 from vlmtui.engine.logs import open_log
 from vlmtui.engine.wire import Channel, Command, Report
 from vlmtui.errors import EngineCrashed

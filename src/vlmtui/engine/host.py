@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vlmtui import __version__
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 from vlmtui.engine.host_client import HostClient
 from vlmtui.engine.host_language import HostState
 from vlmtui.engine.hosted_engine import HostedEngine

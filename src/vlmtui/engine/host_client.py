@@ -17,23 +17,18 @@ from typing import TYPE_CHECKING
 
 from vlmtui import __version__
 from vlmtui.engine.async_channel import AsyncChannel
-from vlmtui.engine.base import (
-    Absent,
+from vlmtui.engine.client_places import ClientPlaces
+from vlmtui.engine.engine_events import Absent, Event, Failed, Finished, Joined, Loaded
+from vlmtui.engine.engine_requests import (
     Cancel,
     Conclude,
-    Event,
-    Failed,
-    Finished,
     Generate,
-    Joined,
     Load,
-    Loaded,
     Measure,
     Plan,
     Prepare,
     Shutdown,
 )
-from vlmtui.engine.client_places import ClientPlaces
 from vlmtui.engine.host_language import (
     Abort,
     Died,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vlmtui import __version__
 from vlmtui.engine import host_socket
-from vlmtui.engine.base import Alive, Event, Failed, Finished
+from vlmtui.engine.engine_events import Alive, Event, Failed, Finished
 from vlmtui.engine.host_language import Hello, HostEvent, HostRequest, HostState, Look
 from vlmtui.engine.host_link import who
 from vlmtui.engine.host_socket import NoHost

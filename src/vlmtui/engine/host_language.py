@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from vlmtui.engine.base import Load, ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
+from vlmtui.engine.engine_requests import Load
 
 # --------------------------------------------------------------------------------------- requests
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vlmtui import __version__
 from vlmtui.engine import host_socket
-from vlmtui.engine.base import Failed, Finished
+from vlmtui.engine.engine_events import Failed, Finished
 from vlmtui.engine.host_language import (
     Abort,
     Died,

@@ -16,23 +16,18 @@ from typing import Any
 import msgspec
 
 from vlmtui.engine.async_channel import AsyncChannel
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import Encoded, Event, Failed, Finished, Loaded, ModelInfo
+from vlmtui.engine.engine_process import EngineProcess
+from vlmtui.engine.engine_requests import (
     Cancel,
     Conclude,
-    Encoded,
-    Event,
-    Failed,
     Files,
-    Finished,
     Generate,
     Load,
-    Loaded,
     Measure,
-    ModelInfo,
     Plan,
     Prepare,
 )
-from vlmtui.engine.engine_process import EngineProcess
 from vlmtui.engine.host_language import Died, EngineView, HostEvent
 from vlmtui.engine.waiting_line import WaitingLine
 from vlmtui.engine.wire import Command, Report

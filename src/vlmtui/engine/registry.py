@@ -6,17 +6,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
-from vlmtui.engine.base import (
-    Event,
-    Finished,
-    Generate,
-    Load,
-    Measure,
-    Measured,
-    Planned,
-    Prepare,
-)
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import Event, Finished, Measured, Planned
+from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare
 from vlmtui.errors import LoadFailed
 
 _BACKENDS = {

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 
 from vlmtui.engine import death
-from vlmtui.engine.base import Cancel, Notice
+from vlmtui.engine.engine_events import Notice
+from vlmtui.engine.engine_requests import Cancel
 from vlmtui.engine.wire import Channel, Command, Report
 
 SILENCE_S = 8.0

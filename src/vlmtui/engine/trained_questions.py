@@ -6,7 +6,7 @@ architecture; the questions are those of the model cards.
 
 from __future__ import annotations
 
-from vlmtui.engine.base import Notice
+from vlmtui.engine.engine_events import Notice
 from vlmtui.messages import Message, Role, TextPart
 
 _FAMILIES: dict[tuple[str, ...], dict[str, str]] = {

@@ -18,7 +18,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from vlmtui.engine.base import Event, Generate, Prepare, Request
+from vlmtui.engine.engine_events import Event
+from vlmtui.engine.engine_requests import Generate, Prepare, Request
 from vlmtui.engine.host_language import HostEvent, HostRequest
 from vlmtui.messages import Message, TextPart
 

@@ -20,13 +20,11 @@ from functools import partial
 
 from vlmtui import errors
 from vlmtui.engine import registry
-from vlmtui.engine.base import (
-    Alive,
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import Alive, Event, Failed, Finished
+from vlmtui.engine.engine_requests import (
     Cancel,
     Conclude,
-    Event,
-    Failed,
-    Finished,
     Generate,
     Load,
     Measure,
@@ -34,7 +32,6 @@ from vlmtui.engine.base import (
     Prepare,
     Shutdown,
 )
-from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 
 _OOM_SCORE = 500

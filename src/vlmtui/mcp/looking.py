@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.engine import images
-from vlmtui.engine.base import Delta, Engine, Generate, Load, Loaded, Sampling
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import Delta, Loaded
+from vlmtui.engine.engine_requests import Generate, Load, Sampling
 from vlmtui.errors import GenerateFailed, ImageError, ImageNotFound, InputError, StorageError
 from vlmtui.messages import ImagePart, user
 

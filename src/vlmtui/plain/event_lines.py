@@ -9,7 +9,7 @@ from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
 from vlmtui.commands.event_words import said_of, thought_alone
-from vlmtui.engine.base import Delta, Encoding, Loading, Prefill, Thought, Waiting
+from vlmtui.engine.engine_events import Delta, Encoding, Loading, Prefill, Thought, Waiting
 from vlmtui.plain.voice import Answer, Voice
 from vlmtui.standard_output import ReaderGone
 from vlmtui.stats import answer_stats

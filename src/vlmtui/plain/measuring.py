@@ -11,7 +11,7 @@ import msgspec
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted
 from vlmtui.chat.comparison import Began, Exchanged
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.base import ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.errors import StorageError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.answer_costs import Pricing

@@ -10,7 +10,7 @@ import threading
 from vlmtui.chat.setup import Backstage
 from vlmtui.commands.context import CommandContext
 from vlmtui.endings import HUNG_UP, ended_by_signals, undisturbed
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.completing import Completer
 from vlmtui.plain.plain_chat import PlainChat

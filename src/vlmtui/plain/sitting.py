@@ -14,7 +14,7 @@ from vlmtui.commands.outcomes import Question
 from vlmtui.compose import mentions
 from vlmtui.compose.mentions import Token
 from vlmtui.compose.tokens import Tokens
-from vlmtui.engine.base import Adjusted
+from vlmtui.engine.engine_events import Adjusted
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart, user
 from vlmtui.plain.event_lines import Told

@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 
-from vlmtui.engine.base import Engine, Event, Finished, Generate, closing_events
+from vlmtui.engine.base import Engine, closing_events
+from vlmtui.engine.engine_events import Event, Finished
+from vlmtui.engine.engine_requests import Generate
 from vlmtui.errors import EngineError
 
 _CANCELS = 15

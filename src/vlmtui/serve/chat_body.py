@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from vlmtui import printable
-from vlmtui.engine.base import Constraint, Generate, Sampling, Think
+from vlmtui.engine.engine_requests import Constraint, Generate, Sampling, Think
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 from vlmtui.messages import Detail, ImagePart, Message, Part, Role, TextPart

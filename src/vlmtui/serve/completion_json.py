@@ -10,7 +10,7 @@ import secrets
 import time
 from typing import Any
 
-from vlmtui.engine.base import Finished, FinishReason, ModelInfo, Stats, Trimmed
+from vlmtui.engine.engine_events import Finished, FinishReason, ModelInfo, Stats, Trimmed
 from vlmtui.errors import EngineCrashed, EngineError, VlmtuiError
 
 Json = dict[str, Any]

@@ -11,17 +11,9 @@ from functools import partial
 import msgspec
 
 from vlmtui import crash_log, printable
-from vlmtui.engine.base import (
-    Delta,
-    Engine,
-    Event,
-    Finished,
-    Generate,
-    ModelInfo,
-    Sampling,
-    Thought,
-    Trimmed,
-)
+from vlmtui.engine.base import Engine
+from vlmtui.engine.engine_events import Delta, Event, Finished, ModelInfo, Thought, Trimmed
+from vlmtui.engine.engine_requests import Generate, Sampling
 from vlmtui.errors import ContextOverflow, EngineError, InputError, StorageError, VlmtuiError
 from vlmtui.serve import chat_body, completion_json
 from vlmtui.serve.admission import Admission

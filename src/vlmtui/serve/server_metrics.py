@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from vlmtui.engine.base import Stats
+from vlmtui.engine.engine_events import Stats
 from vlmtui.hardware.base import Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.chat.setup import engine_log
 from vlmtui.commands.event_words import said_of
-from vlmtui.engine.base import Adjusted, Engine, Load, Loaded, ModelInfo, Notice
+from vlmtui.engine.base import Engine
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Adjusted, Loaded, ModelInfo, Notice
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import EngineError, InputError
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.printable import line

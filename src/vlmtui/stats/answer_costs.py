@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from vlmtui.engine.base import ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.hardware import bandwidth
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.energy import EnergyMeter

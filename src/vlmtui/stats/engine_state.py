@@ -10,11 +10,10 @@ from enum import Enum
 import msgspec
 
 from vlmtui import units
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Delta,
     Encoded,
     Encoding,
-    Endpoint,
     Finished,
     Loaded,
     Loading,
@@ -24,6 +23,7 @@ from vlmtui.engine.base import (
     Trimmed,
     Waiting,
 )
+from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.printable import line
 
 _SHOWN_S = 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlmtui.engine.base import Encoded, Encoding, Event, Finished, Prefill
+from vlmtui.engine.engine_events import Encoded, Encoding, Event, Finished, Prefill
 
 
 class ReadingProgress:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui import paths
 from vlmtui.chat.setup import Backstage, engine_log
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import InputError, StorageError
 from vlmtui.settings import Settings
 from vlmtui.terminal import environment

@@ -20,21 +20,10 @@ from tests.openai_server import Exchange, OpenAIServer, Play, words
 from vlmtui.engine import images
 from vlmtui.engine.backends.openai import resumed_stream
 from vlmtui.engine.backends.openai.endpoint_backend import OpenAIBackend
-from vlmtui.engine.base import (
-    Delta,
-    Endpoint,
-    Event,
-    Finished,
-    Generate,
-    Load,
-    Loaded,
-    Notice,
-    Sampling,
-    Thought,
-    Trimmed,
-)
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Event, Finished, Loaded, Notice, Thought, Trimmed
+from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
 from vlmtui.engine.images import room
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed, LoadFailed

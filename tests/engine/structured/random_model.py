@@ -9,7 +9,7 @@ from vlmtui import demo
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.grammar import Grammar
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
-from vlmtui.engine.base import Constraint
+from vlmtui.engine.engine_requests import Constraint
 from vlmtui.engine.structured import constraints
 
 

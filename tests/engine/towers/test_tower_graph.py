@@ -17,19 +17,9 @@ from tests.engine.towers import numpy_tower
 from tests.engine.towers.conftest import clip
 from vlmtui import demo
 from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures, best_size
-from vlmtui.engine.base import (
-    Delta,
-    Encoded,
-    Files,
-    Finished,
-    Generate,
-    Load,
-    Notice,
-    Sampling,
-    Tower,
-    TowerCompared,
-)
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_events import Delta, Encoded, Finished, Notice, TowerCompared
+from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling, Tower
 from vlmtui.engine.towers.tower_graph import INPUT, TowerGraph
 from vlmtui.engine.towers.tower_weights import TowerWeights
 from vlmtui.errors import BadModelFile, LoadFailed

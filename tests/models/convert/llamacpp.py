@@ -16,8 +16,8 @@ from vlmtui.engine.backends.llamacpp import llama_logs
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.vision import Vision
-from vlmtui.engine.base import Files, Load
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.messages import ImagePart
 
 Floats = NDArray[np.float32]

@@ -18,8 +18,8 @@ from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit
 from vlmtui.engine.backends.llamacpp.vision import Vision
-from vlmtui.engine.base import Files, Load, Sampling
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Files, Load, Sampling
 from vlmtui.errors import LoadFailed
 from vlmtui.messages import ImagePart, Message, assistant, user
 

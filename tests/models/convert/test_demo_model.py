@@ -16,8 +16,8 @@ from tests.models.convert.checkpoints import Made, Shape, write_json
 from tests.models.convert.conftest import imported
 from training import evaluate
 from vlmtui import demo
-from vlmtui.engine.base import Files, Load
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_requests import Files, Load
 
 _GROUP = 64
 """Its rows have 192 numbers, which groups of 128 don't divide."""

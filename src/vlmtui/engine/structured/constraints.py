@@ -7,7 +7,8 @@ import math
 from functools import lru_cache
 from typing import Any
 
-from vlmtui.engine.base import Constraint, FinishReason, Notice
+from vlmtui.engine.engine_events import FinishReason, Notice
+from vlmtui.engine.engine_requests import Constraint
 from vlmtui.engine.structured import pattern_reader, patterns, schema_reader, shape_grammar
 from vlmtui.engine.structured.shapes import Definitions, Shape, fits
 from vlmtui.errors import InputError

@@ -45,7 +45,7 @@ class Graph(msgspec.Struct, frozen=True):
     """Width and height of its pictures, in pixels."""
 
     tiles: tuple[tuple[int, int], ...] = ()
-    """See `engine.base.Tower`."""
+    """See `engine.engine_requests.Tower`."""
 
     version: str = ""
     """Of TensorRT."""

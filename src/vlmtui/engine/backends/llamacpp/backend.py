@@ -40,24 +40,20 @@ from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.backends.llamacpp.vision import Vision
 from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.backends.llamacpp.window import Window
-from vlmtui.engine.base import (
+from vlmtui.engine.cancellation import Aborted, CancelFlag
+from vlmtui.engine.engine_events import (
     Event,
     Finished,
     FinishReason,
-    Generate,
-    Load,
     Loaded,
     Loading,
-    Measure,
     Measured,
     Notice,
     Planned,
-    Prepare,
-    Sampling,
     Trimmed,
     Unseen,
 )
-from vlmtui.engine.cancellation import Aborted, CancelFlag
+from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare, Sampling
 from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.engine.structured.constraints import unmet
 from vlmtui.errors import GenerateFailed

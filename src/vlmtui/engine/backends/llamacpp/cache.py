@@ -23,8 +23,8 @@ from vlmtui.engine.backends.llamacpp.prompt_units import (
     ends_of_pictures,
 )
 from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
-from vlmtui.engine.base import Load
 from vlmtui.engine.cancellation import Aborted, CancelFlag
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart
 

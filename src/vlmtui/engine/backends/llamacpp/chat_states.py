@@ -21,10 +21,11 @@ from vlmtui.engine.backends.llamacpp.memory_use import available_bytes
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
 from vlmtui.engine.backends.llamacpp.prompt_units import Unit, common_prefix, count_tokens
-from vlmtui.engine.base import Load, Stats
 from vlmtui.engine.cache_folder import CacheFolder, found
 from vlmtui.engine.cached_file import Useless
 from vlmtui.engine.disk_speed import DiskSpeed
+from vlmtui.engine.engine_events import Stats
+from vlmtui.engine.engine_requests import Load
 
 _WORTH_MEASURING = 32
 """Tokens of a prefill from which its speed can be told."""

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from vlmtui.engine.base import Delta, Event, Finished, Generate
+from vlmtui.engine.engine_events import Delta, Event, Finished
+from vlmtui.engine.engine_requests import Generate
 
 _LONGEST = 64
 """Tokens of an answer in the model's own words."""

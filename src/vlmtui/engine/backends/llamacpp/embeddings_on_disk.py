@@ -11,10 +11,10 @@ from vlmtui.engine import cached_file
 from vlmtui.engine.backends.llamacpp import identity
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.base import Load
 from vlmtui.engine.cache_folder import CacheFolder
 from vlmtui.engine.cached_file import Useless
 from vlmtui.engine.disk_speed import DiskSpeed
+from vlmtui.engine.engine_requests import Load
 
 
 class _About(msgspec.Struct, frozen=True):

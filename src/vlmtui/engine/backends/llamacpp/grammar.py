@@ -16,7 +16,7 @@ from typing import Any
 from vlmtui.engine.backends.llamacpp import llama_logs
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
-from vlmtui.engine.base import Constraint
+from vlmtui.engine.engine_requests import Constraint
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 

@@ -11,7 +11,8 @@ from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower, Unusable
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.vision import encoded
-from vlmtui.engine.base import Load, TowerCompared
+from vlmtui.engine.engine_events import TowerCompared
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import LoadFailed
 
 

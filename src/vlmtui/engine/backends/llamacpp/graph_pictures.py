@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import forms
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 
 if TYPE_CHECKING:
     from PIL import Image

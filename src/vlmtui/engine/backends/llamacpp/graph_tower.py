@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vlmtui.engine.backends.llamacpp.embeddings import Embedding
-from vlmtui.engine.base import Load, Notice
+from vlmtui.engine.engine_events import Notice
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import LoadFailed
 
 INPUT, OUTPUT = "picture", "embeddings"

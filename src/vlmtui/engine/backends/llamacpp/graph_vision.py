@@ -21,7 +21,7 @@ from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower, Unusable
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Detail, ImagePart
 

@@ -11,7 +11,7 @@ import os
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.base import Load
+from vlmtui.engine.engine_requests import Load
 
 _HEAD_BYTES = 65_536
 

@@ -28,8 +28,9 @@ from vlmtui.engine.backends.llamacpp.thread_watch import (
     others_running,
     whole_machine,
 )
-from vlmtui.engine.base import Load, ModelInfo
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import ModelInfo
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import LoadFailed, OutOfMemory
 
 

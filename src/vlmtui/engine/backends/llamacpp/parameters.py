@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
-from vlmtui.engine.base import DEFAULT_CTX, Load, Notice
+from vlmtui.engine.engine_events import Notice
+from vlmtui.engine.engine_requests import DEFAULT_CTX, Load
 
 _LEAST_CONTEXT = 256
 """Tokens; llama.cpp rounds up to a multiple of this, and a context of 1 made it abort."""

@@ -12,7 +12,7 @@ from typing import Any
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.grammar import Grammar
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
-from vlmtui.engine.base import Sampling
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import GenerateFailed
 

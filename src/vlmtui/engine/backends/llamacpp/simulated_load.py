@@ -17,7 +17,8 @@ from typing import Any
 from vlmtui.engine.backends.llamacpp import checkpoints, llama_logs, parameters
 from vlmtui.engine.backends.llamacpp.bindings import cpp, library, mtmd
 from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
-from vlmtui.engine.base import DeviceMemory, Load, Planned
+from vlmtui.engine.engine_events import DeviceMemory, Planned
+from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import LoadFailed
 
 _MEMORY = "_Z26llama_get_memory_breakdownPK13llama_context"

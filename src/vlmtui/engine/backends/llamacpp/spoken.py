@@ -12,7 +12,7 @@ from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.thought_markers import Markers
 from vlmtui.engine.backends.llamacpp.thought_split import ThoughtSplit
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
-from vlmtui.engine.base import Think
+from vlmtui.engine.engine_requests import Think
 
 _SMALL_MODEL = 4_000_000_000
 _SMALL_BUDGET = 512

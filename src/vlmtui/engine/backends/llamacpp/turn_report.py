@@ -9,7 +9,7 @@ from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, count_image_tokens, count_tokens
 from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
-from vlmtui.engine.base import (
+from vlmtui.engine.engine_events import (
     Delta,
     Encoded,
     Encoding,

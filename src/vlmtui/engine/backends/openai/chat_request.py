@@ -11,7 +11,7 @@ from typing import Any
 
 from vlmtui.engine import images
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
-from vlmtui.engine.base import Constraint, Endpoint, Generate, Sampling, Think
+from vlmtui.engine.engine_requests import Constraint, Endpoint, Generate, Sampling, Think
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Detail, ImagePart, Message, Role, TextPart

@@ -30,20 +30,18 @@ from vlmtui.engine.backends.openai.endpoint_wire import (
 from vlmtui.engine.backends.openai.event_stream import BadStream, events
 from vlmtui.engine.backends.openai.refusals import Refusal
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
-from vlmtui.engine.base import (
+from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_events import (
     Capability,
-    Endpoint,
     Event,
     Finished,
     FinishReason,
-    Generate,
-    Load,
     Loaded,
     Loading,
     ModelInfo,
     Trimmed,
 )
-from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_requests import Endpoint, Generate, Load
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Message, Role

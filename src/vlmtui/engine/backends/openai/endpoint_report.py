@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from vlmtui.engine.backends.openai.completion_chunk import Chunk, Usage
-from vlmtui.engine.base import Delta, Event, Finished, FinishReason, Stats, Thought
+from vlmtui.engine.engine_events import Delta, Event, Finished, FinishReason, Stats, Thought
 
 
 class EndpointReport:

@@ -8,8 +8,8 @@ from typing import Any
 
 from vlmtui.engine.backends.openai import refusals, resumed_stream, server_json
 from vlmtui.engine.backends.openai.refusals import Refusal
-from vlmtui.engine.base import Endpoint
 from vlmtui.engine.cancellation import CancelFlag
+from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.errors import EngineError, GenerateFailed
 from vlmtui.net import Answer, Failed, Line, Method, Stopped, request
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from textual.timer import Timer
 
 from vlmtui.chat.chat_events import GoingBack
-from vlmtui.engine.base import Event, Finished, Loaded
+from vlmtui.engine.engine_events import Event, Finished, Loaded
 from vlmtui.errors import VlmtuiError
 from vlmtui.stats.reading_progress import ReadingProgress
 from vlmtui.ui.background import in_thread

@@ -11,7 +11,7 @@ from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, 
 from vlmtui.commands import parsing, specs
 from vlmtui.commands.event_words import said_of, thought_alone
 from vlmtui.commands.outcomes import Ask, Outcome
-from vlmtui.engine.base import Adjusted, Encoded, Notice
+from vlmtui.engine.engine_events import Adjusted, Encoded, Notice
 from vlmtui.errors import InputError
 from vlmtui.ui.screens.chat.stream import Thoughts, Words
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic

@@ -11,7 +11,7 @@ from textual.timer import Timer
 
 from vlmtui import crash_log
 from vlmtui.commands.outcomes import Ask, ChatShown
-from vlmtui.engine.base import Finished
+from vlmtui.engine.engine_events import Finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.stats.engine_state import idle
 from vlmtui.storage.records import Draft

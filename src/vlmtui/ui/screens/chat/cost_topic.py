@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from textual.timer import Timer
 
-from vlmtui.engine.base import Loaded
+from vlmtui.engine.engine_events import Loaded
 from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart

@@ -17,7 +17,7 @@ from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:  # not needed for the first paint
-    from vlmtui.engine.base import ModelInfo
+    from vlmtui.engine.engine_events import ModelInfo
     from vlmtui.hardware.base import Snapshot
     from vlmtui.stats.answer_costs import Pricing
 

@@ -14,7 +14,7 @@ from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.comparison import Exchanged, Exchanging
 from vlmtui.commands import model_commands
 from vlmtui.commands.outcomes import Switch
-from vlmtui.engine.base import Adjusted, Finished, Loaded, Loading
+from vlmtui.engine.engine_events import Adjusted, Finished, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.stats.engine_state import EngineState, Phase, exchanging, idle
 from vlmtui.ui.background import in_thread

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vlmtui.engine.base import Delta, Thought
+from vlmtui.engine.engine_events import Delta, Thought
 from vlmtui.stats.engine_state import Phase, fold
 from vlmtui.terminal.driver import is_slow
 from vlmtui.ui.screens.chat.inbox import Inbox

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerStarted, UserSaved
 from vlmtui.commands.event_words import said_of
-from vlmtui.engine.base import Encoded, Finished, Stats, Trimmed
+from vlmtui.engine.engine_events import Encoded, Finished, Stats, Trimmed
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.stats.image_costs import costs, thread_costs

@@ -7,7 +7,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from vlmtui import units
-from vlmtui.engine.base import Endpoint, ModelInfo
+from vlmtui.engine.engine_events import ModelInfo
+from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.panes.stats_panel import row
 
