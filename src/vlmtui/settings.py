@@ -223,7 +223,7 @@ def server_ports(settings: Settings) -> Sequence[int]:
         ports = [-1]
     if not all(0 <= port <= 65535 for port in ports):
         raise SettingsError(
-            f"{SERVER_PORTS} is {' '.join(given)!r}, which are not numbers of ports", "Correct it."
+            f"{SERVER_PORTS} is {' '.join(given)!r}, which are not port numbers", "Correct it."
         )
     return [port for port in ports if port]
 
@@ -245,7 +245,8 @@ def keep_alive_seconds(settings: Settings) -> float:
         minutes = math.nan
     if not minutes >= -1 or math.isinf(minutes):
         raise SettingsError(
-            f"{KEEP_ALIVE} is {given!r}, which is not a number of minutes from -1 on", "Correct it."
+            f"{KEEP_ALIVE} is {given!r}, which is not a number of minutes, -1 or more",
+            "Correct it.",
         )
     return minutes * 60
 

@@ -47,7 +47,7 @@ def test_choices_that_are_none_are_refused(given: str) -> None:
 
 
 def test_one_form_at_a_time() -> None:
-    with pytest.raises(InputError, match="at once"):
+    with pytest.raises(InputError, match="at a time"):
         answer_forms.of("a: int", ["b"])
     assert answer_forms.of(None, None) is None
     assert answer_forms.shown(answer_forms.choices("a,b")) == "choices a, b"

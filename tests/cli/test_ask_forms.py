@@ -76,7 +76,7 @@ def test_an_answer_that_is_cut_off_is_reported_as_invalid(run: Run) -> None:
         (("--grammar", "left.gbnf"), "left recursion"),
         (("--regex", "(?=a)"), "look-around"),
         (("--regex", "a{5000}"), "more than 2000 times"),
-        (("--regex", "a", "--choices", "b,c"), "at once"),
+        (("--regex", "a", "--choices", "b,c"), "at a time"),
     ],
 )
 def test_bad_input_is_refused_before_a_token(

@@ -113,7 +113,7 @@ def test_what_listens_at_such_a_port_and_is_no_such_server_is_left_alone(
         monkeypatch.setenv("VLMTUI_SERVER_PORTS", str(silent.getsockname()[1]))
         assert run("models", "--here").code == 0
     monkeypatch.setenv("VLMTUI_SERVER_PORTS", "http")
-    assert "which are not numbers of ports" in run("models", "--here").err
+    assert "which are not port numbers" in run("models", "--here").err
 
 
 def elsewhere(run: Run, server: OpenAIServer, *, default: bool = False) -> None:
@@ -139,7 +139,7 @@ def test_nothing_leaves_this_machine_before_the_user_has_agreed(
     refused = run(*arguments, stdin=stdin)
     assert refused.code == 2
     assert "runs on 0.0.0.0:" in refused.err
-    assert "`vlmtui models agree far` says yes" in refused.err
+    assert "`vlmtui models agree far` allows that" in refused.err
     assert server.asked == []
     assert "may go to 0.0.0.0:" in run("models", "agree", "far").out
     assert run(*arguments, stdin=stdin).code == 0
@@ -193,7 +193,7 @@ def test_what_only_files_have_is_refused_in_words(
     ("words_given", "told"),
     [
         (["--endpoint", "ftp://board"], "is not a server address"),
-        (["--endpoint", "http://8.8.8.8"], "all that is said to http://8.8.8.8/v1 could be read"),
+        (["--endpoint", "http://8.8.8.8"], "others could read what is sent to http://8.8.8.8/v1"),
         (["--endpoint", "http://me:secret@board"], "A key doesn't belong in the address"),
         (["--endpoint", "http://127.0.0.1:1"], "127.0.0.1:1 can't be reached"),
         (["--endpoint", "URL", "--name", "a/b"], "can't be called"),

@@ -231,7 +231,7 @@ def _answer(address: str, path: Path, *, stream: bool, leave_after: int | None) 
     [
         (("--host", "0.0.0.0"), "Without a key, others on the network could use the model"),
         (("--host", "no.such.host.example"), "is not an address of this machine"),
-        (("--host", "192.0.2.1", "--api-key-file", "KEY"), "Nothing can listen at 192.0.2.1"),
+        (("--host", "192.0.2.1", "--api-key-file", "KEY"), "Can't listen at 192.0.2.1"),
         (("--api-key-file", "OPEN"), "Others can read the key"),
         (("--api-key-file", "none"), "The key to this server can't be read"),
         (("--model", "nothing"), "There is no model named 'nothing'"),

@@ -24,7 +24,7 @@ async def test_what_is_set_holds_for_this_chat_from_the_next_answer_on(stage: St
         await say(pilot, "go")
         await answered(pilot)
         await say(pilot, "/set temperature default")
-        await until(pilot, lambda: "that of the settings" in shown(pilot))
+        await until(pilot, lambda: "as in the settings" in shown(pilot))
         await say(pilot, "go")
         await answered(pilot)
     first, second = stage.engine.requests

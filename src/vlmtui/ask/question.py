@@ -258,8 +258,8 @@ class Pictures:
 
 def _no_room(what: str, error: OSError) -> StorageError:
     return StorageError(
-        f"{what} can't be kept for a moment: {error.strerror}",
-        "Make room for temporary files, or name another place for them in TMPDIR.",
+        f"{what} can't be stored temporarily: {error.strerror}",
+        "Make room for temporary files, or set TMPDIR to another directory.",
     )
 
 

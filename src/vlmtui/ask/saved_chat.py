@@ -117,7 +117,7 @@ class SavedChat:
                 if chat.deleted is None:
                     return chat
         raise InputError(
-            "There is no saved question to continue", "`vlmtui ask --save …` keeps one."
+            "There is no saved question to continue", "`vlmtui ask --save …` saves one."
         )
 
 

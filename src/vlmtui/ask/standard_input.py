@@ -43,8 +43,8 @@ def beside() -> str:
             return ""
         if not _some_output() and not select.select([sys.stdin], [], [], _FIRST_BYTE_SECONDS)[0]:
             print(
-                "vlmtui: nothing has come on standard input: asked without it (`-` as the prompt "
-                "waits for it, `< /dev/null` says that there is none)",
+                "vlmtui: nothing has come on standard input, so asking without it (`-` as the "
+                "prompt waits for it, `< /dev/null` skips this wait)",
                 file=sys.stderr,
             )
             return ""
@@ -76,8 +76,8 @@ def _text() -> str:
     text = content.decode("utf-8-sig", "replace")
     if b"\0" in content and "\N{REPLACEMENT CHARACTER}" in text:
         raise InputError(
-            "What is on standard input is no text",
-            "A picture is read from there with `--image -`.",
+            "Standard input is not text",
+            "For a picture, use `--image -`.",
         )
     return text.rstrip("\r\n")
 

@@ -30,7 +30,7 @@ def of(
     found = (schema_given, choices_given, grammar_path, pattern)
     if sum(each is not None for each in found) > 1:
         raise InputError(
-            "An answer can't follow two of schema, choices, grammar and regex at once",
+            "Only one of schema, choices, grammar and regex can be used at a time",
             "Give one of them.",
         )
     if schema_given is not None:

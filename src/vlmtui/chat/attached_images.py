@@ -72,7 +72,7 @@ def keep_part(store: ImageStore, path: str | Path, part: str, name: str = "") ->
             stored = store.add_open(file, _SUFFIXES["PNG"])
     except OSError as error:
         raise StorageError(
-            f"The part of {name} can't be kept for a moment: {error.strerror}",
-            "Make room for temporary files, or name another place for them in TMPDIR",
+            f"The part of {name} can't be stored temporarily: {error.strerror}",
+            "Make room for temporary files, or set TMPDIR to another directory",
         ) from error
     return ImagePart(str(stored.path), stored.sha256, f"{name}{box}", box.width, box.height)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the network: not needed for a model that is here
 
 _NAME = 60
 
-ASKED_ONCE = "Each question takes the whole chat there. This is asked once"
+ASKED_ONCE = "Each question sends the whole chat there. You are asked once"
 
 
 def missing(load: Load) -> Server | None:
@@ -66,8 +66,8 @@ def settle(load: Load, confirm: Callable[[str], bool] | None = None) -> None:
     host = printable.line(server.host, _NAME)
     if confirm is None:
         raise InputError(
-            f"{load.name} runs on {host}, another machine: what you ask and its pictures go there",
-            f"`vlmtui models agree {printable.line(server.name, _NAME)}` says yes, once for all "
+            f"{load.name} runs on {host}, another machine: questions and pictures go there",
+            f"`vlmtui models agree {printable.line(server.name, _NAME)}` allows that, for all "
             "questions and chats.",
         )
     if not confirm(question(server)):

@@ -163,7 +163,7 @@ class FittingEngine:
                         self._setup = _setup_of(load)
                         if load != request:
                             wanted = Prospect.of(request).wanted
-                            why = f"{request.title} is loaded with less already"
+                            why = f"{request.title} is already loaded with less"
                             yield _adjusted(why, self._setup, wanted)
                     case Finished(reason="done") if others is not None:
                         pass

@@ -75,7 +75,9 @@ def watched(
             asked_at = time.monotonic()
             store.ask_to_stop(row.id)
         elif asked_at is not None and time.monotonic() - asked_at > _HEARD_S:
-            yield StorageWarning("The vlmtui that writes this answer has a screen", "Stop it there")
+            yield StorageWarning(
+                "This answer can't be stopped here", "Stop it in the vlmtui that writes it"
+            )
             yield AnswerSaved(now)
             return
         time.sleep(_LOOK_S)

@@ -44,7 +44,7 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     "--detail",
     type=DetailType(),
     metavar="D",
-    help="How finely pictures are looked at, where the model has a choice: low, normal, high, max, "
+    help="How finely pictures are looked at, if the model has a choice: low, normal, high, max, "
     "or the most tokens that one may take.",
 )
 @click.option("--system", "-s", metavar="TEXT", help="System prompt.")
@@ -65,20 +65,20 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     "--schema",
     type=NAMED,
     metavar="FILE|JSON|SHORT",
-    help="JSON Schema that answers follow, in a file, as JSON, or short: 'name: str, tags: [str]'.",
+    help="JSON Schema for answers: a file, JSON, or in short 'name: str, tags: [str]'.",
 )
 @click.option(
-    "--choices", metavar="A,B,C", help="The answer is one of these texts, or of a JSON array's."
+    "--choices", metavar="A,B,C", help="The answer is one of these texts, or one from a JSON array."
 )
-@click.option("--grammar", type=NAMED, metavar="FILE.gbnf", help="Grammar that answers follow.")
-@click.option("--regex", metavar="PATTERN", help="Pattern that the whole answer matches.")
+@click.option("--grammar", type=NAMED, metavar="FILE.gbnf", help="GBNF grammar for answers.")
+@click.option("--regex", metavar="PATTERN", help="Pattern that the whole answer must match.")
 @click.option(
     "--think",
     type=Thinking(),
     metavar="on|off|N|auto",
     help="Think before answering, N tokens at most; auto limits small models.",
 )
-@click.option("--thought", is_flag=True, help="Print what is thought on standard error.")
+@click.option("--thought", is_flag=True, help="Print the thought on standard error.")
 @click.option(
     "--ctx",
     type=click.IntRange(0, 2**24),
@@ -87,9 +87,9 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 )
 @kv_option
 @keep_alive_option
-@click.option("--save", is_flag=True, help="Keep it as a chat, which `--continue` goes on with.")
+@click.option("--save", is_flag=True, help="Keep it as a chat, for `--continue`.")
 @click.option(
-    "--continue", "-c", "continue_last", is_flag=True, help="Go on with what was saved last."
+    "--continue", "-c", "continue_last", is_flag=True, help="Continue the chat saved last."
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the text and the statistics as one JSON object."
@@ -105,7 +105,7 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 def ask(words: tuple[str, ...], images: tuple[str, ...], **options: Any) -> int:
     """Answer PROMPT on standard output; `-`, or none in a pipe, reads it from standard input.
 
-    Text that is piped in beside a prompt is what the prompt is about.
+    Text that is piped in beside a prompt goes before it.
 
     \b
     Examples:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def cache(context: click.Context, as_json: bool) -> int:
     """Show what models have computed and keep: encoded pictures, chats that were read.
 
-    How much of the disk it may take is said by `disk_cache_gb` in the settings.
+    How much of the disk it may take is set by `disk_cache_gb` in the settings.
 
     Exit codes, also of the commands: 0 done, 1 failed, 2 usage.
     """

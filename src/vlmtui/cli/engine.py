@@ -13,12 +13,12 @@ _HEAD = ("model", "state", "memory", "context", "used by", "stays")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object a host.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object per host.")
 @click.pass_context
 def engine(context: click.Context, as_json: bool) -> int:
     """Show the models that are kept loaded for the next vlmtui, and who uses them.
 
-    How long they stay is said by `keep_alive` in the settings, VLMTUI_KEEP_ALIVE or --keep-alive.
+    How long they stay is set by `keep_alive` in the settings, VLMTUI_KEEP_ALIVE or --keep-alive.
 
     Exit codes, also of the commands: 0 done, 1 failed, 2 usage.
     """
@@ -44,7 +44,7 @@ def engine(context: click.Context, as_json: bool) -> int:
 
 
 @engine.command()
-@click.option("--now", is_flag=True, help="Do not wait for answers that are on their way.")
+@click.option("--now", is_flag=True, help="Don't wait for answers in progress.")
 def stop(now: bool) -> int:
     """Unload all models that are kept, as soon as nobody is being answered.
 

@@ -121,7 +121,7 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
             raise ModelNotFound(
                 f"{model} is a checkpoint, and becomes a model when it is imported",
                 f"`vlmtui models info {model}` estimates what it will take, if the catalogue has "
-                "it; after the import it is told exactly.",
+                "it; after the import it is known exactly.",
             )
         if plan is None or not plan.of("model"):
             raise ModelNotFound(

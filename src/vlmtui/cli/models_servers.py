@@ -30,8 +30,8 @@ def add_server(
     url = endpoints.interface(address)
     if url.startswith("http:") and addresses.is_public(url):
         raise InputError(
-            f"Over http: all that is said to {line(addresses.shown(url))} could be read on its way",
-            "Write https:. Plain http is for this machine and your own network.",
+            f"Plain http: others could read what is sent to {line(addresses.shown(url))}",
+            "Write https:. http: is for this machine and your own network.",
         )
     server = Server("", url, model, key_variable, os.path.abspath(key_file) if key_file else "")
     server = _called(server, name or server.host)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--api-key-file",
     type=NAMED,
     metavar="PATH",
-    help="The file (mode 0600) with the key that clients must send; needed off 127.0.0.1.",
+    help="File (mode 0600) with the key that clients must send; needed beyond 127.0.0.1.",
 )
 @click.option(
     "--allow-origin",
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     type=NAMED,
     multiple=True,
     metavar="SITE",
-    help="A site whose pages may ask: https://example.org. Repeatable.",
+    help="A site whose web pages may ask: https://example.org. Repeatable.",
 )
 @click.option("--fetch-pictures", is_flag=True, help="Fetch pictures that are given by address.")
 @click.option(
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 1000),
     default=8,
     show_default=True,
-    help="Requests that may wait for their turn; others are told to come back.",
+    help="Requests that may wait for their turn; others get status 429.",
 )
 @click.option(
     "--timeout",
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     default=600,
     show_default=True,
     metavar="SECONDS",
-    help="For a request to be answered, its waiting included.",
+    help="Longest time for a request, including the wait.",
 )
 @click.option(
     "--ctx",

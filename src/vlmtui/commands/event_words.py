@@ -51,11 +51,11 @@ def unheard(info: ModelInfo | None, think: Think) -> str:
         return ""
     if "thinking" not in info.can:
         name = line(info.name, _NAME)
-        return "" if think == "off" else f"{name} doesn't think, as far as its template tells"
+        return "" if think == "off" else f"{name} doesn't think, judging by its template"
     if "think_switch" in info.can:
         return ""
     if "conclude" not in info.can:
-        return "Its server may take no notice of it"
+        return "Its server may ignore this"
     if think == "off":
         return "Its template has no switch for it: a thought is ended as soon as it begins"
     return ""

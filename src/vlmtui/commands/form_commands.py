@@ -29,8 +29,8 @@ def _hold(context: CommandContext, constraint: Constraint) -> Said:
     session = context.session
     session.configure(sampling={**session.own_sampling, "constraint": constraint})
     return Said(
-        f"Answers in this chat follow, from now on: {answer_forms.shown(constraint)}",
-        "/schema off lets them be free again",
+        f"From now on, answers in this chat follow {answer_forms.shown(constraint)}",
+        "/schema off ends this",
     )
 
 
@@ -41,12 +41,12 @@ def _told(context: CommandContext, *, off: bool) -> Said:
         session.configure(sampling=own)
     if (constraint := session.sampling.constraint) is None:
         return Said(
-            "Answers in this chat are free",
-            "/schema name: str, tags: [str] or /choices red,green,blue give them a form",
+            "Answers in this chat have no set format",
+            "/schema name: str, tags: [str] or /choices red,green,blue sets one",
         )
     return Said(
-        f"Answers in this chat follow: {answer_forms.shown(constraint)}",
-        "/schema off lets them be free again",
+        f"Answers in this chat follow {answer_forms.shown(constraint)}",
+        "/schema off ends this",
     )
 
 

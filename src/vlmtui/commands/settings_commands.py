@@ -64,9 +64,7 @@ def sampling(context: CommandContext, line: str) -> Outcome:
     own = {key: old for key, old in session.own_sampling.items() if key != name}
     session.configure(sampling=own if value is None else {**own, name: value})
     now = sampling_text.shown({name: getattr(session.sampling, name)})
-    return Said(
-        f"{now}{', that of the settings' if value is None else ' in this chat, from now on'}"
-    )
+    return Said(f"{now}{', as in the settings' if value is None else ' in this chat, from now on'}")
 
 
 def detail(context: CommandContext, word: str) -> Outcome:
@@ -94,11 +92,11 @@ def _choice(session: ChatSession) -> str:
     """What pictures can take with the model that is loaded."""
     info = session.model_info
     if info is None or info.picture_tokens is None:
-        return "More tokens see smaller things, fewer are faster: /detail low, high, max or 700"
+        return "More tokens show smaller things, fewer are faster: /detail low, high, max or 700"
     name = printable.line(info.name, _NAME)
     least, most = map(units.count, info.picture_tokens)
     if least == most:
-        return f"{name} has no choice: a picture takes {most} tokens. /crop shows it a part, finer"
+        return f"{name} takes {most} tokens for every picture; /crop shows it a part"
     return f"With {name} a square picture can take {least} to {most} tokens"
 
 

@@ -228,7 +228,7 @@ SPECS = (
         example="high",
     ),
     Spec(
-        *("schema", "[SCHEMA or off]", "hold the answers of this chat to a schema", "form"),
+        *("schema", "[SCHEMA or off]", "have answers in this chat follow a schema", "form"),
         example="name: str, tags: [str]",
     ),
     Spec(
@@ -236,7 +236,7 @@ SPECS = (
         example="red,green,blue",
     ),
     Spec(
-        *("think", "[on, off, auto or N]", "think before answers, N tokens at most", "settings"),
+        *("think", "[on, off, auto or N]", "think before answering, N tokens at most", "settings"),
         choices=True,
     ),
     Spec(

@@ -158,7 +158,7 @@ class EngineClient(EngineConnection):
                 yield cancelled
                 return
         raise errors.EngineError(
-            "Other programs take the engine's memory again and again", "Ask again, or end them."
+            "Other programs keep taking the engine's memory", "Ask again, or quit them."
         )
 
     def _load_again(self, request: Load) -> Generator[Event, None, Finished | None]:

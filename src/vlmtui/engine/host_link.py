@@ -57,7 +57,7 @@ class HostLink:
             if self._is_welcome(hello):
                 return
             self.channel.close()
-        raise NoHost("The host ends as soon as it is spoken to")
+        raise NoHost("The host ends as soon as it is contacted")
 
     def _is_welcome(self, hello: Hello) -> bool:
         try:

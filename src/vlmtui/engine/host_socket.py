@@ -62,9 +62,9 @@ def directory() -> Path:
     except OSError as error:
         raise NoHost(f"The directory {place} can't be made: {error.strerror}") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise NoHost(f"{place} is somebody else's", refused=True)
+        raise NoHost(f"{place} belongs to another user", refused=True)
     if found.st_mode & 0o077:
-        raise NoHost(f"Others may enter {place}: it must have the mode 0700", refused=True)
+        raise NoHost(f"{place} is open to other users: its mode must be 0700", refused=True)
     if place.name == "vlmtui" and owner != os.geteuid():
         raise NoHost(f"{place.parent} is the runtime directory of another user")
     return place
@@ -113,7 +113,7 @@ def connect(path: Path) -> socket.socket | None:
         raise NoHost(f"{path} can't be used: {error.strerror or 'nobody answers'}") from None
     if struct.unpack("3i", credentials)[1] != os.geteuid():
         connection.close()
-        raise NoHost(f"{path} is another user's", refused=True)
+        raise NoHost(f"{path} belongs to another user", refused=True)
     return connection
 
 
@@ -191,7 +191,7 @@ def _alone(place: Path) -> Iterator[None]:
     try:
         while not _locked(descriptor):
             if time.monotonic() > deadline:
-                raise NoHost("Another vlmtui is starting the host, and doesn't come to an end")
+                raise NoHost("Another vlmtui is still starting the host after a long wait")
             time.sleep(0.05)
         yield
     finally:

@@ -203,7 +203,7 @@ class ChatTemplate:
         for piece in self._template.generate(messages=adapted, **known):
             left -= len(piece)
             if left < 0:
-                raise LimitPassed("it writes far more than was said")
+                raise LimitPassed("it writes far more than it was given")
             pieces.append(piece)
         return "".join(pieces)
 

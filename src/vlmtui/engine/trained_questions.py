@@ -66,6 +66,6 @@ def notice(title: str, questions: dict[str, str]) -> Notice | None:
     more = f"/preset {' or '.join(others)} asks for that; " if others else ""
     return Notice(
         "question",
-        f"{title} reads documents: a picture without words is asked {questions[usual]!r}",
-        f"{more}/set question TEXT asks something else, and words of your own go before all that.",
+        f"{title} reads documents: a picture without a question gets {questions[usual]!r}",
+        f"{more}/set question TEXT changes it; a question of your own comes first.",
     )

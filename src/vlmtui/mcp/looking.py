@@ -109,4 +109,4 @@ class Eyes:
         """See that a path without links is in one of the directories."""
         if not any(Path(real).is_relative_to(each) for each in self._directories):
             allowed = ", ".join(map(str, self._directories))
-            raise InputError(f"{picture} may not be looked at", f"Only what is in {allowed}.")
+            raise InputError(f"{picture} may not be looked at", f"Only pictures in {allowed} may.")

@@ -133,7 +133,7 @@ class ToolServer:
             raise _Refused(_PARAMS, "There is one tool: look")
         names = ("picture", "question")
         if not isinstance(given, dict) or not all(isinstance(given.get(n), str) for n in names):
-            raise _Refused(_PARAMS, "look wants a picture and a question, both texts")
+            raise _Refused(_PARAMS, "look needs a picture and a question, both strings")
         with self._state:
             self._unanswered.append(number)
         self._calls.put((number, {name: given[name] for name in names}))

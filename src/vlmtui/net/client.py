@@ -287,7 +287,9 @@ class _Call:
 
 def _private(peer: str) -> Failed:
     """The failure for an address of others that leads into the own network."""
-    reason = f"leads to {peer}, in this machine's own network, where nothing is got for others"
+    reason = (
+        f"leads to {peer}, in this machine's own network, from which nothing is fetched for others"
+    )
     return Failed("astray", reason, "Send the content itself.")
 
 

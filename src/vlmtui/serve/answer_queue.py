@@ -187,7 +187,7 @@ class _Running:
 
     def _follow(self) -> None:
         """In a thread: take all events, and free the engine before the last is given out."""
-        last: Event | BaseException = EngineError("The engine ended without a word")
+        last: Event | BaseException = EngineError("The engine ended without giving a reason")
         try:
             with closing_events(self._engine.generate(self._request)) as events:
                 for event in events:

@@ -103,7 +103,7 @@ def read(content: bytes) -> ChatBody:
     try:
         body = msgspec.json.decode(content, type=ChatBody)
     except msgspec.ValidationError as error:
-        raise InputError(f"The request is not right: {printable.line(str(error), 200)}") from error
+        raise InputError(f"The request is not valid: {printable.line(str(error), 200)}") from error
     except (ValueError, RecursionError) as error:
         raise InputError("The body is not JSON") from error
     if unknown := _refused(body):

@@ -133,7 +133,7 @@ class HttpApp:
             return await self._guarded(exchange, route)
         known = exchange.path in (path for _, path in self._routes)
         status = 405 if known else 404
-        what = f"Nothing is done here by {exchange.method}." if known else "There is nothing here."
+        what = f"{exchange.method} isn't allowed here." if known else "There is nothing here."
         await self._fail(exchange, status, what, "not_found")
         return ""
 
@@ -147,7 +147,7 @@ class HttpApp:
             message = f"The request has more than {MOST_BODY >> 20} MiB."
             await self._fail(exchange, 413, message, "too_large")
         except Busy as busy:
-            message = f"The server is busy: come back in {busy.retry_after_s} s."
+            message = f"The server is busy: try again in {busy.retry_after_s} s."
             exchange.headers["retry-after"] = str(busy.retry_after_s)
             await self._fail(exchange, 429, message, "busy")
         except Closing:
@@ -166,7 +166,7 @@ class HttpApp:
             raise
         except Exception as error:
             crash_log.recorded(error)
-            await self._fail(exchange, 500, "Something unforeseen went wrong.", "internal")
+            await self._fail(exchange, 500, "Something unexpected went wrong.", "internal")
             return "see vlmtui's log"
         return ""
 

@@ -51,8 +51,8 @@ class ServerMetrics:
         """All of it.
 
         Args:
-            running: Answers that are being given.
-            waiting: Requests that wait for their turn.
+            running: Answers in progress.
+            waiting: Requests waiting for their turn.
         """
         return "\n".join([*self._counters(), *self._gauges(running, waiting), ""])
 
@@ -60,14 +60,14 @@ class ServerMetrics:
         yield from _head("requests_total", "counter", "Requests, by the status they got")
         for status, count in sorted(self._requests.items()):
             yield f'vlmtui_requests_total{{status="{status}"}} {count}'
-        yield from _one("answers_total", "counter", "Answers that came to their end", self._answers)
+        yield from _one("answers_total", "counter", "Answers that were finished", self._answers)
         for name, about in _SUMS.items():
             whole = name.removesuffix("_s") + ("_seconds" if name.endswith("_s") else "")
             yield from _one(f"{whole}_total", "counter", about, round(self._sums[name], 6))
 
     def _gauges(self, running: int, waiting: int) -> Iterator[str]:
-        yield from _one("answers_running", "gauge", "Answers that are being given", running)
-        yield from _one("requests_waiting", "gauge", "Requests that wait for their turn", waiting)
+        yield from _one("answers_running", "gauge", "Answers in progress", running)
+        yield from _one("requests_waiting", "gauge", "Requests waiting for their turn", waiting)
         now = self.snapshot
         if now is None:
             return
@@ -75,8 +75,8 @@ class ServerMetrics:
             ("engine_memory_bytes", "Main memory of the engine's process", now.engine_rss_bytes),
             ("engine_gpu_memory_bytes", "GPU memory of the engine", now.engine_gpu_bytes),
             ("memory_available_bytes", "Main memory that is free", now.ram_available_bytes),
-            ("gpu_load_ratio", "Share of the time in which the GPU is busy", now.gpu_load),
-            ("power_watts", "What the board draws", now.power_w),
+            ("gpu_load_ratio", "Share of the time that the GPU is busy", now.gpu_load),
+            ("power_watts", "Power that the board draws", now.power_w),
         ):
             if value is not None:
                 yield from _one(name, "gauge", about, value)

@@ -120,7 +120,7 @@ def _bound(host: str, port: int, *, key: bool) -> Iterator[socket.socket]:
             listener.bind(address)
         except OSError as error:
             raise InputError(
-                f"Nothing can listen at {line(host)}, port {port}: {error.strerror}",
+                f"Can't listen at {line(host)}, port {port}: {error.strerror}",
                 "Take another port with --port.",
             ) from error
         yield listener

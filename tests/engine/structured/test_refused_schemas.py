@@ -41,7 +41,7 @@ DOUBLING = {
         ({"oneOf": [{"type": "integer"}, {"minimum": 2}]}, "at #/oneOf/1"),
         ({"$ref": "https://example.com/s.json"}, "nothing is fetched, at #/$ref"),
         ({"$ref": "other.json#/a"}, "nothing is fetched"),
-        ({"$ref": "#/$defs/none"}, "nothing is where it refers to"),
+        ({"$ref": "#/$defs/none"}, "there is nothing where it refers to"),
         ({"$ref": "#"}, "refers to itself without end"),
         ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "refers to itself without end"),
         ({"properties": {"a": {"$ref": "#"}}, "required": ["a"], "type": "object"}, "without end"),
@@ -111,10 +111,10 @@ def test_a_grammar_without_a_root_is_refused(text: str) -> None:
     [
         ('{"a": 1', "length", "cut off"),
         ('{"a": 1', "context", "the context is full"),
-        ('{"a": 1', "stop", "not whole JSON"),
+        ('{"a": 1', "stop", "not complete JSON"),
         ('{"a": "x"}', "stop", "doesn't follow the schema"),
-        ("", "stop", "not whole JSON"),
-        ('```json\n{"a": 1}\n```', "stop", "not whole JSON"),
+        ("", "stop", "not complete JSON"),
+        ('```json\n{"a": 1}\n```', "stop", "not complete JSON"),
     ],
 )
 def test_an_answer_that_is_not_valid_is_told_of(text: str, reason: Any, told: str) -> None:

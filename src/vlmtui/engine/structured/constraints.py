@@ -68,7 +68,7 @@ def of_grammar(text: str) -> Constraint:
 def _checked(constraint: Constraint) -> Constraint:
     if len(constraint.text.encode(errors="replace")) > MOST_BYTES:
         raise InputError(
-            f"The form of the answer is larger than {MOST_BYTES // 1_000_000} MB",
+            f"The format of the answer is larger than {MOST_BYTES // 1_000_000} MB",
             "Make it simpler.",
         )
     grammar(constraint)
@@ -104,7 +104,7 @@ def _pattern(source: str) -> patterns.Pattern:
         return pattern_reader.read(source, whole=True)
     except patterns.BadPattern as error:
         raise InputError(
-            f"This regular expression can't be enforced: {error}", "Say it in other words."
+            f"This regular expression can't be enforced: {error}", "Write it in another way."
         ) from None
 
 
@@ -159,7 +159,7 @@ def data(constraint: Constraint, text: str) -> Any:
     try:
         value = read_json(text)
     except InputError:
-        raise InputError("it is not whole JSON") from None
+        raise InputError("it is not complete JSON") from None
     if not fits(value, *_shape(constraint)):
         raise InputError("it doesn't follow the schema")
     return value
@@ -184,7 +184,7 @@ def unmet(
     """
     if constraint is None or reason == "cancelled":
         return None
-    cut = "it was ended by a text to stop at" if stopped else "it ended too early"
+    cut = "it was ended by a stop text" if stopped else "it ended too early"
     why = {"length": "it was cut off at the longest length", "context": "the context is full"}.get(
         reason, "" if complete else cut
     )
@@ -199,6 +199,6 @@ def unmet(
 def _invalid(why: str, reason: FinishReason) -> Notice:
     hint = {
         "length": "A larger max_tokens leaves room for all of it.",
-        "context": "A larger context, or fewer messages and pictures, leave room for it.",
+        "context": "A larger context, or fewer messages and pictures, makes room for it.",
     }.get(reason, "Ask again, or ask for something simpler.")
     return Notice("invalid", f"This answer is not valid: {why}", hint)

@@ -173,7 +173,7 @@ def _counted(together: Together, shape: Fields) -> Shape:
         elif shape.shapes and len(shape.shapes) <= most:
             shape = msgspec.structs.replace(shape, rest=None)
         else:
-            raise Unenforceable(f"{path}/maxProperties", "it is less than what may come")
+            raise Unenforceable(f"{path}/maxProperties", "it is fewer than the declared properties")
     if least <= needed:
         return shape
     if least == len(shape.shapes):

@@ -62,7 +62,7 @@ def read(source: str, *, whole: bool = False) -> Pattern:
         raise BadPattern("it is nested too deeply") from None
     if reader.at < len(source):
         closes = source[reader.at] == ")"
-        raise BadPattern("a ) closes nothing" if closes else "something stands behind its end")
+        raise BadPattern("a ) has no ( before it" if closes else "something follows its end")
     return options
 
 
@@ -156,13 +156,13 @@ class _Reader:
         inside, closed, _ = self.source[self.at + 1 :].partition("}")
         low, comma, high = inside.partition(",")
         if not closed or not low.isdecimal() or not (high.isdecimal() or not high):
-            raise BadPattern("a { has no number of times behind it")
+            raise BadPattern("a { has no count after it")
         self.at += len(inside) + 2
         most = int(high) if high else None if comma else int(low)
         if int(low) > MOST_REPEATS or (most or 0) > MOST_REPEATS:
             raise BadPattern(f"it repeats more than {MOST_REPEATS} times")
         if most is not None and most < int(low):
-            raise BadPattern("it repeats at most fewer times than at least")
+            raise BadPattern("it repeats from more times to fewer")
         return int(low), most
 
     def _class(self) -> Set:
@@ -179,7 +179,7 @@ class _Reader:
                 self.at += 1
                 high = self._member(negated)
                 if len(high) != 1 or high[0][0] != high[0][1] or high[0][0] < low[0][0]:
-                    raise BadPattern("a range of characters ends before it begins")
+                    raise BadPattern("a range of characters is the wrong way round")
                 found.append((low[0][0], high[0][0]))
             else:
                 found += low

@@ -69,7 +69,9 @@ class Document:
         if isinstance(own, str) and own.rstrip("#") and reference.startswith(own.rstrip("#")):
             reference = reference[len(own.rstrip("#")) :] or "#"
         if not reference.startswith("#"):
-            raise Unenforceable(where, f"{short(reference)} is elsewhere, and nothing is fetched")
+            raise Unenforceable(
+                where, f"{short(reference)} is outside this schema, and nothing is fetched"
+            )
         steps = unquote(reference[1:]).split("/")
         if steps[0]:
             return self._anchored(steps[0], where) if len(steps) == 1 else self._lost(where)
@@ -95,7 +97,7 @@ class Document:
         return found[0] if len(found) == 1 else self._lost(where)
 
     def _lost(self, where: str) -> Any:
-        raise Unenforceable(where, "nothing is where it refers to")
+        raise Unenforceable(where, "there is nothing where it refers to")
 
 
 def _names_itself(address: Any) -> bool:

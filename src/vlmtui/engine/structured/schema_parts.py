@@ -20,7 +20,7 @@ class Unenforceable(InputError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
             f"This schema can't be enforced: {why}, at {path}",
-            "Answers would not be sure to follow it. Leave that out, or say it in other words.",
+            "Answers might not follow it. Leave that out, or write it in another way.",
         )
 
 

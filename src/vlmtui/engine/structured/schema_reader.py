@@ -118,7 +118,7 @@ class _Reader:
         others = (*together[:at], part.less(keyword), *together[at + 1 :])
         alternatives = listed(part.schema, keyword, part.path)
         if len(alternatives) > _MOST_ALTERNATIVES:
-            raise Unenforceable(f"{part.path}/{keyword}", "these are too many")
+            raise Unenforceable(f"{part.path}/{keyword}", "there are too many")
         options = [self.shape((*others, option)) for option in alternatives]
         if keyword == "oneOf":
             for one, two in combinations(range(len(alternatives)), 2):

@@ -40,9 +40,7 @@ class TooLarge(InputError):
     """A form that no sampler could keep to in a reasonable time."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "This form of answers is too large to be enforced", "Ask for less in one answer."
-        )
+        super().__init__("This format is too large to be enforced", "Ask for less in one answer.")
 
 
 def of_shape(shape: Shape, known: Definitions) -> str:
@@ -185,7 +183,7 @@ class _Writer:
             ]
         if not options:
             raise InputError(
-                "This pattern can't be enforced: it wants a control character",
+                "This pattern can't be enforced: it requires a control character",
                 "Leave that out of the pattern.",
             )
         return options[0] if len(options) == 1 else self._rule(" | ".join(options))

@@ -39,7 +39,7 @@ def expanded(text: str) -> dict[str, Any]:
     begins = reader.peek()
     schema = reader.kind(0) if begins in ("[", "{") or ":" not in text else reader.fields("", 0)
     if reader.peek():
-        raise reader.wrong("something else stands")
+        raise reader.wrong("something unexpected comes")
     return schema
 
 
@@ -54,7 +54,7 @@ class _Reader:
         while True:
             name, _ = self._word("a name")
             if name in properties:
-                raise self.wrong(f"{name} stands for the second time")
+                raise self.wrong(f"{name} comes for the second time")
             optional = self._take("?")
             self._expect(":")
             properties[name] = self.kind(depth + 1)
@@ -124,7 +124,7 @@ class _Reader:
     def wrong(self, what: str) -> InputError:
         """The error that something is wrong here."""
         before = self._text[max(self._at - 20, 0) : self._at].strip()
-        where = f"behind “{before}”" if before else "at its beginning"
+        where = f"after “{before}”" if before else "at the beginning"
         return InputError(
             f"This schema can't be read: {what} {where}",
             "In short: name: str, count: int, size: small|large, tags: [str], note?: str",

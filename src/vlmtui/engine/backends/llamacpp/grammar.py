@@ -52,7 +52,7 @@ class Grammar:
             why = complaints.first() or llama_logs.last_complaint()
             raise InputError(
                 f"llama.cpp can't use this grammar{f': {why}' if why else ''}",
-                "Correct it; llama.cpp's grammars/README.md tells how they are written.",
+                "Correct it; llama.cpp's grammars/README.md explains the syntax.",
             )
 
     def allows(self, token: int) -> bool:

@@ -85,7 +85,7 @@ class Sampler:
         for token in self._vocabulary.tokenize(begun, parse_special=False):
             if not self._grammar.allows(token):
                 raise GenerateFailed(
-                    "What there is of this answer doesn't follow the form that is asked for now",
+                    "This answer doesn't follow the format that is set now",
                     "/regen answers again.",
                 )
             self._grammar.accept(token)
@@ -158,8 +158,8 @@ class Sampler:
                     return token
                 banned.append(token)  # half a character that no other half fits
         raise GenerateFailed(
-            "The model has no token that fits the form of the answer",
-            "It may ask for characters that this model doesn't know: ask for another form.",
+            "The model has no token that fits the format of the answer",
+            "It may need characters that this model doesn't know: use another format.",
         )
 
     def _drawn(self, candidates: Any) -> int:

@@ -237,7 +237,7 @@ class _Served:
         """The error for an answer that didn't come to its end."""
         continues = "/continue continues it, " if self._facts.continues else ""
         return GenerateFailed(
-            f"The answer of {self._host} ended in the middle{why}",
+            f"The answer from {self._host} ended in the middle{why}",
             f"What came is kept; {continues}/regen answers again.",
         )
 

@@ -115,7 +115,7 @@ def form_refused(refusal: Refusal, host: str) -> EngineError:
     """The error where a question was refused that says what the answer must be like."""
     said = f": {refusal.said}" if refusal.said else ""
     return GenerateFailed(
-        f"{host} doesn't take this question with its form of the answer{said}",
+        f"{host} refused the format of the answer{said}",
         "It may not know this form, or allow less in a schema: ask for something simpler, or a "
         "model on this machine.",
     )
