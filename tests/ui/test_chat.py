@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
@@ -272,6 +273,22 @@ async def test_where_an_answer_is_cut_off_what_waits_is_in_the_composer_again(
         await until(pilot, lambda: screen.prompt.text == "second")
         assert "Next:" not in shown(pilot)
     assert len(stage.engine.requests) == 1
+
+
+async def test_what_is_sent_while_an_answer_is_being_stopped_goes_behind_it(stage: Stage) -> None:
+    hurry = threading.Event()
+    stage.engine.script(Delta("Working", 1), lambda: hurry.wait(60) and None)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "go")
+        await until(pilot, lambda: "Working" in shown(pilot))
+        await pilot.press("escape")
+        await say(pilot, "second")
+        await until(pilot, lambda: "Next: second" in shown(pilot))
+        hurry.set()
+        await until(pilot, lambda: len(stage.engine.requests) == 2)
+        await answered(pilot)
+    assert [request.messages[-1].text for request in stage.engine.requests] == ["go", "second"]
 
 
 async def test_what_waits_is_a_draft_for_whoever_comes_next(stage: Stage) -> None:

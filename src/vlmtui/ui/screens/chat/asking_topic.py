@@ -59,7 +59,7 @@ class AskingTopic(Topic):
             Turn(chat).begin(self._read(typed, lambda: chat.prompt.take(typed)))
 
     def _go_on(self, ended: bool) -> None:
-        """Send what has waited for the answer; where that was cut off, its writer decides."""
+        """Send what has waited for the answer; where that failed, its writer decides."""
         prompt = self.chat.prompt
         if not ended:
             prompt.take_back()

@@ -105,7 +105,9 @@ class Turn:
             self.cancel()
 
     def cancel(self) -> None:
-        """End it soon; what the answer has so far is kept."""
+        """End it soon; what the answer has so far is kept, and what waits for it isn't sent."""
+        if not self._stopped:
+            self._chat.prompt.take_back()
         self._stopped = True
         screen = self._chat.screen
         screen.engine_state = stopping(screen.engine_state)
@@ -154,4 +156,4 @@ class Turn:
         if screen.engine_state.phase is not Phase.LOADING:
             screen.engine_state = idle(screen.engine_state)
         for told in self._chat.turn_ended:
-            told(not (self._stopped or self._broken))
+            told(not self._broken)
