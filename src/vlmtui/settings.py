@@ -22,6 +22,7 @@ from vlmtui.errors import SettingsError
 from vlmtui.messages import Detail
 
 NotNegative = Annotated[float, Meta(ge=0)]
+_YEAR_MINUTES = 525_600
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # what libraries in C take
@@ -139,11 +140,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ports of this machine where servers with models are looked for (vlmtui, llama-server, Ollama,
     LM Studio, vLLM) when models are listed; empty for none. `VLMTUI_SERVER_PORTS` goes first."""
 
-    disk_cache_gb: NotNegative = 1.0
+    disk_cache_gb: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
     """Gigabytes of the disk that may hold what models have computed of pictures and chats, so that
     it isn't computed again; 0 for none. `vlmtui cache` shows and clears it."""
 
-    finish_after_hangup: NotNegative = 10.0
+    finish_after_hangup: Annotated[float, Meta(ge=0, le=_YEAR_MINUTES)] = 10.0
     """Minutes that an answer may go on when the connection or the terminal is gone, to be found in
     the chat later; 0 stops it."""
 
