@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -36,14 +36,14 @@ async def test_an_answer_that_is_written_elsewhere_grows_and_ends_here(
 ) -> None:
     answer = begin(other)
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
-        await ready(pilot)
-        await until(pilot, lambda: "■ being written elsewhere" in shown(pilot))
+        screen = screen_of(pilot)
+        await until(pilot, lambda: "It is" in shown(pilot) and screen.engine_state.busy)
         other.update_text(answer.id, "It is a circle", "streaming")
         await until(pilot, lambda: "It is a circle" in shown(pilot))
-        assert "■ being written elsewhere" in shown(pilot)
+        assert screen.engine_state.busy
         other.update_text(answer.id, "It is a circle.", "complete")
-        await until(pilot, lambda: "■ being written elsewhere" not in shown(pilot))
-        assert "It is a circle." in shown(pilot)
+        await until(pilot, lambda: not screen.engine_state.busy)
+        await until(pilot, lambda: "It is a circle." in shown(pilot))
 
 
 async def test_an_answer_whose_instance_dies_is_interrupted_here(
@@ -51,8 +51,8 @@ async def test_an_answer_whose_instance_dies_is_interrupted_here(
 ) -> None:
     begin(other)
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
-        await ready(pilot)
-        await until(pilot, lambda: "■ being written elsewhere" in shown(pilot))
+        screen = screen_of(pilot)
+        await until(pilot, lambda: "It is" in shown(pilot) and screen.engine_state.busy)
         other.close()
         await until(pilot, lambda: "■ interrupted" in shown(pilot))
 
