@@ -53,7 +53,7 @@ def built(files: Imported, messages: Sequence[Message]) -> list[Row]:
         template = chat_format(request, model).template
         prompt = PromptBuilder(template, model.vocabulary, vision.layout).build(tuple(messages))
         vision.close()
-        return [unit.sha256 if isinstance(unit, ImageUnit) else unit for unit in prompt.units]
+        return [unit.key if isinstance(unit, ImageUnit) else unit for unit in prompt.units]
 
 
 def split(files: Imported, text: str, images: Sequence[ImagePart], *, special: bool) -> list[Row]:
@@ -147,7 +147,7 @@ def greedy(files: Imported, rows: list[Row], seen: dict[str, np.ndarray]) -> tup
         assert best - second > 0.1, "too near to tell: another seed is needed"
         said.append(int(found.argmax()))
     with llamacpp.loaded(files.model) as model:
-        pieces = [model.vocabulary._piece(token) for token in said]
+        pieces = [model.vocabulary.piece(token) for token in said]
     return said, b"".join(pieces).decode().lstrip()
 
 
