@@ -108,7 +108,7 @@ def test_what_is_missing_is_named(run: Run, vila: Path, tmp_path: Path, models: 
         assert str(folder / name.rpartition("/")[0]).rstrip("/") in ended.err
         assert not (models / "broken" / "broken.gguf").exists()
     ended = run("models", "import", tmp_path / "nowhere")
-    assert ended.code == 2 and "isn't there" in ended.err
+    assert ended.code == 2 and "There is no directory" in ended.err
     ended = run("models", "import", vila, "--name", "../up")
     assert ended.code == 2 and "can't be called" in ended.err
 

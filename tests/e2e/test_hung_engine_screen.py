@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from tests.cli.conftest import PROGRAM
@@ -22,6 +23,8 @@ def test_esc_again_ends_the_engine_and_the_next_question_has_another(
         lambda: chat.send("\x1b"), lambda: answers(home)[-1].status == "cancelled"
     )
     wait_gone(chat.engine)
+    chat.wait_until(lambda: chat.text.rfind("● ready") > chat.text.rfind("● stopping"))
+    time.sleep(0.5)  # as a person's hand takes: Esc and Enter at once are Alt+Enter
     chat.send("\r")  # the draft
     chat.wait_until(lambda: len(answers(home)) == 2 and answers(home)[-1].message.text)
     chat.send("\x11")

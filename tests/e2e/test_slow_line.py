@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.conftest import answers, drafts, end_of, has_words
 from tests.e2e.ssh import Relay, Server, needs_ssh
+from tests.e2e.test_endings import stop_after_hangup
 from tests.e2e.tmux import Tmux
 from tests.terminals import wait_gone
 
@@ -47,6 +48,7 @@ def calm(tmux: Tmux) -> list[str]:
 def test_what_is_typed_in_mid_answer_does_not_queue_up_behind_the_answer(
     tmux: Tmux, server: Server, line: Relay, home: Path, slow_model: Path
 ) -> None:
+    stop_after_hangup(home)
     tmux.line(shlex.join(server.command(home, line.port, "--model", slow_model)))
     tmux.wait_for(COMPOSER)
     tmux.type("Go on and on")

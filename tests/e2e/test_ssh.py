@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import answers, drafts, end_of, has_words
 from tests.e2e.ssh import Server, needs_ssh
+from tests.e2e.test_endings import stop_after_hangup
 from tests.terminals import PATIENCE, Terminal, wait_gone
 
 DRAFT = "not yet sent"
@@ -20,6 +21,7 @@ pytestmark = needs_ssh
 def test_a_lost_connection_in_mid_answer_loses_nothing(
     terminals: list[Terminal], server: Server, home: Path, slow_model: Path, cut: str
 ) -> None:
+    stop_after_hangup(home)
     here = server.login(home, "--model", slow_model)
     terminals.append(here)
     here.read_until("Ask about a picture")

@@ -125,6 +125,8 @@ def test_two_at_once_in_one_chat_lose_nothing(
     terminals.append(other)
     other.wait_until(lambda: "Go on and on" in other.text)
     other.send("And I ask this\r")
+    other.wait_until(lambda: "Next: And I ask this" in other.text)  # it waits for the answer
+    one.send("\x1b")
 
     def both_answer() -> bool:
         one.drain()

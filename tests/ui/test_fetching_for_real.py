@@ -100,7 +100,7 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
             await opened(pilot)
             await fetch(pilot, "gemma-3-4b")
             await until(pilot, lambda: parts(tmp_path) and hub.holding.is_set())
-            await pilot.press("escape")
+            await pilot.press("escape", "escape")  # what was typed goes first
             await until(pilot, lambda: "↓ gemma-3-4b" in shown(pilot))
             await say(pilot, "Hello")
             await answered(pilot)

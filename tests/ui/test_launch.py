@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.conftest import answered, ready, say, shown, until
+from tests.ui.conftest import answered, ready, say, screen_of, shown, until
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
 from vlmtui.settings import Settings
@@ -55,7 +55,7 @@ async def test_chats_that_cannot_be_opened_leave_one_that_is_not_saved(
             assert "tok/s" in shown(pilot)
             assert "not saved" in shown(pilot)  # it stays in sight
             await say(pilot, "/new")
-            await until(pilot, lambda: "Hello" not in shown(pilot))
+            await until(pilot, lambda: not screen_of(pilot).transcript.messages())
             assert "not saved" not in shown(pilot)  # told once
     finally:
         backstage.close()

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from vlmtui.cli import completion
-from vlmtui.settings import KEEP_ALIVE
 
 
 class Finite(click.FloatRange):
@@ -54,6 +53,8 @@ NAMED = Named()
 def _keep_alive(minutes: float | None) -> None:
     """Have it go before what environment and settings say, in whatever is started, too."""
     if minutes is not None:
+        from vlmtui.settings import KEEP_ALIVE
+
         os.environ[KEEP_ALIVE] = str(minutes)
 
 

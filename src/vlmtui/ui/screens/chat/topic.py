@@ -72,7 +72,8 @@ class ChatContext:
         follows: Who hears of an event of a turn, a load or a switch, by its type. The state of the
             engine has it already.
         turn_began: Called when a turn has begun, before anything is prepared for it.
-        turn_ended: Called when it is over, with whether nothing failed.
+        turn_ended: Called when it is over, with whether it ended as it should: nothing failed, or
+            it was stopped before.
         chat_shown: Called with the messages when another chat, or another branch, is on the screen.
         chat_changed: Called when another chat is open, or the title of this one has changed.
         chats_changed: Called when the list of chats is not what it was.

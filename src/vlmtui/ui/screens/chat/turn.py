@@ -156,4 +156,4 @@ class Turn:
         if screen.engine_state.phase is not Phase.LOADING:
             screen.engine_state = idle(screen.engine_state)
         for told in self._chat.turn_ended:
-            told(not self._broken)
+            told(self._stopped or not self._broken)
