@@ -224,7 +224,7 @@ def test_after_a_cancel_in_mid_prefill_the_answer_is_right(bench, paint):
         question = user(f"{number} {asked.text}", asked.images)
         stream = bench.warm.generate(Generate((question,), GREEDY))
         for event in stream:
-            if isinstance(event, Prefill) and event.done > 64:
+            if isinstance(event, Prefill) and event.done > 256:
                 bench.warm.cancel()
                 break
         stats = next(event for event in stream if isinstance(event, Finished))

@@ -29,7 +29,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
     with closing(EngineClient(folder / "log")) as engine:
         events = list(engine.load(Load(Files(str(files.model), str(files.mmproj)), "glm-ocr")))
         (told,) = [event for event in events if isinstance(event, Notice)]
-        assert "is asked 'Text Recognition:'" in told.message
+        assert "gets 'Text Recognition:'" in told.message
         assert "/preset table or formula" in told.hint
         (loaded,) = [event for event in events if isinstance(event, Loaded)]
         assert list(loaded.info.questions) == ["text", "table", "formula"]

@@ -141,7 +141,7 @@ async def test_a_theme_is_seen_while_it_is_highlighted_and_kept_when_it_is_chose
         await until(pilot, lambda: "vlmtui-dark" in shown(pilot))
         await type_text(pilot, "paper")
         await until(pilot, lambda: app.theme == "paper")
-        await pilot.press("escape")
+        await pilot.press("escape", "escape")  # what was typed goes first
         await until(pilot, lambda: app.screen is screen_of(pilot))
         assert app.theme == "vlmtui-dark"
         await say(pilot, "/theme")

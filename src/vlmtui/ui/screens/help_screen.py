@@ -128,11 +128,12 @@ class HelpScreen(Dialog[None]):
 
     def action_scroll(self, how: str) -> None:
         """Scroll the list."""
-        getattr(self.query_one(VerticalScroll), f"scroll_{how}")(animate=False)
+        for box in self.query(VerticalScroll):  # keys may come before it is there
+            getattr(box, f"scroll_{how}")(animate=False)
 
     def action_close(self) -> None:
         """Go back; what was typed goes first."""
-        if not self.query_one(LineInput).give_up(self._wanted):
+        if not any(line.give_up(self._wanted) for line in self.query(LineInput)):
             self.dismiss(None)
 
 

@@ -255,8 +255,8 @@ class SearchScreen(Dialog[Found]):
 
     def action_step(self, by: int) -> None:
         """Move in the list."""
-        options = self.query_one(OptionList)
-        if self._found:
+        if self._found:  # keys may come before there is a list
+            options = self.query_one(OptionList)
             at = (options.highlighted or 0) + by
             options.highlighted = min(max(at, 0), len(self._found) - 1)
 

@@ -158,16 +158,16 @@ class Chooser(Dialog[str]):
 
     def action_step(self, by: int) -> None:
         """Move in the list: around its ends by single steps, to them by pages."""
-        options = self.query_one(OptionList)
         count = len(self._found)
         if not count:
-            return
+            return  # keys may come before there is a list
+        options = self.query_one(OptionList)
         at = (options.highlighted or 0) + by
         options.highlighted = at % count if abs(by) == 1 else min(max(at, 0), count - 1)
 
     def action_cancel(self) -> None:
         """Choose nothing; what was typed goes first."""
-        if not self.query_one(LineInput).give_up():
+        if not any(line.give_up() for line in self.query(LineInput)):
             self.dismiss(None)
 
     @on(Input.Submitted)

@@ -233,8 +233,8 @@ class ModelsList(Dialog[str]):
 
     def action_step(self, by: int) -> None:
         """Move in the list."""
-        options = self.query_one(OptionList)
-        if self._shown:
+        if self._shown:  # keys may come before there is a list
+            options = self.query_one(OptionList)
             at = (options.highlighted or 0) + by
             options.highlighted = min(max(at, 0), len(self._shown) - 1)
             self.tell("")
@@ -254,7 +254,7 @@ class ModelsList(Dialog[str]):
 
     def action_close(self) -> None:
         """Choose nothing; what was typed goes first."""
-        if not self.query_one(LineInput).give_up():
+        if not any(line.give_up() for line in self.query(LineInput)):
             self.dismiss(None)
 
 
