@@ -48,7 +48,6 @@ def calm(tmux: Tmux) -> list[str]:
 def test_what_is_typed_in_mid_answer_does_not_queue_up_behind_the_answer(
     tmux: Tmux, server: Server, line: Relay, home: Path, slow_model: Path
 ) -> None:
-    stop_after_hangup(home)
     tmux.line(shlex.join(server.command(home, line.port, "--model", slow_model)))
     tmux.wait_for(COMPOSER)
     tmux.type("Go on and on")
@@ -74,6 +73,7 @@ def test_what_is_typed_in_mid_answer_does_not_queue_up_behind_the_answer(
 def test_a_line_that_breaks_in_mid_answer_loses_nothing(
     tmux: Tmux, server: Server, line: Relay, home: Path, slow_model: Path
 ) -> None:
+    stop_after_hangup(home)
     tmux.line(shlex.join(server.command(home, line.port, "--model", slow_model)))
     tmux.wait_for(COMPOSER)
     tmux.type("Go on and on")
