@@ -302,7 +302,7 @@ def test_figures_of_answers_and_machine_are_told_in_words(run: Run) -> None:
     assert re.search(r"^#2 What\?: \d+ tokens?, [\d.]+ tok/s, first token after", ended.out, re.M)
     assert "In total: 1 answer" in ended.err
     assert re.search(r"^memory: [\d.]+ [GM]B / [\d.]+ [GM]B$", ended.out, re.MULTILINE)
-    assert re.search(r"^vlmtui: \d+ MB$", ended.out, re.MULTILINE)
+    assert re.search(r"^this screen: vlmtui \d+ MB", ended.out, re.MULTILINE)
 
 
 def test_the_preset_in_use_is_marked_and_takes_no_system_prompt_away_in_silence(run: Run) -> None:
