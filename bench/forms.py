@@ -126,7 +126,7 @@ def _questions(folder: Path, count: int) -> Iterator[tuple[ImagePart, str, list[
 
 def suite(model: report.Model, folder: Path, repeats: int) -> dict[str, int]:
     """How the schemas of the test suite fare, and the answers of a model that knows nothing."""
-    import jsonschema  # type: ignore[import-untyped]
+    import jsonschema  # type: ignore[import-untyped] # it has no types
 
     engine = Asked(model, threads=1)
     count: Counter[str] = Counter()

@@ -244,7 +244,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
             yield Finished("cancelled")
 
         def plan(self, request: Load) -> Planned:
-            raise NotImplementedError
+            raise NotImplementedError  # the load is scripted: nothing is asked to fit
 
         def unload(self) -> None:
             """Nothing."""

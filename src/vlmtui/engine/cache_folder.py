@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,8 @@ from vlmtui.engine.cached_file import Useless
 from vlmtui.engine.engine_requests import DiskCache
 
 Kind = Literal["picture", "chat"]
+_KINDS: Mapping[str, Kind] = {"picture": "picture", "chat": "chat"}
+"""By the beginning of a file's name."""
 
 _LEAST_FREE = 1_000_000_000
 """Bytes that stay free on the disk, or a twentieth of it, whichever is less."""
@@ -116,10 +118,9 @@ class CacheFolder:
         """What is kept, the latest used first."""
         found = []
         for path, status in self._files():
-            kind = path.name.partition("-")[0]
-            if kind in ("picture", "chat") and not path.suffix:
-                entry = Entry(kind, path.name, status.st_size, status.st_mtime)  # type: ignore[arg-type]
-                found.append(entry)
+            kind = _KINDS.get(path.name.partition("-")[0])
+            if kind is not None and not path.suffix:
+                found.append(Entry(kind, path.name, status.st_size, status.st_mtime))
         return sorted(found, key=lambda entry: -entry.used)
 
     def clear(self) -> int:

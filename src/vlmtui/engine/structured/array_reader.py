@@ -35,7 +35,7 @@ def items(together: Together, read: Callable[[Together], Shape]) -> Shape:
     if most is not None:
         known = min(known, most)
     first = tuple(
-        read(tuple(_item(row, at) for row in rows if _item(row, at) is not None))  # type: ignore[misc]
+        read(tuple(item for row in rows if (item := _item(row, at)) is not None))
         for at in range(known)
     )
     rest: Shape | None = None

@@ -4,57 +4,32 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable
 from vlmtui.engine.images.crops import Box
 from vlmtui.messages import ImagePart
-from vlmtui.ui.keys import key_hints
-from vlmtui.ui.screens.dialogs.dialog import Overlying
+from vlmtui.ui.screens.full_screen_picture import FullScreenPicture
 from vlmtui.ui.widgets.pictures import crop_frame
 from vlmtui.ui.widgets.pictures.framed_picture import FramedPicture
 
-_KEYS = (
-    ("Enter", "attach"),
-    ("←↑↓→", "move"),
-    ("Shift+←↑↓→", "size"),
-    ("+ -", "zoom"),
-    ("f", "fine"),
-    ("mouse", "draw or move"),
-    ("Esc", "back"),
-)
 _ZOOM = 1.25
 
 
-class CropScreen(Overlying[Box]):
+class CropScreen(FullScreenPicture[Box]):
     """Enter returns the part that is in the frame, Escape nothing."""
 
-    DEFAULT_CSS = """
-    CropScreen {
-        layout: vertical;
-
-        & > #title {
-            height: 1;
-            padding: 0 1;
-            background: $surface;
-        }
-        & > #place {
-            height: 1fr;
-            align: center middle;
-        }
-        & > #keys {
-            height: 1;
-            padding: 0 1;
-            color: $text-dim;
-            background: $surface;
-        }
-    }
-    """
+    hints = (
+        ("Enter", "attach"),
+        ("←↑↓→", "move"),
+        ("Shift+←↑↓→", "size"),
+        ("+ -", "zoom"),
+        ("f", "fine"),
+        ("mouse", "draw or move"),
+        ("Esc", "back"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,f7", "dismiss", "Back, without a part", id="crop.close"),
         Binding("enter", "take", "Attach what is in the frame", id="crop.take"),
@@ -77,32 +52,17 @@ class CropScreen(Overlying[Box]):
         Args:
             image: The picture.
         """
-        super().__init__()
+        self._framed = FramedPicture(image)
+        super().__init__(self._framed)
         self._image = image
         self._fine = False
-        self._picture = FramedPicture(image)
-
-    def compose(self) -> ComposeResult:
-        """Name and numbers above, keys below."""
-        yield Static(id="title")
-        with Container(id="place"):
-            yield self._picture
-        yield Static(id="keys")
 
     def on_mount(self) -> None:
         """Tell of the frame whatever moves it."""
-        self.watch(self._picture, "frame", self._describe)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """As large as it gets."""
-        self.query_one("#keys", Static).update(key_hints.line(_KEYS, event.size.width - 2))
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        self._picture.max_rows = self.query_one("#place").size.height
+        self.watch(self._framed, "frame", self._describe)
 
     def _describe(self) -> None:
-        frame, image = self._picture.frame, self._image
+        frame, image = self._framed.frame, self._image
         of = f" of {image.width}×{image.height}"
         fine = "   by single pixels" if self._fine else ""
         numbers = f"{frame.width}×{frame.height} at {frame.x},{frame.y}"
@@ -119,26 +79,26 @@ class CropScreen(Overlying[Box]):
 
     def action_take(self) -> None:
         """Return what is in the frame."""
-        self.dismiss(self._picture.frame)
+        self.dismiss(self._framed.frame)
 
     def action_move(self, right: int, down: int) -> None:
         """Move the frame by a step."""
         wide, high = self._step
-        self._picture.frame = crop_frame.moved(
-            self._picture.frame, self._whole, right * wide, down * high
+        self._framed.frame = crop_frame.moved(
+            self._framed.frame, self._whole, right * wide, down * high
         )
 
     def action_size(self, wider: int, higher: int) -> None:
         """Move the frame's right or lower edge by a step."""
         wide, high = self._step
-        self._picture.frame = crop_frame.sized(
-            self._picture.frame, self._whole, wider * wide, higher * high
+        self._framed.frame = crop_frame.sized(
+            self._framed.frame, self._whole, wider * wide, higher * high
         )
 
     def action_zoom(self, direction: int) -> None:
         """Make the frame larger or smaller around its middle."""
         factor = _ZOOM**direction
-        self._picture.frame = crop_frame.zoomed(self._picture.frame, self._whole, factor)
+        self._framed.frame = crop_frame.zoomed(self._framed.frame, self._whole, factor)
 
     def action_fine(self) -> None:
         """Go by single pixels, or by cells again."""
@@ -151,4 +111,4 @@ class CropScreen(Overlying[Box]):
 
     @property
     def _step(self) -> tuple[int, int]:
-        return (1, 1) if self._fine else self._picture.step
+        return (1, 1) if self._fine else self._framed.step

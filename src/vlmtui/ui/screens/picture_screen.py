@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
-from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
@@ -18,17 +15,8 @@ from vlmtui import printable, units
 from vlmtui.messages import ImagePart
 from vlmtui.stats.image_costs import Cost
 from vlmtui.ui import background
-from vlmtui.ui.keys import key_hints
-from vlmtui.ui.screens.dialogs.dialog import Overlying
+from vlmtui.ui.screens.full_screen_picture import FullScreenPicture
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
-
-_KEYS = (
-    ("←→", "other pictures"),
-    ("c", "crop"),
-    ("i", "facts"),
-    ("y", "copy path"),
-    ("Esc", "back"),
-)
 
 
 class PictureFile(msgspec.Struct, frozen=True):
@@ -39,22 +27,11 @@ class PictureFile(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
-class PictureScreen(Overlying[ImagePart]):
+class PictureScreen(FullScreenPicture[ImagePart]):
     """Shows one picture; the arrows go through the others. Returns one that is to be cropped."""
 
     DEFAULT_CSS = """
     PictureScreen {
-        layout: vertical;
-
-        & > #title {
-            height: 1;
-            padding: 0 1;
-            background: $surface;
-        }
-        & > #place {
-            height: 1fr;
-            align: center middle;
-        }
         & > #facts {
             height: auto;
             max-height: 50%;
@@ -65,14 +42,15 @@ class PictureScreen(Overlying[ImagePart]):
         &.-facts > #facts {
             display: block;
         }
-        & > #keys {
-            height: 1;
-            padding: 0 1;
-            color: $text-dim;
-            background: $surface;
-        }
     }
     """
+    hints = (
+        ("←→", "other pictures"),
+        ("c", "crop"),
+        ("i", "facts"),
+        ("y", "copy path"),
+        ("Esc", "back"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter,f7", "dismiss", "Back to the chat", id="picture.close"),
         Binding("right,space,n,pagedown", "step(1)", "Next picture", id="picture.next"),
@@ -97,10 +75,9 @@ class PictureScreen(Overlying[ImagePart]):
             index: The one to begin with.
             costs: What is known about them, by SHA-256.
         """
-        super().__init__()
+        super().__init__(Picture())
         self._images = tuple(images)
         self._costs = costs or {}
-        self._picture = Picture()
         self.set_reactive(PictureScreen.index, index)
 
     @property
@@ -108,25 +85,10 @@ class PictureScreen(Overlying[ImagePart]):
         """The picture that is shown."""
         return self._images[self.index]
 
-    def compose(self) -> ComposeResult:
-        """Name above, facts and keys below."""
-        yield Static(id="title")
-        with Container(id="place"):
-            yield self._picture
-        yield Static(id="facts")
-        yield Static(id="keys")
-
-    def on_mount(self) -> None:
-        """Show the first one."""
+    async def on_mount(self) -> None:
+        """Show the first one; its facts have a place above the keys."""
+        await self.mount(Static(id="facts"), before="#keys")
         self._show()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """As large as it gets."""
-        self.query_one("#keys", Static).update(key_hints.line(_KEYS, event.size.width - 2))
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        self._picture.max_rows = self.query_one("#place").size.height
 
     def watch_index(self) -> None:
         """Show another picture."""
