@@ -53,7 +53,7 @@ def test_a_part_of_a_picture_is_all_that_is_seen(run: Run, picture: Callable[...
     (seen,) = told["images"]
     assert seen["path"].endswith(f".png[0,0,{seen['width']},{seen['height']}]")
     ended = run("ask", "--image", f"{image}[0,0,9999,1]", "What is this?")
-    assert ended.code == 2 and "reaches out of" in ended.err
+    assert ended.code == 2 and "reaches beyond" in ended.err
 
 
 def test_a_file_whose_name_ends_in_brackets_goes_before(

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -74,7 +74,7 @@ def answer(
             engine = FittingEngine(EngineClient(_engine_log(cleanup), keep_alive_seconds(settings)))
         cleanup.callback(engine.close)
         conversation = _Conversation(engine, output, progress)
-        saved = cleanup.enter_context(question.saved()) if question.is_saved else None
+        saved = cleanup.enter_context(closing(question.saved())) if question.is_saved else None
         try:
             first = user(texts[0], tuple(pictures.part(path) for path in question.images))
             asked = (first, *(user(text) for text in texts[1:]))

@@ -47,7 +47,7 @@ def box(text: str, size: tuple[int, int], name: str) -> Box:
         name: What the user calls the picture, for errors.
 
     Raises:
-        InputError: That is no rectangle, or it reaches out of the picture.
+        InputError: That is no rectangle, or it reaches beyond the picture.
     """
     written = text.strip().removeprefix("[").removesuffix("]").strip()
     words = [_NUMBER.fullmatch(word) for word in re.split(r"\s*,\s*|\s+", written)]
@@ -63,7 +63,7 @@ def box(text: str, size: tuple[int, int], name: str) -> Box:
     wide, high = size
     if right > wide or bottom > high:
         raise errors.InputError(
-            f"[{written[:60]}] reaches out of {name}, which has {wide}x{high} pixels",
+            f"[{written[:60]}] reaches beyond {name}, which has {wide}x{high} pixels",
             f"x + width can be at most {wide}, y + height at most {high}.",
         )
     return Box(left, top, right - left, bottom - top)
