@@ -73,6 +73,7 @@ def needed(where: Environment, extras: Iterable[str] = ()) -> dict[str, Distribu
                 seen |= more
                 todo += more
     del found["vlmtui"]
+    found.pop("pip", None)  # a client that the tests use names it; each environment brings its own
     return found
 
 
