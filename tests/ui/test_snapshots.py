@@ -41,6 +41,25 @@ TITLES = (
 Scene = Callable[[Pilot[int]], Awaitable[None]]
 
 
+@pytest.fixture
+def snap_compare(snap_compare: Any) -> Callable[..., bool]:
+    """As it comes, with all of the top screen drawn anew before the photograph.
+
+    `shown` renders it without those beneath, and Textual keeps what was rendered.
+    """
+
+    def compare(*arguments: Any, run_before: Scene, **options: Any) -> bool:
+        async def scene(pilot: Pilot[int]) -> None:
+            await run_before(pilot)
+            pilot.app.screen.refresh()
+            await pilot.pause()
+
+        same: bool = snap_compare(*arguments, run_before=scene, **options)
+        return same
+
+    return compare
+
+
 async def _settle(pilot: Pilot[int]) -> None:
     screen = await ready(pilot)
     screen.query_one(Composer).cursor_blink = False
