@@ -37,7 +37,7 @@ def ask(terminal: Terminal, home: Path) -> None:
 def test_an_answer_is_finished_when_the_terminal_is_gone(
     terminals: list[Terminal], home: Path, slow_model: Path, plain: bool
 ) -> None:
-    settings(home, "max_tokens = 240\n")
+    settings(home, "max_tokens = 1500\n")
     arguments = ("--plain",) if plain else ()
     chat = opened(terminals, "--model", slow_model, *arguments, ready="> " if plain else COMPOSER)
     ask(chat, home)

@@ -57,8 +57,8 @@ def test_shares_leave_no_gap_between_them() -> None:
         *((text, "is not a part") for text in ("nan,0,1,1", "1.5,0,1,1", "inf,0,1,1", "1e3,0,1,1")),
         *((text, "is not a part") for text in ("٣,0,1,1", "1" * 400 + ",0,1,1", "1%%,0,1,1")),
         *((text, "no pixel") for text in ("0,0,0,5", "0,0,5,0", "0,0,0.01%,100%")),
-        *((text, "reaches out") for text in ("640,0,1,1", "0,0,641,1", "999999999,0,1,1")),
-        *((text, "reaches out") for text in ("0,479,1,2", "60%,0,50%,10", "0,0,200%,1")),
+        *((text, "reaches beyond") for text in ("640,0,1,1", "0,0,641,1", "999999999,0,1,1")),
+        *((text, "reaches beyond") for text in ("0,479,1,2", "60%,0,50%,10", "0,0,200%,1")),
     ],
 )
 def test_what_is_no_part_is_told(text: str, why: str) -> None:

@@ -98,7 +98,8 @@ class _Queue:
         wanted = json.dumps({"path": path, "width": width, "height": height})
         try:
             process = self._process = self._process or _started()
-            cast("IO[bytes]", process.stdin).write(wanted.encode() + b"\n")
+            with suppress(BrokenPipeError):  # it was ended: reading says so
+                cast("IO[bytes]", process.stdin).write(wanted.encode() + b"\n")
             read = _Reader(cast("IO[bytes]", process.stdout), time.monotonic() + SECONDS)
             answer = json.loads(read.line())
             if "size" in answer:
