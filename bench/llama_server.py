@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -15,13 +16,20 @@ NAME = "llama-server"
 
 
 @contextmanager
-def serve(program: str, *options: str) -> Iterator[str]:
-    """Run it with these options; yields its address once it answers."""
+def serve(
+    program: str, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Run it with these options and variables beside ours; yields its address once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [program, *options, "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
