@@ -117,8 +117,15 @@ def test_openais_own_client_talks_about_a_picture_streams_lists_and_cancels(
         next(iter(stream))
         stream.close()  # and the next one is answered
         assert client.chat.completions.create(**asked).choices[0].finish_reason == "stop"
-        with pytest.raises(openai.BadRequestError, match="doesn't take tools"):
-            client.chat.completions.create(**asked, tools=[{"type": "function"}])
+        schema = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"]}
+        light = {"type": "function", "function": {"name": "light", "parameters": schema}}
+        made = client.chat.completions.create(**asked, tools=[light], tool_choice="required")
+        (call,) = made.choices[0].message.tool_calls
+        assert (call.function.name, made.choices[0].finish_reason) == ("light", "tool_calls")
+        assert isinstance(json.loads(call.function.arguments)["on"], bool)
+        with pytest.raises(openai.BadRequestError, match="doesn't take n") as refused:
+            client.chat.completions.create(**asked, n=2)
+        assert refused.value.param == "n"
     with (
         openai.OpenAI(base_url=server.url, api_key="sk-other", max_retries=0) as stranger,
         pytest.raises(openai.AuthenticationError),

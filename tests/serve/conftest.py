@@ -17,8 +17,10 @@ import uvicorn
 from tests.fakes import INFO, LOAD, PATIENCE, FakeEngine
 from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Sampling
+from vlmtui.serve import serving
 from vlmtui.serve.admission import Admission
-from vlmtui.serve.http_app import HttpApp, Rules
+from vlmtui.serve.http_app import HttpApp
+from vlmtui.serve.server_rules import Rules
 
 
 class Served:
@@ -41,8 +43,7 @@ class Served:
                 self.app = HttpApp(engine, model, rules, self.log.append)
             await self.app(scope, receive, send)
 
-        config = uvicorn.Config(application, lifespan="off", log_config=None, access_log=False)
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(serving.config(application))
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
 

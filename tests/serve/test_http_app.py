@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.fakes import INFO, FakeEngine, Gate, answer, crash
+from tests.fakes import INFO, PATIENCE, FakeEngine, Gate, answer, crash
 from tests.serve.conftest import Serve, events, question
 from tests.web import WebServer, sends
 from vlmtui import demo
@@ -21,6 +22,7 @@ from vlmtui.engine.engine_requests import Generate
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import ImagePart, Role, TextPart
 from vlmtui.net import addresses
+from vlmtui.serve import punctual_http
 
 CHAT = "/v1/chat/completions"
 PICTURE = demo.sample_images()[0].read_bytes()
@@ -153,10 +155,10 @@ def test_the_model_is_listed_as_our_own_client_wants_to_know_it(serve: Serve) ->
         (question(top_p=2), 400, "`$.top_p`"),
         (question(model="gpt-4o"), 404, "There is no model gpt-4o here, but fake."),
         (question(n=2), 400, "doesn't take n"),
-        (question(tools=[{"type": "function"}]), 400, "doesn't take tools"),
+        (question(functions=[{"name": "f"}]), 400, "doesn't take functions"),
         (question(presence_penalty=1), 400, "doesn't take presence_penalty"),
         ({"messages": [{"role": "system", "content": "x"}]}, 400, "should be the user's"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, 400, "`$.messages[0].role`"),
+        ({"messages": [{"role": "critic", "content": "x"}]}, 400, "`$.messages[0].role`"),
         (shown("data:image/png;base64,AAAA"), 400, "Picture 1 is not a picture"),
         (shown("data:image/png;base64,A"), 400, "base64 of picture 1 is damaged"),
         (shown("data:image/png,hello"), 400, "not a data: address in base64"),
@@ -235,6 +237,51 @@ def test_without_a_key_only_this_machine_is_heard(
     assert served.ask("/v1/models", **headers)[0] == status
 
 
+def test_a_client_that_never_asks_is_hung_up_on_and_one_that_waits_is_not(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(punctual_http, "HEAD_S", 0.05)
+    engine = FakeEngine()
+    gate = Gate()
+    engine.script(gate, *answer("Late"))
+    served = serve(engine)
+    waiting = served.begin(CHAT, question())
+    gate.wait_reached()
+    for begun in (b"", b"GET /health HTTP/1.1\r\n"):
+        with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as silent:
+            silent.sendall(begun)
+            assert silent.recv(1) == b""
+    again = served.connect()
+    again.request("GET", "/health")
+    again.getresponse().read()
+    again.sock.sendall(b"GET /hea")  # the next request of a connection has to come, too
+    assert again.sock.recv(1) == b""
+    gate.open()
+    assert waiting.getresponse().status == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 2\r\nContent-Length: 3\r\n",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Content-Length: +2\r\n",
+    ],
+)
+def test_a_request_whose_end_is_doubtful_is_answered_by_hanging_up(
+    serve: Serve, head: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", serve().port), timeout=PATIENCE) as client:
+        client.sendall(b"POST /v1/models HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\n{}")
+        client.shutdown(socket.SHUT_WR)
+        answered = b""
+        while piece := client.recv(4096):
+            answered += piece
+    assert answered.count(b"HTTP/1.1") <= 1
+    assert not answered.startswith(b"HTTP/1.1 200")
+
+
 def test_with_a_key_nothing_is_told_without_it(serve: Serve) -> None:
     served = serve(key="sk-secret")
     for path in ("/v1/models", "/metrics", "/nothing"):
@@ -249,11 +296,13 @@ def test_with_a_key_nothing_is_told_without_it(serve: Serve) -> None:
 def test_pages_of_a_named_site_are_told_that_they_may_ask(serve: Serve) -> None:
     served = serve(key="sk-1", origins=("https://good.example",))
     connection = served.connect()
-    connection.request("OPTIONS", CHAT, headers={"Origin": "https://good.example"})
+    wanted = "authorization, x-stainless-os"  # as OpenAI's client for browsers sends
+    asked = {"Origin": "https://good.example", "Access-Control-Request-Headers": wanted}
+    connection.request("OPTIONS", CHAT, headers=asked)
     preflight = connection.getresponse()
     assert preflight.status == 204
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://good.example"
-    assert "authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    assert preflight.headers["Access-Control-Allow-Headers"] == wanted
 
 
 def test_the_log_tells_of_requests_and_of_nothing_that_was_said(serve: Serve) -> None:

@@ -6,8 +6,8 @@ left aside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -16,34 +16,36 @@ from vlmtui import printable
 from vlmtui.engine.engine_requests import Constraint, Generate, Sampling, Think
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
-from vlmtui.messages import Detail, ImagePart, Message, Part, Role, TextPart
+from vlmtui.serve import said_messages, tool_calls
+from vlmtui.serve.said_messages import Fetch, Said
+from vlmtui.serve.tool_calls import CallFinder, Tool
 
 _MOST_SEED = 2**32
 
-_DETAILS: dict[str, Detail] = {"low": "low", "high": "high"}
-"""OpenAI's words for how finely a picture is looked at; "auto", as any other, leaves it open."""
+_EFFORTS: dict[str, Think] = {
+    "none": "off",
+    "minimal": 128,
+    "low": 512,
+    "medium": 2048,
+    "high": "on",
+    "xhigh": "on",
+}
+"""How long a model thinks, by OpenAI's words for it: tokens at most."""
 
-Fetch = Callable[[str], ImagePart]
-"""Makes a picture of its address, `data:` or, where that is allowed, `http:`."""
-
-
-class _Url(msgspec.Struct):
-    url: str
-    detail: str | None = None
-
-
-class _Text(msgspec.Struct, tag_field="type", tag="text"):
-    text: str
+_PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
+"""Where in a body something is wrong, as msgspec ends its words."""
 
 
-class _Picture(msgspec.Struct, tag_field="type", tag="image_url"):
-    image_url: _Url | str
+class BadRequest(InputError):
+    """What is asked can't be done.
 
+    Attributes:
+        param: The field that asks for it, from the body on: "messages[0].role".
+    """
 
-class _Said(msgspec.Struct):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Text | _Picture] | None = None
-    reasoning_content: str | None = None
+    def __init__(self, message: str, hint: str = "", *, param: str) -> None:
+        super().__init__(message, hint)
+        self.param = param
 
 
 class _TemplateOptions(msgspec.Struct):
@@ -55,43 +57,58 @@ class _StreamOptions(msgspec.Struct):
 
 
 _Probability = Annotated[float, Meta(ge=0, le=1)]
-_Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 
 
 class ChatBody(msgspec.Struct):
     """The fields that mean something here; clients send null for what they leave open."""
 
-    messages: Annotated[list[_Said], Meta(min_length=1)]
+    messages: Annotated[list[Said], Meta(min_length=1)]
     model: str | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     temperature: Annotated[float, Meta(ge=0)] | None = None
     top_p: _Probability | None = None
-    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    top_k: _Count | None = None
     min_p: _Probability | None = None
     repeat_penalty: Annotated[float, Meta(gt=0)] | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
+    """vLLM's name for the same."""
+
     seed: int | None = None
     stop: str | list[str] | None = None
     max_tokens: _Count | None = None
     max_completion_tokens: _Count | None = None
     reasoning_effort: str | None = None
     chat_template_kwargs: _TemplateOptions | None = None
-    thinking_budget_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    thinking_budget_tokens: _Count | None = None
+    tools: list[Tool] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    grammar: str | None = None
+    """GBNF, as llama-server takes it."""
+
     n: int | None = None
-    tools: list[Any] | None = None
     functions: list[Any] | None = None
     logprobs: bool | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: dict[str, Any] | None = None
-    response_format: dict[str, Any] | None = None
-    grammar: str | None = None
-    """GBNF, as llama-server takes it."""
+    modalities: list[str] | None = None
 
     @property
     def wants_usage(self) -> bool:
         """A stream ends with what it took."""
         return bool(self.stream_options and self.stream_options.include_usage)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the engine is asked, and how its answer is read."""
+
+    generate: Generate
+    calls: CallFinder | None = None
+    """Finds the calls of tools in the answer; None where there are none to be called."""
 
 
 def read(content: bytes) -> ChatBody:
@@ -103,31 +120,68 @@ def read(content: bytes) -> ChatBody:
     try:
         body = msgspec.json.decode(content, type=ChatBody)
     except msgspec.ValidationError as error:
-        raise InputError(f"The request is not valid: {printable.line(str(error), 200)}") from error
+        told = printable.line(str(error), 200)
+        place = _PLACE.search(told)
+        raise BadRequest(
+            f"The request is not valid: {told}", param=place[1] if place else ""
+        ) from error
     except (ValueError, RecursionError) as error:
         raise InputError("The body is not JSON") from error
-    if unknown := _refused(body):
-        raise InputError(f"This server doesn't take {unknown}", "Leave it out.")
-    if body.messages[-1].role not in ("user", "assistant"):
-        raise InputError("The last message should be the user's")
+    if param := _refused(body):
+        kind = f" of type {printable.line(str((body.response_format or {}).get('type')), 40)}"
+        what = f"{param}{kind if param == 'response_format' else ''}"
+        raise BadRequest(f"This server doesn't take {what}", "Leave it out.", param=param)
+    last = body.messages[-1]
+    if last.role in ("system", "developer") or last.tool_calls:
+        raise BadRequest("The last message should be the user's", param="messages")
     return body
 
 
 def _refused(body: ChatBody) -> str:
     """What is asked for and would change the answer, but isn't done."""
-    kind = (body.response_format or {}).get("type", "text")
+    kind = str((body.response_format or {}).get("type", "text"))
     asked = {
-        "n other than 1": body.n not in (None, 1),
-        "tools": bool(body.tools),
+        "n": body.n not in (None, 1),
         "functions": bool(body.functions),
         "logprobs": bool(body.logprobs),
         "presence_penalty": bool(body.presence_penalty),
         "frequency_penalty": bool(body.frequency_penalty),
         "logit_bias": bool(body.logit_bias),
-        f"a response_format of type {printable.line(str(kind), 40)}": kind
-        not in ("text", "json_object", "json_schema"),
+        "modalities": bool(body.modalities) and body.modalities != ["text"],
+        "response_format": kind not in ("text", "json_object", "json_schema"),
     }
     return next((name for name, is_asked in asked.items() if is_asked), "")
+
+
+def asked(body: ChatBody, defaults: Sampling, fetch: Fetch) -> Asked:
+    """What the engine is asked; blocks while pictures are looked into.
+
+    Args:
+        body: One that was read.
+        defaults: How tokens are chosen where the body doesn't say.
+        fetch: Makes pictures of their addresses.
+
+    Raises:
+        InputError: A picture can't be used, a format can't be enforced.
+        FetchFailed: A picture can't be had.
+    """
+    try:
+        tools, must = tool_calls.chosen(body.tools or (), body.tool_choice)
+    except InputError as error:
+        raise BadRequest(error.message, error.hint, param="tool_choice") from None
+    constraint = _constraint(body)
+    if constraint is not None:
+        tools, must = [], False
+    if must:
+        constraint = tool_calls.constraint(tools)
+    several = body.parallel_tool_calls is not False
+    about = tool_calls.told(tools, several=several) if tools else ""
+    messages = said_messages.messages(body.messages, fetch, about)
+    sampling = _sampling(body, defaults)
+    if constraint is not None:
+        sampling = msgspec.structs.replace(sampling, constraint=constraint)
+    finder = CallFinder(tools, several=several) if tools else None
+    return Asked(Generate(messages, sampling), finder)
 
 
 def _constraint(body: ChatBody) -> Constraint | None:
@@ -147,52 +201,17 @@ def _constraint(body: ChatBody) -> Constraint | None:
     return None if body.grammar is None else constraints.of_grammar(body.grammar)
 
 
-def request(body: ChatBody, defaults: Sampling, fetch: Fetch) -> Generate:
-    """What the engine is asked; blocks while pictures are looked into.
-
-    Args:
-        body: One that was read.
-        defaults: How tokens are chosen where the body doesn't say.
-        fetch: Makes pictures of their addresses.
-
-    Raises:
-        InputError: A picture can't be used.
-        FetchFailed: A picture can't be had.
-    """
-    messages = tuple(_message(said, fetch) for said in body.messages)
-    return Generate(messages, _sampling(body, defaults))
-
-
-def _message(said: _Said, fetch: Fetch) -> Message:
-    role = Role.SYSTEM if said.role == "developer" else Role(said.role)
-    if not isinstance(said.content, list):
-        return Message(role, (TextPart(said.content or ""),), said.reasoning_content or "")
-    if role is not Role.USER and any(isinstance(part, _Picture) for part in said.content):
-        raise InputError(f"A message of role {said.role} has a picture", "Only the user's may.")
-    return Message(
-        role, tuple(_part(part, fetch) for part in said.content), said.reasoning_content or ""
-    )
-
-
-def _part(part: _Text | _Picture, fetch: Fetch) -> Part:
-    if isinstance(part, _Text):
-        return TextPart(part.text)
-    if isinstance(part.image_url, str):
-        return fetch(part.image_url)
-    image, told = fetch(part.image_url.url), part.image_url.detail
-    detail = _DETAILS.get(told) if told is not None else None
-    return msgspec.structs.replace(image, detail=detail)
-
-
 def _think(body: ChatBody) -> Think | None:
-    """Whether the model shall think, in the words of OpenAI, vLLM and llama-server."""
+    """Whether the model shall think, in the words of vLLM, llama-server and OpenAI."""
     wanted = (body.chat_template_kwargs or _TemplateOptions()).enable_thinking
     budget = body.thinking_budget_tokens
-    if wanted is False or budget == 0 or body.reasoning_effort == "none":
+    if wanted is False or budget == 0:
         return "off"
     if budget is not None and budget > 0:
         return budget
-    return "on" if wanted or budget == -1 else None
+    if wanted or budget == -1:
+        return "on"
+    return _EFFORTS.get(body.reasoning_effort or "")
 
 
 def _sampling(body: ChatBody, defaults: Sampling) -> Sampling:
@@ -200,6 +219,8 @@ def _sampling(body: ChatBody, defaults: Sampling) -> Sampling:
     given: dict[str, Any] = {
         name: value for name in names if (value := getattr(body, name)) is not None
     }
+    if body.repetition_penalty is not None:
+        given.setdefault("repeat_penalty", body.repetition_penalty)
     if body.top_k is not None:
         given["top_k"] = max(body.top_k, 0)  # -1 is vLLM's word for all
     if body.seed is not None:
@@ -211,7 +232,5 @@ def _sampling(body: ChatBody, defaults: Sampling) -> Sampling:
         given["think"] = think
     longest = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     if longest is not None:
-        given["max_tokens"] = longest
-    if (constraint := _constraint(body)) is not None:
-        given["constraint"] = constraint
+        given["max_tokens"] = max(longest, 0)  # -1 is llama-server's word for no bound
     return msgspec.structs.replace(defaults, **given)

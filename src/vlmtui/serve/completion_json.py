@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from vlmtui.engine.engine_events import Finished, FinishReason, ModelInfo, Stats, Trimmed
 from vlmtui.errors import EngineCrashed, EngineError, VlmtuiError
+from vlmtui.serve.tool_calls import Call
 
 Json = dict[str, Any]
 
@@ -34,19 +38,27 @@ class Completion:
         """A piece of a stream."""
         return {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
 
-    def last_pieces(self, finished: Finished, *, usage: bool) -> list[Json]:
-        """What ends a stream."""
-        last = {**self.piece({}, reason_of(finished)), **self._costs(finished.stats)}
+    def calling(self, calls: Sequence[Call]) -> Json:
+        """A piece of a stream with calls of tools, which are whole."""
+        return self.piece({"tool_calls": [{"index": n, **_json(c)} for n, c in enumerate(calls)]})
+
+    def last_pieces(self, finished: Finished, *, calls: bool, usage: bool) -> list[Json]:
+        """What ends a stream, in which there were calls of tools or not."""
+        reason = _reason(finished, calls=calls)
+        last = {**self.piece({}, reason), **self._costs(finished.stats)}
         if not usage:
             return [last]
         return [last, {**self._head, "choices": [], "usage": usage_of(finished.stats)}]
 
-    def whole(self, text: str, thought: str, finished: Finished) -> Json:
+    def whole(self, text: str, thought: str, calls: Sequence[Call], finished: Finished) -> Json:
         """The answer in one, and what was thought before it."""
-        message = {"role": "assistant", "content": text}
+        message: Json = {"role": "assistant", "content": text}
         if thought:
             message["reasoning_content"] = thought
-        choice = {"index": 0, "message": message, "finish_reason": reason_of(finished)}
+        if calls:
+            message |= {"content": text or None, "tool_calls": [_json(call) for call in calls]}
+        reason = _reason(finished, calls=bool(calls))
+        choice = {"index": 0, "message": message, "finish_reason": reason}
         stats = finished.stats
         return {
             **self._head,
@@ -72,9 +84,13 @@ class Completion:
         return told
 
 
-def reason_of(finished: Finished) -> str:
-    """Why an answer ended."""
-    return _REASONS.get(finished.reason, "stop")
+def _reason(finished: Finished, *, calls: bool) -> str:
+    """Why an answer ended, in which there were calls of tools or not."""
+    return "tool_calls" if calls else _REASONS.get(finished.reason, "stop")
+
+
+def _json(call: Call) -> Json:
+    return {"id": call.id, "type": call.type, "function": msgspec.structs.asdict(call.function)}
 
 
 def usage_of(stats: Stats) -> Json:
@@ -111,10 +127,10 @@ def models(info: ModelInfo, since: int) -> Json:
     return {"object": "list", "data": [row]}
 
 
-def error(status: int, message: str, code: str) -> Json:
-    """What went wrong."""
+def error(status: int, message: str, code: str, param: str | None = None) -> Json:
+    """What went wrong, and with which field of the request."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}
 
 
 def words_of(failure: VlmtuiError) -> str:

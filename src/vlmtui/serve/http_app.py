@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from functools import partial
-
-import msgspec
+from collections.abc import Awaitable, Callable
 
 from vlmtui import crash_log, printable
 from vlmtui.engine.base import Engine
-from vlmtui.engine.engine_events import Delta, Event, Finished, ModelInfo, Thought, Trimmed
-from vlmtui.engine.engine_requests import Generate, Sampling
+from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.errors import ContextOverflow, EngineError, InputError, StorageError, VlmtuiError
-from vlmtui.serve import chat_body, completion_json
-from vlmtui.serve.admission import Admission
+from vlmtui.serve import completion_json
 from vlmtui.serve.answer_queue import AnswerQueue, Busy, Closing
-from vlmtui.serve.chat_body import ChatBody
-from vlmtui.serve.completion_json import Completion
+from vlmtui.serve.chat_body import BadRequest
+from vlmtui.serve.completions import MOST_BODY, Completions
 from vlmtui.serve.http_exchange import (
     CLIENT_GONE,
     ClientGone,
@@ -29,32 +23,8 @@ from vlmtui.serve.http_exchange import (
     Send,
     TooLarge,
 )
-from vlmtui.serve.received_pictures import ReceivedPictures
 from vlmtui.serve.server_metrics import CONTENT_TYPE, ServerMetrics
-
-MOST_BODY = 64 * 1024 * 1024
-"""Bytes of a request: pictures are a third larger in base64."""
-
-_BODY_S = 60.0
-"""For the request to arrive."""
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """What the server does for whom."""
-
-    admission: Admission
-    defaults: Sampling
-    """How tokens are chosen where a request doesn't say."""
-
-    fetching: bool = False
-    """Pictures may be fetched from the web."""
-
-    waiting: int = 8
-    """Requests that may wait for their turn."""
-
-    seconds: float = 600.0
-    """For a request to be answered, its waiting included."""
-
+from vlmtui.serve.server_rules import Rules
 
 Log = Callable[[str], None]
 
@@ -77,12 +47,13 @@ class HttpApp:
         self._since = int(time.time())
         self._queue = AnswerQueue(engine, rules.waiting)
         self.metrics = ServerMetrics()
+        completions = Completions(self._queue, model, rules, self.metrics)
         self._routes: dict[tuple[str, str], Callable[[Exchange], Awaitable[str]]] = {
-            ("GET", "/health"): self._health,
             ("GET", "/v1/health"): self._health,
-            ("GET", "/metrics"): self._metrics,
+            ("GET", "/v1/metrics"): self._metrics,
             ("GET", "/v1/models"): self._models,
-            ("POST", "/v1/chat/completions"): self._complete,
+            ("GET", f"/v1/models/{model.name}"): self._one_model,
+            ("POST", "/v1/chat/completions"): completions.respond,
         }
 
     def close(self) -> None:
@@ -128,13 +99,16 @@ class HttpApp:
             extra = {"www_authenticate": "Bearer"} if refusal.status == 401 else {}
             await exchange.respond_json(refusal.status, failed, **extra)
             return ""
-        route = self._routes.get((exchange.method, exchange.path))
+        path = exchange.path
+        path = path if path.startswith("/v1/") else f"/v1{path}"  # as llama-server has it
+        route = self._routes.get((exchange.method, path))
         if route is not None:
             return await self._guarded(exchange, route)
-        known = exchange.path in (path for _, path in self._routes)
-        status = 405 if known else 404
-        what = f"{exchange.method} isn't allowed here." if known else "There is nothing here."
-        await self._fail(exchange, status, what, "not_found")
+        if path in (known for _, known in self._routes):
+            await self._fail(exchange, 405, f"{exchange.method} isn't allowed here.", "not_found")
+        else:
+            what = "There is nothing here. This server answers POST /v1/chat/completions."
+            await self._fail(exchange, 404, what, "not_found")
         return ""
 
     async def _guarded(
@@ -156,7 +130,8 @@ class HttpApp:
             await self._fail(exchange, 504, "The answer took too long.", "timeout")
         except (InputError, ContextOverflow) as error:
             code = "context_length_exceeded" if isinstance(error, ContextOverflow) else "invalid"
-            await self._fail(exchange, 400, completion_json.words_of(error), code)
+            param = error.param if isinstance(error, BadRequest) else None
+            await self._fail(exchange, 400, completion_json.words_of(error), code, param)
         except VlmtuiError as error:
             fetched = not isinstance(error, (EngineError, StorageError))
             await self._fail(
@@ -170,9 +145,11 @@ class HttpApp:
             return "see vlmtui's log"
         return ""
 
-    async def _fail(self, exchange: Exchange, status: int, message: str, code: str) -> None:
+    async def _fail(
+        self, exchange: Exchange, status: int, message: str, code: str, param: str | None = None
+    ) -> None:
         """Say what went wrong, in the stream where one has begun."""
-        failed = completion_json.error(status, message, code)
+        failed = completion_json.error(status, message, code, param)
         if exchange.status:
             await exchange.event(failed)
             await exchange.end_events()
@@ -185,7 +162,7 @@ class HttpApp:
             b"",
             "text/plain",
             access_control_allow_methods="GET, POST",
-            access_control_allow_headers="authorization, content-type",
+            access_control_allow_headers=exchange.header("access-control-request-headers"),
             access_control_max_age="600",
         )
         return ""
@@ -200,107 +177,12 @@ class HttpApp:
         await exchange.respond_json(200, completion_json.models(self._model, self._since))
         return ""
 
+    async def _one_model(self, exchange: Exchange) -> str:
+        row = completion_json.models(self._model, self._since)["data"][0]
+        await exchange.respond_json(200, row)
+        return ""
+
     async def _metrics(self, exchange: Exchange) -> str:
         text = self.metrics.text(running=self._queue.running, waiting=self._queue.waiting)
         await exchange.respond(200, text.encode(), CONTENT_TYPE)
         return ""
-
-    # ------------------------------------------------------------------ chat completions
-
-    async def _complete(self, exchange: Exchange) -> str:
-        with self._queue.place():
-            return await self._complete_in(exchange)
-
-    async def _complete_in(self, exchange: Exchange) -> str:
-        body = chat_body.read(await exchange.body(MOST_BODY, _BODY_S))
-        if body.model and body.model.lower() != self._model.name.lower():
-            message = f"There is no model {printable.line(body.model, 80)} here"
-            failed = completion_json.error(
-                404, f"{message}, but {self._model.name}.", "model_not_found"
-            )
-            await exchange.respond_json(404, failed)
-            return ""
-        work = self._answer(exchange, body)
-        return await exchange.while_there(work, self._rules.seconds)
-
-    async def _answer(self, exchange: Exchange, body: ChatBody) -> str:
-        with ReceivedPictures(fetching=self._rules.fetching) as pictures:
-            request = await _in_thread(
-                partial(chat_body.request, body, self._rules.defaults, pictures.part)
-            )
-            if not self._model.vision and any(message.images for message in request.messages):
-                raise InputError(f"{self._model.name} sees no pictures")
-            completion = Completion(self._model.name, stream=bool(body.stream))
-            async with aclosing(self._events(request, completion)) as events:
-                if body.stream:
-                    return await self._streamed(exchange, body, completion, events)
-                return await self._in_one(exchange, completion, events)
-
-    async def _events(
-        self, request: Generate, completion: Completion
-    ) -> AsyncGenerator[Event, None]:
-        """The words and the end of an answer."""
-        async with aclosing(self._queue.events(request)) as events:
-            async for event in events:
-                match event:
-                    case Delta() | Thought():
-                        yield event
-                    case Trimmed():
-                        completion.trimmed = event
-                    case Finished():
-                        self.metrics.answer(event.stats)
-                        yield event
-
-    async def _in_one(
-        self, exchange: Exchange, completion: Completion, events: AsyncGenerator[Event, None]
-    ) -> str:
-        words: list[str] = []
-        thoughts: list[str] = []
-        async for event in events:
-            if isinstance(event, Delta | Thought):
-                (words if isinstance(event, Delta) else thoughts).append(event.text)
-            elif isinstance(event, Finished):
-                whole = completion.whole("".join(words), "".join(thoughts), event)
-                await exchange.respond_json(200, whole)
-                return _note(event)
-        return ""
-
-    async def _streamed(
-        self,
-        exchange: Exchange,
-        body: ChatBody,
-        completion: Completion,
-        events: AsyncGenerator[Event, None],
-    ) -> str:
-        """Stream; what goes wrong before the first word still has a status of its own."""
-        async for event in events:
-            if not exchange.status:
-                await exchange.begin_events()
-                await exchange.event(completion.piece({"role": "assistant", "content": ""}))
-            if isinstance(event, Delta):
-                await exchange.event(completion.piece({"content": event.text}))
-            elif isinstance(event, Thought):
-                await exchange.event(completion.piece({"reasoning_content": event.text}))
-            elif isinstance(event, Finished):
-                for piece in completion.last_pieces(event, usage=body.wants_usage):
-                    await exchange.event(piece)
-                await exchange.event("[DONE]")
-                await exchange.end_events()
-                return _note(event)
-        return ""
-
-
-async def _in_thread(work: Callable[[], Generate]) -> Generate:
-    """Do what blocks; when that is cancelled, after it has ended: it is at work in our files."""
-    doing = asyncio.get_running_loop().run_in_executor(None, work)
-    try:
-        return await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        await asyncio.wait({doing})
-        doing.exception()  # nobody else asks for it
-        raise
-
-
-def _note(finished: Finished) -> str:
-    stats = finished.stats
-    return f"{stats.prompt_tokens} tokens in, {stats.generated_tokens} out"

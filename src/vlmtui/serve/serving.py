@@ -6,7 +6,7 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -21,10 +21,14 @@ from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import EngineError, InputError
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.printable import line
-from vlmtui.serve.http_app import HttpApp, Rules
+from vlmtui.serve.http_app import HttpApp
+from vlmtui.serve.http_exchange import Receive, Scope, Send
+from vlmtui.serve.server_rules import Rules
 
 if TYPE_CHECKING:
     from uvicorn import Config, Server
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _GRACE_S = 10
 """What is being answered when the server is to end has so long."""
@@ -47,8 +51,6 @@ def serve(load: Load, host: str, port: int, rules: Rules, keep_alive: float) -> 
         InputError: Nobody can listen there, or not without a key.
         EngineError: The model can't be loaded.
     """
-    import uvicorn
-
     with ExitStack() as cleanup:
         listener = cleanup.enter_context(_bound(host, port, key=bool(rules.admission.key)))
         engine = FittingEngine(EngineClient(engine_log(), keep_alive))
@@ -58,17 +60,27 @@ def serve(load: Load, host: str, port: int, rules: Rules, keep_alive: float) -> 
         monitor = Monitor(lambda: engine.pid, app.metrics.watch)
         monitor.start()
         cleanup.callback(monitor.stop)
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_graceful_shutdown=2 * _GRACE_S,
-        )
         hello = f"{line(model.name)} answers at http://{_address(listener)}/v1 (Ctrl+C stops it)"
-        _server(config, app, hello).run(sockets=[listener])
+        _server(config(app), app, hello).run(sockets=[listener])
+
+
+def config(app: Application) -> Config:
+    """How uvicorn serves it."""
+    import uvicorn
+
+    from vlmtui.serve.punctual_http import PunctualHttp
+
+    return uvicorn.Config(
+        app,
+        http=PunctualHttp,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=2 * _GRACE_S,
+    )
 
 
 def _server(config: Config, app: HttpApp, hello: str) -> Server:
