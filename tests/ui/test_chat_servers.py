@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from textual.widgets import Input
 
 from tests.openai_server import OpenAIServer, words
 from tests.ui.conftest import Stage, ready, say, screen_of, shown, until
@@ -76,3 +77,26 @@ async def test_the_strip_says_where_the_words_go(stage: Stage) -> None:
         await until(pilot, lambda: "⇄ board:8080 board/llava" in shown(pilot))
         await until(pilot, lambda: "● board/llava" in shown(pilot))
         assert "0 B" not in shown(pilot), "nobody knows the size of a server's model"
+
+
+async def test_a_server_is_added_and_forgotten_among_the_models(
+    stage: Stage, server: OpenAIServer
+) -> None:
+    stage.available_models = lambda: AvailableModels(Settings())
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "/models")
+        await until(pilot, lambda: "of memory free" in shown(pilot))
+        pilot.app.screen.query_one(Input).value = server.url
+        await until(pilot, lambda: "No model matches" in shown(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: f"Ask the server at {server.url}" in shown(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: "/llava" in shown(pilot))
+        (added,) = endpoints.SERVERS.everything()
+        assert added.url == server.url
+        await pilot.press("f8")
+        await until(pilot, lambda: "Nothing is deleted there" in shown(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: "is no longer listed" in shown(pilot))
+        assert endpoints.SERVERS.everything() == []

@@ -15,9 +15,9 @@ from vlmtui.chat.fitting import Prospect, machine_with_room_made
 from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.engine_requests import Files, Load
-from vlmtui.models import endpoints, library, local_servers, removal
+from vlmtui.models import added_servers, endpoints, library, local_servers, removal
 from vlmtui.models.discovery import Discovery, InstalledModel
-from vlmtui.models.endpoints import ServerModel
+from vlmtui.models.endpoints import Server, ServerModel
 from vlmtui.models.fit import Machine
 from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings, server_ports
@@ -122,6 +122,29 @@ class AvailableModels:
             StorageError: A file can't be deleted.
         """
         removal.carry_out(planned)
+
+    def is_server(self, address: str) -> bool:
+        """Whether an address of the web is that of a server of models, and not of a file."""
+        from vlmtui.models.download import hub  # it imports a client for the network
+
+        path = address.partition("?")[0].lower()
+        return not path.endswith(".gguf") and hub.address(address) is None
+
+    def add_server(self, address: str) -> Server:
+        """Put a server and its models on the list; blocks.
+
+        Raises:
+            VlmtuiError: As `added_servers.add`.
+        """
+        return added_servers.add(address)
+
+    def forget_server(self, server: Server) -> None:
+        """Take a server and its models off the list.
+
+        Raises:
+            StorageError: The list can't be written.
+        """
+        endpoints.SERVERS.remove(server.name)
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
         """What fetches a model; nothing is fetched yet.

@@ -212,15 +212,13 @@ def remove(context: CommandContext, name: str) -> Outcome:
 
 
 def _remove_server(context: CommandContext, server: Server) -> Outcome:
-    from vlmtui.models import endpoints
-
     now = context.session.load_request.name
     if now in (model.name for model in server.models):
         raise _in_use(now)
     name = _shown(server.name)
 
-    def carry_out(_: CommandContext) -> Outcome:
-        endpoints.SERVERS.remove(server.name)
+    def carry_out(context: CommandContext) -> Outcome:
+        context.models.forget_server(server)
         return Said(f"{name} is no longer listed")
 
     return Confirm(f"Take {name} and its models off the list?", carry_out, _KEPT)

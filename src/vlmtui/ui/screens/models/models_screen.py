@@ -14,6 +14,7 @@ from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.models.models_fetch import ModelsFetch
 
 if TYPE_CHECKING:
+    from vlmtui.models.endpoints import Server
     from vlmtui.models.removal import Removal
 
 _ADDRESSES = ("hf:", "https://", "http://")
@@ -109,7 +110,7 @@ class ModelsScreen(ModelsFetch):
         wanted = event.value.strip()
         row = self.row
         if wanted.startswith(_ADDRESSES) and (row is None or row.name != wanted):
-            self.offer_pull(Choice(wanted))
+            self.begin(self._offer_address(wanted), "address")
         elif row is not None:
             self._take(row)
 
@@ -124,6 +125,36 @@ class ModelsScreen(ModelsFetch):
         else:
             self.offer_pull(row)
 
+    # ------------------------------------------------------------------ servers
+
+    async def _offer_address(self, address: str) -> None:
+        """Ask whether to download what is there, or to list the models that run there."""
+        web = not address.startswith("hf:")
+        if web and await in_thread(lambda: self._open_available_models().is_server(address)):
+            self.ask(
+                f"Ask the server at {address} for its models, and list them here?",
+                lambda yes: self.begin(self._add_server(address), "address") if yes else None,
+            )
+        else:
+            self.offer_pull(Choice(address))
+
+    async def _add_server(self, address: str) -> None:
+        server = await in_thread(lambda: self._open_available_models().add_server(address))
+        self.query_one(Input).value = server.name
+        self.survey()
+
+    def _offer_forgetting(self, server: Server) -> None:
+        """Ask whether to take a server off the list."""
+        self.ask(
+            f"Take {server.name} and its models off the list? Nothing is deleted there.",
+            lambda yes: self.begin(self._forget(server), "remove") if yes else None,
+        )
+
+    async def _forget(self, server: Server) -> None:
+        await in_thread(lambda: self._open_available_models().forget_server(server))
+        self.tell(f"{server.name} is no longer listed")
+        self.survey()
+
     # ------------------------------------------------------------------ deleting
 
     def action_remove(self) -> None:
@@ -131,8 +162,15 @@ class ModelsScreen(ModelsFetch):
         row = self.row
         if row is None or not row.here:
             self.tell("There is nothing to delete: it is not on this machine")
-        elif row.name == self._current:
-            self.tell(f"{row.name} is in use: choose another model first")
+            return
+        server = row.served.server if row.served is not None else None
+        going = [row.name] if server is None else [model.name for model in server.models]
+        if self._current in going:
+            self.tell(f"{self._current} is in use: choose another model first")
+        elif row.found:
+            self.tell(f"{row.name} is listed for as long as its server runs")
+        elif server is not None:
+            self._offer_forgetting(server)
         else:
             self.begin(self._offer_removal(row.name), "remove")
 

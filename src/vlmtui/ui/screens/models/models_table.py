@@ -213,7 +213,7 @@ class ModelsList(Dialog[str]):
             return
         row = self.row
         if row is None:
-            none = "No model matches; Enter downloads hf:owner/repository or an address"
+            none = "No model matches; Enter takes hf:owner/repository or an address"
             said.update(Content(none if self._rows else "Looking for models…"))
             return
         order = model_rows.ORDERS[(model_rows.ORDERS.index(self._order) + 1) % 3]
@@ -226,6 +226,8 @@ class ModelsList(Dialog[str]):
         if row.installed is not None and row.installed.source != "demo":
             ours = row.installed.source not in ("added", "file")
             hints.append(("F8", "delete" if ours else "forget"))
+        elif row.served is not None and not row.found:
+            hints.append(("F8", "forget"))
         hints += [("F5", f"by {order}"), ("Esc", "back")]
         said.update(key_hints.line(hints, self.size.width - 2))
 
