@@ -26,6 +26,7 @@ STATS = {
     "encode_s",
     "prefill_s",
     "time_to_first_token_s",
+    "network_s",
     "prefill_tokens_per_s",
     "decode_tokens_per_s",
     "context_used",

@@ -167,6 +167,7 @@ class Turn:
                 "encode_s": round(stats.encode_s, 6),
                 "prefill_s": round(stats.prefill_s, 6),
                 "time_to_first_token_s": round(stats.time_to_first_token_s, 6),
+                "network_s": round(stats.network_s, 6),
                 "prefill_tokens_per_s": round(stats.prefill_tokens_per_s, 3),
                 "decode_tokens_per_s": round(stats.decode_tokens_per_s, 3),
                 "context_used": stats.context_used,

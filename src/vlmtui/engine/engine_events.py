@@ -197,6 +197,7 @@ NoticeKind = Literal[
     "detail",
     "invalid",
     "question",
+    "server",
 ]
 
 
@@ -209,7 +210,8 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     incomplete: a picture's file lacks its end; missing: a picture's file is gone; tower: its graph
     can't be used; host: the engine can't be shared with other vlmtui; detail: the tower has no
     choice; invalid: the answer isn't what its constraint wants; question: the model was trained
-    for questions of its own."""
+    for questions of its own; server: it took a part of the request, or gave a part of the
+    answer."""
 
     message: str
     """What happened, one sentence without a final full stop."""
@@ -310,6 +312,10 @@ class Stats(msgspec.Struct, frozen=True):
 
     time_to_first_token_s: float = 0.0
     """From the arrival of the request in the engine to the first sampled token."""
+
+    network_s: float = 0.0
+    """Of that, what a server's own times leave over: the network, and its waiting for others. 0
+    where it tells none."""
 
     decode_s: float = 0.0
     prefill_tokens_per_s: float = 0.0

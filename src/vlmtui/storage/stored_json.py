@@ -53,7 +53,8 @@ _COUNTS = (
     *("context_used", "context_size", "continued", "peak_gpu_bytes"),
 )
 _AMOUNTS = (
-    *("encode_s", "prefill_s", "time_to_first_token_s", "decode_s", "thought_s"),
+    *("encode_s", "prefill_s", "time_to_first_token_s", "network_s"),
+    *("decode_s", "thought_s"),
     *("prefill_tokens_per_s", "decode_tokens_per_s", "bandwidth_share", "joules_per_token"),
 )
 _TYPES: dict[str, Any] = {

@@ -90,6 +90,19 @@ def test_an_answer_comes_word_by_word_with_what_it_took(serve: Serve) -> None:
     assert not stats.counted
 
 
+def test_what_the_network_takes_is_told_apart_where_the_server_tells_its_times(
+    serve: Serve,
+) -> None:
+    def play(exchange: Exchange) -> None:
+        time.sleep(0.02)  # on its way
+        times = {"prompt_ms": 4, "predicted_ms": 6}
+        exchange.stream(*words("A", " red", " car", timings=times))
+
+    stats = Asker(serve(play)).ask().stats
+    assert stats.network_s == pytest.approx(stats.time_to_first_token_s - 0.006)
+    assert Asker(serve(lambda exchange: exchange.stream(*words("A")))).ask().stats.network_s == 0
+
+
 def test_another_vlmtui_tells_what_it_left_out(serve: Serve) -> None:
     left_out = {"trimmed": {"messages": 2, "images": 1}}
     asker = Asker(serve(lambda exchange: exchange.stream(*words("A", **left_out))))
@@ -336,6 +349,101 @@ def test_an_error_in_mid_stream_is_told_in_the_servers_words(serve: Serve) -> No
     error = {"error": {"message": "CUDA out of memory"}}
     with pytest.raises(GenerateFailed, match="CUDA out of memory"):
         Asker(serve(lambda exchange: exchange.stream(next(words("A")), error))).ask()
+
+
+ODD = (
+    b": hello\r\n\r\n"
+    b"event: message\r\nid: 1\r\ndata:"
+    b'{"choices":[{"delta":null}],"usage":null}\r\n\r\n'
+    b'data: {"choices":[{"delta":{"role":"assistant","content":null}}]}\n\n'
+    b'retry: 10\ndata:{"choices":[{"delta":{"content":"Caf\xc3\xa9 "}}]}\n\n'
+    b'data: {"choices":[{"delta":{"content":"\xf0\x9f\x90\x88"},"finish_reason":null}]}\r\r'
+    b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+    b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}\n\n'
+    b"data: [DONE]\n\n"
+)
+
+
+def test_a_stream_of_any_dialect_is_read_though_it_comes_byte_by_byte(serve: Serve) -> None:
+    def play(exchange: Exchange) -> None:
+        exchange.begin()
+        for byte in ODD:
+            exchange.send_raw(bytes([byte]))
+
+    asker = Asker(serve(play))
+    stats = asker.ask().stats
+    assert asker.text == "Café 🐈"
+    assert (stats.prompt_tokens, stats.generated_tokens, stats.counted) == (9, 2, False)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'event: error\ndata: {"error": {"message": "CUDA out of memory"}}\n\n',
+        b'data: {"object": "error", "message": "CUDA out of memory", "code": 500}\n\n',
+        b'data: {"type": "error", "error": {"message": "CUDA out of memory"}}\n\n',
+        b'error: {"error": "CUDA out of memory"}\n\n',
+    ],
+)
+def test_an_error_inside_an_answer_is_told_in_whatever_way_it_comes(
+    serve: Serve, event: bytes
+) -> None:
+    def play(exchange: Exchange) -> None:
+        exchange.begin()
+        exchange.send_raw(event)
+
+    with pytest.raises(GenerateFailed, match=r"127\.0\.0\.1:\d+ failed .*CUDA out of memory"):
+        Asker(serve(play)).ask()
+
+
+def picky(exchange: Exchange) -> None:
+    """As OpenAI's reasoning models, and Gemini's and Mistral's endpoints."""
+    refused: dict[str, object] = {
+        "max_tokens": {"error": {"message": "Unsupported parameter", "param": "max_tokens"}},
+        "temperature": {"error": {"message": "Unsupported value", "param": "temperature"}},
+        "top_p": {"error": {"message": "Unsupported parameter: 'top_p'", "param": None}},
+        "seed": [{"error": {"code": 400, "message": 'Unknown name "seed": Cannot find field.'}}],
+        "stream_options": {"object": "error", "detail": [{"loc": ["body", "stream_options"]}]},
+    }
+    for name, content in refused.items():
+        if name in exchange.body:
+            exchange.refuse(422 if name == "stream_options" else 400, content)
+            return
+    exchange.stream(*words("Yes"))
+
+
+def test_what_a_model_doesnt_take_is_left_out_and_told_once(serve: Serve) -> None:
+    server = serve(picky)
+    asker = Asker(server)
+    asker.ask(max_tokens=7, seed=1)
+    assert asker.text == "Yes"
+    assert server.asked[-1]["max_completion_tokens"] == 7
+    told = [event.message for event in asker.events if isinstance(event, Notice)]
+    assert [message.partition("doesn't take ")[2] for message in told] == [
+        "temperature for llava",
+        "top_p for llava",
+        "seed for llava",
+    ]
+    sent = len(server.asked)
+    asker.ask(max_tokens=7, seed=1)
+    assert len(server.asked) == sent + 1
+    assert len([event for event in asker.events if isinstance(event, Notice)]) == 3
+
+
+def test_a_field_that_is_refused_though_it_wasnt_sent_is_an_error(serve: Serve) -> None:
+    refusal = {"error": {"message": "Bad temperature", "param": "temperature"}}
+    server = serve(lambda exchange: exchange.refuse(400, refusal))
+    with pytest.raises(GenerateFailed, match="Bad temperature"):
+        Asker(server).ask()
+    assert len(server.asked) == 2
+
+
+def test_an_answer_that_a_filter_stopped_is_told_of(serve: Serve) -> None:
+    server = serve(lambda exchange: exchange.stream(*words(finish="content_filter")))
+    asker = Asker(server)
+    asker.ask()
+    (notice,) = [event for event in asker.events if isinstance(event, Notice)]
+    assert "its filter" in notice.message
 
 
 def too_long(exchange: Exchange) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,16 @@ _LOSSLESS_BYTES = 1_000_000
 """A picture that takes no more than this as PNG (a drawing, a screenshot) is sent as it is."""
 
 
-def body(request: Generate, endpoint: Endpoint, server: ServerFacts) -> dict[str, Any]:
+def body(
+    request: Generate, endpoint: Endpoint, server: ServerFacts, without: Collection[str] = ()
+) -> dict[str, Any]:
     """The body of a request to `/chat/completions`, streamed, with usage at its end.
+
+    Args:
+        request: What is asked.
+        endpoint: Whom.
+        server: What it is.
+        without: Fields that it has refused.
 
     Raises:
         ImageError: A picture can't be read.
@@ -52,7 +61,9 @@ def body(request: Generate, endpoint: Endpoint, server: ServerFacts) -> dict[str
     if request.messages[-1].role is Role.ASSISTANT and server.kind == "vllm":
         # llama-server and vlmtui go on with an answer by themselves
         told |= {"continue_final_message": True, "add_generation_prompt": False}
-    return told
+    if "max_tokens" in without and "max_tokens" in told:  # OpenAI's newer models
+        told["max_completion_tokens"] = told["max_tokens"]
+    return {name: value for name, value in told.items() if name not in without}
 
 
 def _sampling(sampling: Sampling, server: ServerFacts) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def read(data: bytes) -> Chunk | None:
     whole = decoded(data)
     if not isinstance(whole, dict):
         return None
-    error = whole.get("error")
+    error = whole.get("error") or (whole if whole.get("object") == "error" else None)  # vLLM's
     if error:
         return Chunk(error=error if isinstance(error, dict) else {"message": str(error)})
     choices = whole.get("choices")
@@ -60,7 +60,7 @@ def read(data: bytes) -> Chunk | None:
     # "message" where the server doesn't stream although it was asked to
     delta = mapping(choice.get("delta") or choice.get("message"))
     return Chunk(
-        text=_content_text(delta.get("content")),
+        text=_content_text(delta.get("content")) or text(delta.get("refusal")),
         thought=text(delta.get("reasoning_content")) or text(delta.get("reasoning")),
         finish=text(choice.get("finish_reason")),
         usage=_usage(whole),

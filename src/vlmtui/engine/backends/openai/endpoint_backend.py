@@ -39,13 +39,15 @@ from vlmtui.engine.engine_events import (
     Loaded,
     Loading,
     ModelInfo,
+    Notice,
     Trimmed,
 )
-from vlmtui.engine.engine_requests import Endpoint, Generate, Load
+from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Message, Role
 from vlmtui.net import Answer, Failed, Line, Stopped
+from vlmtui.printable import line as one_line
 
 _TRIES = 4
 _PAUSE_S = 1.0
@@ -96,6 +98,9 @@ class _Served:
         self._endpoint = endpoint
         self._wire = EndpointWire(endpoint)
         self._host = endpoint.host
+        self._without: set[str] = set()
+        """Fields of a request that it has refused."""
+
         with cancellable_line(cancel) as line:
             self._facts = self._find_out(line)
 
@@ -161,9 +166,10 @@ class _Served:
         emit: Callable[[Event], None],
     ) -> FinishReason:
         """Ask until it is taken: later while the server is busy, less where it is too long."""
-        dropped = images = 0
-        for attempt in range(_TRIES):
-            last = attempt == _TRIES - 1
+        dropped = images = attempt = 0
+        while True:
+            attempt += 1
+            last = attempt == _TRIES
             try:
                 with self._wire.told():
                     outcome = self._try(asked, line, report, emit)
@@ -171,10 +177,16 @@ class _Served:
                 starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"
                 if last or report.begun or not starting:
                     raise
-                line.wait(_PAUSE_S * 2**attempt)
+                line.wait(_PAUSE_S * 2 ** (attempt - 1))
                 continue
             if not isinstance(outcome, Refusal):
                 return outcome
+            if outcome.field and outcome.field not in self._without:
+                self._without.add(outcome.field)
+                if outcome.field in Sampling.__struct_fields__ and outcome.field != "max_tokens":
+                    emit(_left_out(outcome.field, self._host, self._endpoint.model))
+                attempt -= 1
+                continue
             gone = _oldest(asked.messages) if outcome.too_long and not last else ()
             if gone:
                 dropped += len(gone)
@@ -187,11 +199,10 @@ class _Served:
             if last or outcome.status not in refusals.BUSY:
                 raise self._wire.refused(outcome)
             pause = outcome.retry_after_s
-            pause = _PAUSE_S * 2**attempt if pause is None else pause
+            pause = _PAUSE_S * 2 ** (attempt - 1) if pause is None else pause
             if pause > _LONGEST_PAUSE_S:
                 raise self._wire.refused(outcome)
             line.wait(pause)
-        raise AssertionError("the last attempt returns or raises")
 
     def _try(
         self,
@@ -200,7 +211,9 @@ class _Served:
         report: EndpointReport,
         emit: Callable[[Event], None],
     ) -> FinishReason | Refusal:
-        body = msgspec.json.encode(chat_request.body(asked, self._endpoint, self._facts))
+        body = msgspec.json.encode(
+            chat_request.body(asked, self._endpoint, self._facts, self._without)
+        )
         conversation = secrets.token_hex(16) if self._facts.resumes else ""
         report.sent()
         with (
@@ -219,6 +232,8 @@ class _Served:
                     report.take(chunk)
                     if chunk.trimmed is not None:
                         emit(Trimmed(*chunk.trimmed))
+                    if chunk.finish == "content_filter":
+                        emit(_filtered(self._host))
                     if chunk.finish and reason is None:
                         reason = _FINISH.get(chunk.finish, "stop")
             except BadStream as error:
@@ -258,6 +273,22 @@ class _Served:
                 yield chunk
         if nothing:
             raise BadStream("sent no answer that could be read")
+
+
+def _left_out(field: str, host: str, model: str) -> Notice:
+    return Notice(
+        "server",
+        f"{host} doesn't take {field} for {one_line(model, 60)}",
+        "It is left out from now on.",
+    )
+
+
+def _filtered(host: str) -> Notice:
+    return Notice(
+        "server",
+        f"{host} stopped this answer: its filter doesn't let it through",
+        "Put the question another way, or ask a model on this machine.",
+    )
 
 
 def _oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -61,6 +61,10 @@ class EndpointReport:
         prompt = usage.prompt_tokens or 0
         reused = usage.cached_tokens or 0
         prefill_s = usage.prefill_s or 0.0
+        first_s = self._first - self._asked if self.begun else 0.0
+        network_s = 0.0
+        if usage.prefill_s is not None and usage.decode_s is not None:
+            network_s = max(first_s - usage.prefill_s - usage.decode_s / max(tokens, 1), 0.0)
         stats = Stats(
             prompt_tokens=prompt,
             reused_tokens=reused,
@@ -68,7 +72,8 @@ class EndpointReport:
             thought_tokens=self._thoughts if usage.thought_tokens is None else usage.thought_tokens,
             thought_s=self._thought_to - self._thought_from,
             prefill_s=prefill_s,
-            time_to_first_token_s=self._first - self._asked if self.begun else 0.0,
+            time_to_first_token_s=first_s,
+            network_s=network_s,
             decode_s=decode_s,
             prefill_tokens_per_s=(prompt - reused) / prefill_s if prefill_s else 0.0,
             decode_tokens_per_s=(tokens - 1) / decode_s if decode_s > 0 and tokens > 1 else 0.0,

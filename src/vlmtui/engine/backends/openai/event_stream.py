@@ -1,7 +1,7 @@
 """Server-sent events: from the bytes of a stream to the data of its events, within bounds.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html; of its fields only `data` counts
-here, since no server of chat completions uses the others.
+here, since no server of chat completions needs the others to be understood.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
             data, size = [], 0
             continue
         name, _, value = line.partition(b":")
-        if name == b"data":
+        if name in (b"data", b"error"):  # older llama-servers have `error: {…}`
             data.append(value.removeprefix(b" "))
             size += len(value)
             if size > MOST_BYTES:

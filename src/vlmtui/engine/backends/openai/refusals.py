@@ -12,6 +12,9 @@ from vlmtui import printable
 from vlmtui.engine.backends.openai import server_json
 from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed
 
+_SEARCHED = 10_000
+"""Bytes of a refusal that are searched for the name of a field."""
+
 _SAID = 300
 """Longest part of a server's own words that is shown, in characters."""
 
@@ -21,6 +24,14 @@ _TOO_LONG = re.compile(
 )
 _ROOM = re.compile(r"(?:context|maximum)\D{0,40}\b(\d{3,8})\b", re.IGNORECASE)
 _LENGTHS = re.compile(r"\b(\d{3,8})\b")
+
+_OPTIONAL = (
+    *("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "repetition_penalty", "seed"),
+    *("stop", "max_tokens", "stream_options", "chat_template_kwargs", "thinking_budget_tokens"),
+)
+"""Fields of a request that an answer can do without."""
+
+_NAMED = re.compile(rf"""["'`]({"|".join(_OPTIONAL)})["'`\\]""")
 
 BUSY = (429, 503)
 """Statuses after which the same may be asked again in a while."""
@@ -42,6 +53,9 @@ class Refusal(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
     """When it wants to be asked again."""
 
+    field: str = ""
+    """What of the request it doesn't take, where an answer can do without: "temperature"."""
+
 
 def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     """Read a refusal; its content may be anything."""
@@ -62,7 +76,16 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
         context_size=size if isinstance(size, int) and too_long else 0,
         too_long=too_long,
         retry_after_s=_seconds(headers.get("Retry-After", "")),
+        field="" if too_long or status not in (400, 422) else _field(error, content),
     )
+
+
+def _field(error: Mapping[str, Any], content: bytes) -> str:
+    """The optional field that is refused: OpenAI has it in `param`, others in their words."""
+    if error.get("param") in _OPTIONAL:
+        return str(error["param"])
+    found = _NAMED.search(content[:_SEARCHED].decode(errors="replace"))
+    return found[1] if found else ""
 
 
 def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
