@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.cli.conftest import Run
-from tests.models.convert import checkpoints
+from tests.models.convert import checkpoints, qwen_checkpoint
 from tests.models.convert.checkpoints import Shape
 from vlmtui.errors import ImportFailed
 from vlmtui.models import gguf
@@ -138,6 +138,13 @@ def test_a_tokenizer_may_lie_beside_the_three_parts(vila: Path, tmp_path: Path, 
     for name in ("tokenizer.model", "tokenizer_config.json"):
         (folder / "llm" / name).rename(folder / name)
     assert importing.look(importing.job(folder, "v")).family == "VILA1.5"
+
+
+def test_a_qwen_vl_is_told_by_its_name(tmp_path: Path, home: Path) -> None:
+    made = qwen_checkpoint.qwen(tmp_path / "c", layout="gemm", layers=1)
+    found = importing.look(importing.job(made.folder, "q"))
+    assert (found.family, found.quantised) == ("Qwen2.5-VL", True)
+    assert found.mmproj_bytes > 2 * sum(value.size for value in made.tower.values())
 
 
 def test_leaving_early_ends_the_process(vila: Path, home: Path) -> None:

@@ -255,15 +255,25 @@ _LLAMA_3_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+QWEN_WORDS = _LLAMA_3_WORDS.replace("{1,3}", "")
 
 
-def llama_3(folder: Path, *, pairs: bool = False, words: str = _LLAMA_3_WORDS) -> Vocabulary:
+def llama_3(
+    folder: Path,
+    *,
+    pairs: bool = False,
+    words: str = _LLAMA_3_WORDS,
+    special: Sequence[str] = LLAMA_3_SPECIAL,
+    begins: bool = True,
+) -> Vocabulary:
     """A `tokenizer.json` as Llama 3's: byte-level BPE, BOS put by the post-processor.
 
     Args:
         folder: Where to.
         pairs: Merges as pairs, as tokenizers writes them since 0.20.
         words: The expression that cuts words.
+        special: The special tokens; the first begins a text, the second ends one.
+        begins: Whether the first is put before each text.
     """
     letters = byte_letters()
     tokens = list(letters.values())
@@ -278,10 +288,10 @@ def llama_3(folder: Path, *, pairs: bool = False, words: str = _LLAMA_3_WORDS) -
     sayable = [at for at, token in enumerate(tokens) if set(token) <= shown]
     added = [
         {"id": len(tokens) + at, "content": text, "special": True}
-        for at, text in enumerate(LLAMA_3_SPECIAL)
+        for at, text in enumerate(special)
     ]
     split = {"type": "Split", "pattern": {"Regex": words}, "behavior": "Isolated", "invert": False}
-    begin = {"SpecialToken": {"id": LLAMA_3_SPECIAL[0], "type_id": 0}}
+    begin = [{"SpecialToken": {"id": special[0], "type_id": 0}}] if begins else []
     content = {
         "version": "1.0",
         "added_tokens": added,
@@ -295,7 +305,7 @@ def llama_3(folder: Path, *, pairs: bool = False, words: str = _LLAMA_3_WORDS) -
                 {"type": "ByteLevel"},
                 {
                     "type": "TemplateProcessing",
-                    "single": [begin, {"Sequence": {"id": "A", "type_id": 0}}],
+                    "single": [*begin, {"Sequence": {"id": "A", "type_id": 0}}],
                 },
             ],
         },
@@ -310,7 +320,7 @@ def llama_3(folder: Path, *, pairs: bool = False, words: str = _LLAMA_3_WORDS) -
     write_json(folder / "tokenizer.json", content)
     write_json(
         folder / "tokenizer_config.json",
-        {"bos_token": LLAMA_3_SPECIAL[0], "eos_token": LLAMA_3_SPECIAL[1]},
+        {"bos_token": special[0], "eos_token": special[1]},
     )
     return Vocabulary(len(tokens) + len(added), sayable)
 

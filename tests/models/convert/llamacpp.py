@@ -46,12 +46,15 @@ def embeddings(model: LoadedModel, image: ImagePart) -> Floats:
         vision.close()
 
 
-def logits(path: Path, rows: Sequence[int | Floats]) -> Floats:
+def logits(
+    path: Path, rows: Sequence[int | Floats], grids: Sequence[tuple[int, int]] = ()
+) -> Floats:
     """Logits at each position, with keys and values in float32.
 
     Args:
         path: The model's file.
         rows: Tokens, and pictures as [count, width].
+        grids: Rows and columns of the pictures' tokens, for a model with M-RoPE.
     """
     llama_logs.install()
     given = cpp.llama_model_default_params()
@@ -66,13 +69,15 @@ def logits(path: Path, rows: Sequence[int | Floats]) -> Floats:
     context = cpp.llama_init_from_model(model, options)
     assert context
     try:
-        return np.concatenate(list(_steps(model, context, rows)))
+        return np.concatenate(list(_steps(model, context, rows, list(grids))))
     finally:
         cpp.llama_free(context)
         cpp.llama_model_free(model)
 
 
-def _steps(model: Any, context: Any, rows: Sequence[int | Floats]) -> Iterator[Floats]:
+def _steps(
+    model: Any, context: Any, rows: Sequence[int | Floats], grids: list[tuple[int, int]]
+) -> Iterator[Floats]:
     vocabulary = cpp.llama_vocab_n_tokens(cpp.llama_model_get_vocab(model))
     position = 0
     for row in rows:
@@ -90,9 +95,22 @@ def _steps(model: Any, context: Any, rows: Sequence[int | Floats]) -> Iterator[F
             ctypes.memmove(batch.embd, values.ctypes.data, values.nbytes)
         else:
             batch.token[0] = row
+        # the address: what ctypes gives for a field goes along with what the field becomes
+        own, spanned = ctypes.cast(batch.pos, ctypes.c_void_p).value, count
+        if picture and grids:
+            places, spanned = _places(position, grids.pop(0))
+            batch.pos = ctypes.cast(places.ctypes.data, type(batch.pos))
         assert cpp.llama_decode(context, batch) == 0
+        batch.pos = ctypes.cast(own, type(batch.pos))
         for at in range(count):
             found = cpp.llama_get_logits_ith(context, at)
             yield np.ctypeslib.as_array(found, (vocabulary,)).copy()[None]
         cpp.llama_batch_free(batch)
-        position += count
+        position += spanned
+
+
+def _places(start: int, grid: tuple[int, int]) -> tuple[NDArray[np.int32], int]:
+    """M-RoPE's four positions of a picture's tokens, and how many positions it spans."""
+    places = np.zeros((4, grid[0] * grid[1]), np.int32)
+    places[:3] = start + np.mgrid[:1, : grid[0], : grid[1]].reshape(3, -1)
+    return places, max(grid)

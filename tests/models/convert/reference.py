@@ -72,20 +72,27 @@ def vila_tokens(made: Made, layers: int, picture: Floats) -> Floats:
     return _linear(x, projector, "layers.4").astype(np.float32)
 
 
-def logits(made: Made, rows: Sequence[int | Floats], stretched: float = 1.0) -> Floats:
+Turns = tuple[NDArray[Any], NDArray[Any]]
+"""Cosines and sines of RoPE: [positions, 1, head]."""
+
+
+def logits(
+    made: Made, rows: Sequence[int | Floats], stretched: float = 1.0, turns: Turns | None = None
+) -> Floats:
     """A Llama's logits at each position.
 
     Args:
         made: The model.
         rows: Tokens, and pictures as [count, width].
         stretched: Linear scaling of RoPE.
+        turns: RoPE's, where it isn't that of positions one after the other.
     """
     tensors, shape = made.language, made.shape
     table = tensors["model.embed_tokens.weight"]
     hidden = np.concatenate(
         [table[row][None] if isinstance(row, int) else row for row in rows]
     ).astype(np.float64)
-    turns = _turns(len(hidden), shape, stretched)
+    turns = turns or _turns(len(hidden), shape, stretched)
     for layer in range(shape.layers):
         prefix = f"model.layers.{layer}."
         normed = _rms_norm(hidden, tensors[f"{prefix}input_layernorm.weight"], shape.epsilon)
@@ -100,7 +107,7 @@ def logits(made: Made, rows: Sequence[int | Floats], stretched: float = 1.0) -> 
     return (hidden @ output.T).astype(np.float32)
 
 
-def _turns(count: int, shape: Shape, stretched: float) -> tuple[NDArray[Any], NDArray[Any]]:
+def _turns(count: int, shape: Shape, stretched: float) -> Turns:
     half = shape.width // shape.heads // 2
     angles = np.arange(count)[:, None] / stretched * shape.theta ** (-np.arange(half) / half)
     both = np.concatenate((angles, angles), axis=1)
@@ -112,7 +119,7 @@ def _causal(
     tensors: Tensors,
     prefix: str,
     shape: Shape,
-    turns: tuple[NDArray[Any], NDArray[Any]],
+    turns: Turns,
 ) -> NDArray[Any]:
     count, head = len(x), shape.width // shape.heads
 

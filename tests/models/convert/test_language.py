@@ -14,7 +14,7 @@ from tests.models.convert.checkpoints import Shape
 from tests.models.convert.conftest import Imported, imported
 from vlmtui.errors import BadModelFile
 from vlmtui.models import gguf
-from vlmtui.models.convert import llama
+from vlmtui.models.convert import language_shape
 
 _TURNED = ("q_proj.weight", "k_proj.weight")
 PROMPT = [1, 300, 271, 265, 290, 301, 280, 262, 310, 275, 288, 299]
@@ -96,12 +96,14 @@ def test_shapes_and_rope_come_from_the_configuration(shape: Shape, tmp_path: Pat
 def test_heads_of_a_width_of_their_own_are_told() -> None:
     """As in Mistral Nemo: 32 heads of 128 in rows of 5120."""
     given = {**Shape(width=5120, heads=32, kv_heads=8).config(100), "model_type": "mistral"}
-    narrow = llama.metadata(llama.shape_of({**given, "head_dim": 128}, "m"), "m")
+    shape = language_shape.shape_of({**given, "head_dim": 128}, "m")
+    narrow = language_shape.metadata(shape, "m")
     assert narrow["llama.rope.dimension_count"] == 128
     assert (narrow["llama.attention.key_length"], narrow["llama.attention.value_length"]) == (
         128,
     ) * 2
-    assert "llama.attention.key_length" not in llama.metadata(llama.shape_of(given, "m"), "m")
+    usual = language_shape.metadata(language_shape.shape_of(given, "m"), "m")
+    assert "llama.attention.key_length" not in usual
 
 
 def test_llama_3_1_scales_each_frequency(tmp_path: Path) -> None:

@@ -9,8 +9,15 @@ from typing import Any
 import msgspec
 
 from vlmtui.builtin_templates import BUILTIN, VILA_LLAMA_3
-from vlmtui.models.convert import clip_tower, llama, siglip_tower, vocabulary
-from vlmtui.models.convert.checkpoint import Checkpoint
+from vlmtui.models.convert import (
+    clip_tower,
+    language_shape,
+    llama,
+    qwen_tower,
+    siglip_tower,
+    vocabulary,
+)
+from vlmtui.models.convert.checkpoint import QWEN, Checkpoint
 from vlmtui.models.convert.order import Head
 from vlmtui.models.convert.plan import File
 from vlmtui.models.convert.weights import config
@@ -43,7 +50,7 @@ def build(checkpoint: Checkpoint, name: str, head: Head) -> Built:
         BadModelFile: Something is missing, or another than it should be.
     """
     where = str(checkpoint.folder)
-    shape = llama.shape_of(checkpoint.language, where)
+    shape = language_shape.shape_of(checkpoint.language, where)
     language = llama.Plan(shape, checkpoint.tensors, head, where)
     tokens = vocabulary.read(checkpoint.tokenizer, checkpoint.language, language.rows)
     source = {_SOURCE: _stamp(checkpoint)}
@@ -53,7 +60,7 @@ def build(checkpoint: Checkpoint, name: str, head: Head) -> Built:
         "general.name": name,
         "general.file_type": language.file_type,
         "general.quantization_version": 2,
-        **llama.metadata(shape, where),
+        **language_shape.metadata(shape, where),
         f"{shape.architecture}.vocab_size": language.rows,
         **tokens.metadata(),
         **source,
@@ -68,14 +75,14 @@ def build(checkpoint: Checkpoint, name: str, head: Head) -> Built:
 def _mmproj(checkpoint: Checkpoint, width: int, name: str, source: dict[str, Any]) -> File | None:
     if checkpoint.family == "text":
         return None
-    vila = checkpoint.family == "VILA1.5"
-    tower = (siglip_tower if vila else clip_tower).Tower(
-        checkpoint.vision if vila else checkpoint.config,
-        checkpoint.tower,
-        checkpoint.projector,
-        width,
-        str(checkpoint.folder),
-    )
+    vision, tensors, where = checkpoint.vision, checkpoint.tower, str(checkpoint.folder)
+    tower: clip_tower.Tower | qwen_tower.Tower | siglip_tower.Tower
+    if checkpoint.family == "VILA1.5":
+        tower = siglip_tower.Tower(vision, tensors, checkpoint.projector, width, where)
+    elif checkpoint.family in QWEN.values():
+        tower = qwen_tower.Tower(vision, tensors, width, where)
+    else:
+        tower = clip_tower.Tower(checkpoint.config, tensors, checkpoint.projector, width, where)
     named = {"general.name": f"{name} vision tower", "general.file_type": 1}
     return File({**tower.metadata(), **named, **source}, tower.items)
 

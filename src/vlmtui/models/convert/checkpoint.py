@@ -16,12 +16,18 @@ from vlmtui.models.convert import weights
 from vlmtui.models.convert.order import Family
 from vlmtui.models.convert.stored import Stored
 
-IMPORTED = "VILA1.5 (3B, 8B, 13B), LLaVA-1.5, LLaVA-1.6, and language models of Llama's kind"
+IMPORTED = (
+    "VILA1.5 (3B, 8B, 13B), LLaVA-1.5, LLaVA-1.6, Qwen2-VL, Qwen2.5-VL, and language models of "
+    "Llama's kind"
+)
 
 _QUANTISATIONS = ("awq",)
 _LLAVA: dict[str, Family] = {"llava": "LLaVA-1.5", "llava_next": "LLaVA-1.6"}
+QWEN: dict[str, Family] = {"qwen2_vl": "Qwen2-VL", "qwen2_5_vl": "Qwen2.5-VL"}
+"""By `model_type`."""
+
 _TEXT = ("llama", "mistral", "qwen2")
-_PREFIXES = {
+_LLAVA_PREFIXES = {
     "model.language_model.": "language.model.",
     "language_model.model.": "language.model.",
     "language_model.lm_head.": "language.lm_head.",
@@ -33,7 +39,14 @@ _PREFIXES = {
     "image_newline": "projector.image_newline",
     "lm_head.": "language.lm_head.",
 }
-"""Of LLaVA's tensors: newer versions of transformers put the parts in another order."""
+_QWEN_PREFIXES = {
+    "model.language_model.": "language.model.",
+    "model.visual.": "tower.",
+    "visual.": "tower.",
+    "model.": "language.model.",
+    "lm_head.": "language.lm_head.",
+}
+"""Where tensors belong: newer versions of transformers put the parts in another order."""
 
 Tensors = Mapping[str, Stored]
 
@@ -57,7 +70,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     vision: dict[str, Any] = {}
     tower: Tensors = {}
-    """Without the prefix that ends in `vision_model.`."""
+    """Without the prefix that ends in `vision_model.` or `visual.`."""
 
     projector: Tensors = {}
 
@@ -89,6 +102,8 @@ def recognise(folder: Path) -> Checkpoint:
         return _vila(folder, config)
     if kind in _LLAVA:
         return _llava(folder, config)
+    if kind in QWEN:
+        return _qwen(folder, config)
     if kind in _TEXT and "mm_vision_tower" not in config:
         _check_quantisation(config, folder)
         tensors = weights.read(folder)
@@ -161,18 +176,10 @@ def _check_vila(
 def _llava(folder: Path, config: dict[str, Any]) -> Checkpoint:
     """LLaVA-1.5 or 1.6 as transformers has it: all tensors in one set of files."""
     _check_quantisation(config, folder)
-    parts: dict[str, dict[str, Stored]] = {"language": {}, "tower": {}, "projector": {}}
-    for name, tensor in weights.read(folder).items():
-        prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
-        if prefix is None:
-            raise InputError(
-                f"{tensor.file} has the tensor {name}, which no LLaVA has",
-                "It may be of a newer kind: look for a GGUF of the model.",
-            )
-        part, _, rest = (_PREFIXES[prefix] + name[len(prefix) :]).partition(".")
-        parts[part][rest] = tensor
+    family = _LLAVA[config["model_type"]]
+    parts = _parts(folder, _LLAVA_PREFIXES, family)
     return Checkpoint(
-        _LLAVA[config["model_type"]],
+        family,
         folder,
         config,
         {"model_type": "llama", **(config.get("text_config") or {})},
@@ -182,6 +189,43 @@ def _llava(folder: Path, config: dict[str, Any]) -> Checkpoint:
         _without(parts["tower"], ("vision_model.",)),
         parts["projector"],
     )
+
+
+def _qwen(folder: Path, config: dict[str, Any]) -> Checkpoint:
+    """Qwen2-VL or Qwen2.5-VL; older versions of transformers don't part the configurations."""
+    _check_quantisation(config, folder)
+    kind = config["model_type"]
+    parts = _parts(folder, _QWEN_PREFIXES, QWEN[kind])
+    tied = config.get("tie_word_embeddings")
+    own = {"tie_word_embeddings": tied, **(config.get("text_config") or config)}
+    seen = folder / "preprocessor_config.json"
+    pictures = weights.config(seen) if seen.is_file() else {}
+    colors = {key: value for key, value in pictures.items() if key in ("image_mean", "image_std")}
+    return Checkpoint(
+        QWEN[kind],
+        folder,
+        config,
+        {**own, "model_type": f"{kind}_text"},
+        parts["language"],
+        folder,
+        {**(config.get("vision_config") or {}), **colors, "model_type": kind},
+        parts["tower"],
+    )
+
+
+def _parts(folder: Path, prefixes: dict[str, str], family: str) -> dict[str, dict[str, Stored]]:
+    """A model's tensors by its parts, whose names stand before theirs."""
+    parts: dict[str, dict[str, Stored]] = {"language": {}, "tower": {}, "projector": {}}
+    for name, tensor in weights.read(folder).items():
+        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
+        if prefix is None:
+            raise InputError(
+                f"{tensor.file} has the tensor {name}, which no {family} has",
+                "It may be of a newer kind: look for a GGUF of the model.",
+            )
+        part, _, rest = (prefixes[prefix] + name[len(prefix) :]).partition(".")
+        parts[part][rest] = tensor
+    return parts
 
 
 def _without(tensors: Tensors, prefixes: tuple[str, ...]) -> dict[str, Stored]:
@@ -224,4 +268,7 @@ def _not_imported(folder: Path, config: dict[str, Any], kind: str) -> InputError
             "not in it",
             "Take the version for transformers, from hf:llava-hf.",
         )
-    return InputError(f"{folder} is {what}, which vlmtui can't import", f"It imports {IMPORTED}.")
+    return InputError(
+        f"{folder} is {what}, which vlmtui can't import",
+        f"It imports {IMPORTED}. Others can be had as GGUF: `vlmtui models` lists some.",
+    )

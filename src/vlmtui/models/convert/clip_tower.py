@@ -23,11 +23,7 @@ from vlmtui.errors import BadModelFile
 from vlmtui.models.convert import plan
 from vlmtui.models.convert.plan import Item
 from vlmtui.models.convert.stored import Numbers, Stored
-from vlmtui.models.convert.tower import MATRICES, NORMS, Weights, number
-
-_MEAN = [0.48145466, 0.4578275, 0.40821073]
-_STD = [0.26862954, 0.26130258, 0.27577711]
-"""Of CLIP's training pictures; what its processor has by default."""
+from vlmtui.models.convert.tower import MATRICES, MEAN, NORMS, STD, Weights, number
 
 PICTURE_FORM = "llava"
 PADDING = (122, 116, 104)
@@ -99,8 +95,8 @@ class Tower:
             f"{prefix}projection_dim": self._out,
             f"{prefix}attention.head_count": self._heads,
             f"{prefix}attention.layer_norm_epsilon": self._epsilon,
-            f"{prefix}image_mean": _MEAN,
-            f"{prefix}image_std": _STD,
+            f"{prefix}image_mean": MEAN,
+            f"{prefix}image_std": STD,
         }
         if not self._tiles:
             told["vlmtui.picture_form"] = PICTURE_FORM
@@ -176,7 +172,7 @@ class Tower:
 
 def _plain(kernels: Stored, color: tuple[int, int, int]) -> Numbers:
     """What the convolution makes of a patch of one colour, with the roundings of libmtmd."""
-    pixel = (np.array(color, np.float32) / 255 - np.array(_MEAN)) / np.array(_STD)
+    pixel = (np.array(color, np.float32) / 255 - np.array(MEAN)) / np.array(STD)
     rounded = pixel.astype(np.float16).astype(np.float32)
     weights = plan.to_float16(kernels.floats(), kernels.title).astype(np.float32)
     made: Numbers = weights.sum(axis=(2, 3)) @ rounded

@@ -1,6 +1,6 @@
-"""Language models of Llama's kind as GGUF: Llama, Vicuna, Mistral, Qwen 2.
+"""Language models of Llama's kind as GGUF: Llama, Vicuna, Mistral, Qwen 2 and Qwen2.5-VL's.
 
-Names and meaning of tensors and metadata are those that llama.cpp loads (`src/llama-arch.cpp`).
+Names and meaning of tensors are those that llama.cpp loads (`src/llama-arch.cpp`).
 Llama's queries and keys are in another order there: llama.cpp turns neighbouring numbers of a head
 (RoPE), Hugging Face's code the two halves of it.
 """
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from vlmtui.errors import BadModelFile
 from vlmtui.models.convert import awq, plan
 from vlmtui.models.convert.awq import Linear, Rounding
+from vlmtui.models.convert.language_shape import Language, refused, scaling_kind
 from vlmtui.models.convert.order import Head
 from vlmtui.models.convert.plan import Item, Order
 from vlmtui.models.convert.stored import FLOATS, Numbers, Stored
@@ -30,122 +29,14 @@ _LINEARS = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+_BIASED = ("attn_q", "attn_k", "attn_v")
+"""Of Qwen's; without their biases a model says nonsense."""
+
 _NORMS = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
 _UNUSED = ("rotary_emb.inv_freq", "position_ids", "attention.bias", "masked_bias")
 """Endings of tensors that older versions of Hugging Face's code wrote and nobody needs."""
 
-_MODEL_TYPES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
-"""By `model_type` of a configuration: the architecture in llama.cpp."""
-
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "llama": {
-        **{"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32},
-        **{"num_attention_heads": 32, "rms_norm_eps": 1e-6, "max_position_embeddings": 2048},
-    },
-    "mistral": {
-        **{"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32},
-        **{"num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-6},
-        **{"max_position_embeddings": 131072},
-    },
-}
-"""What a configuration leaves out where it is as Hugging Face's classes have it by default."""
-
 _FILE_TYPES = {"F32": 0, "F16": 1, "Q4_1": 3, "BF16": 32}
-
-
-class Language(msgspec.Struct, frozen=True):
-    """A language model's shape, as its configuration has it."""
-
-    architecture: str
-    width: int
-    feed_forward: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_width: int
-    context: int
-    epsilon: float
-    theta: float
-    scaling: dict[str, Any]
-    """Of RoPE, as the configuration has it; empty for none."""
-
-    tied: bool
-    """Embeddings and output layer are one tensor."""
-
-
-def shape_of(given: dict[str, Any], where: str) -> Language:
-    """Read a configuration.
-
-    Args:
-        given: It.
-        where: What it is called in an error.
-
-    Raises:
-        BadModelFile: A value is missing or means something that llama.cpp's graph doesn't do.
-    """
-    kind = str(given.get("model_type", ""))
-    if kind not in _MODEL_TYPES:
-        raise _refused(where, f"its language model is {kind!r}, and not Llama, Mistral or Qwen 2")
-    values = {**_DEFAULTS.get(kind, {}), **{k: v for k, v in given.items() if v is not None}}
-
-    def count(key: str, default: int | None = None) -> int:
-        value = values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-            raise _refused(where, f"its {key} is {value!r}")
-        return value
-
-    if values.get("hidden_act", "silu") != "silu":
-        raise _refused(where, f"its hidden_act is {values['hidden_act']!r}, and not 'silu'")
-    if kind == "qwen2" and values.get("use_sliding_window"):
-        raise _refused(where, "it attends within a sliding window")
-    width, heads = count("hidden_size"), count("num_attention_heads")
-    rope = values.get("rope_parameters") or {}
-    scaling = values.get("rope_scaling") or rope
-    theta = values.get("rope_theta", rope.get("rope_theta", 10000.0))
-    return Language(
-        _MODEL_TYPES[kind],
-        width,
-        count("intermediate_size"),
-        count("num_hidden_layers"),
-        heads,
-        count("num_key_value_heads", heads),
-        count("head_dim", width // heads),
-        count("max_position_embeddings"),
-        float(values.get("rms_norm_eps", 1e-6)),
-        float(theta),
-        scaling if _scaling_kind(scaling) != "default" else {},
-        values.get("tie_word_embeddings") is True,
-    )
-
-
-def metadata(shape: Language, where: str) -> dict[str, Any]:
-    """The keys of the architecture.
-
-    Raises:
-        BadModelFile: RoPE is scaled in a way that isn't known here.
-    """
-    name = shape.architecture
-    told: dict[str, Any] = {
-        f"{name}.context_length": shape.context,
-        f"{name}.embedding_length": shape.width,
-        f"{name}.block_count": shape.layers,
-        f"{name}.feed_forward_length": shape.feed_forward,
-        f"{name}.attention.head_count": shape.heads,
-        f"{name}.attention.head_count_kv": shape.kv_heads,
-        f"{name}.attention.layer_norm_rms_epsilon": shape.epsilon,
-        f"{name}.rope.freq_base": shape.theta,
-        f"{name}.rope.dimension_count": shape.head_width,
-    }
-    if shape.head_width * shape.heads != shape.width:
-        told[f"{name}.attention.key_length"] = shape.head_width
-        told[f"{name}.attention.value_length"] = shape.head_width
-    kind = _scaling_kind(shape.scaling)
-    if kind == "linear":
-        told[f"{name}.rope.scaling.type"] = "linear"
-        told[f"{name}.rope.scaling.factor"] = float(shape.scaling["factor"])
-    elif kind not in ("default", "llama3"):
-        raise _refused(where, f"its RoPE is scaled in the way {kind!r}")
-    return told
 
 
 class Plan:
@@ -200,7 +91,7 @@ class Plan:
                 yield whole("output.weight", output)
         elif not shape.tied:
             raise self._missing("lm_head.weight")
-        if _scaling_kind(shape.scaling) == "llama3":
+        if scaling_kind(shape.scaling) == "llama3":
             yield self._frequencies()
         for layer in range(shape.layers):
             yield from self._layer(layer)
@@ -237,7 +128,8 @@ class Plan:
             yield Item(f"{made}.weight", "Q4_1", size, self._blocks(layer, order))
         else:
             yield plan.as_is(f"{made}.weight", self._take(f"{name}.weight", *size), order)
-        if f"{name}.bias" in self._tensors:
+        biased = self._shape.architecture != "llama" and made.endswith(_BIASED)
+        if biased or f"{name}.bias" in self._tensors:
             bias = self._take(f"{name}.bias", size[0])
             yield plan.in_float32(f"{made}.bias", bias, order)
 
@@ -268,7 +160,7 @@ class Plan:
             low = trained / float(scaling.get("low_freq_factor", 1))
             high = trained / float(scaling.get("high_freq_factor", 4))
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-            raise _refused(self._where, f"its RoPE scaling lacks {error}") from None
+            raise refused(self._where, f"its RoPE scaling lacks {error}") from None
         count = shape.head_width // 2
         lengths = 2 * math.pi * shape.theta ** (np.arange(count) / count)
         between = (trained / lengths - trained / low) / (trained / high - trained / low)
@@ -317,13 +209,3 @@ class Plan:
 
 def _product(shape: tuple[object, ...]) -> str:
     return " x ".join(map(str, shape)) or "a number"
-
-
-def _scaling_kind(scaling: Mapping[str, Any]) -> str:
-    return str(scaling.get("rope_type") or scaling.get("type") or "default")
-
-
-def _refused(where: str, why: str) -> BadModelFile:
-    return BadModelFile(
-        f"{where} can't be imported: {why}", "Look for a GGUF of the model: `vlmtui models`."
-    )

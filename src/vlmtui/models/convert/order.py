@@ -9,7 +9,7 @@ import msgspec
 Head = Literal["f16", "q8_0"]
 """What token embeddings and output layer of a quantised model are kept in."""
 
-Family = Literal["VILA1.5", "LLaVA-1.6", "LLaVA-1.5", "text"]
+Family = Literal["VILA1.5", "LLaVA-1.6", "LLaVA-1.5", "Qwen2.5-VL", "Qwen2-VL", "text"]
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -85,6 +85,11 @@ class Stored(msgspec.Struct, frozen=True):
         for first in range(0, rows, step):
             yield self.read(first, step)
 
+    def part(self, number: int, of: int) -> Stored:
+        """One of several equal parts, one above the other; the first is 0."""
+        size, shape = self.size // of, (self.shape[0] // of, *self.shape[1:])
+        return msgspec.structs.replace(self, offset=self.offset + number * size, shape=shape)
+
     def floats(self) -> NDArray[np.float32]:
         """All of it in float32."""
         return as_float32(self.read(), self.dtype)

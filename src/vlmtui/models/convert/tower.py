@@ -1,4 +1,4 @@
-"""What both kinds of vision towers have: names of tensors, and how they are checked."""
+"""What several kinds of vision towers have: names of tensors, and how they are checked."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ MATRICES = {
 
 NORMS = {"layer_norm1": "ln1", "layer_norm2": "ln2"}
 
+MEAN = [0.48145466, 0.4578275, 0.40821073]
+STD = [0.26862954, 0.26130258, 0.27577711]
+"""Of CLIP's training pictures; what the processors of LLaVA and Qwen have by default."""
+
 
 class Weights:
     """Tensors of a tower or a projector, each checked when it is taken."""
@@ -27,6 +31,7 @@ class Weights:
     def __init__(self, tensors: Mapping[str, Stored], where: str) -> None:
         self._tensors = tensors
         self._where = where
+        self._taken: set[str] = set()
 
     def take(self, name: str, *shape: int) -> Stored:
         """A tensor of a name and shape.
@@ -46,7 +51,22 @@ class Weights:
                 f"({tensor.dtype})",
                 "Its configuration belongs to another model, or it is of a newer kind.",
             )
+        self._taken.add(name)
         return tensor
+
+    def check_all_taken(self) -> None:
+        """Refuse a tower that has more than was taken.
+
+        Raises:
+            BadModelFile: Names what is too much.
+        """
+        odd = sorted(self._tensors.keys() - self._taken)
+        if odd:
+            raise BadModelFile(
+                f"{self._tensors[odd[0]].file} has tensors that no such tower has: "
+                f"{', '.join(odd[:3])}" + (" and others" if len(odd) > 3 else ""),
+                "It may be of a newer kind than vlmtui knows: look for a GGUF of the model.",
+            )
 
 
 def number(given: Mapping[str, Any], key: str, default: int, where: str) -> int:

@@ -1,0 +1,203 @@
+"""Qwen2-VL's and Qwen2.5-VL's vision tower with its merger, as libmtmd computes them.
+
+libmtmd's graph (`tools/mtmd/models/qwen2vl.cpp`) is that of Hugging Face's code, so tensors only
+get other names. Two are taken apart: queries, keys and values lie in one matrix, one above the
+other, and the patches are made by a convolution over two frames, of which each frame has its own
+half here. A still picture stands for both frames.
+
+What the graph does whatever a configuration says is checked: 2x2 patches a token, windows of 112
+pixels, all patches attending to all in every n-th layer (2.5), and the layers' activations. The
+norms' epsilon is no value of the configuration in Hugging Face's code either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from vlmtui.errors import BadModelFile
+from vlmtui.models.convert import plan
+from vlmtui.models.convert.plan import Item
+from vlmtui.models.convert.stored import Numbers, Stored, as_float32
+from vlmtui.models.convert.tower import MEAN, STD, Weights, number
+
+_EPSILON = 1e-6
+_FRAMES = 2
+_MERGED = 2
+"""Patches of a token on each side."""
+
+_IMAGE = 560
+"""libmtmd wants a size, and takes pictures in their own."""
+
+_ACTS = {"qwen2_vl": "quick_gelu", "qwen2_5_vl": "silu"}
+_FEED_FORWARD = {
+    "qwen2_vl": {"mlp.fc1": "ffn_up", "mlp.fc2": "ffn_down"},
+    "qwen2_5_vl": {
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+    },
+}
+
+
+class Tower:
+    """Plans the tensors of tower and merger."""
+
+    def __init__(
+        self, given: Mapping[str, Any], tower: Mapping[str, Stored], language_width: int, where: str
+    ) -> None:
+        """Plan.
+
+        Args:
+            given: The tower's configuration, with the pictures' `image_mean` and `image_std`;
+                `model_type` is "qwen2_vl" or "qwen2_5_vl".
+            tower: Its tensors, without `visual.`.
+            language_width: Numbers in a row of the language model.
+            where: What the checkpoint is called in an error.
+
+        Raises:
+            BadModelFile: A tensor or value is missing, unexpected or another than libmtmd's graph
+                has.
+        """
+        self._given = given
+        self._where = where
+        self._weights = Weights(tower, where)
+        self._out = language_width
+        self._kind: str = given["model_type"]
+        # what a configuration leaves out is as Hugging Face's classes have it by default
+        self._layers = number(given, "depth", 32, where)
+        self._heads = number(given, "num_heads", 16, where)
+        self._patch = number(given, "patch_size", 14, where)
+        if self._windowed:
+            self._width = number(given, "hidden_size", 3584, where)
+            self._units = number(given, "intermediate_size", 3420, where)
+        else:
+            self._width = number(given, "embed_dim", 1280, where)
+            self._units = self._width * number(given, "mlp_ratio", 4, where)
+        self._check()
+        self.items = tuple(self._items())
+        self._weights.check_all_taken()
+
+    def metadata(self) -> dict[str, Any]:
+        """The keys that libmtmd reads."""
+        prefix = "clip.vision."
+        told = {
+            "general.architecture": "clip",
+            "general.type": "mmproj",
+            "clip.has_vision_encoder": True,
+            "clip.projector_type": "qwen2.5vl_merger" if self._windowed else "qwen2vl_merger",
+            "clip.use_silu": self._windowed,
+            f"{prefix}image_size": _IMAGE,
+            f"{prefix}patch_size": self._patch,
+            f"{prefix}embedding_length": self._width,
+            f"{prefix}feed_forward_length": self._units,
+            f"{prefix}block_count": self._layers,
+            f"{prefix}projection_dim": self._out,
+            f"{prefix}spatial_merge_size": _MERGED,
+            f"{prefix}attention.head_count": self._heads,
+            f"{prefix}attention.layer_norm_epsilon": _EPSILON,
+            f"{prefix}image_mean": self._colors("image_mean", MEAN),
+            f"{prefix}image_std": self._colors("image_std", STD),
+        }
+        if self._windowed:
+            told[f"{prefix}n_wa_pattern"] = self._full_layers()[0] + 1
+        return told
+
+    @property
+    def _windowed(self) -> bool:
+        return self._kind == "qwen2_5_vl"
+
+    def _check(self) -> None:
+        """Refuse what libmtmd would compute otherwise than the model's own code."""
+        expected = {
+            "hidden_act": _ACTS[self._kind],
+            "spatial_merge_size": _MERGED,
+            "temporal_patch_size": _FRAMES,
+            "in_channels": 3,
+            "in_chans": 3,
+        }
+        if self._windowed:
+            expected["window_size"] = 112
+            self._full_layers()
+        for key, value in expected.items():
+            if self._given.get(key, value) != value:
+                raise self._refused(f"{key} is {self._given[key]!r}, and not {value!r}")
+        if self._width % (4 * self._heads):
+            raise self._refused(f"{self._heads} heads can't share a width of {self._width}")
+        if self._units == self._width:  # libmtmd would take ffn_up and ffn_down for each other
+            raise self._refused(f"feed-forward network is as wide as its layers ({self._width})")
+
+    def _full_layers(self) -> list[int]:
+        """The layers in which all patches attend to all: every n-th of them."""
+        given = self._given.get("fullatt_block_indexes", [7, 15, 23, 31])
+        full = given if isinstance(given, list) and given else [-1]
+        step = full[0] + 1 if type(full[0]) is int else 0
+        every = [at for at in range(self._layers) if step > 0 and (at + 1) % step == 0]
+        if step < 1 or every != [at for at in full if at < self._layers]:
+            raise self._refused(
+                f"fullatt_block_indexes are {given!r}, and not every n-th of {self._layers} layers"
+            )
+        return full
+
+    def _colors(self, key: str, usual: list[float]) -> list[float]:
+        values = self._given.get(key, usual)
+        numbers = isinstance(values, list) and all(type(each) in (int, float) for each in values)
+        if not numbers or len(values) != 3:
+            raise self._refused(f"{key} is {values!r}, and not three numbers")
+        return [float(each) for each in values]
+
+    def _refused(self, why: str) -> BadModelFile:
+        return BadModelFile(
+            f"{self._where} can't be imported: its tower's {why}",
+            "Look for a GGUF of the model: `vlmtui models`.",
+        )
+
+    def _items(self) -> Iterable[Item]:
+        side, joined = self._patch, self._width * _MERGED**2
+        kernels = self._weights.take("patch_embed.proj.weight", self._width, 3, _FRAMES, side, side)
+        for frame, name in enumerate(("v.patch_embd.weight", "v.patch_embd.weight.1")):
+            yield _frame(name, kernels, frame)
+        for layer in range(self._layers):
+            yield from self._layer(f"blocks.{layer}.", f"v.blk.{layer}.")
+        yield from self._norm("merger.ln_q", "v.post_ln")
+        yield from self._linear("merger.mlp.0", "mm.0", joined, joined)
+        yield from self._linear("merger.mlp.2", "mm.2", self._out, joined)
+
+    def _layer(self, source: str, target: str) -> Iterable[Item]:
+        width = self._width
+        for which in "12":
+            yield from self._norm(f"{source}norm{which}", f"{target}ln{which}")
+        matrix = self._weights.take(f"{source}attn.qkv.weight", 3 * width, width)
+        bias = self._weights.take(f"{source}attn.qkv.bias", 3 * width)
+        for at, part in enumerate("qkv"):
+            yield plan.in_float16(f"{target}attn_{part}.weight", matrix.part(at, 3))
+            yield plan.in_float32(f"{target}attn_{part}.bias", bias.part(at, 3))
+        yield from self._linear(f"{source}attn.proj", f"{target}attn_out", width, width)
+        for name, made in _FEED_FORWARD[self._kind].items():
+            rows, columns = self._units, width
+            if made == "ffn_down":
+                rows, columns = columns, rows
+            yield from self._linear(source + name, target + made, rows, columns)
+
+    def _linear(self, name: str, made: str, rows: int, columns: int) -> Iterable[Item]:
+        matrix = self._weights.take(f"{name}.weight", rows, columns)
+        yield plan.in_float16(f"{made}.weight", matrix)
+        yield plan.in_float32(f"{made}.bias", self._weights.take(f"{name}.bias", rows))
+
+    def _norm(self, name: str, made: str) -> Iterable[Item]:
+        """A norm by the root of the mean square (2.5), or with mean and bias (2)."""
+        for part in ("weight",) if self._windowed else ("weight", "bias"):
+            tensor = self._weights.take(f"{name}.{part}", self._width)
+            yield plan.in_float32(f"{made}.{part}", tensor)
+
+
+def _frame(name: str, kernels: Stored, frame: int) -> Item:
+    """The half of the patches' convolution that sees one of the two frames."""
+
+    def make() -> Iterator[Numbers]:
+        for piece in kernels.pieces():
+            half = as_float32(piece, kernels.dtype)[:, :, frame]
+            yield plan.to_float16(half, kernels.title)
+
+    width, channels, _, *sides = kernels.shape
+    return Item(name, "F16", (width, channels, *sides), make)
