@@ -113,6 +113,35 @@ def test_heic_is_known_by_any_of_its_brands(tmp_path: Path, major: bytes) -> Non
     assert images.decode(path).size == (64, 48)
 
 
+@avif
+def test_avif_is_known_by_any_of_its_brands(tmp_path: Path) -> None:
+    path = tmp_path / "picture.avif"
+    scene().save(path, quality=90)
+    path.write_bytes(path.read_bytes()[:8] + b"XXXX" + path.read_bytes()[12:])
+    assert images.inspect(path).format == "AVIF"
+    assert corners(images.decode(path)) == list(CORNERS)
+
+
+@pytest.mark.parametrize("segment", [b"\xff\xe0\0\x07JFIF\0", b"\xff\xee\0\x07Adobe", b""])
+@pytest.mark.parametrize("lacking", [0, 2])
+def test_a_broken_marker_or_a_missing_end_costs_no_small_jpeg(
+    tmp_path: Path, segment: bytes, lacking: int
+) -> None:
+    file = io.BytesIO()
+    scene().save(file, "JPEG", quality=95)
+    whole = file.getvalue()
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole[:2] + segment + whole[2 : len(whole) - lacking])
+    assert corners(images.decode(path)) == list(CORNERS)
+
+
+def test_what_is_wrong_is_told_without_names_of_pythons(tmp_path: Path) -> None:
+    for content in (b"\xff\xd8\xff\xd9", b"GIF89a", b"BM", b"\0\0\0\x18ftypavif\0\0\0\0avifmif1"):
+        (path := tmp_path / "broken").write_bytes(content)
+        with pytest.raises(errors.ImageTruncated, match=r"cut off: its header makes no sense$"):
+            images.decode(path)
+
+
 def test_the_hint_lists_all_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("no picture")
     with pytest.raises(errors.NotAnImage) as caught:

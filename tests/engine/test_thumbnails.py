@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -138,6 +139,22 @@ def test_giving_up_ends_the_process_and_those_in_line(large: Path) -> None:
     for thread in threads:
         thread.join(10)
     assert ended == ["told"] * 3
+
+
+def test_giving_up_while_a_process_starts_ends_it_too(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = thumbnails._started
+
+    def slowly() -> subprocess.Popen[bytes]:
+        process = start()
+        thumbnails.give_up()
+        os.kill(process.pid, signal.SIGSTOP)
+        return process
+
+    monkeypatch.setattr(thumbnails, "_started", slowly)
+    with pytest.raises(errors.ImageUnreadable, match="process ended"):
+        thumbnails.thumbnail(large, 10, 10)
 
 
 def test_one_that_never_answers_is_given_up(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import getpass
 import threading
 
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 
 from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
 from vlmtui.ui.screens.picture_picker import PickerScreen
@@ -65,6 +65,17 @@ async def test_enter_waits_for_a_picture_that_is_still_being_read(
         await answered(pilot)
     (question,) = stage.engine.requests[0].messages
     assert (question.text, question.images[0].name) == ("What is this?", "a.png")
+
+
+async def test_each_enter_in_a_short_burst_sends_what_stands_before_it(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        for key in ("a", "b", "enter", "c", "enter", "d", "e", "enter", "f"):
+            screen.query_one(Composer).post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: len(stage.engine.requests) == 3)
+        await answered(pilot)
+        asked = [message.text for message in stage.engine.requests[-1].messages[::2]]
+        assert (asked, screen.prompt.text) == (["ab", "c", "de"], "f")
 
 
 async def test_pasted_text_with_a_path_in_it_stays_text(stage: Stage) -> None:

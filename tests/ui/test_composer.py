@@ -21,6 +21,7 @@ class Host(WidgetHost):
 
     def on_composer_submitted(self, event: Composer.Submitted) -> None:
         self.sent.append(event.text)
+        self.query_one(Composer).decided()
 
     def on_composer_paste_refused(self, event: Composer.PasteRefused) -> None:
         self.refused.append(event.characters)

@@ -70,7 +70,7 @@ class _Queue:
                 _keep_no_blocks()
                 if images.thumbnail_bytes(path, width, height) <= HERE_BYTES:
                     return images.thumbnail(path, width, height)
-                return self._made_elsewhere(str(path), width, height)
+                return self._made_elsewhere(str(path), width, height, given_up)
             finally:
                 with self._count:
                     self._waiting -= 1
@@ -92,12 +92,14 @@ class _Queue:
                 with suppress(OSError):
                     cast("IO[bytes]", pipe).close()
 
-    def _made_elsewhere(self, path: str, width: int, height: int) -> Image.Image:
+    def _made_elsewhere(self, path: str, width: int, height: int, given_up: int) -> Image.Image:
         from PIL import Image
 
         wanted = json.dumps({"path": path, "width": width, "height": height})
         try:
             process = self._process = self._process or _started()
+            if given_up != self._given_up:  # while it started: there was nothing to end yet
+                raise EOFError
             with suppress(BrokenPipeError):  # it was ended: reading says so
                 cast("IO[bytes]", process.stdin).write(wanted.encode() + b"\n")
             read = _Reader(cast("IO[bytes]", process.stdout), time.monotonic() + SECONDS)

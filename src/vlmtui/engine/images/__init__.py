@@ -302,7 +302,11 @@ def _told(name: str) -> Iterator[None]:
             f"There is not enough memory to decode {name}", "Scale it down first."
         ) from None
     except Exception as error:  # decoders raise anything on damaged data
+        kind = type(error).__name__
+        reason = " ".join(str(error).split())[:200]
+        if kind == "UnidentifiedImageError":  # it names objects of Python's
+            reason = "its header makes no sense"
         raise errors.ImageTruncated(
-            f"{name} is damaged or cut off: {str(error)[:200] or type(error).__name__}",
+            f"{name} is damaged or cut off: {reason or kind}",
             "Was it copied completely? Copy it again, or save it again.",
         ) from None

@@ -104,6 +104,9 @@ _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _SKIPPED = {*range(0xE1, 0xEE), 0xEF, 0xFE}
 """APP1 to APP15 and comments, but for APP14, which says how colours are stored."""
 
+_COLOR_BYTES = {0xE0: 16, 0xEE: 16}
+"""Of APP0 and APP14, which say that: with fewer bytes they say nothing, and decoders give up."""
+
 
 def _jpeg(file: BinaryIO) -> Container:
     spans: list[Span] = [(0, 2)]
@@ -115,7 +118,7 @@ def _jpeg(file: BinaryIO) -> Container:
         if marker == 0xE1 and orientation == 1:
             orientation = in_jpeg_segment(_part(file, begin + 4, place))
         progressive = progressive or marker in _PROGRESSIVE
-        if marker not in _SKIPPED:
+        if marker not in _SKIPPED and place - begin >= _COLOR_BYTES.get(marker, 0):
             spans.append((begin, place))
     spans.append((place, end))
     ended, scans = _scans(file, place)
@@ -237,6 +240,10 @@ _LISTED = 1 << 20
 """Bytes in which that list lies."""
 
 
-def without_exif(content: bytes) -> bytes:
-    """An AVIF file whose decoder finds no EXIF: its turns stand in the container itself."""
-    return _EXIF_ITEM.sub(rb"\1Axif", content[:_LISTED]) + content[_LISTED:]
+def plain_avif(content: bytes) -> bytes:
+    """An AVIF file as its decoder shall see it.
+
+    It finds no EXIF, since its turns stand in the container itself, and a brand that it knows.
+    """
+    brand = content[8:12] if content[8:12] in _AVIF_BRANDS else b"avif"
+    return content[:8] + brand + _EXIF_ITEM.sub(rb"\1Axif", content[12:_LISTED]) + content[_LISTED:]

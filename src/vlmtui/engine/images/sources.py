@@ -10,10 +10,10 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from vlmtui.engine.images import containers, orientation, png, webp
+from vlmtui.engine.images import containers, orientation, png, tiff_blocks, webp
 from vlmtui.engine.images.containers import Container
 
 if TYPE_CHECKING:
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 20
 """Of pixels that are worked on at a time, where a format yields them in blocks."""
 
-_PER_PIXEL = {"PNG": 4, "GIF": 2, "BMP": 4, "TIFF": 8, "WEBP": 16, "HEIF": 9, "AVIF": 13}
+_PER_PIXEL = {"PNG": 4, "GIF": 2, "BMP": 4, "TIFF": 8, "WEBP": 16, "HEIF": 9, "AVIF": 12}
 """Bytes for each pixel at the peak of decoding, as measured; each decoder holds it whole, and some
 hold it several times."""
 
 _ENOUGH = 7 / 8
 """Share of its lines that a JPEG must have to be shown without the rest."""
+
+_HELD_BACK = 32
+"""Lines that a decoder doesn't show before it has read what follows them."""
 
 _ENOUGH_SCANS = 6
 """Of the ten or so passes of a progressive one."""
@@ -69,16 +72,43 @@ def open_source(file: BinaryIO, container: Container) -> Source:
             return _Png(file, container, head)
     if container.format == "HEIF":
         return _Heif(file)
+    if container.format == "TIFF" and (directory := tiff_blocks.header(file)) is not None:
+        return _Tiff(file, directory, container.orientation)
     if container.format == "WEBP":
         content = file.read()
         if (found := webp.header(content)) is not None:
             return _WebP(content, found, container.orientation)
-    return (_Jpeg if container.format == "JPEG" else _Pillow)(file, container)
+    return {"JPEG": _Jpeg, "AVIF": _Avif}.get(container.format, _Pillow)(file, container)
 
 
 def _rows(width: int, bytes_per_pixel: int, factor: int) -> int:
     """Lines of a block, a multiple of the factor."""
     return max(1, BLOCK_BYTES // (width * bytes_per_pixel) // factor) * factor
+
+
+def _in_rows(image: Image.Image, rows: int) -> Iterator[Image.Image]:
+    """A picture, some lines at a time."""
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _cut(data: memoryview, mode: str, size: tuple[int, int], rows: int) -> Iterator[Image.Image]:
+    """Samples without gaps as pictures of some lines each."""
+    from PIL import Image
+
+    width, height = size
+    line = len(mode) * width
+    for top in range(0, height, rows):
+        count = min(rows, height - top)
+        yield Image.frombytes(mode, (width, count), data[top * line : (top + count) * line])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Odd metadata is not the user's concern."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 class _Png:
@@ -102,6 +132,43 @@ class _Png:
         return png.bands(self._file, self._head, rows)
 
 
+class _Tiff:
+    def __init__(self, file: BinaryIO, head: tiff_blocks.Header, orientation: int) -> None:
+        self.size = (head.width, head.height)
+        self.orientation = orientation
+        self._file = file
+        self._head = head
+        self._block(0, 1)  # tells now what Pillow can't read
+
+    def peak(self, size: tuple[int, int]) -> int:
+        factor = max(1, min(own // side for own, side in zip(self.size, size, strict=True)))
+        step = self._head.step(factor, BLOCK_BYTES)
+        lines = min(step, self._head.down) * self._head.rows
+        packed = sum(end - begin for begin, end in self._head.packed(0, step))
+        # a block lies there packed, unpacked and as Pillow has it; of it a part on white
+        return packed + 8 * lines * self._head.broad + 8 * BLOCK_BYTES
+
+    def draft(self, size: tuple[int, int]) -> None:
+        pass
+
+    def bands(self, factor: int) -> Iterator[Image.Image]:
+        step = self._head.step(factor, BLOCK_BYTES)
+        rows = _rows(self._head.width, 4, factor)
+        for first in range(0, self._head.down, step):
+            with _quiet():
+                image = self._block(first, step)
+                image.load()
+            yield from _in_rows(image, rows)
+
+    def _block(self, first: int, count: int) -> Image.Image:
+        from PIL import Image
+
+        Image.MAX_IMAGE_PIXELS = None  # our own limits replace Pillow's
+        with _quiet():
+            content = tiff_blocks.block(self._file, self._head, first, count)
+            return Image.open(content, formats=("TIFF",))
+
+
 class _WebP:
     def __init__(self, content: bytes, head: webp.Header, orientation: int) -> None:
         self.size = (head.width, head.height)
@@ -119,17 +186,9 @@ class _WebP:
         self.size = self._scaled(size)
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
-        from PIL import Image
-
         mode = "RGBA" if self._head.alpha else "RGB"
         pixels = memoryview(webp.decode(self._content, self._head, self.size))
-        width, height = self.size
-        line = len(mode) * width
-        rows = _rows(width, 4, factor)
-        for top in range(0, height, rows):
-            count = min(rows, height - top)
-            lines = pixels[top * line : (top + count) * line]
-            yield Image.frombytes(mode, (width, count), lines)
+        return _cut(pixels, mode, self.size, _rows(self.size[0], 4, factor))
 
     def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
         """No less than what is wanted, at a whole fraction of each side."""
@@ -179,7 +238,7 @@ class _Pillow:
         self._container = container
         self._image = self._open()
         self.size = self._image.size
-        self.orientation = self._orientation()
+        self.orientation = container.orientation
 
     def peak(self, size: tuple[int, int]) -> int:
         return _PER_PIXEL[self._container.format] * self.size[0] * self.size[1]
@@ -188,16 +247,12 @@ class _Pillow:
         pass
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             image = self._loaded()
-        width, height = image.size
         if factor == 1 and image.mode == "RGB" and "transparency" not in image.info:
             yield image  # as it shall be: no second copy
             return
-        rows = _rows(width, 4, factor)
-        for top in range(0, height, rows):
-            yield image.crop((0, top, width, min(top + rows, height)))
+        yield from _in_rows(image, _rows(image.width, 4, factor))
 
     def _open(self, behind: bytes = b"") -> Image.Image:
         from PIL import Image
@@ -207,21 +262,29 @@ class _Pillow:
         file = containers.pictured(self._file, self._container, behind)
         file.seek(0)
         if kind == "AVIF":
-            file = io.BytesIO(containers.without_exif(file.read()))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is not the user's concern
+            file = io.BytesIO(containers.plain_avif(file.read()))
+        with _quiet():
             return Image.open(file, formats=(kind,))
-
-    def _orientation(self) -> int:
-        if self._container.format != "AVIF":
-            return self._container.orientation
-        info = self._image.info
-        found = orientation.exif_orientation(info.get("exif") or b"")
-        return found if found != 1 else orientation.xmp_orientation(info.get("xmp") or b"")
 
     def _loaded(self) -> Image.Image:
         self._image.load()
         return _stretched(self._image) if self._image.mode == "F" else self._image
+
+
+class _Avif(_Pillow):
+    def __init__(self, file: BinaryIO, container: Container) -> None:
+        super().__init__(file, container)
+        info = self._image.info
+        found = orientation.exif_orientation(info.get("exif") or b"")
+        self.orientation = (
+            found if found != 1 else orientation.xmp_orientation(info.get("xmp") or b"")
+        )
+
+    def bands(self, factor: int) -> Iterator[Image.Image]:
+        # as Pillow does it, but without a second copy of all pixels
+        decoder = getattr(self._image, "_decoder")  # noqa: B009 - Pillow's own
+        pixels = memoryview(decoder.get_frame(0)[0])
+        return _cut(pixels, self._image.mode, self.size, _rows(self.size[0], 4, factor))
 
 
 class _Jpeg(_Pillow):
@@ -257,8 +320,8 @@ class _Jpeg(_Pillow):
         else:
             with suppress(OSError):
                 self._image.load()  # fails where the file ends; the lines below stay black
-            lines = self._image.im.getbbox()
-            missing = lines is None or lines[3] < _ENOUGH * self.size[1]
+            lines = (self._image.im.getbbox() or (0, 0, 0, 0))[3] + _HELD_BACK
+            missing = lines < _ENOUGH * self.size[1]
         if missing:
             raise EOFError("much of it is missing")
 

@@ -13,13 +13,33 @@ from typing import BinaryIO
 from vlmtui.engine.images.excerpt import Part
 from vlmtui.engine.images.orientation import exif_orientation
 
-_NEEDED = {
+NEEDED = {
     *range(254, 260),  # kind, width, height, depth, packing
     *(262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 338, 339, 347),
     *range(322, 326),  # tiles
     *range(512, 522),  # JPEG of old
     *range(529, 533),  # how its colours are coded
 }
+"""Tags that pixels can't be had without."""
+
+
+def listed(file: BinaryIO) -> tuple[str, bool, int, list[bytes]]:
+    """The first directory: its order of bytes, whether it is a BigTIFF's, its place, its entries.
+
+    Raises:
+        struct.error: It is cut off.
+    """
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = 43 in head[2:4]
+    counts, size = ("Q", 20) if big else ("H", 12)
+    (start,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
+    file.seek(start)
+    (count,) = struct.unpack(order + counts, file.read(struct.calcsize(counts)))
+    content = file.read(min(count, 65_535) * size)
+    entries = [content[at : at + size] for at in range(0, len(content) - size + 1, size)]
+    return order, big, start, entries
 
 
 def pictured(file: BinaryIO, end: int) -> tuple[int, tuple[Part, ...]]:
@@ -32,19 +52,11 @@ def pictured(file: BinaryIO, end: int) -> tuple[int, tuple[Part, ...]]:
     Raises:
         struct.error: It is cut off.
     """
-    file.seek(0)
-    head = file.read(16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = 43 in head[2:4]
-    counts, size, after = ("Q", 20, 8) if big else ("H", 12, 4)
-    (start,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
-    file.seek(start)
-    (count,) = struct.unpack(order + counts, file.read(struct.calcsize(counts)))
-    listed = file.read(min(count, 65_535) * size)
-    entries = [listed[at : at + size] for at in range(0, len(listed) - size + 1, size)]
-    kept = [each for each in entries if struct.unpack_from(order + "H", each)[0] in _NEEDED]
+    order, big, start, entries = listed(file)
+    counts, after = ("Q", 8) if big else ("H", 4)
+    kept = [each for each in entries if struct.unpack_from(order + "H", each)[0] in NEEDED]
     directory = struct.pack(order + counts, len(kept)) + b"".join(kept) + bytes(after)
-    whole = struct.calcsize(counts) + count * size + after
+    whole = struct.calcsize(counts) + sum(map(len, entries)) + after
     parts = ((0, start), directory, (min(start + len(directory), end), end))
     if start + len(directory) > end or len(directory) > whole:
         raise struct.error

@@ -49,7 +49,7 @@ class AskingTopic(Topic):
         if (command := parsing.parse(typed)) is not None:
             await self._do(command.name, command.argument, typed)
         elif any(hold(typed) for hold in chat.holds):
-            return
+            pass
         elif not typed.strip():
             chat.prompt.say("Type a question, or attach a picture with @path")
         elif chat.busy:
@@ -57,6 +57,8 @@ class AskingTopic(Topic):
         else:
             # what is typed in the meantime stays
             Turn(chat).begin(self._read(typed, lambda: chat.prompt.take(typed)))
+            return  # it isn't decided yet
+        chat.prompt.decided()
 
     def _go_on(self, ended: bool) -> None:
         """Send what has waited for the answer; where that failed, its writer decides."""
@@ -118,12 +120,16 @@ class AskingTopic(Topic):
 
             return (self.chat.asking or message_commands.ask)(context, typed)
 
-        outcome = await self.chat.done(read)
+        try:
+            outcome = await self.chat.done(read)
+            if isinstance(outcome, Ask):
+                taken()
+        finally:
+            self.chat.prompt.decided()
         if not isinstance(outcome, Ask):
             await self.chat.show(outcome)
             self.chat.prompt.take_back()
             return None
-        taken()
         for told in self.chat.sent:
             told()
         return outcome

@@ -7,8 +7,9 @@ token (see `ui.tokens`) is passed over by the cursor and deleted as one.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual import events
@@ -26,6 +27,9 @@ from vlmtui.compose.tokens import Tokens
 from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.widgets.text_field import TextField
 
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
 # Terminals send Alt+Enter as escape and return, which Textual reads as plain Enter: a half-written
 # message would be sent. Ctrl+J, the other key for a new line, is what it means here.
 ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))  # type: ignore[attr-defined]
@@ -36,6 +40,9 @@ FOLDED = 8_000
 
 MOST_PASTED = 2_000_000
 """Characters. A longer text is refused: no context has room for it."""
+
+_DECIDED_SECONDS = 2.0
+"""Longest time for which keys behind Enter wait until what was sent has been taken, or refused."""
 
 _STYLED = 20_000
 """Characters of a line beyond which no tokens are looked for in it."""
@@ -149,6 +156,7 @@ class Composer(TextField, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         self.tokens = Tokens()
+        self._undecided: asyncio.Event | None = None
         super().__init__(
             id=id,
             soft_wrap=True,
@@ -262,6 +270,7 @@ class Composer(TextField, inherit_bindings=False):
         # Textual looks bindings up in the app, behind the characters that are already on their way
         # here. Typed fast, Enter would send the beginning of the next message, and Backspace would
         # delete the wrong character.
+        await self._taken()
         for binding in keymap.bound(self).get(event.key, ()):
             if await self.app.run_action(binding.action, self):
                 event.prevent_default()
@@ -271,9 +280,23 @@ class Composer(TextField, inherit_bindings=False):
         # the screen would wait for the last of them.
         await asyncio.sleep(0)
 
+    async def _taken(self) -> None:
+        """Wait until what was sent isn't here any more: keys that follow at once would join it."""
+        if self._undecided is not None:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._undecided.wait(), _DECIDED_SECONDS)
+            self._undecided = None
+
+    def decided(self) -> None:
+        """What was sent has been taken out, or stays to be corrected."""
+        if self._undecided is not None:
+            self._undecided.set()
+
     def action_submit(self) -> None:
         """Send what is written."""
-        self.post_message(self.Submitted(self.text))
+        self._undecided = asyncio.Event()
+        # not by way of our own queue, which stands still until that is decided
+        cast("Widget", self.parent).post_message(self.Submitted(self.text))
 
     def action_new_line(self) -> None:
         """Begin a new line at the cursor."""
@@ -305,6 +328,7 @@ class Composer(TextField, inherit_bindings=False):
         # what is pasted may come from anywhere, a web page with escape sequences included
         event.prevent_default()
         event.stop()
+        await self._taken()
         if len(event.text) > MOST_PASTED:
             self.post_message(self.PasteRefused(len(event.text)))
             return

@@ -170,6 +170,10 @@ class Prompt(Vertical):
         if typed:
             composer.insert(typed)
 
+    def decided(self) -> None:
+        """What was submitted is taken, or stays in the composer: keys behind it count again."""
+        self._composer.decided()
+
     def take(self, text: str) -> None:
         """Take what was submitted out of the composer; what was typed since stays."""
         lead = self.text[: self._composer.tokens.lead(self.text)]
@@ -177,6 +181,7 @@ class Prompt(Vertical):
             self.text = lead + self.text[len(lead) + len(text) :]
         else:
             self.text = self.text.removeprefix(text)
+        self.decided()
 
     @property
     def waiting(self) -> list[str]:
@@ -280,6 +285,7 @@ class Prompt(Vertical):
         if chosen is not None and fragment is not None and fragment == self._offered_for:
             self._take(chosen, fragment)
             if not (fragment.kind is Kind.COMMAND and not chosen.path.endswith(" ")):
+                self.decided()
                 return  # a command that takes no argument is done at once
         self.close_list()
         text = self.text

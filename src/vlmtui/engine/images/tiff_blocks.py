@@ -1,0 +1,203 @@
+"""TIFF pictures a block of lines at a time, so that a large one never lies in memory as a whole.
+
+Pillow decodes a TIFF only as a whole. Its strips, or rows of its tiles, can be decoded alone: here
+some of them at a time become a small TIFF of their own, with the tags of the large one.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from vlmtui.engine.images import tiff
+from vlmtui.engine.images.excerpt import Excerpt, Span
+
+_WIDTH, _HEIGHT, _COMPRESSION, _COLORS, _SAMPLES = 256, 257, 259, 262, 277
+_ROWS, _PLANES, _FORMAT, _TILE_WIDTH, _TILE_HEIGHT = 278, 284, 339, 322, 323
+_STRIPS, _TILES = (273, 279), (324, 325)
+"""Where the strips, or the tiles, begin, and how long they are."""
+
+_RAW, _YCBCR, _SEPARATE, _FLOAT = 1, 6, 2, 3
+_ALONE = {_RAW, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000, 50001}
+"""Ways of packing in which a strip needs no other: all but JPEG of old."""
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
+_LONG = 4
+
+_LARGEST_VALUE = 16 << 20
+"""Bytes of a tag; one of each strip's place may have many."""
+
+RAW_STRIP = 1 << 16
+"""Bytes in which unpacked lines are read, where they are all one strip."""
+
+_Tag = tuple[int, int, bytes]
+"""Type, count and value of a tag."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What the directory of a TIFF says, where it can be read in blocks."""
+
+    order: str
+    """Of bytes, as `struct` calls it."""
+
+    tags: dict[int, tuple[int, int, bytes]]
+    """Those that its pixels need, but for the places of its strips or tiles."""
+
+    width: int
+    height: int
+    broad: int
+    """Width that is decoded; of tiles it may be more than what is seen."""
+
+    rows: int
+    """Lines of a strip, or of a row of tiles."""
+
+    across: int
+    """Tiles side by side; 1 of strips."""
+
+    planes: int
+    """More than 1 where the colours lie apart."""
+
+    spans: tuple[tuple[int, int], ...]
+    """Where each strip or tile lies in the file."""
+
+    @property
+    def down(self) -> int:
+        """How many strips or rows of tiles there are."""
+        return -(-self.height // self.rows)
+
+    def step(self, factor: int, block_bytes: int) -> int:
+        """Strips, or rows of tiles, to decode at once: a multiple of the factor in lines.
+
+        Args:
+            factor: What the number of lines must be a multiple of, but for the last.
+            block_bytes: About how much of pixels to decode at once.
+        """
+        least = factor // math.gcd(self.rows, factor)
+        return max(1, block_bytes // (least * self.rows * self.broad * 4)) * least
+
+    def packed(self, first: int, count: int) -> list[Span]:
+        """Where some strips, or rows of tiles, lie."""
+        last, each = min(first + count, self.down) * self.across, self.down * self.across
+        return [
+            span
+            for plane in range(self.planes)
+            for span in self.spans[plane * each + first * self.across : plane * each + last]
+        ]
+
+
+def header(file: BinaryIO) -> Header | None:
+    """Read the directory; None where the picture can only be read whole, or not at all."""
+    try:
+        order, tags = _tags(file)
+        return _header(order, tags)
+    except (struct.error, KeyError, ValueError, IndexError, ZeroDivisionError):
+        return None
+
+
+def block(file: BinaryIO, head: Header, first: int, count: int) -> BinaryIO:
+    """Some strips, or rows of tiles, as a TIFF.
+
+    Args:
+        file: The whole TIFF.
+        head: What `header` said.
+        first: The first strip or row of tiles.
+        count: How many; at the end of the picture there may be fewer.
+    """
+    spans = head.packed(first, count)
+    sizes = [end - begin for begin, end in spans]
+    rows = min(count * head.rows, head.height - first * head.rows)
+    at, lengths = _TILES if _TILE_WIDTH in head.tags else _STRIPS
+    tags = {**head.tags, _HEIGHT: _long(head, rows), lengths: _long(head, *sizes)}
+    if at == _STRIPS[0]:
+        tags[_ROWS] = _long(head, head.rows)
+    places = [0] * len(spans)
+    tags[at] = _long(head, *places)
+    place = len(_directory(head.order, tags))
+    for number, size in enumerate(sizes):
+        places[number] = place
+        place += size
+    tags[at] = _long(head, *places)
+    return io.BufferedReader(Excerpt(file, (_directory(head.order, tags), *spans)), 1 << 16)
+
+
+def _long(head: Header, *values: int) -> _Tag:
+    return _LONG, len(values), struct.pack(f"{head.order}{len(values)}I", *values)
+
+
+def _directory(order: str, tags: dict[int, _Tag]) -> bytes:
+    """The head of a TIFF with these tags alone; its strips go behind it."""
+    listed, behind = b"", b""
+    start = 8 + 2 + 12 * len(tags) + 4
+    for tag, (kind, count, value) in sorted(tags.items()):
+        listed += struct.pack(f"{order}HHI", tag, kind, count)
+        if len(value) <= 4:
+            listed += value.ljust(4, b"\0")
+        else:
+            listed += struct.pack(f"{order}I", start + len(behind))
+            behind += value + bytes(len(value) % 2)
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    return magic + struct.pack(f"{order}IH", 8, len(tags)) + listed + bytes(4) + behind
+
+
+def _tags(file: BinaryIO) -> tuple[str, dict[int, _Tag]]:
+    """The order of bytes, and the tags that pixels need."""
+    order, big, _, entries = tiff.listed(file)
+    inline = 8 if big else 4
+    tags: dict[int, _Tag] = {}
+    for entry in entries:
+        tag, kind, count = struct.unpack_from(f"{order}HH{'Q' if big else 'I'}", entry)
+        size = _SIZES.get(kind, 0) * count
+        if tag not in tiff.NEEDED or tag in tags:
+            continue
+        if not 0 < size <= _LARGEST_VALUE:
+            raise ValueError("a tag that is needed makes no sense")
+        value = entry[-inline:][:size]
+        if size > inline:
+            file.seek(struct.unpack(order + ("Q" if big else "I"), entry[-inline:])[0])
+            value = file.read(size)
+        tags[tag] = (kind, count, value)
+    return order, tags
+
+
+def _header(order: str, tags: dict[int, _Tag]) -> Header | None:
+    def numbers(tag: int, default: int | None = None) -> tuple[int, ...]:
+        if tag not in tags and default is not None:
+            return (default,)
+        kind, count, value = tags[tag]
+        return struct.unpack(f"{order}{count}{_INTEGERS[kind]}", value)
+
+    width, height = numbers(_WIDTH)[0], numbers(_HEIGHT)[0]
+    packing = numbers(_COMPRESSION, _RAW)[0]
+    colors = numbers(_COLORS, 0)[0]
+    if packing not in _ALONE or (packing == _RAW and colors == _YCBCR):
+        return None
+    if _FLOAT in numbers(_FORMAT, 1):
+        return None  # brightness is relative to that of the whole
+    planes = numbers(_SAMPLES, 1)[0] if numbers(_PLANES, 1)[0] == _SEPARATE else 1
+    tiled = _TILES[0] in tags
+    rows = min(numbers(_TILE_HEIGHT if tiled else _ROWS, height)[0], 1 << 31)
+    rows = rows if tiled else min(rows, height)
+    broad = numbers(_TILE_WIDTH)[0] if tiled else width
+    across = -(-width // broad)
+    at, lengths = (numbers(tag) for tag in (_TILES if tiled else _STRIPS))
+    spans = [(begin, begin + size) for begin, size in zip(at, lengths, strict=True)]
+    if len(spans) != planes * across * -(-height // rows) or not width:
+        return None
+    if packing == _RAW and not tiled and rows == height and not any(n % height for n in lengths):
+        rows = max(1, min(height, RAW_STRIP // (max(lengths) // height)))
+        spans = [part for span in spans for part in _split(span, height, rows)]
+    kept = {tag: value for tag, value in tags.items() if tag not in {*_STRIPS, *_TILES, _ROWS}}
+    return Header(order, kept, width, height, across * broad, rows, across, planes, tuple(spans))
+
+
+def _split(span: Span, height: int, rows: int) -> Iterator[Span]:
+    """A strip of all lines as strips of some."""
+    line = (span[1] - span[0]) // height
+    for row in range(0, height, rows):
+        yield span[0] + row * line, span[0] + min(row + rows, height) * line
