@@ -1,8 +1,9 @@
 """Answers by a form: how fast, how right, and whether a random model follows it.
 
-Speed: decoding by a schema against decoding freely, taking turns. Accuracy: questions about drawn
-scenes to the demo model, answered freely and by choices. With `--suite DIR`, a checkout of the JSON
-Schema Test Suite: each of its schemas is refused, or the random model's answers are valid.
+Speed: decoding by a schema against decoding freely, taking turns, and the same of llama-server
+where it is in the PATH. Accuracy: questions about drawn scenes to the demo model, answered freely
+and by choices. With `--suite DIR`, a checkout of the JSON Schema Test Suite: each of its schemas is
+refused, or the random model's answers are valid.
 
     python -m bench.forms
     python -m bench.forms --suite JSON-Schema-Test-Suite
@@ -12,16 +13,16 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from bench import report
+from bench import llama_server, report
 from training import scenes
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp.backend import LlamaCppBackend
@@ -50,6 +51,7 @@ ROWS = {
 
 _DIALECTS = ("draft2020-12", "draft2019-09", "draft7", "draft6", "draft4")
 _LONGEST = 300
+_HEAT = 0.5
 
 
 class Asked:
@@ -73,22 +75,72 @@ class Asked:
         self._backend.close()
 
 
+Decode = Callable[[int, bool], float]
+"""Answers question number so and so, held to the form or freely; tokens per second."""
+
+
+def _ours(model: report.Model, undone: ExitStack) -> Decode:
+    engine = Asked(model, threads=1)
+    undone.callback(engine.close)
+    form = constraints.of_schema(json.dumps(ROWS))
+
+    def decode(number: int, held: bool) -> float:
+        sampling = Sampling(
+            temperature=_HEAT,
+            seed=number,
+            max_tokens=TOKENS[model.name.removeprefix("random-")],
+            constraint=form if held else None,
+        )
+        _, finished, _ = engine.ask(user(_question(number)), sampling)
+        return finished.stats.decode_tokens_per_s
+
+    return decode
+
+
+def _llama_server(program: str, model: report.Model, undone: ExitStack) -> Decode:
+    options = ("-m", str(model.path), "-t", "1", "-c", "1024", "-np", "1")
+    url = undone.enter_context(llama_server.serve(program, *options))
+    sampling = Sampling()
+
+    def decode(number: int, held: bool) -> float:
+        body: dict[str, Any] = {
+            "messages": [{"role": "user", "content": _question(number)}],
+            "max_tokens": TOKENS[model.name.removeprefix("random-")],
+            "temperature": _HEAT,
+            "seed": number,
+            **{name: getattr(sampling, name) for name in ("top_k", "top_p", "min_p")},
+        }
+        if held:
+            form = {"name": "rows", "strict": True, "schema": ROWS}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        with llama_server.post(f"{url}/v1/chat/completions", body) as reply:
+            return float(json.load(reply)["timings"]["predicted_per_second"])
+
+    return decode
+
+
+def _question(number: int) -> str:
+    return f"{number}. List animals as JSON with name, count and kind."
+
+
 def speed(model: report.Model, repeats: int) -> dict[str, float]:
     """Tokens per second, freely and by a schema, and the ratio of neighbours in time."""
-    engine = Asked(model, threads=1)
-    form = constraints.of_schema(json.dumps(ROWS))
-    free = Sampling(temperature=0.5, max_tokens=TOKENS[model.name.removeprefix("random-")])
-    found: dict[str, list[float]] = {"free": [], "held": []}
-    for number in range(repeats + 1):  # the first warms up
-        question = user(f"{number}. List animals as JSON with name, count and kind.")
-        for name, constraint in (("free", None), ("held", form)):
-            sampling = msgspec.structs.replace(free, constraint=constraint, seed=number)
-            _, finished, _ = engine.ask(question, sampling)
-            found[name].append(finished.stats.decode_tokens_per_s)
-    engine.close()
-    ratios = [held / one for one, held in zip(*(found.values()), strict=True) if one][1:]
-    medians = {name: statistics.median(speeds[1:]) for name, speeds in found.items()}
-    return {**medians, "ratio": statistics.median(ratios)}
+    told: dict[str, float] = {}
+    with ExitStack() as undone:
+        sides = {"": _ours(model, undone)}
+        if program := shutil.which(llama_server.NAME):
+            sides[f"{llama_server.NAME} "] = _llama_server(program, model, undone)
+        found: dict[tuple[str, bool], list[float]] = {}
+        for number in range(repeats + 1):  # the first warms up
+            for side, decode in sides.items():
+                for held in (False, True):
+                    found.setdefault((side, held), []).append(decode(number, held))
+        for side in sides:
+            free, held_ = found[side, False][1:], found[side, True][1:]
+            told[f"{side}free"], told[f"{side}held"] = map(statistics.median, (free, held_))
+            ratios = [held / one for one, held in zip(free, held_, strict=True) if one]
+            told[f"{side}ratio"] = statistics.median(ratios)
+    return told
 
 
 def accuracy(model: report.Model, count: int) -> dict[str, float]:

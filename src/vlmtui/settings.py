@@ -71,6 +71,12 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     choices: list[str] | None = None
     """The answer is one of these texts."""
 
+    grammar: str | None = None
+    """What answers must be like: a file with a grammar in GBNF."""
+
+    regex: str | None = None
+    """What answers must match. Of these four at most one can be given."""
+
     def __post_init__(self) -> None:
         _only_finite(self)
 

@@ -51,7 +51,7 @@ def report(*models: ModelResult) -> Report:
 
 
 def test_the_demo_model_is_measured_through_its_engine(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["bench", "--quick", "--json"]) == 0
+    assert run(["bench", "--quick", "--json", "--schema", "a: int"]) == 0
     told = json.loads(capsys.readouterr().out)
     (model,) = told["models"]
     assert model["name"] == "demo"
@@ -59,6 +59,7 @@ def test_the_demo_model_is_measured_through_its_engine(capsys: pytest.CaptureFix
     assert model["encode_s"]["values"][0] > 0
     assert model["decode"][0]["tokens_per_s"]["values"][0] > 0
     assert model["follow_up_s"]["values"][0] > 0
+    assert model["structured_tokens_per_s"]["values"][0] > 0 < model["structured_s"]["values"][0]
     assert model["peak_memory_bytes"] > 10_000_000
     assert model["joules_per_token"] is None or model["joules_per_token"] >= 0
     assert told["machine"]["versions"]["llama-cpp-python"]

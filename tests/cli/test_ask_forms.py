@@ -74,6 +74,7 @@ def test_an_answer_that_is_cut_off_is_reported_as_invalid(run: Run) -> None:
         (("--grammar", "rootless.gbnf"), "no rule named root"),
         (("--grammar", "broken.gbnf"), "unexpected end of input"),
         (("--grammar", "left.gbnf"), "left recursion"),
+        (("--grammar", "bounds.gbnf"), "has {0,100000}: llama.cpp counts to 2,000"),
         (("--regex", "(?=a)"), "look-around"),
         (("--regex", "a{5000}"), "more than 2000 times"),
         (("--regex", "a", "--choices", "b,c"), "at a time"),
@@ -88,6 +89,7 @@ def test_bad_input_is_refused_before_a_token(
     (tmp_path / "rootless.gbnf").write_text('rule ::= "a"\n')
     (tmp_path / "broken.gbnf").write_text('root ::= "a\n')
     (tmp_path / "left.gbnf").write_text('root ::= root "a" | "b"\n')
+    (tmp_path / "bounds.gbnf").write_text('root ::= "{0,9999}" [{0,9999}] "a"{0,100000}\n')
     names = {each.name: str(each) for each in tmp_path.iterdir()}
     ended = run("ask", *(names.get(each, each) for each in arguments), "What?")
     assert (ended.code, ended.out) == (2, "")

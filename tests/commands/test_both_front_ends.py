@@ -57,6 +57,7 @@ SAID = (
     *("/detail", "/detail high", "/detail 700", "/detail 0", "/detail nan", "/detail default"),
     *("/schema", "/schema name: str, n?: int", "/schema {", "/schema a: strng", "/schema off"),
     *("/choices", "/choices red,blue", "/choices red,,blue", "/choices a,a", "/choices default"),
+    *("/grammar nowhere.gbnf", "/regex [0-9]{5}", "/regex (?=a)", "/grammar", "/regex off"),
     *("/think sideways", "/think 0", "/think off", "/think 200", "/think default", "/thought"),
     *("/thought #99", "/thought #2", "/thought it"),
     *("/set seed 7", "/set default", "/preset nonsense", "/preset precise", "/preset default"),

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlmtui.engine.backends.llamacpp import thought_markers
-from vlmtui.engine.backends.llamacpp.thought_markers import Markers
-from vlmtui.engine.backends.llamacpp.thought_split import ThoughtSplit
 from vlmtui.engine.template import ChatTemplate
+from vlmtui.engine.thought_split import Markers, ThoughtSplit
 
 TAGS = Markers("<think>", "</think>", "\n</think>\n\n", ("</think>",))
 CHANNELS = thought_markers.find(

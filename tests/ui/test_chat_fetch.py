@@ -40,6 +40,20 @@ async def test_an_address_in_a_message_is_fetched_after_asking_and_then_sent(
     assert (question.text, question.images[0].name) == ("What is this?", "cat.png")
 
 
+async def test_a_part_of_a_picture_of_the_web_is_cut_out(stage: Stage, server: WebServer) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, f"/image {server.url('/cat.png')}[50%,0,50%,100%]")
+        await until(pilot, lambda: f"Fetch cat.png from 127.0.0.1:{server.port}?" in shown(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: screen.prompt.images)
+        await say(pilot, f"What is @{server.url('/cat.png')}[0,0,9,9]?")
+        await until(pilot, lambda: screen.query(Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: "reaches beyond cat.png" in shown(pilot))
+    assert stage.engine.requests == []
+
+
 @pytest.mark.parametrize("key", ["n", "escape"])
 async def test_no_fetches_nothing_and_the_text_stays(
     stage: Stage, server: WebServer, key: str

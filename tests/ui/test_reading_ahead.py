@@ -91,6 +91,26 @@ async def test_a_hot_board_has_its_rest(reader: Stage, tmp_path: Path) -> None:
         assert not reader.engine.prepared and "reading" not in shown(pilot)
 
 
+async def test_another_detail_or_system_prompt_is_read_anew(reader: Stage) -> None:
+    old = Gate()
+    path = reader.picture()
+    async with reader.app().run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, f"/image {path}")
+        await until(pilot, lambda: reader.engine.prepared and "ready ─" in shown(pilot))
+        reader.engine.script_prepare(Encoding(1, 1), old)  # this one isn't waited for
+        screen._topics.do("detail", "low")
+        await until(pilot, lambda: reader.engine.prepared[-1].detail == "low")
+        screen._topics.do("detail", "high")
+        await until(pilot, lambda: reader.engine.prepared[-1].detail == "high")
+        screen._topics.do("system", "Be brief.")
+        await until(pilot, lambda: reader.engine.prepared[-1].messages[0].text == "Be brief.")
+        rounds = len(reader.engine.prepared)
+        screen._topics.do("set", "seed 7")
+        await pilot.pause(0.5)
+    assert len(reader.engine.prepared) == rounds
+
+
 def _read(stage: Stage) -> list[str]:
     """What was read last."""
     prepared = stage.engine.prepared

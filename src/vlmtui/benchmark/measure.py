@@ -15,7 +15,7 @@ from vlmtui.benchmark.result import Decode, ModelResult, Spread
 from vlmtui.engine import images
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import Finished, Loaded, ModelInfo, Stats
-from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
+from vlmtui.engine.engine_requests import Constraint, Endpoint, Generate, Load, Sampling
 from vlmtui.errors import EngineError
 from vlmtui.hardware.bandwidth import Bandwidth, bounds, share
 from vlmtui.hardware.base import Snapshot
@@ -51,6 +51,7 @@ def measure(
     bandwidth: Bandwidth | None,
     progress: Progress,
     lengths: Sequence[int] = LENGTHS,
+    constraint: Constraint | None = None,
 ) -> ModelResult:
     """Measure a model in an engine of its own.
 
@@ -61,6 +62,7 @@ def measure(
         bandwidth: Of the memory the model will lie in; None leaves its share out.
         progress: Is told what goes on.
         lengths: Tokens of the answers.
+        constraint: The format of further answers that are measured; None for none.
 
     Raises:
         EngineError: The model can't be loaded, or fails.
@@ -90,6 +92,9 @@ def measure(
         for tokens in lengths:
             progress(f"decode {tokens} tokens")
             decode.append(run.decode(tokens, repeat))
+        if constraint is not None:
+            progress("answers in the format")
+            result = run.structured(result, constraint, max(lengths), repeat)
         return run.costs(msgspec.structs.replace(result, decode=tuple(decode)), bandwidth)
 
 
@@ -164,6 +169,20 @@ class _Run:
             speeds.append(stats.decode_tokens_per_s)
         return Decode(tokens, Spread(tuple(speeds)))
 
+    def structured(
+        self, result: ModelResult, constraint: Constraint, tokens: int, repeat: int
+    ) -> ModelResult:
+        """Answers in a format, of at most so many tokens; the likeliest that the model has."""
+        sampling = Sampling(temperature=0, max_tokens=tokens, constraint=constraint)
+        speeds, seconds = [], []
+        for _ in range(repeat):
+            stats, _ = self._answer((user(f"{self._unique()} Tell me of an animal."),), sampling)
+            speeds.append(stats.decode_tokens_per_s)
+            seconds.append(stats.time_to_first_token_s + stats.decode_s)
+        return msgspec.structs.replace(
+            result, structured_tokens_per_s=_told(speeds), structured_s=Spread(tuple(seconds))
+        )
+
     def costs(self, result: ModelResult, bandwidth: Bandwidth | None) -> ModelResult:
         """Memory, energy, and the share of the limit, from all that was measured."""
         if result.server:
@@ -183,7 +202,11 @@ class _Run:
 
     def _ask(self, messages: tuple[Message, ...], tokens: int) -> tuple[Stats, str]:
         heat = _HOTTEST if isinstance(self._request.source, Endpoint) else _ANY.temperature
-        sampling = msgspec.structs.replace(_ANY, temperature=heat, max_tokens=tokens)
+        return self._answer(
+            messages, msgspec.structs.replace(_ANY, temperature=heat, max_tokens=tokens)
+        )
+
+    def _answer(self, messages: tuple[Message, ...], sampling: Sampling) -> tuple[Stats, str]:
         stats, words = Stats(), []
         for event in self._engine.generate(Generate(messages, sampling)):
             if isinstance(event, Finished):

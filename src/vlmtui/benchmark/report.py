@@ -127,6 +127,8 @@ _FIGURES: list[tuple[str, Measure]] = [
     ("first token, s", lambda model: _middle(model.first_token_s)),
     ("first token of a follow-up, s", lambda model: _middle(model.follow_up_s)),
     ("prefill, tok/s", lambda model: _middle(model.prefill_tokens_per_s)),
+    ("decode in the format, tok/s", lambda model: _middle(model.structured_tokens_per_s)),
+    ("answer in the format, s", lambda model: _middle(model.structured_s)),
     ("peak memory, MB", lambda model: _megabytes(model.peak_memory_bytes)),
     ("peak GPU memory, MB", lambda model: _megabytes(model.peak_gpu_bytes)),
     ("power, W", lambda model: model.power_w),
@@ -160,6 +162,8 @@ def _values(model: ModelResult) -> list[tuple[str, Spread | float | None]]:
     share = model.bandwidth_share
     return [
         *values,
+        ("decode in the format, tok/s", model.structured_tokens_per_s),
+        ("answer in the format, s", model.structured_s),
         ("share of the bandwidth limit, %", share * 100 if share is not None else None),
         ("peak memory, MB", _megabytes(model.peak_memory_bytes)),
         ("peak GPU memory, MB", _megabytes(model.peak_gpu_bytes)),

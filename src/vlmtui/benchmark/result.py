@@ -72,6 +72,12 @@ class ModelResult(msgspec.Struct, frozen=True):
     first_token_s: Spread | None = None
     """Of a question about a picture that the model hasn't seen."""
 
+    structured_tokens_per_s: Spread | None = None
+    """Decoding answers in a given format."""
+
+    structured_s: Spread | None = None
+    """From the question to the end of such an answer."""
+
     follow_up_s: Spread | None = None
     """To the first token of a second question about the same picture."""
 

@@ -16,6 +16,7 @@ from vlmtui.errors import VlmtuiError
 
 if TYPE_CHECKING:
     from vlmtui.benchmark import Report
+    from vlmtui.engine.engine_requests import Constraint
     from vlmtui.settings import Settings
 
 
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
     "--repeat", type=click.IntRange(1, 100), default=3, help="How often each is measured."
 )
 @click.option("--quick", is_flag=True, help="One measurement of short answers only.")
+@click.option(
+    "--schema",
+    type=NAMED,
+    metavar="FILE|JSON|SHORT",
+    help="Measure answers by this schema, too, given as with `vlmtui ask`.",
+)
+@click.option("--choices", metavar="A,B,C", help="Measure answers that are one of these, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print all measurements as one JSON object.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line of CSV for each value.")
 @click.option(
@@ -48,6 +56,8 @@ def bench(
     image: str | None,
     repeat: int,
     quick: bool,
+    schema: str | None,
+    choices: str | None,
     as_json: bool,
     as_csv: bool,
     compare: str | None,
@@ -70,12 +80,16 @@ def bench(
     import gc
 
     from vlmtui import benchmark
+    from vlmtui.chat import answer_forms
     from vlmtui.settings import load_settings
 
     gc.enable()  # off since `__main__`
     settings = load_settings()
+    constraint = answer_forms.of(schema, choices)
     earlier = benchmark.load_report(Path(compare)) if compare else None
-    report, failure = _measured(settings, models, image, 1 if quick else repeat, quick=quick)
+    report, failure = _measured(
+        settings, models, image, constraint, repeat=1 if quick else repeat, quick=quick
+    )
     if report.models:
         print(_written(report, earlier, as_json=as_json, as_csv=as_csv), flush=True)
     if failure is not None:
@@ -84,7 +98,13 @@ def bench(
 
 
 def _measured(
-    settings: Settings, models: Sequence[str], image: str | None, repeat: int, *, quick: bool
+    settings: Settings,
+    models: Sequence[str],
+    image: str | None,
+    constraint: Constraint | None,
+    *,
+    repeat: int,
+    quick: bool,
 ) -> tuple[Report, VlmtuiError | None]:
     """Measure the models that are named, or else the one in the settings; blocks for minutes.
 
@@ -118,6 +138,7 @@ def _measured(
                     bandwidth=limit,
                     progress=partial(_show_step, load.name),
                     lengths=(32,) if quick else benchmark.LENGTHS,
+                    constraint=constraint,
                 )
                 results.append(result)
         except VlmtuiError as error:

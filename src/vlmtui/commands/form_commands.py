@@ -1,6 +1,9 @@
-"""What the answers of a chat must be like: a schema, or choices."""
+"""What the answers of a chat must be like: a schema, choices, a grammar or a pattern."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 from vlmtui.chat import answer_forms
 from vlmtui.commands import sampling_text
@@ -11,43 +14,33 @@ from vlmtui.engine.engine_requests import Constraint
 _OFF = ("off", "none", sampling_text.DEFAULT)
 
 
-def schema(context: CommandContext, given: str) -> Outcome:
-    """Hold the chat's answers to a schema, or tell what they are held to."""
-    if not given or given.lower() in _OFF:
-        return _told(context, off=bool(given))
-    return _hold(context, answer_forms.schema(given))
-
-
-def choices(context: CommandContext, given: str) -> Outcome:
-    """Have one of several texts as the chat's answer, or tell what it is held to."""
-    if not given or given.lower() in _OFF:
-        return _told(context, off=bool(given))
-    return _hold(context, answer_forms.choices(given))
-
-
-def _hold(context: CommandContext, constraint: Constraint) -> Said:
+def _hold(read: Callable[[str], Constraint], context: CommandContext, given: str) -> Outcome:
+    """Hold the chat's answers to a format, or tell what they are held to."""
     session = context.session
-    session.configure(sampling={**session.own_sampling, "constraint": constraint})
-    return Said(
-        f"From now on, answers in this chat follow {answer_forms.shown(constraint)}",
-        "/schema off ends this",
-    )
-
-
-def _told(context: CommandContext, *, off: bool) -> Said:
-    session = context.session
-    if off:
+    if given and given.lower() not in _OFF:
+        constraint = read(given)
+        session.configure(sampling={**session.own_sampling, "constraint": constraint})
+        return Said(
+            f"From now on, answers in this chat follow {answer_forms.shown(constraint)}",
+            "/schema off ends this",
+        )
+    if given:
         own = {name: value for name, value in session.own_sampling.items() if name != "constraint"}
         session.configure(sampling=own)
-    if (constraint := session.sampling.constraint) is None:
+    if (held := session.sampling.constraint) is None:
         return Said(
             "Answers in this chat have no set format",
             "/schema name: str, tags: [str] or /choices red,green,blue sets one",
         )
-    return Said(
-        f"Answers in this chat follow {answer_forms.shown(constraint)}",
-        "/schema off ends this",
+    return Said(f"Answers in this chat follow {answer_forms.shown(held)}", "/schema off ends this")
+
+
+VERBS = {
+    name: partial(_hold, read)
+    for name, read in (
+        ("schema", answer_forms.schema),
+        ("choices", answer_forms.choices),
+        ("grammar", answer_forms.grammar),
+        ("regex", answer_forms.regex),
     )
-
-
-VERBS = {"schema": schema, "choices": choices}
+}

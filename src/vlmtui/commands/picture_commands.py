@@ -19,6 +19,10 @@ from vlmtui.errors import ImageNotFound, InputError, VlmtuiError
 from vlmtui.messages import Detail, ImagePart
 
 if TYPE_CHECKING:  # not needed for the first paint
+    import threading
+
+    from vlmtui.chat.fetch import Progress
+    from vlmtui.chat.session import ChatSession
     from vlmtui.compose.picture_folders import Listing
     from vlmtui.storage.records import StoredMessage
 
@@ -234,12 +238,41 @@ def fetch_question(urls: Sequence[str]) -> str:
     """
     from vlmtui import units
     from vlmtui.chat import fetch
+    from vlmtui.compose import crops
 
+    urls = [crops.split(url)[0] for url in urls]
     hosts = ", ".join(dict.fromkeys(fetch.host_of(url) for url in urls))
     what = printable.line(fetch.name_of(urls[0]), _NAME)
     what = what if len(urls) == 1 else f"{len(urls)} pictures"
     each = " each" if len(urls) > 1 else ""
     return f"Fetch {what} from {hosts}? At most {units.size(fetch.MAX_BYTES)}{each}"
+
+
+def fetched(
+    session: ChatSession,
+    reference: str,
+    progress: Progress = lambda done, total: None,
+    cancelled: threading.Event | None = None,
+) -> ImagePart:
+    """Fetch, check and copy the picture at an address, or the part of it that is named.
+
+    Args:
+        session: Keeps it.
+        reference: The address, maybe with a part: `https://…/a.jpg[x,y,width,height]`.
+        progress: As of `fetch.fetched`.
+        cancelled: Ends it when set.
+
+    Raises:
+        FetchFailed: It can't be had.
+        InputError: There is no such part.
+        Cancelled: `cancelled` was set.
+    """
+    from vlmtui.chat import fetch
+    from vlmtui.compose import crops
+
+    url, part = crops.split(reference)
+    with fetch.fetched(url, progress=progress, cancelled=cancelled) as file:
+        return session.attach(file) if part is None else session.attach_part(file, part)
 
 
 VERBS = {"image": image, "sample": sample, "crop": crop, "pick": pick, "view": view}

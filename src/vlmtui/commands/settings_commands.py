@@ -194,7 +194,8 @@ def preset(context: CommandContext, name: str) -> Outcome:
 def _sampling_of(chosen: Preset) -> dict[str, Any]:
     """What a preset sets."""
     sampling = sampling_text.of_preset(chosen)
-    if (constraint := answer_forms.of(chosen.schema, chosen.choices)) is not None:
+    forms = (chosen.schema, chosen.choices, chosen.grammar, chosen.regex)
+    if (constraint := answer_forms.of(*forms)) is not None:
         sampling["constraint"] = constraint
     return sampling
 

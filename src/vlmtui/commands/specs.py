@@ -236,6 +236,14 @@ SPECS = (
         example="red,green,blue",
     ),
     Spec(
+        *("grammar", "[FILE.gbnf or off]", "have answers in this chat follow a grammar", "form"),
+        example="answer.gbnf",
+    ),
+    Spec(
+        *("regex", "[PATTERN or off]", "have answers in this chat match a pattern", "form"),
+        example="[0-9]{5}",
+    ),
+    Spec(
         *("think", "[on, off, auto or N]", "think before answering, N tokens at most", "settings"),
         choices=True,
     ),

@@ -178,6 +178,9 @@ def _resolve(mention: Mention, exists: Callable[[str], bool]) -> tuple[str | Non
     path = mention.path
     if is_url(path):
         bare = path if mention.quoted else path.rstrip(_PUNCTUATION)
+        end = path.rfind("]") + 1
+        if len(bare) < end and crops.split(path[:end], exists)[1] is not None:
+            bare = path[:end]  # a part of it
         return bare, mention.end - (len(path) - len(bare))
     if mention.quoted or exists(os.path.expanduser(path)):
         return path, mention.end

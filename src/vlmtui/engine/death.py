@@ -30,6 +30,10 @@ def explain(status: int | None, phase: str) -> tuple[str, str]:
             if phase in ("load", "plan")
             else "Try again; if it happens again, please report it with the log."
         )
+    if status == -signal.SIGPROF:  # of `grammar`
+        return "a single word of the answer's format took llama.cpp too long", (
+            "Use a simpler grammar or schema, in which a text matches in one way only."
+        )
     if status < 0:
         try:
             name = signal.Signals(-status).name

@@ -68,7 +68,7 @@ def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, look_in)
     try:
-        with _bounded_memory():
+        with bounded_memory(_MORE_MEMORY):
             signal.setitimer(signal.ITIMER_REAL, _LOOK_IN_S, _LOOK_IN_S)
             try:
                 yield
@@ -88,11 +88,15 @@ def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
 
 
 @contextmanager
-def _bounded_memory() -> Iterator[None]:
-    """Let the process have only so much more; an allocation beyond fails with `MemoryError`."""
+def bounded_memory(more: int) -> Iterator[None]:
+    """Let the process have only so much more; an allocation beyond fails with `MemoryError`.
+
+    Args:
+        more: Bytes of address space.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = _address_space() + _MORE_MEMORY
-    bounded = limit > _MORE_MEMORY and (soft == resource.RLIM_INFINITY or limit < soft)
+    limit = _address_space() + more
+    bounded = limit > more and (soft == resource.RLIM_INFINITY or limit < soft)
     if bounded:
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     try:

@@ -145,8 +145,7 @@ def _fetch(sitting: Sitting, wants: WantsFetch) -> Outcome | None:
     try:
         for url in wants.urls:
             sitting.voice.note(f"Fetching from {fetch.host_of(url)} …")
-            with fetch.fetched(url) as file:
-                images[url] = sitting.session.attach(file)
+            images[url] = picture_commands.fetched(sitting.session, url)
     except KeyboardInterrupt:
         if not sitting.lines.interactive:
             raise

@@ -132,6 +132,100 @@ def test_what_is_thought_comes_apart_from_the_answer(serve: Serve, name: str) ->
 
 
 @pytest.mark.parametrize(
+    ("pieces", "thought", "text"),
+    [
+        (["<think>\nHm, red.\n</think>\n\nRed."], "Hm, red.\n", "Red."),
+        (list("\n<think>Çe 😀</think> Ça"), "Çe 😀", "Ça"),
+        (["<th", "ink></thi", "nk>", "", "Red"], "", "Red"),
+        (["</think>\n\nRed"], "", "\n\nRed"),
+        (["Red <think>no</think>"], "", "Red <think>no</think>"),
+        (["<thinking>no"], "", "<thinking>no"),
+        (["<think>a <think> b</think></think>c"], "a <think> b", "c"),
+        (["<think>a", "<", "/think"], "a</think", ""),
+        (["<thi"], "", "<thi"),
+        (["  Red"], "", "  Red"),
+    ],
+)
+def test_a_thought_in_the_text_of_an_answer_is_told_apart(
+    serve: Serve, pieces: list[str], thought: str, text: str
+) -> None:
+    asker = Asker(serve(lambda exchange: exchange.stream(*words(*pieces))))
+    stats = asker.ask().stats
+    assert "".join(each.text for each in asker.events if isinstance(each, Thought)) == thought
+    assert asker.text == text
+    assert bool(stats.thought_tokens) is bool(thought)
+
+
+def test_tags_are_words_where_the_server_keeps_thoughts_apart_or_an_answer_is_continued(
+    serve: Serve,
+) -> None:
+    models = {"data": [{"id": "llava", "owned_by": "llamacpp"}]}
+    apart = {"choices": [{"delta": {"reasoning_content": "Hm"}}]}
+    play = [apart, *words("<think>a</think>b")]
+    asker = Asker(serve(lambda exchange: exchange.stream(*play)))
+    asker.ask()
+    assert asker.text == "<think>a</think>b"
+    asker = Asker(serve(lambda exchange: exchange.stream(*words("<think>")), models=models))
+    asker.ask(user("How does one think?"), assistant("So: "))
+    assert asker.text == "<think>"
+
+
+@pytest.mark.parametrize("kind", ["llamacpp", "vllm", "library", "acme"])
+def test_a_thought_on_a_server_is_ended_and_the_answer_comes(serve: Serve, kind: str) -> None:
+    def play(exchange: Exchange) -> None:
+        if exchange.path.endswith("/control"):
+            ended.set()
+            exchange.refuse(200, {"success": True})
+            return
+        exchange.begin()
+        if len(server.asked) == 1:
+            exchange.send({"id": "c-7", "choices": [{"delta": {"reasoning_content": "Hm"}}]})
+            asker.cancel.concludes = True
+            exchange.send({"id": "c-7", "choices": [{"delta": {"reasoning_content": ", so"}}]})
+            if kind == "llamacpp":
+                assert ended.wait(60)
+        for event in words("Red."):
+            exchange.send(event)
+        exchange.send("[DONE]")
+
+    ended = threading.Event()
+    server = serve(play, models={"data": [{"id": "llava", "owned_by": kind}]})
+    asker = Asker(server)
+    assert ("conclude" in asker.info.can) is (kind != "acme")
+    if kind == "acme":  # the front end stops the answer instead
+        return
+    assert asker.ask(user("What?")).reason == "stop"
+    assert asker.text == "Red."
+    assert any(isinstance(each, Thought) for each in asker.events)
+    again = server.asked[1]
+    if kind == "llamacpp":
+        assert server.asked[0]["reasoning_control"] is True
+        assert (again["id"], again["action"]) == ("c-7", "reasoning_end")
+    else:
+        off = {"reasoning_effort": "none"}
+        if kind == "vllm":
+            off = {"chat_template_kwargs": {"enable_thinking": False}}
+        assert again["messages"] == server.asked[0]["messages"] and off.items() <= again.items()
+
+
+def test_an_older_llama_server_is_asked_again_without_a_thought(serve: Serve) -> None:
+    def play(exchange: Exchange) -> None:
+        if exchange.path.endswith("/control"):
+            exchange.refuse(404, {})
+        elif len(server.asked) > 1:
+            exchange.stream(*words("Red."))
+        else:
+            asker.cancel.concludes = True
+            exchange.stream({"id": "c", "choices": [{"delta": {"reasoning_content": "Hm"}}]})
+
+    server = serve(play, models={"data": [{"id": "llava", "owned_by": "llamacpp"}]})
+    asker = Asker(server)
+    asker.ask(user("What?"), assistant("", "Let me"))
+    assert asker.text == "Red."
+    assert [each["role"] for each in server.asked[-1]["messages"]] == ["user"]
+
+
+@pytest.mark.parametrize(
     ("think", "told"),
     [
         ("auto", {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,10 @@ from vlmtui.errors import InputError
 MOST_BYTES = 1_000_000
 _MOST_CHOICES = 10_000
 _MOST_DIGITS = 300
+_TEXTS = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#.*')
+_BOUNDS = re.compile(r"\{[\d\s,]+\}")
+"""Of repetitions in GBNF, and what may look like them."""
+
 _READ = 16
 """Constraints whose grammars are kept: those of the models and chats that are in use."""
 
@@ -58,8 +63,14 @@ def of_grammar(text: str) -> Constraint:
     """A constraint by a grammar; whether it is one, llama.cpp tells when it is used.
 
     Raises:
-        InputError: There is nothing in it, or it has no root.
+        InputError: There is nothing in it, it has no root, or llama.cpp would take it for another.
     """
+    for bounds in _BOUNDS.findall(_TEXTS.sub("", text)):
+        if any(int(bound) > patterns.MOST_REPEATS for bound in re.findall(r"\d{1,20}", bounds)):
+            raise InputError(
+                f"This grammar has {bounds[:60]}: llama.cpp counts to {patterns.MOST_REPEATS:,}",
+                f"Repeat {patterns.MOST_REPEATS} times at most, or any number of times with *.",
+            )
     if not any(line.split("::=")[0].strip() == "root" for line in text.splitlines()):
         raise InputError("This grammar has no rule named root", "Begin it with: root ::= …")
     return _checked(Constraint("grammar", text))

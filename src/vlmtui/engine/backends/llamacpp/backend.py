@@ -27,7 +27,7 @@ from vlmtui.engine.backends.llamacpp.certain_prompt import certain
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
 from vlmtui.engine.backends.llamacpp.chat_states import states_on_disk
 from vlmtui.engine.backends.llamacpp.embeddings_on_disk import embeddings_on_disk
-from vlmtui.engine.backends.llamacpp.grammar import check
+from vlmtui.engine.backends.llamacpp.grammar_trial import GrammarTrial
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
 from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
 from vlmtui.engine.backends.llamacpp.model import LoadCancelled, LoadedModel
@@ -174,6 +174,7 @@ class _Loaded:
         self._prompts = PromptBuilder(
             self.format.template, model.vocabulary, self._vision.layout, self.format.markers
         )
+        self._trial = GrammarTrial(model.vocabulary, cancel)
         self._window = Window(self._prompts.build, model.context_size, model.context_trained)
         self._states = states_on_disk(request, model, self._cache, self._prompts)
 
@@ -195,7 +196,6 @@ class _Loaded:
         messages = self._seen(messages, emit)
         self._tell_choice(messages, request.sampling.detail, emit)
         messages = self._detailed(messages, request.sampling.detail)
-        check(request.sampling.constraint, self._model.vocabulary)
         report = TurnReport(emit, messages)
 
         def tried(tokens: int) -> None:
@@ -206,6 +206,7 @@ class _Loaded:
         if self._states is not None:
             self._states.enter(request.chat)
         try:
+            self._trial.check(request.sampling.constraint)
             limit = request.sampling.max_tokens
             self._prompts.think(request.sampling.think)
             prompt, dropped = self._window.fit(messages, limit, tried)

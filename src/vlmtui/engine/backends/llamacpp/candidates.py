@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
@@ -32,9 +33,8 @@ class Candidates:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._size = vocabulary.size
-        self._all = (cpp.llama_token_data * self._size)(
-            *((token, -math.inf) for token in range(self._size))
-        )
+        self._all = (cpp.llama_token_data * self._size)()
+        memoryview(self._all).cast("B").cast("i")[::_FIELDS] = array("i", range(self._size))
         self._data = (cpp.llama_token_data * self._size)()
         self._unused = [
             token for token in vocabulary.special_tokens.values() if not vocabulary.ends_turn(token)
@@ -42,9 +42,16 @@ class Candidates:
 
     def all(self, context: Any, banned: Collection[int]) -> Any:
         """All tokens; those that are banned have a logit of -inf."""
+        return self._filled(self._logits(context), banned)
+
+    def alike(self) -> Any:
+        """All tokens, none likelier than another: their logits are 0."""
+        return self._filled(array("f", bytes(4 * self._size)), ())
+
+    def _filled(self, logits: Any, banned: Collection[int]) -> Any:
         ctypes.memmove(self._data, self._all, ctypes.sizeof(self._data))
         numbers = memoryview(self._data).cast("B").cast("f")
-        numbers[1::_FIELDS] = self._logits(context)
+        numbers[1::_FIELDS] = logits
         for tokens in (self._unused, banned):
             for token in tokens:
                 numbers[token * _FIELDS + 1] = -math.inf

@@ -12,10 +12,11 @@ from vlmtui import demo
 from vlmtui.builtin_templates import BUILTIN, LINES, NAMES, choose
 from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.backends.llamacpp.thought_markers import Markers, find
+from vlmtui.engine.backends.llamacpp.thought_markers import find
 from vlmtui.engine.engine_events import Capability, Notice
 from vlmtui.engine.engine_requests import Load
 from vlmtui.engine.template import ChatTemplate
+from vlmtui.engine.thought_split import Markers
 from vlmtui.errors import LoadFailed
 
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import ctypes
 import math
-import os
-import sys
-import tempfile
+import signal
+from collections.abc import Callable
 from typing import Any
 
-from vlmtui.engine.backends.llamacpp import llama_logs
 from vlmtui.engine.backends.llamacpp.bindings import cpp
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
-from vlmtui.engine.engine_requests import Constraint
-from vlmtui.engine.structured import constraints
-from vlmtui.errors import InputError
 
 _ROOT = "vlmtui-answer"
 _LEAD = r"[ \n]{0,2}"
 """Before an answer: most tokenizers put a space before the first word, and many models a line break
 behind a thought; it is left out later."""
+
+_LONGEST_S = 20.0
+"""Of computing for one token, then the process ends: a grammar that came through its trial can
+still multiply later on, and nothing reaches into llama.cpp. See `death`."""
+
+
+class Unreadable(ValueError):
+    """llama.cpp can't read a grammar; its log says why."""
 
 
 class Grammar:
@@ -37,23 +40,18 @@ class Grammar:
             vocabulary: The model's.
 
         Raises:
-            InputError: llama.cpp can't read it.
+            Unreadable: It is none.
         """
         self._vocabulary = vocabulary
         self._tail = b""
         """The beginning of a character whose end hasn't come."""
 
-        llama_logs.clear()
-        with _Complaints() as complaints:
-            self._sampler = cpp.llama_sampler_init_grammar(
-                vocabulary.handle, f"{_ROOT} ::= {_LEAD} root\n{text}\n".encode(), _ROOT.encode()
-            )
+        self._sampler = _limited(
+            cpp.llama_sampler_init_grammar,
+            *(vocabulary.handle, f"{_ROOT} ::= {_LEAD} root\n{text}\n".encode(), _ROOT.encode()),
+        )
         if not self._sampler:
-            why = complaints.first() or llama_logs.last_complaint()
-            raise InputError(
-                f"llama.cpp can't use this grammar{f': {why}' if why else ''}",
-                "Correct it; llama.cpp's grammars/README.md explains the syntax.",
-            )
+            raise Unreadable
 
     def allows(self, token: int) -> bool:
         """Whether the answer may go on with a token, or end with it."""
@@ -65,12 +63,12 @@ class Grammar:
 
     def apply(self, candidates: Any) -> None:
         """Give all candidates that don't fit a logit of -inf."""
-        cpp.llama_sampler_apply(self._sampler, ctypes.byref(candidates))
+        _limited(cpp.llama_sampler_apply, self._sampler, ctypes.byref(candidates))
         candidates.sorted = False  # the likeliest one may not be the first any more
 
     def accept(self, token: int) -> None:
         """A token that it allows was taken."""
-        cpp.llama_sampler_accept(self._sampler, token)
+        _limited(cpp.llama_sampler_accept, self._sampler, token)
         if not self._vocabulary.ends_turn(token):
             self._tail = _unfinished(self._tail + self._vocabulary.piece(token)) or b""
 
@@ -89,14 +87,13 @@ class Grammar:
         return bool(piece) and _unfinished(self._tail + piece) is not None
 
 
-def check(constraint: Constraint | None, vocabulary: Vocabulary) -> None:
-    """See that answers can be held to a constraint, before a prompt is read.
-
-    Raises:
-        InputError: They can't.
-    """
-    if constraint is not None:
-        Grammar(constraints.grammar(constraint), vocabulary).close()
+def _limited(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of llama.cpp in a process that ends if it takes too long."""
+    signal.setitimer(signal.ITIMER_PROF, _LONGEST_S)
+    try:
+        return function(*arguments)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _unfinished(data: bytes) -> bytes | None:
@@ -106,27 +103,3 @@ def _unfinished(data: bytes) -> bytes | None:
     except UnicodeDecodeError as error:
         return data[error.start :] if error.reason == "unexpected end of data" else None
     return b""
-
-
-class _Complaints:
-    """What llama.cpp writes to stderr meanwhile: its parser of grammars uses no log."""
-
-    def __enter__(self) -> _Complaints:
-        sys.stderr.flush()
-        self._file = tempfile.TemporaryFile()
-        self._stderr = os.dup(2)
-        os.dup2(self._file.fileno(), 2)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.dup2(self._stderr, 2)
-        os.close(self._stderr)
-        self._file.seek(0)
-        self._lines = self._file.read(100_000).decode(errors="replace").splitlines()
-        self._file.close()
-        print(*self._lines[:20], sep="\n", file=sys.stderr, flush=True)
-
-    def first(self) -> str:
-        """The first line, without the name of the function."""
-        line = next((line for line in self._lines if line.strip()), "")
-        return line.rpartition("error parsing grammar: ")[2][:200]

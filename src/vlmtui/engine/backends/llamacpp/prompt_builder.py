@@ -18,9 +18,9 @@ import msgspec
 
 from vlmtui.builtin_templates import NAMES
 from vlmtui.engine.backends.llamacpp.prompt_units import Unit, common_prefix
-from vlmtui.engine.backends.llamacpp.thought_markers import Markers
 from vlmtui.engine.engine_requests import Think
 from vlmtui.engine.template import ChatTemplate, Turn
+from vlmtui.engine.thought_split import Markers
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 

@@ -9,10 +9,9 @@ from functools import cached_property
 from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
-from vlmtui.engine.backends.llamacpp.thought_markers import Markers
-from vlmtui.engine.backends.llamacpp.thought_split import ThoughtSplit
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.engine_requests import Think
+from vlmtui.engine.thought_split import Markers, ThoughtSplit
 
 _SMALL_MODEL = 4_000_000_000
 _SMALL_BUDGET = 512

@@ -10,27 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import msgspec
-
 from vlmtui.engine.template import ChatTemplate, Turn
-
-
-class Markers(msgspec.Struct, frozen=True):
-    """The texts that part a thought from the answer, special tokens written out."""
-
-    open: str
-    close: str
-    ending: str
-    """What is put behind a thought that has to end: the closing marker and what leads over."""
-
-    leads: tuple[str, ...] = ()
-    """What else may stand before an answer and is no part of it."""
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All of them."""
-        return self.open, self.close, *self.leads
-
+from vlmtui.engine.thought_split import Markers
 
 _FINAL = "<|start|>assistant<|channel|>final<|message|>"
 _CHANNELS = Markers(

@@ -54,6 +54,8 @@ def body(
         "stream_options": {"include_usage": True},
         **_sampling(request.sampling, server),
     }
+    if server.kind == "llama-server":
+        told["reasoning_control"] = True  # so that a thought can be ended, see `EndpointWire`
     if thought := request.messages[-1].thought:  # which is gone on with
         told["messages"][-1]["reasoning_content"] = thought
     if request.sampling.constraint is not None:
@@ -79,13 +81,14 @@ def _sampling(sampling: Sampling, server: ServerFacts) -> dict[str, Any]:
         repetition = "repetition_penalty" if server.kind == "vllm" else "repeat_penalty"
         told |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
         told[repetition] = sampling.repeat_penalty
-        told |= _thinking(sampling.think, server)
-    return told
+    return told | _thinking(sampling.think, server)
 
 
 def _thinking(think: Think, server: ServerFacts) -> dict[str, Any]:
     """What servers take that render the model's template themselves; by default as they do it."""
-    if think == "auto":
+    if server.kind == "ollama":  # it thinks unless it is told not to
+        return {"reasoning_effort": "none"} if think == "off" else {}
+    if think == "auto" or not server.thinks_when_told:
         return {}
     told: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": think != "off"}}
     if isinstance(think, int) and server.kind != "vllm":

@@ -42,6 +42,9 @@ class Chunk(msgspec.Struct, frozen=True):
     error: Mapping[str, Any] | None = None
     """What went wrong on the server in mid-stream."""
 
+    completion: str = ""
+    """What the server calls the answer; empty where it has no name for it."""
+
 
 def read(data: bytes) -> Chunk | None:
     """Read the data of an event; None where it is no JSON object.
@@ -65,6 +68,7 @@ def read(data: bytes) -> Chunk | None:
         finish=text(choice.get("finish_reason")),
         usage=_usage(whole),
         trimmed=_trimmed(mapping(whole.get("trimmed"))),
+        completion=text(whole.get("id")),
     )
 
 

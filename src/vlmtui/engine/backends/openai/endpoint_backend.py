@@ -52,6 +52,12 @@ from vlmtui.printable import line as one_line
 _TRIES = 4
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+
+
+class _ThoughtEnds(Exception):
+    """The thought is to end, and the server can only be asked anew."""
+
+
 _FINISH: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
 
 
@@ -108,8 +114,8 @@ class _Served:
         can: set[Capability] = {"thinking", "constraint"}
         if self._facts.sees:
             can.add("pictures")
-        if self._facts.samples_more:
-            can.add("think_switch")
+        if self._facts.thinks_when_told:
+            can |= {"think_switch", "conclude"}
         if self._facts.continues:
             can.add("continue")
         return ModelInfo(
@@ -147,13 +153,15 @@ class _Served:
                 f"{self._host} can't continue an answer that was cut off",
                 "/regen answers again.",
             )
-        report = EndpointReport(emit, self._facts.context_size)
+        begun = asked.messages[-1].text if asked.messages[-1].role is Role.ASSISTANT else ""
+        report = EndpointReport(emit, self._facts.context_size, answering=bool(begun))
         with cancellable_line(cancel) as line:
             try:
-                reason = self._answer(asked, line, report, emit)
+                reason = self._answer(asked, cancel, line, report, emit)
             except Stopped:
                 reason = "cancelled"
-        begun = asked.messages[-1].text if asked.messages[-1].role is Role.ASSISTANT else ""
+            finally:
+                report.ended()
         if notice := constraints.unmet(asked.sampling.constraint, begun + report.text, reason):
             emit(notice)
         return report.finish(reason)
@@ -161,6 +169,21 @@ class _Served:
     def _answer(
         self,
         asked: Generate,
+        cancel: CancelFlag,
+        line: Line,
+        report: EndpointReport,
+        emit: Callable[[Event], None],
+    ) -> FinishReason:
+        """Ask, and a second time without a thought where it is to end and can't be ended alone."""
+        try:
+            return self._ask(asked, cancel, line, report, emit)
+        except _ThoughtEnds:
+            return self._ask(_unthinking(asked), CancelFlag(), line, report, emit)
+
+    def _ask(
+        self,
+        asked: Generate,
+        cancel: CancelFlag,
         line: Line,
         report: EndpointReport,
         emit: Callable[[Event], None],
@@ -172,7 +195,7 @@ class _Served:
             last = attempt == _TRIES
             try:
                 with self._wire.told():
-                    outcome = self._try(asked, line, report, emit)
+                    outcome = self._try(asked, cancel, line, report, emit)
             except GenerateFailed as error:
                 starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"
                 if last or report.begun or not starting:
@@ -207,6 +230,7 @@ class _Served:
     def _try(
         self,
         asked: Generate,
+        cancel: CancelFlag,
         line: Line,
         report: EndpointReport,
         emit: Callable[[Event], None],
@@ -224,12 +248,16 @@ class _Served:
                 content = answer.whole(MOST_JSON, CONNECT_S)
                 return refusals.read(answer.status, content, answer.headers)
             reason: FinishReason | None = None
+            concluded = False
             try:
                 for chunk in self._chunks(answer, conversation, line):
                     if chunk.error is not None:
                         refusal = refusals.read(500, msgspec.json.encode(chunk.error), {})
                         raise self._wire.refused(refusal)
                     report.take(chunk)
+                    if cancel.concludes and report.thinking and not concluded:
+                        self._conclude(chunk.completion)
+                        concluded = True
                     if chunk.trimmed is not None:
                         emit(Trimmed(*chunk.trimmed))
                     if chunk.finish == "content_filter":
@@ -247,6 +275,16 @@ class _Served:
         if reason is None and not report.whole:
             raise self._cut()
         return reason or "stop"
+
+    def _conclude(self, completion: str) -> None:
+        """End the thought of a running answer.
+
+        Raises:
+            _ThoughtEnds: That can't be done while it runs.
+        """
+        running = self._facts.kind == "llama-server" and completion
+        if not (running and self._wire.concluded(completion)):
+            raise _ThoughtEnds
 
     def _cut(self, why: str = "") -> GenerateFailed:
         """The error for an answer that didn't come to its end."""
@@ -289,6 +327,15 @@ def _filtered(host: str) -> Notice:
         f"{host} stopped this answer: its filter doesn't let it through",
         "Put the question another way, or ask a model on this machine.",
     )
+
+
+def _unthinking(asked: Generate) -> Generate:
+    """The same question, to be answered at once: a thought that was begun is left out."""
+    sampling = msgspec.structs.replace(asked.sampling, think="off")
+    last = asked.messages[-1]
+    begun = last.role is Role.ASSISTANT and not last.text
+    messages = asked.messages[:-1] if begun else asked.messages
+    return msgspec.structs.replace(asked, messages=messages, sampling=sampling)
 
 
 def _oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from vlmtui.engine.backends.openai.completion_chunk import Chunk, Usage
+from vlmtui.engine.backends.openai.raw_thought import RawThought
 from vlmtui.engine.engine_events import Delta, Event, Finished, FinishReason, Stats, Thought
 
 
@@ -16,11 +17,22 @@ class EndpointReport:
         begun: A word has come: nothing may be asked again.
         whole: The server has closed its books: the answer is all there.
         text: The answer so far.
+        thinking: What came last is part of a thought.
     """
 
-    def __init__(self, emit: Callable[[Event], None], context_size: int) -> None:
-        self.begun = self.whole = False
+    def __init__(
+        self, emit: Callable[[Event], None], context_size: int, *, answering: bool = False
+    ) -> None:
+        """Begin.
+
+        Args:
+            emit: Takes the events.
+            context_size: In tokens; 0: unknown.
+            answering: An answer is continued.
+        """
+        self.begun = self.whole = self.thinking = False
         self.text = ""
+        self._raw: RawThought | None = RawThought(answering=answering)
         self._emit = emit
         self._context_size = context_size
         self._asked = self._first = self._last = time.monotonic()
@@ -44,13 +56,28 @@ class EndpointReport:
             self.begun, self._first = True, self._last
         self._pieces += 1
         if chunk.thought:
+            self.ended()  # this server keeps them apart
+            self._say(chunk.thought, "")
+        if chunk.text:
+            self._say(*(self._raw.feed(chunk.text) if self._raw else ("", chunk.text)))
+
+    def ended(self) -> None:
+        """No thought can come in the text any more: what was held back is said."""
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            self._say(*raw.finish())
+
+    def _say(self, thought: str, text: str) -> None:
+        if thought:
+            self.thinking = True
             self._thought_from = self._thought_from or self._last
             self._thought_to = self._last
             self._thoughts += 1
-            self._emit(Thought(chunk.thought, self._pieces))
-        self.text += chunk.text
-        if chunk.text:
-            self._emit(Delta(chunk.text, self._pieces))
+            self._emit(Thought(thought, self._pieces))
+        if text:
+            self.thinking = False
+            self.text += text
+            self._emit(Delta(text, self._pieces))
 
     def finish(self, reason: FinishReason) -> Finished:
         """The last event."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
+import msgspec
+
 from vlmtui.engine.backends.openai import refusals, resumed_stream, server_json
 from vlmtui.engine.backends.openai.refusals import Refusal
 from vlmtui.engine.cancellation import CancelFlag
@@ -109,6 +111,20 @@ class EndpointWire:
         """The error for what the server refuses."""
         model, key = self._endpoint.model, bool(self._endpoint.key)
         return refusals.error(refusal, self.host, model, key=key)
+
+    def concluded(self, completion: str) -> bool:
+        """Have llama-server end the thought of a running answer; whether it does.
+
+        Its tools/server/README.md, "Control a running chat completion in real time".
+        """
+        body = {"id": completion, "action": "reasoning_end", "model": self._endpoint.model}
+        url = f"{self._interface}/chat/completions/control"
+        try:
+            with self.asked(url, msgspec.json.encode(body), Line(), _END_S) as answer:
+                told = server_json.decoded(answer.whole(MOST_JSON, _END_S))
+        except Failed:
+            return False
+        return server_json.mapping(told).get("success") is True
 
     @contextmanager
     def ended(self, conversation: str) -> Iterator[None]:

@@ -45,6 +45,11 @@ class ServerFacts(msgspec.Struct, frozen=True):
         return self.kind in ("llama-server", "vllm", "vlmtui")
 
     @property
+    def thinks_when_told(self) -> bool:
+        """It heeds whether a model shall think."""
+        return self.samples_more or self.kind == "ollama"
+
+    @property
     def resumes(self) -> bool:
         """It may keep a streamed answer for a line that broke."""
         return self.kind == "llama-server"

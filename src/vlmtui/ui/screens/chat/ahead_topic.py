@@ -32,6 +32,9 @@ class AheadTopic(Topic):
         self._part = ""
         """What is, or is going to be, read of what is written."""
 
+        self._settings: object = None
+        """What the prompt depends on beside the messages, as it was then."""
+
         self._round = 0
         """Which time of reading it is: what an older one tells is out of date."""
 
@@ -41,6 +44,7 @@ class AheadTopic(Topic):
         self._progress = ReadingProgress()
         self._inbox: Inbox[tuple[int, Event]] = Inbox(lambda: chat.screen.call_later(self._arrived))
         chat.hears[Prompt.Edited].append(lambda _: self._edited())
+        chat.command_done.append(self._edited)
         chat.chat_shown.append(lambda _: self._soon())
         chat.follows[Loaded].append(lambda _: self._soon())
         chat.follows[GoingBack].append(lambda _: self.chat.prompt.show_reading(None))
@@ -48,9 +52,17 @@ class AheadTopic(Topic):
         chat.turn_ended.append(lambda _: self._soon())
 
     def _edited(self) -> None:
-        """What is typed behind pictures and long texts changes nothing."""
-        if self._certain_part() != self._part:
+        """What is typed behind pictures and long texts changes nothing, nor do most commands."""
+        if (self._certain_part(), self._in_force()) != (self._part, self._settings):
             self._soon()
+
+    def _in_force(self) -> object:
+        """Detail, thinking and system prompt of the chat."""
+        opened = self.chat.opened
+        if not opened.done() or self.chat.left:
+            return None
+        session = opened.result()
+        return session.sampling.detail, session.sampling.think, session.system
 
     def _certain_part(self) -> str:
         from vlmtui.compose.worth_reading import certain_part
@@ -59,7 +71,7 @@ class AheadTopic(Topic):
         return certain_part(text, self.chat.prompt.tokens(text))
 
     def _soon(self) -> None:
-        self._part = self._certain_part()
+        self._part, self._settings = self._certain_part(), self._in_force()
         self._round += 1
         self._again = False
         self.chat.prompt.show_reading(None)

@@ -133,15 +133,14 @@ class FetchTopic(Topic):
 
     def _get(self, url: str, cancelled: threading.Event) -> ImagePart:
         """Fetch, check and copy a picture; blocks."""
+        tell = self._teller(url, cancelled)
+        return picture_commands.fetched(self.chat.session(), url, tell, cancelled)
+
+    def _teller(self, url: str, cancelled: threading.Event) -> Callable[[int, int | None], None]:
+        """Tells the progress, not too often."""
         from vlmtui.chat import fetch
 
-        tell = self._teller(fetch.host_of(url), cancelled)
-        with fetch.fetched(url, progress=tell, cancelled=cancelled) as file:
-            return self.chat.session().attach(file)
-
-    def _teller(self, host: str, cancelled: threading.Event) -> Callable[[int, int | None], None]:
-        """Tells the progress, not too often."""
-        last = 0.0
+        host, last = fetch.host_of(url), 0.0
 
         def tell(done: int, total: int | None) -> None:
             nonlocal last

@@ -81,6 +81,7 @@ class ChatContext:
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
         draft_at_command: What was written when the last command was given, which knows of it.
+        command_done: Called when a command was done, before what came of it is shown.
         sent: Called when a message has left the composer.
         set_aside: Texts that are neither in the composer nor in the chat; drafts have them, too.
         choices: What the argument of a command can be that is the screen's own affair.
@@ -116,6 +117,7 @@ class ChatContext:
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
         self.draft_at_command = Draft()
+        self.command_done: list[Callable[[], object]] = []
         self.sent: list[Callable[[], object]] = []
         self.set_aside: list[Callable[[], str]] = [self._unsaved]
         self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
@@ -262,7 +264,10 @@ class ChatContext:
             context.draft, context.tokens = draft, tokens
             return verb(context)
 
-        return await in_thread(do)
+        done = await in_thread(do)
+        for told in self.command_done:
+            told()
+        return done
 
     def command_context(self) -> CommandContext:
         """What commands work on. Waits for the conversation: for threads."""

@@ -7,7 +7,24 @@ marker. Pure, without llama.cpp.
 
 from __future__ import annotations
 
-from vlmtui.engine.backends.llamacpp.thought_markers import Markers
+import msgspec
+
+
+class Markers(msgspec.Struct, frozen=True):
+    """The texts that part a thought from the answer, special tokens written out."""
+
+    open: str
+    close: str
+    ending: str
+    """What is put behind a thought that has to end: the closing marker and what leads over."""
+
+    leads: tuple[str, ...] = ()
+    """What else may stand before an answer and is no part of it."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.open, self.close, *self.leads
 
 
 class ThoughtSplit:

@@ -1,0 +1,93 @@
+"""Grammars that llama.cpp can't work with are refused before a token, whatever they do to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.structured.random_model import vocabulary
+from vlmtui.engine.backends.llamacpp import grammar_trial, llama_logs
+from vlmtui.engine.backends.llamacpp.grammar_trial import GrammarTrial
+from vlmtui.engine.cancellation import Aborted, CancelFlag
+from vlmtui.engine.engine_requests import Constraint
+from vlmtui.engine.structured import constraints
+from vlmtui.errors import InputError
+
+DOUBLING = "\n".join(
+    ["root ::= r0", *(f"r{n} ::= r{n + 1} | r{n + 1}" for n in range(40)), 'r40 ::= "a"']
+)
+"""The parser looks for left recursion along each of its 2^40 ways."""
+
+MULTIPLYING = "root ::= s\ns ::= ([^!] s t)? ([^!] t s)?\nt ::= ([^!] s)? ([^!] t)?"
+"""After each character it may be at several times as many places."""
+
+DEEP = "\n".join(
+    ["root ::= r0", *(f'r{n} ::= r{n + 1} "a"' for n in range(200_000)), 'r200000 ::= "a"']
+)
+"""The search goes down as many functions: the stack is full."""
+
+HUGE = f'root ::= "{"a" * 20_000}"{{2000}}'
+TWELVE_WAYS = f"({'|'.join(['[a-df-z]'] * 12)})*!"
+"""Until the e of a token like "triangle" is seen not to fit, all ways to it are tried."""
+
+
+@pytest.fixture
+def trial(monkeypatch: pytest.MonkeyPatch) -> GrammarTrial:
+    llama_logs.install()
+    monkeypatch.setattr(grammar_trial, "_CPU_S", 1)
+    monkeypatch.setattr(grammar_trial, "_MORE_MEMORY", 64 * 1024 * 1024)
+    return GrammarTrial(vocabulary(), CancelFlag())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(text, said, id=said)
+        for text, said in (
+            (DOUBLING, "too much work"),
+            (MULTIPLYING, "too much work"),
+            (DEEP, "gives up"),
+            (HUGE, "too much memory"),
+            ('root ::= "a"{3000}', "number of repetitions"),
+            ('root ::= (("a"{0,2000} "b"){0,2000} "c"){0,2000}', "number of rules"),
+            ('root ::= root "a" | "b"', "left recursion"),
+            ("root ::= [a", "unexpected end"),
+        )
+    ],
+)
+def test_what_llama_cpp_cant_work_with_is_refused(
+    trial: GrammarTrial, text: str, said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as refused:
+        trial.check(Constraint("grammar", text))
+    assert refused.value.hint
+
+
+def test_a_pattern_that_matches_in_many_ways_is_refused(trial: GrammarTrial) -> None:
+    pattern = constraints.of_regex(TWELVE_WAYS)
+    with pytest.raises(InputError, match="This pattern is too much work"):
+        trial.check(pattern)
+
+
+def test_sound_grammars_pass_and_are_tried_once(
+    trial: GrammarTrial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial.check(None)
+    given = (
+        constraints.of_grammar('root ::= "yes" | "no"'),
+        constraints.of_grammar("root ::= [a-z]{0,2000}"),
+        constraints.of_regex("(19|20)[0-9]{2}"),
+        constraints.of_choices(["red", "green"]),
+        constraints.of_schema('{"type": "array", "items": {"type": "string"}}'),
+    )
+    for constraint in given:
+        trial.check(constraint)
+    monkeypatch.delattr(grammar_trial.os, "fork")
+    for constraint in given:
+        trial.check(constraint)
+
+
+def test_a_trial_is_given_up_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel = CancelFlag()
+    cancel.set()
+    with pytest.raises(Aborted):
+        GrammarTrial(vocabulary(), cancel).check(Constraint("grammar", DOUBLING))
