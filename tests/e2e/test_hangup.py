@@ -96,6 +96,7 @@ def test_leaving_what_another_writes_does_not_stop_it(
     assert statuses(home) == ["streaming"]
     chat.process.send_signal(signal.SIGTERM)
     assert chat.process.wait(PATIENCE) in (HUNG_UP, 128 + signal.SIGTERM)
+    assert statuses(home) == ["cancelled"]
 
 
 @pytest.mark.slow

@@ -107,6 +107,36 @@ def test_a_torn_file_is_useless(tmp_path: Path, cut: int) -> None:
         cached_file.read(path)
 
 
+def test_a_large_file_comes_back_as_its_parts_in_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    parts = [os.urandom(size) for size in (1_500_000, 0, 2_000_000, 7)]
+    assert cached_file.write(path, b"about", [memoryview(part) for part in parts])
+    assert cached_file.read(path) == (b"about", b"".join(parts))
+
+
+@pytest.mark.parametrize("change", ["last", "swapped", "shorter", "longer", "of before"])
+def test_damage_far_inside_makes_it_useless(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "a"
+    cached_file.write(path, b"about", [memoryview(os.urandom(3_500_000))])
+    whole = bytearray(path.read_bytes())
+    piece = 1 << 20
+    start = len(whole) - 3_500_000 - 32
+    if change == "last":
+        whole[-33] ^= 1
+    elif change == "swapped":
+        one, two = slice(start, start + piece), slice(start + piece, start + 2 * piece)
+        whole[one], whole[two] = whole[two], whole[one]
+    elif change == "shorter":
+        del whole[start : start + piece]
+    elif change == "longer":
+        whole[start:start] = bytes(piece)
+    else:
+        whole[7] = 1
+    path.write_bytes(whole)
+    with pytest.raises(Useless):
+        cached_file.read(path)
+
+
 def test_each_changed_byte_makes_it_useless(tmp_path: Path) -> None:
     path = tmp_path / "a"
     cached_file.write(path, b"about", [memoryview(b"payload")])

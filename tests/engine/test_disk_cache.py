@@ -109,6 +109,20 @@ def test_a_chat_goes_on_after_a_kill_without_reading_anything_again(
     assert answer.text == cold.text
 
 
+def test_what_was_not_written_yet_is_when_the_engine_ends(
+    start: Start, picture, folder: Path
+) -> None:
+    engine = start()
+    question = user("Describe the image. " * 20, (picture(),))
+    said = ask(engine, question, chat="a").text
+    assert not kept(folder, "chat")  # there was no time for it
+    engine.close()
+    assert kept(folder, "chat")
+    stats = ask(start(), question, assistant(said), user("And?"), chat="a").finished.stats
+    assert stats.prompt_tokens - stats.reused_tokens < 25
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
 def test_what_is_opened_is_brought_back_before_the_question(
     start: Start, picture, folder: Path
 ) -> None:

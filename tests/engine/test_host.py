@@ -17,6 +17,8 @@ from tests.hosts import end_hosts, eventually, host_state, is_gone, shared
 from tests.processes import child
 from vlmtui.chat.fitting_engine import FittingEngine
 from vlmtui.engine import host_socket
+from vlmtui.engine.base import Engine
+from vlmtui.engine.cache_folder import CacheFolder
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import (
     Absent,
@@ -30,7 +32,7 @@ from vlmtui.engine.engine_events import (
     Prefill,
     Waiting,
 )
-from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare, Sampling
+from vlmtui.engine.engine_requests import DiskCache, Generate, Load, Measure, Prepare, Sampling
 from vlmtui.errors import EngineCrashed
 from vlmtui.messages import user
 from vlmtui.models.fit import Machine
@@ -61,7 +63,7 @@ def load(client: EngineClient, request: Load | None = None) -> list[Event]:
     return list(client.load(request or demo_load()))
 
 
-def answer(client: EngineClient, text: str) -> str:
+def answer(client: Engine, text: str) -> str:
     request = Generate((user(text),), Sampling(0, max_tokens=8))
     return "".join(event.text for event in client.generate(request) if isinstance(event, Delta))
 
@@ -231,9 +233,9 @@ def test_the_host_outlives_the_client_that_started_it(connect: Connect, shared: 
 
 
 def test_the_death_of_the_engine_is_told_with_its_phase(connect: Connect) -> None:
-    first, second = connect(), connect()
+    first, second = connect(), FittingEngine(connect(), _plenty)
     load(first)
-    load(second)
+    list(second.load(demo_load()))
     with pytest.raises(EngineCrashed, match="died while answering") as caught:
         for event in first.generate(LONG):
             if isinstance(event, Delta) and first.pid:
@@ -287,19 +289,56 @@ def test_unloading_gives_memory_back_unless_others_use_the_model(connect: Connec
     assert is_gone(pid)
 
 
-def test_room_is_made_by_whoever_is_not_answering(connect: Connect) -> None:
-    first, second = connect(), connect()
-    load(first)
+def test_a_model_that_made_way_is_loaded_again_with_the_next_question(connect: Connect) -> None:
+    first, second = FittingEngine(connect(), _plenty), connect()
+    list(first.load(demo_load()))
     said = answer(first, "Hello")
     pid = first.pid or 0
     other = demo_load(ctx=512)
     assert [event for event in second.join(other) if isinstance(event, Absent)] == [Absent(True)]
-    assert list(second.make_room())[-1] == Finished("done")
+    assert list(second.make_room()) == [Absent(False), Finished("done")]
     assert is_gone(pid)
     load(second, other)
-    events = list(first.generate(Generate((user("Hello"),), Sampling(0, max_tokens=8))))
-    assert any(isinstance(event, Loaded) for event in events)
-    assert "".join(event.text for event in events if isinstance(event, Delta)) == said
+    assert answer(first, "Hello") == said
+    assert first.pid not in (None, pid)
+    assert second.pid and not is_gone(second.pid)  # both fit
+
+
+def test_the_model_that_is_missed_the_least_makes_way_first(connect: Connect) -> None:
+    answering, idle, gone, wanting = (connect() for _ in range(4))
+    loads = [demo_load(ctx=ctx) for ctx in (1024, 768, 640)]
+    for client, request in zip((answering, idle, gone), loads, strict=True):
+        load(client, request)
+        answer(client, "Hello")
+    pids = [client.pid or 0 for client in (gone, idle, answering)]
+    gone.close()
+    telling = answering.generate(LONG)
+    assert any(isinstance(event, Delta) for event in telling)
+    list(wanting.join(demo_load(ctx=512)))
+    for ended in (1, 2):
+        assert list(wanting.make_room()) == [Absent(True), Finished("done")]
+        assert [is_gone(pid) for pid in pids] == [True] * ended + [False] * (3 - ended)
+    waited = []
+    for event in wanting.make_room():
+        waited.append(event)
+        answering.cancel()
+    assert [event.model for event in waited if isinstance(event, Waiting)] == [loads[0].title]
+    assert list(telling)[-1].reason == "cancelled"  # type: ignore[union-attr]
+    assert waited[-2:] == [Absent(False), Finished("done")]
+
+
+def test_a_host_that_is_told_to_end_leaves_the_state_of_the_chat(
+    connect: Connect, picture: DrawPicture, tmp_path: Path
+) -> None:
+    (tmp_path / "read-speed").write_text("1e15")
+    client = connect()
+    load(client, demo_load(disk_cache=DiskCache(str(tmp_path), 1_000_000_000)))
+    list(client.generate(Generate((user("Hello. " * 60, (picture(),)),), chat="a")))
+    state = host_state()
+    assert state is not None
+    os.kill(state.pid, signal.SIGTERM)
+    eventually(lambda: is_gone(state.pid) and is_gone(state.engines[0].pid))
+    assert CacheFolder(tmp_path).find("chat", "a").exists()
 
 
 def test_a_model_file_that_was_exchanged_is_loaded_anew(connect: Connect, tmp_path: Path) -> None:

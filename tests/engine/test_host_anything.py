@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.engine.conftest import demo_load
 from tests.hosts import end_hosts, eventually, host_state, is_gone
 from vlmtui.engine.client import EngineClient
+from vlmtui.engine.engine_connection import ModelGone
 from vlmtui.engine.engine_events import Absent, Delta, Finished, Joined
 from vlmtui.engine.engine_requests import Generate, Sampling
 from vlmtui.engine.host_link import HostLink
@@ -100,8 +101,13 @@ class Person:
                 self.party.defects.append(error)
 
     def _ask(self, number: int) -> None:
-        if self.client.info is None and not self._use(MODELS.index(self.model), crowded=False):
-            return
+        while True:
+            if self.client.info is None and not self._use(MODELS.index(self.model), crowded=False):
+                return
+            with suppress(ModelGone):
+                return self._hear(number)
+
+    def _hear(self, number: int) -> None:
         said, last = "", None
         try:
             for event in self.client.generate(QUESTIONS[number]):

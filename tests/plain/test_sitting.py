@@ -77,6 +77,18 @@ class Talk:
         return self.notes.getvalue()
 
 
+class Opening(io.StringIO):
+    """Opens a gate when something is written."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self._gate = gate
+
+    def write(self, text: str) -> int:
+        self._gate.open()
+        return super().write(text)
+
+
 @pytest.fixture
 def talk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
     monkeypatch.setattr(sys, "stdin", sys.stdin)  # put back afterwards
@@ -156,6 +168,27 @@ def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(
         talk.told
         == "fake needs 7.3 GB, 6.1 GB are free\nIt is loaded with a context of 2048 tokens\n"
     )
+
+
+def test_a_script_sees_an_answer_of_another_to_its_end_before_it_goes_on(
+    talk: Talk, tmp_path: Path
+) -> None:
+    theirs = ChatStore(Database(tmp_path / "chats.db"))
+    engine, gate = FakeEngine(), Gate()
+    engine.script(Delta("Red", 1), Delta(" circle.", 2), gate, Finished("stop", STATS))
+    images = ImageStore(tmp_path / "images")
+    with closing(theirs), closing(ChatSession(engine, theirs, images, LOAD)) as other:
+        events = other.send("What?")
+        while not isinstance(next(events), Delta):
+            pass
+        talk.session.open(theirs.latest())
+        talk.engine.script(*answer("Yes."))
+        talk.notes = Opening(gate)
+        finishing = threading.Thread(target=lambda: list(events))
+        finishing.start()
+        assert talk.say("Really?") == 0
+        finishing.join()
+    assert talk.said == "Red circle.\nYes.\n"
 
 
 def test_what_a_model_says_reaches_the_terminal_as_text(talk: Talk) -> None:

@@ -54,7 +54,10 @@ def test_waiting_for_another_is_told_until_something_happens() -> None:
     assert waiting.label() == "waiting for another vlmtui (pts/3), 1 before you"
     assert waiting.busy
     assert after(Encoding(1, 1), engine_state=waiting).label() == "encoding picture"
+    assert waiting.waiting(1.0).endswith("Esc leaves the queue")
     assert after(Waiting(1, "pts/3")).phase is Phase.ABSENT
+    other = after(Waiting(1, "pts/3", "other"), engine_state=asked).label()
+    assert other == "waiting for other to finish its answer (pts/3): no memory for both models"
 
 
 def test_a_picture_is_told_with_the_share_that_the_last_one_has_taught() -> None:

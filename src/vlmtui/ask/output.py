@@ -36,8 +36,9 @@ from vlmtui.engine.engine_events import (
     Waiting,
 )
 from vlmtui.errors import VlmtuiError
-from vlmtui.printable import ProseStream, line, prose
+from vlmtui.printable import ProseStream, prose
 from vlmtui.standard_output import ReaderGone
+from vlmtui.stats.engine_state import waits_for
 
 _ERASE_LINE = "\r\x1b[K"
 _REFRESH_S = 0.1
@@ -158,8 +159,8 @@ class Progress:
             self._tell_thought("\n")
             self._thought_open = False
         match event:
-            case Waiting(before=before, who=who):
-                self._show(f"waiting for another vlmtui ({line(who)}), {before} before you", True)
+            case Waiting():
+                self._show(waits_for(event), True)
             case Loading(fraction=fraction):
                 self._show(f"loading the model, {fraction:.0%}")
             case Encoding(image=image, of=of):

@@ -14,7 +14,7 @@ from vlmtui import paths
 from vlmtui.benchmark.result import Decode, ModelResult, Spread
 from vlmtui.engine import images
 from vlmtui.engine.client import EngineClient
-from vlmtui.engine.engine_events import Finished, Loaded, ModelInfo, Stats
+from vlmtui.engine.engine_events import Absent, Finished, Loaded, ModelInfo, Stats
 from vlmtui.engine.engine_requests import Constraint, Endpoint, Generate, Load, Sampling
 from vlmtui.errors import EngineError
 from vlmtui.hardware.bandwidth import Bandwidth, bounds, share
@@ -105,8 +105,8 @@ class _Run:
         self._request = load
         self._engine = EngineClient(paths.engine_log_path())
         cleanup.callback(self._engine.close)
-        for _ in self._engine.make_room():  # nothing that others hold shall count
-            pass
+        while Absent(others=True) in list(self._engine.make_room()):
+            pass  # nothing that others hold shall count
         self._watch = _Watch(lambda: self._engine.pid)
         cleanup.callback(self._watch.stop)
         self._number = 0

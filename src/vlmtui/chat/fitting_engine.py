@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
 from vlmtui.engine.base import Engine, SharedEngine, closing_events
+from vlmtui.engine.engine_connection import ModelGone
 from vlmtui.engine.engine_events import (
     Absent,
     Adjusted,
@@ -27,6 +28,9 @@ from vlmtui.engine.engine_requests import Files, Generate, Load, Measure, Prepar
 from vlmtui.errors import EngineCrashed, OutOfMemory, VlmtuiError
 from vlmtui.models.fit import Fit, Machine, changed, describe, judge, step_down
 from vlmtui.models.memory import Setup
+
+_ATTEMPTS = 3
+"""How often a question is asked of a model that makes way for others as soon as it is there."""
 
 
 class FittingEngine:
@@ -67,8 +71,9 @@ class FittingEngine:
         machine = self._machine(self._engine.pid)
         fit = prospect.fitted(machine, self._engine)
         wanted = prospect.wanted
-        if others and isinstance(self._engine, SharedEngine) and not _at_ease(fit, wanted):
-            if not (yield from _done(self._engine.make_room())):
+        while others and not _at_ease(fit, wanted):
+            others = yield from self._room_made()
+            if others is None:
                 return
             machine = self._machine(self._engine.pid)
             fit = prospect.fitted(machine, self._engine)
@@ -82,9 +87,29 @@ class FittingEngine:
     def generate(self, request: Generate) -> Iterator[Event]:
         """Answer a conversation; see `Engine.generate`.
 
-        When memory runs out before the first word, the model is loaded smaller and the answer
-        begun again.
+        A model that made way for another is loaded again, as it fits now. When memory runs out
+        before the first word, the model is loaded smaller and the answer begun again.
         """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                yield from self._answer(request)
+                return
+            except ModelGone:
+                if self._asked is None:
+                    raise
+            ended = Finished("cancelled")
+            with closing_events(self.load(self._asked)) as events:
+                for event in events:
+                    if isinstance(event, Finished):
+                        ended = event
+                    else:
+                        yield event
+            if ended.reason == "cancelled":
+                yield ended
+                return
+        yield from self._answer(request)
+
+    def _answer(self, request: Generate) -> Iterator[Event]:
         answered = False
         try:
             with closing_events(self._engine.generate(request)) as events:
@@ -171,6 +196,25 @@ class FittingEngine:
                         yield event
         return others
 
+    def _room_made(self) -> Generator[Event, None, bool | None]:
+        """Have the model of others unloaded that is missed the least.
+
+        Returns:
+            Whether there are more; None when the load was cancelled.
+        """
+        assert isinstance(self._engine, SharedEngine)
+        more = False
+        with closing_events(self._engine.make_room()) as events:
+            for event in events:
+                if isinstance(event, Absent):
+                    more = event.others
+                elif not isinstance(event, Finished):
+                    yield event
+                elif event.reason != "done":
+                    yield event
+                    return None
+        return more
+
     def _load(self, prospect: Prospect, fit: Fit) -> Generator[Event, None, None]:
         """Load with a setup, and once more with a smaller one when memory runs out."""
         self._setup = fit.setup
@@ -213,16 +257,6 @@ class FittingEngine:
                 else:
                     yield event
         return ended
-
-
-def _done(events: Iterator[Event]) -> Generator[Event, None, bool]:
-    """What comes before the end; returns whether that was reached, and else yields it, too."""
-    with closing_events(events):
-        for event in events:
-            if isinstance(event, Finished) and event.reason == "done":
-                return True
-            yield event
-    return False
 
 
 def _at_ease(fit: Fit, wanted: Setup) -> bool:

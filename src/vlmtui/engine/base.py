@@ -41,7 +41,11 @@ class SharedEngine(Protocol):
         """
 
     def make_room(self) -> Iterator[Event]:
-        """Have the models of others unloaded, each as soon as its engine has answered."""
+        """Have a model of others unloaded, as soon as its engine has answered.
+
+        It is the one that is missed the least. Yields `Absent`, which says whether there are more;
+        and for each wait `Waiting`.
+        """
 
 
 class Engine(Protocol):
@@ -68,6 +72,7 @@ class Engine(Protocol):
         `Loading` and `Loaded` events of that load.
 
         Raises:
+            ModelGone: The model made way for another.
             ImageError: A picture of the conversation can't be decoded.
             ContextOverflow: One message alone is larger than the context.
             GenerateFailed: llama.cpp refused.

@@ -1,8 +1,7 @@
 """The app's end of the engine: one model, one request at a time, whatever becomes of the process.
 
 Implements `engine.base.Engine` and `SharedEngine` over a connection (`engine_connection`). A model
-that has gone, because its process died or because it made way for another, is loaded again with the
-next question.
+whose process died is loaded again with the next question.
 """
 
 from __future__ import annotations
@@ -26,17 +25,11 @@ from vlmtui.engine.engine_events import (
     Planned,
     Waiting,
 )
-from vlmtui.engine.engine_requests import Files, Generate, Load, Measure, Plan, Prepare
-from vlmtui.engine.host_language import (
-    Join,
-    MakeRoom,
-)
+from vlmtui.engine.engine_requests import Generate, Load, Measure, Plan, Prepare
+from vlmtui.engine.host_language import Join, MakeRoom
 from vlmtui.engine.host_link import HostLink
 from vlmtui.engine.host_socket import NoHost
 from vlmtui.engine.wire import encodable
-
-_ATTEMPTS = 3
-"""How often a model is loaded that makes way for others as soon as it is there."""
 
 
 class EngineClient(EngineConnection):
@@ -90,7 +83,7 @@ class EngineClient(EngineConnection):
         return self._in_turn(self._join(request))
 
     def make_room(self) -> Iterator[Event]:
-        """Have others' models unloaded; see `SharedEngine.make_room`."""
+        """Have a model of others unloaded; see `SharedEngine.make_room`."""
         return self._in_turn(self._make_room())
 
     def measure(self, request: Measure) -> tuple[int, ...]:
@@ -145,32 +138,7 @@ class EngineClient(EngineConnection):
                 elif event.reason == "cancelled":
                     yield event
                     return
-        for _ in range(_ATTEMPTS):
-            try:
-                yield from self._request(encodable(request), "prefill")
-                return
-            except ModelGone:
-                pass
-            if self._load is None:
-                break
-            cancelled = yield from self._load_again(self._load)
-            if cancelled is not None:
-                yield cancelled
-                return
-        raise errors.EngineError(
-            "Other programs keep taking the engine's memory", "Ask again, or quit them."
-        )
-
-    def _load_again(self, request: Load) -> Generator[Event, None, Finished | None]:
-        """Load a model that made way for another; returns the last event of a cancel."""
-        room = self._make_room() if isinstance(request.source, Files) else iter(())
-        for events in (room, self._load_now(request)):
-            for event in events:
-                if not isinstance(event, Finished):
-                    yield event
-                elif event.reason == "cancelled":
-                    return event
-        return None
+        yield from self._request(encodable(request), "prefill")
 
     def _join(self, request: Load) -> Generator[Event, None, None]:
         self._info = None
@@ -190,23 +158,29 @@ class EngineClient(EngineConnection):
     def _make_room(self) -> Generator[Event, None, None]:
         """First in the host that this client uses, then in all others."""
         self._patient = True
+        made: Absent | None = None
         with suppress(NoHost):
             for event in self._request(MakeRoom(), "wait"):
-                if not isinstance(event, Finished):
+                if isinstance(event, Absent):
+                    made = event
+                elif not isinstance(event, Finished):
                     yield event
                 elif event.reason == "cancelled":
                     yield event
                     return
-        for path in host_socket.running():
-            if isinstance(self._process, HostLink) and path == self._process.path:
-                continue
-            with suppress(NoHost), closing(host_inquiry.ask(path, MakeRoom())) as said:
+        mine = self._process.path if isinstance(self._process, HostLink) else None
+        others = [path for path in host_socket.running() if path != mine]
+        while made is None and others:
+            with suppress(NoHost), closing(host_inquiry.ask(others.pop(), MakeRoom())) as said:
                 for answer in said:
                     if not self._patient or self._closed:
                         yield Finished("cancelled")
                         return
-                    if isinstance(answer, Waiting):
+                    if isinstance(answer, Absent):
+                        made = answer
+                    elif isinstance(answer, Waiting):
                         yield answer
+        yield Absent(made is not None and (made.others or bool(others)))
         yield Finished("done")
 
     def _read_ahead(self, request: Prepare) -> Generator[Event, None, None]:

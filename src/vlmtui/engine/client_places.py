@@ -49,12 +49,18 @@ class ClientPlaces:
 
     @asynccontextmanager
     async def turn(
-        self, line: WaitingLine, give_way: Callable[[], object] | None = None
+        self, line: WaitingLine, give_way: Callable[[], object] | None = None, model: str = ""
     ) -> AsyncIterator[bool]:
-        """Wait for the turn and have it; false when the request was cancelled before."""
+        """Wait for the turn and have it; false when the request was cancelled before.
+
+        Args:
+            line: Where.
+            give_way: See `Place`.
+            model: What is told to be waited for, see `Waiting`.
+        """
         place = line.enter(self.who, give_way)
         try:
-            yield await self._called(line, place)
+            yield await self._called(line, place, model)
         finally:
             line.leave(place)
 
@@ -83,10 +89,10 @@ class ClientPlaces:
             await asyncio.sleep(_RESERVED_S)
             self.withdraw()
 
-    async def _called(self, line: WaitingLine, place: Place) -> bool:
+    async def _called(self, line: WaitingLine, place: Place, model: str = "") -> bool:
         told: Waiting | None = None
         while not place.turn.done() and not self.stopping.cancelled.done():
-            waiting = Waiting(line.before(place), line.first)
+            waiting = Waiting(line.before(place), line.first, model)
             self._tell(Alive() if waiting == told else waiting)
             told = waiting
             await asyncio.wait(

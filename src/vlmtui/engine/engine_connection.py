@@ -56,8 +56,13 @@ _DRAIN_S = 10.0
 """How long a request that nobody waits for any more may take to end; then its process is ended."""
 
 
-class ModelGone(Exception):
+class ModelGone(errors.EngineError):
     """The model made way for another, or its process died while nobody asked it anything."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Other programs keep taking the engine's memory", "Ask again, or quit them."
+        )
 
 
 class EngineConnection:

@@ -26,6 +26,9 @@ class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
     who: str
     """Whose request runs: a terminal's name, "pts/3"."""
 
+    model: str = ""
+    """Its model, where that is another one that has to make way; else empty."""
+
 
 class Joined(msgspec.Struct, frozen=True, tag="joined"):
     """Another vlmtui has loaded the model already; `Loaded` follows."""
@@ -35,7 +38,7 @@ class Joined(msgspec.Struct, frozen=True, tag="joined"):
 
 
 class Absent(msgspec.Struct, frozen=True, tag="absent"):
-    """The model isn't there, and this client may load it."""
+    """The model isn't there, and this client may load it; or another has just made way for it."""
 
     others: bool
     """Other models are there, whose memory could be had."""

@@ -73,7 +73,10 @@ class Host:
             for client in list(self._clients):
                 client.close()
             for engine in self.engines:
-                engine.kill()
+                if engine.line.busy:
+                    engine.kill()
+            # the others keep what is worth it
+            await asyncio.gather(*(engine.end() for engine in self.engines))
 
     def stop(self) -> None:
         """End everything now."""

@@ -275,22 +275,26 @@ class HostClient:
         return await self._looked_after(engine, ending)
 
     async def _make_room(self) -> Ending:
-        for engine in list(self._host.engines):
-            while engine is not self._engine and not engine.ended:
-                async with self._places.turn(engine.line) as mine:
-                    if not mine:
-                        return Finished("cancelled")
-                    if not engine.grace_s:
-                        await self._host.end_engine(engine)
-                        break
-                await asyncio.wait(
-                    {self._places.stopping.cancelled}, timeout=min(engine.grace_s, 0.2)
-                )
+        while others := self._others():
+            engine = min(others, key=HostedEngine.missed)
+            async with self._places.turn(engine.line, model=engine.title) as mine:
+                if not mine:
+                    return Finished("cancelled")
+                if not engine.grace_s and not engine.ended:
+                    await self._host.end_engine(engine)
+                    self._tell(Absent(bool(self._others())))
+                    break
+            await asyncio.wait({self._places.stopping.cancelled}, timeout=min(engine.grace_s, 0.2))
         return Finished("done")
 
+    def _others(self) -> list[HostedEngine]:
+        """The engines that it doesn't use."""
+        return [each for each in self._host.engines if each is not self._engine and not each.ended]
+
     async def _stop_host(self, now: bool) -> Ending:
-        if not now and (ending := await self._make_room()) != Finished("done"):
-            return ending
+        while self._others() and not now:
+            if (ending := await self._make_room()) != Finished("done"):
+                return ending
         self._host.stop()
         return Finished("done")
 

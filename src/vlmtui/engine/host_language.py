@@ -42,7 +42,11 @@ class Join(msgspec.Struct, frozen=True, tag="join"):
 
 
 class MakeRoom(msgspec.Struct, frozen=True, tag="make_room"):
-    """End the engines that this client doesn't use, each as soon as it has answered."""
+    """End an engine that this client doesn't use, as soon as it has answered.
+
+    It is the one that is missed the least. `Absent` tells that it has ended; where there is none,
+    nothing does.
+    """
 
 
 class Release(msgspec.Struct, frozen=True, tag="release"):

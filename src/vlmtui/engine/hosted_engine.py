@@ -136,6 +136,15 @@ class HostedEngine:
             return None
         return max(0.0, self.unused_since + self.keep_alive - time.monotonic())
 
+    @property
+    def title(self) -> str:
+        """What its model is called; empty before there is one."""
+        return self.load.title if self.load is not None else ""
+
+    def missed(self) -> tuple[bool, bool, bool, float]:
+        """How much it would be missed, to compare: one that answers the most, then one in use."""
+        return self.line.busy, self.grace_s > 0, bool(self.clients), self.unused_since
+
     def is_of(self, asked: Load) -> bool:
         """Whether this is the model that somebody asks for, and its files are still the same."""
         return (

@@ -62,6 +62,14 @@ class Measurer(Protocol):
         """Measure pictures with the loaded model."""
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """A backend that can leave something for the next process."""
+
+    def keep(self, seconds: float) -> None:
+        """Write what is worth it to the disk, within some seconds: the process ends."""
+
+
 def create(kind: str) -> Backend:
     """A new, empty backend.
 

@@ -1,8 +1,9 @@
 """The engine's process: the only place where llama.cpp runs.
 
 One thread reads requests from the socket, the main thread works on them one after the other. When
-the socket closes or a `Shutdown` comes, the process ends at once, in the middle of anything: it
-owns nothing but memory. What libraries print goes to the log, which stdout and stderr point to.
+the socket closes or a `Shutdown` comes, the process ends at once, in the middle of anything; one
+that has nothing to do may write what it has computed to the disk before. What libraries print goes
+to the log, which stdout and stderr point to.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from vlmtui import errors
@@ -43,6 +45,10 @@ PULSE_S = 1.0
 """Seconds between two signs of life while a request runs."""
 
 
+KEEP_S = 2.0
+"""So long that may take: who ends an engine waits for its memory."""
+
+
 class Worker:
     """Serves one client over one channel."""
 
@@ -65,8 +71,10 @@ class Worker:
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         threading.Thread(target=self._pulse, name="pulse", daemon=True).start()
         while True:
-            self._busy.clear()
             command = self._commands.get()
+            if isinstance(command.request, Shutdown):
+                self._keep()
+                os._exit(0)
             with self._lock:
                 self._current = command.number
                 self._cancel.clear()
@@ -76,7 +84,9 @@ class Worker:
                     self._cancel.set()
             self._busy.set()
             emit = partial(self._emit, command.number)
-            emit(self._answer(command, emit))
+            ended = self._answer(command, emit)
+            self._busy.clear()
+            emit(ended)
 
     def _emit(self, number: int, event: Event) -> None:
         try:
@@ -112,6 +122,9 @@ class Worker:
         except WireError as error:
             print(f"vlmtui: the client sent no frame: {error}", file=sys.stderr)
         sys.stderr.flush()
+        if not self._busy.is_set():
+            self._commands.put(Command(0, Shutdown()))
+            time.sleep(KEEP_S * 1.25)
         os._exit(0)
 
     def _answer(self, command: Command, emit: Callable[[Event], None]) -> Finished | Failed:
@@ -175,6 +188,12 @@ class Worker:
                 return Finished("done")
             case _:  # the reading thread keeps the others to itself
                 raise TypeError(f"{command.request} is not a request")
+
+    def _keep(self) -> None:
+        keeper: object = self._backend
+        if isinstance(keeper, registry.Keeper):
+            with suppress(Exception):  # it is computed again then
+                keeper.keep(KEEP_S)
 
     def _unload(self) -> None:
         if self._backend is not None:

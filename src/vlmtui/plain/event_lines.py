@@ -13,6 +13,7 @@ from vlmtui.engine.engine_events import Delta, Encoding, Loading, Prefill, Thoug
 from vlmtui.plain.voice import Answer, Voice
 from vlmtui.standard_output import ReaderGone
 from vlmtui.stats import answer_stats
+from vlmtui.stats.engine_state import waits_for
 from vlmtui.storage.records import StoredMessage
 
 _LONG_PROMPT = 1500
@@ -47,8 +48,9 @@ class Told:
 
     def _tell(self, event: object) -> None:
         match event:
-            case Waiting(who=who):
-                self._once("wait", f"Waiting for another vlmtui ({printable.line(who, _NAME)}) …")
+            case Waiting():
+                words = waits_for(event)
+                self._once(f"wait {event.model}", f"{words[0].upper()}{words[1:]} …")
             case Loading():
                 self._once("load", "Loading the model …")
             case Encoding(image=image, of=of):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 
+from vlmtui.chat.chat_events import AnswerStarted
 from vlmtui.commands import chat_commands, message_commands, parsing, specs, verbs
 from vlmtui.endings import HUNG_UP, INTERRUPTED
+from vlmtui.engine.engine_events import Delta
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.plain import showing
 from vlmtui.plain.reading import remember
@@ -17,6 +20,14 @@ from vlmtui.storage.records import Draft
 
 _WALKED = 50
 """Questions that Up brings back."""
+
+
+def _from_its_start(events: Iterator[object]) -> Iterator[object]:
+    """What comes of an answer, with the words before that were there already."""
+    for event in events:
+        yield event
+        if isinstance(event, AnswerStarted):
+            yield Delta(event.stored.message.text, 0)
 
 
 class PlainChat:
@@ -112,6 +123,8 @@ class PlainChat:
         if session.warning is not None:
             self._voice.complain(session.warning)
         if not self._lines.interactive:
+            with suppress(StorageError):
+                self._watch()
             return
         self._voice.note("/help lists the commands, Ctrl+D quits")
         with suppress(StorageError):
@@ -131,8 +144,7 @@ class PlainChat:
         thread = self._sitting.session.transcript()
         if thread and thread[-1].status == "streaming":
             self._voice.note("This answer is still being written; Ctrl+C stops it")
-            self._voice.show(thread[-1].message.text)
-            self._sitting.follow(self._sitting.session.watch())
+            self._sitting.follow(_from_its_start(self._sitting.session.watch()))
 
     # ------------------------------------------------------------------ what only lines have
 

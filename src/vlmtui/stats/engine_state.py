@@ -26,6 +26,7 @@ from vlmtui.engine.engine_events import (
 from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.printable import line
 
+_NAME = 24
 _SHOWN_S = 2.0
 """Shorter waits aren't told in seconds."""
 
@@ -73,10 +74,7 @@ class EngineState(msgspec.Struct, frozen=True):
     """What this model's last picture took in the vision tower."""
 
     waits_for: str = ""
-    """The terminal of the vlmtui whose turn it is; empty while this one waits for nobody."""
-
-    before: int = 0
-    """How many come first, while this one waits."""
+    """Whose turn it is, in words; empty while this one waits for nobody."""
 
     model: str = ""
     info: ModelInfo | None = None
@@ -116,7 +114,7 @@ class EngineState(msgspec.Struct, frozen=True):
     def label(self) -> str:
         """The phase in a few words: "prefill 40 %", "encoding picture 1/2"."""
         if self.waits_for and self.phase is not Phase.STOPPING:
-            return f"waiting for another vlmtui ({self.waits_for}), {self.before} before you"
+            return self.waits_for
         text = self.phase.value
         if self.phase is Phase.ENCODING:
             text += f" picture {self.image}/{self.images}" if self.images > 1 else " picture"
@@ -134,6 +132,8 @@ class EngineState(msgspec.Struct, frozen=True):
         takes, and it can't be stopped.
         """
         text = self.label()
+        if text == self.waits_for:
+            text += " · Esc leaves the queue"
         left = self.encode_began + self.encode_s - now if self.encode_s else 0.0
         if self.phase is Phase.ENCODING and left > 0:
             text += f" {1 - left / self.encode_s:.0%}".replace("%", " %")
@@ -142,6 +142,15 @@ class EngineState(msgspec.Struct, frozen=True):
             text += f", in about {left:.0f} s" if left >= 1 else ""
         seconds = now - self.started if self.started else 0.0
         return f"{text} · {seconds:.0f} s" if seconds >= _SHOWN_S else text
+
+
+def waits_for(event: Waiting) -> str:
+    """Whom a request waits for, in words."""
+    who = line(event.who)
+    if not event.model:
+        return f"waiting for another vlmtui ({who}), {event.before} before you"
+    model = line(event.model, _NAME)
+    return f"waiting for {model} to finish its answer ({who}): no memory for both models"
 
 
 def begin(engine_state: EngineState, now: float) -> EngineState:
@@ -200,8 +209,8 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
     if engine_state.waits_for:
         engine_state = replace(engine_state, waits_for="")
     match event:
-        case Waiting(before=before, who=who):
-            return replace(engine_state, before=before, waits_for=line(who))
+        case Waiting():
+            return replace(engine_state, waits_for=waits_for(event))
         case Loading(fraction=fraction):
             return replace(engine_state, phase=Phase.LOADING, fraction=fraction, info=None)
         case Loaded(info=info):

@@ -41,19 +41,20 @@ class Leaving:
         self._app = app
         self._close = close
         self._finish_seconds = finish_seconds
-        self._begun = False
+        self._begun = self._finishing = False
         self._farewell: asyncio.Future[None] | None = None
 
     async def leave(self, code: int) -> None:
         """Save everything, end the engine, and exit with this code.
 
-        When the terminal is gone, the answer that is being written comes to its end first. Nothing
-        is drawn meanwhile.
+        When the terminal is gone, the answer that is being written comes to its end first, unless
+        another signal comes. Nothing is drawn meanwhile.
         """
-        if self._begun:
+        if self._begun and not self._finishing:
             return
         self._begun = True
         seconds = self._finish_seconds if code == HUNG_UP else 0.0
+        self._finishing = seconds > 0
         drawing = self._app.batch_update() if seconds else contextlib.nullcontext()
         with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled), drawing:
             await asyncio.wait_for(self._close(seconds).wait(), seconds + CLOSE_SECONDS)

@@ -143,6 +143,11 @@ class LlamaCppBackend:
         """Tell what pictures take; see `registry.Measurer`."""
         return Measured(() if self._loaded is None else self._loaded.measure(request))
 
+    def keep(self, seconds: float) -> None:
+        """Keep the state of the chat; see `registry.Keeper`."""
+        if self._loaded is not None:
+            self._loaded.keep(seconds)
+
     def close(self) -> None:
         """Free the model."""
         if self._loaded is not None:
@@ -323,6 +328,11 @@ class _Loaded:
             self._told |= images
             emit(_blind(self._name, len(images)))
         return _without_images(messages)
+
+    def keep(self, seconds: float) -> None:
+        if self._states is not None:
+            self._states.keep(now=True)
+            self._states.close(seconds)
 
     def close(self) -> None:
         if self._states is not None:

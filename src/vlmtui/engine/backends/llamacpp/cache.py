@@ -101,7 +101,9 @@ class KvCache:
         done = cpp.llama_state_seq_get_data(self._model.context, state, size, 0)
         return state if done == size else None
 
-    def restore(self, units: Sequence[Unit], state: bytearray, place: int = 0, of: int = 0) -> bool:
+    def restore(
+        self, units: Sequence[Unit], state: memoryview, place: int = 0, of: int = 0
+    ) -> bool:
         """Become a row again by its `state`, which was checked; empty where that fails.
 
         Args:

@@ -175,8 +175,10 @@ class ChatStates:
         )
         self._writing.start()
 
-    def close(self) -> None:
-        """Give up what is being written."""
+    def close(self, seconds: float = 0.0) -> None:
+        """Give up what isn't written within some seconds."""
+        if self._writing is not None:
+            self._writing.join(seconds)
         self._closing = True
         self._wait()
 
