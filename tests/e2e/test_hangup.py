@@ -44,7 +44,7 @@ def test_an_answer_is_finished_when_the_terminal_is_gone(
     engine = children(chat.process.pid)
     before = answers(home)[-1].message.text
     chat.hang_up()
-    assert chat.process.wait(PATIENCE) == HUNG_UP
+    assert chat.process.wait(5 * PATIENCE) == HUNG_UP
     wait_gone(engine)
     [answer] = answers(home)
     assert answer.status == "complete"

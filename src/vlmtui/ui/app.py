@@ -159,7 +159,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
         self._noted: set[str] = set()
-        self._leaving = Leaving(self, self._close, finish_seconds)
+        self._leaving = Leaving(self, self._close, self._hurry, finish_seconds)
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
@@ -246,6 +246,9 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         if (asked := self._chat.asked) is not None:
             self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
         return self._chat.leave(finish_seconds)
+
+    def _hurry(self) -> None:
+        self._chat.hurry()
 
     def _handle_exception(self, error: Exception) -> None:
         """End with an error that is in the log.

@@ -28,7 +28,11 @@ class Leaving:
     """The one way out."""
 
     def __init__(
-        self, app: App[int], close: Callable[[float], Worker[Any]], finish_seconds: float
+        self,
+        app: App[int],
+        close: Callable[[float], Worker[Any]],
+        hurry: Callable[[], object],
+        finish_seconds: float,
     ) -> None:
         """Prepare.
 
@@ -36,12 +40,15 @@ class Leaving:
             app: What is left.
             close: Saves everything and ends the engine; it is done when the worker is. Is given how
                 many seconds the answer that is being written may go on.
+            hurry: Has that answer end now.
             finish_seconds: How many when the terminal is gone.
         """
         self._app = app
         self._close = close
+        self._hurry = hurry
         self._finish_seconds = finish_seconds
-        self._begun = self._finishing = False
+        self._begun = False
+        self._saved = asyncio.Event()
         self._farewell: asyncio.Future[None] | None = None
 
     async def leave(self, code: int) -> None:
@@ -50,14 +57,17 @@ class Leaving:
         When the terminal is gone, the answer that is being written comes to its end first, unless
         another signal comes. Nothing is drawn meanwhile.
         """
-        if self._begun and not self._finishing:
+        if self._begun:
+            self._hurry()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._saved.wait(), CLOSE_SECONDS)
             return
         self._begun = True
         seconds = self._finish_seconds if code == HUNG_UP else 0.0
-        self._finishing = seconds > 0
         drawing = self._app.batch_update() if seconds else contextlib.nullcontext()
         with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled), drawing:
             await asyncio.wait_for(self._close(seconds).wait(), seconds + CLOSE_SECONDS)
+        self._saved.set()
         self._app.exit(code)
 
     def catch_signals(self) -> None:

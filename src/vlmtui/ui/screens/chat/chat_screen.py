@@ -272,6 +272,10 @@ class ChatScreen(MendedScreen[None]):
         """
         return self._conversation.leave(finish_seconds)
 
+    def hurry(self) -> None:
+        """End the answer that is still being written while the screen is left."""
+        self._conversation.hurry()
+
     # ------------------------------------------------------------------ keys
 
     def action_stop(self) -> None:

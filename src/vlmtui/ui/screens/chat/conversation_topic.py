@@ -173,6 +173,10 @@ class ConversationTopic(Topic):
             self.chat.turn.leave()
         return self.chat.start(self._close(finish_seconds), "close")
 
+    def hurry(self) -> None:
+        """End the answer that is still being written while the conversation is left."""
+        self.chat.start(self.chat.on_session(lambda session: session.cancel()), "cancel")
+
     async def _close(self, finish_seconds: float) -> None:
         try:
             session = await in_thread(self.chat.session)
