@@ -159,7 +159,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._make_monitor = monitor
         self._monitor: MonitorLike | None = None
         self._noted: set[str] = set()
-        self._leaving = Leaving(self, self._close, self._hurry, finish_seconds)
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
         self.take_themes(loaded_themes, theme, theme_directory, memory)
@@ -168,6 +167,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._chat = ChatScreen(
             open_session, model=model, log=log, samples=tuple(samples), memory=memory
         )
+        self._leaving = Leaving(self, self._close, self._chat.hurry, finish_seconds)
         if available_models is not None:
             self._chat.open_available_models = available_models
         self._chat.presets = {**PRESETS, **(presets or {})}
@@ -246,9 +246,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         if (asked := self._chat.asked) is not None:
             self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
         return self._chat.leave(finish_seconds)
-
-    def _hurry(self) -> None:
-        self._chat.hurry()
 
     def _handle_exception(self, error: Exception) -> None:
         """End with an error that is in the log.
