@@ -6,6 +6,7 @@ import ctypes
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def logits(
     options.n_ctx = options.n_batch = options.n_ubatch = 1024
     options.type_k = options.type_v = 0  # GGML_TYPE_F32
     options.flash_attn_type = 0
-    options.n_threads = options.n_threads_batch = 2
+    options.n_threads = options.n_threads_batch = 1
     context = cpp.llama_init_from_model(model, options)
     assert context
     try:
@@ -80,26 +81,26 @@ def _steps(
 ) -> Iterator[Floats]:
     vocabulary = cpp.llama_vocab_n_tokens(cpp.llama_model_get_vocab(model))
     position = 0
-    for row in rows:
-        picture = not isinstance(row, int)
-        values = np.ascontiguousarray(row, np.float32) if picture else None
-        count = len(values) if values is not None else 1
-        batch = cpp.llama_batch_init(count, values.shape[1] if values is not None else 0, 1)
+    for piece in _pieces(rows):
+        count = spanned = len(piece)
+        width = 0 if isinstance(piece, list) else piece.shape[1]
+        batch = cpp.llama_batch_init(count, width, 1)
         batch.n_tokens = count
         for at in range(count):
             batch.pos[at] = position + at
             batch.n_seq_id[at] = 1
             batch.seq_id[at][0] = 0
             batch.logits[at] = 1
-        if values is not None:
-            ctypes.memmove(batch.embd, values.ctypes.data, values.nbytes)
-        else:
-            batch.token[0] = row
         # the address: what ctypes gives for a field goes along with what the field becomes
-        own, spanned = ctypes.cast(batch.pos, ctypes.c_void_p).value, count
-        if picture and grids:
-            places, spanned = _places(position, grids.pop(0))
-            batch.pos = ctypes.cast(places.ctypes.data, type(batch.pos))
+        own = ctypes.cast(batch.pos, ctypes.c_void_p).value
+        if isinstance(piece, list):
+            for at, token in enumerate(piece):
+                batch.token[at] = token
+        else:
+            ctypes.memmove(batch.embd, piece.ctypes.data, piece.nbytes)
+            if grids:
+                places, spanned = _places(position, grids.pop(0))
+                batch.pos = ctypes.cast(places.ctypes.data, type(batch.pos))
         assert cpp.llama_decode(context, batch) == 0
         batch.pos = ctypes.cast(own, type(batch.pos))
         for at in range(count):
@@ -107,6 +108,15 @@ def _steps(
             yield np.ctypeslib.as_array(found, (vocabulary,)).copy()[None]
         cpp.llama_batch_free(batch)
         position += spanned
+
+
+def _pieces(rows: Sequence[int | Floats]) -> Iterator[list[int] | Floats]:
+    """Tokens that follow each other together, pictures alone."""
+    for is_text, run in groupby(rows, lambda row: isinstance(row, int)):
+        if is_text:
+            yield [row for row in run if isinstance(row, int)]
+        else:
+            yield from (np.ascontiguousarray(row, np.float32) for row in run)
 
 
 def _places(start: int, grid: tuple[int, int]) -> tuple[NDArray[np.int32], int]:

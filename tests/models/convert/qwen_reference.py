@@ -55,7 +55,7 @@ def picture_tokens(
         restored: Tokens stand in the order of rows, in place of one window after the other.
     """
     rows, columns = grid(path)
-    picture = (_pixels(path) / 255 - MEAN) / STD
+    picture = ((_pixels(path) / 255 - MEAN) / STD).astype(np.float32)
     order = _order(rows, columns, merged=merged)
     squares = picture.reshape(2 * rows, PATCH, 2 * columns, PATCH, 3).transpose(0, 2, 4, 1, 3)
     patches = squares[order[:, 0], order[:, 1]].reshape(len(order), -1)
@@ -98,7 +98,7 @@ def _turns(places: NDArray[np.int64], head: int) -> tuple[Floats, Floats]:
     """Cosines and sines over a head: a quarter by row, a quarter by column, and both again."""
     speeds = 10000.0 ** (-np.arange(0, head // 2, 2) / (head // 2))
     angles = np.concatenate((places[:, :1] * speeds, places[:, 1:] * speeds), axis=1)
-    both = np.concatenate((angles, angles), axis=1)[:, None]
+    both = np.concatenate((angles, angles), axis=1, dtype=np.float32)[:, None]
     return np.cos(both), np.sin(both)
 
 
