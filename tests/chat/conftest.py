@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import LOAD, PATIENCE, FakeEngine
+from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate
 from vlmtui.chat.chat_events import ChatEvent
 from vlmtui.chat.session import ChatSession
 from vlmtui.storage.chats import ChatStore
@@ -46,13 +46,15 @@ def session(engine: FakeEngine, store: ChatStore, images: ImageStore) -> Iterato
 
 
 class Turn:
-    """A turn in a thread of its own, as the screen runs it."""
+    """A turn in a thread of its own, as the screen runs it; it may stand at a gate already."""
 
-    def __init__(self, events: Iterator[ChatEvent]) -> None:
+    def __init__(self, events: Iterator[ChatEvent], gate: Gate | None = None) -> None:
         self.events: list[ChatEvent] = []
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(events,))
         self._thread.start()
+        if gate is not None:
+            gate.wait_reached()
 
     def _run(self, events: Iterator[ChatEvent]) -> None:
         try:
@@ -67,7 +69,7 @@ class Turn:
         return self.events
 
 
-Begin = Callable[[Iterator[ChatEvent]], Turn]
+Begin = Callable[..., Turn]
 
 
 @pytest.fixture

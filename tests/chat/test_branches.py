@@ -140,8 +140,7 @@ def test_no_branch_is_chosen_while_an_answer_is_written(
     first = talk.transcript()[0]
     gate = Gate()
     engine.script(gate)
-    turn = begin(talk.send("three"))
-    gate.wait_reached()
+    turn = begin(talk.send("three"), gate)
     with pytest.raises(TurnRunning):
         talk.select(first.id)
     gate.open()
@@ -182,8 +181,7 @@ def test_nothing_is_deleted_while_an_answer_is_written(
 ) -> None:
     gate = Gate()
     engine.script(gate, *answer("C"))
-    turn = begin(talk.send("three"))
-    gate.wait_reached()
+    turn = begin(talk.send("three"), gate)
     with pytest.raises(TurnRunning):
         talk.delete_message(talk.transcript()[0].id)
     gate.open()

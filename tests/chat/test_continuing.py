@@ -78,8 +78,7 @@ def test_an_answer_that_has_no_word_yet_is_given_in_its_place(
 ) -> None:
     gate = Gate()
     engine.script(gate)
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     session.cancel()
     turn.join()
     list(session.continue_answer())
@@ -161,8 +160,7 @@ def test_an_attempt_that_is_cancelled_at_once_changes_nothing(
     before = last(session)
     gate = Gate()
     engine.script(gate)
-    turn = begin(session.continue_answer())
-    gate.wait_reached()
+    turn = begin(session.continue_answer(), gate)
     session.cancel()
     turn.join()
     assert last(session) == before
@@ -199,8 +197,7 @@ def test_the_first_part_stays_on_disk_while_the_model_reads(
     cut_off(session, engine)
     gate = Gate()
     engine.script(gate)
-    turn = begin(session.continue_answer())
-    gate.wait_reached()
+    turn = begin(session.continue_answer(), gate)
     assert on_disk(path).message.text == "A red"
     gate.open()
     turn.join()
@@ -247,8 +244,7 @@ def test_an_answer_that_another_window_writes_is_left_to_it(
 ) -> None:
     gate = Gate()
     engine.script(*answer("A red"), gate)
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     other = ChatSession(FakeEngine(), store, images, LOAD, chat=store.latest())
     with pytest.raises(NothingToContinue, match="Another window"):
         list(other.continue_answer())

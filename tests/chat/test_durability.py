@@ -97,8 +97,7 @@ def test_words_reach_the_disk_though_the_model_says_no_more(
 ) -> None:
     gate = Gate()
     engine.script(*answer("A red", " circle"), gate)
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     while store.next_success() != ("A red circle", "streaming"):
         pass
     assert on_disk(path) == [("What is this?", "complete"), ("A red circle", "streaming")]
@@ -112,8 +111,7 @@ def test_nothing_is_written_while_nothing_comes(
 ) -> None:
     gate = Gate()
     engine.script(Delta("A", 1), gate)
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     assert store.next_success() == ("A", "streaming")
     gate.open()
     turn.join()

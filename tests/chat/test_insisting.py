@@ -43,8 +43,7 @@ def test_stopping_again_ends_the_engine_and_keeps_the_words(
 ) -> None:
     gate = Gate()
     engine.script(Delta("A red", 2), gate)
-    turn = begin(session.send("What is it?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is it?"), gate)
     session.cancel()
     assert engine.aborts == 0
     session.cancel()
@@ -62,8 +61,7 @@ def test_stopping_twice_at_once_does_not_insist(
     monkeypatch.setattr(turn_lock, "PATIENCE_S", 1000.0)
     gate = Gate()
     engine.script(gate)
-    turn = begin(session.send("What is it?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is it?"), gate)
     session.cancel()
     session.cancel()
     assert engine.aborts == 0
@@ -77,8 +75,7 @@ def test_stopping_twice_at_once_ends_an_engine_that_does_not_hear_in_time(
     monkeypatch.setattr(turn_lock, "PATIENCE_S", 0.2)
     gate = Gate()
     engine.script(Delta("A red", 2), gate)
-    turn = begin(session.send("What is it?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is it?"), gate)
     session.cancel()
     session.cancel()
     turn.join()
@@ -91,8 +88,7 @@ def test_another_model_does_not_wait_for_a_load_that_hears_nothing(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    load = begin(session.load())
-    gate.wait_reached()
+    load = begin(session.load(), gate)
     list(session.switch(OTHER))
     load.join()
     assert engine.aborts == 1
@@ -106,8 +102,7 @@ def test_leaving_ends_an_answer_that_hears_nothing(
     session = ChatSession(engine, store, images, LOAD)
     gate = Gate()
     engine.script(Delta("A red", 2), gate)
-    turn = begin(session.send("What is it?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is it?"), gate)
     session.close()
     turn.join()
     assert engine.aborts >= 1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from PIL import Image
 
-from tests.chat.conftest import Begin
+from tests.chat.conftest import Begin, Turn
 from tests.fakes import INFO, LOAD, FakeEngine, Gate, answer, crash
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.engine_events import Encoding, Finished, Prefill
@@ -18,7 +18,7 @@ from vlmtui.messages import assistant, system, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
 
-Make = Callable[..., ChatSession]
+Held = tuple[Turn, Gate]
 
 
 @pytest.fixture
@@ -32,6 +32,14 @@ def loaded(engine: FakeEngine, store: ChatStore, images: ImageStore) -> Iterator
     list(session.load())
     yield session
     session.close()
+
+
+@pytest.fixture
+def held(loaded: ChatSession, engine: FakeEngine, begin: Begin) -> Held:
+    """A reading ahead in whose midst the engine stands at a gate."""
+    gate = Gate()
+    engine.script_prepare(gate)
+    return begin(loaded.prepare(user("What")), gate), gate
 
 
 def test_the_chat_and_the_question_so_far_are_read(loaded: ChatSession, engine: FakeEngine) -> None:
@@ -61,8 +69,7 @@ def test_a_question_ends_it_and_does_not_wait(
     gate = Gate()
     engine.script_prepare(Encoding(1, 1), gate, Prefill(1, 1, 0))
     engine.script(*answer("Red."))
-    reading = begin(loaded.prepare(user("What")))
-    gate.wait_reached()
+    reading = begin(loaded.prepare(user("What")), gate)
     asked = begin(loaded.send("What is it?"))
     asked.join()
     reading.join()
@@ -76,8 +83,7 @@ def test_what_is_written_later_takes_the_place_of_what_was_written_before(
 ) -> None:
     gate = Gate()
     engine.script_prepare(gate)
-    first = begin(loaded.prepare(user("One")))
-    gate.wait_reached()
+    first = begin(loaded.prepare(user("One")), gate)
     second = begin(loaded.prepare(user("One two")))
     first.join()
     second.join()
@@ -90,8 +96,7 @@ def test_nothing_is_read_while_an_answer_is_written(
 ) -> None:
     gate = Gate()
     engine.script(gate, *answer("Red."))
-    asked = begin(loaded.send("What is it?"))
-    gate.wait_reached()
+    asked = begin(loaded.send("What is it?"), gate)
     assert list(loaded.prepare(user("And"))) == []
     gate.open()
     asked.join()
@@ -99,12 +104,9 @@ def test_nothing_is_read_while_an_answer_is_written(
 
 
 def test_another_model_is_loaded_in_the_midst_of_it(
-    loaded: ChatSession, engine: FakeEngine, begin: Begin
+    loaded: ChatSession, engine: FakeEngine, begin: Begin, held: Held
 ) -> None:
-    gate = Gate()
-    engine.script_prepare(gate)
-    reading = begin(loaded.prepare(user("What")))
-    gate.wait_reached()
+    reading, _ = held
     switching = begin(loaded.switch(msgspec.structs.replace(LOAD, ctx=512)))
     switching.join()
     reading.join()
@@ -112,12 +114,9 @@ def test_another_model_is_loaded_in_the_midst_of_it(
 
 
 def test_stopping_twice_does_not_end_the_engine_for_it(
-    loaded: ChatSession, engine: FakeEngine, begin: Begin
+    loaded: ChatSession, engine: FakeEngine, held: Held
 ) -> None:
-    gate = Gate()
-    engine.script_prepare(gate)
-    reading = begin(loaded.prepare(user("What")))
-    gate.wait_reached()
+    reading, gate = held
     loaded.cancel()
     loaded.cancel()
     assert engine.aborts == engine.cancels == 0
@@ -126,13 +125,8 @@ def test_stopping_twice_does_not_end_the_engine_for_it(
     assert reading.events == [Finished("done")]
 
 
-def test_leaving_does_not_wait_for_it(
-    loaded: ChatSession, engine: FakeEngine, begin: Begin
-) -> None:
-    gate = Gate()
-    engine.script_prepare(gate)
-    reading = begin(loaded.prepare(user("What")))
-    gate.wait_reached()
+def test_leaving_does_not_wait_for_it(loaded: ChatSession, engine: FakeEngine, held: Held) -> None:
+    reading, _ = held
     loaded.close()
     reading.join()
     assert engine.closed and engine.aborts == 0

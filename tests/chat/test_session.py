@@ -155,8 +155,7 @@ def test_a_transcript_shows_the_words_that_have_come_so_far(
 ) -> None:
     gate = Gate()
     engine.script(*answer("A red", " circle"), gate, Delta(".", 3))
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     assert transcript(session)[-1] == ("A red circle", "streaming")
     gate.open()
     turn.join()
@@ -187,8 +186,7 @@ def test_a_question_asked_while_the_model_loads_is_saved_and_waits(
 ) -> None:
     gate = Gate()
     engine.script_load(Loading(0.5), gate)
-    loading = begin(session.load())
-    gate.wait_reached()
+    loading = begin(session.load(), gate)
     turn = session.send("What is this?")
     assert isinstance(next(turn), UserSaved)
     assert isinstance(next(turn), AnswerStarted)
@@ -204,8 +202,7 @@ def test_cancelling_a_question_that_waits_leaves_the_load_alone(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load())
-    gate.wait_reached()
+    loading = begin(session.load(), gate)
     turn = session.send("What is this?")
     next(turn), next(turn)
     session.cancel()
@@ -221,8 +218,7 @@ def test_a_load_can_be_cancelled_and_the_next_question_loads_again(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load())
-    gate.wait_reached()
+    loading = begin(session.load(), gate)
     session.cancel()
     assert [type(event) for event in loading.join()] == [Finished]
     ask(session, "What is this?")
@@ -235,8 +231,7 @@ def test_cancelling_a_turn_that_loads_generates_nothing(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     session.cancel()
     assert isinstance(turn.join()[-1], AnswerSaved)
     assert engine.requests == []
@@ -263,8 +258,7 @@ def test_a_cancelled_answer_keeps_its_words_and_its_figures(
 ) -> None:
     gate = Gate()
     engine.script(*answer("A red"), gate, Delta(" circle", 2))
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     session.cancel()
     turn.join()
     assert transcript(session)[-1] == ("A red", "cancelled")
@@ -353,8 +347,7 @@ def test_closing_in_mid_answer_saves_it_and_closes_the_engine(
 ) -> None:
     gate = Gate()
     engine.script(*answer("A red"), gate)
-    turn = begin(session.send("What is this?"))
-    gate.wait_reached()
+    turn = begin(session.send("What is this?"), gate)
     session.close()
     session.close()
     turn.join()
@@ -459,8 +452,7 @@ def test_a_regeneration_that_comes_to_nothing_shows_the_earlier_answer_again(
     assert transcript(session)[-1] == ("Yes.", "complete")
     gate = Gate()
     engine.script(gate)
-    turn = begin(session.regenerate())
-    gate.wait_reached()
+    turn = begin(session.regenerate(), gate)
     session.cancel()
     turn.join()
     assert transcript(session)[-1] == ("Yes.", "complete")

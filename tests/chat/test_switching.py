@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.chat.conftest import Begin
+from tests.chat.conftest import Begin, Turn
 from tests.fakes import LOAD, FakeEngine, Gate, answer, crash
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, UserSaved
 from vlmtui.chat.session import ChatSession
@@ -19,6 +19,18 @@ from vlmtui.storage.images import ImageStore
 OTHER = Load(Files("/models/other.gguf"), name="other")
 THIRD = Load(Files("/models/third.gguf"))
 BROKEN = LoadFailed("other.gguf is damaged", "Pull it again")
+
+
+Switching = tuple[Turn, Gate]
+
+
+@pytest.fixture
+def switching(session: ChatSession, engine: FakeEngine, begin: Begin) -> Switching:
+    """A switch in whose midst the engine stands at a gate."""
+    list(session.load())
+    gate = Gate()
+    engine.script_load(gate)
+    return begin(session.switch(OTHER), gate), gate
 
 
 def models(session: ChatSession) -> list[str | None]:
@@ -135,13 +147,9 @@ def test_a_model_that_was_not_loaded_does_not_come_back(
 
 
 def test_a_cancelled_switch_brings_the_old_model_back(
-    session: ChatSession, engine: FakeEngine, begin: Begin
+    session: ChatSession, engine: FakeEngine, switching: Switching
 ) -> None:
-    list(session.load())
-    gate = Gate()
-    engine.script_load(gate)
-    switch = begin(session.switch(OTHER))
-    gate.wait_reached()
+    switch, _ = switching
     session.cancel()
     events = switch.join()
     assert [type(event) for event in events] == [GoingBack, Loading, Loaded, Finished]
@@ -157,8 +165,7 @@ def test_the_way_back_can_be_cancelled_too(
     first, second = Gate(), Gate()
     engine.script_load(first)
     engine.script_load(second)
-    switch = begin(session.switch(OTHER))
-    first.wait_reached()
+    switch = begin(session.switch(OTHER), first)
     session.cancel()
     second.wait_reached()
     session.cancel()
@@ -169,13 +176,9 @@ def test_the_way_back_can_be_cancelled_too(
 
 
 def test_a_question_asked_during_a_switch_is_saved_and_waits_for_the_new_model(
-    session: ChatSession, engine: FakeEngine, begin: Begin
+    session: ChatSession, switching: Switching
 ) -> None:
-    list(session.load())
-    gate = Gate()
-    engine.script_load(gate)
-    switch = begin(session.switch(OTHER))
-    gate.wait_reached()
+    switch, gate = switching
     turn = session.send("one")
     assert isinstance(next(turn), UserSaved)
     assert isinstance(next(turn), AnswerStarted)
@@ -188,13 +191,9 @@ def test_a_question_asked_during_a_switch_is_saved_and_waits_for_the_new_model(
 
 
 def test_cancelling_a_question_that_waits_for_a_switch_leaves_the_switch_alone(
-    session: ChatSession, engine: FakeEngine, begin: Begin
+    session: ChatSession, switching: Switching
 ) -> None:
-    list(session.load())
-    gate = Gate()
-    engine.script_load(gate)
-    switch = begin(session.switch(OTHER))
-    gate.wait_reached()
+    switch, gate = switching
     turn = session.send("one")
     next(turn), next(turn)
     session.cancel()
@@ -209,8 +208,7 @@ def test_a_switch_does_not_wait_for_a_load(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load())
-    gate.wait_reached()
+    loading = begin(session.load(), gate)
     assert Finished("done") in list(session.switch(OTHER))
     assert loading.join() == [Finished("cancelled")]
     assert engine.loads == [LOAD, OTHER]
@@ -222,8 +220,7 @@ def test_a_load_that_made_way_for_a_model_that_fails_is_made_up_for(
     gate = Gate()
     engine.script_load(gate)
     engine.script_load(BROKEN)
-    loading = begin(session.load())
-    gate.wait_reached()
+    loading = begin(session.load(), gate)
     with pytest.raises(SwitchFailed) as caught:
         list(session.switch(OTHER))
     assert caught.value.back
@@ -231,13 +228,9 @@ def test_a_load_that_made_way_for_a_model_that_fails_is_made_up_for(
 
 
 def test_a_newer_switch_takes_the_place_of_a_running_one(
-    session: ChatSession, engine: FakeEngine, begin: Begin
+    session: ChatSession, engine: FakeEngine, switching: Switching
 ) -> None:
-    list(session.load())
-    gate = Gate()
-    engine.script_load(gate)
-    switch = begin(session.switch(OTHER))
-    gate.wait_reached()
+    switch, _ = switching
     list(session.switch(THIRD))
     assert switch.join()[-1] == Finished("cancelled")
     assert engine.loads == [LOAD, OTHER, THIRD]
@@ -247,8 +240,7 @@ def test_a_newer_switch_takes_the_place_of_a_running_one(
 def test_no_switch_in_a_turn(session: ChatSession, engine: FakeEngine, begin: Begin) -> None:
     gate = Gate()
     engine.script(*answer("A"), gate)
-    turn = begin(session.send("one"))
-    gate.wait_reached()
+    turn = begin(session.send("one"), gate)
     with pytest.raises(TurnRunning):
         list(session.switch(OTHER))
     gate.open()
@@ -270,13 +262,9 @@ def test_a_switch_that_is_dropped_leaves_the_next_question_to_load_the_old_model
 
 
 def test_closing_in_a_switch_loads_nothing_more(
-    session: ChatSession, engine: FakeEngine, begin: Begin
+    session: ChatSession, engine: FakeEngine, switching: Switching
 ) -> None:
-    list(session.load())
-    gate = Gate()
-    engine.script_load(gate)
-    switch = begin(session.switch(OTHER))
-    gate.wait_reached()
+    switch, _ = switching
     session.close()
     assert switch.join()[-1] == Finished("cancelled")
     assert engine.loads == [LOAD, OTHER]
@@ -288,8 +276,7 @@ def test_closing_ends_what_waits_for_the_engine(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load())
-    gate.wait_reached()
+    loading = begin(session.load(), gate)
     turn = begin(session.send("one"))
     again = begin(session.load())
     session.close()

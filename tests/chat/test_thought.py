@@ -90,8 +90,7 @@ def test_stopping_once_ends_the_thought_and_twice_the_answer(
     thinking, answering = Gate(), Gate()
     engine.script(Thought("Hm", 1), thinking, Delta("A", 2), answering, Delta(" red", 3))
     list(session.load())
-    turn = begin(session.send("What?"))
-    thinking.wait_reached()
+    turn = begin(session.send("What?"), thinking)
     assert session.stop() is can
     assert (engine.concludes, engine.cancels) == ((1, 0) if can else (0, 1))
     if can:

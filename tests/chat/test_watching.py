@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
-from tests.fakes import LOAD, PATIENCE, FakeEngine, answer
+from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
 from vlmtui.chat.session import ChatSession
+from vlmtui.chat.turn_lock import TurnLock
 from vlmtui.engine.engine_events import Delta
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -29,12 +30,27 @@ def stores(tmp_path: Path) -> Iterator[tuple[ChatStore, ChatStore]]:
 
 
 @pytest.fixture
-def writer(stores: tuple[ChatStore, ChatStore], images: ImageStore) -> Iterator[ChatSession]:
-    engine = FakeEngine()
+def writer(
+    engine: FakeEngine, stores: tuple[ChatStore, ChatStore], images: ImageStore
+) -> Iterator[ChatSession]:
     engine.script(*answer("Red", " circle"))
     session = ChatSession(engine, stores[0], images, LOAD)
     yield session
     session.close()
+
+
+@pytest.fixture
+def turns_looked_at(monkeypatch: pytest.MonkeyPatch) -> Queue[float]:
+    """How long the end of a turn was waited for, each time as it begins."""
+    looks: Queue[float] = Queue()
+    turn_ends = TurnLock.turn_ends
+
+    def look(lock: TurnLock, seconds: float) -> bool:
+        looks.put(seconds)
+        return turn_ends(lock, seconds)
+
+    monkeypatch.setattr(TurnLock, "turn_ends", look)
+    return looks
 
 
 def watcher(stores: tuple[ChatStore, ChatStore], images: ImageStore) -> ChatSession:
@@ -48,6 +64,16 @@ def begun(session: ChatSession) -> Iterator[object]:
         if isinstance(event, Delta):
             break
     return events
+
+
+def begun_and_going_on(session: ChatSession, engine: FakeEngine) -> threading.Thread:
+    """A turn that has its first word, and gets no other before its engine is told to stop."""
+    engine.forget_scripts()
+    engine.script(*answer("Red"), Gate(), *answer(" circle"))
+    events = begun(session)
+    thread = threading.Thread(target=lambda: list(events))
+    thread.start()
+    return thread
 
 
 def test_what_another_writes_is_followed_to_its_end(
@@ -68,9 +94,13 @@ def test_what_another_writes_is_followed_to_its_end(
 
 
 def test_a_stop_is_heard_by_the_one_without_a_screen(
-    writer: ChatSession, stores: tuple[ChatStore, ChatStore], images: ImageStore
+    writer: ChatSession,
+    stores: tuple[ChatStore, ChatStore],
+    images: ImageStore,
+    turns_looked_at: Queue[float],
+    engine: FakeEngine,
 ) -> None:
-    events = begun(writer)
+    going_on = begun_and_going_on(writer, engine)
     later = watcher(stores, images)
     finishing = threading.Thread(target=writer.finish, args=(PATIENCE,))
     finishing.start()
@@ -78,11 +108,11 @@ def test_a_stop_is_heard_by_the_one_without_a_screen(
     for event in later.watch():
         seen.append(event)
         if isinstance(event, AnswerStarted):
-            time.sleep(0.1)  # the other one looks by then
+            assert turns_looked_at.get(timeout=PATIENCE)
             later.cancel()
-            threading.Thread(target=lambda: [finishing.join(1), list(events)]).start()
-    finishing.join(PATIENCE)
-    assert not finishing.is_alive()
+    for thread in (finishing, going_on):
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
     assert isinstance(seen[-1], AnswerSaved)
     assert seen[-1].stored.status == "cancelled"
     assert seen[-1].stored.message.text.startswith("Red")
@@ -125,16 +155,17 @@ def test_leaving_stops_nothing(
     assert writer.transcript()[-1].status == "complete"
 
 
-def test_it_ends_when_its_time_is_over(writer: ChatSession) -> None:
-    events = begun(writer)
-    threading.Thread(target=lambda: [time.sleep(0.5), list(events)]).start()
+def test_it_ends_when_its_time_is_over(writer: ChatSession, engine: FakeEngine) -> None:
+    going_on = begun_and_going_on(writer, engine)
     writer.finish(0.1)
+    going_on.join(PATIENCE)
     assert writer.transcript()[-1].status == "cancelled"
 
 
-def test_where_nothing_is_written_there_is_nothing_to_wait_for(writer: ChatSession) -> None:
+def test_where_nothing_is_written_there_is_nothing_to_wait_for(
+    writer: ChatSession, turns_looked_at: Queue[float]
+) -> None:
     list(writer.send("What is it?"))
     assert list(writer.watch()) == []
-    began = time.monotonic()
     writer.finish(PATIENCE)
-    assert time.monotonic() - began < PATIENCE / 2
+    assert turns_looked_at.qsize() == 1

@@ -1,7 +1,6 @@
 """Thought and answer told apart in a stream of bytes, however it is cut."""
 
 import itertools
-import time
 
 import pytest
 from hypothesis import given
@@ -62,12 +61,10 @@ def test_special_tokens_are_markers_and_no_text():
     assert split(CHANNELS, *final[2:]) == ("", "red")
 
 
-def test_a_thought_of_100_000_tokens_takes_time_in_proportion():
-    def seconds(tokens: int) -> float:
-        parted = ThoughtSplit(TAGS, thinking=True, answering=False)
-        began = time.process_time()
-        for _ in range(tokens):
-            parted.feed(b" word")
-        return time.process_time() - began
-
-    assert seconds(100_000) < 100 * max(seconds(10_000), 0.001)
+def test_however_long_a_thought_is_no_more_than_a_marker_of_it_is_looked_at_again():
+    parted = ThoughtSplit(TAGS, thinking=True, answering=False)
+    untold = 0
+    for _ in range(2000):
+        thought, _ = parted.feed(b" wo</thi")
+        untold += len(b" wo</thi") - len(thought)
+        assert 0 < untold < len(TAGS.close)

@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from queue import Queue
 
 import psutil
 import pytest
 from PIL import Image
 
+from tests.fakes import PATIENCE
+from tests.hosts import eventually
 from vlmtui import errors
 from vlmtui.engine import images, thumbnails
 
@@ -27,19 +30,29 @@ def large(tmp_path: Path) -> Path:
 
 
 def helpers() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children()
-        if "vlmtui.engine.thumbnailer" in " ".join(child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if "vlmtui.engine.thumbnailer" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
-def until_there() -> psutil.Process:
-    deadline = time.monotonic() + 30
-    while not (found := helpers()):
-        assert time.monotonic() < deadline, "no process was started"
-        time.sleep(0.01)
-    return found[0]
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> Queue[int]:
+    """The first process that is started; it stands still, and would never end by itself."""
+    stopped: Queue[int] = Queue()
+    start = thumbnails._started
+
+    def stop() -> subprocess.Popen[bytes]:
+        process = start()
+        process.send_signal(signal.SIGSTOP)
+        stopped.put(process.pid)
+        monkeypatch.setattr(thumbnails, "_started", start)
+        return process
+
+    monkeypatch.setattr(thumbnails, "_started", stop)
+    return stopped
 
 
 def peak() -> int:
@@ -93,17 +106,16 @@ def test_many_who_ask_at_once_are_served_by_one_process(
     with thumbnails._queue._turn:  # so that all of them wait
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 30
-        while thumbnails._queue._waiting < len(threads):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: thumbnails._queue._waiting == len(threads))
     for thread in threads:
         thread.join()
     assert sorted(found) == [(30, 25), (60, 50), (90, 75)]
     assert len(started) == 1
 
 
-def test_a_process_that_is_killed_is_told_and_the_next_picture_is_made(large: Path) -> None:
+def test_a_process_that_is_killed_is_told_and_the_next_picture_is_made(
+    large: Path, stopped: Queue[int]
+) -> None:
     caught: list[BaseException] = []
 
     def ask() -> None:
@@ -114,13 +126,13 @@ def test_a_process_that_is_killed_is_told_and_the_next_picture_is_made(large: Pa
 
     thread = threading.Thread(target=ask)
     thread.start()
-    os.kill(until_there().pid, signal.SIGKILL)
-    thread.join()
+    os.kill(stopped.get(timeout=PATIENCE), signal.SIGKILL)
+    thread.join(PATIENCE)
     assert "large.webp" in str(caught[0]) and "process ended" in str(caught[0])
     assert thumbnails.thumbnail(large, 12, 10).size == (12, 10)
 
 
-def test_giving_up_ends_the_process_and_those_in_line(large: Path) -> None:
+def test_giving_up_ends_the_process_and_those_in_line(large: Path, stopped: Queue[int]) -> None:
     ended: list[str] = []
 
     def ask() -> None:
@@ -132,12 +144,11 @@ def test_giving_up_ends_the_process_and_those_in_line(large: Path) -> None:
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    os.kill(until_there().pid, signal.SIGSTOP)  # it would never end by itself
-    while thumbnails._queue._waiting < len(threads):
-        time.sleep(0.01)
+    assert stopped.get(timeout=PATIENCE)
+    eventually(lambda: thumbnails._queue._waiting == len(threads))
     thumbnails.give_up()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert ended == ["told"] * 3
 
 
