@@ -40,10 +40,10 @@ def duration(value: float) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Tokens per second: "4.2", "128". A dash for None."""
+    """Tokens per second: "4.2", "128", "1,886". A dash for None."""
     if value is None:
         return "–"
-    return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+    return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"
 
 
 def percent(share: float) -> str:

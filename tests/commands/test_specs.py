@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from vlmtui.commands import synonyms
 from vlmtui.commands.parsing import image_line, numbered, parse, split_paths
 from vlmtui.commands.specs import beginning_with, find, of, wanted
 from vlmtui.errors import InputError
@@ -28,6 +29,22 @@ def test_commands_are_found_by_their_beginning() -> None:
     assert [spec.name for spec in beginning_with("/IM")] == ["image", "import"]
     assert beginning_with("/") == of("screen")
     assert beginning_with("/xyz") == []
+
+
+def test_commands_are_found_by_what_others_call_them() -> None:
+    assert [spec.name for spec in beginning_with("/exi")] == ["quit"]
+    assert beginning_with("/exi", "lines") == []
+    with pytest.raises(InputError, match="There is no command /photo") as told:
+        wanted("photo", "lines")
+    assert told.value.hint.startswith("Did you mean /image? ")
+    assert all(map(find, synonyms.ALSO))
+
+
+@pytest.mark.parametrize("text", [":q", "/bye", " /exit "])
+def test_hands_that_know_other_programs_find_the_way_out(text: str) -> None:
+    command = parse(text)
+    assert command is not None
+    assert command.name == "quit"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from textual.widgets import Input
 
 from tests.fakes import answer
 from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
+from vlmtui.commands import specs
+from vlmtui.ui.screens.dialogs import chooser, palette
 from vlmtui.ui.screens.dialogs.palette import PaletteScreen
 from vlmtui.ui.screens.help_screen import HelpScreen
 
@@ -96,6 +98,27 @@ async def test_help_over_a_list_shows_the_keys_of_the_list(stage: Stage) -> None
         assert "/regen" not in shown(pilot).partition("Type to search")[2].partition("Esc")[0]
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, PaletteScreen))
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        *(("exit", "/quit"), ("quit", "/quit"), ("image", "/image"), ("photo", "/image")),
+        *(("delete", "/delete"), ("remove", "/delete"), ("rename", "/rename"), ("clear", "/new")),
+        *(("model", "/model"), ("dark", "/theme"), ("dark mode", "/theme"), ("gpu", "/monitor")),
+        *(("speed", "/stats"), ("export", "/export"), ("save", "/export"), ("copy", "/copy")),
+        *(
+            ("retry", "/regen"),
+            ("fork", "/edit"),
+            ("download", "/models"),
+            ("delete chat", "/trash"),
+        ),
+        *(("find", "/search"), ("zoom", "/crop"), ("temperature", "/set"), ("json", "/schema")),
+    ],
+)
+def test_the_palette_finds_what_people_call_things(typed: str, found: str) -> None:
+    rows = chooser.search(palette.choices({}, specs.of("screen")), typed)
+    assert rows[0][0].value == found
 
 
 async def test_the_palette_does_what_is_chosen(stage: Stage) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vlmtui.chat.export_html import _markdown
+from vlmtui.ui.markdown import code_rows
 from vlmtui.ui.markdown.markdown_flow import Flow
 from vlmtui.ui.markdown.markdown_layout import render
 
@@ -135,6 +136,33 @@ def test_a_long_text_that_streams_in_ends_as_if_it_had_come_at_once(name: str, s
         flow.feed(text[start : start + step])
     whole = [line.plain.rstrip() for line in render(text, 61, highlight=False)]
     assert [line.plain.rstrip() for line in flow.lines] == whole
+
+
+@pytest.mark.parametrize("step", [1, 7, 400])
+def test_code_that_streams_in_has_its_colours_line_by_line(
+    step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_rows, "_loaded", {"python", "json"})
+    monkeypatch.setattr(code_rows, "_asked_for", {"python", "json"})
+    code = "".join(f"def f_{number}(x):\n    return 'x'  # {number}\n\n" for number in range(200))
+    text = f"One:\n\n```python\n{code}```\n\n- two\n  ```json\n  [1,\n  2]\n  ```\n\nafter"
+    flow = Flow(40)
+    for start in range(0, len(text), step):
+        flow.feed(text[start : start + step])
+    whole = render(text, 40)
+    assert all(new.is_same(old) for new, old in zip(flow.lines, whole, strict=True))
+
+
+def test_a_line_of_code_that_is_not_finished_has_no_colours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(code_rows, "_loaded", {"python"})
+    monkeypatch.setattr(code_rows, "_asked_for", {"python"})
+    flow = Flow(40)
+    flow.feed("```python\nx = 'one'\ny = 'tw")
+    one, two = flow.lines[-2:]
+    assert "$success" in {span.style for span in one.spans}
+    assert {span.style for span in two.spans} == {code_rows.STYLE}
 
 
 @pytest.mark.parametrize("name", LONG)

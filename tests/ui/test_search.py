@@ -134,10 +134,37 @@ async def test_a_slash_at_the_messages_searches_this_chat_alone(stage: Stage) ->
         await type_text(pilot, "apples")
         found = search_of(pilot)
         await until(pilot, lambda: found.hit is not None)
-        assert [hit.chat.title for hit in found._found] == ["pie"]
+        assert [hit.chat.title for hit in found.found] == ["pie"]
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
         await until(pilot, lambda: "sugar" in shown(pilot))
+
+
+async def test_n_goes_through_the_matches_in_this_chat_until_escape(stage: Stage) -> None:
+    seed(stage, "pie", "Apples or pears?", "Apples, and sugar.")
+    async with stage.app(continue_last=True).run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "sugar" in shown(pilot))
+        transcript = screen_of(pilot).transcript
+        question, answer = (entry.stored.id for entry in transcript.messages())
+        await pilot.press("alt+up", "slash")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SearchScreen))
+        await type_text(pilot, "apples")
+        found = search_of(pilot)
+        await until(pilot, lambda: len(found.found) == 2)
+        chosen = found.hit
+        assert chosen is not None
+        other = answer if chosen.message_id == question else question
+        await pilot.press("enter")
+        await until(pilot, lambda: transcript.cursor == chosen.message_id and transcript.browsing)
+        await until(pilot, lambda: " of 2" in shown(pilot))
+        for key, expected in (("n", other), ("n", chosen.message_id), ("N", other)):
+            await pilot.press(key)
+            await until(pilot, lambda wanted=expected: transcript.cursor == wanted)
+        await pilot.press("escape")
+        await until(pilot, lambda: " of 2" not in shown(pilot))
+        assert transcript.browsing
+        await pilot.press("escape")
+        await until(pilot, lambda: not transcript.browsing)
 
 
 @pytest.mark.parametrize(
@@ -148,12 +175,12 @@ async def test_keys_of_readline_and_fzf_move_in_a_list(stage: Stage, down: str, 
         seed(stage, title, "What grows here?", "Apples.")
     async with stage.app().run_test(size=WIDE) as pilot:
         found = await search(pilot, "apples")
-        await until(pilot, lambda: len(found._found) == 2)
+        await until(pilot, lambda: len(found.found) == 2)
         first = found.hit
         await pilot.press(down)
-        assert found.hit is not first
+        assert found.hit != first
         await pilot.press(up)
-        assert found.hit is first
+        assert found.hit == first
         assert found.text == "apples"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from tests.fakes import INFO, FakeEngine
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
 from tests.ui.test_search import seed
 
@@ -49,3 +51,13 @@ async def test_keys_are_named_as_they_are(stage: Stage) -> None:
         await ready(pilot)
         assert "Alt+P" in shown(pilot) and "F12" in shown(pilot)
         assert "Ctrl+O" not in shown(pilot)
+
+
+async def test_pictures_are_spoken_of_where_the_model_sees_them(stage: Stage) -> None:
+    stage.picture("garden.png")
+    stage.engine = FakeEngine(msgspec.structs.replace(INFO, can=frozenset()))
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await until(pilot, lambda: "doesn't see pictures" in shown(pilot))
+        await until(pilot, lambda: "Ask anything" in shown(pilot))
+        assert "@path" not in shown(pilot) and "/sample" not in shown(pilot)

@@ -8,12 +8,27 @@ MAX_LENGTH = 60
 """Characters; a list of chats shows a title on one line."""
 
 
+_BETWEEN = " · "
+
+
 def title_of(question: Message) -> str:
-    """The beginning of the first question, or else the name of its first picture, on one line."""
-    words = "".join(sign if sign.isprintable() else " " for sign in readable(question)).split()
-    if not words and question.images:
-        words = question.images[0].name.split()
-    title = " ".join(words)
+    """The beginning of the first question, and the name of its first picture if that has room.
+
+    Many chats begin with the same question about another picture.
+    """
+    title = _line(readable(question))
+    name = _line(question.images[0].name) if question.images else ""
+    if not title or not name:
+        return _cut(title or name)
+    whole = title + _BETWEEN + name
+    return whole if len(whole) <= MAX_LENGTH and f"[{name}]" not in title else _cut(title)
+
+
+def _line(text: str) -> str:
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _cut(title: str) -> str:
     if len(title) <= MAX_LENGTH:
         return title
     cut = title[: MAX_LENGTH - 1]

@@ -12,7 +12,7 @@ from vlmtui.compose.completion import spell
 from vlmtui.errors import InputError, MessageNotFound
 
 _NUMBERED = re.compile(r"#([-+]?\d+)(\S*)\s*(.*)", re.DOTALL)
-_VI_QUITS = frozenset({":q", ":q!", ":qa", ":wq", ":x"})
+_QUITS = frozenset({":q", ":q!", ":qa", ":wq", ":x", "/q", "/exit", "/bye"})
 _LARGEST = 2**63 - 1
 """Of a number that the database can hold."""
 
@@ -28,9 +28,9 @@ def parse(text: str) -> Command | None:
     """Read a message as a command; None where it is just text.
 
     `/data/cat.png` and ` /new` are text: a command is a slash and one word at the very beginning.
-    `:q`, as hands that know vi type it, is /quit.
+    `:q` and `/bye`, as hands type that know vi or ollama, are /quit.
     """
-    if text.strip() in _VI_QUITS:
+    if text.strip() in _QUITS:
         return Command("quit", "")
     match = re.fullmatch(r"/([A-Za-z][\w-]*)(?:\s+(.*?))?\s*", text, re.DOTALL)
     if match is None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from vlmtui.commands import synonyms
 from vlmtui.errors import InputError
 
 FrontEnd = Literal["screen", "lines"]
@@ -50,6 +51,11 @@ class Spec(msgspec.Struct, frozen=True):
     """What the other one says: why not, and what to do."""
 
     @property
+    def also(self) -> str:
+        """Other words for it."""
+        return synonyms.ALSO.get(self.name, "")
+
+    @property
     def needed(self) -> bool:
         """It can't be done without an argument."""
         return bool(self.arguments) and not self.arguments.startswith("[")
@@ -65,7 +71,9 @@ class Spec(msgspec.Struct, frozen=True):
         line = f"/{self.name} {self.arguments}".rstrip()
         if len(line) <= _COLUMN:
             return line
-        return line[:_COLUMN].rpartition(" ")[0].removesuffix(" or").rstrip(" ,") + "…"
+        cut = line[:_COLUMN].rpartition(" ")[0].removesuffix(" or").rstrip(" ,")
+        whole, bracket, rest = cut.rpartition("[")
+        return f"{whole if bracket and ']' not in rest else cut}…"
 
     @property
     def usage(self) -> str:
@@ -307,12 +315,18 @@ def of(front_end: FrontEnd) -> list[Spec]:
 
 
 def beginning_with(text: str, front_end: FrontEnd = "screen") -> list[Spec]:
-    """The commands that begin like this, slash included."""
-    return [spec for spec in of(front_end) if f"/{spec.name}".startswith(text.lower())]
+    """The commands that begin like this, slash included; on the screen, else by other words."""
+    text = text.lower()
+    found = [spec for spec in of(front_end) if f"/{spec.name}".startswith(text)]
+    if found or front_end == "lines":  # readline takes away what its choices don't begin with
+        return found
+    word = text[1:]
+    return [spec for spec in of(front_end) if any(w.startswith(word) for w in spec.also.split())]
 
 
 def _similar(name: str, front_end: FrontEnd) -> str:
     from difflib import get_close_matches
 
     names = [spec.name for spec in of(front_end)]
-    return "".join(f"Did you mean /{near}? " for near in get_close_matches(name, names, 1))
+    near = [*synonyms.named(name), *get_close_matches(name, names, 1)]
+    return next((f"Did you mean /{each}? " for each in near if each in names), "")

@@ -93,6 +93,12 @@ class EngineState(msgspec.Struct, frozen=True):
     tokens_per_s: float | None = None
     """Live while decoding, the whole answer's at the end."""
 
+    encoding_s: float = 0.0
+    """What all pictures of this prompt took in the vision tower, once it is answered."""
+
+    prefill_per_s: float | None = None
+    """Tokens per second of the rest of the prompt, once it is answered."""
+
     prompt: int = 0
     reused: int = 0
     context_used: int = 0
@@ -166,6 +172,8 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
         image=0,
         thought_s=0.0,
         tokens_per_s=None,
+        encoding_s=0.0,
+        prefill_per_s=None,
         prompt=0,
         reused=0,
         dropped=0,
@@ -258,6 +266,8 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
                 first_token=stats.time_to_first_token_s or engine_state.first_token,
                 generated=stats.generated_tokens,
                 tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
+                encoding_s=stats.encode_s,
+                prefill_per_s=stats.prefill_tokens_per_s or None,
                 prompt=stats.prompt_tokens,
                 reused=stats.reused_tokens,
                 context_used=stats.context_used,

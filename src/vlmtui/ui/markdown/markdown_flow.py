@@ -13,7 +13,8 @@ from __future__ import annotations
 from markdown_it.tree import SyntaxTreeNode
 from textual.content import Content
 
-from vlmtui.ui.markdown.markdown_layout import Layout, code_lines, parse
+from vlmtui.ui.markdown import code_rows
+from vlmtui.ui.markdown.markdown_layout import Layout, parse
 
 _LONG = 3_000
 """Characters of a paragraph or of code that are laid out again at each addition."""
@@ -37,7 +38,8 @@ class Flow:
     def __init__(self, width: int) -> None:
         self.width = max(width, 1)
         self.lines: list[Content] = []
-        self._layout = Layout(highlight=False)
+        self._layout = Layout("growing")
+        self._final = Layout("grown")
         self._tail = ""
         self._settled = 0
         self._in_list = False
@@ -61,7 +63,7 @@ class Flow:
         tree = parse(self._tail)
         if not tree:
             return
-        continuing = self._goes_on(tree[0])
+        continuing = self._goes_on(tree[0], ended=len(tree) > 1)
         if continuing and len(tree) > 1:
             tree = tree[1:]
             self._settle(tree[0])
@@ -69,11 +71,11 @@ class Flow:
         done, last = tree[:-1], tree[-1]
         rest = last
         if done:
-            self._add(self._layout.blocks(done, self.width), continues=self._in_list)
+            self._add(self._final.blocks(done, self.width), continues=self._in_list)
             self._in_list = False
         items = last.children if last.type in ("bullet_list", "ordered_list") else []
         if len(items) > 1:
-            self._add(self._layout.items(items[:-1], self.width), continues=self._in_list)
+            self._add(self._final.items(items[:-1], self.width), continues=self._in_list)
             self._in_list = True
             rest = items[-1]
         if rest is not last or done:
@@ -101,11 +103,11 @@ class Flow:
 
     # ------------------------------------------------------------------ blocks that are split
 
-    def _goes_on(self, first: SyntaxTreeNode) -> bool:
+    def _goes_on(self, first: SyntaxTreeNode, *, ended: bool) -> bool:
         """Lay the first block out as the rest of one whose beginning is settled, if it is that."""
         if self._fence:
-            code = self._code_of(first)
-            self._add(_code(code, self.width), continues=True)
+            code = self._code(self._code_of(first), "grown" if ended else "growing")
+            self._add(code, continues=True)
             return True
         if self._carry is not None:
             self._add(self._wrapped(first), continues=True)
@@ -133,15 +135,19 @@ class Flow:
             if cut <= 0:
                 return
         if not self._fence:  # with its heading
-            self._settled = len(self.lines) - len(_code(self._code_of(last), self.width))
+            self._settled = len(self.lines) - len(self._code(self._code_of(last)))
             del self.lines[self._settled :]
         else:
             del self.lines[self._settled :]
-        self.lines.extend(_code(code[:cut].removesuffix("\n"), self.width))
-        self._settled = len(self.lines)
-        self.lines.extend(_code(code[cut:], self.width) if code[cut:] else [])
         self._fence = opener
+        self.lines.extend(self._code(code[:cut].removesuffix("\n"), "grown"))
+        self._settled = len(self.lines)
+        self.lines.extend(self._code(code[cut:]) if code[cut:] else [])
         self._tail = opener + code[cut:]
+
+    def _code(self, code: str, colors: code_rows.Colors = "growing") -> list[Content]:
+        info = self._fence.strip().lstrip("`~").split()
+        return code_rows.rows(code.expandtabs(4), info[0] if info else "", self.width, colors)
 
     def _code_of(self, node: SyntaxTreeNode) -> str:
         return node.content.rstrip("\n") if node.type == "fence" else ""
@@ -168,10 +174,6 @@ class Flow:
         if self._carry is not None:
             text = self._carry + text[len(_JOINER) :]
         return text.wrap(self.width)
-
-
-def _code(code: str, width: int) -> list[Content]:
-    return [line for text in code.expandtabs(4).split("\n") for line in code_lines(text, width)]
 
 
 def _cut(source: str) -> int:

@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from functools import lru_cache
 
 from markdown_it.tree import SyntaxTreeNode
 from textual.content import Content
 
 from vlmtui import printable
 from vlmtui.chat.markdown_parser import parser
+from vlmtui.ui.markdown import code_rows
 from vlmtui.ui.markdown.markdown_table import table_lines
 
 BULLETS = "•◦▪"
-CODE = "$foreground on $surface"
 DIM = "$text-dim"
-_HIGHLIGHTED = 16_000
-"""Longer code, in characters, stays plain: highlighting it would be felt as a pause."""
-
 _INLINE_STYLES = {"em": "italic", "strong": "bold", "s": "strike"}
 
 
@@ -40,7 +36,7 @@ def render(source: str, width: int, *, highlight: bool = True) -> list[Content]:
     Returns:
         One `Content` a line, none wider than `width`.
     """
-    lines = Layout(highlight).blocks(parse(source), max(width, 1))
+    lines = Layout("whole" if highlight else "none").blocks(parse(source), max(width, 1))
     if not lines and source.strip():  # nothing but definitions of links
         return Content(source).wrap(max(width, 1))
     return lines
@@ -54,8 +50,8 @@ def parse(source: str) -> list[SyntaxTreeNode]:
 class Layout:
     """Turns nodes into lines."""
 
-    def __init__(self, highlight: bool) -> None:
-        self._highlight = highlight
+    def __init__(self, colors: code_rows.Colors) -> None:
+        self._colors = colors
 
     def blocks(
         self, nodes: Sequence[SyntaxTreeNode], width: int, *, depth: int = 0, tight: bool = False
@@ -116,19 +112,8 @@ class Layout:
         lines = []
         told = printable.line(node.info.strip())  # some models put words behind the language
         for words in textwrap.wrap(told, max(width - 2, 1)):
-            lines.append(_padded(Content.styled(f" {words}", DIM), width))
-        if self._highlight and language and len(code) < _HIGHLIGHTED:
-            from textual.highlight import highlight
-
-            from vlmtui.ui.markdown.code_colors import CodeColors
-
-            content = highlight(code, language=language, theme=CodeColors)
-            for line in content.split(allow_blank=True):
-                lines.extend(_code_lines(line, width))
-        else:
-            for text in code.split("\n"):
-                lines.extend(code_lines(text, width))
-        return lines
+            lines.append(code_rows.padded(Content.styled(f" {words}", DIM), width))
+        return [*lines, *code_rows.rows(code, language, width, self._colors)]
 
     def text(self, node: SyntaxTreeNode) -> Content:
         """What a block says, in one piece."""
@@ -168,19 +153,3 @@ def _bullet(depth: int) -> str:
 
 def _prefixed(prefix: Content, line: Content, width: int) -> Content:
     return (prefix + line).truncate(width)
-
-
-def _padded(line: Content, width: int) -> Content:
-    return line.truncate(width).extend_right(max(width - line.cell_length, 0)).stylize_before(CODE)
-
-
-def _code_lines(line: Content, width: int) -> list[Content]:
-    inner = max(width - 2, 2)
-    return [_padded(Content(" ") + part, width) for part in line.fold(inner)]
-
-
-@lru_cache(maxsize=4096)
-def code_lines(text: str, width: int) -> tuple[Content, ...]:
-    """A line of code without colours, in as many lines as it takes."""
-    # while a long block streams in, its lines are laid out ten times a second
-    return tuple(_code_lines(Content(text), width))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
@@ -18,7 +17,7 @@ from vlmtui import dates, printable, units
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Role, readable
 from vlmtui.storage.records import Found, StoredMessage
-from vlmtui.ui import background
+from vlmtui.ui import background, marks
 from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.widgets.heading import Heading
@@ -39,7 +38,7 @@ _FINDS = {
     "of every chat and branch.",
     "here": "Finds words, or their beginnings, in this chat, in its other branches too.",
 }
-_HINTS = (("Enter", "open the chat there"), ("↑↓", "choose"), ("Esc", "close"))
+_HINTS = (("Enter", "go there"), ("↑↓", "choose"), ("Esc", "close"))
 
 Find = Callable[[str, int], Awaitable[list[Found]]]
 """Looks for words; raises `VlmtuiError`."""
@@ -49,7 +48,11 @@ Read = Callable[[Found], Awaitable[list[StoredMessage]]]
 
 
 class SearchScreen(Dialog[Found]):
-    """Returns the hit to go to, or None."""
+    """Returns the hit to go to, or None.
+
+    Attributes:
+        found: What was found for the text that is searched for.
+    """
 
     DEFAULT_CSS = """
     SearchScreen {
@@ -142,7 +145,7 @@ class SearchScreen(Dialog[Found]):
         self._read = read
         self._first = text
         self._here = here
-        self._found: Sequence[Found] = ()
+        self.found: Sequence[Found] = ()
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -170,7 +173,7 @@ class SearchScreen(Dialog[Found]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Break the excerpts anew."""
-        if self._found:
+        if self.found:
             self.call_after_refresh(self._show_hits)
 
     @property
@@ -182,7 +185,7 @@ class SearchScreen(Dialog[Found]):
     def hit(self) -> Found | None:
         """The hit under the cursor."""
         index = self.query_one(OptionList).highlighted
-        return self._found[index] if index is not None and index < len(self._found) else None
+        return self.found[index] if index is not None and index < len(self.found) else None
 
     # ------------------------------------------------------------------ searching
 
@@ -199,14 +202,14 @@ class SearchScreen(Dialog[Found]):
     async def _find_and_show(self, text: str) -> None:
         found = await self._find(text, LIMIT)
         if text == self.text:  # nothing was typed since
-            self._found = found
+            self.found = found
             self._show_hits()
             self._say()
 
     def _say(self, error: VlmtuiError | None = None) -> None:
         said = self.query_one("#search-said", Static)
         said.set_class(error is not None, "error")
-        count = len(self._found)
+        count = len(self.found)
         self.query_one(Heading).note = units.count(count) + "+" * (count == LIMIT) if count else ""
         if error is not None:
             said.update(Content(printable.line(f"{error.message}. {error.hint}")))
@@ -228,9 +231,9 @@ class SearchScreen(Dialog[Found]):
         kept = options.highlighted or 0
         width = max(options.size.width - 3, 16)
         options.clear_options()
-        options.add_options([_option(hit, width) for hit in self._found])
-        if self._found:
-            options.highlighted = min(kept, len(self._found) - 1)
+        options.add_options([_option(hit, width, here=self._here) for hit in self.found])
+        if self.found:
+            options.highlighted = min(kept, len(self.found) - 1)
         else:
             self._preview_text(Content(""))
 
@@ -255,10 +258,10 @@ class SearchScreen(Dialog[Found]):
 
     def action_step(self, by: int) -> None:
         """Move in the list."""
-        if self._found:  # keys may come before there is a list
+        if self.found:  # keys may come before there is a list
             options = self.query_one(OptionList)
             at = (options.highlighted or 0) + by
-            options.highlighted = min(max(at, 0), len(self._found) - 1)
+            options.highlighted = min(max(at, 0), len(self.found) - 1)
 
     def action_close(self) -> None:
         """Go nowhere."""
@@ -273,7 +276,7 @@ class SearchScreen(Dialog[Found]):
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss(self._found[event.option_index])
+        self.dismiss(self.found[event.option_index])
 
 
 def words(hit: Found) -> list[str]:
@@ -281,8 +284,8 @@ def words(hit: Found) -> list[str]:
     return sorted({hit.excerpt[start:end] for start, end in hit.spans} - {""})
 
 
-def _option(hit: Found, width: int) -> Content:
-    """Title and date, and below them the words around the hit."""
+def _option(hit: Found, width: int, *, here: bool) -> Content:
+    """Title and date, unless all are of the same chat, and below them the words around the hit."""
     date = dates.full(hit.chat.updated)
     title = Content(printable.line(hit.chat.title))
     title = title.truncate(max(width - len(date) - 2, 8), ellipsis=True)
@@ -290,13 +293,14 @@ def _option(hit: Found, width: int) -> Content:
     head = Content.assemble(" ", title.stylize("bold"), (f"{gap}{date}", "$text-dim"))
     if hit.in_title:
         return head + Content.styled("\n   in the title\n", "$text-dim")
+    head = Content() if here else head + Content("\n")
     # one character for one, so that the spans stay where they are
     excerpt = Content("".join(printable.line(sign)[:1] or " " for sign in hit.excerpt))
     for start, end in hit.spans:
         excerpt = excerpt.stylize(_MARK, start, end)
     first = hit.spans[0][0] if hit.spans else 0
     shown = excerpt[max(first - width // 3, 0) :] if first > width else excerpt
-    return head + Content("\n   ") + shown.truncate(width - 3, ellipsis=True) + Content("\n")
+    return head + Content("   ") + shown.truncate(width - 3, ellipsis=True) + Content("\n")
 
 
 def _preview(hit: Found, thread: Sequence[StoredMessage]) -> Content:
@@ -316,14 +320,14 @@ def _preview(hit: Found, thread: Sequence[StoredMessage]) -> Content:
 
 def _around(text: str, marked: Sequence[str]) -> Content:
     """A text with its hits marked; a very long one only around the first."""
-    pattern = "|".join(re.escape(word) for word in sorted(marked, key=len, reverse=True))
-    first = re.search(pattern, text) if pattern else None
+    pattern = marks.pattern(marked)
+    first = pattern.search(text) if pattern else None
     start = max((first.start() if first else 0) - _BEFORE, 0)
     part = text[start : start + _BEFORE + _AFTER]
     content = Content(("…" if start else "") + printable.prose(part))
     if start + len(part) < len(text):
         content += Content("…")
-    if pattern:
-        for match in re.finditer(pattern, content.plain):
+    if pattern is not None:
+        for match in pattern.finditer(content.plain):
             content = content.stylize(_MARK, match.start(), match.end())
     return content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.binding import Binding
 
 from vlmtui.storage.records import Chat, Found, StoredMessage
@@ -18,14 +20,19 @@ class SearchTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._searched_for = ""
+        self._hits: Sequence[Found] = ()
+        """What was found in this chat, from its beginning on."""
+
+        self._at = 0
         chat.forms["search"] = self._search
         chat.actions["search"] = lambda: self._search(self._searched_for)
         chat.actions["find"] = lambda: self._search(self._searched_for, chat.screen.chat)
         chat.applies["find"] = lambda: chat.transcript.browsing
+        chat.actions["match"] = self._step
+        chat.applies["match"] = lambda: chat.transcript.browsing and bool(chat.transcript.match)
 
     def _search(self, text: str, within: Chat | None = None) -> None:
-        from vlmtui.commands.chat_commands import open_chat
-        from vlmtui.ui.screens.search_screen import SearchScreen, words
+        from vlmtui.ui.screens.search_screen import SearchScreen
 
         async def find(text: str, limit: int) -> list[Found]:
             chat_id = within.id if within is not None else None
@@ -37,17 +44,37 @@ class SearchTopic(Topic):
 
         def go(hit: Found | None) -> None:
             self._searched_for = screen.text
-            if hit is not None and not self.chat.must_wait("Esc stops it, or let it finish"):
-                message_id = None if hit.in_title else hit.message_id
-                self.chat.start(
-                    self.chat.change(
-                        lambda context: open_chat(context, hit.chat, message_id, words(hit))
-                    ),
-                    "chat",
-                )
+            if hit is None or self.chat.must_wait("Esc stops it, or let it finish"):
+                return
+            if within is None:
+                self.chat.start(self._go(hit), "chat")
                 self.chat.prompt.focus_composer()
+                return
+            hits = (each for each in screen.found if not each.in_title or each is hit)
+            self._hits = sorted(hits, key=lambda each: each.message_id)
+            self._at = self._hits.index(hit)
+            self.chat.start(self._go(hit, among=True), "chat")
 
         self.chat.screen.app.push_screen(screen, go)
+
+    def _step(self, by: int) -> None:
+        """Go to the next match, or the one before."""
+        if not self.chat.must_wait():
+            self._at = (self._at + by) % len(self._hits)
+            self.chat.start(self._go(self._hits[self._at], among=True), "chat")
+
+    async def _go(self, hit: Found, *, among: bool = False) -> None:
+        """Go to a hit; `among` those of this chat, with the cursor on its message."""
+        from vlmtui.commands.chat_commands import open_chat
+        from vlmtui.ui.screens.search_screen import words
+
+        message_id = None if hit.in_title else hit.message_id
+        transcript = self.chat.transcript
+        await self.chat.change(lambda context: open_chat(context, hit.chat, message_id, words(hit)))
+        if among:
+            transcript.match = f"{self._at + 1} of {len(self._hits)}"
+            transcript.focus(scroll_visible=False)
+            await transcript.put_cursor(hit.message_id)
 
     async def _read(self, hit: Found) -> list[StoredMessage]:
         return await self.chat.on_session(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vlmtui.engine.engine_events import Loaded
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -25,6 +26,7 @@ class WelcomeTopic(Topic):
         self._last: Chat | None = None
         chat.chat_shown.append(self._shown)
         chat.holds.append(self._hold)
+        chat.follows[Loaded].append(lambda loaded: chat.prompt.invite(pictures=loaded.info.vision))
 
     def _shown(self, thread: Sequence[StoredMessage]) -> None:
         self._last = None

@@ -19,6 +19,9 @@ from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 from vlmtui.ui.widgets.line_input import LineInput
 
+_CALLED_SO = 9.0
+"""How well a row answers that is called just so, here or by others; a part of a name is less."""
+
 
 class Choice(msgspec.Struct, frozen=True):
     """A row of the list."""
@@ -30,6 +33,9 @@ class Choice(msgspec.Struct, frozen=True):
     about: str = ""
     note: str = ""
     """At the right end: a key, or a mark."""
+
+    also: str = ""
+    """Other words that find it."""
 
 
 class Chooser(Dialog[str]):
@@ -141,7 +147,7 @@ class Chooser(Dialog[str]):
         options = self.query_one(OptionList)
         kept = self._first or ("" if self.highlighted is None else self.highlighted.value)
         query = self.query_one(Input).value
-        self._found = _search(self._choices, query)
+        self._found = search(self._choices, query)
         key_hints.in_border(self.query_one("#chooser"), self.hints)
         # less the padding of a row and the scrollbar's column
         width = max(self.query_one("#chooser").content_size.width - 3, 10)
@@ -196,14 +202,18 @@ class CommandChooser(Chooser):
         self.title_text = question
 
 
-def _search(choices: Sequence[Choice], query: str) -> list[tuple[Choice, Sequence[int]]]:
+def search(choices: Sequence[Choice], query: str) -> list[tuple[Choice, Sequence[int]]]:
+    """The rows that answer what was typed, best first, each with what of its name was found."""
     if not query.strip():
         return [(choice, ()) for choice in choices]
     found = []
     for index, choice in enumerate(choices):
         name = fuzzy.match(query, choice.name)
-        anywhere = fuzzy.match(query, f"{choice.name} {choice.about}", scattered=False)
-        if name is not None:
+        told = f"{choice.name} {choice.about} {choice.also}"
+        anywhere = fuzzy.match(query, told, scattered=False)
+        if query.strip().lower() in (choice.value.strip("/").lower(), *choice.also.split()):
+            found.append((-_CALLED_SO, index, choice, name[1] if name is not None else ()))
+        elif name is not None:
             found.append((-name[0] - 1, index, choice, name[1]))
         elif anywhere is not None:
             places = [place for place in anywhere[1] if place < len(choice.name)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.dom import DOMNode
 
-from vlmtui.commands import specs
+from vlmtui.commands import specs, synonyms
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.keys.key_bindings import Entry
 from vlmtui.ui.screens.dialogs.chooser import Choice, Chooser
@@ -47,11 +47,15 @@ def choices(offered: dict[str, tuple[Entry, DOMNode]], specs: Sequence[specs.Spe
             spec.brief,
             spec.summary,
             _key(offered[spec.binding][0]) if spec.binding in offered else "",
+            spec.also,
         )
         for spec in specs
     ]
     rows += [
-        Choice(entry.id, entry.description, entry.heading, _key(entry))
+        Choice(
+            *(entry.id, entry.description, entry.heading, _key(entry)),
+            synonyms.KEYS.get(entry.id, ""),
+        )
         for entry, _ in offered.values()
         if entry.id not in on_keys
     ]

@@ -63,6 +63,11 @@ def _editing() -> list[BindingType]:
     return bindings
 
 
+SEEING = "Ask about a picture; @path attaches one"
+BLIND = "Ask anything"
+"""What stands in an empty composer, for a model that sees pictures and for one that doesn't."""
+
+
 class Composer(TextField, inherit_bindings=False):
     """A text field that grows with its text."""
 
@@ -161,7 +166,7 @@ class Composer(TextField, inherit_bindings=False):
             id=id,
             soft_wrap=True,
             highlight_cursor_line=False,
-            placeholder="Ask about a picture, @path attaches one",
+            placeholder=SEEING,
             show_line_numbers=False,
         )
 

@@ -28,7 +28,7 @@ from vlmtui.storage.records import Draft
 from vlmtui.ui import background
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.widgets.composer.completions import Completions
-from vlmtui.ui.widgets.composer.composer import MOST_PASTED, Composer
+from vlmtui.ui.widgets.composer.composer import BLIND, MOST_PASTED, SEEING, Composer
 from vlmtui.ui.widgets.composer.hint import Hint
 from vlmtui.ui.widgets.composer.waiting import Waiting
 
@@ -223,6 +223,10 @@ class Prompt(Vertical):
             self._composer.put_at_cursor(tokens)
         self._put = self.text
 
+    def invite(self, *, pictures: bool) -> None:
+        """Say in an empty composer what can be asked."""
+        self._composer.placeholder = SEEING if pictures else BLIND
+
     def say(
         self, message: str = "", advice: str = "", *, error: bool = False, command: str = ""
     ) -> None:
@@ -380,7 +384,9 @@ class Prompt(Vertical):
         self._offered_for = fragment
         self._composer.choosing = bool(candidates)
         whole = any(each.path.strip() == fragment.path for each in candidates)
-        if candidates and (tab or (fragment.kind is Kind.COMMAND and not whole)):
+        # what is half written names nothing: Enter takes the first that it could become
+        half = bool(fragment.path.rpartition("/")[2]) and not whole
+        if candidates and (tab or (half and fragment.kind in (Kind.COMMAND, Kind.MENTION))):
             completions.step(1)
         elif tab:
             self._nothing_begins_with(fragment)

@@ -16,7 +16,7 @@ from vlmtui.stats.engine_state import Phase
 from vlmtui.stats.timeline import ACTIVE, Timeline
 from vlmtui.ui.widgets.panes.meter_bar import meter
 from vlmtui.ui.widgets.panes.sparkline import bars
-from vlmtui.ui.widgets.panes.stats_panel import STYLES
+from vlmtui.ui.widgets.panes.status_strip import STYLES
 
 _LABEL = 13
 _VALUE = 20

@@ -22,7 +22,7 @@ from vlmtui.ui.widgets.panes.stats_panel import StatsPanel, rows
 from vlmtui.ui.widgets.pictures.captioned_picture import caption
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
-_LEAST_FIGURE_ROWS = 13
+_LEAST_FIGURE_ROWS = 8
 """Those of a machine without a GPU: the picture needn't shrink when the first figures come."""
 
 _OTHER_ROWS = 6

@@ -1,4 +1,8 @@
-"""Live figures: what the engine is doing, how fast, and what it takes."""
+"""Stats beside the chat: what the last prompt and answer took, and what the machine has left.
+
+What the strip at the bottom tells at every width (phase, speed, context, memory of the engine) is
+not repeated here.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +12,16 @@ from textual.widget import Widget
 
 from vlmtui import printable, units
 from vlmtui.hardware.base import Snapshot
-from vlmtui.stats.engine_state import EngineState, Phase
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.widgets.panes.meter_bar import meter
 
-STYLES = {
-    Phase.ABSENT: "$error",
-    Phase.LOADING: "$warning",
-    Phase.READY: "$success",
-    Phase.SENDING: "$secondary",
-    Phase.ENCODING: "$secondary",
-    Phase.PREFILL: "$primary",
-    Phase.THINKING: "$secondary",
-    Phase.DECODING: "$accent",
-    Phase.STOPPING: "$warning",
-}
-"""The colour of each phase, here and in the status strip."""
-
 _LABEL = 13
-_ENGINE_ROWS = 10
+_ANSWER_ROWS = 6  # with the blank one below
 
 
 def rows(snapshot: Snapshot | None) -> int:
     """Lines that the panel takes with these figures."""
-    return _ENGINE_ROWS + len(_machine(snapshot, 1))
+    return _ANSWER_ROWS + len(_machine(snapshot, 1))
 
 
 class StatsPanel(Widget):
@@ -52,23 +43,9 @@ class StatsPanel(Widget):
 
     def render(self) -> Content:
         """One figure a line."""
-        engine_state = self.engine_state
         width = max(self.content_size.width, 10)
-        style = STYLES[engine_state.phase]
-        lines = [
-            Content.styled(printable.line(engine_state.model, width) or "no model", "bold"),
-            Content.assemble(("● ", style), (engine_state.label(), f"bold {style}")),
-            _bar(engine_state, width, style),
-            row("speed", _speed(engine_state), width),
-            row("first token", units.seconds(engine_state.first_token), width),
-            row("generated", _generated(engine_state), width),
-            row("prompt", _prompt(engine_state), width),
-            Content(""),
-            row("context", _context(engine_state), width),
-            meter(_share(engine_state.context_used, engine_state.context_size), width, "$primary"),
-            *_machine(self.snapshot, width),
-        ]
-        return Content("\n").join(lines)
+        answer = [row(label, value, width) for label, value in _answer(self.engine_state)]
+        return Content("\n").join([*answer, Content(""), *_machine(self.snapshot, width)])
 
 
 def row(label: str, value: str, width: int) -> Content:
@@ -78,33 +55,18 @@ def row(label: str, value: str, width: int) -> Content:
     return Content.assemble((label, "$text-dim"), (value.rjust(width - len(label)), ""))
 
 
-def _bar(engine_state: EngineState, width: int, style: str) -> Content:
-    if engine_state.fraction is None:
-        return Content.styled("─" * width, "$border-blurred")
-    return meter(engine_state.fraction, width, style)
+def _answer(engine_state: EngineState) -> list[tuple[str, str]]:
+    def tokens(count: int) -> str:
+        return f"{units.count(count)} tok" if count else "–"
 
-
-def _speed(engine_state: EngineState) -> str:
-    if engine_state.tokens_per_s is None:
-        return "–"
-    return f"{units.rate(engine_state.tokens_per_s)} tok/s"
-
-
-def _generated(engine_state: EngineState) -> str:
-    return f"{units.count(engine_state.generated)} tok" if engine_state.generated else "–"
-
-
-def _prompt(engine_state: EngineState) -> str:
-    if not engine_state.prompt:
-        return "–"
-    reused = f", {units.count(engine_state.reused)} reused" if engine_state.reused else ""
-    return f"{units.count(engine_state.prompt)} tok{reused}"
-
-
-def _context(engine_state: EngineState) -> str:
-    if not engine_state.context_size:
-        return "–"
-    return f"{units.count(engine_state.context_used)} / {units.count(engine_state.context_size)}"
+    rate, encoding = engine_state.prefill_per_s, engine_state.encoding_s
+    return [
+        ("prompt", tokens(engine_state.prompt)),
+        ("  from cache", tokens(engine_state.reused)),
+        ("encoding", units.seconds(encoding or None)),
+        ("prefill", f"{units.rate(rate)} tok/s" if rate else "–"),
+        ("generated", tokens(engine_state.generated)),
+    ]
 
 
 def _share(part: int | None, whole: int | None) -> float:
@@ -114,10 +76,8 @@ def _share(part: int | None, whole: int | None) -> float:
 def _machine(snapshot: Snapshot | None, width: int) -> list[Content]:
     """What the hardware says; a figure that it doesn't give has no line."""
     if snapshot is None:
-        return [row("engine", "–", width)]
-    lines = [row("engine", units.size(snapshot.engine_rss_bytes), width)]
-    if snapshot.engine_gpu_bytes is not None:
-        lines.append(row("engine GPU", units.size(snapshot.engine_gpu_bytes), width))
+        return []
+    lines = []
     if gpu := _gpu(snapshot):
         lines.append(row("GPU", gpu, width))
     if snapshot.power_w is not None:

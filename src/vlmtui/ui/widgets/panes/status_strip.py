@@ -10,9 +10,21 @@ from textual.widget import Widget
 
 from vlmtui import printable, units
 from vlmtui.hardware.base import Snapshot
-from vlmtui.stats.engine_state import EngineState
+from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.widgets.panes.meter_bar import meter
-from vlmtui.ui.widgets.panes.stats_panel import STYLES
+
+STYLES = {
+    Phase.ABSENT: "$error",
+    Phase.LOADING: "$warning",
+    Phase.READY: "$success",
+    Phase.SENDING: "$secondary",
+    Phase.ENCODING: "$secondary",
+    Phase.PREFILL: "$primary",
+    Phase.THINKING: "$secondary",
+    Phase.DECODING: "$accent",
+    Phase.STOPPING: "$warning",
+}
+"""The colour of each phase, here and wherever it is told."""
 
 _PHASE = 13
 """Cells for most phases, "prefill 100 %" among them: what follows doesn't move with the digits."""

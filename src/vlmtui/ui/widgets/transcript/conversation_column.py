@@ -65,7 +65,7 @@ class Conversation(Column):
             if self._live.answer is not None:
                 self._live.answer.thinks(engine_state.label())
             return
-        from vlmtui.ui.widgets.panes.stats_panel import STYLES
+        from vlmtui.ui.widgets.panes.status_strip import STYLES
 
         if (answer := self._live.answer) is not None:
             answer.wait(engine_state, STYLES[engine_state.phase])
@@ -126,13 +126,17 @@ class Conversation(Column):
         entry = self.entry(message_id)
         if entry is None:
             return False
-        for other in self.messages():
-            if other.words and other is not entry:
-                other.mark(())
+        self.unmark(entry)
         self._sought = entry if words else None
         await self.bring(entry, 1)
         entry.mark(words)
         return True
+
+    def unmark(self, but: Entry | None = None) -> None:
+        """Take the marks from the words of all messages, but for one."""
+        for entry in self.messages():
+            if entry.words and entry is not but:
+                entry.mark(())
 
     def _show_mark(self) -> None:
         """Scroll on where the first marked word is below the view, once that is laid out."""

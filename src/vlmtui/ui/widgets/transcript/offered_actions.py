@@ -51,6 +51,8 @@ class OfferedActions:
             await self._transcript.action_leave()
         elif name == "copy_code":
             await self._copy_code(entry)
+        elif name == "match":
+            await self._transcript.run_action("screen.topic('match', 1)")
         else:
             self._transcript.post_message(self._transcript.ActionWanted(entry.stored.id, name))
 
@@ -88,6 +90,9 @@ class OfferedActions:
             Item(action.name, self._key(action), labels.get(action.name, action.label))
             for action in message_actions.applying(stored, model, last=last)
         ]
+        if browsing and self._transcript.match:
+            keys = f"{self._match_key('next')} {self._match_key('previous')}"
+            items.insert(0, Item("match", keys, f"match {self._transcript.match}"))
         if browsing:
             leave = keymap.keys_of(self._transcript.app, "transcript.leave", "escape")
             items.append(Item("leave", leave, "back"))
@@ -96,7 +101,12 @@ class OfferedActions:
     def _key(self, action: message_actions.Action) -> str:
         key = keymap.keys_of(self._transcript.app, f"message.{action.name}", action.key)
         shown = self._transcript.browsing or action.name in ("previous", "next")
-        return key if shown else ""
+        taken = bool(self._transcript.match) and key == self._match_key("next")
+        return key if shown and not taken else ""
+
+    def _match_key(self, which: str) -> str:
+        default = "n" if which == "next" else "N"
+        return keymap.keys_of(self._transcript.app, f"transcript.{which}_match", default)
 
 
 def _described(block: CodeBlock) -> str:

@@ -37,6 +37,9 @@ def _bindings() -> list[BindingType]:
     )
     return [
         *(Binding(key, act, text, id=f"transcript.{name}") for key, act, text, name in moves),
+        # before "continue", which has this key while nothing is searched
+        Binding("n", "screen.topic('match', 1)", "Next match", id="transcript.next_match"),
+        Binding("N", "screen.topic('match', -1)", "Previous match", id="transcript.previous_match"),
         *(
             Binding(
                 action.key, f"act('{action.name}')", action.summary, id=f"message.{action.name}"
@@ -50,7 +53,11 @@ def _bindings() -> list[BindingType]:
 
 
 class Transcript(Conversation, inherit_bindings=False):
-    """A conversation whose messages can be acted on."""
+    """A conversation whose messages can be acted on.
+
+    Attributes:
+        match: Which match of a search in this chat is shown, "2 of 5"; empty without one.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
@@ -87,6 +94,7 @@ class Transcript(Conversation, inherit_bindings=False):
         self._cursor: MessageEntry | None = None
         self._browsing = False
         self._actions = OfferedActions(self)
+        self.match = ""
 
     @property
     def cursor(self) -> int | None:
@@ -138,6 +146,8 @@ class Transcript(Conversation, inherit_bindings=False):
         """Put the cursor on a message, or take it away."""
         before, self._cursor = self._cursor, entry
         self._browsing = keyboard and entry is not None
+        if entry is None:
+            self.match = ""
         self._actions.stop_picking()
         if before is not None and before is not entry:
             before.pinned = before is self._live
@@ -147,7 +157,7 @@ class Transcript(Conversation, inherit_bindings=False):
             entry.pinned = True
             await self.ensure(entry)
             await self._actions.show(self._cursor)
-            if keyboard:
+            if keyboard and self._sought is None:  # that shows itself
                 self.call_after_refresh(self._reveal, entry)
         self.refresh_bindings()
 
@@ -170,9 +180,12 @@ class Transcript(Conversation, inherit_bindings=False):
             await self.select(messages[index], keyboard=True)
 
     async def action_leave(self) -> None:
-        """Go back to the composer; out of a list of blocks first."""
-        if self._actions.stop_picking():
+        """Go back to the composer; out of a list of blocks, or of matches, first."""
+        if self._actions.stop_picking() or self.match:
+            self.match = ""
+            self.unmark()
             await self._actions.show(self._cursor)
+            self.refresh_bindings()
             return
         await self.select(None, keyboard=True)
         self.post_message(self.Left())

@@ -42,6 +42,16 @@ class Welcome(Widget):
         self._room = 0
         self._more: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def _sees(self) -> bool:
+        """Whether the model sees pictures, as far as is known."""
+        return self.engine_state.info is None or self.engine_state.info.vision
+
+    def watch_engine_state(self, before: EngineState, after: EngineState) -> None:
+        """Speak of pictures only where the model sees them."""
+        if before.info != after.info:
+            self.refresh(layout=True)
+
     def offer(self, ways: Sequence[tuple[str, str]]) -> None:
         """Name what is there to go on with, each by its key and what that does."""
         if self._more != tuple(ways):
@@ -70,12 +80,21 @@ class Welcome(Widget):
             )
         )
         ways = [
-            *_way("@path", "attaches a picture; Tab completes the path", width),
-            *_way(pick, "looks for pictures, with a preview", width),
-            *_way(model, f"chooses another model{self._of_demo()}", width),
+            *_way(model, f"chooses another model{self._peculiar()}", width),
             *_way(helps, f"lists keys and commands; {palette} finds them", width),
         ]
-        more = [line for key, what in self._more for line in _way(key, printable.line(what), width)]
+        if self._sees:
+            attaching = [
+                *_way("@path", "attaches a picture; Tab completes the path", width),
+                *_way(pick, "looks for pictures, with a preview", width),
+            ]
+            ways = [*attaching, *ways]
+        more = [
+            line
+            for key, what in self._more
+            if self._sees or not key.startswith("@")
+            for line in _way(key, printable.line(what), width)
+        ]
         parts = [part for part in (logo, [self._model()], ways, self._try(width), more) if part]
         fewer = parts[1:-1] if more else parts[1:]
         for some in (parts, parts[1:], fewer):
@@ -84,11 +103,13 @@ class Welcome(Widget):
                 return spaced
         return [line for part in fewer for line in part]
 
-    def _of_demo(self) -> str:
-        return "; this one knows drawn shapes" if self.engine_state.model == "demo" else ""
+    def _peculiar(self) -> str:
+        if self.engine_state.model == "demo":
+            return "; this one knows only drawn shapes"
+        return "" if self._sees else "; this one doesn't see pictures"
 
     def _try(self, width: int) -> list[Content]:
-        if self.sample is None:
+        if self.sample is None or not self._sees:
             return []
         head = Content.styled(f"{'Try it':<{_KEY}}", "bold")
         path = printable.line(completion.spell(shown(self.sample), "", whole=True))
