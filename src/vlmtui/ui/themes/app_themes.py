@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual.app import App
+from textual.filter import LineFilter
 
 from vlmtui import printable
 from vlmtui.ui.remembered import Memory
@@ -30,6 +32,15 @@ class AppThemes(App[int]):
             **self.current_theme.variables,
         }
         return self.theme_variables
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and one for terminals of 16 colours."""
+        filters = super().get_line_filters()
+        if self.console.color_system != "standard":
+            return filters
+        from vlmtui.terminal import sixteen_colors  # rare
+
+        return [*filters, sixteen_colors.FILTER]
 
     def take_themes(
         self, loaded: LoadedThemes, named: str, directory: Path | None, memory: Memory

@@ -95,7 +95,7 @@ class MonitorPanel(Widget):
         cells = [
             Content.styled("·", "$text-dim")
             if phase is None
-            else Content.styled("▀", STYLES[phase])
+            else Content.styled("■", STYLES[phase])
             for phase in self._timeline.phases(graph)
         ]
         head = Content.styled(f"{'phases':<{_LABEL + _VALUE}}", "$text-dim")
@@ -103,7 +103,7 @@ class MonitorPanel(Widget):
 
     def _legend(self, graph: int, width: int) -> Content:
         _, seconds = self._timeline.columns(graph, lambda _: None)
-        parts = [Content.styled(f"▀ {_NAMES[phase]}", STYLES[phase]) for phase in ACTIVE[::-1]]
+        parts = [Content.styled(f"■ {_NAMES[phase]}", STYLES[phase]) for phase in ACTIVE[::-1]]
         span = units.duration(graph * seconds)
         parts.append(Content(f"last {span}"))
         legend = Content("  ").join(parts)

@@ -1,0 +1,90 @@
+"""Themes on a terminal of 16 colours, such as Linux's own console.
+
+The nearest of 16 colours by distance is grey or white for most of a theme's: all looks alike,
+and what is chosen is grey on grey. So the hue is kept instead, and the contrast.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from functools import lru_cache
+
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
+
+_BLACK, _RED, _GREEN, _YELLOW, _BLUE, _MAGENTA, _CYAN, _WHITE = range(8)
+_BRIGHT = 8
+_HUES = (
+    *((15, _RED), (70, _YELLOW), (160, _GREEN), (200, _CYAN), (250, _BLUE), (340, _MAGENTA)),
+    (361, _RED),
+)
+"""Up to which angle, in degrees, a colour is called so."""
+
+_COLORED = 0.25
+"""Chroma, 0 to 1, from which a colour is no grey."""
+
+_PICTURE = "▀"
+"""Half blocks of a picture: its colours are the nearest ones."""
+
+
+class SixteenColors(LineFilter):
+    """Has all but pictures in colours that the terminal has."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Exchange the colours."""
+        return [
+            Segment(text, style and _converted(style), control)
+            if text[:1] not in _PICTURE
+            else Segment(text, style, control)
+            for text, style, control in segments
+        ]
+
+
+@lru_cache(maxsize=1024)
+def _converted(style: Style) -> Style:
+    ground = _ground(style.bgcolor) if style.bgcolor is not None else None
+    if style.color is None:
+        return style if ground is None else style + Style(bgcolor=RichColor.from_ansi(ground))
+    ink = _ink(style.color, ground or _BLACK)
+    changed = Style(
+        color=RichColor.from_ansi(ink),
+        bgcolor=RichColor.from_ansi(ground) if ground is not None else None,
+        bold=False if ink == _BLACK else None,  # many terminals make bold black grey
+    )
+    return style + changed
+
+
+def _ground(color: RichColor) -> int:
+    """The colour behind a text."""
+    lightness, hue = _read(color)
+    if hue is not None:
+        return hue if lightness > 0.35 else _BLACK
+    return _BLACK if lightness < 0.4 else _WHITE if lightness < 0.85 else _WHITE + _BRIGHT
+
+
+def _ink(color: RichColor, ground: int) -> int:
+    """The colour of a text before such a ground."""
+    lightness, hue = _read(color)
+    if ground not in (_BLACK, _WHITE, _WHITE + _BRIGHT):
+        return _WHITE + _BRIGHT if ground in (_RED, _BLUE) else _BLACK
+    if ground == _BLACK:
+        if hue is not None:
+            return hue + _BRIGHT
+        return _WHITE + _BRIGHT if lightness > 0.8 else _WHITE if lightness > 0.4 else _BRIGHT
+    return hue if hue not in (None, _YELLOW) else _BLACK if lightness < 0.4 else _BRIGHT
+
+
+def _read(color: RichColor) -> tuple[float, int | None]:
+    """Lightness, 0 to 1, and the name of the hue; None for greys."""
+    red, green, blue = (part / 255 for part in color.get_truecolor())
+    hue, lightness, _ = colorsys.rgb_to_hls(red, green, blue)
+    if max(red, green, blue) - min(red, green, blue) < _COLORED:
+        return lightness, None
+    return lightness, next(name for angle, name in _HUES if hue * 360 < angle)
+
+
+FILTER = SixteenColors()
+"""One for all: what it made of a strip is kept with the strip."""
