@@ -104,6 +104,7 @@ class Stage:
             presets=presets,
             available_models=self.available_models,
             config=Path("/config/config.toml"),
+            continues=continue_last,
         )
 
     def picture(self, name: str = "scene.png", size: tuple[int, int] = (96, 64)) -> Path:

@@ -26,7 +26,7 @@ async def test_a_chat_is_saved_and_opened_again(stage: Stage, size: tuple[int, i
         await answered(pilot)
         await say(pilot, "/export")
         await until(pilot, lambda: "Saved as" in shown(pilot))
-        assert "A **red** circle." in (stage.folder / "what-is-it.md").read_text()
+        assert "A **red** circle." in (stage.folder / "what-is-it-scene-png.md").read_text()
         await say(pilot, "/export json 'my chat.json'")
         await until(pilot, lambda: (stage.folder / "my chat.json").exists())
         await say(pilot, "/export html page.html")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import msgspec
 import pytest
 
 from tests.fakes import INFO, FakeEngine
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
 from tests.ui.test_search import seed
+from vlmtui.chat.session import ChatSession
 
 
 async def test_enter_opens_the_last_chat_where_nothing_is_written(stage: Stage) -> None:
@@ -61,3 +64,22 @@ async def test_pictures_are_spoken_of_where_the_model_sees_them(stage: Stage) ->
         await until(pilot, lambda: "doesn't see pictures" in shown(pilot))
         await until(pilot, lambda: "Ask anything" in shown(pilot))
         assert "@path" not in shown(pilot) and "/sample" not in shown(pilot)
+
+
+async def test_nobody_is_welcomed_before_the_last_chat_is_there(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed(stage, "pie", "What is in it?", "Sugar.")
+    begin, open_session = threading.Event(), stage.session
+
+    def slowly(**options: bool) -> ChatSession:
+        begin.wait(60)
+        return open_session(**options)
+
+    monkeypatch.setattr(stage, "session", slowly)
+    async with stage.app(continue_last=True).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "Ask about a picture" in shown(pilot)
+        assert "@path   attaches" not in shown(pilot) and "New chat" not in shown(pilot)
+        begin.set()
+        await until(pilot, lambda: "Sugar." in shown(pilot) and "pie" in shown(pilot))

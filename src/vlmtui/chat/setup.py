@@ -35,12 +35,13 @@ class Backstage:
 
     Attributes:
         load: What the engine is asked to load.
+        continue_last: It is the last chat that is opened.
     """
 
     def __init__(self, settings: Settings, load: Load, continue_last: bool) -> None:
         self.load = load
         self._settings = settings
-        self._continue_last = continue_last
+        self.continue_last = continue_last
         self._engine: Engine | None = None
         self._store: ChatStore | None = None
         self._session: ChatSession | None = None
@@ -67,7 +68,7 @@ class Backstage:
             self.load,
             sampling=sampling(self._settings),
             system=self._settings.system,
-            chat=store.latest() if self._continue_last else None,
+            chat=store.latest() if self.continue_last else None,
             warning=warning,
             prepare=self._settings.prepare,
         )

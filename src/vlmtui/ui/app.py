@@ -132,6 +132,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         presets: Mapping[str, Preset] | None = None,
         available_models: Callable[[], AvailableModels] | None = None,
         finish_seconds: float = 0.0,
+        continues: bool = False,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
@@ -152,6 +153,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             available_models: Makes what knows the models; called in a thread. None takes the usual
                 settings.
             finish_seconds: How long an answer may go on when the terminal is gone.
+            continues: It is no new chat that will be shown, so don't welcome anybody first.
         """
         super().__init__(images=images, driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
@@ -165,7 +167,12 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self.farewell = ""
         self._interrupted = -_TWICE_SECONDS
         self._chat = ChatScreen(
-            open_session, model=model, log=log, samples=tuple(samples), memory=memory
+            open_session,
+            model=model,
+            log=log,
+            samples=tuple(samples),
+            memory=memory,
+            continues=continues,
         )
         self._leaving = Leaving(self, self._close, self._chat.hurry, finish_seconds)
         if available_models is not None:

@@ -116,4 +116,5 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         available_models=backstage.available_models,
         config=paths.config_path(),
         finish_seconds=settings.finish_after_hangup * 60,
+        continues=backstage.continue_last,
     )

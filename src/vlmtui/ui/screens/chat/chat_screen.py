@@ -94,6 +94,9 @@ class ChatScreen(MendedScreen[None]):
             min-width: 36; /* where panes take all that a tiny terminal has; it is covered then */
             height: 1fr;
         }
+        &.-continuing #title, &.-continuing Welcome {
+            visibility: hidden;
+        }
         &.-low Hint {
             max-height: 4;
         }
@@ -146,6 +149,7 @@ class ChatScreen(MendedScreen[None]):
         log: Path | None = None,
         samples: tuple[Path, ...] = (),
         memory: Memory | None = None,
+        continues: bool = False,
     ) -> None:
         """Make the screen.
 
@@ -155,8 +159,9 @@ class ChatScreen(MendedScreen[None]):
             log: Where the engine writes its log.
             samples: Pictures to offer for a first try.
             memory: How the user left the screen; None remembers nothing.
+            continues: It is no new chat that will be shown.
         """
-        super().__init__()
+        super().__init__(classes="-continuing" if continues else None)
         self.log_path = log
         self.asked: Chat | None = None
         """The chat that was asked in last: `--continue` opens it."""

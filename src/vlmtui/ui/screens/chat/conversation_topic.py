@@ -119,6 +119,7 @@ class ConversationTopic(Topic):
     async def _show(self, shown: ChatShown) -> None:
         self.chat.screen.chat = shown.chat
         await self.chat.show_thread(shown.thread)
+        self.chat.screen.remove_class("-continuing")
         prompt = self.chat.prompt
         if shown.draft is not None:
             typed = prompt.text if self.chat.draft != self.chat.draft_at_command else ""
