@@ -51,6 +51,8 @@ def snap_compare(snap_compare: Any) -> Callable[..., bool]:
     def compare(*arguments: Any, run_before: Scene, **options: Any) -> bool:
         async def scene(pilot: Pilot[int]) -> None:
             await run_before(pilot)
+            for field in pilot.app.screen.query(Input):
+                field.cursor_blink = False
             pilot.app.screen.refresh()
             await pilot.pause()
 
@@ -234,7 +236,6 @@ def test_the_models_to_choose_from_lie_over_the_chat(
         await _settle(pilot)
         await pilot.press("f2")
         await until(pilot, lambda: "too big" in shown(pilot))
-        pilot.app.screen.query_one(Input).cursor_blink = False
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
 
@@ -252,7 +253,6 @@ def test_all_models_stand_beside_what_is_known_of_one(
         await _settle(pilot)
         await say(pilot, "/models")
         await until(pilot, lambda: "gemma" in shown(pilot))
-        pilot.app.screen.query_one(Input).cursor_blink = False
         await pilot.press("down", "down", "down", "down")
         await until(pilot, lambda: "Gemma terms" in shown(pilot))
 

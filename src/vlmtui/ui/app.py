@@ -196,7 +196,11 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self.check_keys()
         self.follow_themes()
         if self._make_monitor is not None:
-            self._monitor = self._make_monitor(self._post_snapshot)
+
+            def post(snapshot: Snapshot) -> None:
+                self.post_message(self.SnapshotTaken(snapshot))
+
+            self._monitor = self._make_monitor(post)
             self._monitor.start()
 
     def watch_sub_title(self, chat: str) -> None:
@@ -213,9 +217,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
         if not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen())
-
-    def _post_snapshot(self, snapshot: Snapshot) -> None:
-        self.post_message(self.SnapshotTaken(snapshot))
 
     def on_vlmtui_app_snapshot_taken(self, event: SnapshotTaken) -> None:
         """Hand the figures down; say once what can't be measured any more."""

@@ -36,7 +36,7 @@ class AppThemes(App[int]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and one for terminals of 16 colours."""
         filters = super().get_line_filters()
-        if self.console.color_system != "standard":
+        if self.is_headless or self.console.color_system != "standard":
             return filters
         from vlmtui.terminal import sixteen_colors  # rare
 

@@ -126,17 +126,13 @@ class Conversation(Column):
         entry = self.entry(message_id)
         if entry is None:
             return False
-        self.unmark(entry)
+        for other in self.messages():
+            if other.words and other is not entry:
+                other.mark(())
         self._sought = entry if words else None
         await self.bring(entry, 1)
         entry.mark(words)
         return True
-
-    def unmark(self, but: Entry | None = None) -> None:
-        """Take the marks from the words of all messages, but for one."""
-        for entry in self.messages():
-            if entry.words and entry is not but:
-                entry.mark(())
 
     def _show_mark(self) -> None:
         """Scroll on where the first marked word is below the view, once that is laid out."""

@@ -183,7 +183,8 @@ class Transcript(Conversation, inherit_bindings=False):
         """Go back to the composer; out of a list of blocks, or of matches, first."""
         if self._actions.stop_picking() or self.match:
             self.match = ""
-            self.unmark()
+            for entry in self.messages():
+                entry.mark(())
             await self._actions.show(self._cursor)
             self.refresh_bindings()
             return
