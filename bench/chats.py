@@ -19,7 +19,7 @@ from PIL import Image
 
 from bench import report
 from vlmtui.chat.archive import Archive
-from vlmtui.chat.attached_images import keep
+from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.chat.export import Format
 from vlmtui.messages import ImagePart, assistant, user
 from vlmtui.storage.chats import ChatStore
@@ -68,7 +68,7 @@ class Shelf:
     def _picture(self, number: int) -> ImagePart:
         path = self.folder / f"{number}.jpg"
         Image.effect_noise((640, 480), 60).save(path, quality=90)
-        return keep(self.images, path)
+        return AttachedImages(self.images).attach(path)
 
 
 def timed(work: Callable[[], object], repeats: int) -> list[float]:

@@ -54,7 +54,7 @@ def first_word(load: Load, folder: Path, messages: int) -> float:
         chat=chat,
     )
     try:
-        for _ in session.load():
+        for _ in session.model.load():
             pass
         began = time.perf_counter()
         for event in session.send("What is there?"):

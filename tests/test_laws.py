@@ -78,7 +78,7 @@ session = ChatSession(
     Load(Files(str(model.path), str(model.mmproj)), model.name),
     sampling=Sampling(max_tokens=2),
 )
-for _ in session.load():
+for _ in session.model.load():
     pass
 for _ in session.send("Hello"):
     pass

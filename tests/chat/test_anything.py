@@ -117,7 +117,7 @@ class Sitting(RuleBasedStateMachine):
     @rule(text=st.sampled_from(["", "th", "three"]), crashes=st.booleans(), go=moments)
     def read_ahead(self, text: str, crashes: bool, go: int | None) -> None:
         self.engine.script_prepare(Prefill(1, 2, 0), *([crash("prefill")] if crashes else []))
-        events = self.session.prepare(user(text) if text else None)
+        events = self.session.reading_ahead.run(user(text) if text else None)
         for number, _ in enumerate(events):
             if number == go:
                 events.close()  # type: ignore[attr-defined]
@@ -131,8 +131,10 @@ class Sitting(RuleBasedStateMachine):
         shown = self.session.select(message.id)
         assert message.id in [stored.id for stored in shown]
         for step in (-1, 1):
-            neighbour = self.session.neighbour(message.id, step)
-            assert neighbour is None or self.session.neighbour(neighbour, -step) == message.id
+            neighbour = self.session.branches.neighbour(message.id, step)
+            assert (
+                neighbour is None or self.session.branches.neighbour(neighbour, -step) == message.id
+            )
 
     @rule(load=st.sampled_from(MODELS), fails=st.booleans(), stop=moments, go=moments)
     def switch(self, load: Load, fails: bool, stop: int | None, go: int | None) -> None:
@@ -257,14 +259,14 @@ def test_whatever_comes_from_several_threads_everything_ends(
         lambda: list(session.regenerate()),
         lambda: list(session.edit(first_question(), "two")),
         lambda: list(session.continue_answer()),
-        lambda: list(session.load()),
+        lambda: list(session.model.load()),
         lambda: list(session.switch(MODELS[1])),
         lambda: list(session.switch(MODELS[2])),
-        lambda: list(session.prepare(user("th"))),
-        lambda: list(session.prepare()),
+        lambda: list(session.reading_ahead.run(user("th"))),
+        lambda: list(session.reading_ahead.run()),
         lambda: session.select(first_question()),
         session.cancel,
-        lambda: session.configure(sampling={"seed": 3}),
+        lambda: session.preferences.change(sampling={"seed": 3}),
     ]
 
     def person(rng: random.Random) -> None:

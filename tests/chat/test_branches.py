@@ -71,10 +71,10 @@ def test_siblings_are_stepped_through_and_end_at_both_ends(
     engine.script(*answer("B2"))
     list(talk.regenerate())
     new = talk.transcript()[-1].id
-    assert talk.neighbour(new, -1) == old
-    assert talk.neighbour(old, 1) == new
-    assert talk.neighbour(old, -1) is None
-    assert talk.neighbour(new, 1) is None
+    assert talk.branches.neighbour(new, -1) == old
+    assert talk.branches.neighbour(old, 1) == new
+    assert talk.branches.neighbour(old, -1) is None
+    assert talk.branches.neighbour(new, 1) is None
     shown = talk.select(old)
     assert texts(shown) == ["one", "A", "two", "B"]
     assert (shown[-1].sibling, shown[-1].siblings) == (1, 2)
@@ -129,7 +129,7 @@ def test_what_isnt_there_cannot_be_shown_edited_or_answered(talk: ChatSession) -
         list(talk.edit(before[1].id, "text"))
     with pytest.raises(MessageNotFound):
         list(talk.regenerate(999))
-    assert talk.neighbour(999, 1) is None
+    assert talk.branches.neighbour(999, 1) is None
     assert talk.transcript() == before
     assert not talk.busy
 

@@ -252,11 +252,11 @@ path = Path(sys.argv[1])
 engine = FakeEngine()
 engine.script(*answer("A red", " circle"), Gate())
 session = ChatSession(engine, Store(Database(path)), ImageStore(path.parent / "images"), LOAD)
-picture = session.attach(sys.argv[2])
-part = session.attach_part(sys.argv[2], "[1,2,3,50%]")
+picture = session.images.attach(sys.argv[2])
+part = session.images.attach_part(sys.argv[2], "[1,2,3,50%]")
 for event in session.send("What is this?", [picture]):
     if "circle" in getattr(event, "text", ""):
-        session.save_draft("And the next que", [picture, part])
+        session.questions.save_draft("And the next que", [picture, part])
 """
 
 
@@ -278,7 +278,7 @@ def test_kill_minus_nine_in_mid_answer_costs_nothing(
     assert question.message.text == "What is this?"
     assert Path(question.message.images[0].path).is_file()
     assert (half.message.text, half.status) == ("A red circle", "interrupted")
-    draft = session.draft()
+    draft = session.questions.draft()
     assert draft.text == "And the next que"
     picture, part = draft.images
     assert (picture,) == question.message.images

@@ -24,7 +24,7 @@ from tests.disks import fill
 from tests.processes import unprivileged
 from vlmtui.chat import exported_file
 from vlmtui.chat.archive import Archive
-from vlmtui.chat.attached_images import keep
+from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.errors import ArchiveError, StorageError
 from vlmtui.messages import ImagePart, Message, Role, TextPart, assistant, user
 from vlmtui.storage.chats import ChatStore
@@ -44,7 +44,7 @@ def archive(store: ChatStore, images: ImageStore) -> Archive:
 def picture(tmp_path: Path, images: ImageStore) -> ImagePart:
     path = tmp_path / "red shape.png"
     Image.new("RGB", (6, 4), "red").save(path)
-    return keep(images, path)
+    return AttachedImages(images).attach(path)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_html_shows_what_browsers_do_not_know_as_png(
     archive: Archive, store: ChatStore, images: ImageStore, tmp_path: Path
 ) -> None:
     Image.new("RGB", (6, 4), "red").save(tmp_path / "a.tiff")
-    chat, _ = store.start("t", user("q", (keep(images, tmp_path / "a.tiff"),)))
+    chat, _ = store.start("t", user("q", (AttachedImages(images).attach(tmp_path / "a.tiff"),)))
     text = archive.export(chat.id, tmp_path / "out.html", "html").read_text()
     assert "data:image/png;base64," in text
     assert "a.tiff · 6×4" in text
@@ -420,7 +420,7 @@ def test_a_full_disk_is_told_and_left_as_it_was(
 ) -> None:
     noise = Image.frombytes("RGB", (400, 400), os.urandom(480_000))
     noise.save(tmp_path / "noise.png")
-    chat, _ = store.start("t", user("q", (keep(images, tmp_path / "noise.png"),)))
+    chat, _ = store.start("t", user("q", (AttachedImages(images).attach(tmp_path / "noise.png"),)))
     fill(tiny_disk / "ballast")
     format_name: Any = {"a.md": "markdown", "a.html": "html", "a.json": "json"}[name]
     with pytest.raises(StorageError, match="no space left"):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vlmtui.chat import exported_file
 from vlmtui.chat.archive import Archive
-from vlmtui.chat.attached_images import keep
+from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.errors import ArchiveError
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
@@ -29,7 +29,7 @@ def exported(archive: Archive, store: ChatStore, images: ImageStore, tmp_path: P
     pictures = []
     for number in range(3):
         Image.effect_noise((40, 40), 50 + number).save(tmp_path / f"{number}.png")
-        pictures.append(keep(images, tmp_path / f"{number}.png"))
+        pictures.append(AttachedImages(images).attach(tmp_path / f"{number}.png"))
     chat, question = store.start("pictures", user("What are they?", pictures))
     answer = store.add(chat.id, question.id, assistant("Noise."), "demo")
     store.update_text(answer.id, "Noise.", "complete", {"generated_tokens": 2})

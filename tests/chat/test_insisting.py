@@ -93,7 +93,7 @@ def test_another_model_does_not_wait_for_a_load_that_hears_nothing(
     load.join()
     assert engine.aborts == 1
     assert engine.loads == [LOAD, OTHER]
-    assert session.load_request == OTHER
+    assert session.model.request == OTHER
 
 
 def test_leaving_ends_an_answer_that_hears_nothing(

@@ -15,7 +15,7 @@ def test_a_stored_picture_that_is_gone_does_not_block_its_chat(
     session: ChatSession, engine: FakeEngine, tmp_path: Path
 ) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "cat.png")
-    picture = session.attach(tmp_path / "cat.png")
+    picture = session.images.attach(tmp_path / "cat.png")
     assert not [e for e in session.send("What is it?", (picture,)) if isinstance(e, Notice)]
     Path(picture.path).unlink()
 
@@ -31,7 +31,7 @@ def test_a_stored_picture_that_is_gone_does_not_block_its_chat(
     assert shown[0].message.images == (picture,)  # its place stays, for when it comes back
 
     Image.new("RGB", (8, 8)).save(tmp_path / "again.png")
-    again = session.attach(tmp_path / "again.png")
+    again = session.images.attach(tmp_path / "again.png")
     assert again.sha256 == picture.sha256
     assert not [e for e in session.send("Now?") if isinstance(e, Notice)]
     assert engine.requests[-1].messages[0].images == (picture,)

@@ -29,7 +29,7 @@ def engine() -> FakeEngine:
 @pytest.fixture
 def loaded(engine: FakeEngine, store: ChatStore, images: ImageStore) -> Iterator[ChatSession]:
     session = ChatSession(engine, store, images, LOAD, system="Be brief.")
-    list(session.load())
+    list(session.model.load())
     yield session
     session.close()
 
@@ -45,7 +45,7 @@ def held(loaded: ChatSession, engine: FakeEngine, begin: Begin) -> Held:
 def test_the_chat_and_the_question_so_far_are_read(loaded: ChatSession, engine: FakeEngine) -> None:
     list(loaded.send("One?"))
     engine.script_prepare(Prefill(1, 2, 0))
-    events = list(loaded.prepare(user("Two and")))
+    events = list(loaded.reading_ahead.run(user("Two and")))
     assert events == [Prefill(1, 2, 0), Finished("done")]
     assert engine.prepared[0].messages == (
         system("Be brief."), user("One?"), assistant("Yes."), user("Two and"),
@@ -59,7 +59,7 @@ def test_a_question_that_was_stopped_stands_before_the_one_that_is_written(
 ) -> None:
     engine.script(Finished("cancelled"))
     list(loaded.send("One?"))
-    list(loaded.prepare(user("Two")))
+    list(loaded.reading_ahead.run(user("Two")))
     assert engine.prepared[0].messages[1:] == (user("One?\n\nTwo"),)
 
 
@@ -136,27 +136,27 @@ def test_a_picture_that_the_engine_dies_of_is_not_read_ahead_again(
     loaded: ChatSession, engine: FakeEngine, tmp_path: Path
 ) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
-    deadly = loaded.attach(tmp_path / "a.png")
+    deadly = loaded.images.attach(tmp_path / "a.png")
     engine.script_prepare(crash("encode"))
-    assert list(loaded.prepare(user("", (deadly,)))) == []
+    assert list(loaded.reading_ahead.run(user("", (deadly,)))) == []
     list(loaded.send("Hello"))  # the model is loaded again
-    assert list(loaded.prepare(user("What", (deadly,)))) == []
-    assert list(loaded.prepare(user("What"))) == [Finished("done")]
+    assert list(loaded.reading_ahead.run(user("What", (deadly,)))) == []
+    assert list(loaded.reading_ahead.run(user("What"))) == [Finished("done")]
     assert [len(each.messages[-1].images) for each in engine.prepared] == [1, 0]
 
 
 def test_what_goes_wrong_is_told_by_the_question(loaded: ChatSession, engine: FakeEngine) -> None:
     engine.script_prepare(ImageNotFound("It is gone"))
-    assert list(loaded.prepare(user("What"))) == []
-    assert list(loaded.prepare(user("What"))) == [Finished("done")]
+    assert list(loaded.reading_ahead.run(user("What"))) == []
+    assert list(loaded.reading_ahead.run(user("What"))) == [Finished("done")]
 
 
 def test_a_hot_machine_has_its_rest(loaded: ChatSession, engine: FakeEngine) -> None:
-    assert list(loaded.prepare(user("What"), lambda: True)) == []
+    assert list(loaded.reading_ahead.run(user("What"), lambda: True)) == []
     assert not engine.prepared
     hot = iter([False, True])
     engine.script_prepare(Prefill(1, 3, 0), Prefill(2, 3, 0), Prefill(3, 3, 0))
-    assert list(loaded.prepare(user("What"), lambda: next(hot))) == [Prefill(1, 3, 0)]
+    assert list(loaded.reading_ahead.run(user("What"), lambda: next(hot))) == [Prefill(1, 3, 0)]
     assert engine.abandoned == 1
 
 
@@ -164,12 +164,12 @@ def test_nothing_is_read_where_the_settings_say_so_or_the_engine_can_not(
     engine: FakeEngine, store: ChatStore, images: ImageStore
 ) -> None:
     off = ChatSession(engine, store, images, LOAD, prepare=False)
-    list(off.load())
-    assert list(off.prepare(user("What"))) == []
+    list(off.model.load())
+    assert list(off.reading_ahead.run(user("What"))) == []
     unable = FakeEngine()
     other = ChatSession(unable, store, images, LOAD)
-    list(other.load())
-    assert list(other.prepare(user("What"))) == []
+    list(other.model.load())
+    assert list(other.reading_ahead.run(user("What"))) == []
     unloaded = ChatSession(FakeEngine(), store, images, LOAD)
-    assert list(unloaded.prepare(user("What"))) == []
+    assert list(unloaded.reading_ahead.run(user("What"))) == []
     assert not engine.prepared and not unable.prepared

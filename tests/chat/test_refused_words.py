@@ -46,7 +46,7 @@ def test_a_question_that_is_refused_is_in_a_file_and_comes_back(
 ) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "cat.png")
     session = begun(path)
-    picture = session.attach(tmp_path / "cat.png")
+    picture = session.images.attach(tmp_path / "cat.png")
     with pytest.raises(StorageError, match="locked") as caught:
         list(session.send("precious words", (picture,)))
     (file,) = kept(path)
@@ -58,12 +58,12 @@ def test_a_question_that_is_refused_is_in_a_file_and_comes_back(
     locked.execute("ROLLBACK")
 
     again = begun(path)
-    draft = again.draft()
+    draft = again.questions.draft()
     assert (draft.text, draft.images) == ("precious words", (picture,))
     assert not kept(path)
-    assert again.draft() == draft  # it is in the database now
+    assert again.questions.draft() == draft  # it is in the database now
     list(again.send(draft.text, draft.images))
-    assert again.draft().text == ""
+    assert again.questions.draft().text == ""
     again.close()
 
 
@@ -73,13 +73,13 @@ def test_a_draft_that_is_refused_goes_on_in_its_file_until_the_database_takes_it
     session = begun(path)
     for text in ("pre", "precious", "precious words"):
         with pytest.raises(StorageError):
-            session.save_draft(text)
+            session.questions.save_draft(text)
         (file,) = kept(path)
         assert text.encode() in file.read_bytes()
     locked.execute("ROLLBACK")
-    session.save_draft("precious words")
+    session.questions.save_draft("precious words")
     assert not kept(path)
-    assert session.draft().text == "precious words"
+    assert session.questions.draft().text == "precious words"
     session.close()
 
 
@@ -93,17 +93,17 @@ def test_what_is_refused_in_several_chats_is_all_kept(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError):
-            session.save_draft("in this one")
+            session.questions.save_draft("in this one")
         session.open(None)
         with pytest.raises(StorageError):
-            session.save_draft("in a new one")
+            session.questions.save_draft("in a new one")
         (file,) = kept(path)
         assert b"in this one" in file.read_bytes() and b"in a new one" in file.read_bytes()
         other.execute("ROLLBACK")
-    session.save_draft("in a new one")
+    session.questions.save_draft("in a new one")
     assert b"in this one" in file.read_bytes() and b"in a new one" not in file.read_bytes()
     session.open(chat)
-    session.save_draft("in this one")
+    session.questions.save_draft("in this one")
     assert not kept(path)
     session.close()
 
@@ -111,7 +111,7 @@ def test_what_is_refused_in_several_chats_is_all_kept(
 def test_nothing_typed_leaves_nothing(path: Path, locked: sqlite3.Connection) -> None:
     session = begun(path)
     with pytest.raises(StorageError):
-        session.save_draft("  ")
+        session.questions.save_draft("  ")
     assert not kept(path)
     session.close()
 
@@ -124,7 +124,7 @@ import vlmtui.storage.database as module
 module.BUSY_SECONDS = 0.05
 session = begun(Path(sys.argv[1]))
 try:
-    session.save_draft(sys.argv[2])
+    session.questions.save_draft(sys.argv[2])
 except Exception as error:
     print(type(error).__name__, flush=True)
 sys.stdin.readline()
@@ -138,11 +138,11 @@ def test_words_of_a_living_instance_are_left_to_it_and_of_a_killed_one_taken_ove
         assert process.read() == "StorageError"
         locked.execute("ROLLBACK")
         session = begun(path)
-        assert session.draft().text == ""
+        assert session.questions.draft().text == ""
         assert len(kept(path)) == 1
         process.kill()
-    session.save_draft("mine")
-    assert session.draft().text == "mine\n\ntheirs"
+    session.questions.save_draft("mine")
+    assert session.questions.draft().text == "mine\n\ntheirs"
     assert not kept(path)
     session.close()
 
@@ -163,12 +163,12 @@ def test_where_the_disk_is_full_too_another_place_is_found(
     session = begun(path)
     monkeypatch.setattr(refused_words.os, "replace", full)
     with pytest.raises(StorageError, match="locked") as caught:
-        session.save_draft("precious words")
+        session.questions.save_draft("precious words")
     assert str(elsewhere) in caught.value.hint
     assert not kept(path)
     os.close(session._store.refused._file)
     locked.execute("ROLLBACK")
-    assert begun(path).draft().text == "precious words"
+    assert begun(path).questions.draft().text == "precious words"
     assert not list(elsewhere.iterdir())
 
 
@@ -178,6 +178,6 @@ def test_files_that_are_none_of_ours_are_left_alone(path: Path) -> None:
     (path.parent / f"{start}a.json").write_text("no JSON")
     os.mkfifo(path.parent / f"{start}b.json")
     (path.parent / f"{start}c.json").symlink_to("/etc/passwd")
-    assert session.draft().text == ""
+    assert session.questions.draft().text == ""
     assert len(kept(path)) == 3
     session.close()

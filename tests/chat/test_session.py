@@ -80,8 +80,8 @@ def test_an_answer_is_kept_with_its_model_and_its_figures(session: ChatSession) 
 def test_pictures_inside_a_sentence_reach_the_engine_and_the_disk_there(
     session: ChatSession, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    red = session.attach(picture(tmp_path / "red.png"))
-    blue = session.attach(picture(tmp_path / "blue.png", "blue"))
+    red = session.images.attach(picture(tmp_path / "red.png"))
+    blue = session.images.attach(picture(tmp_path / "blue.png", "blue"))
     list(session.send("compare  with ", (red, blue), (8, 14)))
     expected = (TextPart("compare "), red, TextPart(" with "), blue)
     assert engine.requests[0].messages[-1].parts == expected
@@ -166,8 +166,8 @@ def test_a_transcript_shows_the_words_that_have_come_so_far(
 
 
 def test_the_model_is_loaded_once(session: ChatSession, engine: FakeEngine) -> None:
-    assert Loaded(INFO) in list(session.load())
-    assert list(session.load()) == []
+    assert Loaded(INFO) in list(session.model.load())
+    assert list(session.model.load()) == []
     ask(session, "one")
     ask(session, "two")
     assert engine.loads == [LOAD]
@@ -277,7 +277,7 @@ def test_a_cancel_that_comes_before_the_engine_has_begun_is_not_lost(
     session: ChatSession, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.script(Prefill(0, 8, 0), *answer("A", " red", " circle"))
-    list(session.load())
+    list(session.model.load())
     turn = session.send("What is this?")
     next(turn), next(turn)
     # The turn has the engine from here on, and the engine has no request yet.
@@ -366,7 +366,7 @@ def test_the_model_hears_the_whole_conversation(
     session = ChatSession(
         engine, store, images, LOAD, system="Be brief.", sampling=Sampling(temperature=0)
     )
-    image = session.attach(picture(tmp_path / "a.png"))
+    image = session.images.attach(picture(tmp_path / "a.png"))
     list(session.send("What is this?", [image]))
     ask(session, "And what colour?")
     assert engine.requests[-1].sampling == Sampling(temperature=0)
@@ -381,7 +381,7 @@ def test_the_model_hears_the_whole_conversation(
 def test_a_picture_alone_is_a_question_and_gives_the_title(
     session: ChatSession, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    image = session.attach(picture(tmp_path / "red square.png"))
+    image = session.images.attach(picture(tmp_path / "red square.png"))
     list(session.send("", [image]))
     assert engine.requests[-1].messages == (user("", (image,)),)
     assert session.chat is not None
@@ -405,7 +405,7 @@ def test_the_model_hears_what_came_of_an_unfinished_answer(
 def test_a_damaged_picture_does_not_make_every_later_question_fail(
     session: ChatSession, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    image = session.attach(picture(tmp_path / "a.png"))
+    image = session.images.attach(picture(tmp_path / "a.png"))
     engine.script(ImageTruncated("a.png is cut off"))
     with pytest.raises(ImageTruncated):
         list(session.send("What is this?", [image]))
@@ -541,21 +541,21 @@ def test_another_chat_can_be_opened_between_turns(session: ChatSession, store: C
 def test_a_sent_draft_is_forgotten_and_an_unsent_one_is_not(
     session: ChatSession, store: ChatStore, images: ImageStore, tmp_path: Path
 ) -> None:
-    image = session.attach(picture(tmp_path / "a.png"))
-    session.save_draft("What is", [image])
-    assert session.draft() == Draft("What is", (image,))
+    image = session.images.attach(picture(tmp_path / "a.png"))
+    session.questions.save_draft("What is", [image])
+    assert session.questions.draft() == Draft("What is", (image,))
     list(session.send("What is this?", [image]))
-    assert session.draft() == Draft()
-    assert ChatSession(FakeEngine(), store, images, LOAD).draft() == Draft()
-    session.save_draft("And")
-    assert session.draft() == Draft("And")
+    assert session.questions.draft() == Draft()
+    assert ChatSession(FakeEngine(), store, images, LOAD).questions.draft() == Draft()
+    session.questions.save_draft("And")
+    assert session.questions.draft() == Draft("And")
 
 
 def test_an_attached_picture_stays_when_its_file_is_gone(
     session: ChatSession, store: ChatStore, tmp_path: Path
 ) -> None:
     source = picture(tmp_path / "Ünterwegs.PNG")
-    image = session.attach(source)
+    image = session.images.attach(source)
     content = source.read_bytes()
     source.unlink()
     assert (image.name, image.width, image.height) == ("Ünterwegs.PNG", 8, 6)
@@ -570,7 +570,7 @@ def test_equal_pictures_under_different_names_are_one_file(
     one = picture(tmp_path / "one.png")
     two = tmp_path / "two.picture"
     two.write_bytes(one.read_bytes())
-    assert session.attach(one).path == session.attach(str(two)).path
+    assert session.images.attach(one).path == session.images.attach(str(two)).path
 
 
 def test_a_path_may_begin_with_the_home_directory(
@@ -578,17 +578,17 @@ def test_a_path_may_begin_with_the_home_directory(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     picture(tmp_path / "a.png")
-    assert session.attach("~/a.png").name == "a.png"
+    assert session.images.attach("~/a.png").name == "a.png"
     with pytest.raises(ImageNotFound):
-        session.attach("~nobody-of-that-name/a.png")
+        session.images.attach("~nobody-of-that-name/a.png")
 
 
 def test_what_is_no_picture_is_not_kept(session: ChatSession, path: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("no picture")
     with pytest.raises(NotAnImage):
-        session.attach(tmp_path / "a.txt")
+        session.images.attach(tmp_path / "a.txt")
     with pytest.raises(ImageNotFound):
-        session.attach(tmp_path / "absent.png")
+        session.images.attach(tmp_path / "absent.png")
     assert not (path.parent / "images").exists()
 
 
@@ -597,4 +597,4 @@ def test_a_picture_that_cannot_be_kept_is_a_storage_error(
 ) -> None:
     (path.parent / "images").write_text("in the way")
     with pytest.raises(StorageError):
-        session.attach(picture(tmp_path / "a.png"))
+        session.images.attach(picture(tmp_path / "a.png"))

@@ -44,7 +44,7 @@ def test_the_chat_goes_on_with_the_other_model(
     events = list(session.switch(OTHER))
     assert [type(event) for event in events] == [Loading, Loaded, Finished]
     assert engine.unloads == 1
-    assert session.load_request == OTHER
+    assert session.model.request == OTHER
     list(session.send("two"))
     assert engine.loads == [LOAD, OTHER]
     assert engine.requests[-1].messages == (user("one"), assistant("Yes."), user("two"))
@@ -74,7 +74,7 @@ def test_a_model_without_a_name_goes_by_its_file(session: ChatSession) -> None:
 def test_switching_to_the_loaded_model_does_nothing(
     session: ChatSession, engine: FakeEngine
 ) -> None:
-    list(session.load())
+    list(session.model.load())
     assert list(session.switch(LOAD)) == []
     assert engine.loads == [LOAD]
     assert engine.unloads == 0
@@ -83,7 +83,7 @@ def test_switching_to_the_loaded_model_does_nothing(
 def test_the_same_model_is_loaded_again_with_another_context(
     session: ChatSession, engine: FakeEngine
 ) -> None:
-    list(session.load())
+    list(session.model.load())
     larger = msgspec.structs.replace(LOAD, ctx=8192)
     list(session.switch(larger))
     assert engine.loads == [LOAD, larger]
@@ -101,14 +101,14 @@ def test_a_model_that_fails_brings_the_old_one_back(
     assert caught.value.message == failure.message
     assert caught.value.hint == failure.hint
     assert engine.loads == [LOAD, OTHER, LOAD]
-    assert session.load_request == LOAD
+    assert session.model.request == LOAD
     list(session.send("two"))
     assert engine.loads == [LOAD, OTHER, LOAD]
     assert models(session) == ["fake", "fake"]
 
 
 def test_going_back_is_told_with_the_reason(session: ChatSession, engine: FakeEngine) -> None:
-    list(session.load())
+    list(session.model.load())
     engine.script_load(BROKEN)
     told = []
     with pytest.raises(SwitchFailed):
@@ -121,7 +121,7 @@ def test_going_back_is_told_with_the_reason(session: ChatSession, engine: FakeEn
 def test_when_the_old_model_fails_too_both_are_told_and_the_next_question_tries_it(
     session: ChatSession, engine: FakeEngine
 ) -> None:
-    list(session.load())
+    list(session.model.load())
     engine.script_load(BROKEN)
     engine.script_load(LoadFailed("No memory is left", "Close something"))
     with pytest.raises(
@@ -155,13 +155,13 @@ def test_a_cancelled_switch_brings_the_old_model_back(
     assert [type(event) for event in events] == [GoingBack, Loading, Loaded, Finished]
     assert events[-1] == Finished("cancelled")
     assert engine.loads == [LOAD, OTHER, LOAD]
-    assert session.load_request == LOAD
+    assert session.model.request == LOAD
 
 
 def test_the_way_back_can_be_cancelled_too(
     session: ChatSession, engine: FakeEngine, begin: Begin
 ) -> None:
-    list(session.load())
+    list(session.model.load())
     first, second = Gate(), Gate()
     engine.script_load(first)
     engine.script_load(second)
@@ -200,7 +200,7 @@ def test_cancelling_a_question_that_waits_for_a_switch_leaves_the_switch_alone(
     assert [type(event) for event in turn] == [AnswerSaved]
     gate.open()
     assert switch.join()[-1] == Finished("done")
-    assert session.load_request == OTHER
+    assert session.model.request == OTHER
 
 
 def test_a_switch_does_not_wait_for_a_load(
@@ -234,7 +234,7 @@ def test_a_newer_switch_takes_the_place_of_a_running_one(
     list(session.switch(THIRD))
     assert switch.join()[-1] == Finished("cancelled")
     assert engine.loads == [LOAD, OTHER, THIRD]
-    assert session.load_request == THIRD
+    assert session.model.request == THIRD
 
 
 def test_no_switch_in_a_turn(session: ChatSession, engine: FakeEngine, begin: Begin) -> None:
@@ -251,7 +251,7 @@ def test_no_switch_in_a_turn(session: ChatSession, engine: FakeEngine, begin: Be
 def test_a_switch_that_is_dropped_leaves_the_next_question_to_load_the_old_model(
     session: ChatSession, engine: FakeEngine
 ) -> None:
-    list(session.load())
+    list(session.model.load())
     switch = session.switch(OTHER)
     next(iter(switch))
     switch.close()
@@ -278,7 +278,7 @@ def test_closing_ends_what_waits_for_the_engine(
     engine.script_load(gate)
     loading = begin(session.load(), gate)
     turn = begin(session.send("one"))
-    again = begin(session.load())
+    again = begin(session.model.load())
     session.close()
     for each in (loading, turn, again):
         each.join()

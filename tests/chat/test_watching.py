@@ -82,7 +82,7 @@ def test_what_another_writes_is_followed_to_its_end(
     events = begun(writer)
     later = watcher(stores, images)
     seen = []
-    for event in later.watch():
+    for event in later.watching.watch():
         seen.append(event)
         if isinstance(event, AnswerStarted):
             list(events)
@@ -102,10 +102,10 @@ def test_a_stop_is_heard_by_the_one_without_a_screen(
 ) -> None:
     going_on = begun_and_going_on(writer, engine)
     later = watcher(stores, images)
-    finishing = threading.Thread(target=writer.finish, args=(PATIENCE,))
+    finishing = threading.Thread(target=writer.watching.finish, args=(PATIENCE,))
     finishing.start()
     seen = []
-    for event in later.watch():
+    for event in later.watching.watch():
         seen.append(event)
         if isinstance(event, AnswerStarted):
             assert turns_looked_at.get(timeout=PATIENCE)
@@ -129,7 +129,7 @@ def test_one_with_a_screen_is_not_stopped_and_that_is_told(
     events = begun(writer)
     later = watcher(stores, images)
     seen = []
-    for event in later.watch():
+    for event in later.watching.watch():
         seen.append(event)
         later.cancel()
     assert any(isinstance(event, StorageWarning) for event in seen)
@@ -143,7 +143,7 @@ def test_leaving_stops_nothing(
 ) -> None:
     events = begun(writer)
     later = watcher(stores, images)
-    watching = later.watch()
+    watching = later.watching.watch()
     assert isinstance(next(watching), AnswerStarted)
     closing_it = threading.Thread(target=later.close)
     closing_it.start()

@@ -63,7 +63,7 @@ def test_a_picture_is_asked_about_and_a_follow_up_reuses_it(
 ) -> None:
     source = tmp_path / "shapes.png"
     source.write_bytes(sample_images()[0].read_bytes())
-    image = demo.attach(source)
+    image = demo.images.attach(source)
     source.unlink()
     first = list(demo.send("Describe the image.", [image]))
     assert [type(event) for event in first[:2]] == [UserSaved, AnswerStarted]
@@ -80,7 +80,7 @@ def test_a_picture_is_asked_about_and_a_follow_up_reuses_it(
 def test_a_chat_goes_on_in_a_new_process_from_what_is_on_disk(
     demo: ChatSession, tmp_path: Path, store: ChatStore, images: ImageStore
 ) -> None:
-    image = demo.attach(sample_images()[0])
+    image = demo.images.attach(sample_images()[0])
     list(demo.send("Describe the image.", [image]))
     warm = list(demo.send("How many shapes are there?"))[-1]
     demo.close()
@@ -95,7 +95,7 @@ def test_a_chat_goes_on_in_a_new_process_from_what_is_on_disk(
 def test_an_engine_that_was_killed_between_two_questions_is_replaced(
     demo: ChatSession, llama: EngineClient
 ) -> None:
-    image = demo.attach(sample_images()[0])
+    image = demo.images.attach(sample_images()[0])
     list(demo.send("Describe the image.", [image]))
     kill(llama.pid)
     events = list(demo.send("How many shapes are there?"))
@@ -104,7 +104,7 @@ def test_an_engine_that_was_killed_between_two_questions_is_replaced(
 
 
 def test_a_turn_cancelled_at_its_beginning_leaves_the_model_ready(demo: ChatSession) -> None:
-    image = demo.attach(sample_images()[0])
+    image = demo.images.attach(sample_images()[0])
     for event in demo.send("Describe the image.", [image]):
         if isinstance(event, Loaded):
             demo.cancel()
@@ -119,15 +119,15 @@ WHOLE = Sampling(temperature=0, max_tokens=200)
 
 
 def test_an_answer_that_was_cut_off_goes_on_as_if_it_never_was(demo: ChatSession) -> None:
-    demo.configure(sampling=WHOLE)
-    image = demo.attach(sample_images()[0])
+    demo.preferences.change(sampling=WHOLE)
+    image = demo.images.attach(sample_images()[0])
     list(demo.send("Describe the image.", [image]))
     whole = demo.transcript()[-1].message.text
-    demo.configure(sampling={"max_tokens": 4})
+    demo.preferences.change(sampling={"max_tokens": 4})
     list(demo.regenerate())
     cut = demo.transcript()[-1]
     assert whole.startswith(cut.message.text) and cut.message.text != whole
-    demo.configure(sampling=WHOLE)
+    demo.preferences.change(sampling=WHOLE)
     list(demo.continue_answer())
     rest = demo.transcript()[-1]
     assert (rest.id, rest.message.text) == (cut.id, whole)
@@ -136,8 +136,8 @@ def test_an_answer_that_was_cut_off_goes_on_as_if_it_never_was(demo: ChatSession
 
 
 def test_an_answer_that_was_cancelled_goes_on_as_if_it_never_was(demo: ChatSession) -> None:
-    demo.configure(sampling=WHOLE)
-    image = demo.attach(sample_images()[0])
+    demo.preferences.change(sampling=WHOLE)
+    image = demo.images.attach(sample_images()[0])
     list(demo.send("Describe the image.", [image]))
     whole = demo.transcript()[-1].message.text
     for event in demo.regenerate():
@@ -155,8 +155,8 @@ def test_an_answer_that_was_cancelled_goes_on_as_if_it_never_was(demo: ChatSessi
 def test_an_answer_goes_on_in_an_engine_that_was_killed(
     demo: ChatSession, llama: EngineClient
 ) -> None:
-    demo.configure(sampling=WHOLE)
-    image = demo.attach(sample_images()[0])
+    demo.preferences.change(sampling=WHOLE)
+    image = demo.images.attach(sample_images()[0])
     list(demo.send("Describe the image.", [image]))
     whole = demo.transcript()[-1].message.text
     with pytest.raises(EngineCrashed):
@@ -164,10 +164,10 @@ def test_an_answer_goes_on_in_an_engine_that_was_killed(
             if isinstance(event, Prefill) and event.done == event.total:
                 kill(llama.pid)
     # a death before the first word leaves nothing: the answer from before is shown again
-    demo.configure(sampling={"max_tokens": 3})
+    demo.preferences.change(sampling={"max_tokens": 3})
     list(demo.regenerate())
     kill(llama.pid)
-    demo.configure(sampling=WHOLE)
+    demo.preferences.change(sampling=WHOLE)
     events = list(demo.continue_answer())
     assert any(isinstance(event, Loaded) for event in events)
     assert demo.transcript()[-1].message.text == whole
@@ -183,8 +183,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Load:
 def test_a_picture_is_encoded_anew_for_another_model_and_again_for_the_first(
     demo: ChatSession, llama: EngineClient, small: Load
 ) -> None:
-    first = demo.load_request
-    image = demo.attach(sample_images()[0])
+    first = demo.model.request
+    image = demo.images.attach(sample_images()[0])
     list(demo.send("Describe the image.", [image]))
     by_demo = demo.transcript()[-1]
     process = llama.pid
@@ -218,8 +218,8 @@ def test_pictures_that_left_the_context_are_named_with_the_answer(
     llama: EngineClient, store: ChatStore, images: ImageStore
 ) -> None:
     session = session_with_demo(llama, store, images)
-    list(session.switch(msgspec.structs.replace(session.load_request, ctx=512)))
-    parts = [session.attach(path) for path in sample_images()[:2]]
+    list(session.switch(msgspec.structs.replace(session.model.request, ctx=512)))
+    parts = [session.images.attach(path) for path in sample_images()[:2]]
     list(session.send("Describe the image.", [parts[0]]))
     list(session.send("Is there a star? " * 80, [parts[1]]))
     stats = session.transcript()[-1].stats or {}

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.cli.conftest import PROGRAM, Run
 from tests.test_laws import imported_by
-from vlmtui.chat.attached_images import keep
+from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -32,7 +32,9 @@ def store(database: Path, tmp_path: Path) -> Iterator[ChatStore]:
     """Two chats, the first with a picture."""
     with closing(ChatStore(Database(database))) as store:
         Image.new("RGB", (6, 4), "red").save(tmp_path / "shapes.png")
-        picture = keep(ImageStore(database.parent / "images"), tmp_path / "shapes.png")
+        picture = AttachedImages(ImageStore(database.parent / "images")).attach(
+            tmp_path / "shapes.png"
+        )
         chat, question = store.start("Shapes", user("What is it?", (picture,)))
         store.add(chat.id, question.id, assistant("A red heron\x1b[31m"), "demo")
         store.start("Other \x1b]0;things\x07", user("Hello"))

@@ -106,12 +106,12 @@ ELSEWHERE = ("/chats", "/editor", "/show", "/more", "/quit", "/edit")
 
 def furnish(session: ChatSession) -> None:
     """Two chats: the first with an answer, the second with code, and with two last answers."""
-    list(session.load())
+    list(session.model.load())
     list(session.send("First?"))
     session.open(None)
     list(session.send("Second?"))
     list(session.regenerate())
-    list(session.send("Third?", [session.attach("scene.png")]))
+    list(session.send("Third?", [session.images.attach("scene.png")]))
 
 
 def written(stage: Stage) -> list[object]:

@@ -299,10 +299,10 @@ async def test_what_waits_is_a_draft_for_whoever_comes_next(stage: Stage) -> Non
         await say(pilot, "go")
         await until(pilot, lambda: "Working" in shown(pilot))
         await say(pilot, "second")
-        await until(pilot, lambda: "second" in stage.sessions[-1].draft().text)
+        await until(pilot, lambda: "second" in stage.sessions[-1].questions.draft().text)
         gate.open()
         await until(pilot, lambda: len(stage.engine.requests) == 2)
-        await until(pilot, lambda: not stage.sessions[-1].draft().text)
+        await until(pilot, lambda: not stage.sessions[-1].questions.draft().text)
 
 
 async def test_a_question_can_be_sent_while_the_model_loads(stage: Stage) -> None:
@@ -483,7 +483,7 @@ async def test_ctrl_c_quits_at_the_second_time_and_loses_nothing(stage: Stage) -
         await pilot.press("ctrl+c")
         await until(pilot, lambda: stage.engine.closed)
     assert app.return_value == 0
-    assert stage.session().draft().text == "text"
+    assert stage.session().questions.draft().text == "text"
 
 
 async def test_ctrl_c_stops_an_answer_and_doesnt_quit(stage: Stage) -> None:

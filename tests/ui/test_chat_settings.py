@@ -49,7 +49,7 @@ async def test_a_value_that_can_not_be_is_told_and_changes_nothing(stage: Stage)
         await ready(pilot)
         await say(pilot, "/set top_p 7")
         await until(pilot, lambda: "from 0 to 1" in shown(pilot))
-        assert stage.sessions[-1].own_sampling == {}
+        assert stage.sessions[-1].preferences.own_sampling == {}
 
 
 async def test_a_system_prompt_is_given_on_the_line_or_in_an_editor(stage: Stage) -> None:
@@ -63,7 +63,9 @@ async def test_a_system_prompt_is_given_on_the_line_or_in_an_editor(stage: Stage
         await type_text(pilot, " Arr")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
-        await until(pilot, lambda: stage.sessions[-1].system == "Be [bold]a pirate. Arr")
+        await until(
+            pilot, lambda: stage.sessions[-1].preferences.system == "Be [bold]a pirate. Arr"
+        )
         await say(pilot, "go")
         await answered(pilot)
     system, _ = stage.engine.requests[0].messages
@@ -80,7 +82,7 @@ async def test_leaving_the_editor_changes_nothing(stage: Stage) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
         await pilot.app.workers.wait_for_complete()
-        assert stage.sessions[-1].own_system is None
+        assert stage.sessions[-1].preferences.own_system is None
 
 
 async def test_a_preset_is_taken_by_name_or_from_the_list(stage: Stage) -> None:
@@ -90,14 +92,20 @@ async def test_a_preset_is_taken_by_name_or_from_the_list(stage: Stage) -> None:
         await say(pilot, "/preset mine")
         await until(pilot, lambda: "Answers are mine in this chat" in shown(pilot))
         session = stage.sessions[-1]
-        assert (session.system, session.own_sampling) == ("Like a poet.", {"top_k": 3})
+        assert (session.preferences.system, session.preferences.own_sampling) == (
+            "Like a poet.",
+            {"top_k": 3},
+        )
         await say(pilot, "/preset")
         await until(pilot, lambda: isinstance(pilot.app.screen, CommandChooser))
         await type_text(pilot, "precise")
         await pilot.press("enter")
-        await until(pilot, lambda: session.own_sampling == {"temperature": 0.0})
+        await until(pilot, lambda: session.preferences.own_sampling == {"temperature": 0.0})
         await say(pilot, "/preset default")
-        await until(pilot, lambda: session.own_system is None and not session.own_sampling)
+        await until(
+            pilot,
+            lambda: session.preferences.own_system is None and not session.preferences.own_sampling,
+        )
         await say(pilot, "/preset poet")
         await until(pilot, lambda: "There is no preset poet" in shown(pilot))
 

@@ -43,11 +43,11 @@ def answers(stage: Stage) -> dict[str | None, str]:
     session = stage.sessions[-1]
     last = session.transcript()[-1]
     found = {last.model: last.message.text}
-    before = session.neighbour(last.id, -1)
+    before = session.branches.neighbour(last.id, -1)
     while before is not None:
         stored = session.select(before)[-1]
         found[stored.model] = stored.message.text
-        before = session.neighbour(before, -1)
+        before = session.branches.neighbour(before, -1)
     return found
 
 

@@ -37,7 +37,7 @@ async def test_the_cost_follows_pictures_and_detail_and_goes_with_them(telling: 
         await ready(pilot)
         await attach(pilot, telling, "a.png")
         await until(pilot, lambda: "─ 391 tokens of 4,096 ─" in shown(pilot))
-        telling.sessions[-1].configure(sampling={"detail": "high"})
+        telling.sessions[-1].preferences.change(sampling={"detail": "high"})
         await until(pilot, lambda: "─ 1,054 tokens of 4,096 ─" in shown(pilot))
         await type_text(pilot, "What is it?")
         await pilot.press("enter")

@@ -12,6 +12,7 @@ from textual.widgets import TextArea
 
 from tests.fakes import Delta
 from tests.ui.conftest import Stage, answered, ready, screen_of, shown, type_text, until
+from vlmtui.chat.questions import Questions
 from vlmtui.chat.session import ChatSession
 from vlmtui.terminal.early_input import EarlyInput
 from vlmtui.ui.screens.chat import conversation_topic
@@ -46,23 +47,23 @@ async def test_what_was_sent_before_the_chat_was_open_does_not_come_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_open, kept = threading.Event(), threading.Event()
-    session, save, read = stage.session, ChatSession.save_draft, ChatSession.draft
+    session, save, read = stage.session, Questions.save_draft, Questions.draft
 
     def opens(**options: Any) -> ChatSession:
         assert may_open.wait(30)
         return session(**options)
 
-    def keeps(self: ChatSession, *draft: Any) -> None:
+    def keeps(self: Questions, *draft: Any) -> None:
         save(self, *draft)
         kept.set()
 
-    def reads(self: ChatSession) -> Any:
+    def reads(self: Questions) -> Any:
         kept.wait(1)  # as long as a draft of this sitting could come before
         return read(self)
 
     monkeypatch.setattr(stage, "session", opens)
-    monkeypatch.setattr(ChatSession, "save_draft", keeps)
-    monkeypatch.setattr(ChatSession, "draft", reads)
+    monkeypatch.setattr(Questions, "save_draft", keeps)
+    monkeypatch.setattr(Questions, "draft", reads)
     monkeypatch.setattr(conversation_topic, "_DRAFT_SECONDS", 0.01)
     stage.engine.script(Delta("Yes", 1))
     async with stage.app().run_test(size=(110, 34)) as pilot:

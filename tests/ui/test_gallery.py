@@ -27,7 +27,7 @@ class Asked(WidgetHost):
 
 def pictures(stage: Stage, count: int) -> list[ImagePart]:
     session = stage.session()
-    return [session.attach(stage.picture(f"{n}.png", (400 + n, 300))) for n in range(count)]
+    return [session.images.attach(stage.picture(f"{n}.png", (400 + n, 300))) for n in range(count)]
 
 
 @pytest.mark.parametrize("width", [1, 20, 57, 76, 117, 300])

@@ -20,7 +20,7 @@ class Host(WidgetHost):
 
 
 async def test_a_picture_is_drawn_and_fits_again_after_a_resize(stage: Stage) -> None:
-    part = stage.session().attach(stage.picture(size=(400, 200)))
+    part = stage.session().images.attach(stage.picture(size=(400, 200)))
     async with Host(part).run_test(size=(40, 50)) as pilot:
         picture = pilot.app.query_one(Picture)
         await until(pilot, lambda: "▄" in shown(pilot))
@@ -45,7 +45,7 @@ async def test_a_picture_that_fails_as_nobody_foresaw_says_so(
         raise MemoryError
 
     monkeypatch.setattr(cell_pictures, "thumbnail", fail)
-    part = stage.session().attach(stage.picture())
+    part = stage.session().images.attach(stage.picture())
     async with Host(part).run_test(size=(60, 20)) as pilot:
         picture = pilot.app.query_one(Picture)
         await until(pilot, lambda: picture._failure and picture._failure[:9] in shown(pilot))
@@ -53,7 +53,7 @@ async def test_a_picture_that_fails_as_nobody_foresaw_says_so(
 
 async def test_several_pictures_share_the_width(stage: Stage) -> None:
     session = stage.session()
-    parts = [session.attach(stage.picture(f"{n}.png", (400 + n, 100))) for n in range(3)]
+    parts = [session.images.attach(stage.picture(f"{n}.png", (400 + n, 100))) for n in range(3)]
 
     class Asked(WidgetHost):
         def compose(self) -> ComposeResult:

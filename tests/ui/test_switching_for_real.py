@@ -44,7 +44,7 @@ async def test_the_demo_model_gives_way_to_another_one_and_comes_back(
             await answered(pilot)
             session = screen._topics.session()
             last = session.transcript()[-1]
-            before = session.neighbour(last.id, -1)
+            before = session.branches.neighbour(last.id, -1)
             assert before is not None
             assert (session.select(before)[-1].model, last.model) == ("qwen2.5-vl", "demo")
             assert not screen.query("Notice")

@@ -9,7 +9,8 @@ import msgspec
 
 from vlmtui import kept, paths
 from vlmtui.ask.turn import Turn
-from vlmtui.chat import attached_images, prompt_messages
+from vlmtui.chat import prompt_messages
+from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.chat.title import title_of
 from vlmtui.errors import ArchiveError, InputError, StorageError
 from vlmtui.messages import ImagePart, Message, assistant
@@ -69,7 +70,7 @@ class SavedChat:
         """
         parts = tuple(
             msgspec.structs.replace(
-                attached_images.keep(self._images, part.path), name=Path(part.name).name
+                AttachedImages(self._images).attach(part.path), name=Path(part.name).name
             )
             if isinstance(part, ImagePart)
             else part

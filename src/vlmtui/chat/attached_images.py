@@ -29,50 +29,53 @@ _SUFFIXES = {
 """By content, not by the user's name for it, so that equal bytes are always one file."""
 
 
-def keep(store: ImageStore, path: str | Path) -> ImagePart:
-    """Check a picture file and copy it into the store.
+class AttachedImages:
+    """The pictures of all chats, which keep them when the user's files are gone."""
 
-    Args:
-        store: Where to.
-        path: The user's file; `~` is their home.
+    def __init__(self, store: ImageStore) -> None:
+        self._store = store
 
-    Raises:
-        ImageError: It can't be used; one of its subclasses, naming the file and what to do.
-        StorageError: It can't be copied.
-    """
-    source = Path(os.path.expanduser(path))  # Path.expanduser raises for an unknown user
-    info = images.inspect(source)
-    stored = store.add(source, _SUFFIXES.get(info.format, ""))
-    if stored.sha256 != info.sha256:  # it was changed between the look and the copy
-        info = images.inspect(stored.path)
-    return ImagePart(str(stored.path), stored.sha256, source.name, info.width, info.height)
+    def attach(self, path: str | Path) -> ImagePart:
+        """Check that a file is a picture, and copy it.
 
+        Args:
+            path: The user's file; `~` is their home.
 
-def keep_part(store: ImageStore, path: str | Path, part: str, name: str = "") -> ImagePart:
-    """Put a part of a picture into the store, as a picture of its own that says what it is of.
+        Raises:
+            ImageError: It can't be used; one of its subclasses, naming the file and what to do.
+            StorageError: It can't be copied.
+        """
+        source = Path(os.path.expanduser(path))  # Path.expanduser raises for an unknown user
+        info = images.inspect(source)
+        stored = self._store.add(source, _SUFFIXES.get(info.format, ""))
+        if stored.sha256 != info.sha256:  # it was changed between the look and the copy
+            info = images.inspect(stored.path)
+        return ImagePart(str(stored.path), stored.sha256, source.name, info.width, info.height)
 
-    Args:
-        store: Where to.
-        path: The picture; `~` is the user's home.
-        part: As `crops.box` reads it.
-        name: What the user calls the picture; empty for the file's name.
+    def attach_part(self, path: str | Path, part: str, name: str = "") -> ImagePart:
+        """Have a part of a picture as a picture of its own, which says what it is of.
 
-    Raises:
-        InputError: There is no such part, or the picture can't be used.
-        StorageError: It can't be kept.
-    """
-    source = Path(os.path.expanduser(path))
-    name = name or source.name
-    info = images.inspect(source)
-    box = crops.box(part, (info.width, info.height), name)
-    try:
-        with tempfile.TemporaryFile() as file:
-            crops.cut(source, box, file, name)
-            file.seek(0)
-            stored = store.add_open(file, _SUFFIXES["PNG"])
-    except OSError as error:
-        raise StorageError(
-            f"The part of {name} can't be stored temporarily: {error.strerror}",
-            "Make room for temporary files, or set TMPDIR to another directory",
-        ) from error
-    return ImagePart(str(stored.path), stored.sha256, f"{name}{box}", box.width, box.height)
+        Args:
+            path: The picture; `~` is the user's home.
+            part: `x,y,width,height`, see `engine.images.crops.box`.
+            name: What the user calls the picture; empty for the file's name.
+
+        Raises:
+            InputError: There is no such part, or the picture can't be used.
+            StorageError: It can't be kept.
+        """
+        source = Path(os.path.expanduser(path))
+        name = name or source.name
+        info = images.inspect(source)
+        box = crops.box(part, (info.width, info.height), name)
+        try:
+            with tempfile.TemporaryFile() as file:
+                crops.cut(source, box, file, name)
+                file.seek(0)
+                stored = self._store.add_open(file, _SUFFIXES["PNG"])
+        except OSError as error:
+            raise StorageError(
+                f"The part of {name} can't be stored temporarily: {error.strerror}",
+                "Make room for temporary files, or set TMPDIR to another directory",
+            ) from error
+        return ImagePart(str(stored.path), stored.sha256, f"{name}{box}", box.width, box.height)

@@ -42,6 +42,11 @@ class Branches:
         self.chat = chat
         self.leaf = chat.leaf_id if chat else None
 
+    @property
+    def state_name(self) -> str:
+        """What the engine knows the chat by; empty for one that isn't on disk."""
+        return "" if self.chat is None else self._store.state_name(self.chat.id)
+
     def open(self, chat: Chat | None) -> None:
         """Go to another chat, or with None to a new one."""
         self._left_at.clear()

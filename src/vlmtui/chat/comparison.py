@@ -99,7 +99,7 @@ class Comparison:
         Raises:
             VlmtuiError: The model from before doesn't come back.
         """
-        old = self._session.load_request
+        old = self._session.model.request
         for number, load in enumerate(self._loads):
             if self._stopped:
                 break
@@ -135,7 +135,7 @@ class Comparison:
                 else:
                     yield event
         except VlmtuiError:
-            yield Exchanged(self._session.load_request.name)
+            yield Exchanged(self._session.model.request.name)
             raise
-        yield Exchanged(self._session.load_request.name)
+        yield Exchanged(self._session.model.request.name)
         return done

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.chat import preferences
-from vlmtui.chat.attached_images import keep
+from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.chat.export_json import (
     Export,
     ExportedImage,
@@ -110,7 +110,7 @@ class _Pictures:
                     path = image_store.find(sha256) or image_store.place(sha256)
                     known[sha256] = ImagePart(str(path), sha256, "", picture.width, picture.height)
                 else:
-                    known[sha256] = keep(image_store, self._file)
+                    known[sha256] = AttachedImages(image_store).attach(self._file)
         return known
 
     @contextmanager

@@ -13,7 +13,7 @@ from contextlib import closing
 from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, closing_events
-from vlmtui.engine.engine_events import Event, Finished, Loaded
+from vlmtui.engine.engine_events import Event, Finished, Loaded, ModelInfo
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import SwitchFailed, VlmtuiError
 
@@ -44,8 +44,18 @@ class CurrentModel:
         """What the user calls the model."""
         return self._request.title
 
+    @property
+    def info(self) -> ModelInfo | None:
+        """What is loaded; None while nothing is."""
+        return self._engine.info
+
     def load(self) -> Generator[Event, None, None]:
-        """Load it ahead of the first question; nothing happens when it is loaded."""
+        """Load it ahead of the first question; nothing happens when it is loaded.
+
+        Raises:
+            LoadFailed: The model can't be loaded.
+            EngineCrashed: The engine's process died.
+        """
         task = Task()
         with self._lock.engine(task) as taken:
             if taken and not self._is_loaded(self._request):

@@ -72,10 +72,20 @@ class Preferences:
 
     def change(
         self,
-        system: str | msgspec.UnsetType | None,
-        sampling: Mapping[str, Any] | Sampling | msgspec.UnsetType | None,
+        *,
+        system: str | msgspec.UnsetType | None = msgspec.UNSET,
+        sampling: Mapping[str, Any] | Sampling | msgspec.UnsetType | None = msgspec.UNSET,
     ) -> None:
-        """See `ChatSession.configure`."""
+        """Give this chat its own system prompt or sampling, from the next answer on.
+
+        Args:
+            system: Empty for none at all; None for that of the settings.
+            sampling: All of it or some of its fields; None for that of the settings.
+
+        Raises:
+            InputError: There is no such sampling.
+            StorageError: It can't be kept; it is in force until vlmtui ends.
+        """
         if not isinstance(sampling, msgspec.UnsetType):
             self._sampling = self._checked(sampling)
         if not isinstance(system, msgspec.UnsetType):

@@ -37,8 +37,8 @@ class Questions:
         self._branches = branches
         self._writing = threading.Lock()
 
-    def save_draft(self, text: str, images: Sequence[ImagePart]) -> None:
-        """Keep what is in the composer of the open chat; empty: forget it."""
+    def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
+        """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""
         with self._writing, self._kept_if_refused(text, images):
             self._store.drafts.save(self._chat_id, text, images)
 
@@ -62,8 +62,8 @@ class Questions:
                     path.unlink()
         return joined
 
-    def asked_before(self, limit: int, before: int | None) -> list[Asked]:
-        """Questions of all chats, the last one first; see `storage.prompts`."""
+    def asked_before(self, limit: int = 50, before: int | None = None) -> list[Asked]:
+        """Questions of all chats, the last one first; `before` a message's id, if it is given."""
         return self._store.prompts.latest(limit, before)
 
     def save(self, parent_id: int | None, question: Message) -> StoredMessage:

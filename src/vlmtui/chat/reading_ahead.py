@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-import msgspec
-
-from vlmtui.chat.loading import obeying
-from vlmtui.chat.prompt_messages import present
+from vlmtui.chat.branches import Branches
+from vlmtui.chat.loading import CurrentModel, obeying
+from vlmtui.chat.preferences import Preferences
+from vlmtui.chat.prompt_messages import present, prompt
 from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine
 from vlmtui.engine.engine_events import Event
@@ -22,21 +22,44 @@ from vlmtui.messages import Message
 
 
 class ReadingAhead:
-    """What `ChatSession.prepare` does."""
+    """Has the engine read an open chat and a question before that is asked."""
 
-    def __init__(self, engine: Engine, lock: TurnLock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        lock: TurnLock,
+        model: CurrentModel,
+        branches: Branches,
+        preferences: Preferences,
+        *,
+        wanted: bool = True,
+    ) -> None:
         self._engine = engine
         self._lock = lock
+        self._model = model
+        self._branches = branches
+        self._preferences = preferences
+        self._wanted = wanted
         self._fatal: tuple[Message, ...] | None = None
         """What the engine died of: a question that begins so is read when it is asked."""
 
-    def run(self, make: Callable[[], Prepare], quiet: Callable[[], bool]) -> Iterator[Event]:
-        """See `ChatSession.prepare`.
+    def run(
+        self, begun: Message | None = None, quiet: Callable[[], bool] = lambda: False
+    ) -> Iterator[Event]:
+        """Read what is certain of the next prompt.
+
+        Anything else that wants the engine ends it, and finds done what was done.
 
         Args:
-            make: Says what is certain.
+            begun: The question, as far as it is written.
             quiet: Tells when the machine should have its rest.
+
+        Yields:
+            The engine's events; nothing where it is busy, has no model, or can't. What goes wrong
+            is told when the question is asked.
         """
+        if not self._wanted:
+            return
         task = Task(yields=True)
         with self._lock.idle_engine(task) as taken:
             info = self._engine.info
@@ -44,12 +67,10 @@ class ReadingAhead:
                 return
             told: tuple[Message, ...] = ()
             try:
-                request = make()
-                told, _ = present(request.messages)
-                request = msgspec.structs.replace(request, messages=told)
+                told, _ = present(self._certain(begun))
                 if not told or self._begins_fatally(told):
                     return
-                events = obeying(task, self._engine, self._engine.prepare(request))
+                events = obeying(task, self._engine, self._engine.prepare(self._request(told)))
                 with closing(events):
                     for event in events:
                         yield event
@@ -59,6 +80,14 @@ class ReadingAhead:
                 self._fatal = told
             except VlmtuiError:
                 return  # it is told when the question is asked
+
+    def _certain(self, begun: Message | None) -> tuple[Message, ...]:
+        system = self._preferences.system
+        return prompt(self._branches.shown(), system, self._model.name, begun)
+
+    def _request(self, told: tuple[Message, ...]) -> Prepare:
+        sampling = self._preferences.sampling
+        return Prepare(told, sampling.detail, sampling.think, self._branches.state_name)
 
     def _begins_fatally(self, told: tuple[Message, ...]) -> bool:
         fatal = self._fatal

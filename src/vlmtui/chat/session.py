@@ -9,15 +9,13 @@ and drafts in `questions`, the answer in `replies`, the tree of messages in `bra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from vlmtui.chat import watching
 from vlmtui.chat.archive import Archive
-from vlmtui.chat.attached_images import keep, keep_part
+from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.chat.branches import Branches
 from vlmtui.chat.chat_events import ChatEvent, UserSaved
 from vlmtui.chat.loading import CurrentModel
@@ -27,19 +25,18 @@ from vlmtui.chat.questions import Questions
 from vlmtui.chat.reading_ahead import ReadingAhead
 from vlmtui.chat.replies import Replies
 from vlmtui.chat.turn_lock import Task, TurnLock
+from vlmtui.chat.watching import Watching
 from vlmtui.engine.base import Engine
-from vlmtui.engine.engine_events import Event, ModelInfo
-from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare, Sampling
+from vlmtui.engine.engine_requests import Generate, Load, Measure, Sampling
 from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import MessageNotFound, StorageError
 from vlmtui.messages import ImagePart, Message, Role, assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.images import ImageStore
-from vlmtui.storage.prompts import Asked
-from vlmtui.storage.records import Chat, Draft, StoredMessage
+from vlmtui.storage.records import Chat, StoredMessage
 
 CLOSE_SECONDS = 3.0
-"""How long `ChatSession.close` waits for a running turn to end by itself; as long again where the
+"""How long `close` waits for a running turn to end by itself; as long again where the
 engine had to be ended."""
 
 Turn = Generator[ChatEvent, None, None]
@@ -56,6 +53,13 @@ class ChatSession:
 
     Attributes:
         archive: All chats. What it returns for the chat that is open here goes to `open`.
+        branches: The tree of this chat.
+        images: Pictures to ask about.
+        model: The model that answers.
+        preferences: How this chat wants to be answered.
+        questions: The draft, and what was asked before.
+        reading_ahead: Has the engine read the next prompt before it is asked.
+        watching: Follows answers that nobody follows here, or that another vlmtui writes.
         warning: What the user must know of the store before they trust it with anything.
     """
 
@@ -89,60 +93,33 @@ class ChatSession:
         self.archive = Archive(store, images)
         self._engine = engine
         self._store = store
-        self._images = images
+        self.images = AttachedImages(images)
         self._lock = TurnLock(engine.cancel, engine.abort)
-        self._model = CurrentModel(engine, self._lock, load)
-        self._replies = Replies(engine, store, self._lock, self._model)
-        self._ahead = ReadingAhead(engine, self._lock) if prepare else None
-        self._watches = False
-        self._branches = Branches(store, self._replies.live, chat)
-        self._questions = Questions(store, self._branches)
-        self._preferences = Preferences(store, self._branches, system, sampling)
+        self.model = CurrentModel(engine, self._lock, load)
+        self._replies = Replies(engine, store, self._lock, self.model)
+        self.branches = Branches(store, self._replies.live, chat)
+        self.questions = Questions(store, self.branches)
+        self.preferences = Preferences(store, self.branches, system, sampling)
+        self.watching = Watching(store, self.branches, self._lock)
+        self.reading_ahead = ReadingAhead(
+            engine, self._lock, self.model, self.branches, self.preferences, wanted=prepare
+        )
 
     # ------------------------------------------------------------------ what there is
 
     @property
     def chat(self) -> Chat | None:
         """The chat; None before the first question of a new one is on disk."""
-        return self._branches.chat
-
-    def know(self, chat: Chat) -> None:
-        """Take over what `archive` has changed about a chat, if it is this one; the rest stays."""
-        self._branches.know(chat)
+        return self.branches.chat
 
     @property
     def busy(self) -> bool:
         """Whether a turn is going on."""
         return self._lock.in_turn
 
-    @property
-    def load_request(self) -> Load:
-        """The model that answers: what is, or will be, loaded."""
-        return self._model.request
-
-    @property
-    def system(self) -> str:
-        """The system prompt of this chat; empty for none."""
-        return self._preferences.system
-
-    @property
-    def sampling(self) -> Sampling:
-        """How this chat's answers are drawn."""
-        return self._preferences.sampling
-
-    @property
-    def own_system(self) -> str | None:
-        """The system prompt that is this chat's own; None where it is the settings'."""
-        return self._preferences.own_system
-
-    @property
-    def own_sampling(self) -> dict[str, Any]:
-        """The fields of the sampling that are this chat's own."""
-        return self._preferences.own_sampling
-
     def transcript(self) -> list[StoredMessage]:
         """The branch that is shown, first message first, a running answer as far as it has come."""
-        return self._branches.shown()
+        return self.branches.shown()
 
     def unsaved(self) -> list[StoredMessage]:
         """Messages of this chat that are in no file: they are gone when the process ends."""
@@ -155,61 +132,10 @@ class ChatSession:
             TurnRunning: Cancel it first.
         """
         with self._lock.between_turns():
-            self._branches.open(chat)
-            self._preferences.open()
-
-    # ------------------------------------------------------------------ composing
-
-    def attach(self, path: str | Path) -> ImagePart:
-        """Check that a file is a picture, and copy it: the chat keeps it when the file is gone.
-
-        Raises:
-            ImageError: It isn't a picture that can be used; one of its subclasses says why.
-            StorageError: It can't be copied.
-        """
-        return keep(self._images, path)
-
-    def attach_part(self, path: str | Path, part: str, name: str = "") -> ImagePart:
-        """Have a part of a picture as a picture of its own, as `attach` has all of it.
-
-        Args:
-            path: The picture.
-            part: `x,y,width,height`, see `engine.images.crops.box`.
-            name: What the user calls the picture; empty for the file's name.
-
-        Raises:
-            InputError: There is no such part, or the picture can't be used.
-            StorageError: It can't be kept.
-        """
-        return keep_part(self._images, path, part, name)
-
-    def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
-        """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""
-        self._questions.save_draft(text, images)
-
-    def draft(self) -> Draft:
-        """What was in the composer of this chat and wasn't sent."""
-        return self._questions.draft()
-
-    def asked_before(self, limit: int = 50, before: int | None = None) -> list[Asked]:
-        """Questions of all chats, the last one first; `before` a message's id, if it is given."""
-        return self._questions.asked_before(limit, before)
+            self.branches.open(chat)
+            self.preferences.open()
 
     # ------------------------------------------------------------------ model and settings
-
-    def load(self) -> Iterator[Event]:
-        """Load the model ahead of the first question; nothing happens when it is loaded.
-
-        Raises:
-            LoadFailed: The model can't be loaded.
-            EngineCrashed: The engine's process died.
-        """
-        yield from self._model.load()
-
-    @property
-    def model_info(self) -> ModelInfo | None:
-        """What is loaded; None while nothing is."""
-        return self._engine.info
 
     def measure(self, images: Sequence[ImagePart], text: str = "") -> tuple[int, ...]:
         """The tokens that pictures will take when they are sent, each in its detail.
@@ -227,7 +153,7 @@ class ChatSession:
         """
         said = [each.message.text for each in self.transcript() if each.message.role is Role.USER]
         boxes = any(map(asks_for_boxes, (*said, text)))
-        return self._engine.measure(Measure(tuple(images), self.sampling.detail, boxes))
+        return self._engine.measure(Measure(tuple(images), self.preferences.sampling.detail, boxes))
 
     def switch(self, load: Load) -> Iterator[ChatEvent]:
         """Answer with another model from now on; nothing happens when it is the loaded one.
@@ -243,52 +169,8 @@ class ChatSession:
             TurnRunning: Cancel it first.
             SwitchFailed: The new model can't be loaded; `back` says whether the old one is.
         """
-        yield from self._model.switch(load)
-        self._preferences.note_model(self._model.name)
-
-    def configure(
-        self,
-        *,
-        system: str | msgspec.UnsetType | None = msgspec.UNSET,
-        sampling: Mapping[str, Any] | Sampling | msgspec.UnsetType | None = msgspec.UNSET,
-    ) -> None:
-        """Give this chat its own system prompt or sampling, from the next answer on.
-
-        Args:
-            system: Empty for none at all; None for that of the settings.
-            sampling: All of it or some of its fields; None for that of the settings.
-
-        Raises:
-            InputError: There is no such sampling.
-            StorageError: It can't be kept; it is in force until vlmtui ends.
-        """
-        self._preferences.change(system, sampling)
-
-    def prepare(
-        self,
-        begun: Message | None = None,
-        quiet: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Event]:
-        """Have the engine read this chat and a question before that is asked.
-
-        Anything else that wants the engine ends it, and finds done what was done.
-
-        Args:
-            begun: The question, as far as it is written.
-            quiet: Tells when the machine should have its rest.
-
-        Yields:
-            The engine's events; nothing where it is busy, has no model, or can't. What goes wrong
-            is told when the question is asked.
-        """
-        if self._ahead is not None:
-
-            def request() -> Prepare:
-                told = prompt(self.transcript(), self.system, self._model.name, begun)
-                sampling = self.sampling
-                return Prepare(told, sampling.detail, sampling.think, self._state_name)
-
-            yield from self._ahead.run(request, quiet)
+        yield from self.model.switch(load)
+        self.preferences.note_model(self.model.name)
 
     # ------------------------------------------------------------------ turns
 
@@ -313,7 +195,7 @@ class ChatSession:
             ImageError: A picture can't be decoded.
         """
         with self._lock.turn() as task:
-            yield from self._ask(task, self._branches.leaf, user(text, images, places))
+            yield from self._ask(task, self.branches.leaf, user(text, images, places))
 
     def edit(
         self,
@@ -330,8 +212,8 @@ class ChatSession:
             MessageNotFound: There is no such question.
         """
         with self._lock.turn() as task:
-            self._branches.leave()
-            old = self._branches.find(message_id)
+            self.branches.leave()
+            old = self.branches.find(message_id)
             if old.message.role is not Role.USER:
                 raise MessageNotFound(
                     "That message is not a question", "Only questions can be edited"
@@ -353,12 +235,12 @@ class ChatSession:
             MessageNotFound: There is no such message.
         """
         with self._lock.turn() as task:
-            before = self._branches.leave()
-            question = self._branches.question(message_id)
+            before = self.branches.leave()
+            question = self.branches.question(message_id)
             try:
                 yield from self._reply(task, question.id)
             finally:
-                self._branches.fall_back(before, question.id)
+                self.branches.fall_back(before, question.id)
 
     def continue_answer(self) -> Turn:
         """Go on with the last answer where it was stopped, interrupted or cut off, in its place.
@@ -372,48 +254,18 @@ class ChatSession:
             NothingToContinue: The last answer is complete, or there is none.
         """
         with self._lock.turn() as task:
-            thread, before = self._branches.unfinished()
+            thread, before = self.branches.unfinished()
             row = msgspec.structs.replace(before, status="streaming", error=None, error_kind=None)
 
             def request() -> Generate:
-                told = prompt(thread, self.system, self._model.name)
+                told = prompt(thread, self.preferences.system, self.model.name)
                 if (before.message.text + before.message.thought).strip():
                     told = (*told, before.message)
-                return Generate(told, resumed(self.sampling, before), self._state_name)
+                return Generate(
+                    told, resumed(self.preferences.sampling, before), self.branches.state_name
+                )
 
             yield from self._replies.run(task, row, request, before)
-
-    def watch(self) -> Iterator[ChatEvent]:
-        """Follow the answer at the end of the chat that another vlmtui is writing, if there is one.
-
-        A cancel asks the other one to stop.
-
-        Yields:
-            `AnswerStarted` with the words that are there, `Delta`s of those that come, which count
-            no tokens, and `AnswerSaved`.
-
-        Raises:
-            TurnRunning: Another turn is going on.
-        """
-        with self._lock.turn() as task:
-            row = next(reversed(self.transcript()), None)
-            if row is not None and row.status == "streaming":
-                self._watches = True
-                try:
-                    yield from watching.watched(
-                        self._lock, self._store, task, row, lambda: self._branches.reread(row)
-                    )
-                finally:
-                    self._watches = False
-
-    def finish(self, seconds: float) -> None:
-        """Let the turn come to its end, though nobody looks at it any more; blocks until then.
-
-        Args:
-            seconds: Then it is stopped, as it is when another vlmtui that shows it wants that.
-        """
-        if not self._watches:  # the other one brings it to its end
-            watching.finish(self._lock, self._store, seconds, CLOSE_SECONDS)
 
     def stop(self) -> bool:
         """End a thought, so that the answer begins; where none goes on, or again: `cancel`.
@@ -451,11 +303,7 @@ class ChatSession:
             MessageNotFound: This chat has no such message.
         """
         with self._lock.turn():
-            return self._branches.select(message_id)
-
-    def neighbour(self, message_id: int, step: int) -> int | None:
-        """The sibling of a message that many places further (-1: the one before), if there is."""
-        return self._branches.neighbour(message_id, step)
+            return self.branches.select(message_id)
 
     def delete_message(self, message_id: int) -> list[StoredMessage]:
         """Hide a message and what follows it on all branches; returns what is shown now.
@@ -464,7 +312,7 @@ class ChatSession:
             TurnRunning: Cancel it first.
         """
         with self._lock.turn():
-            return self._branches.follow(self.archive.delete_message(message_id))
+            return self.branches.follow(self.archive.delete_message(message_id))
 
     def restore_message(self, message_id: int) -> list[StoredMessage]:
         """Undo `delete_message`; returns what is shown now, which is what was hidden.
@@ -473,7 +321,7 @@ class ChatSession:
             TurnRunning: Cancel it first.
         """
         with self._lock.turn():
-            return self._branches.follow(self.archive.restore_message(message_id))
+            return self.branches.follow(self.archive.restore_message(message_id))
 
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:
         """Add figures to those of an answer that has ended.
@@ -487,26 +335,21 @@ class ChatSession:
 
     # ------------------------------------------------------------------ steps of a turn
 
-    @property
-    def _state_name(self) -> str:
-        """What the engine knows this chat by."""
-        return "" if self.chat is None else self._store.state_name(self.chat.id)
-
     def _ask(self, task: Task, parent_id: int | None, question: Message) -> Iterator[ChatEvent]:
-        stored = self._questions.save(parent_id, question)
+        stored = self.questions.save(parent_id, question)
         yield UserSaved(stored)
         yield from self._reply(task, stored.id)
 
     def _reply(self, task: Task, question_id: int) -> Iterator[ChatEvent]:
         """Answer a stored question in a new row."""
         assert self.chat is not None
-        name = self._model.name
+        name = self.model.name
         row = self._store.add(self.chat.id, question_id, assistant(""), name, "streaming")
-        self._branches.leaf = row.id
-        self._preferences.note_model(name)
+        self.branches.leaf = row.id
+        self.preferences.note_model(name)
 
         def request() -> Generate:
-            told = prompt(self._branches.to(question_id), self.system, self._model.name)
-            return Generate(told, self.sampling, self._state_name)
+            told = prompt(self.branches.to(question_id), self.preferences.system, self.model.name)
+            return Generate(told, self.preferences.sampling, self.branches.state_name)
 
         yield from self._replies.run(task, row, request)

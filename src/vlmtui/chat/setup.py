@@ -123,7 +123,7 @@ class Backstage:
     def finish(self) -> None:
         """Let the answer that is being written come to its end: the terminal is gone."""
         if self._session is not None:
-            self._session.finish(self._settings.finish_after_hangup * 60)
+            self._session.watching.finish(self._settings.finish_after_hangup * 60)
 
     def close(self) -> None:
         """Close what was opened. Safe to call twice."""

@@ -37,7 +37,7 @@ def new(context: CommandContext, _: str) -> Outcome:
 
 def _begun(context: CommandContext, said: Said) -> ChatShown:
     with suppress(StorageError):  # at worst it stands in both composers
-        context.session.save_draft("")
+        context.session.questions.save_draft("")
     context.session.open(None)
     return ChatShown((), None, said=said)
 
@@ -89,7 +89,7 @@ def open_chat(
         if before is None or before.id != chat.id:
             session.open(chat)
         thread = session.transcript() if message_id is None else session.select(message_id)
-        draft = None if take_along else session.draft()
+        draft = None if take_along else session.questions.draft()
     except Exception:
         if session.chat is not before:
             session.open(before)
@@ -103,7 +103,9 @@ def _left_behind(context: CommandContext, *, take_along: bool) -> bool:
     """Keep what is in the composer with the chat that is left; False where it isn't kept there."""
     draft = context.draft
     try:
-        context.session.save_draft(*("", ()) if take_along else (draft.text, draft.images))
+        context.session.questions.save_draft(
+            *("", ()) if take_along else (draft.text, draft.images)
+        )
     except StorageError:
         return not draft.text and not draft.images
     return not take_along
@@ -113,10 +115,10 @@ def peculiarities(session: ChatSession) -> tuple[Said, ...]:
     """What of a chat is not as in other chats."""
     told = []
     chat = session.chat
-    if chat is not None and chat.model and chat.model != session.load_request.name:
+    if chat is not None and chat.model and chat.model != session.model.request.name:
         name = printable.line(chat.model, _TITLE)
         told.append(Said(f"{name} answered in this chat", f"/model {name} switches to it"))
-    if own := own_settings(session):
+    if own := own_settings(session.preferences):
         told.append(Said(f"This chat has its own settings: {own}", "/set and /system show them"))
     return tuple(told)
 
@@ -190,7 +192,7 @@ def rename_chat(context: CommandContext, chat: Chat, to: str) -> Outcome:
 def _known(context: CommandContext, chat: Chat) -> Chat:
     """What is on disk of a chat now; where it is the open one, the session knows it, too."""
     now = context.session.archive.get(chat.id)
-    context.session.know(now)
+    context.session.branches.know(now)
     return now
 
 

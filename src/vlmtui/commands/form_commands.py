@@ -16,18 +16,19 @@ _OFF = ("off", "none", sampling_text.DEFAULT)
 
 def _hold(read: Callable[[str], Constraint], context: CommandContext, given: str) -> Outcome:
     """Hold the chat's answers to a format, or tell what they are held to."""
-    session = context.session
+    preferences = context.session.preferences
     if given and given.lower() not in _OFF:
         constraint = read(given)
-        session.configure(sampling={**session.own_sampling, "constraint": constraint})
+        preferences.change(sampling={**preferences.own_sampling, "constraint": constraint})
         return Said(
             f"From now on, answers in this chat follow {answer_forms.shown(constraint)}",
             "/schema off ends this",
         )
     if given:
-        own = {name: value for name, value in session.own_sampling.items() if name != "constraint"}
-        session.configure(sampling=own)
-    if (held := session.sampling.constraint) is None:
+        own = preferences.own_sampling
+        own.pop("constraint", None)
+        preferences.change(sampling=own)
+    if (held := preferences.sampling.constraint) is None:
         return Said(
             "Answers in this chat have no set format",
             "/schema name: str, tags: [str] or /choices red,green,blue sets one",

@@ -167,7 +167,7 @@ def _turn_to(context: CommandContext, argument: str, step: int) -> Outcome:
                 "Every message of this chat has one version", "/regen and /edit add another"
             )
         stored = several[-1]
-    other = context.session.neighbour(stored.id, step)
+    other = context.session.branches.neighbour(stored.id, step)
     if other is None:
         end = "first" if step < 0 else "last"
         raise InputError(

@@ -44,10 +44,10 @@ _KEPT = Said("Nothing was deleted")
 def model(context: CommandContext, name: str) -> Outcome:
     """Have another model answer, or say which one does."""
     if not name:
-        now = _shown(context.session.load_request.name)
+        now = _shown(context.session.model.request.name)
         return Said(f"{now} is the model in use", "/model NAME switches; /models lists all models")
     load = context.models.load(name)
-    switch = Switch(load, load == context.session.load_request)
+    switch = Switch(load, load == context.session.model.request)
     return _agreed(context, [load], lambda _: switch, Said("The model stays as it is"))
 
 
@@ -77,7 +77,7 @@ def switched(
         info: The loaded model; None where none is.
         cancelled: The user stopped it.
     """
-    now = context.session.load_request
+    now = context.session.model.request
     if cancelled:
         return Said("Loading was stopped", f"{_shown(now.name)} stays the model in use")
     size = units.size(info.size_bytes) if info is not None and info.size_bytes else ""
@@ -91,7 +91,7 @@ def switched(
 
 def not_switched(context: CommandContext, error: SwitchFailed) -> VlmtuiError:
     """The error of a switch, with who answers now."""
-    old = _shown(context.session.load_request.name)
+    old = _shown(context.session.model.request.name)
     now = (
         f"{old} is loaded again"
         if error.back
@@ -155,7 +155,7 @@ def models(context: CommandContext, argument: str) -> Outcome:
 def _listed(context: CommandContext, like: str) -> Outcome:
     found = context.models.choices()
     rows = [
-        _row(each, context.session.load_request.name)
+        _row(each, context.session.model.request.name)
         for each in (*found.here, *found.elsewhere)
         if like.casefold() in each.name.casefold()
     ]
@@ -196,7 +196,7 @@ def remove(context: CommandContext, name: str) -> Outcome:
         return _remove_server(context, server)
     planned = context.models.removal(name)
     shown = _shown(planned.model.name)
-    if is_of(context.session.load_request, planned.model):
+    if is_of(context.session.model.request, planned.model):
         raise _in_use(planned.model.name)
 
     def carry_out(context: CommandContext) -> Outcome:
@@ -212,7 +212,7 @@ def remove(context: CommandContext, name: str) -> Outcome:
 
 
 def _remove_server(context: CommandContext, server: Server) -> Outcome:
-    now = context.session.load_request.name
+    now = context.session.model.request.name
     if now in (model.name for model in server.models):
         raise _in_use(now)
     name = _shown(server.name)

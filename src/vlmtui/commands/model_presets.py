@@ -20,7 +20,7 @@ def presets(context: CommandContext) -> Mapping[str, Preset]:
     """All presets: those of the settings and of vlmtui, after those of the chat's model."""
     from vlmtui.models import catalog  # not needed for the first paint
 
-    load, info = context.session.load_request, context.session.model_info
+    load, info = context.session.model.request, context.session.model.info
     entry = catalog.load().find(load.title)
     advised = msgspec.structs.asdict(entry.sampling) if entry is not None else {}
     found = {}

@@ -95,7 +95,7 @@ def sample(context: CommandContext, _: str = "") -> Attached:
         raise InputError("There are no sample pictures for this model", "/pick finds others")
     names = {image.name for image in context.draft.images}
     fresh = [path for path in context.samples if path.name not in names]
-    return Attached((context.session.attach((fresh or context.samples)[0]),))
+    return Attached((context.session.images.attach((fresh or context.samples)[0]),))
 
 
 def crop(context: CommandContext, argument: str) -> Attached:
@@ -111,7 +111,7 @@ def crop(context: CommandContext, argument: str) -> Attached:
 
 def crop_of(context: CommandContext, image: ImagePart, part: str) -> Attached:
     """Attach a part of a picture of the chat."""
-    return Attached((context.session.attach_part(image.path, part, image.name),))
+    return Attached((context.session.images.attach_part(image.path, part, image.name),))
 
 
 def pick(context: CommandContext, argument: str) -> Outcome:
@@ -216,9 +216,9 @@ def pictures(context: CommandContext, reference: str) -> list[ImagePart]:
     found = references.resolve(reference)
     try:
         if part is None:
-            images = [session.attach(Path(path)) for path in found]
+            images = [session.images.attach(Path(path)) for path in found]
         else:
-            images = [session.attach_part(Path(path), part) for path in found]
+            images = [session.images.attach_part(Path(path), part) for path in found]
     except ImageNotFound as error:
         if not remote_paths.is_elsewhere(reference):
             raise

@@ -16,7 +16,8 @@ from vlmtui.commands.outcomes import Choice, Choices, Outcome, Said, Table
 from vlmtui.errors import InputError
 
 if TYPE_CHECKING:  # the database: not needed for the first paint
-    from vlmtui.chat.session import ChatSession
+    from vlmtui.chat.preferences import Preferences
+    from vlmtui.engine.engine_events import ModelInfo
     from vlmtui.settings import Preset
 
 _EXCERPT = 60
@@ -35,49 +36,50 @@ class SystemPrompt(Outcome, frozen=True):
 
 def system(context: CommandContext, text: str) -> Outcome:
     """Set the system prompt of the chat, or tell it."""
-    session = context.session
+    preferences = context.session.preferences
     if not text:
-        return SystemPrompt(session.system, session.own_system is not None)
+        return SystemPrompt(preferences.system, preferences.own_system is not None)
     if text.lower() == sampling_text.DEFAULT:
-        session.configure(system=None)
+        preferences.change(system=None)
         return Said("Using the system prompt from the settings again")
     return set_system(context, text)
 
 
 def set_system(context: CommandContext, text: str) -> Said:
     """Give the chat a system prompt of its own; an empty one: none at all."""
-    context.session.configure(system=text)
-    if not context.session.system:
+    preferences = context.session.preferences
+    preferences.change(system=text)
+    if not preferences.system:
         return Said("This chat has no system prompt")
-    return Said(f"This chat has its own system prompt: {_excerpt(context.session.system)}")
+    return Said(f"This chat has its own system prompt: {_excerpt(preferences.system)}")
 
 
 def sampling(context: CommandContext, line: str) -> Outcome:
     """Set how the chat's tokens are chosen, or tell it."""
-    session = context.session
+    preferences = context.session.preferences
     if not line:
-        return _all_settings(session)
+        return _all_settings(preferences)
     if line.strip().lower() == sampling_text.DEFAULT:
-        session.configure(sampling=None)
+        preferences.change(sampling=None)
         return Said("Using the sampling from the settings again")
     name, value = sampling_text.read(line)
-    own = {key: old for key, old in session.own_sampling.items() if key != name}
-    session.configure(sampling=own if value is None else {**own, name: value})
-    now = sampling_text.shown({name: getattr(session.sampling, name)})
+    own = {key: old for key, old in preferences.own_sampling.items() if key != name}
+    preferences.change(sampling=own if value is None else {**own, name: value})
+    now = sampling_text.shown({name: getattr(preferences.sampling, name)})
     return Said(f"{now}{', as in the settings' if value is None else ' in this chat, from now on'}")
 
 
 def detail(context: CommandContext, word: str) -> Outcome:
     """Set how finely the chat's pictures are looked at, or tell it."""
-    session = context.session
+    preferences = context.session.preferences
     if word:
         sampling(context, f"detail {word}")
-    now = session.sampling.detail
-    whose = "in this chat" if "detail" in session.own_sampling else "as in the settings"
+    now = preferences.sampling.detail
+    whose = "in this chat" if "detail" in preferences.own_sampling else "as in the settings"
     said = f"Pictures are looked at in {now} detail, {whose}: {_DETAILS.get(str(now), '')}"
     if isinstance(now, int):
         said = f"A picture takes {units.count(now)} tokens at most, {whose}"
-    return Said(said, _choice(session))
+    return Said(said, _choice(context.session.model.info))
 
 
 _DETAILS = {
@@ -88,9 +90,8 @@ _DETAILS = {
 }
 
 
-def _choice(session: ChatSession) -> str:
+def _choice(info: ModelInfo | None) -> str:
     """What pictures can take with the model that is loaded."""
-    info = session.model_info
     if info is None or info.picture_tokens is None:
         return "More tokens show smaller things, fewer are faster: /detail low, high, max or 700"
     name = printable.line(info.name, _NAME)
@@ -111,7 +112,7 @@ def detail_choices(_: CommandContext) -> Sequence[Choice]:
 def think(context: CommandContext, value: str) -> Outcome:
     """Say whether the chat's answers are thought about, or tell it."""
     if not value:
-        now = sampling_text.shown({"think": context.session.sampling.think})
+        now = sampling_text.shown({"think": context.session.preferences.sampling.think})
         return Choices(
             "think",
             f"Should the model think before it answers? ({now})",
@@ -123,7 +124,7 @@ def think(context: CommandContext, value: str) -> Outcome:
     from vlmtui.commands.event_words import unheard
 
     session = context.session
-    return Said(said.message, unheard(session.model_info, session.sampling.think))
+    return Said(said.message, unheard(session.model.info, session.preferences.sampling.think))
 
 
 def think_choices(_: CommandContext) -> Sequence[Choice]:
@@ -136,22 +137,22 @@ def think_choices(_: CommandContext) -> Sequence[Choice]:
     ]
 
 
-def _all_settings(session: ChatSession) -> Table:
+def _all_settings(preferences: Preferences) -> Table:
     def row(name: str, value: str, own: bool) -> tuple[str, str]:
         return name, f"{value} (this chat's own)" if own else value
 
-    values = msgspec.structs.asdict(session.sampling)
+    values = msgspec.structs.asdict(preferences.sampling)
     rows = [
         row(
             name,
             sampling_text.shown({name: values[name]}).partition(" ")[2],
-            name in session.own_sampling,
+            name in preferences.own_sampling,
         )
         for name in sampling_text.FIELDS
     ]
-    own_system = session.own_system is not None
-    rows.append(row("answers", _form(session), "constraint" in session.own_sampling))
-    rows.append(row("system", _excerpt(session.system) or "none", own_system))
+    own_system = preferences.own_system is not None
+    rows.append(row("answers", _form(preferences), "constraint" in preferences.own_sampling))
+    rows.append(row("system", _excerpt(preferences.system) or "none", own_system))
     return Table(
         "Settings of this chat",
         rows,
@@ -161,7 +162,7 @@ def _all_settings(session: ChatSession) -> Table:
 
 def preset(context: CommandContext, name: str) -> Outcome:
     """Take a preset for the chat, or tell which there are."""
-    session = context.session
+    preferences = context.session.preferences
     if not name:
         return Choices(
             "preset",
@@ -169,10 +170,10 @@ def preset(context: CommandContext, name: str) -> Outcome:
             preset_choices(context),
             "/preset NAME uses one for this chat",
         )
-    before = session.own_system
+    before = preferences.own_system
     if name == sampling_text.DEFAULT:
-        session.configure(system=None, sampling=None)
-        return Said("This chat uses the settings again", _gone(before, session))
+        preferences.change(system=None, sampling=None)
+        return Said("This chat uses the settings again", _gone(before, preferences))
     known = presets(context)
     chosen = known.get(name)
     if chosen is None:
@@ -180,14 +181,14 @@ def preset(context: CommandContext, name: str) -> Outcome:
             f"There is no preset {printable.line(name, _NAME)}",
             "There are: " + ", ".join([*known, sampling_text.DEFAULT]),
         )
-    session.configure(
+    preferences.change(
         system=msgspec.UNSET if chosen.system is None else chosen.system,
         sampling=_sampling_of(chosen) or None,
     )
-    own = own_settings(session)
+    own = own_settings(preferences)
     return Said(
         f"Answers are {printable.line(name, _NAME)} in this chat{own and f': {own}'}",
-        _gone(before, session),
+        _gone(before, preferences),
     )
 
 
@@ -200,44 +201,44 @@ def _sampling_of(chosen: Preset) -> dict[str, Any]:
     return sampling
 
 
-def _gone(before: str | None, session: ChatSession) -> str:
+def _gone(before: str | None, preferences: Preferences) -> str:
     """Which system prompt of the chat's own a preset has taken away; empty for none."""
-    if not before or session.own_system == before:
+    if not before or preferences.own_system == before:
         return ""
     return f"The chat's system prompt was “{_excerpt(before)}”"
 
 
-def _in_force(session: ChatSession, chosen: Preset) -> bool:
+def _in_force(preferences: Preferences, chosen: Preset) -> bool:
     """Whether a chat is as a preset makes it."""
-    system = chosen.system is None or chosen.system == session.own_system
-    return system and session.own_sampling == _sampling_of(chosen)
+    system = chosen.system is None or chosen.system == preferences.own_system
+    return system and preferences.own_sampling == _sampling_of(chosen)
 
 
-def own_settings(session: ChatSession) -> str:
+def own_settings(preferences: Preferences) -> str:
     """What of a chat's settings is its own, in words; empty where nothing is."""
-    numbers = sampling_text.shown(session.own_sampling)
+    numbers = sampling_text.shown(preferences.own_sampling)
     parts = [numbers] if numbers else []
-    if session.own_sampling.get("constraint"):
-        parts.append(_form(session))
-    if session.own_system is not None:
-        parts.append("a system prompt" if session.system else "no system prompt")
+    if preferences.own_sampling.get("constraint"):
+        parts.append(_form(preferences))
+    if preferences.own_system is not None:
+        parts.append("a system prompt" if preferences.system else "no system prompt")
     return ", ".join(parts)
 
 
-def _form(session: ChatSession) -> str:
+def _form(preferences: Preferences) -> str:
     """What answers must be like, in words."""
-    constraint = session.sampling.constraint
+    constraint = preferences.sampling.constraint
     return "free" if constraint is None else answer_forms.shown(constraint)
 
 
 def preset_choices(context: CommandContext) -> Sequence[Choice]:
     """The presets, each with what it is for."""
-    session = context.session
+    preferences = context.session.preferences
     known = {
-        name: (each.about or sampling_text.shown(_sampling_of(each)), _in_force(session, each))
+        name: (each.about or sampling_text.shown(_sampling_of(each)), _in_force(preferences, each))
         for name, each in presets(context).items()
     }
-    own = bool(session.own_sampling) or session.own_system is not None
+    own = bool(preferences.own_sampling) or preferences.own_system is not None
     known[sampling_text.DEFAULT] = ("as in the settings", not own)
     return [
         Choice(name, f"{about} (in use)" if used else about)

@@ -24,7 +24,7 @@ def history(context: CommandContext, argument: str) -> Outcome:
     number, words = parsing.numbered(argument)
     if number is not None and words:
         raise InputError(f"“{printable.line(words, 40)}” is too much", "/history #17 is enough")
-    asked = context.session.asked_before(SEARCHED)
+    asked = context.session.questions.asked_before(SEARCHED)
     if number is None:
         return Listing(
             _rows(asked, words.casefold().split()),

@@ -31,7 +31,7 @@ class Measuring:
         self._pricing = Pricing()
         self._lock = threading.Lock()
         self._first = threading.Event()
-        self._engine_state = EngineState(model=session.load_request.name)
+        self._engine_state = EngineState(model=session.model.request.name)
         self._in_turn = False
         self._throttled = False
 

@@ -71,7 +71,7 @@ class PlainChat:
             draft = Draft(text, draft.images)
         if self._lines.interactive and draft != self._kept:
             with suppress(StorageError):  # the next change tries again, and sending tells
-                self._sitting.session.save_draft(draft.text, draft.images)
+                self._sitting.session.questions.save_draft(draft.text, draft.images)
                 self._kept = draft
 
     def _next(self) -> str | None:
@@ -128,7 +128,7 @@ class PlainChat:
             return
         self._voice.note("/help lists the commands, Ctrl+D quits")
         with suppress(StorageError):
-            asked = session.asked_before(_WALKED)
+            asked = session.questions.asked_before(_WALKED)
             remember([one.message.text for one in reversed(asked) if "\n" not in one.message.text])
         with suppress(StorageError):
             if session.chat is not None:
@@ -136,7 +136,7 @@ class PlainChat:
                 for said in chat_commands.peculiarities(session):
                     showing.show(self._sitting, said)
             self._watch()
-            self._kept = session.draft()
+            self._kept = session.questions.draft()
             self._sitting.take_up(self._kept)
 
     def _watch(self) -> None:
@@ -144,7 +144,7 @@ class PlainChat:
         thread = self._sitting.session.transcript()
         if thread and thread[-1].status == "streaming":
             self._voice.note("This answer is still being written; Ctrl+C stops it")
-            self._sitting.follow(_from_its_start(self._sitting.session.watch()))
+            self._sitting.follow(_from_its_start(self._sitting.session.watching.watch()))
 
     # ------------------------------------------------------------------ what only lines have
 

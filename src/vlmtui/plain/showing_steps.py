@@ -68,7 +68,7 @@ def _compare(sitting: Sitting, compare: Compare) -> Outcome | None:
         name = printable.line(stored.model or "", _NAME)
         sitting.voice.note(f"{name}: {answer_stats.sentence(stored.stats or {})}")
     sitting.failed = sitting.failed or not (told.answers or told.stopped)
-    now = printable.line(sitting.session.load_request.name, _NAME)
+    now = printable.line(sitting.session.model.request.name, _NAME)
     stopped = "Stopped. " if told.stopped else ""
     both = "/previous and /next show the answers" if len(told.answers) > 1 else ""
     return Said(f"{stopped}{now} is in use again", both)

@@ -66,7 +66,7 @@ class Sitting:
         A failure is told by the first turn, which tries again.
         """
         with suppress(VlmtuiError):
-            for event in self.session.load():
+            for event in self.session.model.load():
                 self.measuring.notice(event)
                 if isinstance(event, Adjusted):
                     self._untold.put(event)
@@ -80,7 +80,7 @@ class Sitting:
     def _read_ahead(self) -> None:
         begun = user("", self.waiting) if self.waiting else None
         with suppress(VlmtuiError):
-            for _ in self.session.prepare(begun, lambda: self.measuring.throttled):
+            for _ in self.session.reading_ahead.run(begun, lambda: self.measuring.throttled):
                 pass
 
     def follow(

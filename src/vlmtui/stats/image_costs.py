@@ -109,7 +109,7 @@ def foretold(session: ChatSession, images: Sequence[ImagePart], text: str = "") 
     Raises:
         VlmtuiError: The engine failed.
     """
-    info = session.model_info
+    info = session.model.info
     tokens = session.measure(images, text) if info is not None and info.picture_tokens else ()
     if info is None or not tokens:
         return ""

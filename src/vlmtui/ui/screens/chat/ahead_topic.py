@@ -94,7 +94,7 @@ class AheadTopic(Topic):
         begun = worth_reading(self._part, self.chat.prompt.tokens(self._part))
 
         def read() -> None:
-            for event in self.chat.session().prepare(begun, self._quiet):
+            for event in self.chat.session().reading_ahead.run(begun, self._quiet):
                 self._inbox.put((number, event))
 
         with suppress(VlmtuiError):  # there is no conversation, as is told

@@ -74,7 +74,7 @@ class ConversationTopic(Topic):
         try:
             session = self._open_session()
             with suppress(StorageError):  # what else is read tells of it
-                self._left_over = session.draft()
+                self._left_over = session.questions.draft()
         except BaseException as error:
             told = crash_log.recorded(error)
             self.chat.left = True
@@ -85,7 +85,7 @@ class ConversationTopic(Topic):
 
     async def _load(self) -> None:
         def events() -> Iterator[object]:
-            for event in self.chat.session().load():
+            for event in self.chat.session().model.load():
                 if not isinstance(event, Finished):  # it would look like the end of a turn
                     yield event
 
@@ -131,7 +131,7 @@ class ConversationTopic(Topic):
             prompt.say(". ".join(each.message for each in said), " · ".join(advice))
         self._beginning = False
         if shown.thread and shown.thread[-1].status == "streaming" and not self.chat.busy:
-            Turn(self.chat).begin(Ask(lambda: self.chat.session().watch()))
+            Turn(self.chat).begin(Ask(lambda: self.chat.session().watching.watch()))
         if shown.message_id is not None:
             await self.chat.transcript.goto(shown.message_id, shown.words)
 
@@ -159,7 +159,9 @@ class ConversationTopic(Topic):
 
     async def _keep(self, draft: Draft) -> None:
         with suppress(StorageError):  # the next change tries again, and sending tells
-            await self.chat.on_session(lambda session: session.save_draft(draft.text, draft.images))
+            await self.chat.on_session(
+                lambda session: session.questions.save_draft(draft.text, draft.images)
+            )
 
     def leave(self, finish_seconds: float) -> Worker[object]:
         """Save what is written, stop what runs, end the engine; done when the worker is.
@@ -186,7 +188,7 @@ class ConversationTopic(Topic):
         kept = self.chat.draft
         await self._keep(kept)
         if finish_seconds:
-            await in_thread(lambda: session.finish(finish_seconds))
+            await in_thread(lambda: session.watching.finish(finish_seconds))
         await in_thread(session.close)
         if self.chat.draft != kept:  # a question has reached the disk meanwhile, and its draft left
             await self._keep(self.chat.draft)

@@ -78,4 +78,6 @@ class CostTopic(Topic):
 
     def _detail(self) -> object:
         opened = self.chat.opened
-        return opened.result().sampling.detail if opened.done() and not self.chat.left else None
+        if not opened.done() or self.chat.left:
+            return None
+        return opened.result().preferences.sampling.detail

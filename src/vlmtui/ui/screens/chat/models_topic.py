@@ -178,7 +178,7 @@ class ModelsTopic(Topic):
                 error = crash_log.recorded(failure)
         if number != self._switches or self.chat.left:
             return  # another one has taken its place
-        self._exchanged(session.load_request.name)
+        self._exchanged(session.model.request.name)
         if error is not None:
             await self._tell_failure(error)
         elif cancelled or not self.chat.busy:

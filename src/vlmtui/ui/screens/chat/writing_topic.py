@@ -81,7 +81,9 @@ class WritingTopic(Topic):
             self._step_back(history)
 
     async def _asked(self, limit: int, before: int | None = None) -> Sequence[Asked]:
-        return await self.chat.on_session(lambda session: session.asked_before(limit, before))
+        return await self.chat.on_session(
+            lambda session: session.questions.asked_before(limit, before)
+        )
 
     def _search_asked(self, argument: str = "") -> None:
         if argument:
