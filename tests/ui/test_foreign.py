@@ -18,7 +18,7 @@ from vlmtui.messages import assistant, user
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.search_screen import SearchScreen
-from vlmtui.ui.widgets.composer.prompt_area import Prompt
+from vlmtui.ui.widgets.composer.completing import PathChosen
 
 SIZE = (160, 48)
 NAME = HOSTILE.replace("\x00", "").replace("/", "∕")[:80]
@@ -76,7 +76,7 @@ async def name_of_a_picture(stage: Stage, pilot: Pilot[int]) -> None:
 
 async def figure(stage: Stage, pilot: Pilot[int]) -> None:
     path = next(path for path in stage.folder.iterdir() if path.suffix == ".png")
-    screen_of(pilot).post_message(Prompt.PathChosen(str(path), ""))
+    screen_of(pilot).post_message(PathChosen(str(path), ""))
     await until(pilot, lambda: screen_of(pilot).prompt.images)
     await pilot.press("enter")
     await answered(pilot)

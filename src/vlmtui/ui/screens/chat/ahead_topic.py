@@ -47,9 +47,13 @@ class AheadTopic(Topic):
         chat.command_done.append(self._edited)
         chat.chat_shown.append(lambda _: self._soon())
         chat.follows[Loaded].append(lambda _: self._soon())
-        chat.follows[GoingBack].append(lambda _: self.chat.prompt.show_reading(None))
-        chat.turn_began.append(lambda: self.chat.prompt.show_reading(None))
+        chat.follows[GoingBack].append(lambda _: self._show(None))
+        chat.turn_began.append(lambda: self._show(None))
         chat.turn_ended.append(lambda _: self._soon())
+
+    def _show(self, fraction: float | None) -> None:
+        """Show how much of the pictures and long texts is read ahead; None shows nothing."""
+        self.chat.prompt.composer.reading = fraction
 
     def _edited(self) -> None:
         """What is typed behind pictures and long texts changes nothing, nor do most commands."""
@@ -68,13 +72,13 @@ class AheadTopic(Topic):
         from vlmtui.compose.worth_reading import certain_part
 
         text = self.chat.prompt.text
-        return certain_part(text, self.chat.prompt.tokens(text))
+        return certain_part(text, self.chat.prompt.composer.tokens.find(text))
 
     def _soon(self) -> None:
         self._part, self._settings = self._certain_part(), self._in_force()
         self._round += 1
         self._again = False
-        self.chat.prompt.show_reading(None)
+        self._show(None)
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.chat.screen.set_timer(_PAUSE_S, self._begin)
@@ -91,7 +95,7 @@ class AheadTopic(Topic):
         from vlmtui.compose.worth_reading import worth_reading
 
         self._progress = ReadingProgress()
-        begun = worth_reading(self._part, self.chat.prompt.tokens(self._part))
+        begun = worth_reading(self._part, self.chat.prompt.composer.tokens.find(self._part))
 
         def read() -> None:
             for event in self.chat.session().reading_ahead.run(begun, self._quiet):
@@ -115,4 +119,4 @@ class AheadTopic(Topic):
         if self._progress.fraction == 1 and isinstance(event, Finished) and not self._again:
             self._timer = self.chat.screen.set_timer(_LATER_S, self._begin_again)
         if self._part:
-            self.chat.prompt.show_reading(self._progress.fraction)
+            self._show(self._progress.fraction)

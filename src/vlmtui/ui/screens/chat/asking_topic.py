@@ -29,7 +29,7 @@ class AskingTopic(Topic):
         super().__init__(chat)
         chat.hears[Prompt.Submitted].append(lambda event: self._submitted(event.text))
         chat.shows[Ask] = self._begin
-        chat.set_aside.append(lambda: "\n\n".join(chat.prompt.waiting))
+        chat.set_aside.append(lambda: "\n\n".join(chat.prompt.waiting.texts))
         chat.turn_ended.append(self._go_on)
         for name in ("help", "keys", "quit"):
             chat.forms[name] = partial(self._do_in_app, name)
@@ -53,7 +53,8 @@ class AskingTopic(Topic):
         elif not typed.strip():
             chat.prompt.say("Type a question, or attach a picture with @path")
         elif chat.busy:
-            chat.prompt.have_wait(typed)
+            chat.prompt.take(typed)
+            chat.prompt.waiting.add(typed)
         else:
             # what is typed in the meantime stays
             Turn(chat).begin(self._read(typed, lambda: chat.prompt.take(typed)))
@@ -65,8 +66,10 @@ class AskingTopic(Topic):
         prompt = self.chat.prompt
         if not ended:
             prompt.take_back()
-        elif prompt.waiting:
-            Turn(self.chat).begin(self._read(prompt.waiting[0], prompt.done_waiting))
+        elif prompt.waiting.texts:
+            Turn(self.chat).begin(
+                self._read(prompt.waiting.texts[0], lambda: prompt.waiting.take(0))
+            )
 
     # ------------------------------------------------------------------ commands
 

@@ -18,6 +18,7 @@ from vlmtui.messages import Detail
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.completing import PathChosen
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 Attach = Callable[[CommandContext], Attached]
@@ -47,9 +48,7 @@ class AttachingTopic(Topic):
         chat.shows[Attached] = self._show
         chat.shows[Folder] = lambda folder: self._browse(folder.listing.directory)
         chat.hears[Prompt.Pasted].append(self._pasted)
-        chat.hears[Prompt.PathChosen].append(
-            lambda event: self._attach((event.path,), event.written)
-        )
+        chat.hears[PathChosen].append(lambda event: self._attach((event.path,), event.written))
         chat.hears[Prompt.PartChosen].append(
             lambda event: self._run(
                 partial(picture_commands.crop_of, image=event.image, part=event.part)
@@ -121,7 +120,7 @@ class AttachingTopic(Topic):
     def _copy_command(self) -> None:
         """Copy the command that the hint names, also over SSH."""
         prompt = self.chat.prompt
-        command = prompt.command
+        command = prompt.hint.command
         if command:
             self.chat.screen.app.copy_to_clipboard(command)
             prompt.say("Copied", "Run it on the machine that has the file", command=command)

@@ -44,7 +44,7 @@ class CostTopic(Topic):
         wanted = self._wanted()
         if wanted is None or wanted != self._known:
             self._known = None
-            self.chat.prompt.show_cost("")
+            self.chat.prompt.composer.cost = ""
         if self._timer is not None:
             self._timer.stop()
         if wanted is not None and not self.chat.left:
@@ -72,7 +72,7 @@ class CostTopic(Topic):
         if self.chat.left or wanted is None or wanted != self._wanted():
             return
         self._known = wanted if said else None
-        self.chat.prompt.show_cost(said)
+        self.chat.prompt.composer.cost = said
         then = self._look if said else self._begin  # the engine was at something else
         self._timer = self.chat.screen.set_timer(_AGAIN_S, then)
 

@@ -59,7 +59,7 @@ class FetchTopic(Topic):
 
     def _hold(self, text: str) -> bool:
         """Have a message wait for the pictures of the web that it mentions."""
-        urls = mentions.urls(text, self.chat.prompt.tokens(text))
+        urls = mentions.urls(text, self.chat.prompt.composer.tokens.find(text))
         if urls:
             wanted = tuple(Wanted(url.path, text[url.start : url.end]) for url in urls)
             self._start(self._into_composer(FetchInto(wanted, send=True)))

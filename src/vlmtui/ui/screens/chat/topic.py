@@ -256,7 +256,7 @@ class ChatContext:
             return await self._done(verb)
 
     async def _done(self, verb: Callable[[CommandContext], T]) -> T:
-        draft, tokens = self.draft, self.prompt.tokens
+        draft, tokens = self.draft, self.prompt.composer.tokens.find
         self.draft_at_command = draft
 
         def do() -> T:

@@ -13,6 +13,7 @@ from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, WriteAgai
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.completing import ChoicesWanted
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class WritingTopic(Topic):
         chat.shows[WriteAgain] = lambda again: self._write_again(again.message)
         chat.shows[OpenEditor] = self._open_editor
         chat.hears[Prompt.RecallWanted].append(self._recall)
-        chat.hears[Prompt.ChoicesWanted].append(
+        chat.hears[ChoicesWanted].append(
             lambda event: chat.start(self._offer_choices(event), "choices")
         )
 
@@ -147,12 +148,12 @@ class WritingTopic(Topic):
 
     # ------------------------------------------------------------------ arguments of commands
 
-    async def _offer_choices(self, event: Prompt.ChoicesWanted) -> None:
+    async def _offer_choices(self, event: ChoicesWanted) -> None:
         try:
             choices = await in_thread(lambda: self._choices(event.fragment.command))
         except VlmtuiError:
             return  # the command itself tells, when it is given
-        self.chat.prompt.offer(event.fragment, choices, event.tab)
+        self.chat.prompt.completing.offer(event.fragment, choices, event.tab)
 
     def _choices(self, command: str) -> Sequence[Choice]:
         """What the argument of a command can be; blocks."""

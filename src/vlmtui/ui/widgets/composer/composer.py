@@ -209,12 +209,11 @@ class Composer(TextField, inherit_bindings=False):
         row, column = self.cursor_location
         return sum(len(self.document.get_line(i)) + 1 for i in range(row)) + column
 
-    def put(self, text: str) -> str:
-        """Replace everything, with the cursor at the end; can be undone. Returns what is there."""
+    def put(self, text: str) -> None:
+        """Replace everything, with the cursor at the end; can be undone."""
         self.history.checkpoint()
         self.replace(self._folded(printable.prose(text)), (0, 0), self.document.end)
         self.move_cursor(self.document.end)
-        return self.text
 
     def put_between(self, start: int, end: int, text: str) -> None:
         """Replace a part, given by indices into `text`, with the cursor behind it."""
