@@ -21,7 +21,7 @@ from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.screens.help_screen import HelpScreen
-from vlmtui.ui.widgets.composer.completing import PathChosen
+from vlmtui.ui.widgets.composer.prompt_completion import PathChosen
 from vlmtui.ui.widgets.composer.waiting import Waiting
 from vlmtui.ui.widgets.transcript.answer_block import Answer
 from vlmtui.ui.widgets.transcript.question_block import Question
@@ -98,7 +98,7 @@ async def test_tab_completes_a_path_and_it_becomes_a_picture_in_its_place(stage:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "What is it? @my")
-        await until(pilot, lambda: screen.prompt.completing.list.candidates)
+        await until(pilot, lambda: screen.prompt.completion.list.candidates)
         assert "my pictures/" in shown(pilot)
         await pilot.press("tab")
         await until(pilot, lambda: screen.prompt.text == "What is it? @my\\ pictures/")
@@ -114,7 +114,7 @@ async def test_a_completion_is_chosen_with_arrows_and_enter(stage: Stage) -> Non
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "@a")
-        await until(pilot, lambda: len(screen.prompt.completing.list.candidates) == 3)
+        await until(pilot, lambda: len(screen.prompt.completion.list.candidates) == 3)
         await pilot.press("down", "down", "enter")
         await until(pilot, lambda: screen.prompt.images)
         assert screen.prompt.images[0].name == "a2.png"
@@ -126,9 +126,9 @@ async def test_escape_closes_the_completions_first(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "@a")
-        await until(pilot, lambda: screen.prompt.completing.list.candidates)
+        await until(pilot, lambda: screen.prompt.completion.list.candidates)
         await pilot.press("escape")
-        assert not screen.prompt.completing.list.candidates
+        assert not screen.prompt.completion.list.candidates
         assert screen.prompt.text == "@a"
 
 
@@ -793,12 +793,12 @@ async def test_commands_are_offered_while_a_slash_is_typed(stage: Stage) -> None
         await type_text(pilot, "/")
         await until(pilot, lambda: "attach pictures to the next message" in shown(pilot))
         await type_text(pilot, "ima")
-        await until(pilot, lambda: len(screen.prompt.completing.list.candidates) == 1)
+        await until(pilot, lambda: len(screen.prompt.completion.list.candidates) == 1)
         await pilot.press("tab")
         assert screen.prompt.text == "/image "
         screen.prompt.text = ""
         await type_text(pilot, "/reg")
-        await until(pilot, lambda: len(screen.prompt.completing.list.candidates) == 1)
+        await until(pilot, lambda: len(screen.prompt.completion.list.candidates) == 1)
         await pilot.press("enter")  # takes no argument: done at once
         await until(pilot, lambda: "Second." in shown(pilot))
 
@@ -810,11 +810,11 @@ async def test_enter_sends_what_was_typed_though_the_list_lags_behind(
         screen = await ready(pilot)
         prompt = screen.prompt
         await type_text(pilot, "/")
-        await until(pilot, lambda: prompt.completing.list.chosen is not None)
-        first = prompt.completing.list.chosen
+        await until(pilot, lambda: prompt.completion.list.chosen is not None)
+        first = prompt.completion.list.chosen
         monkeypatch.setattr(prompt, "_look_up", lambda fragment, tab: None)  # it takes its time
         await type_text(pilot, "sample")
-        assert prompt.completing.list.chosen is first, "the list is still that of /"
+        assert prompt.completion.list.chosen is first, "the list is still that of /"
         assert first is not None and first.path.strip() != "/sample"
         await pilot.press("enter")
         await until(pilot, lambda: screen.prompt.images)

@@ -185,7 +185,7 @@ async def test_the_names_of_themes_are_completed(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "/theme vlmtui-l")
-        await until(pilot, lambda: screen.prompt.completing.list.candidates)
+        await until(pilot, lambda: screen.prompt.completion.list.candidates)
         await pilot.press("tab", "enter")
         await until(pilot, lambda: pilot.app.theme == "vlmtui-light")
 

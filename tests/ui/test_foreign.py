@@ -18,7 +18,7 @@ from vlmtui.messages import assistant, user
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.search_screen import SearchScreen
-from vlmtui.ui.widgets.composer.completing import PathChosen
+from vlmtui.ui.widgets.composer.prompt_completion import PathChosen
 
 SIZE = (160, 48)
 NAME = HOSTILE.replace("\x00", "").replace("/", "∕")[:80]

@@ -235,7 +235,7 @@ async def test_completions_survive_a_terminal_that_is_made_tiny_at_once(stage: S
     async with stage.app(memory=memory).run_test(size=(250, 70)) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "@")
-        await until(pilot, lambda: screen.prompt.completing.list.candidates)
+        await until(pilot, lambda: screen.prompt.completion.list.candidates)
         for size in ((20, 5), (250, 70), (60, 15), (1, 1), (80, 24)):
             await pilot.resize_terminal(*size)
             await pilot.pause()

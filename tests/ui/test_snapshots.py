@@ -124,7 +124,7 @@ def test_completions_stand_above_a_composer_with_a_picture(stage: Stage, snap_co
         await say(pilot, "/image first.png")
         await until(pilot, lambda: screen.prompt.images)
         await pilot.press(*"compare", "space", "@", *"sc")
-        await until(pilot, lambda: len(screen.prompt.completing.list.candidates) == 3)
+        await until(pilot, lambda: len(screen.prompt.completion.list.candidates) == 3)
         await pilot.press("down")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()

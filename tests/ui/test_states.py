@@ -92,7 +92,7 @@ async def test_each_completion_takes_one_line(stage: Stage, size: tuple[int, int
     async with stage.app().run_test(size=size) as pilot:
         screen = await ready(pilot)
         await type_text(pilot, "/")
-        await until(pilot, lambda: len(screen.prompt.completing.list.candidates) > 5)
+        await until(pilot, lambda: len(screen.prompt.completion.list.candidates) > 5)
         await until(pilot, lambda: "/regen" in shown(pilot))
         lines = shown(pilot).splitlines()
         rows = [number for number, line in enumerate(lines) if line.lstrip().startswith("/")]

@@ -18,8 +18,8 @@ from vlmtui.messages import Detail
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
-from vlmtui.ui.widgets.composer.completing import PathChosen
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
+from vlmtui.ui.widgets.composer.prompt_completion import PathChosen
 
 Attach = Callable[[CommandContext], Attached]
 

@@ -285,7 +285,7 @@ class ChatScreen(MendedScreen[None]):
 
     def action_stop(self) -> None:
         """Close the list of completions, or else stop the answer."""
-        if self.prompt.completing.close():
+        if self.prompt.completion.close():
             return
         self.prompt.say()
         if any(stop() for stop in self._topics.stops):

@@ -13,8 +13,8 @@ from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, WriteAgai
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
-from vlmtui.ui.widgets.composer.completing import ChoicesWanted
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
+from vlmtui.ui.widgets.composer.prompt_completion import ChoicesWanted
 
 if TYPE_CHECKING:
     from vlmtui.compose.question_walk import History
@@ -153,7 +153,7 @@ class WritingTopic(Topic):
             choices = await in_thread(lambda: self._choices(event.fragment.command))
         except VlmtuiError:
             return  # the command itself tells, when it is given
-        self.chat.prompt.completing.offer(event.fragment, choices, event.tab)
+        self.chat.prompt.completion.offer(event.fragment, choices, event.tab)
 
     def _choices(self, command: str) -> Sequence[Choice]:
         """What the argument of a command can be; blocks."""

@@ -22,10 +22,10 @@ from vlmtui.messages import ImagePart
 from vlmtui.messages import Message as Said
 from vlmtui.storage.records import Draft
 from vlmtui.ui.keys import keymap
-from vlmtui.ui.widgets.composer.completing import Completing
 from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import BLIND, MOST_PASTED, SEEING, Composer
 from vlmtui.ui.widgets.composer.hint import Hint
+from vlmtui.ui.widgets.composer.prompt_completion import PromptCompletion
 from vlmtui.ui.widgets.composer.waiting import Waiting
 
 
@@ -77,7 +77,7 @@ class Prompt(Vertical):
         self.composer = Composer()
         self.hint = Hint()
         self.waiting = Waiting()
-        self.completing = Completing(self, self.composer, self.say)
+        self.completion = PromptCompletion(self, self.composer, self.say)
 
     def compose(self) -> ComposeResult:
         """The composer; the rest is hidden at first, and can wait until the first paint is over."""
@@ -85,7 +85,7 @@ class Prompt(Vertical):
         self.call_after_refresh(self._furnish)
 
     async def _furnish(self) -> None:
-        await self.mount(self.completing.list, self.hint, self.waiting, before=self.composer)
+        await self.mount(self.completion.list, self.hint, self.waiting, before=self.composer)
 
     # ------------------------------------------------------------------ for the screen
 
@@ -97,7 +97,7 @@ class Prompt(Vertical):
     @text.setter
     def text(self, text: str) -> None:
         self.composer.put(text)
-        self.completing.leave()
+        self.completion.leave()
 
     @property
     def images(self) -> tuple[ImagePart, ...]:
@@ -174,7 +174,7 @@ class Prompt(Vertical):
             return
         if not instead or not self.composer.put_instead(instead, tokens):
             self.composer.put_at_cursor(tokens)
-        self.completing.leave()
+        self.completion.leave()
 
     def invite(self, *, pictures: bool) -> None:
         """Say in an empty composer what can be asked."""
@@ -203,39 +203,39 @@ class Prompt(Vertical):
     @on(Composer.CompletionWanted)
     def _tab(self, event: Composer.CompletionWanted) -> None:
         event.stop()
-        if not self.completing.tab():
+        if not self.completion.tab():
             key = keymap.keys_of(self.app, "panes.next", "f6")
             self.say("There is nothing to complete here", f"{key} goes to the next pane")
 
     @on(Composer.Choosing)
     def _choose(self, event: Composer.Choosing) -> None:
         event.stop()
-        self.completing.list.step(event.step)
+        self.completion.list.step(event.step)
 
     @on(Completions.Chosen)
     def _clicked(self, event: Completions.Chosen) -> None:
         event.stop()
-        self.completing.take(event.candidate)
+        self.completion.take(event.candidate)
         self.focus_composer()
 
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         self.post_message(self.Edited())
-        if self.completing.is_left():
+        if self.completion.is_left():
             # nobody typed it: nothing to complete, and the hint still holds
-            self.completing.close()
+            self.completion.close()
             return
         self.say()
-        self.completing.follow()
+        self.completion.follow()
 
     @on(Composer.Submitted)
     def _enter(self, event: Composer.Submitted) -> None:
         event.stop()
-        if self.completing.enter():
+        if self.completion.enter():
             self.decided()
             return
-        self.completing.close()
+        self.completion.close()
         text = self.text
         behind = text[self.composer.tokens.lead(text) :]
         self.post_message(self.Submitted(behind if parsing.parse(behind) else text))
@@ -258,7 +258,7 @@ class Prompt(Vertical):
     @on(Composer.Pasted)
     def _pasted(self, event: Composer.Pasted) -> None:
         event.stop()
-        self.completing.leave()
+        self.completion.leave()
         self.post_message(self.Pasted(event.text))
 
     @on(Composer.PasteRefused)

@@ -38,7 +38,7 @@ class ChoicesWanted(Message):
         self.tab = tab
 
 
-class Completing:
+class PromptCompletion:
     """Has the composer's text completed from a list above it.
 
     Attributes:

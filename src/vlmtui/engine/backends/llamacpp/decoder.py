@@ -1,0 +1,117 @@
+"""The decode loop: one token after the other, from the end of a prompt to that of its answer."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from vlmtui.engine.backends.llamacpp.cache import KvCache
+from vlmtui.engine.backends.llamacpp.chat_format import ChatFormat
+from vlmtui.engine.backends.llamacpp.model import LoadedModel
+from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
+from vlmtui.engine.backends.llamacpp.sampling import Sampler
+from vlmtui.engine.backends.llamacpp.spoken import Spoken, thought_budget
+from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
+from vlmtui.engine.cancellation import Aborted, CancelFlag
+from vlmtui.engine.engine_events import FinishReason
+from vlmtui.engine.engine_requests import Sampling
+from vlmtui.engine.structured.constraints import unmet
+
+
+class Decoder:
+    """Has a model say its answers to prompts that stand in its KV cache."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        chat_format: ChatFormat,
+        cache: KvCache,
+        prompts: PromptBuilder,
+        cancel: CancelFlag,
+    ) -> None:
+        self._model = model
+        self._format = chat_format
+        self._cache = cache
+        self._prompts = prompts
+        self._cancel = cancel
+
+    def decode(
+        self, prompt: Prompt, settings: Sampling, report: TurnReport, *, insist: bool
+    ) -> FinishReason:
+        """Sample an answer, and remember its tokens.
+
+        Args:
+            prompt: What is in the KV cache.
+            settings: How to sample, and when to end.
+            report: Is told of the text.
+            insist: Have one of the choices, however unlikely they are.
+
+        Raises:
+            Unlikely: None of the choices is what the model would say.
+        """
+        vocabulary = self._model.vocabulary
+        stop = (*settings.stop, *self._format.ends)
+        budget = thought_budget(settings.think, self._model.parameters)
+        spoken = Spoken(prompt, vocabulary, self._format.markers, stop, budget)
+        said = [unit for unit in prompt.units if isinstance(unit, int)]
+        sampler = Sampler(settings, vocabulary, said)
+        sampler.insists = sampler.insists or insist or bool(prompt.begun)
+        try:
+            reason = self._speak(spoken, sampler, settings.max_tokens, report)
+            complete = sampler.complete
+        finally:
+            sampler.close()
+        spoken.finish(report, self._prompts)
+        report.checked(
+            unmet(
+                settings.constraint,
+                prompt.begun + spoken.text.text,
+                reason,
+                stopped=spoken.text.stopped,
+                complete=complete,
+            )
+        )
+        return reason
+
+    def _speak(
+        self, spoken: Spoken, sampler: Sampler, limit: int, report: TurnReport
+    ) -> FinishReason:
+        """One token after the other, until the answer has come to its end."""
+        put_in: deque[int] = deque()
+        while True:
+            put_in = put_in or spoken.ending(concludes=self._cancel.concludes)
+            forced = bool(put_in)
+            token = put_in.popleft() if forced else self._sample(spoken, sampler, put_in)
+            if not forced and self._ends_turn(token):
+                return "stop"
+            spoken.take(token, report, put_in=forced)
+            if (end := self._end(spoken, limit)) is not None:
+                return end
+            try:
+                self._cache.append(token)
+            except Aborted:
+                return "cancelled"
+
+    def _sample(self, spoken: Spoken, sampler: Sampler, put_in: deque[int]) -> int:
+        """The next token; the rest of what leads the answer in goes to `put_in`."""
+        if spoken.thinking:
+            return sampler.sample(self._model.context)
+        sampler.bind(spoken.begun)
+        sampler.insists = sampler.insists or bool(spoken.tokens)  # it has thought
+        token = sampler.sample_bound(self._model.context, spoken.leads)
+        put_in.extend(spoken.leads[token] if sampler.leads else ())
+        return token
+
+    def _ends_turn(self, token: int) -> bool:
+        return self._model.vocabulary.ends_turn(token) or token in self._format.end_tokens
+
+    def _end(self, spoken: Spoken, limit: int) -> FinishReason | None:
+        """Why the answer ends after its newest token, None if it goes on."""
+        if spoken.text.stopped:
+            return "stop"
+        if len(spoken.tokens) == limit:
+            return "length"
+        if self._cache.used >= self._model.context_size:
+            return "context"
+        if self._cancel.is_set:
+            return "cancelled"
+        return None
