@@ -62,11 +62,8 @@ def answer(
     load = question.load(settings)
     consent.settle(load, confirm)
     progress = Progress(wanted=not question.plain, thought=question.thought)
-    output: Output
-    if question.as_json:
-        output = JsonOutput(load.name, array=bool(question.then))
-    else:
-        output = TextOutput(progress)
+    as_json = question.as_json
+    output = JsonOutput(load.name, array=bool(question.then)) if as_json else TextOutput(progress)
     with ExitStack() as cleanup:
         cleanup.callback(progress.clear)
         pictures = cleanup.enter_context(Pictures())
@@ -184,7 +181,7 @@ class _Conversation:
                 raise GenerateFailed(said.message, said.advice)
             messages.append(assistant(turn.text, turn.thought))
         self._output.close()
-        if turn is not None and turn.invalid is not None and whole:
+        if whole and turn is not None and turn.invalid is not None:
             raise InvalidAnswer(turn.invalid.message, turn.invalid.hint)
         return whole
 

@@ -38,11 +38,9 @@ from vlmtui.engine.host_language import (
     Gone,
     HostEvent,
     HostRequest,
-    HostState,
     Join,
     MakeRoom,
     Running,
-    Welcome,
 )
 from vlmtui.engine.host_link import HostLink
 from vlmtui.engine.host_socket import NoHost
@@ -54,6 +52,8 @@ _TICK_S = 1.0
 
 _DRAIN_S = 10.0
 """How long a request that nobody waits for any more may take to end; then its process is ended."""
+
+_ENDINGS = (Finished, Failed, Died, Gone)
 
 
 class ModelGone(errors.EngineError):
@@ -147,34 +147,19 @@ class EngineConnection:
         if self._notice is not None:
             notice, self._notice = self._notice, None
             yield notice
-        with self._state:
-            if self._closed:
-                raise errors.EngineError("The engine has been closed")
-            assert self._process is not None
-            channel = self._process.channel
-            self._number += 1
-            run = self._running = RunningRequest(self._number)
+        run, channel = self._begin()
         self._phase = phase
         ended = False
         try:
             for event in self._events(run, channel, request):
-                ended = isinstance(event, Finished | Failed | Died | Gone)
-                match event:
-                    case Died():
-                        self._told_by_host(event)
-                        raise self._crashed()
-                    case Gone():
-                        self._info = None
-                        raise ModelGone
-                    case Running():
-                        self._told_by_host(event)
-                    case Failed():
-                        raise _error_of(event)
-                    case Welcome() | HostState():
-                        pass
-                    case _:
-                        self._follow(event)
-                        yield event
+                ended = isinstance(event, _ENDINGS)
+                if isinstance(event, HostEvent):
+                    self._heard_of_host(event)
+                elif isinstance(event, Failed):
+                    raise _error_of(event)
+                else:
+                    self._follow(event)
+                    yield event
         except GeneratorExit:
             if not ended:
                 self._drain(run, channel)
@@ -183,6 +168,30 @@ class EngineConnection:
             with self._state:
                 self._running = None
             self._phase = "idle"
+
+    def _begin(self) -> tuple[RunningRequest, Channel[Report]]:
+        with self._state:
+            if self._closed:
+                raise errors.EngineError("The engine has been closed")
+            assert self._process is not None
+            self._number += 1
+            self._running = RunningRequest(self._number)
+            return self._running, self._process.channel
+
+    def _heard_of_host(self, event: HostEvent) -> None:
+        """Take note of what the host says of itself and of the engine.
+
+        Raises:
+            EngineCrashed: The engine died.
+            ModelGone: Its model isn't loaded any more.
+        """
+        if isinstance(event, Died | Running):
+            self._told_by_host(event)
+        if isinstance(event, Died):
+            raise self._crashed()
+        if isinstance(event, Gone):
+            self._info = None
+            raise ModelGone
 
     def _events(
         self, run: RunningRequest, channel: Channel[Report], request: Request | HostRequest
@@ -211,7 +220,7 @@ class EngineConnection:
                     if isinstance(report.event, Alive):
                         yield from run.notices(self._phase)
                     else:
-                        ended = isinstance(report.event, Finished | Failed | Died | Gone)
+                        ended = isinstance(report.event, _ENDINGS)
                         yield report.event
         except OSError:
             if not run.aborted and not self._closed:
@@ -231,9 +240,7 @@ class EngineConnection:
                 continue
             if report is None:
                 return
-            if report.number == run.number and isinstance(
-                report.event, Finished | Failed | Died | Gone
-            ):
+            if report.number == run.number and isinstance(report.event, _ENDINGS):
                 return
         self.abort()
         self._let_go()

@@ -89,18 +89,7 @@ class HostClient:
             while (command := await self._channel.receive()) is not None:
                 if isinstance(command.request, Shutdown):
                     break
-                if isinstance(command.request, Cancel):
-                    self._cancelled = max(self._cancelled, command.number)
-                    if command.number == self._number:
-                        self._places.stopping.cancel()
-                elif isinstance(command.request, Conclude):
-                    if self._running_on is not None and command.number == self._number:
-                        self._running_on.conclude()
-                elif isinstance(command.request, Abort):
-                    if self._running_on is not None:
-                        self._running_on.kill()
-                else:
-                    self._commands.put_nowait(command)
+                self._take(command)
         finally:
             self._channel.close()
             self._left = True
@@ -113,6 +102,22 @@ class HostClient:
                 if self._engine is not None and self._engine.load is None:  # it has only planned
                     await self._let_go()
                 self._leave()
+
+    def _take(self, command: Command) -> None:
+        """Have a request wait for its turn; what is about the one that runs counts at once."""
+        match command.request:
+            case Cancel():
+                self._cancelled = max(self._cancelled, command.number)
+                if command.number == self._number:
+                    self._places.stopping.cancel()
+            case Conclude():
+                if self._running_on is not None and command.number == self._number:
+                    self._running_on.conclude()
+            case Abort():
+                if self._running_on is not None:
+                    self._running_on.kill()
+            case _:
+                self._commands.put_nowait(command)
 
     def close(self) -> None:
         """Hang up."""

@@ -105,6 +105,13 @@ def prepare(
         BadModelFile: The source is damaged, or no model.
     """
     kind = _type(to)
+    header = _quantisable(source, kind, requantise=requantise)
+    _check_target(target, source, overwrite=overwrite)
+    return Quantization(source, target, kind, header, threads, requantise)
+
+
+def _quantisable(source: Path, kind: str, *, requantise: bool) -> Header:
+    """The header of a file that can be made smaller."""
     header = gguf.from_path(source)
     if header.text("general.type") in ("adapter", "imatrix", "vocab"):
         what = header.text("general.type")
@@ -121,6 +128,10 @@ def prepare(
             "Quantising it again loses more than quantising the F16 or BF16 file once: take that "
             "one, or add --allow-requantize.",
         )
+    return header
+
+
+def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
     if target.is_dir() or not target.name.lower().endswith(".gguf"):
         raise InputError(f"{target} is not a name for a model", "Let it end in .gguf.")
     if not target.parent.is_dir():
@@ -131,7 +142,6 @@ def prepare(
         )
     if target.exists() and not overwrite:
         raise InputError(f"{target} is there already", "Name another file, or add --force.")
-    return Quantization(source, target, kind, header, threads, requantise)
 
 
 def dry_run(job: Quantization) -> Result:

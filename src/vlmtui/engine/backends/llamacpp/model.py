@@ -69,29 +69,43 @@ class LoadedModel:
         """How pictures are prepared; None leaves it to libmtmd."""
 
         self.cancel = cancel
-        llama_logs.clear()
-        files = request.files
-        mmproj = files.mmproj if tower else None
-        self.sees = files.mmproj is not None
+        self._threads = parameters.threads(request)
+        self._thread_watch = _watch(request, self._threads)
+        self.sees = request.files.mmproj is not None
         """It takes pictures, whoever runs the tower."""
 
-        _check_file(files.model, "model")
-        if mmproj is not None:
-            _check_file(mmproj, "mmproj")
-        sizes = [os.path.getsize(file) for file in (files.model, mmproj) if file]
-        share = sizes[0] / sum(sizes)
-        threads = parameters.threads(request)
-        self._threads = threads
-        self._thread_watch = _watch(request, threads)
+        llama_logs.clear()
         try:
-            self._load_weights(request, lambda done: progress(done * share))
-            if mmproj is not None:
-                given = parameters.for_vision(request, threads)
-                self._load_vision(mmproj, given, lambda done: progress(share + done * (1 - share)))
-            self._create_context(request, threads)
+            self._load(request, progress, request.files.mmproj if tower else None)
         except BaseException:
             self.close()
             raise
+        self._ask_for_facts()
+        names = (self.metadata(f"general.{key}") or "" for key in ("architecture", "name"))
+        self.questions: dict[str, str] = {}
+        """See `ModelInfo.questions`."""
+        if self.sees:
+            self.questions = trained_questions.of(
+                *names, request.title, os.path.basename(request.files.model)
+            )
+        self._load_s = time.monotonic() - started
+
+    def _load(self, request: Load, progress: Callable[[float], None], mmproj: str | None) -> None:
+        """Load one file after the other; each moves the progress by its share of the bytes."""
+        model = request.files.model
+        _check_file(model, "model")
+        if mmproj is not None:
+            _check_file(mmproj, "mmproj")
+        sizes = [os.path.getsize(file) for file in (model, mmproj) if file]
+        share = sizes[0] / sum(sizes)
+        self._load_weights(request, lambda done: progress(done * share))
+        if mmproj is not None:
+            given = parameters.for_vision(request, self._threads)
+            self._load_vision(mmproj, given, lambda done: progress(share + done * (1 - share)))
+        self._create_context(request)
+
+    def _ask_for_facts(self) -> None:
+        """Ask llama.cpp what there is to know of what was loaded."""
         self.vocabulary = Vocabulary(self.model)
         self.memory = cpp.llama_get_memory(self.context)
         self.context_size: int = cpp.llama_n_ctx(self.context)
@@ -107,14 +121,6 @@ class LoadedModel:
         """Its memory can be cut anywhere."""
 
         self.embedding_size: int = cpp.llama_model_n_embd_inp(self.model)
-        names = (self.metadata(f"general.{key}") or "" for key in ("architecture", "name"))
-        self.questions: dict[str, str] = {}
-        """See `ModelInfo.questions`."""
-        if self.sees:
-            self.questions = trained_questions.of(
-                *names, request.title, os.path.basename(files.model)
-            )
-        self._load_s = time.monotonic() - started
 
     def describe(
         self, request: Load, template: str, picture_tokens: tuple[int, int] | None
@@ -190,8 +196,8 @@ class LoadedModel:
         if self.model is None:
             self._fail(path, "load the model", _model_hint(llama_logs.last_complaint()))
 
-    def _create_context(self, request: Load, threads: int) -> None:
-        given = parameters.for_context(request, self.model, threads, self._whole_part())
+    def _create_context(self, request: Load) -> None:
+        given = parameters.for_context(request, self.model, self._threads, self._whole_part())
         given.abort_callback = cpp.ggml_abort_callback(self.cancel.abort_callback)
         given.abort_callback_data = self.cancel.abort_data
         self.context = cpp.llama_init_from_model(self.model, given)
