@@ -128,33 +128,13 @@ class Lines:
         except ImportError:
             yield
             return
-        reader = threading.get_ident()
         came, told = os.pipe()
         os.set_blocking(told, False)
 
-        def look() -> None:
-            unheard: set[int] = set()
-            try:
-                while True:
-                    patience = _HEARD_SECONDS if unheard else _LOOK_SECONDS
-                    if select.select([came], [], [], patience)[0]:
-                        numbers = os.read(came, 64)
-                        if not numbers:  # the line has ended
-                            return
-                        unheard.update(numbers)
-                        continue
-                    for number in unheard:
-                        signal.pthread_kill(reader, number)
-                    unheard.clear()
-                    text = readline.get_line_buffer()
-                    if text != self._pending:
-                        self._pending = text
-                        self.typed(text)
-            finally:
-                os.close(came)
-
         before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        looking = threading.Thread(target=look, name="vlmtui-line", daemon=True)
+        looking = threading.Thread(
+            target=self._look, args=(came, threading.get_ident()), name="vlmtui-line", daemon=True
+        )
         looking.start()
         try:
             yield
@@ -167,6 +147,30 @@ class Lines:
             finally:
                 os.close(told)  # ends the thread, even where Ctrl+C cuts short what follows
             looking.join()
+
+    def _look(self, came: int, reader: int) -> None:
+        """Look at the line, and at the signals that have come to a pipe, until it is closed."""
+        import readline
+
+        unheard: set[int] = set()
+        try:
+            while True:
+                patience = _HEARD_SECONDS if unheard else _LOOK_SECONDS
+                if select.select([came], [], [], patience)[0]:
+                    numbers = os.read(came, 64)
+                    if not numbers:  # the line has ended
+                        return
+                    unheard.update(numbers)
+                    continue
+                for number in unheard:
+                    signal.pthread_kill(reader, number)
+                unheard.clear()
+                text = readline.get_line_buffer()
+                if text != self._pending:
+                    self._pending = text
+                    self.typed(text)
+        finally:
+            os.close(came)
 
     def _read_on(self, prompt: str) -> str | None:
         """A line without editing; the prompt stays out of what a script takes for answers."""
