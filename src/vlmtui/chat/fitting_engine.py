@@ -129,35 +129,27 @@ class FittingEngine:
             yield from self._engine.generate(request)
 
     def prepare(self, request: Prepare) -> Iterator[Event]:
-        """Read ahead; see `Engine.prepare`."""
         return self._engine.prepare(request)
 
     def plan(self, request: Load) -> Planned:
-        """Simulate a load; see `Engine.plan`."""
         return self._engine.plan(request)
 
     def measure(self, request: Measure) -> tuple[int, ...]:
-        """Tell what pictures would take; see `Engine.measure`."""
         return self._engine.measure(request)
 
     def unload(self) -> None:
-        """Give all memory of the model back; see `Engine.unload`."""
         self._engine.unload()
 
     def cancel(self) -> None:
-        """Cancel the running request; see `Engine.cancel`."""
         self._engine.cancel()
 
     def conclude(self) -> None:
-        """End the thought of the running request; see `Engine.conclude`."""
         self._engine.conclude()
 
     def abort(self) -> None:
-        """End the running request and the process; see `Engine.abort`."""
         self._engine.abort()
 
     def close(self) -> None:
-        """End the process; see `Engine.close`."""
         self._engine.close()
 
     @property

@@ -39,7 +39,6 @@ class _Checkpoints(AvailableModels):
         self._wish = wish
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
-        """See `AvailableModels.pull`."""
         return Pull(wanted, model=model, mmproj=mmproj, imports=self._wish)
 
 

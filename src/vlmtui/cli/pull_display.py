@@ -70,7 +70,6 @@ class Lines(PullLines):
         super().__init__(wanted, self.say)
 
     def failed(self, number: int, error: VlmtuiError) -> None:
-        """See `Display.failed`."""
         self.say(f"vlmtui: {prose(error.message)}")
         if isinstance(error, AmbiguousFiles):
             for name, size in error.candidates:
@@ -79,14 +78,12 @@ class Lines(PullLines):
             self.say(prose(error.hint))
 
     def kept(self, wanted: Sequence[str]) -> None:
-        """See `Display.kept`."""
         how = f"`{line(f'vlmtui models pull {shlex.join(wanted)}')}` continues"
         if any(addresses.shown(each) != each for each in wanted):
             how = "the same command continues"  # without a password on the screen
         self.say(f"Stopped. What came is kept: {how}.")
 
     def result(self, number: int, finished: Finished, name: str) -> None:
-        """See `Display.result`."""
         print(f"{line(name)}\t{line(str(finished.paths[0]))}", flush=True)
         self.say(f"Ready: vlmtui --model {line(name)}")
 
@@ -110,7 +107,6 @@ class Bars(Lines):
         self._full, self._empty = ("━", "╌") if unicode else ("#", ".")
 
     def show(self, number: int, event: Event) -> None:
-        """See `Display.show`."""
         match event:
             case Progress(file=file):
                 share = event.done / event.total if event.total else None
@@ -136,7 +132,6 @@ class Bars(Lines):
         self._draw()
 
     def failed(self, number: int, error: VlmtuiError) -> None:
-        """See `Display.failed`."""
         self._bars.pop(number, None)
         super().failed(number, error)
 
@@ -147,7 +142,6 @@ class Bars(Lines):
         self._draw()
 
     def close(self) -> None:
-        """See `Display.close`."""
         self._bars.clear()
         self._erase()
 
@@ -181,14 +175,12 @@ class JsonLines:
         self._wanted = wanted
 
     def show(self, number: int, event: Event) -> None:
-        """See `Display.show`."""
         if isinstance(event, (Resolved, Finished)):
             return  # told by `plan` and `result`
         values = {name: _json(getattr(event, name)) for name in event.__struct_fields__}
         self._print(number, type(event).__name__.lower(), values)
 
     def plan(self, number: int, plan: Plan, expected: FitVerdict) -> None:
-        """See `Display.plan`."""
         files = [
             {
                 "file": file.name,
@@ -214,7 +206,6 @@ class JsonLines:
         self._print(number, "resolved", values)
 
     def failed(self, number: int, error: VlmtuiError) -> None:
-        """See `Display.failed`."""
         values: dict[str, Any] = {
             "error": type(error).__name__,
             "message": error.message,
@@ -230,7 +221,6 @@ class JsonLines:
         """See `Display.kept`; the event `cancelled` has told."""
 
     def result(self, number: int, finished: Finished, name: str) -> None:
-        """See `Display.result`."""
         values = {
             "name": name,
             "paths": [str(path) for path in finished.paths],

@@ -43,15 +43,12 @@ class EngineClient(EngineConnection):
     # ------------------------------------------------------------------------------------ requests
 
     def load(self, request: Load) -> Iterator[Event]:
-        """Load a model; see `Engine.load`."""
         return self._in_turn(self._load_given(request))
 
     def generate(self, request: Generate) -> Iterator[Event]:
-        """Answer a conversation; see `Engine.generate`."""
         return self._in_turn(self._load_and_generate(request))
 
     def prepare(self, request: Prepare) -> Iterator[Event]:
-        """Read ahead; see `Engine.prepare`."""
         return self._in_turn(self._read_ahead(request))
 
     def plan(self, request: Load) -> Planned:
@@ -100,7 +97,6 @@ class EngineClient(EngineConnection):
         return ()
 
     def unload(self) -> None:
-        """Give back all memory of the model; see `Engine.unload`."""
         with self._busy:
             self._load = self._info = None
             with self._state:

@@ -91,20 +91,17 @@ class EngineConnection:
         """Waiting for hosts that this client has no part in goes on."""
 
     def cancel(self) -> None:
-        """Ask the running request to stop; see `Engine.cancel`."""
         self._patient = False
         with self._state:
             if self._running is not None and self._process is not None:
                 self._running.cancel(self._process.channel)
 
     def conclude(self) -> None:
-        """Ask for the end of the thought; see `Engine.conclude`."""
         with self._state:
             if self._running is not None and self._process is not None:
                 self._process.channel.try_send(Command(self._running.number, Conclude()))
 
     def abort(self) -> None:
-        """End the running request and the process; see `Engine.abort`."""
         self._patient = False
         with self._state:
             if self._running is not None and self._process is not None:
@@ -112,7 +109,6 @@ class EngineConnection:
                 self._process.kill()
 
     def close(self) -> None:
-        """End the process, or leave the host; see `Engine.close`."""
         self._patient = False
         with self._state:
             self._closed = True

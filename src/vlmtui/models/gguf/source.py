@@ -59,7 +59,6 @@ class FileSource:
         self.close()
 
     def read(self, offset: int, size: int) -> bytes:
-        """See `Source.read`."""
         try:
             return os.pread(self._descriptor, size, offset)
         except OSError as error:

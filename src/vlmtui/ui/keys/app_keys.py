@@ -104,7 +104,6 @@ class AppKeys(App[int]):
         self.push_screen(HelpScreen([how, *rows, every]))
 
     def action_palette(self) -> None:
-        """Offer everything that can be done here."""
         from vlmtui.ui.screens.dialogs.palette import COMMAND, PaletteScreen, actions, choices
 
         below = self.screen

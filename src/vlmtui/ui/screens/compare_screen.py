@@ -103,7 +103,6 @@ class CompareScreen(Dialog[None]):
         self._going_on = True
 
     def compose(self) -> ComposeResult:
-        """The question, and the columns."""
         with Vertical(id="compared"):
             yield Heading("Two answers")
             yield Static(Content(printable.line(self._question, _QUESTION)), id="compared-question")
@@ -143,7 +142,6 @@ class Column(Vertical):
         self._over = False
 
     def compose(self) -> ComposeResult:
-        """Name, words, figures."""
         yield self._heading
         with VerticalScroll():
             yield self._answer

@@ -78,11 +78,9 @@ class CropScreen(FullScreenPicture[Box]):
     # ------------------------------------------------------------------ keys
 
     def action_take(self) -> None:
-        """Return what is in the frame."""
         self.dismiss(self._framed.frame)
 
     def action_move(self, right: int, down: int) -> None:
-        """Move the frame by a step."""
         wide, high = self._step
         self._framed.frame = crop_frame.moved(
             self._framed.frame, self._whole, right * wide, down * high

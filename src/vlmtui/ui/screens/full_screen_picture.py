@@ -51,14 +51,12 @@ class FullScreenPicture(Overlying[ScreenResultType]):
         self._picture = picture
 
     def compose(self) -> ComposeResult:
-        """Title, picture, keys."""
         yield Static(id="title")
         with Container(id="place"):
             yield self._picture
         yield Static(id="keys")
 
     def on_resize(self, event: events.Resize) -> None:
-        """As large as it gets."""
         self.query_one("#keys", Static).update(key_hints.line(self.hints, event.size.width - 2))
         self.call_after_refresh(self._fit)
 

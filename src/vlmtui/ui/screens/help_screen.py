@@ -96,7 +96,6 @@ class HelpScreen(Dialog[None]):
         self._width = 80
 
     def compose(self) -> ComposeResult:
-        """A line to search in, and one scrollable text."""
         with Vertical(classes="frame") as panel:
             panel.border_title = "Help"
             key_hints.in_border(panel, _HINTS)
@@ -105,7 +104,6 @@ class HelpScreen(Dialog[None]):
                 yield Static()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap the lines to the new width."""
         self._width = max(min(event.size.width, 86), 40) - 5  # border, padding, scrollbar
         self._show()
         self.call_after_refresh(key_hints.in_border, self.query_one(".frame"), _HINTS)
@@ -127,7 +125,6 @@ class HelpScreen(Dialog[None]):
         self.query_one(Static).update(_text(rows, self._width))
 
     def action_scroll(self, how: str) -> None:
-        """Scroll the list."""
         for box in self.query(VerticalScroll):  # keys may come before it is there
             getattr(box, f"scroll_{how}")(animate=False)
 

@@ -46,14 +46,12 @@ class MonitorScreen(Dialog[None]):
         self._timeline = timeline
 
     def compose(self) -> ComposeResult:
-        """One panel that can be scrolled where it is too high."""
         with VerticalScroll(classes="frame") as box:
             box.border_title = self._title()
             box.border_subtitle = key_hints.line([("Esc", "back")], 20)
             yield MonitorPanel(self._timeline)
 
     def on_mount(self) -> None:
-        """Follow."""
         self.set_interval(_INTERVAL_S, self._tick)
 
     def _tick(self) -> None:

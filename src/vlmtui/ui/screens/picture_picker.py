@@ -133,7 +133,6 @@ class PickerScreen(Dialog[Picked]):
         return self._directory
 
     def compose(self) -> ComposeResult:
-        """List and preview side by side, a line below."""
         with Vertical(classes="frame") as frame:
             key_hints.in_border(frame, _KEYS)
             with Horizontal():
@@ -144,7 +143,6 @@ class PickerScreen(Dialog[Picked]):
             yield Static(id="told")
 
     def on_mount(self) -> None:
-        """Read the directory."""
         self._list.focus()
         self._open(self._directory)
 
@@ -221,7 +219,6 @@ class PickerScreen(Dialog[Picked]):
             self._open(above, self._directory)
 
     def action_home(self) -> None:
-        """Go home."""
         self._open(os.path.expanduser("~"))
 
     def action_detail(self) -> None:

@@ -91,7 +91,6 @@ class PictureScreen(FullScreenPicture[ImagePart]):
         self._show()
 
     def watch_index(self) -> None:
-        """Show another picture."""
         if self.is_mounted:
             self._show()
 
@@ -152,15 +151,12 @@ class PictureScreen(FullScreenPicture[ImagePart]):
         self.index = (self.index + by) % len(self._images)
 
     def action_end(self, index: int) -> None:
-        """Go to the first or the last picture."""
         self.index = index % len(self._images)
 
     def action_crop(self) -> None:
-        """Have a part of this picture chosen."""
         self.dismiss(self.image)
 
     def action_toggle_facts(self) -> None:
-        """Show or hide the facts."""
         self.toggle_class("-facts")
         self.call_after_refresh(self._fit)
 

@@ -149,7 +149,6 @@ class SearchScreen(Dialog[Found]):
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """A line to type in, the hits, and beside them the message where there is room."""
         with Vertical(id="search"):
             yield Heading(f"Search in {'this chat' if self._here else 'all chats'}")
             yield LineInput(
@@ -165,14 +164,12 @@ class SearchScreen(Dialog[Found]):
             yield Static(id="search-said")
 
     def on_mount(self) -> None:
-        """Begin to type, or show what there is for the text."""
         self.query_one(Input).focus()
         self._say()
         if self._first:
             self._search(self._first)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Break the excerpts anew."""
         if self.found:
             self.call_after_refresh(self._show_hits)
 
@@ -257,14 +254,12 @@ class SearchScreen(Dialog[Found]):
     # ------------------------------------------------------------------ choosing
 
     def action_step(self, by: int) -> None:
-        """Move in the list."""
         if self.found:  # keys may come before there is a list
             options = self.query_one(OptionList)
             at = (options.highlighted or 0) + by
             options.highlighted = min(max(at, 0), len(self.found) - 1)
 
     def action_close(self) -> None:
-        """Go nowhere."""
         self.dismiss(None)
 
     @on(Input.Submitted)

@@ -55,7 +55,6 @@ class StatsScreen(Dialog[None]):
         self._thread = thread
 
     def compose(self) -> ComposeResult:
-        """One table."""
         with VerticalScroll(classes="frame") as box:
             box.border_title = "Statistics of the answers"
             box.border_subtitle = key_hints.line([("Esc", "close")], 20)

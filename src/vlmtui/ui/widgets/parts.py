@@ -36,11 +36,9 @@ class Parts(Widget):
         self.refresh(layout=layout)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Its lines."""
         return self._lines(width).get_height({}, width)
 
     def render(self) -> Content:
-        """The parts, on as many lines as they need."""
         return self._lines(self.content_size.width)
 
     def _lines(self, width: int) -> Content:

@@ -37,7 +37,6 @@ class LlamaCppBackend:
         self._loaded: Answerer | None = None
 
     def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
-        """Load the model; see `registry.Backend`."""
         emit(Loading(0.0))
         graph, trouble = graph_tower.choose(request)
         compares = request.tower is not None and request.tower.compare
@@ -71,13 +70,11 @@ class LlamaCppBackend:
         return Finished("done")
 
     def plan(self, request: Load) -> Planned:
-        """Simulate a load; see `registry.Backend`."""
         return simulate(request)
 
     def generate(
         self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
     ) -> Finished:
-        """Answer; see `registry.Backend`."""
         if self._loaded is None:
             raise GenerateFailed("No model is loaded", "Load one first.")
         roles = [message.role for message in request.messages]
@@ -93,13 +90,11 @@ class LlamaCppBackend:
     def prepare(
         self, request: Prepare, cancel: CancelFlag, emit: Callable[[Event], None]
     ) -> Finished:
-        """Read ahead; see `registry.Preparer`."""
         if self._loaded is None:
             return Finished("cancelled")
         return self._loaded.read_ahead(request, emit)
 
     def measure(self, request: Measure) -> Measured:
-        """Tell what pictures take; see `registry.Measurer`."""
         return Measured(() if self._loaded is None else self._loaded.shown.measure(request))
 
     def keep(self, seconds: float) -> None:

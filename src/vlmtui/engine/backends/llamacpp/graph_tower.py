@@ -83,7 +83,7 @@ def difference(found: Embedding, expected: Embedding) -> float:
 
 
 class OnnxTower:
-    """A graph in onnxruntime: on the GPU where it was built with CUDA, else on the CPU."""
+    """A `GraphTower` in onnxruntime: on the GPU where it was built with CUDA, else on the CPU."""
 
     def __init__(self, path: str) -> None:
         """Load it.
@@ -114,7 +114,6 @@ class OnnxTower:
         self.count = math.prod(self._session.get_outputs()[0].shape)
 
     def run(self, picture: bytes) -> Embedding:
-        """See `GraphTower`."""
         pixels = self._numpy.frombuffer(picture, self._numpy.uint8)
         try:
             (made,) = self._session.run([OUTPUT], {INPUT: pixels.reshape(self._shape)})
@@ -125,5 +124,4 @@ class OnnxTower:
         return embedding
 
     def close(self) -> None:
-        """See `GraphTower`."""
         self._session = None

@@ -48,36 +48,29 @@ class GraphVision:
         self._incomplete: set[str] = set()
 
     def layout(self, image: ImagePart) -> list[Unit]:
-        """See `VisionTower`."""
         tokens = self._tokens * self._pictures.count(image.width, image.height)
         return [ImageUnit(image.key, 0, tokens, tokens)]
 
     def settled(self, image: ImagePart, detail: Detail) -> ImagePart:
-        """See `VisionTower`."""
         return msgspec.structs.replace(image, detail=None)
 
     def choice(self) -> tuple[int, int]:
-        """See `VisionTower`."""
         tokens = self._tokens * self._pictures.count(1024, 1024)
         return tokens, tokens
 
     def is_kept(self, image: ImagePart) -> bool:
-        """See `VisionTower`."""
         (unit,) = self.layout(image)
         assert isinstance(unit, ImageUnit)
         lengths = [self._model.embedding_size * unit.tokens]
         return self._cache.find(image.key, (image.width, image.height), lengths)
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
-        """See `VisionTower`."""
         return None  # each picture is brought to the size of the tower, whatever the context
 
     def is_incomplete(self, key: str) -> bool:
-        """See `VisionTower`."""
         return key in self._incomplete
 
     def encode(self, image: ImagePart) -> float:
-        """See `VisionTower`."""
         started = time.monotonic()
         whole = forms.decoded_size(image.width, image.height)
         picture = images.decode(image.path, image.sha256, whole, image.name)
@@ -100,7 +93,6 @@ class GraphVision:
     def decode(
         self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any
     ) -> int:
-        """See `VisionTower`."""
         (embedding,) = self._cache.get(image.key)
         width = self._model.embedding_size
         for start in range(0, unit.tokens, batch):
@@ -131,7 +123,6 @@ class GraphVision:
             cpp.llama_batch_free(step)
 
     def close(self) -> None:
-        """See `VisionTower`."""
         self._graph.close()
 
 

@@ -20,7 +20,7 @@ _TO_DEVICE, _TO_HOST = 1, 2
 
 
 class TensorRtTower:
-    """An engine, with the memory that it reads and writes."""
+    """A `GraphTower`: an engine of TensorRT, with the memory that it reads and writes."""
 
     def __init__(self, path: str) -> None:
         """Load it onto the GPU.
@@ -61,7 +61,6 @@ class TensorRtTower:
             self._context.set_tensor_address(name, address.value)
 
     def run(self, picture: bytes) -> Embedding:
-        """See `GraphTower`."""
         if len(picture) != self._input_bytes:
             raise Unusable(f"a picture of {len(picture)} bytes is of the wrong size")
         size = ctypes.c_size_t(self._input_bytes)
@@ -75,7 +74,6 @@ class TensorRtTower:
         return embedding
 
     def close(self) -> None:
-        """See `GraphTower`."""
         for address in self._buffers.values():
             self._cuda.cudaFree(address)
         self._buffers.clear()

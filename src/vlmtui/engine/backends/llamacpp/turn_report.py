@@ -85,11 +85,9 @@ class TurnReport:
         self.progress(self._reused)
 
     def encoding(self, number: int, of: int) -> None:
-        """See `cache.PrefillReport`."""
         self._emit(Encoding(number, of))
 
     def encoded(self, key: str, seconds: float) -> None:
-        """See `cache.PrefillReport`."""
         self._look_at_memory()
         self._encode_s += seconds
         self._tell_encoded(key, seconds, reused=False)
@@ -103,7 +101,6 @@ class TurnReport:
             )
 
     def progress(self, done: int) -> None:
-        """See `cache.PrefillReport`."""
         self._look_at_memory()
         self._emit(Prefill(done, self._prompt_tokens, self._reused))
 

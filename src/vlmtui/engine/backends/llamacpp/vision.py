@@ -62,7 +62,6 @@ class Vision:
         return self._layout(image).units
 
     def settled(self, image: ImagePart, detail: Detail) -> ImagePart:
-        """See `VisionTower`."""
         plain = msgspec.structs.replace(image, detail=None)
         wanted = image.detail or detail
         if wanted == "normal" or self._model.vision is None or self._model.form is not None:
@@ -73,7 +72,6 @@ class Vision:
         return plain if tokens == normal.tokens else msgspec.structs.replace(image, detail=tokens)
 
     def choice(self) -> tuple[int, int]:
-        """See `VisionTower`."""
         form = self._model.form
         sizes = picture_sizes.tried(_SQUARE, self._with_room) if form is None else ()
         counts = [each.tokens for each in sizes]

@@ -87,7 +87,6 @@ class OpenAIBackend:
     def generate(
         self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
     ) -> Finished:
-        """Answer; see `registry.Backend`."""
         if self._served is None:
             raise GenerateFailed("No model is loaded", "Load one first.")
         return self._served.answer(request, cancel, emit)

@@ -106,7 +106,6 @@ class Chooser(Dialog[str]):
         self._found: list[tuple[Choice, Sequence[int]]] = []
 
     def compose(self) -> ComposeResult:
-        """A line to type in, and the list."""
         with Vertical(id="chooser", classes="frame") as panel:
             panel.border_title = Content(self.title_text)
             yield LineInput(placeholder=self.placeholder)
@@ -116,12 +115,10 @@ class Chooser(Dialog[str]):
             yield Static(self.nothing, id="nothing")
 
     def on_mount(self) -> None:
-        """Show all."""
         self.query_one(Input).focus()
         self.call_after_refresh(self._show)  # how wide it is becomes known then
 
     def on_resize(self) -> None:
-        """Fit the rows to the new width."""
         self.call_after_refresh(self._show)
 
     @property

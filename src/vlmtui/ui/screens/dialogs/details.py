@@ -43,7 +43,6 @@ class DetailsScreen(Dialog[None]):
         self._stored = stored
 
     def compose(self) -> ComposeResult:
-        """One scrollable text."""
         with VerticalScroll(classes="frame") as panel:
             panel.border_title = (
                 "Answer" if self._stored.message.role is Role.ASSISTANT else "Question"

@@ -58,7 +58,6 @@ class TextEditor(Dialog[str]):
         self._placeholder = placeholder
 
     def compose(self) -> ComposeResult:
-        """A frame with the text in it."""
         with Vertical(classes="frame") as panel:
             panel.border_title = Content(self._title)
             save = keymap.keys_of(self.app, "editor.save", "ctrl+s")
@@ -74,15 +73,12 @@ class TextEditor(Dialog[str]):
             )
 
     def on_mount(self) -> None:
-        """Write at the end."""
         area = self.query_one(TextArea)
         area.focus()
         area.move_cursor(area.document.end)
 
     def action_save(self) -> None:
-        """Return the text."""
         self.dismiss(self.query_one(TextArea).text.strip())
 
     def action_cancel(self) -> None:
-        """Return nothing."""
         self.dismiss(None)

@@ -29,7 +29,6 @@ class TooSmallScreen(Dialog[None]):
     """
 
     def compose(self) -> ComposeResult:
-        """One sentence."""
         yield Static(_text(self.app.size))
 
     def on_resize(self) -> None:

@@ -29,9 +29,7 @@ class YesOrNo(Dialog[bool]):
         self._confirm = Confirm(question, self.dismiss)
 
     def compose(self) -> ComposeResult:
-        """The question alone."""
         yield self._confirm
 
     def on_mount(self) -> None:
-        """Take the keyboard."""
         self._confirm.focus()

@@ -63,7 +63,6 @@ class ModelPicker(Chooser):
         self._renew()
 
     def action_all(self) -> None:
-        """Go to the screen of all models."""
         self.dismiss(self.ALL)
 
     def _renew(self) -> None:

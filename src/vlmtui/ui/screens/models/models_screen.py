@@ -158,7 +158,6 @@ class ModelsScreen(ModelsFetch):
     # ------------------------------------------------------------------ deleting
 
     def action_remove(self) -> None:
-        """Delete the model under the cursor, after asking."""
         row = self.row
         if row is None or not row.here:
             self.tell("There is nothing to delete: it is not on this machine")

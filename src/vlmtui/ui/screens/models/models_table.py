@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -53,12 +54,11 @@ class ModelsList(Dialog[str]):
         Binding("f6", "details", "Show the details", id="models.details"),
     ]
 
+    @dataclass
     class Surveyed(Message):
         """The models."""
 
-        def __init__(self, choices: Choices) -> None:
-            super().__init__()
-            self.choices = choices
+        choices: Choices
 
     def __init__(
         self, open_available_models: Callable[[], AvailableModels], current: str, pulls: Pulls
@@ -81,7 +81,6 @@ class ModelsList(Dialog[str]):
         self._said = ""
 
     def compose(self) -> ComposeResult:
-        """A line to type in, the list, and the details where there is room."""
         with Vertical(id="models"):
             yield Heading("Models")
             yield LineInput(placeholder="Search: a name, “fits”, “installed”, what it is good at")
@@ -94,12 +93,10 @@ class ModelsList(Dialog[str]):
             yield Static("Looking for models…", id="models-said")
 
     def on_mount(self) -> None:
-        """Look for the models."""
         self.query_one(Input).focus()
         self.survey()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Fit the rows to the new width."""
         if self._rows:
             self.call_after_refresh(self.show_rows)
 
@@ -234,7 +231,6 @@ class ModelsList(Dialog[str]):
     # ------------------------------------------------------------------ doing
 
     def action_step(self, by: int) -> None:
-        """Move in the list."""
         if self._shown:  # keys may come before there is a list
             options = self.query_one(OptionList)
             at = (options.highlighted or 0) + by
@@ -242,7 +238,6 @@ class ModelsList(Dialog[str]):
             self.tell("")
 
     def action_sort(self) -> None:
-        """Take the next order."""
         orders = model_rows.ORDERS
         self._order = orders[(orders.index(self._order) + 1) % len(orders)]
         self.tell("")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -112,43 +112,38 @@ class Composer(TextField, inherit_bindings=False):
     choosing = var(False)
     """A list of completions is open: the keys that move in it are not the text's."""
 
+    @dataclass
     class Submitted(Message):
         """Enter was pressed."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
+    @dataclass
     class Pasted(Message):
         """Text came from the clipboard, or from a file that was dropped; it stands in the text."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
+    @dataclass
     class PasteRefused(Message):
         """What was pasted is too long."""
 
-        def __init__(self, characters: int) -> None:
-            super().__init__()
-            self.characters = characters
+        characters: int
 
     class CompletionWanted(Message):
         """Tab was pressed."""
 
+    @dataclass
     class Choosing(Message):
         """A key for the list of completions was pressed: up or down."""
 
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
+        step: int
 
+    @dataclass
     class RecallWanted(Message):
         """An earlier message is wanted (-1), or a later one."""
 
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
+        step: int
 
     reading: var[float | None] = var(None)
     """How much of the tokens the engine has read ahead, 0 to 1."""
@@ -171,7 +166,6 @@ class Composer(TextField, inherit_bindings=False):
         )
 
     def on_mount(self) -> None:
-        """Name the keys in the border."""
         self._hint_at_keys()
 
     def watch_reading(self, fraction: float | None) -> None:
@@ -181,7 +175,6 @@ class Composer(TextField, inherit_bindings=False):
         self.refresh()
 
     def watch_cost(self) -> None:
-        """Say it in the border."""
         self._tell()
 
     def _tell(self) -> None:
@@ -191,7 +184,6 @@ class Composer(TextField, inherit_bindings=False):
         self.border_title = " · ".join(filter(None, (self.cost, read.replace("%", " %"))))
 
     def on_resize(self) -> None:
-        """As many as there is room for."""
         self._hint_at_keys()
 
     def _hint_at_keys(self) -> None:
@@ -297,17 +289,14 @@ class Composer(TextField, inherit_bindings=False):
             self._undecided.set()
 
     def action_submit(self) -> None:
-        """Send what is written."""
         self._undecided = asyncio.Event()
         # not by way of our own queue, which stands still until that is decided
         cast("Widget", self.parent).post_message(self.Submitted(self.text))
 
     def action_new_line(self) -> None:
-        """Begin a new line at the cursor."""
         self._replace_via_keyboard("\n", *self.selection)
 
     def action_complete(self) -> None:
-        """Complete the path at the cursor."""
         self.post_message(self.CompletionWanted())
 
     def action_cursor_up(self, select: bool = False) -> None:

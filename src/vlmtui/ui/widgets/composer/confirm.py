@@ -59,13 +59,11 @@ class Confirm(Horizontal, can_focus=True):
         self._answered: Callable[[bool], object] | None = answered
 
     def compose(self) -> ComposeResult:
-        """The question, and both answers for the mouse."""
         yield Static(Content(printable.line(self._question)), classes="question")
         yield Static(Content(" Yes (y) "), classes="answer", id="yes")
         yield Static(Content(" No (n) "), classes="answer", id="no")
 
     def on_click(self, event: events.Click) -> None:
-        """An answer was clicked."""
         if event.widget is not None and event.widget.id in ("yes", "no"):
             self.action_answer(event.widget.id == "yes")
 

@@ -49,6 +49,5 @@ class Hint(Static):
         self.set_class(error, "error")
 
     async def on_click(self) -> None:
-        """Copy the command."""
         if self.command:
             await self.run_action("screen.topic('copy_command')")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -33,12 +35,11 @@ class Waiting(Static):
     }
     """
 
+    @dataclass
     class TakenBack(Message):
         """One was clicked."""
 
-        def __init__(self, number: int) -> None:
-            super().__init__()
-            self.number = number
+        number: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +74,6 @@ class Waiting(Static):
         return max(len(self.texts) - _SHOWN, 0)
 
     def on_click(self, event: events.Click) -> None:
-        """Take back what was clicked."""
         number = event.y + self._hidden
         if number < len(self.texts):
             self.post_message(self.TakenBack(number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -66,20 +67,18 @@ class ChatRows(ScrollView, can_focus=True):
     current: reactive[int | None] = reactive[int | None](None)
     """Id of the chat that is open."""
 
+    @dataclass
     class ActionWanted(Message):
         """Something should be done, with the chat under the cursor if there is one."""
 
-        def __init__(self, action: str, row: ChatRow | None) -> None:
-            super().__init__()
-            self.action = action
-            self.row = row
+        action: str
+        row: ChatRow | None
 
+    @dataclass
     class CursorMoved(Message):
         """Another chat is under the cursor; None when there are none."""
 
-        def __init__(self, row: ChatRow | None) -> None:
-            super().__init__()
-            self.row = row
+        row: ChatRow | None
 
     class MoreWanted(Message):
         """The end of what is there comes into view."""
@@ -158,7 +157,6 @@ class ChatRows(ScrollView, can_focus=True):
     # ------------------------------------------------------------------ drawing
 
     def render_line(self, y: int) -> Strip:
-        """A heading, a chat, or nothing."""
         width = self.scrollable_content_region.width
         style = self.visual_style
         number = y + self.scroll_offset.y
@@ -201,15 +199,12 @@ class ChatRows(ScrollView, can_focus=True):
         self.refresh()
 
     def on_focus(self) -> None:
-        """Show where the cursor is."""
         self.refresh()
 
     def on_blur(self) -> None:
-        """Show that the keyboard is elsewhere."""
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Keep the cursor in view."""
         self.virtual_size = Size(event.size.width, len(self._lines))
         self._moved()
 
@@ -241,15 +236,12 @@ class ChatRows(ScrollView, can_focus=True):
             self.scroll_to_region(region, animate=False, force=True)
 
     def action_step(self, by: int) -> None:
-        """Go to the next chat, or the one before."""
         self._move_to(self._cursor + by)
 
     def action_page(self, direction: int) -> None:
-        """Go on by a page."""
         self._move_to(self._cursor + direction * max(self.size.height - 2, 1))
 
     def action_to(self, end: int) -> None:
-        """Go to the first chat, or the last that is there."""
         self._move_to(len(self._rows) - 1 if end else 0)
 
     def put_cursor(self, chat_id: int | None) -> None:
@@ -261,11 +253,9 @@ class ChatRows(ScrollView, can_focus=True):
     # ------------------------------------------------------------------ choosing
 
     def action_act(self, name: str) -> None:
-        """Ask for something."""
         self.post_message(self.ActionWanted(name, self.row))
 
     def on_click(self, event: events.Click) -> None:
-        """A click opens."""
         number = event.y + self.scroll_offset.y
         line = self._lines[number] if 0 <= number < len(self._lines) else ""
         if isinstance(line, int):

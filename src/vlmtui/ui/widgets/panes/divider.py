@@ -36,24 +36,20 @@ class Divider(Widget):
             """Where it should be, in columns from the left of the screen."""
 
     def render_line(self, y: int) -> Strip:
-        """One cell."""
         held = self.has_class("-dragged") or self.mouse_hover
         return Strip([Segment("┃" if held else "│", self.visual_style.rich_style)], 1)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold."""
         event.stop()
         self.capture_mouse()
         self.add_class("-dragged")
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Follow the mouse."""
         if self.has_class("-dragged"):
             event.stop()
             self.post_message(self.Dragged(self, event.screen_x))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Let go."""
         event.stop()
         self.release_mouse()
 

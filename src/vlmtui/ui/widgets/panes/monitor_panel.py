@@ -67,7 +67,6 @@ class MonitorPanel(Widget):
         return len(self._lines(width))
 
     def render(self) -> Content:
-        """The figures, one a line."""
         return Content("\n").join(self._lines(self.content_size.width))
 
     def _lines(self, width: int) -> list[Content]:

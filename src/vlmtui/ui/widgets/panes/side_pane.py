@@ -92,7 +92,6 @@ class SidePane(VerticalScroll):
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None, repaint=False)
 
     def compose(self) -> ComposeResult:
-        """One below the other."""
         yield Heading("Picture")
         with Vertical(id="preview"):
             yield Picture().data_bind(part=SidePane.image)
@@ -103,7 +102,6 @@ class SidePane(VerticalScroll):
         yield ModelBox(classes="model").data_bind(SidePane.engine_state)
 
     def watch_image(self, image: ImagePart | None) -> None:
-        """Name the picture, and give it the rows that it needs."""
         text = "No picture yet.\nAttach one with @path" if image is None else caption(image)
         for static in self.query("#preview-caption").results(Static):
             static.update(Content(text))

@@ -42,7 +42,6 @@ class StatsPanel(Widget):
             self.refresh(layout=True)
 
     def render(self) -> Content:
-        """One figure a line."""
         width = max(self.content_size.width, 10)
         answer = [row(label, value, width) for label, value in _answer(self.engine_state)]
         return Content("\n").join([*answer, Content(""), *_machine(self.snapshot, width)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -62,12 +63,11 @@ class CaptionedPicture(Vertical, can_focus=True):
     cost: reactive[Cost | None] = reactive[Cost | None](None)
     """What it took, once an answer was given."""
 
+    @dataclass
     class Opened(Message):
         """The user wants to see it large."""
 
-        def __init__(self, image: ImagePart) -> None:
-            super().__init__()
-            self.image = image
+        image: ImagePart
 
     def __init__(self, image: ImagePart, cost: Cost | None = None) -> None:
         super().__init__()
@@ -76,14 +76,12 @@ class CaptionedPicture(Vertical, can_focus=True):
         self.set_reactive(CaptionedPicture.cost, cost)
 
     def compose(self) -> ComposeResult:
-        """Picture above, caption below."""
         self._describe()
         yield Picture(self.image)
         yield Static(Content(caption(self.image)), classes="caption")
         yield self._cost
 
     def watch_cost(self) -> None:
-        """Say what it took."""
         self._describe()
 
     def _describe(self) -> None:
@@ -94,11 +92,9 @@ class CaptionedPicture(Vertical, can_focus=True):
         self.set_class(cost is not None and cost.absent, "-trimmed")
 
     def action_open(self) -> None:
-        """Show it large."""
         self.post_message(self.Opened(self.image))
 
     def on_click(self, event: events.Click) -> None:
-        """A click does the same as Enter."""
         event.stop()
         self.action_open()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -66,26 +67,23 @@ class FileList(ScrollView, can_focus=True):
 
     cursor: reactive[int] = reactive(0)
 
+    @dataclass
     class Highlighted(Message):
         """The cursor is on another row; None on an empty list."""
 
-        def __init__(self, entry: Entry | None) -> None:
-            super().__init__()
-            self.entry = entry
+        entry: Entry | None
 
+    @dataclass
     class Chosen(Message):
         """A row was chosen."""
 
-        def __init__(self, entry: Entry) -> None:
-            super().__init__()
-            self.entry = entry
+        entry: Entry
 
+    @dataclass
     class Typed(Message):
         """A character was typed."""
 
-        def __init__(self, character: str) -> None:
-            super().__init__()
-            self.character = character
+        character: str
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +114,6 @@ class FileList(ScrollView, can_focus=True):
         self._tell()
 
     def watch_cursor(self) -> None:
-        """Keep it in view."""
         self._tell()
 
     def _tell(self) -> None:
@@ -132,13 +129,11 @@ class FileList(ScrollView, can_focus=True):
             self.cursor = (self.cursor + step) % len(self._entries)
 
     def action_page(self, step: int) -> None:
-        """Go a page up or down."""
         last = max(len(self._entries) - 1, 0)
         page = step * max(self.size.height - 1, 1)
         self.cursor = min(max(self.cursor + page, 0), last)
 
     def action_end(self, end: int) -> None:
-        """Go to the first or the last row."""
         self.cursor = max(len(self._entries) - 1, 0) if end else 0
 
     def action_mark(self) -> None:
@@ -155,7 +150,6 @@ class FileList(ScrollView, can_focus=True):
         self._tell()
 
     def action_choose(self) -> None:
-        """Choose the row."""
         if self.entry is not None:
             self.post_message(self.Chosen(self.entry))
 
@@ -176,14 +170,12 @@ class FileList(ScrollView, can_focus=True):
                 self.action_choose()
 
     def on_resize(self) -> None:
-        """Lines are as long as the list is wide."""
         self.virtual_size = Size(self.size.width, len(self._entries))
         self.refresh()
 
     # ------------------------------------------------------------------ drawing
 
     def render_line(self, y: int) -> Strip:
-        """One row, or nothing below the last."""
         width = self.scrollable_content_region.width
         index = y + round(self.scroll_y)
         if index >= len(self._entries):

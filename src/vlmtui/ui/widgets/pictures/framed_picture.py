@@ -66,7 +66,6 @@ class FramedPicture(Picture):
             self._span(self._held)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Draw or move the frame."""
         if self._held is None:
             return
         here = (event.x, event.y)
@@ -78,7 +77,6 @@ class FramedPicture(Picture):
             self._span(here)
 
     def on_mouse_up(self) -> None:
-        """Let go."""
         self._held = None
         self.release_mouse()
 

@@ -67,7 +67,6 @@ class Picture(Widget):
         self.set_reactive(Picture.max_rows, max_rows)
 
     def on_mount(self) -> None:
-        """Read the picture that the widget was made with."""
         if isinstance(self.app, PixelApp):
             self.set_reactive(Picture.graphics, self.app.graphics)
             self.watch(self.app, "graphics", self._take_graphics, init=False)
@@ -102,7 +101,6 @@ class Picture(Widget):
             self._refine()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Pixels for this size."""
         self._withdraw()
         self._refine()
 
@@ -177,12 +175,10 @@ class Picture(Widget):
     # ------------------------------------------------------------------ size
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Columns that the picture takes in its container."""
         # a container that asks what its content would like to have passes no width
         return self._cells(container.width or viewport.width, viewport)[0]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Rows that the picture takes at this width."""
         return self._cells(width, viewport)[1]
 
     def _cells(self, columns: int, viewport: Size) -> tuple[int, int]:

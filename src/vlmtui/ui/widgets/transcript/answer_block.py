@@ -76,7 +76,6 @@ class Answer(MessageBlock):
         self._thought_took = "thought"
 
     def compose(self) -> ComposeResult:
-        """Name, text, figures."""
         yield Static(speaker(self._model or "model", self._version), classes="speaker")
         yield self.thought
         yield self._view

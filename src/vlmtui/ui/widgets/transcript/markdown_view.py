@@ -102,7 +102,6 @@ class MarkdownView(Widget):
             self.refresh(Region(0, first, self._width, len(before) - first))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Lines at this width."""
         if width != self._width:
             self._lay_out(width)
         return len(self._lines)
@@ -184,11 +183,9 @@ class MarkdownView(Widget):
         self.refresh()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The selected text, as it is on the screen."""
         return selection.extract("\n".join(line.plain for line in self._lines)), "\n"
 
     def render_line(self, y: int) -> Strip:
-        """Draw a line."""
         strip = self._strips.get(y)
         if strip is None:
             strip = self._strips[y] = self._draw(y)

@@ -49,5 +49,4 @@ class News(Widget):
         return Content(TEXT)
 
     def on_click(self) -> None:
-        """Go to the end."""
         self.post_message(self.Clicked())

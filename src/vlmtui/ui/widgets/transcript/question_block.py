@@ -53,7 +53,6 @@ class Question(MessageBlock):
         self._costs = costs
 
     def compose(self) -> ComposeResult:
-        """Name, pictures, text."""
         yield Static(speaker("you", self._version), classes="speaker")
         if images := self._message.images:
             yield Gallery(images, self._costs)

@@ -33,11 +33,9 @@ class _Line(Static):
         self.refresh()
 
     def on_click(self) -> None:
-        """Fold or unfold what it is about."""
         self._clicked()
 
     def render(self) -> Content:
-        """One line."""
         room = self.content_size.width - len(self._label) - 3
         last = self._last
         if last and room > 8:
@@ -98,12 +96,10 @@ class ThoughtView(Vertical):
         self._view = MarkdownView()
 
     def compose(self) -> ComposeResult:
-        """The line and the text."""
         yield self._line
         yield self._view
 
     def on_mount(self) -> None:
-        """Say what there is."""
         self._say()
 
     @property

@@ -8,6 +8,7 @@ composer, since a click may only have meant the window.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -61,27 +62,24 @@ class Transcript(Conversation, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
+    @dataclass
     class Typed(Message):
         """A character was typed that is no action."""
 
-        def __init__(self, character: str) -> None:
-            super().__init__()
-            self.character = character
+        character: str
 
+    @dataclass
     class ActionWanted(Message):
         """The reader wants something done with a message."""
 
-        def __init__(self, message_id: int, action: str) -> None:
-            super().__init__()
-            self.message_id = message_id
-            self.action = action
+        message_id: int
+        action: str
 
+    @dataclass
     class CodeWanted(Message):
         """The reader wants a block of code on the clipboard."""
 
-        def __init__(self, block: CodeBlock) -> None:
-            super().__init__()
-            self.block = block
+        block: CodeBlock
 
     class UndoWanted(Message):
         """The reader wants back what was deleted last."""
@@ -227,11 +225,9 @@ class Transcript(Conversation, inherit_bindings=False):
             await self._actions.act(self._cursor, name)
 
     def action_undo(self) -> None:
-        """Bring back what was deleted last."""
         self.post_message(self.UndoWanted())
 
     async def on_action_line_chosen(self, event: ActionLine.Chosen) -> None:
-        """Do what was clicked."""
         event.stop()
         await self.action_act(event.name)
 

@@ -59,7 +59,6 @@ class Welcome(Widget):
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Its lines, as many as fit."""
         self._room = container.height - self.gutter.height
         return len(self._lines(width))
 
