@@ -31,18 +31,15 @@ class CurrentModel:
         """
         self._engine = engine
         self._lock = lock
-        self._request = load
-        self._ready: Load | None = None
-
-    @property
-    def request(self) -> Load:
+        self.request = load
         """What the engine is, or will be, asked to load."""
-        return self._request
+
+        self._ready: Load | None = None
 
     @property
     def name(self) -> str:
         """What the user calls the model."""
-        return self._request.title
+        return self.request.title
 
     @property
     def info(self) -> ModelInfo | None:
@@ -58,20 +55,20 @@ class CurrentModel:
         """
         task = Task()
         with self._lock.engine(task) as taken:
-            if taken and not self._is_loaded(self._request):
-                loaded = yield from self._load(self._request, task)
+            if taken and not self._is_loaded(self.request):
+                loaded = yield from self._load(self.request, task)
                 yield Finished("done" if loaded else "cancelled")
 
     def ensure(self, task: Task) -> Generator[Event, None, None]:
         """The events of a load, without `Finished`, if one is needed by who has the engine."""
-        if not self._is_loaded(self._request):
-            yield from self._load(self._request, task)
+        if not self._is_loaded(self.request):
+            yield from self._load(self.request, task)
 
     def switch(self, load: Load) -> Generator[Event | GoingBack, None, None]:
         """Exchange the model for another; see `ChatSession.switch`."""
         task = Task()
         with self._lock.engine_next(task) as interrupted:
-            old = self._request
+            old = self.request
             if self._is_loaded(load):
                 return
             had_old = interrupted or self._is_loaded(old)
@@ -83,7 +80,7 @@ class CurrentModel:
             except VlmtuiError as error:
                 failure = error
             if not loaded or failure:
-                self._request = old
+                self.request = old
                 yield from self._go_back(old, load, task, failure, needed=had_old)
             yield Finished("done" if loaded else "cancelled")
 
@@ -119,7 +116,7 @@ class CurrentModel:
         with closing(obeying(task, self._engine, self._engine.load(request))) as events:
             for event in events:
                 if isinstance(event, Loaded):
-                    self._request = self._ready = request
+                    self.request = self._ready = request
                 if not isinstance(event, Finished):
                     yield event
         return self._ready is not None

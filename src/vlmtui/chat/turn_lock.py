@@ -61,17 +61,13 @@ class TurnLock:
         self._latest: Task | None = None
         """Of those that yield: an older one is out of date."""
 
-        self._closed = False
+        self.closed = False
+        """Whether everything is being stopped for good."""
 
     @property
     def in_turn(self) -> bool:
         """Whether a turn is going on."""
         return self._turn is not None
-
-    @property
-    def closed(self) -> bool:
-        """Whether everything is being stopped for good."""
-        return self._closed
 
     def turn_ends(self, seconds: float) -> bool:
         """Wait for the end of the turn for some seconds; whether it came."""
@@ -113,10 +109,10 @@ class TurnLock:
             self._make_way()
             self._waiting += 1
             self._changed.wait_for(
-                lambda: task.stopped or self._closed or self._holder in (None, task)
+                lambda: task.stopped or self.closed or self._holder in (None, task)
             )
             self._waiting -= 1
-            taken = not task.stopped and not self._closed
+            taken = not task.stopped and not self.closed
             if taken:
                 self._holder = task
         try:
@@ -151,7 +147,7 @@ class TurnLock:
             and (self._holder is None or self._holder.yields)
             and self._turn is None
             and not self._waiting
-            and not self._closed
+            and not self.closed
         )
 
     def _make_way(self) -> None:
@@ -176,8 +172,8 @@ class TurnLock:
             if before is not None:
                 before.stopped = before.superseded = True
                 self._cancel_engine()
-                self._insist(lambda: before.done or self._closed, PATIENCE_S)
-                self._changed.wait_for(lambda: before.done or self._closed)
+                self._insist(lambda: before.done or self.closed, PATIENCE_S)
+                self._changed.wait_for(lambda: before.done or self.closed)
         try:
             yield before is not None
         finally:
@@ -190,7 +186,7 @@ class TurnLock:
             Whether it may.
         """
         with self._changed:
-            if task.superseded or self._closed:
+            if task.superseded or self.closed:
                 return False
             task.stopped = False
             return True
@@ -230,7 +226,7 @@ class TurnLock:
         After the first the engine is ended.
         """
         with self._changed:
-            self._closed = True
+            self.closed = True
             for task in (self._turn, self._holder):
                 if task is not None:
                     task.stopped = True

@@ -33,12 +33,8 @@ class Measuring:
         self._first = threading.Event()
         self._engine_state = EngineState(model=session.model.request.name)
         self._in_turn = False
-        self._throttled = False
-
-    @property
-    def throttled(self) -> bool:
+        self.throttled = False
         """Whether heat or current slow the machine down."""
-        return self._throttled
 
     @property
     def model(self) -> ModelInfo | None:
@@ -55,7 +51,7 @@ class Measuring:
         """A second has passed; called in the monitor's thread."""
         with self._lock:
             self._pricing.sample(snapshot, self._engine_state, in_turn=self._in_turn)
-        self._throttled = bool(snapshot.throttled_by)
+        self.throttled = bool(snapshot.throttled_by)
         self._first.set()
 
     def end_turn(self) -> None:

@@ -43,7 +43,9 @@ class Lines:
         self._edited = self.interactive and sys.stdout.isatty()
         self.typed: Callable[[str], object] = lambda text: None
         self._put_back: str | None = None
-        self._pending = ""
+        self.pending = ""
+        """What stood in a line that nobody has sent, when it was looked at last."""
+
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")  # a stray byte is no reason to end
         if self._edited:
@@ -92,11 +94,6 @@ class Lines:
                 self._put_back = line
                 return False
 
-    @property
-    def pending(self) -> str:
-        """What stood in a line that nobody has sent, when it was looked at last."""
-        return self._pending
-
     def _line(self, prompt: str, begun: str = "") -> str | None:
         if self._put_back is not None:
             line, self._put_back = self._put_back, None
@@ -107,10 +104,10 @@ class Lines:
             with _begun(begun), self._looked_at():
                 typed = _typed(prompt)
         except KeyboardInterrupt:
-            self._pending = ""
+            self.pending = ""
             raise
         if typed is not None:
-            self._pending = ""
+            self.pending = ""
         return typed
 
     @contextmanager
@@ -139,7 +136,7 @@ class Lines:
         try:
             yield
         except SystemExit:  # of a signal that leaves the line as it is
-            self._pending = readline.get_line_buffer() or self._pending
+            self.pending = readline.get_line_buffer() or self.pending
             raise
         finally:
             try:
@@ -166,8 +163,8 @@ class Lines:
                     signal.pthread_kill(reader, number)
                 unheard.clear()
                 text = readline.get_line_buffer()
-                if text != self._pending:
-                    self._pending = text
+                if text != self.pending:
+                    self.pending = text
                     self.typed(text)
         finally:
             os.close(came)

@@ -118,19 +118,16 @@ class PickerScreen(Dialog[Picked]):
             directory: Where to begin.
         """
         super().__init__()
-        self._directory = os.path.abspath(directory)
-        self._listing = Listing(self._directory)
+        self.directory = os.path.abspath(directory)
+        """The directory that is shown."""
+
+        self._listing = Listing(self.directory)
         self._filter = ""
         self._hidden = False
         self._detail: Detail | None = None
         self._look_timer: Timer | None = None
         self._list = FileList()
         self._picture = Picture()
-
-    @property
-    def directory(self) -> str:
-        """The directory that is shown."""
-        return self._directory
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame") as frame:
@@ -144,7 +141,7 @@ class PickerScreen(Dialog[Picked]):
 
     def on_mount(self) -> None:
         self._list.focus()
-        self._open(self._directory)
+        self._open(self.directory)
 
     def on_resize(self, event: events.Resize) -> None:
         """No preview where there is no room for it."""
@@ -155,7 +152,7 @@ class PickerScreen(Dialog[Picked]):
     # ------------------------------------------------------------------ directories
 
     def _open(self, directory: str, came_from: str = "") -> None:
-        self._directory = directory
+        self.directory = directory
         self._say(f"Reading {directory}")
         background.start(self, self._read(directory, came_from), "directory", self._complain)
 
@@ -214,9 +211,9 @@ class PickerScreen(Dialog[Picked]):
         if self._filter:
             self._narrow(self._filter[:-1])
             return
-        above = os.path.dirname(self._directory)
-        if above != self._directory:
-            self._open(above, self._directory)
+        above = os.path.dirname(self.directory)
+        if above != self.directory:
+            self._open(above, self.directory)
 
     def action_home(self) -> None:
         self._open(os.path.expanduser("~"))
@@ -232,7 +229,7 @@ class PickerScreen(Dialog[Picked]):
             self._narrow(self._filter + ".")
         else:
             self._hidden = not self._hidden
-            self._open(self._directory)
+            self._open(self.directory)
 
     @on(FileList.Typed)
     def _typed(self, event: FileList.Typed) -> None:

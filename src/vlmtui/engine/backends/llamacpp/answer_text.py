@@ -27,14 +27,11 @@ class AnswerText:
         self._stop = tuple(string for string in stop if string)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._held = ""
-        self._shown = ""
+        self.text = ""
+        """All text that was given out."""
+
         self.stopped = False
         """A stop string came."""
-
-    @property
-    def text(self) -> str:
-        """All text that was given out."""
-        return self._shown
 
     @property
     def whole(self) -> bool:
@@ -44,7 +41,7 @@ class AnswerText:
     def feed(self, piece: bytes) -> str:
         """Add a token's bytes; returns the text that is now certain, maybe none."""
         self._held += self._decoder.decode(piece)
-        if not self._shown:
+        if not self.text:
             self._drop_leading_space()
         if not self._stop:
             return self._give(len(self._held))
@@ -72,7 +69,7 @@ class AnswerText:
     def _give(self, count: int, *, keep: bool = True) -> str:
         text, rest = self._held[:count], self._held[count:]
         self._held = rest if keep else ""
-        self._shown += text
+        self.text += text
         return text
 
     def _beginning_of_stop(self) -> int:

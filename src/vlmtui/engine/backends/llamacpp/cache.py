@@ -63,22 +63,16 @@ class KvCache:
         for index in range(batch):
             self._batch.n_seq_id[index] = 1
             self._batch.seq_id[index][0] = 0
-        self._units: list[Unit] = []
+        self.units: list[Unit] = []
+        """The row; changes with it."""
+
         self._position = 0
-        self._used = 0
+        self.used = 0
+        """Cells in use, in tokens."""
+
         self._read: Callable[[int], object] = lambda tokens: None
         # C keeps the pointer during a call
         self._after_batch = mtmd.mtmd_helper_post_decode_callback(self._after_part_of_image)
-
-    @property
-    def used(self) -> int:
-        """Cells in use, in tokens."""
-        return self._used
-
-    @property
-    def units(self) -> Sequence[Unit]:
-        """The row; changes with it."""
-        return self._units
 
     @property
     def goes_back(self) -> bool:
@@ -121,8 +115,8 @@ class KvCache:
         if done != size or last != position - 1:
             self.clear()
             return False
-        self._units = list(units)
-        self._position, self._used = position, count_tokens(units)
+        self.units = list(units)
+        self._position, self.used = position, count_tokens(units)
         if of:
             kept = (ctypes.c_uint8 * of).from_buffer_copy(state, size)
             self._checkpoints.put(Checkpoint(place, count_tokens(units[:place]), kept))
@@ -130,12 +124,12 @@ class KvCache:
 
     def cut(self, count: int) -> None:
         """Forget what stands behind so many units, in a memory that can be cut anywhere."""
-        if count < len(self._units):
+        if count < len(self.units):
             self._cut(count)
 
     def holds(self, units: Sequence[Unit]) -> bool:
         """Whether it begins with the given row."""
-        return common_prefix(self._units, units) == len(units)
+        return common_prefix(self.units, units) == len(units)
 
     def keep(self, units: Sequence[Unit]) -> int:
         """Drop what is not a prefix of the given row.
@@ -145,9 +139,9 @@ class KvCache:
         Returns:
             How many units are kept.
         """
-        shared = min(common_prefix(self._units, units), len(units) - 1)
+        shared = min(common_prefix(self.units, units), len(units) - 1)
         self._cut(shared)
-        return len(self._units)
+        return len(self.units)
 
     def prefill(
         self,
@@ -169,26 +163,26 @@ class KvCache:
             ImageError: A picture can't be decoded.
             GenerateFailed: llama.cpp refused.
         """
-        missing = units[len(self._units) :]
+        missing = units[len(self.units) :]
         keys = dict.fromkeys(unit.key for unit in missing if isinstance(unit, ImageUnit))
         to_encode = [key for key in keys if not self._vision.is_kept(images[key])]
         stops = self._stops(units, settled)
         passing = False
-        while (at := len(self._units)) < len(units):
+        while (at := len(self.units)) < len(units):
             if at in stops or passing:
-                self._checkpoints.save(at, self._used, passing=at not in stops)
+                self._checkpoints.save(at, self.used, passing=at not in stops)
             unit = units[at]
             passing = False
             if isinstance(unit, ImageUnit):
                 self._encode(images[unit.key], to_encode, report)
-                report.progress(self._used)  # it isn't encoding any more
+                report.progress(self.used)  # it isn't encoding any more
                 self._decode_image(unit, images[unit.key], report)
             else:
                 end = min(at + self._batch_size, *(stop for stop in stops if stop > at))
                 step = list(takewhile(lambda unit: isinstance(unit, int), units[at:end]))
                 self._decode_tokens(step, logits=at + len(step) == len(units))
                 passing = len(step) == self._batch_size and not self._model.goes_back
-            report.progress(self._used)
+            report.progress(self.used)
 
     def append(self, token: int) -> None:
         """Decode one sampled token.
@@ -203,8 +197,8 @@ class KvCache:
         """Forget everything."""
         cpp.llama_memory_clear(self._model.memory, True)
         self._checkpoints.forget_behind(0)
-        self._units.clear()
-        self._position = self._used = 0
+        self.units.clear()
+        self._position = self.used = 0
 
     def close(self) -> None:
         """Free the batch."""
@@ -231,13 +225,13 @@ class KvCache:
                 self.clear()
                 return
         self._checkpoints.forget_behind(count)
-        del self._units[count:]
-        self._position = count_positions(self._units)
-        self._used = count_tokens(self._units)
+        del self.units[count:]
+        self._position = count_positions(self.units)
+        self.used = count_tokens(self.units)
 
     def _remove_behind(self, count: int) -> bool:
         """Remove what stands behind so many units; a recurrent state may refuse."""
-        position = count_positions(self._units[:count])
+        position = count_positions(self.units[:count])
         return bool(cpp.llama_memory_seq_rm(self._model.memory, 0, position, -1))
 
     def _encode(self, image: ImagePart, to_encode: list[str], report: PrefillReport) -> None:
@@ -253,7 +247,7 @@ class KvCache:
 
     def _decode_image(self, unit: ImageUnit, image: ImagePart, report: PrefillReport) -> None:
         self._model.adapt_threads()
-        done = self._used
+        done = self.used
 
         def read(tokens: int) -> None:
             nonlocal done
@@ -288,13 +282,13 @@ class KvCache:
             self._add(token)
 
     def _add(self, unit: Unit) -> None:
-        self._units.append(unit)
+        self.units.append(unit)
         self._position += 1 if isinstance(unit, int) else unit.positions
-        self._used += 1 if isinstance(unit, int) else unit.tokens
+        self.used += 1 if isinstance(unit, int) else unit.tokens
 
     def _fail(self, status: int) -> None:
         """Bring llama.cpp's cache back to the row, then raise what the status means."""
-        self._cut(len(self._units))
+        self._cut(len(self.units))
         if status == _ABORTED or self._cancel.is_set:
             raise Aborted
         if status == _NO_SLOT:

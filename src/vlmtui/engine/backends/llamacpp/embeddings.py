@@ -34,16 +34,13 @@ class EmbeddingCache:
     def __init__(self, limit_bytes: int, disk: OnDisk | None = None) -> None:
         self._limit = limit_bytes
         self._disk = disk
-        self._size = 0
+        self.size_bytes = 0
+        """Bytes of the kept embeddings."""
+
         self._entries: OrderedDict[str, Sequence[Embedding]] = OrderedDict()
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the kept embeddings."""
-        return self._size
 
     def find(self, key: str, size: tuple[int, int], lengths: Sequence[int]) -> bool:
         """Whether a picture is kept; see `OnDisk.find`, from where it is brought back."""
@@ -76,12 +73,12 @@ class EmbeddingCache:
         The newest stays even when it alone is over the limit: it is about to be used.
         """
         if key in self._entries:
-            self._size -= _bytes(self._entries.pop(key))
+            self.size_bytes -= _bytes(self._entries.pop(key))
         self._entries[key] = parts
-        self._size += _bytes(parts)
-        while self._size > self._limit and len(self._entries) > 1:
+        self.size_bytes += _bytes(parts)
+        while self.size_bytes > self._limit and len(self._entries) > 1:
             _, oldest = self._entries.popitem(last=False)
-            self._size -= _bytes(oldest)
+            self.size_bytes -= _bytes(oldest)
 
 
 def _bytes(parts: Sequence[Embedding]) -> int:

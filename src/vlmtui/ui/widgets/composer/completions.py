@@ -53,25 +53,22 @@ class Completions(OptionList, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__(markup=False)
-        self._candidates: Sequence[Candidate] = ()
+        self.candidates: Sequence[Candidate] = ()
+        """What is offered."""
+
         self._width = 0
         self._marked: int | None = None
 
     @property
-    def candidates(self) -> Sequence[Candidate]:
-        """What is offered."""
-        return self._candidates
-
-    @property
     def chosen(self) -> Candidate | None:
         """The highlighted one."""
-        return None if self.highlighted is None else self._candidates[self.highlighted]
+        return None if self.highlighted is None else self.candidates[self.highlighted]
 
     def offer(self, candidates: Sequence[Candidate]) -> None:
         """Show other candidates, none of them highlighted."""
-        if list(candidates) != list(self._candidates):
+        if list(candidates) != list(self.candidates):
             self.highlighted = None
-            self._candidates = candidates
+            self.candidates = candidates
             self.clear_options()
             width = max((len(each.name) for each in candidates if each.note), default=0)
             self._width = min(width, _COLUMN)
@@ -90,11 +87,11 @@ class Completions(OptionList, can_focus=False):
         self._marked = highlighted
 
     def _row(self, index: int) -> Content:
-        return _row(self._candidates[index], self._width)
+        return _row(self.candidates[index], self._width)
 
     def step(self, by: int) -> None:
         """Highlight the next one, or the previous one."""
-        count = len(self._candidates)
+        count = len(self.candidates)
         if not count:
             return
         if self.highlighted is None:
@@ -104,7 +101,7 @@ class Completions(OptionList, can_focus=False):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.post_message(self.Chosen(self._candidates[event.option_index]))
+        self.post_message(self.Chosen(self.candidates[event.option_index]))
 
 
 def _row(candidate: Candidate, width: int) -> Content:

@@ -85,7 +85,9 @@ class ChatRows(ScrollView, can_focus=True):
 
     def __init__(self, *, classes: str | None = None) -> None:
         super().__init__(classes=classes)
-        self._rows: list[ChatRow] = []
+        self.rows: list[ChatRow] = []
+        """The chats that it holds."""
+
         self._lines: list[str | int] = []
         self._line_of: list[int] = []
         self._cursor = 0
@@ -96,19 +98,14 @@ class ChatRows(ScrollView, can_focus=True):
     # ------------------------------------------------------------------ what there is
 
     @property
-    def rows(self) -> Sequence[ChatRow]:
-        """The chats that it holds."""
-        return self._rows
-
-    @property
     def row(self) -> ChatRow | None:
         """The chat under the cursor."""
-        return self._rows[self._cursor] if self._cursor < len(self._rows) else None
+        return self.rows[self._cursor] if self._cursor < len(self.rows) else None
 
     @property
     def cursor_line(self) -> int:
         """Where the cursor is, in lines from the top of what is in view."""
-        return self._line_of[self._cursor] - self.scroll_offset.y if self._rows else 0
+        return self._line_of[self._cursor] - self.scroll_offset.y if self.rows else 0
 
     def show(self, rows: Sequence[ChatRow], *, complete: bool) -> None:
         """Show other chats; the cursor stays on the same one if it is among them.
@@ -120,10 +117,10 @@ class ChatRows(ScrollView, can_focus=True):
         kept = self.row.chat.id if self.row is not None else None
         if not self.has_focus and self.current is not None:
             kept = self.current  # nobody is looking for another one
-        self._rows = list(rows)
+        self.rows = list(rows)
         self._now = time.time()
         self._lay_out(complete)
-        ids = [row.chat.id for row in self._rows]
+        ids = [row.chat.id for row in self.rows]
         if kept in ids:
             self._cursor = ids.index(kept)
         else:
@@ -132,8 +129,8 @@ class ChatRows(ScrollView, can_focus=True):
 
     def extend(self, rows: Sequence[ChatRow], *, complete: bool) -> None:
         """Add the next page."""
-        known = {row.chat.id for row in self._rows}
-        self._rows += [row for row in rows if row.chat.id not in known]
+        known = {row.chat.id for row in self.rows}
+        self.rows += [row for row in rows if row.chat.id not in known]
         self._lay_out(complete)
 
     def _lay_out(self, complete: bool) -> None:
@@ -142,7 +139,7 @@ class ChatRows(ScrollView, can_focus=True):
         self._lines = []
         self._line_of = []
         heading = ""
-        for index, row in enumerate(self._rows):
+        for index, row in enumerate(self.rows):
             name = _PINNED if row.chat.pinned else dates.group(row.chat.updated, self._now)
             # The order is that of the messages: a clock that went back doesn't repeat a heading.
             if name != heading and name not in self._lines:
@@ -166,7 +163,7 @@ class ChatRows(ScrollView, can_focus=True):
         if isinstance(line, str):
             content = Content.styled(f" {line}", "$text-dim")
         else:
-            content = self._draw(self._rows[line], width)
+            content = self._draw(self.rows[line], width)
             if line == self._cursor:
                 style += self.get_visual_style("chat-rows--cursor")
                 content = Content(content.plain) if self.has_focus else content
@@ -222,14 +219,14 @@ class ChatRows(ScrollView, can_focus=True):
             self.post_message(self.MoreWanted())
 
     def _move_to(self, index: int) -> None:
-        if self._rows:
-            self._cursor = min(max(index, 0), len(self._rows) - 1)
+        if self.rows:
+            self._cursor = min(max(index, 0), len(self.rows) - 1)
             self._moved()
 
     def _moved(self, *, scroll: bool = True) -> None:
         self.post_message(self.CursorMoved(self.row))
         self.refresh()
-        if self._rows and scroll:
+        if self.rows and scroll:
             line = self._line_of[self._cursor]
             first = isinstance(self._lines[line - 1], str)  # its heading comes into view with it
             region = Region(0, line - first, 1, 1 + first)
@@ -242,11 +239,11 @@ class ChatRows(ScrollView, can_focus=True):
         self._move_to(self._cursor + direction * max(self.size.height - 2, 1))
 
     def action_to(self, end: int) -> None:
-        self._move_to(len(self._rows) - 1 if end else 0)
+        self._move_to(len(self.rows) - 1 if end else 0)
 
     def put_cursor(self, chat_id: int | None) -> None:
         """Go to a chat, if it is there."""
-        for index, row in enumerate(self._rows):
+        for index, row in enumerate(self.rows):
             if row.chat.id == chat_id:
                 self._move_to(index)
 

@@ -47,7 +47,9 @@ class MarkdownView(Widget):
 
     def __init__(self, source: str = "") -> None:
         super().__init__()
-        self._source = source
+        self.source = source
+        """The text as it was given."""
+
         self._flow: Flow | None = None
         self._fed = 0
         self._lines: list[Content] = []
@@ -68,14 +70,9 @@ class MarkdownView(Widget):
             return None
         return next((y for y, line in enumerate(self._lines) if found.search(line.plain)), None)
 
-    @property
-    def source(self) -> str:
-        """The text as it was given."""
-        return self._source
-
     def update(self, source: str) -> None:
         """Show another text, as one piece and with highlighted code."""
-        self._source = source
+        self.source = source
         if self._width < 1:
             return
         if self._flow is not None and (_is_slow(source) or has_code(source)):
@@ -88,7 +85,7 @@ class MarkdownView(Widget):
 
     def append(self, text: str) -> None:
         """Add text to the end."""
-        self._source += text
+        self.source += text
         if self._width < 1:
             return
         before = list(self._lines)
@@ -114,17 +111,17 @@ class MarkdownView(Widget):
         elif self._flow is not None and self._fed:
             self._flow = None
             self._grow()
-        elif _is_slow(self._source):
-            self._lines = [Content("")] * wrapped_rows(self._source[:MOST_SHOWN], width)
-            self._render_apart(self._source, width)
+        elif _is_slow(self.source):
+            self._lines = [Content("")] * wrapped_rows(self.source[:MOST_SHOWN], width)
+            self._render_apart(self.source, width)
         else:
             from vlmtui.ui.markdown.markdown_layout import (
                 render,  # a parser that the first paint does without
             )
 
-            self._lines = render(self._source, width, highlight=False)
-            if has_code(self._source):
-                self._render_apart(self._source, width)
+            self._lines = render(self.source, width, highlight=False)
+            if has_code(self.source):
+                self._render_apart(self.source, width)
 
     def _grow(self) -> int:
         """Lay out what has come; returns the first line that may have changed."""
@@ -138,10 +135,10 @@ class MarkdownView(Widget):
         elif self._fed >= MOST_SHOWN:
             first = len(self._lines) - 1
         if self._fed < MOST_SHOWN:
-            end = min(len(self._source), MOST_SHOWN)
-            first = self._flow.feed(self._source[self._fed : end])
+            end = min(len(self.source), MOST_SHOWN)
+            first = self._flow.feed(self.source[self._fed : end])
             self._fed = end
-        left_out = _left_out(self._source, self._width)
+        left_out = _left_out(self.source, self._width)
         self._lines = [*self._flow.lines, *left_out] if left_out else self._flow.lines
         return first
 
@@ -163,7 +160,7 @@ class MarkdownView(Widget):
 
     def _show(self, source: str, width: int, lines: list[Content]) -> None:
         """Show a text that was laid out, unless there is something newer."""
-        if source != self._source or width != self._width:
+        if source != self.source or width != self._width:
             return
         lines = [*lines, *_left_out(source, width)]
         same = len(lines) == len(self._lines)

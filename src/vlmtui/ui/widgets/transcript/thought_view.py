@@ -89,7 +89,9 @@ class ThoughtView(Vertical):
         """
         super().__init__(classes="shown" if text.strip() else "")
         self._safe = printable.ProseStream()
-        self._text = printable.prose(text).strip()
+        self.text = printable.prose(text).strip()
+        """What was thought so far."""
+
         self._label = label
         self._grows = False
         self._line = _Line(self.fold)
@@ -103,11 +105,6 @@ class ThoughtView(Vertical):
         self._say()
 
     @property
-    def text(self) -> str:
-        """What was thought so far."""
-        return self._text
-
-    @property
     def unfolded(self) -> bool:
         """All of it is shown."""
         return self.has_class("unfolded")
@@ -115,9 +112,9 @@ class ThoughtView(Vertical):
     def grow(self, text: str, label: str) -> None:
         """More has come."""
         more = self._safe.feed(text)
-        if not self._text:
+        if not self.text:
             more = more.lstrip()
-        self._text += more
+        self.text += more
         self._label = label
         self._grows = True
         self.add_class("shown")
@@ -135,21 +132,21 @@ class ThoughtView(Vertical):
         self._grows = False
         self._label = label
         if text is not None:
-            self._text = printable.prose(text).strip()
+            self.text = printable.prose(text).strip()
             if self.unfolded:
-                self._view.update(self._text)
-        self.set_class(bool(self._text), "shown")
+                self._view.update(self.text)
+        self.set_class(bool(self.text), "shown")
         self._say()
 
     def fold(self, folded: bool | None = None) -> None:
         """Fold it or unfold it; None: the other way round."""
         unfold = not self.unfolded if folded is None else not folded
         if unfold != self.unfolded:
-            self._view.update(self._text if unfold else "")
+            self._view.update(self.text if unfold else "")
             self.set_class(unfold, "unfolded")
             self._say()
 
     def _say(self) -> None:
-        last = " ".join(self._text[-_LAST:].split()) if self._grows and not self.unfolded else ""
+        last = " ".join(self.text[-_LAST:].split()) if self._grows and not self.unfolded else ""
         mark = "●" if self._grows else "▾" if self.unfolded else "▸"
         self._line.say(f"{mark} {self._label}", last)

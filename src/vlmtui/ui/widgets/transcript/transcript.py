@@ -90,7 +90,9 @@ class Transcript(Conversation, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._cursor: MessageEntry | None = None
-        self._browsing = False
+        self.browsing = False
+        """Letters are actions: the keyboard led here."""
+
         self._actions = OfferedActions(self)
         self.match = ""
 
@@ -99,22 +101,17 @@ class Transcript(Conversation, inherit_bindings=False):
         """The message under the cursor."""
         return self._cursor.stored.id if self._cursor is not None else None
 
-    @property
-    def browsing(self) -> bool:
-        """Letters are actions: the keyboard led here."""
-        return self._browsing
-
     # ------------------------------------------------------------------ moving
 
     async def put(self, entries: Iterable[Entry]) -> None:
         """Show other entries; the cursor stays on its message if that is still there."""
         await super().put(entries)
         if self._cursor is not None and self._cursor not in self.entries:
-            await self.select(self.entry(self._cursor.stored.id), keyboard=self._browsing)
+            await self.select(self.entry(self._cursor.stored.id), keyboard=self.browsing)
 
     async def begin_answer(self, stored: StoredMessage) -> Answer:
         """Add an answer that will grow; the cursor goes to it from the one it is to replace."""
-        browsing = self._browsing
+        browsing = self.browsing
         answer = await super().begin_answer(stored)
         if browsing:
             await self.put_cursor(stored.id)
@@ -143,7 +140,7 @@ class Transcript(Conversation, inherit_bindings=False):
     async def select(self, entry: MessageEntry | None, *, keyboard: bool) -> None:
         """Put the cursor on a message, or take it away."""
         before, self._cursor = self._cursor, entry
-        self._browsing = keyboard and entry is not None
+        self.browsing = keyboard and entry is not None
         if entry is None:
             self.match = ""
         self._actions.stop_picking()
@@ -216,7 +213,7 @@ class Transcript(Conversation, inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Letters are actions only while the keyboard is used to go through the messages."""
         if action in ("act", "undo"):
-            return self._browsing and not self._actions.picking
+            return self.browsing and not self._actions.picking
         return True
 
     async def action_act(self, name: str) -> None:
@@ -239,7 +236,7 @@ class Transcript(Conversation, inherit_bindings=False):
             event.stop()
             number = int(event.key) if event.key.isdecimal() else 0
             await self._actions.pick(self._cursor, number)
-        elif event.is_printable and event.character and not self._browsing:
+        elif event.is_printable and event.character and not self.browsing:
             event.stop()
             self.post_message(self.Typed(event.character))
 
