@@ -28,11 +28,11 @@ class AskingTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         chat.hears[Prompt.Submitted].append(lambda event: self._submitted(event.text))
-        chat.shows[Ask] = self._begin
+        chat.commands.shows[Ask] = self._begin
         chat.set_aside.append(lambda: "\n\n".join(chat.prompt.waiting.texts))
         chat.turn_ended.append(self._go_on)
         for name in ("help", "keys", "quit"):
-            chat.forms[name] = partial(self._do_in_app, name)
+            chat.commands.forms[name] = partial(self._do_in_app, name)
         chat.follows[UserSaved].append(self._question_saved)
         chat.follows[AnswerStarted].append(self._answer_started)
         chat.follows[Words].append(self._said)
@@ -85,8 +85,8 @@ class AskingTopic(Topic):
             return
         if typed:
             chat.prompt.take(typed)
-        if (form := chat.forms.get(name)) is None:
-            chat.do(name, argument, typed)
+        if (form := chat.commands.forms.get(name)) is None:
+            chat.commands.do(name, argument, typed)
         elif isawaitable(done := form(argument)):
             await done
 
@@ -124,13 +124,13 @@ class AskingTopic(Topic):
             return (self.chat.asking or message_commands.ask)(context, typed)
 
         try:
-            outcome = await self.chat.done(read)
+            outcome = await self.chat.commands.done(read)
             if isinstance(outcome, Ask):
                 taken()
         finally:
             self.chat.prompt.decided()
         if not isinstance(outcome, Ask):
-            await self.chat.show(outcome)
+            await self.chat.commands.show(outcome)
             self.chat.prompt.take_back()
             return None
         for told in self.chat.sent:

@@ -39,14 +39,14 @@ class AttachingTopic(Topic):
 
         self._send_when_attached = False
         self._picked_in = "."
-        chat.actions["pick"] = chat.forms["pick"] = self._pick
+        chat.actions["pick"] = chat.commands.forms["pick"] = self._pick
         chat.actions["copy_command"] = self._copy_command
-        chat.forms["image"] = lambda argument: self._run(
+        chat.commands.forms["image"] = lambda argument: self._run(
             partial(picture_commands.image, argument=argument)
         )
-        chat.forms["sample"] = lambda _: self._run(picture_commands.sample)
-        chat.shows[Attached] = self._show
-        chat.shows[Folder] = lambda folder: self._browse(folder.listing.directory)
+        chat.commands.forms["sample"] = lambda _: self._run(picture_commands.sample)
+        chat.commands.shows[Attached] = self._show
+        chat.commands.shows[Folder] = lambda folder: self._browse(folder.listing.directory)
         chat.hears[Prompt.Pasted].append(self._pasted)
         chat.hears[PathChosen].append(lambda event: self._attach((event.path,), event.written))
         chat.hears[Prompt.PartChosen].append(
@@ -87,7 +87,7 @@ class AttachingTopic(Topic):
 
     async def _do(self, verb: Attach, instead: str, pasted: bool) -> None:
         try:
-            attached = await self.chat.done(verb)
+            attached = await self.chat.commands.done(verb)
             await self._show(attached, instead)
             if attached.images and pasted:
                 self._tell_undo(len(attached.images))
@@ -115,7 +115,7 @@ class AttachingTopic(Topic):
                 prompt.text = parsing.image_line(attached.left)
             self.chat.complain(attached.error)
         if attached.wants is not None:
-            await self.chat.show(attached.wants)
+            await self.chat.commands.show(attached.wants)
 
     def _copy_command(self) -> None:
         """Copy the command that the hint names, also over SSH."""
@@ -135,14 +135,14 @@ class AttachingTopic(Topic):
 
         paths = pasted_paths.paths(event.text)
         if paths and is_url(paths[0]):
-            await self.chat.show(FetchInto((Wanted(paths[0], event.text),)))
+            await self.chat.commands.show(FetchInto((Wanted(paths[0], event.text),)))
         elif paths:
             self._attach(paths, event.text, pasted=True)
 
     def _pick(self, argument: str = "") -> None:
         """Look for pictures; a folder or numbers of its list may be named."""
         if argument:
-            self.chat.do("pick", argument)
+            self.chat.commands.do("pick", argument)
         else:
             self._browse(self._picked_in)
 

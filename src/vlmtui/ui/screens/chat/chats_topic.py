@@ -22,7 +22,7 @@ class ChatsTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._open: int | None = None
-        chat.shows[ChatChanged] = self._show_changed
+        chat.commands.shows[ChatChanged] = self._show_changed
         chat.hears["on_chats_pane_page_wanted"].append(
             lambda event: chat.start(self._read(event), "chats")
         )
@@ -70,7 +70,7 @@ class ChatsTopic(Topic):
         if event.action in ("undo", "new"):
             if self.chat.must_wait():
                 return
-            self.chat.do(event.action)
+            self.chat.commands.do(event.action)
             if event.action == "new":
                 self.chat.prompt.focus_composer()
         elif event.row is not None:
@@ -117,7 +117,7 @@ class ChatsTopic(Topic):
 
     async def _changed(self, verb: Callable[[CommandContext], Outcome]) -> None:
         try:
-            await self.chat.change(verb)
+            await self.chat.commands.change(verb)
         except VlmtuiError:
             self._reload()  # the list shows something that isn't so
             raise

@@ -75,7 +75,7 @@ class CompareTopic(Topic):
         """By the id of the answer in it."""
 
         chat.hears[events.Mount].append(self._watch)
-        chat.shows[Compare] = self._begin
+        chat.commands.shows[Compare] = self._begin
         chat.follows[Began].append(self._began)
         chat.follows[Failed].append(self._failed)
         chat.follows[Words].append(self._said)

@@ -59,7 +59,7 @@ class ConversationTopic(Topic):
 
         # read before anything of this sitting is kept: that may be sent before the chat is shown
         self._left_over = Draft()
-        chat.shows[ChatShown] = self._show
+        chat.commands.shows[ChatShown] = self._show
         chat.hears[Prompt.Edited].append(self._edited)
 
     # ------------------------------------------------------------------ opened
@@ -122,7 +122,7 @@ class ConversationTopic(Topic):
         self.chat.screen.remove_class("-continuing")
         prompt = self.chat.prompt
         if shown.draft is not None:
-            typed = prompt.text if self.chat.draft != self.chat.draft_at_command else ""
+            typed = prompt.text if self.chat.draft != self.chat.commands.draft else ""
             prompt.draft = shown.draft
             prompt.put_behind(typed)  # since: it is in no other chat
         said = [*([shown.said] if shown.said is not None else []), *shown.peculiarities]

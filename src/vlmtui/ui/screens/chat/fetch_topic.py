@@ -51,8 +51,8 @@ class FetchTopic(Topic):
         """Cancels what is being asked about, or fetched."""
 
         self._loading = False
-        chat.shows[FetchInto] = lambda into: self._start(self._into_composer(into))
-        chat.shows[WantsFetch] = lambda wants: self._start(self._for_command(wants))
+        chat.commands.shows[FetchInto] = lambda into: self._start(self._into_composer(into))
+        chat.commands.shows[WantsFetch] = lambda wants: self._start(self._for_command(wants))
         chat.holds.append(self._hold)
         chat.stops.append(self._stop)
         chat.leaving.append(self._stop)
@@ -85,7 +85,7 @@ class FetchTopic(Topic):
         found: dict[str, ImagePart] = {}
         try:
             if await self._fetch(wants.urls, found.__setitem__):
-                await self.chat.change(lambda context: wants.then(context, found))
+                await self.chat.commands.change(lambda context: wants.then(context, found))
         finally:
             if len(found) < len(wants.urls) and not self.chat.prompt.text:
                 self.chat.prompt.text = wants.typed

@@ -40,8 +40,8 @@ class MachineTopic(Topic):
         chat.hears[events.Mount].append(self._watch)
         self._pricing_of_this: Pricing | None = None
         chat.actions["monitor"] = self._monitor
-        chat.forms["monitor"] = lambda _: self._monitor()
-        chat.shows[AnswerStats] = self._show_stats
+        chat.commands.forms["monitor"] = lambda _: self._monitor()
+        chat.commands.shows[AnswerStats] = self._show_stats
         chat.turn_began.append(lambda: self.pricing.begin())
         chat.follows[AnswerSaved].append(self._answer_saved)
         chat.follows[Priced].append(self._priced)

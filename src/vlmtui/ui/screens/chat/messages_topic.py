@@ -40,10 +40,10 @@ class MessagesTopic(Topic):
 
         chat.hears[Transcript.ActionWanted].append(self._action_wanted)
         chat.hears[Transcript.UndoWanted].append(lambda _: self._undo())
-        chat.shows[Branch] = self._show_branch
-        chat.shows[Details] = lambda details: self._show_details(details.stored)
-        chat.shows[ThoughtShown] = self._show_thought
-        chat.shows[EditQuestion] = lambda edit: self._edit(edit.stored)
+        chat.commands.shows[Branch] = self._show_branch
+        chat.commands.shows[Details] = lambda details: self._show_details(details.stored)
+        chat.commands.shows[ThoughtShown] = self._show_thought
+        chat.commands.shows[EditQuestion] = lambda edit: self._edit(edit.stored)
         chat.set_aside.append(lambda: self._written_before)
         chat.stops.append(self._cancel_editing)
         chat.sent.append(self._leave_editing)
@@ -51,7 +51,7 @@ class MessagesTopic(Topic):
 
     def _undo(self) -> None:
         if not self.chat.must_wait():
-            self.chat.do("undo")
+            self.chat.commands.do("undo")
 
     def _action_wanted(self, event: Transcript.ActionWanted) -> None:
         entry = self.chat.transcript.entry(event.message_id)
@@ -59,7 +59,7 @@ class MessagesTopic(Topic):
             return
         match event.action:
             case "continue":
-                self.chat.do("continue")
+                self.chat.commands.do("continue")
             case "retry_with":
                 self.chat.actions["retry_with"](event.message_id)
             case "details":
@@ -68,7 +68,7 @@ class MessagesTopic(Topic):
                 if entry.answer is not None:
                     entry.answer.thought.fold()
             case action:
-                self.chat.do(_COMMANDS[action], f"#{event.message_id}")
+                self.chat.commands.do(_COMMANDS[action], f"#{event.message_id}")
 
     async def _show_branch(self, branch: Branch) -> None:
         browsing = self.chat.transcript.browsing
@@ -77,7 +77,7 @@ class MessagesTopic(Topic):
             await self.chat.transcript.put_cursor(branch.cursor)
         self.chat.prompt.say()
         if branch.said is not None:
-            await self.chat.show(branch.said)
+            await self.chat.commands.show(branch.said)
 
     async def _show_thought(self, shown: ThoughtShown) -> None:
         await self.chat.transcript.goto(shown.stored.id)

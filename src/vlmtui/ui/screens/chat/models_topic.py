@@ -45,9 +45,11 @@ class ModelsTopic(Topic):
 
         chat.actions["model"] = self._pick
         chat.actions["retry_with"] = self._retry_with
-        chat.forms["model"] = self._model
-        chat.forms["models"] = lambda line: chat.do("models", line) if line else self._show_all()
-        chat.shows[Switch] = self._switch
+        chat.commands.forms["model"] = self._model
+        chat.commands.forms["models"] = lambda line: (
+            chat.commands.do("models", line) if line else self._show_all()
+        )
+        chat.commands.shows[Switch] = self._switch
         chat.stops.append(self._stop_loading)
         chat.follows[Exchanging].append(self._exchanging)
         chat.follows[Exchanged].append(lambda event: self._exchanged(event.model))
@@ -60,13 +62,13 @@ class ModelsTopic(Topic):
 
     def _model(self, name: str) -> None:
         if name:
-            self.chat.do("model", name)
+            self.chat.commands.do("model", name)
         else:
             self._pick()
 
     def _retry_with(self, message_id: int) -> None:
         """Have a question answered again by a model that is chosen now."""
-        self._pick(lambda: self.chat.do("regen", f"#{message_id}"))
+        self._pick(lambda: self.chat.commands.do("regen", f"#{message_id}"))
 
     def _pick(self, then: Then | None = None) -> None:
         """Choose from a list; `then` is done once the chosen model is loaded."""
@@ -134,11 +136,13 @@ class ModelsTopic(Topic):
         """Switch to a model that was chosen from a list."""
 
         async def switch() -> None:
-            outcome = await self.chat.done(lambda context: model_commands.model(context, name))
+            outcome = await self.chat.commands.done(
+                lambda context: model_commands.model(context, name)
+            )
             if isinstance(outcome, Switch):
                 await self._switch(outcome, then)
             else:
-                await self.chat.show(outcome)
+                await self.chat.commands.show(outcome)
 
         self.chat.start(switch(), "command model")
 
@@ -183,9 +187,9 @@ class ModelsTopic(Topic):
             await self._tell_failure(error)
         elif cancelled or not self.chat.busy:
             info = self.chat.screen.engine_state.info
-            context = self.chat.command_context()
+            context = self.chat.commands.context()
             said = model_commands.switched(context, switch, info, cancelled=cancelled)
-            await self.chat.show(said)
+            await self.chat.commands.show(said)
             if then is not None and not cancelled:
                 then()
 
@@ -194,7 +198,7 @@ class ModelsTopic(Topic):
         if not isinstance(error, SwitchFailed):
             self.chat.complain(error)
             return
-        told = model_commands.not_switched(self.chat.command_context(), error)
+        told = model_commands.not_switched(self.chat.commands.context(), error)
         details = failures.circumstances(self.chat, error.__cause__)
         await self.chat.transcript.tell(told.message, told.hint, details, error=True)
 

@@ -47,7 +47,7 @@ class PanesTopic(Topic):
         self._early: list[Callable[[], None]] | None = []
         """What came before the panes; None once they are there."""
 
-        chat.forms["chats"] = lambda title: self._do(partial(self._show_chats, title))
+        chat.commands.forms["chats"] = lambda title: self._do(partial(self._show_chats, title))
         chat.actions["panes.chats"] = lambda: self._do(partial(self._toggle, "chats"))
         chat.actions["panes.side"] = lambda: self._do(partial(self._toggle, "side"))
         chat.actions["panes.next"] = self._next

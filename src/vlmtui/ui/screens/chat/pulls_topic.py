@@ -30,7 +30,7 @@ class PullsTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._pulls: Pulls | None = None
-        chat.shows[Pull] = self._pull
+        chat.commands.shows[Pull] = self._pull
         chat.follows[PullMoved].append(lambda moved: self._moved(moved.state))
         chat.leaving.append(self._leave)
 

@@ -30,7 +30,7 @@ class ReadingTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
-        chat.shows[Copied] = self._copied
+        chat.commands.shows[Copied] = self._copied
         chat.actions["reading.page"] = self._scroll_page
         chat.actions["reading.start"] = self._go_to_start
         chat.actions["reading.end"] = lambda: chat.transcript.follow()

@@ -24,7 +24,7 @@ class SearchTopic(Topic):
         """What was found in this chat, from its beginning on."""
 
         self._at = 0
-        chat.forms["search"] = self._search
+        chat.commands.forms["search"] = self._search
         chat.actions["search"] = lambda: self._search(self._searched_for)
         chat.actions["find"] = lambda: self._search(self._searched_for, chat.screen.chat)
         chat.applies["find"] = lambda: chat.transcript.browsing
@@ -70,7 +70,7 @@ class SearchTopic(Topic):
 
         message_id = None if hit.in_title else hit.message_id
         transcript = self.chat.transcript
-        await self.chat.change(lambda context: open_chat(context, hit.chat, message_id, words(hit)))
+        await self.chat.commands.change(lambda context: open_chat(context, hit.chat, message_id, words(hit)))
         if among:
             transcript.match = f"{self._at + 1} of {len(self._hits)}"
             transcript.focus(scroll_visible=False)

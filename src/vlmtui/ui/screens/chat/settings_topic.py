@@ -11,14 +11,14 @@ class SettingsTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
-        chat.shows[SystemPrompt] = self._edit_system
+        chat.commands.shows[SystemPrompt] = self._edit_system
 
     def _edit_system(self, prompt: SystemPrompt) -> None:
         from vlmtui.ui.screens.dialogs.text_editor import TextEditor
 
         def take(text: str | None) -> None:
             if text is not None and text != prompt.text:
-                changed = self.chat.change(lambda context: set_system(context, text))
+                changed = self.chat.commands.change(lambda context: set_system(context, text))
                 self.chat.start(changed, "command system")
 
         editor = TextEditor("System prompt of this chat", prompt.text, "None")

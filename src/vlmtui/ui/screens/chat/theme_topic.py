@@ -13,8 +13,8 @@ class ThemeTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
-        chat.forms["theme"] = self._theme
-        chat.choices["theme"] = self._choices
+        chat.commands.forms["theme"] = self._theme
+        chat.commands.choices["theme"] = self._choices
 
     @property
     def _app(self) -> AppThemes:

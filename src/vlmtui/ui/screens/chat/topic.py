@@ -7,9 +7,8 @@ needed; an error of it, foreseen or not, is told there, and the screen goes on.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -17,25 +16,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from textual.binding import Binding
 from textual.message import Message
 
-from vlmtui.commands import specs, verbs
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import (
-    Choice,
-    Choices,
-    Confirm,
-    Listing,
     Outcome,
-    Said,
-    Table,
 )
 from vlmtui.commands.picture_commands import NotOnThisMachine
-from vlmtui.commands.specs import Spec
 from vlmtui.commands.verbs import BUSY
 from vlmtui.errors import VlmtuiError
 from vlmtui.storage.records import Draft
 from vlmtui.ui import background
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import keymap
+from vlmtui.ui.screens.chat.screen_commands import Handler, ScreenCommands
 from vlmtui.ui.screens.chat.stream import Stream
 
 if TYPE_CHECKING:
@@ -50,7 +42,6 @@ if TYPE_CHECKING:
     from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 T = TypeVar("T")
-Handler = Callable[[Any], Awaitable[object] | object]
 
 
 class ChatContext:
@@ -63,10 +54,8 @@ class ChatContext:
         asking: What becomes of a message that is sent, where it isn't just the next one.
         left: The screen is being left: nothing is shown any more.
         opened: Gets the conversation.
-        forms: What the screen does for a command in a way of its own, by the command's name: a
-            dialog, a pane. Gets the argument; what it doesn't take it gives to `do`.
+        commands: Does what a command says.
         actions: What keys do, by the name that stands in their binding.
-        shows: How an outcome is shown, by its type.
         hears: Who hears of a message of a widget, by its type; where that isn't imported before the
             first paint, by its `handler_name`.
         follows: Who hears of an event of a turn, a load or a switch, by its type. The state of the
@@ -80,11 +69,9 @@ class ChatContext:
         stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
             stop. The turn or the load is stopped after all of them.
         leaving: Called once, before the conversation is closed.
-        draft_at_command: What was written when the last command was given, which knows of it.
         command_done: Called when a command was done, before what came of it is shown.
         sent: Called when a message has left the composer.
         set_aside: Texts that are neither in the composer nor in the chat; drafts have them, too.
-        choices: What the argument of a command can be that is the screen's own affair.
         holds: Asked before a message is sent, until one returns True: it isn't sent now, but
             submitted again by who has said so.
         applies: Whether a key counts just now, by the name of its action.
@@ -98,15 +85,8 @@ class ChatContext:
         self.asking: Callable[[CommandContext, str], Outcome] | None = None
         self.left = False
         self.opened: Future[ChatSession] = Future()
-        self.forms: dict[str, Handler] = {}
+        self.commands = ScreenCommands(self)
         self.actions: dict[str, Callable[..., object]] = {}
-        self.shows: dict[type[Outcome], Handler] = {
-            Said: self._show_said,
-            Listing: self._show_listing,
-            Table: self._show_table,
-            Choices: self._show_choices,
-            Confirm: self._ask,
-        }
         self.hears: defaultdict[type[Message] | str, list[Handler]] = defaultdict(list)
         self.follows: defaultdict[type[object], list[Handler]] = defaultdict(list)
         self.turn_began: list[Callable[[], object]] = []
@@ -116,16 +96,12 @@ class ChatContext:
         self.chats_changed: list[Callable[[], object]] = []
         self.stops: list[Callable[[], bool]] = []
         self.leaving: list[Callable[[], object]] = []
-        self.draft_at_command = Draft()
         self.command_done: list[Callable[[], object]] = []
         self.sent: list[Callable[[], object]] = []
         self.set_aside: list[Callable[[], str]] = [self._unsaved]
-        self.choices: dict[str, Callable[[], Sequence[Choice]]] = {}
         self.holds: list[Callable[[str], bool]] = []
         self.applies: dict[str, Callable[[], bool]] = {}
         self.furnished: list[Callable[[], object]] = []
-        self._commands: CommandContext | None = None
-        self._in_order = asyncio.Lock()
         self._available_models: AvailableModels | None = None
 
     @property
@@ -214,113 +190,6 @@ class ChatContext:
             key = keymap.keys_of(self.screen.app, "chat.copy_command", "f8")
             hint = f"On yours run this ({key} copies it), then send again:"
         self.prompt.say(error.message, hint, error=True, command=command)
-
-    # ------------------------------------------------------------------ commands
-
-    def do(self, name: str, argument: str = "", typed: str = "") -> None:
-        """Do a command in the background, and show what comes of it.
-
-        Args:
-            name: The command.
-            argument: What stands behind it. A message that the cursor is on is meant where none is
-                named.
-            typed: The line, where one was typed: a question in it comes back if the command fails.
-        """
-        spec = specs.find(name)
-        assert spec is not None
-        cursor = self.transcript.cursor
-        if spec.takes_message and cursor is not None and not argument.startswith("#"):
-            argument = f"#{cursor} {argument}".rstrip()
-        self.start(self._do(spec, argument, typed), "command", exclusive=False)
-
-    async def _do(self, spec: Spec, argument: str, typed: str) -> None:
-        try:
-            await self.change(lambda context: verbs.do(spec, context, argument))
-        except Exception:
-            if argument and spec.composed and not self.left:
-                self.prompt.put_before(typed)
-            raise
-
-    async def change(self, verb: Callable[[CommandContext], Outcome]) -> None:
-        """Do something, and show what comes of it: when what was given before is shown."""
-        async with self._in_order:
-            outcome = await self._done(verb)
-            if not isinstance(outcome, Confirm):  # nobody waits for whoever thinks it over
-                await self.show(outcome)
-                return
-        await self._ask(outcome)
-
-    async def done(self, verb: Callable[[CommandContext], T]) -> T:
-        """What comes of a verb, in a thread, when what was given before is done and shown."""
-        async with self._in_order:
-            return await self._done(verb)
-
-    async def _done(self, verb: Callable[[CommandContext], T]) -> T:
-        draft, tokens = self.draft, self.prompt.composer.tokens.find
-        self.draft_at_command = draft
-
-        def do() -> T:
-            context = self.command_context()
-            context.draft, context.tokens = draft, tokens
-            return verb(context)
-
-        done = await in_thread(do)
-        for told in self.command_done:
-            told()
-        return done
-
-    def command_context(self) -> CommandContext:
-        """What commands work on. Waits for the conversation: for threads."""
-        if self._commands is None:
-            screen = self.screen
-            self._commands = CommandContext(
-                self.session(), self.available_models(), screen.presets, screen.samples
-            )
-        return self._commands
-
-    async def show(self, outcome: Outcome) -> None:
-        """Show what came of a command."""
-        shown = self.shows[type(outcome)](outcome)
-        if isawaitable(shown):
-            await shown
-
-    def _show_said(self, said: Said) -> None:
-        self.prompt.say(said.message, said.advice)
-
-    async def _show_listing(self, listing: Listing) -> None:
-        rows = await in_thread(lambda: list(listing.rows))
-        if not rows:
-            self.prompt.say(listing.nothing)
-            return
-        first, *others = rows
-        await self.transcript.tell(
-            first, listing.advice, "\n".join(others), error=False, asked=True
-        )
-
-    async def _show_table(self, table: Table) -> None:
-        width = max((len(label) for label, _ in table.rows), default=0)
-        rows = "\n".join(f"{label:<{width}}  {value}" for label, value in table.rows)
-        await self.transcript.tell(table.heading, table.advice, rows, error=False, asked=True)
-
-    async def _ask(self, confirm: Confirm) -> None:
-        if confirm.hint:
-            self.prompt.say(confirm.question, confirm.hint)
-        if await self.prompt.ask(confirm.question):
-            self.prompt.say()
-            await self.change(confirm.then)
-        else:
-            await self.show(confirm.declined)
-
-    def _show_choices(self, offered: Choices) -> None:
-        from vlmtui.ui.screens.dialogs import chooser
-
-        rows = [chooser.Choice(each.value, each.value, each.note) for each in offered.choices]
-
-        def take(value: str | None) -> None:
-            if value is not None:
-                self.do(offered.command, value)
-
-        self.screen.app.push_screen(chooser.CommandChooser(offered.question, rows), take)
 
 
 class Topic:

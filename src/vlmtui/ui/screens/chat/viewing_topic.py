@@ -36,8 +36,8 @@ class ViewingTopic(Topic):
         self._tally: Tally | None = None
         self._last_in_chat: ImagePart | None = None
         chat.actions["view"] = self._view
-        chat.forms["view"] = lambda _: self._view()
-        chat.forms["crop"] = self._crop_wanted
+        chat.commands.forms["view"] = lambda _: self._view()
+        chat.commands.forms["crop"] = self._crop_wanted
         chat.hears["on_captioned_picture_opened"].append(self._opened)
         chat.hears[Prompt.Edited].append(lambda _: self._choose())
         chat.chat_shown.append(self._chat_shown)
@@ -128,7 +128,7 @@ class ViewingTopic(Topic):
     def _crop_wanted(self, argument: str) -> None:
         """Have a part of the picture that the talk is about chosen, or take the one by numbers."""
         if argument:
-            self.chat.do("crop", argument)
+            self.chat.commands.do("crop", argument)
         elif self.chat.screen.image is None:
             self.chat.prompt.say("There is no picture in this chat yet", "Attach one with @path")
         else:

@@ -59,7 +59,8 @@ class WelcomeTopic(Topic):
 
         self._last = None
         self.chat.start(
-            self.chat.change(lambda context: chat_commands.open_chat(context, last)), "chat"
+            self.chat.commands.change(lambda context: chat_commands.open_chat(context, last)),
+            "chat",
         )
         return True
 

@@ -42,10 +42,10 @@ class WritingTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._history: History | None = None
-        chat.actions["history"] = chat.forms["history"] = self._search_asked
-        chat.actions["editor"] = chat.forms["editor"] = self._edit
-        chat.shows[WriteAgain] = lambda again: self._write_again(again.message)
-        chat.shows[OpenEditor] = self._open_editor
+        chat.actions["history"] = chat.commands.forms["history"] = self._search_asked
+        chat.actions["editor"] = chat.commands.forms["editor"] = self._edit
+        chat.commands.shows[WriteAgain] = lambda again: self._write_again(again.message)
+        chat.commands.shows[OpenEditor] = self._open_editor
         chat.hears[Prompt.RecallWanted].append(self._recall)
         chat.hears[ChoicesWanted].append(
             lambda event: chat.start(self._offer_choices(event), "choices")
@@ -88,7 +88,7 @@ class WritingTopic(Topic):
 
     def _search_asked(self, argument: str = "") -> None:
         if argument:
-            self.chat.do("history", argument)
+            self.chat.commands.do("history", argument)
         else:
             self.chat.start(self._show_asked(), "history")
 
@@ -118,7 +118,7 @@ class WritingTopic(Topic):
     def _edit(self, argument: str = "") -> None:
         """Have the text edited, or the question or text that is named."""
         if argument:
-            self.chat.do("editor", argument)
+            self.chat.commands.do("editor", argument)
         else:
             self._edit_text(self.chat.prompt.draft.text)
 
@@ -126,7 +126,7 @@ class WritingTopic(Topic):
         if editor.edits is None:
             self._edit_text(editor.text)
         else:
-            await self.chat.show(EditQuestion(editor.edits))
+            await self.chat.commands.show(EditQuestion(editor.edits))
             self._edit_text(self.chat.prompt.draft.text)
 
     def _edit_text(self, text: str) -> None:
@@ -160,8 +160,8 @@ class WritingTopic(Topic):
         from vlmtui.commands import verbs
 
         spec = specs.find(command)
-        if (known := self.chat.choices.get(command)) is not None:
+        if (known := self.chat.commands.choices.get(command)) is not None:
             return known()
         if spec is not None and spec.topic:
-            return verbs.choices(spec, self.chat.command_context())
+            return verbs.choices(spec, self.chat.commands.context())
         return ()
