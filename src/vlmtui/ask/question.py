@@ -8,7 +8,6 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -163,12 +162,7 @@ class Pictures:
     def __enter__(self) -> Pictures:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._fetches.close()
         if self._directory is not None:
             self._directory.cleanup()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from types import TracebackType
 
 from vlmtui import net
 from vlmtui.errors import FetchFailed
@@ -64,12 +63,7 @@ class HttpSource:
     def __enter__(self) -> HttpSource:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def read(self, offset: int, size: int) -> bytes:
