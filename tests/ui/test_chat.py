@@ -812,7 +812,9 @@ async def test_enter_sends_what_was_typed_though_the_list_lags_behind(
         await type_text(pilot, "/")
         await until(pilot, lambda: prompt.completion.list.chosen is not None)
         first = prompt.completion.list.chosen
-        monkeypatch.setattr(prompt.completion, "_look_up", lambda fragment, tab: None)  # it takes its time
+        monkeypatch.setattr(
+            prompt.completion, "_look_up", lambda fragment, tab: None
+        )  # it takes its time
         await type_text(pilot, "sample")
         assert prompt.completion.list.chosen is first, "the list is still that of /"
         assert first is not None and first.path.strip() != "/sample"

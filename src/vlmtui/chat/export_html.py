@@ -83,12 +83,7 @@ _HEAD = """<!DOCTYPE html>
 
 
 def pieces(chat: Chat, thread: Sequence[StoredMessage]) -> Iterator[bytes]:
-    """The document, in pieces that are no larger than a picture.
-
-    Args:
-        chat: Whose it is.
-        thread: The branch to write down.
-    """
+    """The document, in pieces that are no larger than a picture."""
     yield _HEAD.format(title=_escaped(words.title(chat)), style=_STYLE).encode()
     if chat.system:
         text = _escaped(printable.prose(chat.system))

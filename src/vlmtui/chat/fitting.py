@@ -29,11 +29,6 @@ class Prospect:
     def __init__(self, load: Load, model: Header, mmproj: Header | None) -> None:
         """Take the headers.
 
-        Args:
-            load: What is to be loaded.
-            model: Header of the language model.
-            mmproj: Header of its vision tower.
-
         Raises:
             BadModelFile: llama.cpp would refuse them.
         """

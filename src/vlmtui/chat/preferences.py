@@ -25,14 +25,6 @@ class Preferences:
     def __init__(
         self, store: ChatStore, branches: Branches, system: str, sampling: Sampling
     ) -> None:
-        """Take over what the open chat has.
-
-        Args:
-            store: Keeps it.
-            branches: Knows which chat is open.
-            system: The settings' system prompt.
-            sampling: The settings' sampling.
-        """
         self._store = store
         self._branches = branches
         self._default_system = system

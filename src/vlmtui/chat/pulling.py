@@ -23,13 +23,7 @@ from vlmtui.settings import Settings
 
 
 def expected(plan: Plan, settings: Settings, machine: Machine) -> FitVerdict:
-    """Read the headers of a plan's files, and compare what they need with what is free. Blocks.
-
-    Args:
-        plan: What would be fetched.
-        settings: How it would be loaded.
-        machine: The memory there is.
-    """
+    """Read the headers of a plan's files, and compare what they need with what is free. Blocks."""
     if plan.of("checkpoint"):
         return _of_checkpoint(plan, settings, machine)
     if not plan.of("model"):

@@ -120,10 +120,6 @@ def of_server(settings: Settings, model: ServerModel) -> Load:
 def request_for(settings: Settings, model: library.InstalledModel) -> Load:
     """What the engine is asked to load for a model that was found, and is going to be used.
 
-    Args:
-        settings: The user's settings.
-        model: The model.
-
     Raises:
         InputError: Its path is no text.
     """

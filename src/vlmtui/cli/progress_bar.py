@@ -26,12 +26,7 @@ class Bar:
         self._begun = time.monotonic()
 
     def show(self, fraction: float, tensor: str) -> None:
-        """Say how far it is.
-
-        Args:
-            fraction: From 0 to 1.
-            tensor: What is being worked on.
-        """
+        """Say how far it is, from 0 to 1, and what is being worked on."""
         if not self._terminal:
             if fraction >= self._next:
                 self._next = fraction + _EVERY

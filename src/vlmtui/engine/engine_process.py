@@ -32,9 +32,6 @@ class EngineProcess:
     def __init__(self, log_path: Path) -> None:
         """Start it.
 
-        Args:
-            log_path: Where its output goes.
-
         Raises:
             EngineCrashed: It can't be started.
         """

@@ -84,9 +84,6 @@ class HostedEngine:
     def __init__(self, log: Path) -> None:
         """Start its process.
 
-        Args:
-            log: Where its output goes.
-
         Raises:
             EngineCrashed: It can't be started.
         """
@@ -179,11 +176,6 @@ class HostedEngine:
         stopping: Stopping,
     ) -> Finished | Failed | Died:
         """Work on a request, for whoever has the first place in the line.
-
-        Args:
-            request: The request.
-            emit: Is given its events.
-            stopping: Tells when it shall end.
 
         Returns:
             Its last event.

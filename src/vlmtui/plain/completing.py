@@ -14,11 +14,6 @@ class Completer:
     """Completes the word before the cursor."""
 
     def __init__(self, context: CommandContext) -> None:
-        """Look at nothing yet.
-
-        Args:
-            context: Knows models and presets.
-        """
         self._context = context
 
     def __call__(self, before: str, word: str) -> Sequence[str]:

@@ -105,12 +105,7 @@ def usage_of(stats: Stats) -> Json:
 
 
 def models(info: ModelInfo, since: int) -> Json:
-    """The list of models, which is one.
-
-    Args:
-        info: What is loaded.
-        since: When, in seconds since 1970.
-    """
+    """The list of models, which is one."""
     row: Json = {
         "id": info.name,
         "object": "model",

@@ -112,12 +112,7 @@ def top(values: Iterable[float | None], most: float | None) -> float:
 
 
 def details(moment: Moment, roofline: float | None = None) -> Iterator[tuple[str, Sequence[str]]]:
-    """What is but a value, as a label and its parts: each temperature, each rail, clocks, mode.
-
-    Args:
-        moment: The moment.
-        roofline: As for `rows`.
-    """
+    """What is but a value, as a label and its parts: each temperature, each rail, clocks, mode."""
     now = moment.snapshot
     if roofline:
         yield "roofline", [f"{units.rate(roofline)} tok/s, as the memory's bandwidth allows"]

@@ -18,12 +18,7 @@ _SECONDS = 3.0
 
 
 def sequence(text: str, environment: Mapping[str, str]) -> str:
-    """What to write to the terminal.
-
-    Args:
-        text: The text.
-        environment: That of the process.
-    """
+    """What to write to the terminal."""
     encoded = base64.b64encode(text.encode(errors="replace")).decode()
     plain = f"\x1b]52;c;{encoded}\x07"
     if _in_tmux(environment):

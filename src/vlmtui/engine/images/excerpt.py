@@ -17,12 +17,6 @@ class Excerpt(io.RawIOBase):
     """Reads like a file of its own, which must not be moved in meanwhile by anybody else."""
 
     def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
-        """Name the parts.
-
-        Args:
-            file: Where they are.
-            parts: Which they are, in order.
-        """
         self._file = file
         self._parts = parts
         self._size = sum(map(_length, parts))

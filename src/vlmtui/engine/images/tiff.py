@@ -45,10 +45,6 @@ def listed(file: BinaryIO) -> tuple[str, bool, int, list[bytes]]:
 def pictured(file: BinaryIO, end: int) -> tuple[int, tuple[Part, ...]]:
     """The orientation of the first picture, and the file with the tags alone that it needs.
 
-    Args:
-        file: The file.
-        end: Its length.
-
     Raises:
         struct.error: It is cut off.
     """

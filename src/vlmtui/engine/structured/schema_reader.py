@@ -43,9 +43,6 @@ _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 def read(schema: Any) -> tuple[Shape, Definitions]:
     """Read a schema.
 
-    Args:
-        schema: As `json.loads` gives it.
-
     Raises:
         Unenforceable: It isn't one, or answers can't be held to it.
     """

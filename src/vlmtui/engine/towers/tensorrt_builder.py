@@ -32,10 +32,6 @@ def version() -> str:
 def build(graph: Path, tell: Tell) -> Any:
     """Build an engine; takes minutes, and most of a small board's memory.
 
-    Args:
-        graph: The ONNX file.
-        tell: Told of the progress.
-
     Returns:
         The engine's bytes, as an object with the buffer protocol.
 

@@ -27,11 +27,6 @@ def write(path: Path, file: File, tell: Tell) -> None:
     Whatever is in the header decides whether the rest belongs to the beginning, so it has to tell
     the source, too.
 
-    Args:
-        path: Where to.
-        file: What.
-        tell: See `Tell`.
-
     Raises:
         OSError: The disk is full, or can't be written.
         BadModelFile: A tensor can't be read.

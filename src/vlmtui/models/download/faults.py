@@ -119,12 +119,7 @@ def _gated(response: net.Refused, repository: str) -> AccessDenied:
 
 
 def page(what: str, kind: str) -> NotTheFile:
-    """The error for a page that came in place of a file.
-
-    Args:
-        what: What was to be fetched.
-        kind: What came.
-    """
+    """The error for a page that came in place of a file."""
     return NotTheFile(f"{what}: {kind} came instead of the file", _PAGE_HINT)
 
 

@@ -178,9 +178,6 @@ class Header(msgspec.Struct, frozen=True, dict=True):
 def read(source: Source) -> Header:
     """Read the header of one file.
 
-    Args:
-        source: The file.
-
     Returns:
         The header; one that llama.cpp can read, with all its tensors inside the file.
 

@@ -35,10 +35,6 @@ the other side."""
 def check(model: Header, mmproj: Header | None = None) -> None:
     """Refuse what llama.cpp would refuse, or die of, after reading gigabytes.
 
-    Args:
-        model: The language model.
-        mmproj: Its vision tower and projector.
-
     Raises:
         BadModelFile: Says which file is wrong, why, and what to take instead.
     """

@@ -86,13 +86,6 @@ class CompareScreen(Dialog[None]):
     ]
 
     def __init__(self, question: str, models: Sequence[str], stop: Callable[[], object]) -> None:
-        """Make the screen.
-
-        Args:
-            question: What is asked.
-            models: Who answers.
-            stop: Stops the comparison.
-        """
         super().__init__()
         self._question = question
         self._stop = stop

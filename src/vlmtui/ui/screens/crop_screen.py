@@ -47,11 +47,6 @@ class CropScreen(FullScreenPicture[Box]):
     ]
 
     def __init__(self, image: ImagePart) -> None:
-        """Make the screen.
-
-        Args:
-            image: The picture.
-        """
         self._framed = FramedPicture(image)
         super().__init__(self._framed)
         self._image = image

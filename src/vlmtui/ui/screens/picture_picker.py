@@ -112,11 +112,6 @@ class PickerScreen(Dialog[Picked]):
     ]
 
     def __init__(self, directory: str) -> None:
-        """Make the screen.
-
-        Args:
-            directory: Where to begin.
-        """
         super().__init__()
         self.directory = os.path.abspath(directory)
         """The directory that is shown."""

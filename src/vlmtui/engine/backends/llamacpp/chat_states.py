@@ -57,14 +57,6 @@ class ChatStates:
     def __init__(
         self, folder: CacheFolder, identity: str, cache: KvCache, prompts: PromptBuilder
     ) -> None:
-        """Look at nothing yet.
-
-        Args:
-            folder: Where they are.
-            identity: Of the model, see `identity.of_states`.
-            cache: What is kept.
-            prompts: Remembers the answers in it.
-        """
         self._folder = folder
         self._identity = identity
         self._cache = cache

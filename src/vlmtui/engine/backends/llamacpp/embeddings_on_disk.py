@@ -28,12 +28,6 @@ class EmbeddingsOnDisk:
     """Those of one vision tower."""
 
     def __init__(self, folder: CacheFolder, identity: str) -> None:
-        """Look at nothing yet.
-
-        Args:
-            folder: Where they are.
-            identity: Of the tower, see `identity.of_embeddings`.
-        """
         self._folder = folder
         self._identity = identity
         self._speed = DiskSpeed(folder.path)

@@ -19,11 +19,6 @@ from vlmtui.errors import LoadFailed
 def compare(model: LoadedModel, graph: GraphTower, request: Load) -> TowerCompared:
     """Show both towers the same picture.
 
-    Args:
-        model: Loaded with libmtmd's tower.
-        graph: The other one.
-        request: What was loaded.
-
     Raises:
         LoadFailed: One of them fails.
     """

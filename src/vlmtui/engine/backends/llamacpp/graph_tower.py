@@ -88,9 +88,6 @@ class OnnxTower:
     def __init__(self, path: str) -> None:
         """Load it.
 
-        Args:
-            path: The ONNX file.
-
         Raises:
             Unusable: onnxruntime isn't installed, or doesn't take it.
         """

@@ -25,9 +25,6 @@ class TensorRtTower:
     def __init__(self, path: str) -> None:
         """Load it onto the GPU.
 
-        Args:
-            path: The engine's file.
-
         Raises:
             Unusable: TensorRT or CUDA is missing, or the engine is, or it is of another version or
                 GPU.

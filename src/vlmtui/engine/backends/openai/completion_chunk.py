@@ -47,11 +47,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 def read(data: bytes) -> Chunk | None:
-    """Read the data of an event; None where it is no JSON object.
-
-    Args:
-        data: JSON in UTF-8.
-    """
+    """Read the data of an event; None where it is no JSON object."""
     whole = decoded(data)
     if not isinstance(whole, dict):
         return None

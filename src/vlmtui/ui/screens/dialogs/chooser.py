@@ -189,12 +189,6 @@ class CommandChooser(Chooser):
     """What a command can be given, where it was given nothing."""
 
     def __init__(self, question: str, choices: Sequence[Choice]) -> None:
-        """Make the list.
-
-        Args:
-            question: Stands above it.
-            choices: All rows, in order.
-        """
         super().__init__(choices)
         self.title_text = question
 

@@ -45,13 +45,6 @@ class TextEditor(Dialog[str]):
     ]
 
     def __init__(self, title: str, text: str, placeholder: str) -> None:
-        """Make the editor.
-
-        Args:
-            title: What is written.
-            text: What it is now.
-            placeholder: What an empty one means.
-        """
         super().__init__()
         self._title = title
         self._text = text

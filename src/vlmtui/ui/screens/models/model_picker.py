@@ -35,11 +35,6 @@ class ModelPicker(Chooser):
     ]
 
     def __init__(self, current: str) -> None:
-        """Make the list.
-
-        Args:
-            current: The model that answers now.
-        """
         super().__init__([], current)
         self._current = current
         self._rows: list[Choice] = []

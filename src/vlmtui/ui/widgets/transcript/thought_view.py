@@ -81,12 +81,6 @@ class ThoughtView(Vertical):
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
 
     def __init__(self, text: str = "", label: str = "") -> None:
-        """Make it.
-
-        Args:
-            text: What was thought so far.
-            label: What that took.
-        """
         super().__init__(classes="shown" if text.strip() else "")
         self._safe = printable.ProseStream()
         self.text = printable.prose(text).strip()
