@@ -73,7 +73,6 @@ class TextOutput:
         self._last = "\n"
 
     def delta(self, text: str) -> None:
-        """Write at once."""
         if self._safe is not None:
             text = self._safe.feed(text)
         if not text:
@@ -118,14 +117,12 @@ class JsonOutput:
         """Wait for the end of the turn."""
 
     def end(self, turn: Turn) -> None:
-        """Keep the turn."""
         self._turns.append(turn.figures(self._model))
 
     def abandon(self) -> None:
         """A failure prints no JSON."""
 
     def close(self) -> None:
-        """Write."""
         content = self._turns if self._array else self._turns[0]
         encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
         text = json.dumps(content, ensure_ascii=encoding != "utf8", indent=2)
@@ -205,7 +202,6 @@ class Progress:
         )
 
     def clear(self) -> None:
-        """Erase the line."""
         if self._shown:
             self._shown = False
             self._write(_ERASE_LINE)

@@ -115,7 +115,6 @@ class _Run:
 
     @property
     def info(self) -> ModelInfo:
-        """What is loaded."""
         info = self._engine.info
         if info is None:
             raise EngineError("The model was unloaded", "Try again")
@@ -235,7 +234,6 @@ class _Watch:
         self._monitor.start()
 
     def stop(self) -> None:
-        """End."""
         self._monitor.stop()
 
     def at_rest(self) -> None:

@@ -168,7 +168,6 @@ class Archive:
         self._forget_state(chat_id)
 
     def restore(self, chat_id: int) -> None:
-        """Undo `delete`."""
         self._store.trash.restore(chat_id)
 
     def delete_message(self, message_id: int) -> Chat:

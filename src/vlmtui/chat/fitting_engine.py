@@ -159,7 +159,6 @@ class FittingEngine:
 
     @property
     def info(self) -> ModelInfo | None:
-        """What is loaded."""
         return self._engine.info
 
     def _joined(self, request: Load) -> Generator[Event, None, bool | None]:

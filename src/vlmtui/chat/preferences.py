@@ -41,7 +41,6 @@ class Preferences:
 
     @property
     def sampling(self) -> Sampling:
-        """The sampling in force."""
         return self._merged(self._sampling)
 
     @property

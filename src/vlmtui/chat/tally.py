@@ -40,7 +40,6 @@ class Tally:
         self._invalid = ""
 
     def take(self, event: Event) -> None:
-        """Take note of an event."""
         match event:
             case Encoded() if event.image < len(self._images):
                 self._pictures[event.image] = {

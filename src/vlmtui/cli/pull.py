@@ -148,7 +148,6 @@ class _Command:
             self._ready.add(name)
 
     def _go(self) -> None:
-        """Fetch what is planned."""
         for name in self._ready:
             if self.dry_run:
                 self._pulls.cancel(name)

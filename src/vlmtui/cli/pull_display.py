@@ -66,7 +66,6 @@ class Lines(PullLines):
     """A line now and then, on standard error."""
 
     def __init__(self, wanted: Sequence[str]) -> None:
-        """Prepare."""
         super().__init__(wanted, self.say)
 
     def failed(self, number: int, error: VlmtuiError) -> None:
@@ -88,7 +87,6 @@ class Lines(PullLines):
         self.say(f"Ready: vlmtui --model {line(name)}")
 
     def say(self, text: str) -> None:
-        """Print a line."""
         print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -99,7 +97,6 @@ class Bars(Lines):
     """A line for each download that is drawn over again, on a terminal."""
 
     def __init__(self, wanted: Sequence[str]) -> None:
-        """Prepare."""
         super().__init__(wanted)
         self._bars: dict[int, tuple[str, float | None, str]] = {}
         self._drawn = 0
@@ -171,7 +168,6 @@ class JsonLines:
     """One JSON object a line, on standard output; `event` says which kind, `model` of what."""
 
     def __init__(self, wanted: Sequence[str]) -> None:
-        """Prepare."""
         self._wanted = wanted
 
     def show(self, number: int, event: Event) -> None:

@@ -68,7 +68,6 @@ class EngineProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:

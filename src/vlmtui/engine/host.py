@@ -114,7 +114,6 @@ class Host:
         self.changed()
 
     def state(self) -> HostState:
-        """What there is to tell."""
         return HostState(os.getpid(), __version__, tuple(each.view() for each in self.engines))
 
     async def _serve_client(

@@ -120,7 +120,6 @@ class HostClient:
                 self._commands.put_nowait(command)
 
     def close(self) -> None:
-        """Hang up."""
         self._channel.close()
 
     # ------------------------------------------------------------------------------------ requests

@@ -83,7 +83,6 @@ class HostLink:
 
     @property
     def alive(self) -> bool:
-        """Whether the host is there."""
         descriptor = self.channel.descriptor
         if descriptor < 0:
             return False

@@ -106,7 +106,6 @@ class HostedEngine:
 
     @property
     def pid(self) -> int:
-        """Process id."""
         return self._process.pid
 
     @property
@@ -151,7 +150,6 @@ class HostedEngine:
         )
 
     def view(self) -> EngineView:
-        """What there is to tell."""
         assert self.load is not None
         return EngineView(
             self.pid,

@@ -37,7 +37,6 @@ class WaitingLine:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
         return max(0, len(self._places) - 1)
 
     def enter(self, who: str, give_way: Callable[[], object] | None = None) -> Place:

@@ -56,7 +56,6 @@ class LineChild:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
         return self._process.pid
 
     def ended(self) -> int | None:

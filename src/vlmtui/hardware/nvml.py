@@ -120,7 +120,6 @@ class NvmlProbe:
         return readings
 
     def close(self) -> None:
-        """Close NVML."""
         if self._nvml is not None:
             with suppress(self._nvml.NVMLError):
                 self._nvml.nvmlShutdown()

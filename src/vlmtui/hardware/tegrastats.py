@@ -249,7 +249,6 @@ class TegrastatsProbe:
         return cast(Readings, new)
 
     def close(self) -> None:
-        """End the program."""
         if self._child is not None:
             self._child.close()
             self._child = None

@@ -96,7 +96,6 @@ class FactsCache:
         self._used: dict[str, _Kept] = {}
 
     def of(self, path: Path) -> Facts:
-        """The facts of a file."""
         stamp = _stamp(path)
         known = self._used.get(str(path)) or self._kept.get(str(path))
         if known is None or known.stamp != stamp or not stamp:

@@ -72,7 +72,6 @@ class Quantization(msgspec.Struct, frozen=True):
 
     @property
     def is_mmproj(self) -> bool:
-        """It is a vision tower."""
         return self.header.architecture == "clip"
 
     @property

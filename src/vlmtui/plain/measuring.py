@@ -38,7 +38,6 @@ class Measuring:
 
     @property
     def model(self) -> ModelInfo | None:
-        """What is loaded."""
         return self._engine_state.info
 
     def moment(self) -> Moment | None:

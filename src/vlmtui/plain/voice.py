@@ -72,7 +72,6 @@ class Answer:
         self._line_open = False
 
     def feed(self, text: str) -> None:
-        """More of it has come."""
         self._held += self._safe.feed(text)
         ready = self._ready()
         if ready:

@@ -137,7 +137,6 @@ class AnswerQueue:
         self._closing.set()
 
     def cut(self) -> None:
-        """Stop what runs."""
         if self._running is not None:
             self._running.stop()
 

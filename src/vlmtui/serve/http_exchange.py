@@ -134,7 +134,6 @@ class Exchange:
         await self._piece(b"data: " + data + b"\n\n", more=True)
 
     async def end_events(self) -> None:
-        """End the stream."""
         await self._piece(b"", more=False)
 
     async def _piece(self, content: bytes, *, more: bool) -> None:

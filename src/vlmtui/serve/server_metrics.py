@@ -42,7 +42,6 @@ class ServerMetrics:
         self._requests[status] += 1
 
     def answer(self, stats: Stats) -> None:
-        """The model has answered."""
         self._answers += 1
         for name in _SUMS:
             self._sums[name] += getattr(stats, name)

@@ -32,7 +32,6 @@ class Pricing:
         self._peak_gpu = 0
 
     def begin(self) -> None:
-        """A turn begins."""
         self.energy.begin()
         self._peak_gpu = 0
 

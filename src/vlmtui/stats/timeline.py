@@ -48,7 +48,6 @@ class Timeline:
 
     @property
     def last(self) -> Moment | None:
-        """The newest moment."""
         return self._moments[-1] if self._moments else None
 
     def saw(self, phase: Phase) -> None:

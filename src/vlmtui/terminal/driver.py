@@ -99,7 +99,6 @@ class HangupSafe:
         return len(text)
 
     def flush(self) -> None:
-        """Flush likewise."""
         with self._timed():
             try:
                 self._file.flush()

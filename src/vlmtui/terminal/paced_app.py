@@ -89,7 +89,6 @@ class PacedApp(App[int]):
             self._go_on()
 
     def on_terminal_replied(self, event: TerminalReplied) -> None:
-        """Something has arrived."""
         if event.reply == pace.REPLY:
             self._go_on()
 

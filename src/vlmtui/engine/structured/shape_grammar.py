@@ -142,7 +142,6 @@ class _Writer:
                 )
 
     def _rule(self, body: str) -> str:
-        """The name of a rule with this body."""
         if body not in self._names:
             self._names[body] = f"r{len(self._names)}"
             self._add(self._names[body], body)

@@ -72,7 +72,6 @@ class _Reader:
         }
 
     def kind(self, depth: int) -> dict[str, Any]:
-        """A type."""
         if depth > _DEEPEST:
             raise self.wrong("it is nested too deeply")
         if self._take("["):

@@ -75,7 +75,6 @@ class Checkpoint(msgspec.Struct, frozen=True):
     projector: Tensors = {}
 
     def all_tensors(self) -> list[Stored]:
-        """Those of all parts."""
         return [*self.tensors.values(), *self.tower.values(), *self.projector.values()]
 
 

@@ -42,7 +42,6 @@ class Remaining:
     """How long it still takes, by how long it took so far."""
 
     def __init__(self) -> None:
-        """Begin."""
         self._first: tuple[float, float] | None = None
 
     def at(self, fraction: float) -> float | None:
@@ -86,7 +85,6 @@ class Import(msgspec.Struct, frozen=True):
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """Both."""
         return self.model, self.mmproj
 
     def draft(self, file: Path) -> Path:

@@ -37,7 +37,6 @@ class Tokens(msgspec.Struct):
     """A text is read as if a space stood before it."""
 
     def append(self, text: str, kind: int, score: float = _LEAST_SCORE) -> None:
-        """Add a token."""
         self.texts.append(text)
         self.kinds.append(kind)
         self.scores.append(score)

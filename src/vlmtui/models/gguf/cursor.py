@@ -23,7 +23,6 @@ class Cursor:
     """A place in a header."""
 
     def __init__(self, source: Source) -> None:
-        """Begin at the beginning."""
         self._source = source
         self._buffer = b""
         self._start = 0
@@ -52,7 +51,6 @@ class Cursor:
         return self._buffer[self._at : self._at + size]
 
     def value(self, form: struct.Struct) -> int | float:
-        """A number."""
         self._require(form.size)
         value: int | float = form.unpack_from(self._buffer, self._at)[0]
         self._at += form.size

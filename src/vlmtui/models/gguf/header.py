@@ -113,7 +113,6 @@ class Header(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def by_name(self) -> dict[str, Tensor]:
-        """The tensors by name."""
         return {tensor.name: tensor for tensor in self.tensors}
 
     @cached_property

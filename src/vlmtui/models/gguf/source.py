@@ -59,7 +59,6 @@ class FileSource:
             raise _unreadable(self.name, error) from None
 
     def close(self) -> None:
-        """Close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

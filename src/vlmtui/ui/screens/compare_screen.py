@@ -104,7 +104,6 @@ class CompareScreen(Dialog[None]):
             yield Static(key_hints.line(_HINTS, _HINT_CELLS), id="compared-keys")
 
     def column(self, number: int) -> Column:
-        """The column of a model, 0 or 1."""
         return self._columns[number]
 
     def end(self) -> None:
@@ -146,7 +145,6 @@ class Column(Vertical):
             self._heading.note = words
 
     def append(self, text: str) -> None:
-        """Add what it said."""
         self._answer.append(text)
 
     def finish(self, stored: StoredMessage) -> None:

@@ -139,7 +139,6 @@ class PickerScreen(Dialog[Picked]):
         self._open(self.directory)
 
     def on_resize(self, event: events.Resize) -> None:
-        """No preview where there is no room for it."""
         self.set_class(event.size.width < 72 or event.size.height < 18, "-small")
         self._picture.max_rows = max(event.size.height - 8, 1)
         self.call_after_refresh(key_hints.in_border, self.query_one(".frame"), _KEYS)

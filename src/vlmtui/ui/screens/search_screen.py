@@ -175,7 +175,6 @@ class SearchScreen(Dialog[Found]):
 
     @property
     def text(self) -> str:
-        """What is searched for."""
         return self.query_one(Input).value
 
     @property

@@ -128,7 +128,6 @@ class Answerer:
             self._states.close(seconds)
 
     def close(self) -> None:
-        """Free the model."""
         if self._states is not None:
             self._states.close()
         self._cache.close()

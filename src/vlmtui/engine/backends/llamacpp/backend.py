@@ -103,7 +103,6 @@ class LlamaCppBackend:
             self._loaded.keep(seconds)
 
     def close(self) -> None:
-        """Free the model."""
         if self._loaded is not None:
             self._loaded.close()
             self._loaded = None

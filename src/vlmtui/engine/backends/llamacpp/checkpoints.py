@@ -57,7 +57,6 @@ class Checkpoints:
 
     @property
     def newest(self) -> Checkpoint | None:
-        """The last one of the row, if there is any."""
         return self._kept[-1] if self._kept else None
 
     def put(self, checkpoint: Checkpoint) -> None:

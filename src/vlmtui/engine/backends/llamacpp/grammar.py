@@ -78,7 +78,6 @@ class Grammar:
         return self._vocabulary.end < 0 or self.allows(self._vocabulary.end)
 
     def close(self) -> None:
-        """Release it."""
         cpp.llama_sampler_free(self._sampler)
 
     def _joins(self, token: int) -> bool:

@@ -167,7 +167,6 @@ class Sampler:
         return int(candidates.data[candidates.selected].id)
 
     def close(self) -> None:
-        """Release the chain."""
         for sampler in (self._chain, self._likeliest, self._likely):
             cpp.llama_sampler_free(sampler)
         if self._grammar is not None:

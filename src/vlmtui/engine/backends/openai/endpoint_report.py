@@ -80,7 +80,6 @@ class EndpointReport:
             self._emit(Delta(text, self._pieces))
 
     def finish(self, reason: FinishReason) -> Finished:
-        """The last event."""
         usage = self._usage
         counted = usage.generated_tokens
         tokens = counted if counted is not None else self._pieces

@@ -43,7 +43,6 @@ class ChatsTopic(Topic):
             pane.reload()
 
     def _mark(self) -> None:
-        """Mark the chat that is open."""
         chat, before = self.chat.screen.chat, self._open
         self._open = chat.id if chat is not None else None
         for pane in self._panes():

@@ -67,7 +67,6 @@ class MachineTopic(Topic):
             self.pricing.timeline.saw(engine_state.phase)
 
     def _sample(self, snapshot: Snapshot | None) -> None:
-        """A second has passed."""
         if snapshot is not None:
             state = self.chat.screen.engine_state
             self.pricing.sample(snapshot, state, in_turn=self.chat.busy)

@@ -36,7 +36,6 @@ class PullsTopic(Topic):
 
     @property
     def pulls(self) -> Pulls:
-        """All downloads."""
         if self._pulls is None:
             from vlmtui.models.download.coordinator import Pulls
 

@@ -117,7 +117,6 @@ class ScreenCommands:
         return self._context
 
     async def show(self, outcome: Outcome) -> None:
-        """Show what came of a command."""
         shown = self.shows[type(outcome)](outcome)
         if isawaitable(shown):
             await shown

@@ -61,7 +61,6 @@ class Completions(OptionList, can_focus=False):
 
     @property
     def chosen(self) -> Candidate | None:
-        """The highlighted one."""
         return None if self.highlighted is None else self.candidates[self.highlighted]
 
     def offer(self, candidates: Sequence[Candidate]) -> None:

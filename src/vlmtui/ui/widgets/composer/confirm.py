@@ -68,7 +68,6 @@ class Confirm(Horizontal, can_focus=True):
             self.action_answer(event.widget.id == "yes")
 
     def action_answer(self, yes: bool) -> None:
-        """Answer, once."""
         answered, self._answered = self._answered, None
         if answered is not None:
             self.can_focus = False

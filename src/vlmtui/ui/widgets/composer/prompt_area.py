@@ -98,7 +98,6 @@ class Prompt(Vertical):
 
     @property
     def images(self) -> tuple[ImagePart, ...]:
-        """The pictures in the composer."""
         return self.composer.tokens.images(self.text)
 
     @property

@@ -175,7 +175,6 @@ class ChatsPane(Vertical):
 
     @property
     def title_like(self) -> str:
-        """What the titles are filtered by."""
         return self._filter.value.strip()
 
     def filter(self, title: str) -> None:

@@ -56,7 +56,6 @@ class MonitorPanel(Widget):
         self._room = 0
 
     def tick(self) -> None:
-        """The timeline has grown."""
         rows = len(self._lines(self.content_size.width or 80))
         self.refresh(layout=rows != self._rows)
         self._rows = rows

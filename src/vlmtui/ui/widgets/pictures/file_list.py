@@ -97,12 +97,10 @@ class FileList(ScrollView, can_focus=True):
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
         return len(self._entries)
 
     @property
     def entry(self) -> Entry | None:
-        """The one that the cursor is on."""
         return self._entries[self.cursor] if self.cursor < len(self._entries) else None
 
     def show(self, entries: Sequence[Entry], cursor: int = 0) -> None:

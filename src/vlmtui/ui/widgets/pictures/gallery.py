@@ -35,7 +35,6 @@ class _Rows(Layout):
     def arrange(
         self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
     ) -> ArrangeResult:
-        """Place each figure."""
         viewport = parent.app.viewport_size
         across, width = columns(size.width, len(children))
         placements: ArrangeResult = []

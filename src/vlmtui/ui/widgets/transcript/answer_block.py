@@ -87,7 +87,6 @@ class Answer(MessageBlock):
         return self._view.source
 
     def mark(self, words: Sequence[str]) -> None:
-        """Mark words in it."""
         self._view.mark(words)
 
     def first_mark(self) -> int | None:
@@ -96,7 +95,6 @@ class Answer(MessageBlock):
         return None if row is None else row + self._view.virtual_region.y
 
     def append(self, text: str) -> None:
-        """Add what has arrived."""
         self._wait_no_more()
         if self._thinking:
             self._thinking = ""

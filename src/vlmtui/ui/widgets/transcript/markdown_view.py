@@ -58,7 +58,6 @@ class MarkdownView(Widget):
         self._marks: re.Pattern[str] | None = None
 
     def mark(self, words: Sequence[str]) -> None:
-        """Mark words in the text."""
         self._marks = marks.pattern(words)
         self._strips.clear()
         self.refresh()

@@ -62,7 +62,6 @@ class Question(MessageBlock):
             yield self._text
 
     def mark(self, words: Sequence[str]) -> None:
-        """Mark words in it."""
         self._marks = marks.pattern(words)
         if self._text is not None:
             self._text.update(marks.marked(self._shown, self._marks))

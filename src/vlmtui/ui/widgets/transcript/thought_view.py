@@ -100,11 +100,9 @@ class ThoughtView(Vertical):
 
     @property
     def unfolded(self) -> bool:
-        """All of it is shown."""
         return self.has_class("unfolded")
 
     def grow(self, text: str, label: str) -> None:
-        """More has come."""
         more = self._safe.feed(text)
         if not self.text:
             more = more.lstrip()

@@ -63,7 +63,6 @@ class Welcome(Widget):
         return len(self._lines(width))
 
     def render(self) -> Content:
-        """What there is room for."""
         return Content("\n").join(self._lines(self.content_size.width))
 
     def _lines(self, width: int) -> list[Content]:
