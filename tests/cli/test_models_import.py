@@ -18,6 +18,7 @@ from tests.models.convert.checkpoints import Shape
 from vlmtui.errors import ImportFailed
 from vlmtui.models import gguf
 from vlmtui.models.convert import importing
+from vlmtui.models.making import Progress
 
 pytest.importorskip("safetensors", reason="the extra awq is not installed")
 
@@ -122,7 +123,7 @@ def test_an_import_that_was_stopped_goes_on_where_it_was(run: Run, vila: Path, h
     assert "v " not in run("models", "--here").out  # nobody takes a draft for a model
     os.truncate(drafts[1], len(whole[1]) // 2)
     drafts[0].unlink()
-    begun = [step for step in importing.run(job) if isinstance(step, importing.Progress)]
+    begun = [step for step in importing.run(job) if isinstance(step, Progress)]
     assert begun[0].fraction > 0.3
     assert [draft.read_bytes() for draft in drafts] == whole
     ended = run("models", "import", vila, "--name", "v")

@@ -20,7 +20,8 @@ from vlmtui import demo
 from vlmtui.errors import BadModelFile, InputError, QuantizeFailed, StorageError
 from vlmtui.models import gguf, making, quantize
 from vlmtui.models.gguf.filetypes import FILE_TYPES
-from vlmtui.models.quantize import Progress, Quantization, Result
+from vlmtui.models.making import Progress
+from vlmtui.models.quantize import Quantization, Result
 
 
 @pytest.fixture(scope="module")

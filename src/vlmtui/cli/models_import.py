@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,14 +11,13 @@ import msgspec
 
 from vlmtui import units
 from vlmtui.chat.available_models import AvailableModels
-from vlmtui.cli import trial
-from vlmtui.cli.progress_bar import Bar
+from vlmtui.cli import progress_bar, trial
 from vlmtui.cli.pull import pull_models
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import LoadFailed
 from vlmtui.models.convert import importing
-from vlmtui.models.convert.importing import Import, Imported, Progress
+from vlmtui.models.convert.importing import Import, Imported
 from vlmtui.models.convert.order import Contents, Head
 from vlmtui.models.download import Pull
 from vlmtui.models.download.target import ImportWish
@@ -80,15 +78,9 @@ def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as
 
 
 def _make(job: Import) -> Imported:
-    bar = Bar(job.name)
-    with closing(importing.run(job)) as steps, closing(bar):
-        for step in steps:
-            match step:
-                case Progress(fraction=fraction, tensor=tensor):
-                    bar.show(fraction, tensor)
-                case Imported():
-                    return step
-    raise AssertionError("it makes something, or raises")
+    made = progress_bar.last_of(importing.run(job), job.name)
+    assert isinstance(made, Imported)
+    return made
 
 
 def _try(job: Import, contents: Contents) -> bool | None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from pathlib import Path
 
 import click
 import msgspec
 
-from vlmtui.cli import trial
-from vlmtui.cli.progress_bar import Bar
+from vlmtui.cli import progress_bar, trial
 from vlmtui.cli.quantize_display import Answer, Outcome, as_json, in_words
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine import images
@@ -23,7 +21,7 @@ from vlmtui.errors import (
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 from vlmtui.models import gguf, library, quantize
 from vlmtui.models.gguf import pairing
-from vlmtui.models.quantize import Progress, Quantization, Result
+from vlmtui.models.quantize import Quantization, Result
 from vlmtui.settings import load_settings
 
 _CHECK_CTX = 2048
@@ -167,15 +165,8 @@ def _picture(path: Path) -> ImagePart:
 
 
 def _make(job: Quantization, expected: int) -> Result:
-    bar = Bar(f"{job.source.name} → {job.to}")
-    result = None
-    with closing(quantize.run(job, expected)) as steps, closing(bar):
-        for step in steps:
-            if isinstance(step, Progress):
-                bar.show(step.fraction, step.tensor)
-            else:
-                result = step
-    assert isinstance(result, Result)
+    title = f"{job.source.name} → {job.to}"
+    result = progress_bar.last_of(quantize.run(job, expected), title)
     gguf.from_path(job.draft)
     return result
 

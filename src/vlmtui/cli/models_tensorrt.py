@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -11,8 +10,7 @@ import msgspec
 
 from vlmtui import units
 from vlmtui.chat.requests import loading
-from vlmtui.cli import trial
-from vlmtui.cli.progress_bar import Bar
+from vlmtui.cli import progress_bar, trial
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine.engine_events import TowerCompared
 from vlmtui.engine.engine_requests import Tower
@@ -20,7 +18,6 @@ from vlmtui.errors import ConversionFailed, InputError, StorageError
 from vlmtui.models import library
 from vlmtui.models.library import InstalledModel
 from vlmtui.models.towers import tower_making, tower_store
-from vlmtui.models.towers.tower_making import Made, Progress
 from vlmtui.models.towers.tower_store import Graph, Runner
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
@@ -38,7 +35,7 @@ def convert(name: str, runner: Runner, *, half: bool, as_json: bool) -> int:
     model = library.resolve(name)
     mmproj = tower_making.tower_of(model)
     with ended_by_signals():
-        made = _make(model.name, mmproj, runner, half=half)
+        made = progress_bar.last_of(tower_making.make(mmproj, runner, half=half), model.name)
         try:
             compared = _compare(model, made.path, made.about)
         except BaseException:
@@ -91,18 +88,6 @@ def remove(name: str, *, as_json: bool) -> int:
     else:
         click.echo(f"{line(model.name)} sees through llama.cpp's own tower again.")
     return 0
-
-
-def _make(title: str, mmproj: Path, runner: Runner, *, half: bool) -> Made:
-    bar = Bar(title)
-    with closing(tower_making.make(mmproj, runner, half=half)) as steps, closing(bar):
-        for step in steps:
-            match step:
-                case Progress(fraction=fraction, doing=doing):
-                    bar.show(fraction, doing)
-                case Made():
-                    return step
-    raise AssertionError("it makes something, or raises")
 
 
 def _there(model: InstalledModel) -> tuple[Path, Graph]:

@@ -75,6 +75,16 @@ class Maker(msgspec.Struct, frozen=True):
             ) from None
 
 
+class Progress(msgspec.Struct, frozen=True):
+    """How far the making of a file is."""
+
+    fraction: float
+    """Of the work, which is mostly that of the bytes."""
+
+    doing: str
+    """What is being worked on: a tensor, a step."""
+
+
 class _Died(Exception):
     """The process ended without a last word; the text says of what."""
 

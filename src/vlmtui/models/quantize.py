@@ -18,6 +18,7 @@ from vlmtui.errors import InputError, QuantizeFailed
 from vlmtui.models import gguf, making
 from vlmtui.models.gguf import Header
 from vlmtui.models.gguf.filetypes import FILE_TYPES
+from vlmtui.models.making import Progress
 
 TYPES = (
     *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S"),
@@ -33,16 +34,6 @@ _NEEDS_MATRIX = frozenset(
 )
 _UNQUANTISED = frozenset(("F32", "F16", "BF16", "F64"))
 _MAKER = making.Maker("vlmtui.engine.backends.llamacpp.quantizer", "quantize.log", QuantizeFailed)
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far it is."""
-
-    fraction: float
-    """Of the bytes of the source."""
-
-    tensor: str
-    """The one that is being worked on."""
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -22,20 +22,11 @@ from vlmtui.errors import ImportFailed, InputError, StorageError
 from vlmtui.models import gguf, making
 from vlmtui.models.convert.order import Contents, Head, Order, Told
 from vlmtui.models.gguf import pairing
+from vlmtui.models.making import Progress
 
 _MAKER = making.Maker("vlmtui.models.convert.process", "import.log", ImportFailed)
 _LIBRARIES = ("numpy", "safetensors")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}")
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far it is."""
-
-    fraction: float
-    """Of the bytes to be written."""
-
-    tensor: str
-    """The one that is being worked on."""
 
 
 class Remaining:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui import demo
 from vlmtui.errors import DamagedDownload
+from vlmtui.models import making
 from vlmtui.models.convert import importing
 from vlmtui.models.convert.importing import Import, Remaining
 from vlmtui.models.download import hub_access as access
@@ -134,9 +135,9 @@ class Pull:
         with closing(importing.run(job)) as steps:
             for step in steps:
                 self._line.check()
-                if isinstance(step, importing.Progress):
+                if isinstance(step, making.Progress):
                     left = clock.at(step.fraction)
-                    yield Importing(step.tensor, step.fraction, left)
+                    yield Importing(step.doing, step.fraction, left)
         importing.finish(job)
 
     def _one(self, plan: Plan, file: RemoteFile, sums: Sum) -> Iterator[Event]:

@@ -12,17 +12,11 @@ from vlmtui import errors
 from vlmtui.errors import ConversionFailed, InputError, StorageError
 from vlmtui.models import making
 from vlmtui.models.library import InstalledModel
+from vlmtui.models.making import Progress
 from vlmtui.models.towers import tower_store
 from vlmtui.models.towers.tower_store import Graph, Runner
 
 _MAKER = making.Maker("vlmtui.engine.towers.tower_process", "towers.log", ConversionFailed)
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far it is."""
-
-    fraction: float
-    doing: str
 
 
 class Made(msgspec.Struct, frozen=True):
