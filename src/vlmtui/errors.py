@@ -48,6 +48,9 @@ it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 
 class VlmtuiError(Exception):
     """Base of all errors of vlmtui.
@@ -285,3 +288,18 @@ class SettingsError(VlmtuiError):
     """A settings file can't be understood."""
 
     exit_code = 2
+
+
+@contextmanager
+def os_errors_as(kind: Callable[..., VlmtuiError], what: str, *hint: str) -> Iterator[None]:
+    """Raise an error of ours where the system refuses something, with its reason.
+
+    Args:
+        kind: The error.
+        what: What couldn't be done, to which file; the reason follows a colon.
+        hint: What the user can do now.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}", *hint) from error

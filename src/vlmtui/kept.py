@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, os_errors_as
 
 _Value = TypeVar("_Value")
 
@@ -100,12 +100,10 @@ def store(path: Path, value: Any) -> None:
         import json
 
         content = json.dumps(msgspec.to_builtins(value), indent=2).encode()
-    try:
+    with os_errors_as(
+        StorageError, f"{path} can't be written", "Free space, or check its permissions."
+    ):
         write(path, content)
-    except OSError as error:
-        raise StorageError(
-            f"{path} can't be written: {error.strerror}", "Free space, or check its permissions."
-        ) from error
 
 
 def write(

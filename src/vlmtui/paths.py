@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, os_errors_as
 
 HOME_VARIABLE = "VLMTUI_HOME"
 """Environment variable that puts everything into one directory."""
@@ -125,11 +125,10 @@ def _place(kind: str) -> Path:
 
 def _made(kind: str) -> Path:
     place = _place(kind)
-    try:
+    with os_errors_as(
+        StorageError,
+        f"The {kind} directory {place} can't be made",
+        f"Make it writable, or set {HOME_VARIABLE} to a directory that is",
+    ):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"The {kind} directory {place} can't be made: {error.strerror}",
-            f"Make it writable, or set {HOME_VARIABLE} to a directory that is",
-        ) from error
     return place

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vlmtui.engine import images
 from vlmtui.engine.images import crops
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, os_errors_as
 from vlmtui.messages import ImagePart
 from vlmtui.storage.images import ImageStore
 
@@ -68,14 +68,13 @@ class AttachedImages:
         name = name or source.name
         info = images.inspect(source)
         box = crops.box(part, (info.width, info.height), name)
-        try:
-            with tempfile.TemporaryFile() as file:
-                crops.cut(source, box, file, name)
-                file.seek(0)
-                stored = self._store.add_open(file, _SUFFIXES["PNG"])
-        except OSError as error:
-            raise StorageError(
-                f"The part of {name} can't be stored temporarily: {error.strerror}",
-                "Make room for temporary files, or set TMPDIR to another directory",
-            ) from error
+        full = os_errors_as(
+            StorageError,
+            f"The part of {name} can't be stored temporarily",
+            "Make room for temporary files, or set TMPDIR to another directory",
+        )
+        with full, tempfile.TemporaryFile() as file:
+            crops.cut(source, box, file, name)
+            file.seek(0)
+            stored = self._store.add_open(file, _SUFFIXES["PNG"])
         return ImagePart(str(stored.path), stored.sha256, f"{name}{box}", box.width, box.height)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from vlmtui.chat.export_json import VERSION, Export, Head
-from vlmtui.errors import ArchiveError
+from vlmtui.errors import ArchiveError, os_errors_as
 
 MAX_BYTES = 1 << 30
 """Most of what is read at once: a whole file, or the part of one before its pictures."""
@@ -115,10 +115,8 @@ def damaged(path: Path, why: str) -> ArchiveError:
 
 
 def _opened(path: Path) -> BinaryIO:
-    try:
+    with os_errors_as(ArchiveError, f"{path} can't be read", "Check the path"):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ArchiveError(f"{path} can't be read: {error.strerror}", "Check the path") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ArchiveError(f"{path} is not a file", "Name the JSON file of a chat")

@@ -27,7 +27,7 @@ from vlmtui.chat.export_json import (
 )
 from vlmtui.chat.exported_file import ExportedFile, damaged
 from vlmtui.engine import images
-from vlmtui.errors import ImageError, InputError, StorageError
+from vlmtui.errors import ImageError, InputError, StorageError, os_errors_as
 from vlmtui.messages import ImagePart, Message, Part, TextPart
 from vlmtui.storage import stored_json
 from vlmtui.storage.chats import ChatStore
@@ -123,14 +123,12 @@ class _Pictures:
         if picture.data is not None:
             if hashlib.sha256(picture.data).hexdigest() != sha256:
                 raise damaged(self._path, f"picture {sha256[:12]}… has other bytes than it should")
-            try:
+            with os_errors_as(
+                StorageError,
+                f"The pictures of {self._path} can't be looked at in {self._file.parent}",
+                "Free some space on that disk",
+            ):
                 self._file.write_bytes(picture.data)
-            except OSError as error:
-                raise StorageError(
-                    f"The pictures of {self._path} can't be looked at in {self._file.parent}: "
-                    f"{error.strerror}",
-                    "Free some space on that disk",
-                ) from error
         yield picture
 
 

@@ -46,15 +46,11 @@ def cache(context: click.Context, as_json: bool) -> int:
 def clear() -> int:
     """Delete all of it. It is computed again when it is needed; no chat is lost."""
     from vlmtui import units
-    from vlmtui.errors import StorageError
+    from vlmtui.errors import StorageError, os_errors_as
 
     folder = _folder()
-    try:
+    with os_errors_as(StorageError, f"{folder.path} can't be cleared", "Check its permissions."):
         freed = folder.clear()
-    except OSError as error:
-        raise StorageError(
-            f"{folder.path} can't be cleared: {error.strerror}", "Check its permissions."
-        ) from error
     click.echo(f"Cleared: {units.size(freed)}.")
     return 0
 

@@ -14,7 +14,7 @@ import msgspec
 
 from vlmtui import kept, paths, units
 from vlmtui.chat.requests import loading
-from vlmtui.errors import InputError, SettingsError
+from vlmtui.errors import InputError, SettingsError, os_errors_as
 from vlmtui.models import added, endpoints, gguf, library, removal
 from vlmtui.models.gguf import pairing
 from vlmtui.printable import line
@@ -155,13 +155,9 @@ def write_default(file: Path, model: str) -> None:
             f"The line `model` of {file} is in a form that can't be changed safely",
             f"Change it yourself: {entry}",
         )
-    try:
+    with os_errors_as(SettingsError, f"{file} can't be written", "Check its permissions."):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept.write(file, after.encode())
-    except OSError as error:
-        raise SettingsError(
-            f"{file} can't be written: {error.strerror}", "Check its permissions."
-        ) from error
 
 
 def _comment(text: str) -> str:

@@ -14,7 +14,7 @@ from vlmtui.cli import progress_bar, trial
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine.engine_events import TowerCompared
 from vlmtui.engine.engine_requests import Tower
-from vlmtui.errors import ConversionFailed, InputError, StorageError
+from vlmtui.errors import ConversionFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import library
 from vlmtui.models.library import InstalledModel
 from vlmtui.models.towers import tower_making, tower_store
@@ -77,12 +77,8 @@ def remove(name: str, *, as_json: bool) -> int:
     """
     model = library.resolve(name)
     _there(model)
-    try:
+    with os_errors_as(StorageError, "The graph can't be deleted", "Check its permissions."):
         gone = tower_store.remove(tower_making.tower_of(model))
-    except OSError as error:
-        raise StorageError(
-            f"The graph can't be deleted: {error.strerror}", "Check its permissions."
-        ) from error
     if as_json:
         click.echo(json.dumps({"name": model.name, "files": [str(file) for file in gone]}))
     else:

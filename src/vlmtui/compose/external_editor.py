@@ -14,7 +14,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from vlmtui.errors import InputError
+from vlmtui.errors import InputError, os_errors_as
 
 _FALLBACKS = ("sensible-editor", "nano", "vi")
 
@@ -82,11 +82,7 @@ def edit_file(path: Path, after_failure: str) -> None:
         InputError: There is no editor, or it failed.
     """
     words = command()
-    try:
+    with os_errors_as(InputError, f"{words[0]} can't be run", "Set EDITOR to another editor"):
         run = subprocess.run([*words, str(path)], check=False, stderr=sys.__stderr__)
-    except OSError as error:
-        raise InputError(
-            f"{words[0]} can't be run: {error.strerror or error}", "Set EDITOR to another editor"
-        ) from None
     if run.returncode:
         raise InputError(f"{words[0]} ended with status {run.returncode}", after_failure)

@@ -13,7 +13,7 @@ import urllib.parse
 from collections.abc import Iterator
 
 from vlmtui.compose.mentions import PICTURE_SUFFIXES
-from vlmtui.errors import ImageNotFound, InputError
+from vlmtui.errors import ImageNotFound, InputError, os_errors_as
 
 MOST = 32
 """Pictures that one reference may mean. Each costs hundreds of tokens: more is a slip."""
@@ -86,10 +86,8 @@ def newest(count: int = 1, directory: str = ".") -> list[str]:
         InputError: There is none, or the directory can't be read.
     """
     here = os.path.abspath(directory)
-    try:
+    with os_errors_as(InputError, f"{here} can't be read", "Name a file"):
         dated = sorted(itertools.islice(_dated(directory), _LOOKED_AT), reverse=True)
-    except OSError as error:
-        raise InputError(f"{here} can't be read: {error.strerror}", "Name a file") from None
     if not dated:
         raise ImageNotFound(
             f"There is no picture in {here}", "/pick looks for pictures in other directories"

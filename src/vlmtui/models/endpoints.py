@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vlmtui import kept, net
-from vlmtui.errors import InputError, ModelNotFound
+from vlmtui.errors import InputError, ModelNotFound, os_errors_as
 from vlmtui.models.named_list import NamedList
 from vlmtui.net import addresses
 
@@ -223,17 +223,16 @@ def key_in(file: str, to: str) -> str:
         InputError: It can't be read, is open to others, or holds no key.
     """
     path = Path(os.path.expanduser(file))
-    try:
+    with os_errors_as(
+        InputError,
+        f"The key to {to} can't be read from {path}",
+        "Check the path given to --api-key-file.",
+    ):
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise InputError(
                 f"Others can read the key in {path}", f"Close it to them: chmod 600 {path}"
             )
         return _checked(kept.read(path, _KEY_BYTES).decode(errors="replace").strip(), str(path))
-    except OSError as error:
-        raise InputError(
-            f"The key to {to} can't be read from {path}: {error.strerror}",
-            "Check the path given to --api-key-file.",
-        ) from error
 
 
 def _checked(key: str, where: str) -> str:

@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeVar, cast
 import msgspec
 
 from vlmtui import paths
-from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.errors import StorageError, VlmtuiError, os_errors_as
 
 _Told = TypeVar("_Told")
 
@@ -121,17 +121,13 @@ def settle(draft: Path, target: Path) -> None:
     Raises:
         StorageError: It can't be renamed.
     """
-    try:
+    with os_errors_as(StorageError, f"{target} can't be written", "Check its directory."):
         descriptor = os.open(draft, os.O_RDONLY)
         try:
             os.fsync(descriptor)  # a name must not stand for blocks that a power cut takes away
         finally:
             os.close(descriptor)
         draft.replace(target)
-    except OSError as error:
-        raise StorageError(
-            f"{target} can't be written: {error.strerror}", "Check its directory."
-        ) from error
 
 
 def discard(draft: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from vlmtui.errors import InputError, StorageError
+from vlmtui.errors import InputError, StorageError, os_errors_as
 from vlmtui.models import added, facts, opened, pulled
 from vlmtui.models.discovery import InstalledModel
 from vlmtui.models.download import places
@@ -60,12 +60,8 @@ def carry_out(removal: Removal) -> None:
         opened.forget(model.path)
         return
     for file in removal.files:
-        try:
+        with os_errors_as(StorageError, f"{file} can't be deleted", "Check the permissions."):
             file.unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"{file} can't be deleted: {error.strerror}", "Check the permissions."
-            ) from error
     for folder in {file.parent for file in removal.files}:
         _drop_empty(folder)
     if model.source == "huggingface":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vlmtui import printable
 from vlmtui.engine import images
-from vlmtui.errors import ImageError, InputError, StorageError
+from vlmtui.errors import ImageError, InputError, StorageError, os_errors_as
 from vlmtui.messages import ImagePart
 
 MOST = 32
@@ -65,14 +65,12 @@ class ReceivedPictures:
         return ImagePart(str(file), info.sha256, name, info.width, info.height)
 
     def _written(self, content: bytes) -> Path:
-        try:
+        with os_errors_as(StorageError, "There is no room for a picture"):
             if self._folder is None:
                 made = tempfile.TemporaryDirectory(prefix="vlmtui-serve-")
                 self._folder = Path(self._kept.enter_context(made))
             file = self._folder / str(self._count)
             file.write_bytes(content)
-        except OSError as error:
-            raise StorageError(f"There is no room for a picture: {error.strerror}") from error
         return file
 
     def _fetched(self, url: str) -> Path:

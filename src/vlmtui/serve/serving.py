@@ -18,7 +18,7 @@ from vlmtui.engine.base import Engine
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import Adjusted, Loaded, ModelInfo, Notice
 from vlmtui.engine.engine_requests import Load
-from vlmtui.errors import EngineError, InputError
+from vlmtui.errors import EngineError, InputError, os_errors_as
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.printable import line
 from vlmtui.serve.http_app import HttpApp
@@ -128,13 +128,12 @@ def _bound(host: str, port: int, *, key: bool) -> Iterator[socket.socket]:
         )
     with socket.socket(family, kind, protocol) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+        with os_errors_as(
+            InputError,
+            f"Can't listen at {line(host)}, port {port}",
+            "Take another port with --port.",
+        ):
             listener.bind(address)
-        except OSError as error:
-            raise InputError(
-                f"Can't listen at {line(host)}, port {port}: {error.strerror}",
-                "Take another port with --port.",
-            ) from error
         yield listener
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, os_errors_as
 from vlmtui.storage import replaced
 from vlmtui.storage.migrations import MIGRATIONS
 from vlmtui.storage.sqlite_errors import BUSY_SECONDS, ELSEWHERE, explain
@@ -126,7 +126,11 @@ class Database:
     def _return_to_place(self) -> None:
         """Go on in the file that lies in our place, since ours was deleted or replaced."""
         with self._read_lock:
-            try:
+            with os_errors_as(
+                StorageError,
+                f"{self.path} was deleted, and can't be saved anew",
+                "/export saves this chat",
+            ):
                 if self._wal == replaced.identity(replaced.wal(self.path)):
                     replaced.remove_sidecars(self.path)
                 was_gone = replaced.identity(self.path) is None
@@ -140,11 +144,6 @@ class Database:
                         raise
                 replaced.never_close(self._reader)
                 replaced.never_close(self._writer)
-            except OSError as error:
-                raise StorageError(
-                    f"{self.path} was deleted, and can't be saved anew: {error.strerror}",
-                    "/export saves this chat",
-                ) from error
             self._writer, self._reader = fresh._writer, fresh._reader
             self._identity, self._wal = fresh._identity, fresh._wal
             how = "deleted; all chats were" if was_gone else "replaced; this chat was"
@@ -265,7 +264,7 @@ def _make_private(path: Path) -> None:
     """Make the file and its directory, for their owner alone, and see to it that they last."""
     if path.exists() and not path.is_file():  # SQLite would wait for ever at a FIFO
         raise StorageError(f"The chats in {path} can't be opened: it is not a file", ELSEWHERE)
-    try:
+    with os_errors_as(StorageError, f"The chats in {path} can't be opened", ELSEWHERE):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -276,10 +275,6 @@ def _make_private(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except OSError as error:
-        raise StorageError(
-            f"The chats in {path} can't be opened: {error.strerror}", ELSEWHERE
-        ) from error
 
 
 def _number(connection: sqlite3.Connection, query: str) -> int:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, os_errors_as
 
 _CHUNK = 1 << 20
 _INCOMING = "incoming-"
@@ -57,12 +57,10 @@ class ImageStore:
             StorageError: The file can't be read or the store can't be written.
         """
         source = Path(path)
-        try:
+        with os_errors_as(
+            StorageError, f"{source} can't be copied into the chat", "Attach it again"
+        ):
             file = source.open("rb")
-        except OSError as error:
-            raise StorageError(
-                f"{source} can't be copied into the chat: {error.strerror}", "Attach it again"
-            ) from error
         with file:
             return self.add_open(file, source.suffix if suffix is None else suffix)
 

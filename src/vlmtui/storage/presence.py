@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, os_errors_as
 
 
 class Presence:
@@ -46,13 +46,12 @@ class Presence:
         """
         with self._lock:
             if self._token is None:
-                try:
+                with os_errors_as(
+                    StorageError,
+                    f"No lock file can be made in {self._directory}",
+                    "Free some space there and make the directory writable for you",
+                ):
                     self._token = self._enter()
-                except OSError as error:
-                    raise StorageError(
-                        f"No lock file can be made in {self._directory}: {error.strerror}",
-                        "Free some space there and make the directory writable for you",
-                    ) from error
             return self._token
 
     def is_alive(self, token: str | None) -> bool:

@@ -7,7 +7,7 @@ import stat
 import sys
 
 from vlmtui import printable
-from vlmtui.errors import SettingsError
+from vlmtui.errors import SettingsError, os_errors_as
 
 _COLOUR_SYSTEMS = ("auto", "standard", "256", "truecolor")
 _COLOURS = "TEXTUAL_COLOR_SYSTEM"
@@ -28,13 +28,12 @@ def check() -> None:
             f"Set it to one of {', '.join(_COLOUR_SYSTEMS)}, or unset it.",
         )
     if log := os.environ.get(_LOG):
-        try:
+        with os_errors_as(
+            SettingsError,
+            f"{_LOG} names {printable.line(log)}, which can't be written",
+            "Name a file, or unset it.",
+        ):
             _append(log)
-        except OSError as error:
-            raise SettingsError(
-                f"{_LOG} names {printable.line(log)}, which can't be written: {error.strerror}",
-                "Name a file, or unset it.",
-            ) from None
 
 
 def settle_size() -> None:

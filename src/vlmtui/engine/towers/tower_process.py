@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from vlmtui import offspring
-from vlmtui.errors import ConversionFailed, VlmtuiError
+from vlmtui.errors import ConversionFailed, VlmtuiError, os_errors_as
 from vlmtui.offspring import Telling
 
 if TYPE_CHECKING:  # NumPy: only once the work begins
@@ -105,10 +105,6 @@ def _make(order: Order, telling: Telling) -> dict[str, Any]:
         engine = tensorrt_builder.build(source, tell)
     finally:
         source.unlink(missing_ok=True)
-    try:
+    with os_errors_as(ConversionFailed, f"{target} can't be written", "Free space."):
         target.write_bytes(engine)
-    except OSError as error:
-        raise ConversionFailed(
-            f"{target} can't be written: {error.strerror}", "Free space."
-        ) from error
     return {**about, "version": version, "gpu": device}

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui import errors, paths
-from vlmtui.errors import ImportFailed, InputError, StorageError
+from vlmtui.errors import ImportFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import gguf, making
 from vlmtui.models.convert.order import Contents, Head, Order, Told
 from vlmtui.models.gguf import pairing
@@ -140,12 +140,8 @@ def run(job: Import) -> Generator[Progress | Contents | Imported, None, None]:
         StorageError: The disk is too small, or became so.
         ImportFailed: The process died.
     """
-    try:
+    with os_errors_as(StorageError, f"{job.folder} can't be made", "Check its permissions."):
         job.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{job.folder} can't be made: {error.strerror}", "Check its permissions."
-        ) from error
     yield from _heard(job, dry_run=False)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui import errors
-from vlmtui.errors import ConversionFailed, InputError, StorageError
+from vlmtui.errors import ConversionFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import making
 from vlmtui.models.library import InstalledModel
 from vlmtui.models.making import Progress
@@ -59,13 +59,9 @@ def make(mmproj: Path, runner: Runner, *, half: bool) -> Generator[Progress | Ma
         ConversionFailed: A library is missing, there is no GPU, or TensorRT gives up.
         StorageError: The result can't be written.
     """
-    try:
+    with os_errors_as(StorageError, "There is no place for the tower's graph", "Free space."):
         target = tower_store.place(mmproj, runner)
         target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"There is no place for the tower's graph: {error.strerror}", "Free space."
-        ) from error
     draft = target.with_name(f".{target.name}.part")
     order = {"mmproj": str(mmproj), "runner": runner, "half": half, "target": str(draft)}
     arguments = [msgspec.json.encode(order).decode()]

@@ -31,7 +31,7 @@ from vlmtui.engine.backends.llamacpp.thread_watch import (
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Load
-from vlmtui.errors import LoadFailed, OutOfMemory
+from vlmtui.errors import LoadFailed, OutOfMemory, os_errors_as
 
 
 class LoadCancelled(Exception):
@@ -259,13 +259,9 @@ def _watch(request: Load, threads: int) -> ThreadWatch | None:
 
 
 def _check_file(path: str, what: str) -> None:
-    try:
-        with open(path, "rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise LoadFailed(
-            f"The {what} file {path} can't be read: {error.strerror}", "Check the path."
-        ) from None
+    wrong = os_errors_as(LoadFailed, f"The {what} file {path} can't be read", "Check the path.")
+    with wrong, open(path, "rb") as file:
+        magic = file.read(4)
     if magic != b"GGUF":
         found = "it is empty" if not magic else f"it begins with {magic!r}"
         raise LoadFailed(
