@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
-from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from vlmtui import paths
 from vlmtui.ask.output import JsonOutput, Output, Progress, TextOutput
 from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import LoadedAs, Turn
@@ -22,7 +16,9 @@ from vlmtui.engine.base import Engine
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import Event, Loaded, Notice
 from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling, Think
-from vlmtui.errors import GenerateFailed, ImageError, InvalidAnswer, StorageError
+from vlmtui.engine.event_thread import EventThread
+from vlmtui.engine.logs import log_or_temporary
+from vlmtui.errors import GenerateFailed, ImageError, InvalidAnswer
 from vlmtui.messages import Message, assistant, system, user
 from vlmtui.settings import keep_alive_seconds, load_settings
 from vlmtui.standard_output import ReaderGone
@@ -68,7 +64,9 @@ def answer(
         cleanup.callback(progress.clear)
         pictures = cleanup.enter_context(Pictures())
         if engine is None:
-            engine = FittingEngine(EngineClient(_engine_log(cleanup), keep_alive_seconds(settings)))
+            engine = FittingEngine(
+                EngineClient(log_or_temporary(cleanup), keep_alive_seconds(settings))
+            )
         cleanup.callback(engine.close)
         conversation = _Conversation(engine, output, progress)
         saved = cleanup.enter_context(closing(question.saved())) if question.is_saved else None
@@ -110,7 +108,7 @@ class _Conversation:
             GenerateFailed: It sees none.
         """
         self._model = LoadedAs(request)
-        stream = _EventStream(self._engine.load(request))
+        stream = EventThread(self._engine.load(request))
         try:
             for event in stream:
                 self._progress.event(event)
@@ -126,7 +124,7 @@ class _Conversation:
                         )
         except KeyboardInterrupt:
             self._engine.cancel()
-            for _ in stream.rest():
+            for _ in stream.rest(_CANCEL_PATIENCE_S):
                 pass
             return False
         return True
@@ -187,13 +185,13 @@ class _Conversation:
 
     def _answer(self, request: Generate, turn: Turn) -> bool:
         """One turn; False when it was interrupted."""
-        stream = _EventStream(self._engine.generate(request))
+        stream = EventThread(self._engine.generate(request))
         try:
             for event in stream:
                 self._take(event, turn)
         except KeyboardInterrupt:
             self._engine.cancel()
-            for event in stream.rest():
+            for event in stream.rest(_CANCEL_PATIENCE_S):
                 self._take(event, turn)
             return False
         except BaseException:
@@ -207,51 +205,3 @@ class _Conversation:
         self._model.take(event)
         if delta := turn.take(event):
             self._output.delta(delta)
-
-
-class _EventStream:
-    """A blocking stream of events, read in a thread so that Ctrl+C is felt at once.
-
-    The engine's iterators block in a read; an exception that strikes there would leave the
-    conversation with its process half-way through a frame.
-    """
-
-    def __init__(self, events: Iterator[Event]) -> None:
-        self._queue: SimpleQueue[Event | BaseException | None] = SimpleQueue()
-        threading.Thread(target=self._read, args=(events,), daemon=True).start()
-
-    def _read(self, events: Iterator[Event]) -> None:
-        try:
-            for event in events:
-                self._queue.put(event)
-        except BaseException as error:  # raised again where the events are taken
-            self._queue.put(error)
-        else:
-            self._queue.put(None)
-
-    def __iter__(self) -> Iterator[Event]:
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
-    def rest(self) -> Iterator[Event]:
-        """What still comes of a cancelled request, errors aside and not for long."""
-        deadline = time.monotonic() + _CANCEL_PATIENCE_S
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                item = self._queue.get(timeout=left)
-            except Empty:
-                return
-            if item is None or isinstance(item, BaseException):
-                return
-            yield item
-
-
-def _engine_log(cleanup: ExitStack) -> Path:
-    """The engine's log; a temporary one where the home directory can't be written to."""
-    try:
-        return paths.engine_log_path()
-    except StorageError:
-        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-log-"))
-        return Path(folder, "engine.log")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from vlmtui import paths
 from vlmtui.chat import pulling
 from vlmtui.chat.fitting import Prospect, machine_with_room_made, shortage
 from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.chat.requests import loading
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_requests import Files, KvType, Load
-from vlmtui.errors import AmbiguousFiles, ModelNotFound, StorageError
+from vlmtui.engine.logs import log_or_temporary
+from vlmtui.errors import AmbiguousFiles, ModelNotFound
 from vlmtui.models import catalog, gguf, library
 from vlmtui.models.download import hub
 from vlmtui.models.download import hub_access as access
@@ -63,7 +62,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
         else:
             load = msgspec.structs.replace(loading(settings, found), ctx=ctx, kv=kv)
             prospect = Prospect.of(load)
-            engine = EngineClient(_log(cleanup))
+            engine = EngineClient(log_or_temporary(cleanup))
             cleanup.callback(engine.close)
 
             def needs(setup: Setup) -> Need:
@@ -145,15 +144,6 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
 
 def _is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
-
-
-def _log(cleanup: ExitStack) -> Path:
-    """Where the simulation's log goes; a place for the moment where ours can't be written."""
-    try:
-        return paths.engine_log_path()
-    except (OSError, StorageError):
-        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-fit-"))
-        return Path(folder, "engine.log")
 
 
 def _as_text(name: str, fit: Fit, machine: Machine, others: list[Alternative]) -> str:

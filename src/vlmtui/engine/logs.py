@@ -9,9 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from contextlib import suppress
+import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from vlmtui import paths
+from vlmtui.errors import StorageError
 
 _KEPT = 8
 """Files that are kept."""
@@ -43,6 +47,15 @@ def open_log(path: Path) -> tuple[BinaryIO, int]:
         fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
     _remove_old(path)
     return log, start
+
+
+def log_or_temporary(cleanup: ExitStack) -> Path:
+    """The log of this program's engine; a file for the moment where ours can't be written."""
+    try:
+        return paths.engine_log_path()
+    except (OSError, StorageError):
+        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-log-"))
+        return Path(folder, "engine.log")
 
 
 def logs_in(directory: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Events that are made in a thread, and Ctrl+C that stops their making instead of this program."""
+"""Ctrl+C that stops the making of events instead of this program."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 from types import FrameType
-from typing import Generic, TypeVar
 
 from vlmtui.endings import is_ignored
-
-_Event = TypeVar("_Event")
 
 
 @contextmanager
@@ -40,33 +36,3 @@ def interrupts(stop: Callable[[], object]) -> Iterator[threading.Event]:
         yield told
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def in_thread(events: Iterator[_Event]) -> Iterator[_Event]:
-    """The events, made in a thread of their own; what they raise is raised here."""
-    queue: SimpleQueue[_Made[_Event] | _End] = SimpleQueue()
-
-    def make() -> None:
-        try:
-            for event in events:
-                queue.put(_Made(event))
-        except BaseException as error:  # raised again where the events are taken
-            queue.put(_End(error))
-        else:
-            queue.put(_End())
-
-    threading.Thread(target=make, daemon=True).start()
-    while isinstance(item := queue.get(), _Made):
-        yield item.event
-    if item.error is not None:
-        raise item.error
-
-
-class _Made(Generic[_Event]):
-    def __init__(self, event: _Event) -> None:
-        self.event = event
-
-
-class _End:
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error

@@ -15,10 +15,11 @@ from vlmtui.compose import mentions
 from vlmtui.compose.mentions import Token
 from vlmtui.compose.tokens import Tokens
 from vlmtui.engine.engine_events import Adjusted
+from vlmtui.engine.event_thread import EventThread
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart, user
 from vlmtui.plain.event_lines import Told
-from vlmtui.plain.following import in_thread, interrupts
+from vlmtui.plain.following import interrupts
 from vlmtui.plain.measuring import Measuring
 from vlmtui.plain.reading import Lines
 from vlmtui.plain.voice import Voice
@@ -109,7 +110,7 @@ class Sitting:
         self.begun = question.typed if question is not None else ""
         try:
             with interrupts(stop or self.session.stop) as stopped:
-                told.follow(map(self._notice, in_thread(events)))
+                told.follow(map(self._notice, EventThread(events)))
         finally:
             self.measuring.end_turn()
         told.stopped = stopped.is_set()
