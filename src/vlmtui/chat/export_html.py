@@ -150,9 +150,6 @@ def _escaped(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-# ---------------------------------------------------------------------- what models write
-
-
 def _markdown(text: str) -> str:
     rendered: str = _parser().render(text)
     if rendered.strip():

@@ -105,8 +105,6 @@ class ChatSession:
             engine, self._lock, self.model, self.branches, self.preferences, wanted=prepare
         )
 
-    # ------------------------------------------------------------------ what there is
-
     @property
     def chat(self) -> Chat | None:
         """The chat; None before the first question of a new one is on disk."""
@@ -134,8 +132,6 @@ class ChatSession:
         with self._lock.between_turns():
             self.branches.open(chat)
             self.preferences.open()
-
-    # ------------------------------------------------------------------ model and settings
 
     def measure(self, images: Sequence[ImagePart], text: str = "") -> tuple[int, ...]:
         """The tokens that pictures will take when they are sent, each in its detail.
@@ -171,8 +167,6 @@ class ChatSession:
         """
         yield from self.model.switch(load)
         self.preferences.note_model(self.model.name)
-
-    # ------------------------------------------------------------------ turns
 
     def send(self, text: str, images: Sequence[ImagePart] = (), places: Sequence[int] = ()) -> Turn:
         """Ask a question. Closing the iterator cancels the turn.
@@ -291,8 +285,6 @@ class ChatSession:
         self._replies.close()
         self._engine.close()
 
-    # ------------------------------------------------------------------ branches and figures
-
     def select(self, message_id: int) -> list[StoredMessage]:
         """Show the branch of a message, now and when the chat is opened again; returns it.
 
@@ -332,8 +324,6 @@ class ChatSession:
         """
         if not self._replies.annotate(message_id, extra):
             self._store.annotate(message_id, extra)
-
-    # ------------------------------------------------------------------ steps of a turn
 
     def _ask(self, task: Task, parent_id: int | None, question: Message) -> Iterator[ChatEvent]:
         stored = self.questions.save(parent_id, question)

@@ -226,9 +226,6 @@ def recover(force: bool) -> None:
     click.echo(f"The damaged file was kept: {done.aside}")
 
 
-# ---------------------------------------------------------------------------------------- printing
-
-
 @contextmanager
 def opened_archive() -> Iterator[Archive]:
     """The chats on disk, until the context ends."""

@@ -124,9 +124,6 @@ def complaints() -> list[str]:
     return found
 
 
-# --------------------------------------------------------------------------------------- a new file
-
-
 def explained(struct: type[msgspec.Struct]) -> dict[str, str]:
     """The fields of a struct, each with the words beneath it in the source."""
     (definition,) = ast.parse(inspect.getsource(struct)).body

@@ -15,6 +15,7 @@ import msgspec
 
 from vlmtui.compose import references
 from vlmtui.compose.mentions import PICTURE_SUFFIXES, unescape
+from vlmtui.compose.picture_folders import is_directory
 from vlmtui.errors import InputError
 
 _AT = re.compile(
@@ -125,7 +126,7 @@ def candidates(typed: str) -> list[Candidate]:
             for entry in entries:
                 if not _matches(entry.name, beginning):
                     continue
-                folder = _is_directory(entry)
+                folder = is_directory(entry)
                 if folder or os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES:
                     name = entry.name + ("/" if folder else "")
                     found.append(Candidate(directory + name, name, folder))
@@ -187,10 +188,3 @@ def _matches(name: str, beginning: str) -> bool:
     return name.startswith(beginning) or (
         beginning == beginning.lower() and name.lower().startswith(beginning)
     )
-
-
-def _is_directory(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False

@@ -66,7 +66,7 @@ def read(directory: str, *, hidden: bool = False, recent: Iterable[str] = ()) ->
                 count += 1
                 if entry.name.startswith(".") and not hidden:
                     continue
-                if _is_directory(entry):
+                if is_directory(entry):
                     folders.append(Entry(entry.name + "/", entry.path, directory=True))
                 elif is_named_like_a_picture(entry.name):
                     files.append(_file(entry.name, entry.path))
@@ -95,7 +95,8 @@ def _file(name: str, path: str, *, recent: bool = False) -> Entry:
     return Entry(name, path, size_bytes=status.st_size, modified=status.st_mtime, recent=recent)
 
 
-def _is_directory(entry: os.DirEntry[str]) -> bool:
+def is_directory(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a directory, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:

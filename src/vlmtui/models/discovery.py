@@ -99,8 +99,8 @@ class _Survey:
         own = plain_name(file)
         return InstalledModel(
             name=self._naming(file) or own,
-            path=_absolute(file.path),
-            mmproj=_absolute(mmproj) if mmproj is not None else None,
+            path=absolute(file.path),
+            mmproj=absolute(mmproj) if mmproj is not None else None,
             source=file.source,
             size_bytes=size,
             architecture=facts.architecture,
@@ -110,7 +110,7 @@ class _Survey:
             title=facts.title,
             repository=file.repository,
             aliases=tuple(dict.fromkeys((own, text(_stem(file.path))))),
-            towers=tuple(map(_absolute, towers)),
+            towers=tuple(map(absolute, towers)),
         )
 
     def _tower(self, file: StoredFile, facts: Facts) -> tuple[Path | None, list[Path]]:
@@ -183,8 +183,8 @@ def _stem(path: Path) -> str:
     return _PART.sub("", path.stem)
 
 
-def _absolute(path: Path) -> Path:
-    """Not resolved: a store's links have names that tell something."""
+def absolute(path: Path) -> Path:
+    """Not resolved: behind a link in a cache lies a file whose name says nothing."""
     return Path(os.path.abspath(path))
 
 

@@ -14,7 +14,7 @@ import msgspec
 from vlmtui import demo
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import added, catalog, facts, gguf, opened, projectors
-from vlmtui.models.discovery import discover, text
+from vlmtui.models.discovery import absolute, discover, text
 from vlmtui.models.installed import DEMO, BrokenModel, Discovery, InstalledModel
 from vlmtui.models.opened import Opened
 from vlmtui.models.projectors import Candidate
@@ -38,7 +38,7 @@ def resolve(name: str, mmproj: str | None) -> InstalledModel:
         tower = demo.mmproj_path() if mmproj is None else _named_projector(mmproj)
         return msgspec.structs.replace(_demo(), mmproj=tower)
     if path.is_file():
-        return _at(_absolute(path), mmproj)
+        return _at(absolute(path), mmproj)
     if not name or path.is_dir() or path.is_absolute() or name.startswith(("~", ".")):
         raise _not_found(name, path, ())
     model = _chosen(name)
@@ -65,7 +65,7 @@ def _chosen(name: str) -> InstalledModel:
         before = opened.find(name)
         if before is None:
             raise
-        return _at(_absolute(Path(before.path)), before.mmproj)
+        return _at(absolute(Path(before.path)), before.mmproj)
 
 
 def by_name(name: str) -> InstalledModel:
@@ -212,11 +212,6 @@ def _named_projector(mmproj: str) -> Path:
     path = Path(os.path.expanduser(mmproj))
     if not path.is_file():
         raise ModelNotFound(f"There is no mmproj file {path}", "Check the path given to --mmproj.")
-    path = _absolute(path)
+    path = absolute(path)
     gguf.sniff(path)
     return path
-
-
-def _absolute(path: Path) -> Path:
-    """Not resolved: behind a link in a cache lies a file whose name says nothing."""
-    return Path(os.path.abspath(path))

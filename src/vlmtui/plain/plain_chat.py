@@ -146,8 +146,6 @@ class PlainChat:
             self._voice.note("This answer is still being written; Ctrl+C stops it")
             self._sitting.follow(_from_its_start(self._sitting.session.watching.watch()))
 
-    # ------------------------------------------------------------------ what only lines have
-
     def _more(self, _: str) -> None:
         if not self._sitting.more():
             self._voice.note("There is no more")

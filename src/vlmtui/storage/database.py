@@ -154,8 +154,6 @@ class Database:
                 )
             )
 
-    # ------------------------------------------------------------------ opening
-
     def _connect(self) -> sqlite3.Connection:
         with self._translated():
             connection = sqlite3.connect(

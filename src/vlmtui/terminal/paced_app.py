@@ -106,8 +106,6 @@ class PacedApp(App[int]):
             self._driver.write(text)
             self._driver.flush()
 
-    # ------------------------------------------------------------------ drawing
-
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         way = self._line
         if way is None or not isinstance(renderable, ChopsUpdate | LayoutUpdate):

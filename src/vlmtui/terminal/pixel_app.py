@@ -95,8 +95,6 @@ class PixelApp(PacedApp):
             self.say(self._detection.ask())
             self._decide(self._detection)
 
-    # ------------------------------------------------------------------ a terminal that changed
-
     def _take_terminal_back(self, _: object = None) -> None:
         """Somebody else had the terminal, or it is another one now."""
         if isinstance(self._driver, TerminalDriver):

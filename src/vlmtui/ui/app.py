@@ -231,8 +231,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self.failure = event.error
         self.exit(event.error.exit_code)
 
-    # ------------------------------------------------------------------ leaving
-
     async def action_quit(self) -> None:
         """Save everything, end the engine, leave; asks first where something can't be saved."""
         from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo

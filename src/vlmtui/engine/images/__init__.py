@@ -195,9 +195,6 @@ def _seen(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * share)), max(1, round(height * share))
 
 
-# ---------------------------------------------------------------------- files
-
-
 def _open_file(path: Path) -> BinaryIO:
     try:
         status = path.stat()

@@ -147,9 +147,6 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= _MOST_DIGITS else _refused(digits)
 
 
-# ------------------------------------------------------------------------------------- the answer
-
-
 def data(constraint: Constraint, text: str) -> Any:
     """What an answer says: the value of its JSON, or the text itself.
 

@@ -66,8 +66,6 @@ class AppKeys(App[int]):
                 markup=False,
             )
 
-    # ------------------------------------------------------------------ what there is
-
     def action_help(self, wanted: str = "") -> None:
         """List the keys of this screen, or what of them is wanted; the same key closes the list."""
         from vlmtui.ui.screens.help_screen import PICTURES, HelpScreen, command_rows, key_rows

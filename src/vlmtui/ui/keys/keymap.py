@@ -146,9 +146,6 @@ def _character(key: str) -> str | None:
     return key_to_character(REPLACED_KEYS.get(key, key))
 
 
-# ------------------------------------------------------------------------------------------ shown
-
-
 UP = "up,ctrl+p,ctrl+k"
 DOWN = "down,ctrl+n,ctrl+j"
 """The keys that move in a list above which a text is typed: the arrows, those of readline, those

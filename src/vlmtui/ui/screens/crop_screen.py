@@ -70,8 +70,6 @@ class CropScreen(FullScreenPicture[Box]):
         )
         self.query_one("#title", Static).update(title, layout=False)
 
-    # ------------------------------------------------------------------ keys
-
     def action_take(self) -> None:
         self.dismiss(self._framed.frame)
 

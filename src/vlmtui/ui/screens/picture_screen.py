@@ -144,8 +144,6 @@ class PictureScreen(FullScreenPicture[ImagePart]):
             for name, value in rows
         )
 
-    # ------------------------------------------------------------------ keys
-
     def action_step(self, by: int) -> None:
         """Go to another picture; behind the last comes the first."""
         self.index = (self.index + by) % len(self._images)

@@ -112,8 +112,6 @@ class AppThemes(App[int]):
             markup=False,
         )
 
-    # ------------------------------------------------------------------ choosing
-
     @property
     def theme_names(self) -> list[str]:
         """Ours and the user's; Textual's own can be named, too."""

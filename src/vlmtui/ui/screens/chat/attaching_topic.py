@@ -127,8 +127,6 @@ class AttachingTopic(Topic):
         else:
             prompt.say("There is no command to copy here")
 
-    # ------------------------------------------------------------------ named in many ways
-
     async def _pasted(self, event: Prompt.Pasted) -> None:
         """Paths of pictures that were pasted, or dropped on the terminal, become the pictures."""
         from vlmtui.compose import pasted_paths

@@ -90,8 +90,6 @@ class FetchTopic(Topic):
             if len(found) < len(wants.urls) and not self.chat.prompt.text:
                 self.chat.prompt.text = wants.typed
 
-    # ------------------------------------------------------------------ fetching
-
     async def _fetch(self, urls: Sequence[str], put: Put, declined: str = "") -> bool:
         """Ask whether pictures may be fetched, and fetch them.
 

@@ -90,8 +90,6 @@ class MessagesTopic(Topic):
 
         self.chat.screen.app.push_screen(DetailsScreen(stored))
 
-    # ------------------------------------------------------------------ editing
-
     async def _edit(self, stored: StoredMessage) -> None:
         """Have a question in the composer; sending it begins a branch beside the old one."""
         prompt = self.chat.prompt

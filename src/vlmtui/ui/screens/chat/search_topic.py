@@ -70,7 +70,9 @@ class SearchTopic(Topic):
 
         message_id = None if hit.in_title else hit.message_id
         transcript = self.chat.transcript
-        await self.chat.commands.change(lambda context: open_chat(context, hit.chat, message_id, words(hit)))
+        await self.chat.commands.change(
+            lambda context: open_chat(context, hit.chat, message_id, words(hit))
+        )
         if among:
             transcript.match = f"{self._at + 1} of {len(self._hits)}"
             transcript.focus(scroll_visible=False)

@@ -118,8 +118,6 @@ class Turn:
         screen = self._chat.screen
         screen.engine_state = stopping(screen.engine_state)
 
-    # ------------------------------------------------------------------ how it ends
-
     async def _failed(self, ask: Ask | None, error: VlmtuiError) -> None:
         self._broken = True
         if self._chat.left:

@@ -68,8 +68,6 @@ class ModelsFetch(ModelsList):
         elif not self.pulls.cancel(row.name):
             self.tell("It is not downloading")
 
-    # ------------------------------------------------------------------ questions
-
     @on(ModelsList.Surveyed)
     def _look_for_questions(self) -> None:
         """Ask what a download waits for; take back what no one waits for any longer."""

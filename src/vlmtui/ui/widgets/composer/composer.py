@@ -341,8 +341,6 @@ class Composer(TextField, inherit_bindings=False):
         row = self.wrapped_document.location_to_offset(self.cursor_location).y
         return row == (0 if step < 0 else self.wrapped_document.height - 1)
 
-    # ------------------------------------------------------------------ tokens
-
     def get_line(self, line_index: int) -> Text:
         """A line with its tokens marked."""
         line = super().get_line(line_index)

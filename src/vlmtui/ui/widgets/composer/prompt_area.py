@@ -84,8 +84,6 @@ class Prompt(Vertical):
     async def _furnish(self) -> None:
         await self.mount(self.completion.list, self.hint, self.waiting, before=self.composer)
 
-    # ------------------------------------------------------------------ for the screen
-
     @property
     def text(self) -> str:
         """What is in the composer, with tokens for pictures and long texts."""
@@ -193,8 +191,6 @@ class Prompt(Vertical):
         yes = await answer
         self.focus_composer()
         return yes
-
-    # ------------------------------------------------------------------ typing
 
     @on(Composer.CompletionWanted)
     def _tab(self, event: Composer.CompletionWanted) -> None:
