@@ -17,7 +17,8 @@ def context(name: str, questions: dict[str, str] | None = None, **own: Preset) -
     info = None
     if questions is not None:
         info = ModelInfo(name, files, frozenset(), questions=questions)
-    session = SimpleNamespace(model_info=info, load_request=Load(files, name))
+    model = SimpleNamespace(info=info, request=Load(files, name))
+    session = SimpleNamespace(model=model)
     return SimpleNamespace(session=session, presets={**PRESETS, **own})
 
 
