@@ -85,18 +85,18 @@ def timed(work: Callable[[], object], repeats: int) -> list[float]:
 def measure(shelf: Shelf, long: int, repeats: int) -> dict[str, list[float]]:
     """Milliseconds by what was done."""
     archive = shelf.archive
-    end = max(len(archive.rows(1_000_000)) - PAGE, 0)
+    end = max(len(archive.listing.rows(1_000_000)) - PAGE, 0)
 
     def export(format_name: Format) -> Path:
         return archive.export(long, shelf.folder / "long", format_name, overwrite=True)
 
     work: dict[str, Callable[[], object]] = {
-        "list": lambda: archive.rows(PAGE),
-        "list, last page": lambda: archive.rows(PAGE, end),
-        "narrowed by title": lambda: archive.rows(PAGE, 0, "circle"),
-        "search, a rare word": lambda: archive.search("heron"),
-        "search, two frequent words": lambda: archive.search("red circle"),
-        "open the long chat": lambda: archive.thread(long),
+        "list": lambda: archive.listing.rows(PAGE),
+        "list, last page": lambda: archive.listing.rows(PAGE, end),
+        "narrowed by title": lambda: archive.listing.rows(PAGE, 0, "circle"),
+        "search, a rare word": lambda: archive.listing.search("heron"),
+        "search, two frequent words": lambda: archive.listing.search("red circle"),
+        "open the long chat": lambda: archive.chats.thread(long),
         "export it as Markdown": lambda: export("markdown"),
         "export it as HTML": lambda: export("html"),
         "export it as JSON": lambda: export("json"),
@@ -117,7 +117,7 @@ def main() -> None:
         shelf.fill(options.chats)
         long = shelf.add_long_chat(options.messages, options.messages // 10)
         taken = measure(shelf, long, options.repeats)
-        base = timed(lambda: alone.archive.rows(PAGE), options.repeats)
+        base = timed(lambda: alone.archive.listing.rows(PAGE), options.repeats)
         for each in (alone, shelf):
             each.store.close()
     ratio = statistics.median(taken["list"]) / statistics.median(base)

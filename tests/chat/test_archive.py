@@ -40,7 +40,7 @@ def picture(path: Path, digit: str = "a") -> ImagePart:
 
 
 def titles(archive: Archive, **wanted: object) -> list[str]:
-    return [row.chat.title for row in archive.rows(**wanted)]  # type: ignore[arg-type]
+    return [row.chat.title for row in archive.listing.rows(**wanted)]  # type: ignore[arg-type]
 
 
 def texts(store: ChatStore, chat_id: int) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_row_tells_how_much_there_is_and_how_it_ended(
     chat, question = store.start("Shapes", user("What is it?", (picture(path), picture(path, "b"))))
     store.add(chat.id, question.id, assistant("A  **red**\n\ncircle."))
     store.add(chat.id, question.id, assistant("A blue\nsquare."))
-    (row,) = archive.rows()
+    (row,) = archive.listing.rows()
     assert row.chat == store.get(chat.id)
     assert (row.messages, row.images, row.preview) == (3, 2, "A blue square.")
 
@@ -66,15 +66,15 @@ def test_an_answer_without_words_is_previewed_by_its_question(
 ) -> None:
     chat, question = store.start("t", user("What is it?"))
     store.add(chat.id, question.id, assistant(""), "demo", "streaming")
-    assert archive.rows()[0].preview == "What is it?"
+    assert archive.listing.rows()[0].preview == "What is it?"
 
 
 def test_pinned_chats_stand_above_the_newest(archive: Archive, store: ChatStore) -> None:
     chats = [store.start(title, user("q"))[0] for title in ("one", "two", "three")]
-    archive.pin(chats[0].id, True)
+    archive.chats.pin(chats[0].id, True)
     assert titles(archive) == ["one", "three", "two"]
-    assert archive.rows()[0].chat.pinned
-    archive.pin(chats[0].id, False)
+    assert archive.listing.rows()[0].chat.pinned
+    archive.chats.pin(chats[0].id, False)
     assert titles(archive) == ["three", "two", "one"]
 
 
@@ -115,7 +115,7 @@ def test_a_chat_gets_the_title_that_is_given_on_one_line(
     with pytest.raises(StorageError, match="no chat 99"):
         archive.rename(99, "x")
     with pytest.raises(StorageError, match="no chat 99"):
-        archive.pin(99, True)
+        archive.chats.pin(99, True)
 
 
 def test_what_a_chat_is_set_to_is_kept(store: ChatStore) -> None:
@@ -158,12 +158,12 @@ def test_a_deleted_chat_is_gone_until_it_is_restored(archive: Archive, store: Ch
     archive.delete(chat.id)
     archive.delete(chat.id)
     assert titles(archive) == ["kept"]
-    assert archive.search("xyzzy") == archive.search("secret") == []
+    assert archive.listing.search("xyzzy") == archive.listing.search("secret") == []
     assert store.latest() == store.get(kept.id)
     assert [each.id for each in archive.deleted()] == [chat.id]
     archive.restore(chat.id)
     assert titles(archive) == ["kept", "secret plans"]
-    assert len(archive.search("xyzzy")) == len(archive.search("secret")) == 1
+    assert len(archive.listing.search("xyzzy")) == len(archive.listing.search("secret")) == 1
     assert archive.deleted() == []
     for call in (archive.delete, archive.restore, archive.duplicate):
         with pytest.raises(StorageError, match="no chat 99"):
@@ -191,8 +191,8 @@ def test_a_deleted_message_takes_along_what_follows_it(archive: Archive, store: 
     assert after == store.get(chat.id)
     assert after.leaf_id == a1.id
     assert texts(store, chat.id) == ["q1", "a1 word"]
-    assert [hit.message_id for hit in archive.search("word")] == [a1.id]
-    assert archive.rows()[0].messages == 2
+    assert [hit.message_id for hit in archive.listing.search("word")] == [a1.id]
+    assert archive.listing.rows()[0].messages == 2
     assert [m.id for m in store.thread(chat.id, a2.id)] == [q1.id, a1.id, q2.id, a2.id]
     after = archive.restore_message(q2.id)
     assert after == store.get(chat.id)
@@ -259,7 +259,7 @@ def test_going_on_from_a_deleted_message_brings_back_the_way_to_it(
     archive.delete_message(question.id)
     other.add(chat.id, answer.id, user("theirs"))
     assert texts(store, chat.id) == ["q", "a", "theirs"]
-    assert archive.search("gone") == []
+    assert archive.listing.search("gone") == []
 
 
 # ---------------------------------------------------------------------- copies
@@ -308,14 +308,14 @@ def test_an_excerpt_is_one_line_without_the_space_around_it(
     archive: Archive, store: ChatStore
 ) -> None:
     store.start("t", user("\n\n  a \t red\n\nbird  \n"))
-    (hit,) = archive.search("red")
+    (hit,) = archive.listing.search("red")
     assert hit.excerpt == "a red bird"
     assert [hit.excerpt[begin:end] for begin, end in hit.spans] == ["red"]
 
 
 def test_hits_are_marked_in_the_excerpt(archive: Archive, store: ChatStore) -> None:
     store.start("t", user("Is there  a\nCafé, or two cafés?"))
-    (hit,) = archive.search("cafe")
+    (hit,) = archive.listing.search("cafe")
     assert hit.excerpt == "Is there a Café, or two cafés?"
     assert [hit.excerpt[begin:end] for begin, end in hit.spans] == ["Café", "cafés"]
 
@@ -326,7 +326,7 @@ def test_a_chat_is_found_by_its_title_and_opened_at_its_end(
     store.start("other", user("the invoices are elsewhere"))
     chat, question = store.start("Invoices of May", user("q"))
     answer = store.add(chat.id, question.id, assistant("a"))
-    first, second = archive.search("invoice")
+    first, second = archive.listing.search("invoice")
     assert (first.chat.id, first.message_id, first.in_title) == (chat.id, answer.id, True)
     assert (first.excerpt, first.spans) == ("Invoices of May", ((0, 8),))
     assert not second.in_title
@@ -336,11 +336,11 @@ def test_a_title_taken_from_a_question_is_not_found_twice(
     archive: Archive, store: ChatStore
 ) -> None:
     chat, question = store.start("a heron", user("a heron"))
-    (hit,) = archive.search("heron")
+    (hit,) = archive.listing.search("heron")
     assert (hit.message_id, hit.in_title) == (question.id, False)
     archive.rename(chat.id, "birds")
-    assert [hit.excerpt for hit in archive.search("bird")] == ["birds"]
-    assert archive.search("birds heron") == []
+    assert [hit.excerpt for hit in archive.listing.search("bird")] == ["birds"]
+    assert archive.listing.search("birds heron") == []
 
 
 ODD = st.text(
@@ -355,21 +355,21 @@ def test_any_text_can_be_searched_for_in_any_other(
 ) -> None:
     chat, _ = store.start(title, user(f"{text} needle"))
     for wanted in (typed, text, title, f"{typed} needle"):
-        archive.rows(title_like=wanted)
-        for hit in archive.search(wanted):
+        archive.listing.rows(title_like=wanted)
+        for hit in archive.listing.search(wanted):
             ends = [0, *(place for span in hit.spans for place in span), len(hit.excerpt)]
             assert ends == sorted(ends)
             assert all(begin < end for begin, end in hit.spans)
             assert not set("\n\t\r") & set(hit.excerpt)
-    assert any(hit.chat.id == chat.id for hit in archive.search("needle", 100_000))
-    assert any(row.chat.id == chat.id for row in archive.rows(100_000, 0, title))
+    assert any(hit.chat.id == chat.id for hit in archive.listing.search("needle", 100_000))
+    assert any(row.chat.id == chat.id for row in archive.listing.rows(100_000, 0, title))
     archive.delete(chat.id)
-    assert not any(hit.chat.id == chat.id for hit in archive.search("needle", 100_000))
+    assert not any(hit.chat.id == chat.id for hit in archive.listing.search("needle", 100_000))
 
 
 def test_an_excerpt_of_endless_words_stays_short(archive: Archive, store: ChatStore) -> None:
     store.start("t", user("x" * 100_000 + " needle " + "y" * 100_000))
-    (hit,) = archive.search("needle")
+    (hit,) = archive.listing.search("needle")
     assert len(hit.excerpt) <= 400
     assert [hit.excerpt[begin:end] for begin, end in hit.spans] == ["needle"]
 
@@ -396,11 +396,11 @@ def test_chats_of_the_first_format_are_listed_found_and_kept(path: Path) -> None
         plain.commit()
     with closing(ChatStore(Database(path))) as store:
         archive = Archive(store, ImageStore(path.parent / "images"))
-        assert [(row.chat.title, row.messages) for row in archive.rows()] == [
+        assert [(row.chat.title, row.messages) for row in archive.listing.rows()] == [
             ("title1", 2),
             ("title2", 1),
         ]
-        assert [hit.chat.id for hit in archive.search("title2")] == [2]
+        assert [hit.chat.id for hit in archive.listing.search("title2")] == [2]
         assert texts(store, 1) == ["first", "yes"]
 
 
@@ -418,7 +418,7 @@ archive = Archive(store, ImageStore(Path(sys.argv[1]).parent / "images"))
 for line in sys.stdin:
     word, number = line.split()
     getattr(archive, word)(int(number))
-    print(len(archive.rows()), flush=True)
+    print(len(archive.listing.rows()), flush=True)
 """
 
 
@@ -429,7 +429,7 @@ def test_what_one_instance_deletes_the_other_can_restore(
     with child(DELETE, path) as process:
         process.tell(f"delete {chat.id}")
         assert process.read() == "0"
-        assert archive.rows() == []
+        assert archive.listing.rows() == []
         archive.restore(chat.id)
         process.tell(f"restore {chat.id}")
         assert process.read() == "1"

@@ -204,7 +204,7 @@ def test_everything_comes_back_from_json(
     store.configure(
         msgspec.structs.replace(chat, system="Be\nbrief", sampling={"top_k": 3}, model="demo")
     )
-    archive.pin(chat.id, True)
+    archive.chats.pin(chat.id, True)
     path = archive.export(chat.id, tmp_path / "out.json", "json")
     back = archive.import_json(path)
     assert back.id != chat.id
@@ -444,7 +444,7 @@ def refused(archive: Archive, store: ChatStore, path: Path) -> Iterator[Any]:
 
     def everything() -> object:
         files = sorted(each for each in (path.parent / "images").rglob("*") if each.is_file())
-        return files, [row.chat for row in archive.rows()]
+        return files, [row.chat for row in archive.listing.rows()]
 
     def check(file: Path, match: str) -> ArchiveError:
         before = everything()

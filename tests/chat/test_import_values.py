@@ -56,10 +56,10 @@ def changed(path: Path, **values: Any) -> Path:
 def test_sampling_out_of_range_is_refused_as_the_settings_refuse_it(
     archive: Archive, exported: Path, sampling: dict[str, Any]
 ) -> None:
-    before = [row.chat for row in archive.rows()]
+    before = [row.chat for row in archive.listing.rows()]
     with pytest.raises(ArchiveError, match=next(iter(sampling))):
         archive.import_json(changed(exported, sampling=sampling))
-    assert [row.chat for row in archive.rows()] == before
+    assert [row.chat for row in archive.listing.rows()] == before
 
 
 def test_sampling_within_range_comes_back(archive: Archive, exported: Path) -> None:

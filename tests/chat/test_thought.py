@@ -45,9 +45,9 @@ def test_it_is_on_disk_beside_the_answer(thought_of: ChatSession, path: Path) ->
 
 
 def test_search_and_lists_leave_it_out(thought_of: ChatSession) -> None:
-    assert thought_of.archive.search("circle")
-    assert not thought_of.archive.search("see")
-    assert next(iter(thought_of.archive.rows())).preview == "A red circle."
+    assert thought_of.archive.listing.search("circle")
+    assert not thought_of.archive.listing.search("see")
+    assert next(iter(thought_of.archive.listing.rows())).preview == "A red circle."
 
 
 def test_a_follow_up_tells_the_engine_of_it(thought_of: ChatSession, engine: FakeEngine) -> None:

@@ -48,7 +48,7 @@ def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
         if deleted:
             found = [(chat, None) for chat in archive.deleted()[:limit]]
         else:
-            found = [(row.chat, row) for row in archive.rows(limit)]
+            found = [(row.chat, row) for row in archive.listing.rows(limit)]
     if as_json:
         _print_json(
             [
@@ -97,7 +97,7 @@ completion.also_ls(chats, list_chats)
 def search(text: str, as_json: bool, limit: int) -> None:
     """Find messages and titles with words that begin with each of the words in TEXT."""
     with opened_archive() as archive:
-        found = archive.search(text, limit)
+        found = archive.listing.search(text, limit)
     if as_json:
         _print_json(
             [
@@ -130,8 +130,8 @@ def show(chat_id: int) -> None:
     from vlmtui import printable
 
     with opened_archive() as archive:
-        chat = archive.get(chat_id)
-        thread = archive.thread(chat_id)
+        chat = archive.chats.get(chat_id)
+        thread = archive.chats.thread(chat_id)
     click.echo(click.style(printable.line(chat.title), bold=True))
     for stored in thread:
         click.echo()

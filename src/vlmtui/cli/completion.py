@@ -93,7 +93,7 @@ def chats(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
     from vlmtui.cli.chats import opened_archive
 
     with suppress(VlmtuiError), opened_archive() as opened:
-        rows = opened.rows(_MOST_CHATS)
+        rows = opened.listing.rows(_MOST_CHATS)
         return _beginning(
             incomplete, [(str(row.chat.id), printable.line(row.chat.title)) for row in rows]
         )

@@ -51,8 +51,8 @@ def open_titled(context: CommandContext, wanted: str) -> Outcome:
         number = parsing.number(digits)
         if number is None:
             raise ArchiveError(f"There is no chat {digits[:20]}…", "/chats lists the chats")
-        return open_chat(context, archive.get(number), parsing.only_number(rest))
-    for row in archive.rows(1, 0, wanted):
+        return open_chat(context, archive.chats.get(number), parsing.only_number(rest))
+    for row in archive.listing.rows(1, 0, wanted):
         return open_chat(context, row.chat)
     raise ArchiveError(
         f"No chat has “{printable.line(wanted, _TITLE)}” in its title",
@@ -128,7 +128,7 @@ def peculiarities(session: ChatSession) -> tuple[Said, ...]:
 
 def chats(context: CommandContext, like: str) -> Outcome:
     """List chats."""
-    rows = context.session.archive.rows(_MOST, 0, like)
+    rows = context.session.archive.listing.rows(_MOST, 0, like)
     nothing = "No chat has this in its title" if like else "There are no chats yet"
     return Listing(map(_row, rows), nothing, "/open NUMBER opens one")
 
@@ -146,7 +146,7 @@ def search(context: CommandContext, text: str) -> Outcome:
     spec = specs.find("search")
     if not text and spec is not None:
         raise spec.lacking()
-    found = context.session.archive.search(text, _FOUND)
+    found = context.session.archive.listing.search(text, _FOUND)
     advice = "/open CHAT #MESSAGE goes there"
     if found:
         advice += f", for example /open {found[0].chat.id} #{found[0].message_id}"
@@ -171,8 +171,8 @@ def pin(context: CommandContext, _: str) -> Outcome:
 def pin_chat(context: CommandContext, chat: Chat) -> Outcome:
     """The same for any chat."""
     archive = context.session.archive
-    pinned = not archive.get(chat.id).pinned
-    archive.pin(chat.id, pinned)
+    pinned = not archive.chats.get(chat.id).pinned
+    archive.chats.pin(chat.id, pinned)
     now = _known(context, chat)
     return ChatChanged(now, Said(f"{'Pinned' if pinned else 'Unpinned'} “{title(now)}”"))
 
@@ -191,7 +191,7 @@ def rename_chat(context: CommandContext, chat: Chat, to: str) -> Outcome:
 
 def _known(context: CommandContext, chat: Chat) -> Chat:
     """What is on disk of a chat now; where it is the open one, the session knows it, too."""
-    now = context.session.archive.get(chat.id)
+    now = context.session.archive.chats.get(chat.id)
     context.session.branches.know(now)
     return now
 
@@ -228,7 +228,7 @@ def delete_chat(context: CommandContext, chat: Chat) -> Outcome:
     def restore(context: CommandContext) -> Outcome:
         archive = context.session.archive
         archive.restore(chat.id)
-        back, said = archive.get(chat.id), Said(f"Restored “{title(chat)}”")
+        back, said = archive.chats.get(chat.id), Said(f"Restored “{title(chat)}”")
         if was_open:
             return open_chat(context, back, said=said, take_along=True)
         return ChatChanged(back, said)

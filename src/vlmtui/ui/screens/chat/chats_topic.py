@@ -52,7 +52,9 @@ class ChatsTopic(Topic):
 
     async def _read(self, wanted: ChatsPane.PageWanted) -> None:
         rows = await self.chat.on_session(
-            lambda session: session.archive.rows(wanted.limit, wanted.offset, wanted.title_like)
+            lambda session: session.archive.listing.rows(
+                wanted.limit, wanted.offset, wanted.title_like
+            )
         )
         for pane in self._panes():
             pane.show(

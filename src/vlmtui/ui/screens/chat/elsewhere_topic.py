@@ -42,7 +42,7 @@ class ElsewhereTopic(Topic):
         with suppress(StorageError):  # what needs the disk tells
             version, thread = await self.chat.on_session(
                 lambda session: (
-                    session.archive.version(),
+                    session.archive.listing.version(),
                     session.transcript() if before else [],
                 )
             )

@@ -37,7 +37,7 @@ class SearchTopic(Topic):
         async def find(text: str, limit: int) -> list[Found]:
             chat_id = within.id if within is not None else None
             return await self.chat.on_session(
-                lambda session: session.archive.search(text, limit, chat_id)
+                lambda session: session.archive.listing.search(text, limit, chat_id)
             )
 
         screen = SearchScreen(find, self._read, text, here=within is not None)
@@ -80,5 +80,5 @@ class SearchTopic(Topic):
 
     async def _read(self, hit: Found) -> list[StoredMessage]:
         return await self.chat.on_session(
-            lambda session: session.archive.thread(hit.chat.id, hit.message_id)
+            lambda session: session.archive.chats.thread(hit.chat.id, hit.message_id)
         )

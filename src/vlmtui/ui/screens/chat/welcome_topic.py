@@ -71,7 +71,7 @@ def _look(session: ChatSession) -> tuple[Chat | None, str]:
 
     last, picture = None, ""
     with suppress(VlmtuiError):
-        last = session.archive.latest()
+        last = session.archive.chats.latest()
     with suppress(VlmtuiError):
         picture = references.newest()[0]
     return last, picture
