@@ -272,7 +272,8 @@ def fetched(
 
     url, part = crops.split(reference)
     with fetch.fetched(url, progress=progress, cancelled=cancelled) as file:
-        return session.attach(file) if part is None else session.attach_part(file, part)
+        images = session.images
+        return images.attach(file) if part is None else images.attach_part(file, part)
 
 
 VERBS = {"image": image, "sample": sample, "crop": crop, "pick": pick, "view": view}

@@ -65,8 +65,8 @@ class AheadTopic(Topic):
         opened = self.chat.opened
         if not opened.done() or self.chat.left:
             return None
-        session = opened.result()
-        return session.sampling.detail, session.sampling.think, session.system
+        preferences = opened.result().preferences
+        return preferences.sampling.detail, preferences.sampling.think, preferences.system
 
     def _certain_part(self) -> str:
         from vlmtui.compose.worth_reading import certain_part
