@@ -88,7 +88,7 @@ def test_another_model_does_not_wait_for_a_load_that_hears_nothing(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    load = begin(session.load(), gate)
+    load = begin(session.model.load(), gate)
     list(session.switch(OTHER))
     load.join()
     assert engine.aborts == 1

@@ -39,7 +39,7 @@ def held(loaded: ChatSession, engine: FakeEngine, begin: Begin) -> Held:
     """A reading ahead in whose midst the engine stands at a gate."""
     gate = Gate()
     engine.script_prepare(gate)
-    return begin(loaded.prepare(user("What")), gate), gate
+    return begin(loaded.reading_ahead.run(user("What")), gate), gate
 
 
 def test_the_chat_and_the_question_so_far_are_read(loaded: ChatSession, engine: FakeEngine) -> None:
@@ -69,7 +69,7 @@ def test_a_question_ends_it_and_does_not_wait(
     gate = Gate()
     engine.script_prepare(Encoding(1, 1), gate, Prefill(1, 1, 0))
     engine.script(*answer("Red."))
-    reading = begin(loaded.prepare(user("What")), gate)
+    reading = begin(loaded.reading_ahead.run(user("What")), gate)
     asked = begin(loaded.send("What is it?"))
     asked.join()
     reading.join()
@@ -83,8 +83,8 @@ def test_what_is_written_later_takes_the_place_of_what_was_written_before(
 ) -> None:
     gate = Gate()
     engine.script_prepare(gate)
-    first = begin(loaded.prepare(user("One")), gate)
-    second = begin(loaded.prepare(user("One two")))
+    first = begin(loaded.reading_ahead.run(user("One")), gate)
+    second = begin(loaded.reading_ahead.run(user("One two")))
     first.join()
     second.join()
     assert first.events == [Finished("cancelled")]
@@ -97,7 +97,7 @@ def test_nothing_is_read_while_an_answer_is_written(
     gate = Gate()
     engine.script(gate, *answer("Red."))
     asked = begin(loaded.send("What is it?"), gate)
-    assert list(loaded.prepare(user("And"))) == []
+    assert list(loaded.reading_ahead.run(user("And"))) == []
     gate.open()
     asked.join()
     assert not engine.prepared and engine.cancels == 0

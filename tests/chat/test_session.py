@@ -186,7 +186,7 @@ def test_a_question_asked_while_the_model_loads_is_saved_and_waits(
 ) -> None:
     gate = Gate()
     engine.script_load(Loading(0.5), gate)
-    loading = begin(session.load(), gate)
+    loading = begin(session.model.load(), gate)
     turn = session.send("What is this?")
     assert isinstance(next(turn), UserSaved)
     assert isinstance(next(turn), AnswerStarted)
@@ -202,7 +202,7 @@ def test_cancelling_a_question_that_waits_leaves_the_load_alone(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load(), gate)
+    loading = begin(session.model.load(), gate)
     turn = session.send("What is this?")
     next(turn), next(turn)
     session.cancel()
@@ -218,7 +218,7 @@ def test_a_load_can_be_cancelled_and_the_next_question_loads_again(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load(), gate)
+    loading = begin(session.model.load(), gate)
     session.cancel()
     assert [type(event) for event in loading.join()] == [Finished]
     ask(session, "What is this?")

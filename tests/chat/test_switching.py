@@ -27,7 +27,7 @@ Switching = tuple[Turn, Gate]
 @pytest.fixture
 def switching(session: ChatSession, engine: FakeEngine, begin: Begin) -> Switching:
     """A switch in whose midst the engine stands at a gate."""
-    list(session.load())
+    list(session.model.load())
     gate = Gate()
     engine.script_load(gate)
     return begin(session.switch(OTHER), gate), gate
@@ -208,7 +208,7 @@ def test_a_switch_does_not_wait_for_a_load(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load(), gate)
+    loading = begin(session.model.load(), gate)
     assert Finished("done") in list(session.switch(OTHER))
     assert loading.join() == [Finished("cancelled")]
     assert engine.loads == [LOAD, OTHER]
@@ -220,7 +220,7 @@ def test_a_load_that_made_way_for_a_model_that_fails_is_made_up_for(
     gate = Gate()
     engine.script_load(gate)
     engine.script_load(BROKEN)
-    loading = begin(session.load(), gate)
+    loading = begin(session.model.load(), gate)
     with pytest.raises(SwitchFailed) as caught:
         list(session.switch(OTHER))
     assert caught.value.back
@@ -276,7 +276,7 @@ def test_closing_ends_what_waits_for_the_engine(
 ) -> None:
     gate = Gate()
     engine.script_load(gate)
-    loading = begin(session.load(), gate)
+    loading = begin(session.model.load(), gate)
     turn = begin(session.send("one"))
     again = begin(session.model.load())
     session.close()

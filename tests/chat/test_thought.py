@@ -89,7 +89,7 @@ def test_stopping_once_ends_the_thought_and_twice_the_answer(
     session = ChatSession(engine, store, images, LOAD)
     thinking, answering = Gate(), Gate()
     engine.script(Thought("Hm", 1), thinking, Delta("A", 2), answering, Delta(" red", 3))
-    list(session.load())
+    list(session.model.load())
     turn = begin(session.send("What?"), thinking)
     assert session.stop() is can
     assert (engine.concludes, engine.cancels) == ((1, 0) if can else (0, 1))

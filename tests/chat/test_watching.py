@@ -157,7 +157,7 @@ def test_leaving_stops_nothing(
 
 def test_it_ends_when_its_time_is_over(writer: ChatSession, engine: FakeEngine) -> None:
     going_on = begun_and_going_on(writer, engine)
-    writer.finish(0.1)
+    writer.watching.finish(0.1)
     going_on.join(PATIENCE)
     assert writer.transcript()[-1].status == "cancelled"
 
@@ -166,6 +166,6 @@ def test_where_nothing_is_written_there_is_nothing_to_wait_for(
     writer: ChatSession, turns_looked_at: Queue[float]
 ) -> None:
     list(writer.send("What is it?"))
-    assert list(writer.watch()) == []
-    writer.finish(PATIENCE)
+    assert list(writer.watching.watch()) == []
+    writer.watching.finish(PATIENCE)
     assert turns_looked_at.qsize() == 1
