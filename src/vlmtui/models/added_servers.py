@@ -83,6 +83,11 @@ def _without_a_list(server: Server, refused: net.Refused) -> tuple[str, ...]:
         )
     if refused.status == 404 and server.model:
         return ()
+    if refused.status >= 500:
+        raise InputError(
+            f"{server.host} failed when it was asked for its models ({refused.status})",
+            "Its log says why. It may want a key: --api-key-env NAME.",
+        )
     raise InputError(
         f"{server.host} lists no models at {server.url}/models (it answered {refused.status})",
         "Name one with --model ID. The address of the interface often ends in /v1.",

@@ -60,7 +60,8 @@ class Refusal(msgspec.Struct, frozen=True):
 def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     """Read a refusal; its content may be anything."""
     error = _error(content)
-    said = printable.line(str(error.get("message") or error.get("detail") or ""), _SAID)
+    words = str(error.get("message") or error.get("detail") or "").split()
+    said = printable.line(" ".join(words), _SAID)
     kind = f"{error.get('type')} {error.get('code')}"
     too_long = status in (400, 413, 500) and (
         "exceed_context" in kind or "context_length" in kind or bool(_TOO_LONG.search(said))
