@@ -124,8 +124,7 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
             )
         if plan is None or not plan.of("model"):
             raise ModelNotFound(
-                f"No header of {model} could be fetched",
-                "`vlmtui models` lists the models.",
+                f"No header of {model} could be fetched", "`vlmtui models` lists the models."
             )
         return pulling.prospect_of(plan, ctx, kv, gpu_layers)
     if access.offline():

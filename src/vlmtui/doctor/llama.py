@@ -66,9 +66,7 @@ def findings() -> list[Finding]:
     """Whether it loads, whether it sees pictures, whether it uses the GPU that is there."""
     build = _ask()
     if isinstance(build, str):
-        return [
-            Finding(TOPIC, "llama-cpp-python", "fail", build, f"Reinstall it: {reinstall()}"),
-        ]
+        return [Finding(TOPIC, "llama-cpp-python", "fail", build, f"Reinstall it: {reinstall()}")]
     return [
         Finding(TOPIC, "llama-cpp-python", "ok", build.version),
         _vision(build),

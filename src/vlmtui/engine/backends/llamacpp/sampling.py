@@ -85,8 +85,7 @@ class Sampler:
         for token in self._vocabulary.tokenize(begun, parse_special=False):
             if not self._grammar.allows(token):
                 raise GenerateFailed(
-                    "This answer doesn't follow the format that is set now",
-                    "/regen answers again.",
+                    "This answer doesn't follow the format that is set now", "/regen answers again."
                 )
             self._grammar.accept(token)
 

@@ -122,8 +122,7 @@ def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
             )
         case 413:
             return GenerateFailed(
-                f"What was sent is too large for {host}{said}",
-                "Attach fewer or smaller pictures.",
+                f"What was sent is too large for {host}{said}", "Attach fewer or smaller pictures."
             )
         case 429:
             return GenerateFailed(f"{host} is busy, or you asked too often{said}", _later(refusal))
