@@ -107,7 +107,7 @@ def test_what_is_missing_is_named(run: Run, vila: Path, tmp_path: Path, models: 
         ended = run("models", "import", folder)
         assert ended.code == 2, name
         assert str(folder / name.rpartition("/")[0]).rstrip("/") in ended.err
-        assert not (models / "broken" / "broken.gguf").exists()
+        assert not (models / "broken").exists()
     ended = run("models", "import", tmp_path / "nowhere")
     assert ended.code == 2 and "There is no directory" in ended.err
     ended = run("models", "import", vila, "--name", "../up")
