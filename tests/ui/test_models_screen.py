@@ -18,15 +18,8 @@ from vlmtui.engine.engine_events import Adjusted
 from vlmtui.errors import BadModelFile, InputError, LoadFailed, PullError, VlmtuiError
 from vlmtui.models.catalog import Entry
 from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel
-from vlmtui.models.download import (
-    Cancelled,
-    Event,
-    Finished,
-    Plan,
-    Progress,
-    Pull,
-    Resolved,
-)
+from vlmtui.models.download.events import Cancelled, Event, Finished, Plan, Progress, Resolved
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.fit import Machine
 from vlmtui.models.removal import Removal
 from vlmtui.ui.screens.models import model_rows

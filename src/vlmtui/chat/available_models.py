@@ -24,7 +24,8 @@ from vlmtui.settings import Settings, server_ports
 
 if TYPE_CHECKING:
     from vlmtui.errors import AmbiguousFiles
-    from vlmtui.models.download import Plan, Pull
+    from vlmtui.models.download.events import Plan
+    from vlmtui.models.download.pull import Pull
 
 
 class AvailableModels:
@@ -157,7 +158,7 @@ class AvailableModels:
         Raises:
             NothingToPull: It means nothing.
         """
-        from vlmtui.models.download import Pull  # it imports a client for the network
+        from vlmtui.models.download.pull import Pull  # it imports a client for the network
 
         return Pull(wanted, model=model, mmproj=mmproj)
 
