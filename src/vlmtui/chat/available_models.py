@@ -16,9 +16,9 @@ from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.models import added_servers, endpoints, library, local_servers, removal
-from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.endpoints import Server, ServerModel
 from vlmtui.models.fit import Machine
+from vlmtui.models.installed import Discovery, InstalledModel
 from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings, server_ports
 

@@ -9,6 +9,7 @@ from vlmtui import net
 from vlmtui.errors import FetchFailed, InputError
 from vlmtui.models import endpoints, library
 from vlmtui.models.endpoints import Server
+from vlmtui.models.installed import DEMO
 from vlmtui.net import addresses
 from vlmtui.printable import line
 
@@ -58,7 +59,7 @@ def add(
 
 
 def _called(server: Server, name: str) -> Server:
-    if not _NAME.fullmatch(name) or name.lower() == library.DEMO:
+    if not _NAME.fullmatch(name) or name.lower() == DEMO:
         raise InputError(
             f"A server can't be called {line(name)!r}",
             "Give it another name with --name: no slashes, no @, and not demo.",
