@@ -121,6 +121,19 @@ async def test_a_completion_is_chosen_with_arrows_and_enter(stage: Stage) -> Non
         assert stage.engine.requests == []
 
 
+async def test_enter_takes_what_a_half_written_path_could_become(stage: Stage) -> None:
+    for name in ("a1.png", "a2.png"):
+        stage.picture(name)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await type_text(pilot, "What is it? @a")
+        await until(pilot, lambda: len(screen.prompt.completion.list.candidates) == 2)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.prompt.images)
+        assert screen.prompt.images[0].name == "a1.png"
+        assert stage.engine.requests == []
+
+
 async def test_escape_closes_the_completions_first(stage: Stage) -> None:
     stage.picture("a1.png")
     async with stage.app().run_test(size=SIZE) as pilot:
@@ -797,7 +810,7 @@ async def test_commands_are_offered_while_a_slash_is_typed(stage: Stage) -> None
         await pilot.press("tab")
         assert screen.prompt.text == "/image "
         screen.prompt.text = ""
-        await type_text(pilot, "/reg")
+        await type_text(pilot, "/regen")
         await until(pilot, lambda: len(screen.prompt.completion.list.candidates) == 1)
         await pilot.press("enter")  # takes no argument: done at once
         await until(pilot, lambda: "Second." in shown(pilot))

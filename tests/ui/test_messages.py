@@ -46,6 +46,20 @@ async def test_the_message_under_the_cursor_says_what_can_be_done_with_it(stage:
         assert screen_of(pilot).prompt.text == "y"
 
 
+async def test_what_can_be_done_with_a_message_higher_than_the_view_is_seen_too(
+    stage: Stage,
+) -> None:
+    stage.engine.script(*answer("word\n\n" * 60))
+    async with stage.app().run_test(size=(80, 24)) as pilot:
+        await asked(pilot)
+        await pilot.press("alt+up", "home", "end")
+        await until(pilot, lambda: "Enter send" not in shown(pilot))
+        border = shown(pilot).splitlines()[-2]
+        assert "y copy · r again" in border and "Esc back" in border
+        await pilot.press("escape")
+        await until(pilot, lambda: "Enter send" in shown(pilot))
+
+
 @pytest.mark.parametrize("key", ["alt+up", "ctrl+up"])
 async def test_a_message_is_copied_by_key(stage: Stage, key: str) -> None:
     stage.engine.script(*answer("A **red** circle."))

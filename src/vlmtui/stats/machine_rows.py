@@ -139,7 +139,8 @@ def details(moment: Moment, roofline: float | None = None) -> Iterator[tuple[str
         yield SLOWED, now.throttled_by or ["nothing"]
     own = [f"vlmtui {units.size(now.ui_rss_bytes)}"] if now.ui_rss_bytes is not None else []
     if now.sources:
-        own.append(f"read from {', '.join(now.sources)}")
+        names = ("the system" if name == "host" else name for name in now.sources)
+        own.append(f"readings from {', '.join(names)}")
     if own:
         yield "this screen", own
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
@@ -52,12 +53,11 @@ class PixelApp(PacedApp):
         Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw", show=False)
     ]
 
+    @dataclass
     class TmuxAnswered(Message):
         """tmux said what it can do."""
 
-        def __init__(self, tmux: Tmux) -> None:
-            super().__init__()
-            self.tmux = tmux
+        tmux: Tmux
 
     def __init__(self, *, images: str = "auto", **options: Any) -> None:
         """Make the application.

@@ -16,7 +16,15 @@ from vlmtui.engine.structured.schema_parts import (
     least_of,
     short,
 )
-from vlmtui.engine.structured.shapes import NOTHING, Definitions, Fields, Shape, Text, Values, fits
+from vlmtui.engine.structured.shapes import (
+    NOTHING,
+    Definitions,
+    Fields,
+    Shape,
+    Text,
+    Values,
+    fits,
+)
 
 Read = Callable[[Together], Shape]
 """The shape of a part of the object that several schemas hold of."""

@@ -24,3 +24,43 @@ HTTP too. Nor does it list: it takes answers without end, and unpacks them. So b
 into the cache's documented layout: while bytes come, they are in `blobs/ETAG.incomplete`, under the
 lock that huggingface_hub takes for the same file.
 """
+
+from vlmtui.models.download.events import (
+    Cancelled,
+    Event,
+    Finished,
+    Importing,
+    Plan,
+    Progress,
+    Ready,
+    RemoteFile,
+    Resolved,
+    Resolving,
+    Restarted,
+    Started,
+    Verifying,
+    Waiting,
+)
+from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.target import NO_TOWER
+
+__all__ = [
+    "NO_TOWER",
+    "Cancelled",
+    "Event",
+    "Finished",
+    "Importing",
+    "Patience",
+    "Plan",
+    "Progress",
+    "Pull",
+    "Ready",
+    "RemoteFile",
+    "Resolved",
+    "Resolving",
+    "Restarted",
+    "Started",
+    "Verifying",
+    "Waiting",
+]

@@ -62,4 +62,4 @@ class MonitorScreen(Dialog[None]):
     def _title(self) -> Content:
         last = self._timeline.last
         board = last.snapshot.board_name if last else None
-        return Content(printable.line(board or "this machine", 60))
+        return Content(printable.line(board or "This machine", 60))

@@ -48,6 +48,7 @@ class MessagesTopic(Topic):
         chat.stops.append(self._cancel_editing)
         chat.sent.append(self._leave_editing)
         chat.chat_shown.append(self._chat_shown)
+        chat.hears[Transcript.Offered].append(lambda event: chat.prompt.name_keys(event.hints))
 
     def _undo(self) -> None:
         if not self.chat.must_wait():

@@ -23,6 +23,10 @@ _CALLED_SO = 9.0
 """How well a row answers that is called just so, here or by others; a part of a name is less."""
 
 
+_NAME = 26
+"""Cells that most names have room in, however narrow the list is."""
+
+
 class Choice(msgspec.Struct, frozen=True):
     """A row of the list."""
 
@@ -149,7 +153,7 @@ class Chooser(Dialog[str]):
         # less the padding of a row and the scrollbar's column
         width = max(self.query_one("#chooser").content_size.width - 3, 10)
         options.clear_options()
-        names = [min(len(choice.name), width // 3) for choice in self._choices]
+        names = [min(len(choice.name), max(width // 3, _NAME)) for choice in self._choices]
         name_width = max(names, default=0)  # of all, so that columns stay while one types
         options.add_options([_row(*found, name_width, width) for found in self._found])
         self.set_class(not self._found, "-empty")
@@ -222,5 +226,12 @@ def _row(choice: Choice, places: Sequence[int], name_width: int, width: int) -> 
     row = name + Content(" " * max(name_width - name.cell_length + 2, 2))
     room = width - row.cell_length - note.cell_length - 2
     if room > 5:
-        row += Content(printable.line(choice.about)).truncate(room, ellipsis=True)
+        row += _about(printable.line(choice.about), room)
     return row + Content(" " * max(width - row.cell_length - note.cell_length, 1)) + note
+
+
+def _about(text: str, room: int) -> Content:
+    """As much of it as there is room for; of columns, those that have room whole."""
+    if len(text) > room and "  " in text.strip():
+        return Content(text[: room + 2].rpartition("  ")[0].rstrip())
+    return Content(text).truncate(room, ellipsis=True)

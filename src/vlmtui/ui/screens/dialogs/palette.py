@@ -44,7 +44,7 @@ def choices(offered: dict[str, tuple[Entry, DOMNode]], specs: Sequence[specs.Spe
     rows = [
         Choice(
             f"{COMMAND}{spec.name}",
-            spec.brief,
+            f"{COMMAND}{spec.name}",
             spec.summary,
             _key(offered[spec.binding][0]) if spec.binding in offered else "",
             spec.also,

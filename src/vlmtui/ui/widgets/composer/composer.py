@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -112,49 +112,47 @@ class Composer(TextField, inherit_bindings=False):
     choosing = var(False)
     """A list of completions is open: the keys that move in it are not the text's."""
 
+    @dataclass
     class Submitted(Message):
         """Enter was pressed."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
+    @dataclass
     class Pasted(Message):
         """Text came from the clipboard, or from a file that was dropped; it stands in the text."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
+    @dataclass
     class PasteRefused(Message):
         """What was pasted is too long."""
 
-        def __init__(self, characters: int) -> None:
-            super().__init__()
-            self.characters = characters
+        characters: int
 
     class CompletionWanted(Message):
         """Tab was pressed."""
 
+    @dataclass
     class Choosing(Message):
         """A key for the list of completions was pressed: up or down."""
 
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
+        step: int
 
+    @dataclass
     class RecallWanted(Message):
         """An earlier message is wanted (-1), or a later one."""
 
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
+        step: int
 
     reading: var[float | None] = var(None)
     """How much of the tokens the engine has read ahead, 0 to 1."""
 
     cost: var[str] = var("")
     """What the pictures in the text will take, in words."""
+
+    other_keys: var[key_hints.Hints] = var(())
+    """Keys of something else, while that has the keyboard: they stand in the border, too."""
 
     recalled: str | None = None
     """The text, when it is an earlier message that nobody has changed yet."""
@@ -179,6 +177,10 @@ class Composer(TextField, inherit_bindings=False):
         self.notify_style_update()  # lines that were drawn are kept until then
         self.refresh()
 
+    def watch_other_keys(self) -> None:
+        """Name them."""
+        self._hint_at_keys()
+
     def watch_cost(self) -> None:
         self._tell()
 
@@ -192,7 +194,7 @@ class Composer(TextField, inherit_bindings=False):
         self._hint_at_keys()
 
     def _hint_at_keys(self) -> None:
-        hints = (
+        hints = self.other_keys or (
             (keymap.keys_of(self.app, "composer.send", "enter"), "send"),
             (keymap.keys_of(self.app, "composer.newline", "ctrl+j"), "new line"),
             (keymap.keys_of(self.app, "chat.stop", "escape"), "stop"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,7 +22,7 @@ from vlmtui.commands import parsing
 from vlmtui.messages import ImagePart
 from vlmtui.messages import Message as Said
 from vlmtui.storage.records import Draft
-from vlmtui.ui.keys import keymap
+from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import BLIND, MOST_PASTED, SEEING, Composer
 from vlmtui.ui.widgets.composer.hint import Hint
@@ -39,35 +40,31 @@ class Prompt(Vertical):
     }
     """
 
+    @dataclass
     class Submitted(Message):
         """The user wants this sent, or done if it is a command."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
+    @dataclass
     class PartChosen(Message):
         """A part of a picture is to be attached: `x,y,width,height`."""
 
-        def __init__(self, image: ImagePart, part: str) -> None:
-            super().__init__()
-            self.image = image
-            self.part = part
+        image: ImagePart
+        part: str
 
+    @dataclass
     class RecallWanted(Message):
         """An earlier message is wanted (-1), or a later one; `first` when none is here yet."""
 
-        def __init__(self, step: int, first: bool) -> None:
-            super().__init__()
-            self.step = step
-            self.first = first
+        step: int
+        first: bool
 
+    @dataclass
     class Pasted(Message):
         """Something was pasted, and stands in the composer."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     class Edited(Message):
         """The text has changed, and with it maybe the pictures in it."""
@@ -172,6 +169,10 @@ class Prompt(Vertical):
         if not instead or not self.composer.put_instead(instead, tokens):
             self.composer.put_at_cursor(tokens)
         self.completion.leave()
+
+    def name_keys(self, hints: key_hints.Hints) -> None:
+        """Name keys that count where the keyboard is now; none: those of the composer."""
+        self.composer.other_keys = hints
 
     def invite(self, *, pictures: bool) -> None:
         """Say in an empty composer what can be asked."""

@@ -7,6 +7,7 @@ posted, and the choices come back as `offer`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from textual.message import Message
 from textual.widget import Widget
@@ -20,22 +21,20 @@ from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import Composer
 
 
+@dataclass
 class PathChosen(Message):
     """A path was completed to a file; it stands in the text as it is written."""
 
-    def __init__(self, path: str, written: str) -> None:
-        super().__init__()
-        self.path = path
-        self.written = written
+    path: str
+    written: str
 
 
+@dataclass
 class ChoicesWanted(Message):
     """What the argument of a command can be is to be `offer`ed."""
 
-    def __init__(self, fragment: Fragment, tab: bool) -> None:
-        super().__init__()
-        self.fragment = fragment
-        self.tab = tab
+    fragment: Fragment
+    tab: bool
 
 
 class PromptCompletion:
@@ -86,9 +85,18 @@ class PromptCompletion:
             self._look_up(fragment, tab=True)
         return fragment is not None
 
+    def _half_written(self, fragment: Fragment | None) -> Candidate | None:
+        """What a half-written `@path`, which names nothing yet, could become first."""
+        offered = self.list.candidates
+        if fragment is None or fragment.kind is not Kind.MENTION or not offered:
+            return None
+        whole = any(each.path == fragment.path for each in offered)
+        return None if whole or not fragment.path.rpartition("/")[2] else offered[0]
+
     def enter(self) -> bool:
         """Take what is chosen; False where the message is to be sent, or a command to be done."""
-        chosen, fragment = self.list.chosen, self._fragment()
+        fragment = self._fragment()
+        chosen = self.list.chosen or self._half_written(fragment)
         # a list that hasn't caught up with what was typed since is nobody's choice
         if chosen is None or fragment is None or fragment != self._offered_for:
             return False
@@ -149,9 +157,7 @@ class PromptCompletion:
         self._offered_for = fragment
         self._composer.choosing = bool(candidates)
         whole = any(each.path.strip() == fragment.path for each in candidates)
-        # what is half written names nothing: Enter takes the first that it could become
-        half = bool(fragment.path.rpartition("/")[2]) and not whole
-        if candidates and (tab or (half and fragment.kind in (Kind.COMMAND, Kind.MENTION))):
+        if candidates and (tab or (fragment.kind is Kind.COMMAND and not whole)):
             completions.step(1)
         elif tab:
             self._nothing_begins_with(fragment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 from textual import events
@@ -27,12 +28,11 @@ class Item(msgspec.Struct, frozen=True):
 class ActionLine(Parts):
     """Shows items side by side, on a second line where one is too short."""
 
+    @dataclass
     class Chosen(Message):
         """An item was clicked."""
 
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+        name: str
 
     def offer(self, items: Sequence[Item], title: str = "") -> None:
         """Show other items."""

@@ -39,7 +39,12 @@ class OfferedActions:
         """Show beneath a message what can be done with it now."""
         if entry is not None and entry.block is not None:
             title = "Copy which block?" if self._blocks else ""
-            await entry.block.offer(self._items(entry), title)
+            items = self._items(entry)
+            await entry.block.offer(items, title)
+            transcript = self._transcript
+            unseen = transcript.browsing and entry.height > transcript.container_size.height
+            hints = [(item.key, item.label) for item in items if item.key]
+            transcript.post_message(transcript.Offered(hints if unseen else ()))
 
     async def act(self, entry: MessageEntry, name: str) -> None:
         """Ask for something to be done, if it is offered."""

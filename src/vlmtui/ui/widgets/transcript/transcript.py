@@ -8,6 +8,7 @@ composer, since a click may only have meant the window.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -16,6 +17,7 @@ from textual.message import Message
 
 from vlmtui.commands import message_actions
 from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.keys import key_hints
 from vlmtui.ui.widgets.transcript.column import Entry
 from vlmtui.ui.widgets.transcript.conversation_column import Conversation
 from vlmtui.ui.widgets.transcript.entries import MessageEntry
@@ -61,27 +63,30 @@ class Transcript(Conversation, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
+    @dataclass
     class Typed(Message):
         """A character was typed that is no action."""
 
-        def __init__(self, character: str) -> None:
-            super().__init__()
-            self.character = character
+        character: str
 
+    @dataclass
     class ActionWanted(Message):
         """The reader wants something done with a message."""
 
-        def __init__(self, message_id: int, action: str) -> None:
-            super().__init__()
-            self.message_id = message_id
-            self.action = action
+        message_id: int
+        action: str
 
+    @dataclass
+    class Offered(Message):
+        """Actions are offered where they aren't seen: beneath a message higher than the view."""
+
+        hints: key_hints.Hints
+
+    @dataclass
     class CodeWanted(Message):
         """The reader wants a block of code on the clipboard."""
 
-        def __init__(self, block: CodeBlock) -> None:
-            super().__init__()
-            self.block = block
+        block: CodeBlock
 
     class UndoWanted(Message):
         """The reader wants back what was deleted last."""
@@ -145,6 +150,7 @@ class Transcript(Conversation, inherit_bindings=False):
         self.browsing = keyboard and entry is not None
         if entry is None:
             self.match = ""
+            self.post_message(self.Offered(()))
         self._actions.stop_picking()
         if before is not None and before is not entry:
             before.pinned = before is self._live
