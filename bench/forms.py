@@ -12,6 +12,7 @@ refused, or the random model's answers are valid.
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 import statistics
@@ -104,16 +105,17 @@ def _llama_server(program: str, model: report.Model, undone: ExitStack) -> Decod
 
     def decode(number: int, held: bool) -> float:
         body: dict[str, Any] = {
-            "messages": [{"role": "user", "content": _question(number)}],
-            "max_tokens": TOKENS[model.name.removeprefix("random-")],
+            "prompt": _question(number),
+            "n_predict": TOKENS[model.name.removeprefix("random-")],
             "temperature": _HEAT,
             "seed": number,
             **{name: getattr(sampling, name) for name in ("top_k", "top_p", "min_p")},
         }
         if held:
-            form = {"name": "rows", "strict": True, "schema": ROWS}
-            body["response_format"] = {"type": "json_schema", "json_schema": form}
-        with llama_server.post(f"{url}/v1/chat/completions", body) as reply:
+            body["json_schema"] = ROWS
+        else:
+            body["ignore_eos"] = True
+        with llama_server.post(f"{url}/completion", body) as reply:  # a chat's parser may refuse it
             return float(json.load(reply)["timings"]["predicted_per_second"])
 
     return decode
@@ -139,7 +141,7 @@ def speed(model: report.Model, repeats: int) -> dict[str, float]:
             free, held_ = found[side, False][1:], found[side, True][1:]
             told[f"{side}free"], told[f"{side}held"] = map(statistics.median, (free, held_))
             ratios = [held / one for one, held in zip(free, held_, strict=True) if one]
-            told[f"{side}ratio"] = statistics.median(ratios)
+            told[f"{side}ratio"] = statistics.median(ratios) if ratios else math.nan
     return told
 
 

@@ -294,8 +294,7 @@ def _parse(content: bytes, file: Path) -> Settings:
         raise _refusal(str(error), file) from error
     except UnicodeDecodeError as error:
         raise SettingsError(
-            f"The settings file {file} is not UTF-8 text: byte {error.start}",
-            "Save it as UTF-8",
+            f"The settings file {file} is not UTF-8 text: byte {error.start}", "Save it as UTF-8"
         ) from error
     except (msgspec.DecodeError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error

@@ -18,6 +18,7 @@ from vlmtui.errors import BadModelFile, FetchFailed
 from vlmtui.models import catalog, library
 from vlmtui.models.catalog import Entry
 from vlmtui.models.fit import Machine
+from vlmtui.models.installed import InstalledModel
 from vlmtui.models.memory import Bytes
 from vlmtui.settings import Settings
 
@@ -75,7 +76,7 @@ def test_all_lists_judge_a_model_alike(share: float) -> None:
 
 def test_what_is_damaged_is_told_from_what_can_not_be_told(tmp_path: Path) -> None:
     model = put(tmp_path / "cut.gguf", headers.model()[:-50])
-    damaged = fit_verdict.of_model(library.InstalledModel("cut", model, None), Settings(), board(4))
+    damaged = fit_verdict.of_model(InstalledModel("cut", model, None), Settings(), board(4))
     assert (damaged.word, damaged.warns) == ("damaged", True)
     unknown = fit_verdict.of_problem(FetchFailed("No line", "Plug it in"))
     assert (unknown.word, unknown.warns, unknown.words) == ("?", False, "No line")

@@ -11,7 +11,8 @@ from tests.models.hub import Hub, model_bytes, tower_bytes
 from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.pulling import Wish, among, expected
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed
-from vlmtui.models.download import Plan, Pull, RemoteFile
+from vlmtui.models.download.events import Plan, RemoteFile
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.fit import Machine
 from vlmtui.models.memory import Bytes
 from vlmtui.settings import Settings

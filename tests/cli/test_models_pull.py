@@ -23,7 +23,7 @@ import pytest
 from tests.models.hub import Hub, cut_after, environment, model_bytes, serving, tower_bytes
 from vlmtui import demo
 from vlmtui.cli.pull_display import Lines
-from vlmtui.models.download import Progress
+from vlmtui.models.download.events import Progress
 
 NAME = "qwen2.5-vl-3b"
 REPOSITORY = "ggml-org/Qwen2.5-VL-3B-Instruct-GGUF"

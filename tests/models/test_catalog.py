@@ -12,6 +12,7 @@ from tests.models.shelves import HuggingFace, put
 from vlmtui import demo, paths
 from vlmtui.builtin_templates import BUILTIN
 from vlmtui.chat.requests import load_request
+from vlmtui.errors import ModelNotFound
 from vlmtui.models import catalog, facts, library
 from vlmtui.models.catalog import BITS, Entry
 from vlmtui.models.stores import hugging_face_cache
@@ -129,12 +130,12 @@ def test_a_file_of_an_entry_goes_by_the_entrys_name() -> None:
 
 
 def test_a_model_of_the_catalogue_that_is_not_here_is_told_how_to_get() -> None:
-    with pytest.raises(library.ModelNotFound) as caught:
+    with pytest.raises(ModelNotFound) as caught:
         library.resolve("qwen2.5-vl-7b")
     assert "is not installed" in caught.value.message
     assert "vlmtui models pull qwen2.5-vl-7b" in caught.value.hint
     assert "5.5 GB" in caught.value.hint
-    with pytest.raises(library.ModelNotFound, match="is not installed") as caught:
+    with pytest.raises(ModelNotFound, match="is not installed") as caught:
         library.resolve("vila1.5-3b")
     assert "vlmtui models pull vila1.5-3b" in caught.value.hint
 

@@ -12,8 +12,10 @@ from tests.test_laws import imported_by
 from vlmtui import paths
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.errors import AmbiguousFiles, InputError
-from vlmtui.models.download import Finished, Patience, Progress, Pull
 from vlmtui.models.download.coordinator import AT_ONCE, Pulls
+from vlmtui.models.download.events import Finished, Progress
+from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.states import Planned, Told
 from vlmtui.models.fit import Machine
 from vlmtui.settings import Settings

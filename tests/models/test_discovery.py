@@ -13,7 +13,7 @@ from tests.models.shelves import HuggingFace, Ollama, put
 from vlmtui import paths
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import facts, library, ollama, search
-from vlmtui.models.library import InstalledModel
+from vlmtui.models.installed import InstalledModel
 
 MODEL = headers.model(
     text("general.name", "A llama"), u32("general.file_type", 15), u32("llama.context_length", 4096)

@@ -16,15 +16,9 @@ from tests.models.hub import (
 )
 from vlmtui.errors import AmbiguousFiles, NothingToPull
 from vlmtui.models import library
-from vlmtui.models.download import (
-    Event,
-    Finished,
-    Patience,
-    Plan,
-    Progress,
-    Pull,
-    Resolved,
-)
+from vlmtui.models.download.events import Event, Finished, Plan, Progress, Resolved
+from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.target import understand
 
 REPOSITORY = "acme/Tiny-VL-GGUF"

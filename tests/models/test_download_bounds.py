@@ -15,7 +15,9 @@ from tests.models.hub import Handler, Hub, model_bytes, refuses
 from tests.web import WebServer, sends
 from vlmtui.errors import DiskFull, PullError, SettingsError, Unreachable, VlmtuiError
 from vlmtui.models import gguf
-from vlmtui.models.download import Event, Finished, Patience, Pull, Resolving
+from vlmtui.models.download.events import Event, Finished, Resolving
+from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.target import ImportWish
 from vlmtui.net import addresses
 

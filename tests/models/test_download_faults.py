@@ -39,19 +39,19 @@ from vlmtui.errors import (
     Unreachable,
 )
 from vlmtui.models import library, removal
-from vlmtui.models.download import (
+from vlmtui.models.download import faults
+from vlmtui.models.download.events import (
     Cancelled,
     Event,
     Finished,
-    Patience,
     Progress,
-    Pull,
     Resolved,
     Restarted,
     Started,
     Waiting,
-    faults,
 )
+from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.pull import Pull
 from vlmtui.net import failures
 
 REPOSITORY = "acme/Tiny-VL-GGUF"

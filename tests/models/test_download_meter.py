@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vlmtui.models.download import RemoteFile
+from vlmtui.models.download.events import RemoteFile
 from vlmtui.models.download.meter import Meter, Sum
 
 PLACE = Path("/nowhere")

@@ -9,7 +9,8 @@ from tests.models.shelves import put
 from vlmtui import paths
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import removal
-from vlmtui.models.library import InstalledModel, installed, remember, resolve, survey
+from vlmtui.models.installed import InstalledModel
+from vlmtui.models.library import installed, remember, resolve, survey
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -24,8 +24,8 @@ from vlmtui.engine.engine_events import Adjusted, Delta, Loading
 from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import LoadFailed, ModelNotFound, VlmtuiError
 from vlmtui.models import endpoints
-from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.fit import Fit, Machine, Verdict
+from vlmtui.models.installed import Discovery, InstalledModel
 from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.settings import Settings
 from vlmtui.stats.engine_state import Phase

@@ -17,8 +17,9 @@ from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
 from vlmtui.commands.outcomes import Pull as WantedPull
 from vlmtui.models import library
-from vlmtui.models.download import Patience, Pull
 from vlmtui.models.download.coordinator import Pulls
+from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.fit import Machine
 from vlmtui.settings import Settings
 from vlmtui.ui.launch import make_app

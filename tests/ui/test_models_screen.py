@@ -17,17 +17,10 @@ from vlmtui.chat.model_choice import Choice, Choices
 from vlmtui.engine.engine_events import Adjusted
 from vlmtui.errors import BadModelFile, InputError, LoadFailed, PullError, VlmtuiError
 from vlmtui.models.catalog import Entry
-from vlmtui.models.discovery import BrokenModel, Discovery, InstalledModel
-from vlmtui.models.download import (
-    Cancelled,
-    Event,
-    Finished,
-    Plan,
-    Progress,
-    Pull,
-    Resolved,
-)
+from vlmtui.models.download.events import Cancelled, Event, Finished, Plan, Progress, Resolved
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.fit import Machine
+from vlmtui.models.installed import BrokenModel, Discovery, InstalledModel
 from vlmtui.models.removal import Removal
 from vlmtui.ui.screens.models import model_rows
 from vlmtui.ui.screens.models.models_screen import ModelsScreen

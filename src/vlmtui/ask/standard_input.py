@@ -74,10 +74,7 @@ def _text() -> str:
         )
     text = content.decode("utf-8-sig", "replace")
     if b"\0" in content and "\N{REPLACEMENT CHARACTER}" in text:
-        raise InputError(
-            "Standard input is not text",
-            "For a picture, use `--image -`.",
-        )
+        raise InputError("Standard input is not text", "For a picture, use `--image -`.")
     return text.rstrip("\r\n")
 
 

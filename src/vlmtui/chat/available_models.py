@@ -16,15 +16,16 @@ from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.models import added_servers, endpoints, library, local_servers, removal
-from vlmtui.models.discovery import Discovery, InstalledModel
 from vlmtui.models.endpoints import Server, ServerModel
 from vlmtui.models.fit import Machine
+from vlmtui.models.installed import Discovery, InstalledModel
 from vlmtui.models.removal import Removal
 from vlmtui.settings import Settings, server_ports
 
 if TYPE_CHECKING:
     from vlmtui.errors import AmbiguousFiles
-    from vlmtui.models.download import Plan, Pull
+    from vlmtui.models.download.events import Plan
+    from vlmtui.models.download.pull import Pull
 
 
 class AvailableModels:
@@ -157,7 +158,7 @@ class AvailableModels:
         Raises:
             NothingToPull: It means nothing.
         """
-        from vlmtui.models.download import Pull  # it imports a client for the network
+        from vlmtui.models.download.pull import Pull  # it imports a client for the network
 
         return Pull(wanted, model=model, mmproj=mmproj)
 

@@ -14,7 +14,7 @@ from vlmtui.chat.requests import loading
 from vlmtui.errors import InputError, VlmtuiError
 from vlmtui.models.catalog import Entry
 from vlmtui.models.fit import Fit, Machine, Options, choose, describe, judge
-from vlmtui.models.library import InstalledModel
+from vlmtui.models.installed import InstalledModel
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need, Setup, rounded_ctx
 from vlmtui.settings import Settings
 

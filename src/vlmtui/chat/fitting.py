@@ -86,11 +86,7 @@ class Prospect:
         return memory.estimate(self.model, self.mmproj, setup, gpu=has_gpu(machine))
 
     def simulated(
-        self,
-        setup: Setup,
-        machine: Machine,
-        engine: Engine,
-        picture: tuple[int, int] | None = None,
+        self, setup: Setup, machine: Machine, engine: Engine, picture: tuple[int, int] | None = None
     ) -> Need:
         """What it takes, as llama.cpp reckons; from the headers where it can't say.
 

@@ -18,13 +18,7 @@ import msgspec
 
 from vlmtui.chat import preferences
 from vlmtui.chat.attached_images import AttachedImages
-from vlmtui.chat.export_json import (
-    Export,
-    ExportedImage,
-    ExportedMessage,
-    Image,
-    Text,
-)
+from vlmtui.chat.export_json import Export, ExportedImage, ExportedMessage, Image, Text
 from vlmtui.chat.exported_file import ExportedFile, damaged
 from vlmtui.engine import images
 from vlmtui.errors import ImageError, InputError, StorageError, os_errors_as
@@ -43,10 +37,7 @@ def import_json(store: ChatStore, image_store: ImageStore, path: Path) -> Chat:
         StorageError: The chat can't be written.
     """
     path = Path(os.path.abspath(os.path.expanduser(path)))
-    with (
-        ExportedFile(path) as file,
-        tempfile.TemporaryDirectory(prefix="vlmtui-import-") as folder,
-    ):
+    with ExportedFile(path) as file, tempfile.TemporaryDirectory(prefix="vlmtui-import-") as folder:
         export = file.export
         _check_tree(export, file.pictures, path)
         _check_sampling(export, path)

@@ -18,7 +18,7 @@ from vlmtui.models import catalog, endpoints, library, local_servers
 from vlmtui.models.catalog import Entry
 from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.fit import Machine
-from vlmtui.models.library import BrokenModel, Discovery, InstalledModel
+from vlmtui.models.installed import DEMO, BrokenModel, Discovery, InstalledModel
 from vlmtui.settings import Settings, server_ports
 
 _SERVED = FitVerdict(served=True)
@@ -157,9 +157,7 @@ def find(name: str, settings: Settings, machine: Machine | None = None) -> Choic
 def fitting(found: Iterable[Choice]) -> list[Choice]:
     """Those that could be taken where another one is too big, the one that needs most first."""
     usable = [
-        choice
-        for choice in found
-        if choice.fit_verdict.word == "fits" and choice.name != library.DEMO
+        choice for choice in found if choice.fit_verdict.word == "fits" and choice.name != DEMO
     ]
     return sorted(usable, key=lambda choice: -choice.need_bytes)
 

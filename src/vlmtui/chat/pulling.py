@@ -14,8 +14,10 @@ from vlmtui.chat.fitting import Prospect
 from vlmtui.engine.engine_requests import Files, KvType, Load
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed, VlmtuiError
 from vlmtui.models import catalog, gguf
-from vlmtui.models.download import NO_TOWER, Plan, Pull, RemoteFile, Resolved
 from vlmtui.models.download import hub_access as access
+from vlmtui.models.download.events import Plan, RemoteFile, Resolved
+from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.target import NO_TOWER
 from vlmtui.models.fit import Machine
 from vlmtui.models.gguf import Header
 from vlmtui.models.memory import Bytes, Need, Setup

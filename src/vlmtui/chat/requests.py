@@ -11,8 +11,9 @@ import msgspec
 from vlmtui import kept, paths
 from vlmtui.builtin_templates import BUILTIN, NAMES
 from vlmtui.engine.engine_requests import DiskCache, Endpoint, Files, KvType, Load, Sampling, Tower
-from vlmtui.errors import InputError, StorageError
+from vlmtui.errors import InputError, ModelNotFound, StorageError
 from vlmtui.models import library
+from vlmtui.models.installed import DEMO, InstalledModel
 from vlmtui.models.towers import tower_store
 from vlmtui.settings import Settings, server_ports
 
@@ -81,7 +82,7 @@ def named(settings: Settings, name: str, mmproj: str | None = None) -> Load:
     Raises:
         InputError: There is no such model, its path is no text, or the key to it is missing.
     """
-    if name == library.DEMO or mmproj is not None:
+    if name == DEMO or mmproj is not None:
         return request_for(settings, library.resolve(name, mmproj))
     from vlmtui.models import endpoints
 
@@ -91,7 +92,7 @@ def named(settings: Settings, name: str, mmproj: str | None = None) -> Load:
             return of_server(settings, model)
     try:
         return request_for(settings, library.resolve(name))
-    except library.ModelNotFound:
+    except ModelNotFound:
         from vlmtui.models import local_servers
 
         found = endpoints.find(name, served) or local_servers.find(name, server_ports(settings))
@@ -117,7 +118,7 @@ def of_server(settings: Settings, model: ServerModel) -> Load:
     return Load(endpoint, name=model.name, backend="openai")
 
 
-def request_for(settings: Settings, model: library.InstalledModel) -> Load:
+def request_for(settings: Settings, model: InstalledModel) -> Load:
     """What the engine is asked to load for a model that was found, and is going to be used.
 
     Raises:
@@ -128,7 +129,7 @@ def request_for(settings: Settings, model: library.InstalledModel) -> Load:
     return request
 
 
-def loading(settings: Settings, model: library.InstalledModel) -> Load:
+def loading(settings: Settings, model: InstalledModel) -> Load:
     """The same for a model that is only looked at.
 
     Raises:
@@ -205,7 +206,7 @@ def _template(wanted: str) -> str:
     raise InputError(problem, f"Name a file with Jinja source, or one of {NAMES}.")
 
 
-def is_of(load: Load, model: library.InstalledModel) -> bool:
+def is_of(load: Load, model: InstalledModel) -> bool:
     """Whether a load is of this model, with whatever tower."""
     return isinstance(load.source, Files) and load.source.model == str(model.path)
 

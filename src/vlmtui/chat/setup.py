@@ -15,7 +15,7 @@ from vlmtui import paths
 from vlmtui.chat.requests import sampling
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import StorageError
-from vlmtui.models import library
+from vlmtui.models.installed import DEMO
 from vlmtui.settings import Settings, keep_alive_seconds
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Backstage:
     @property
     def samples(self) -> tuple[Path, ...]:
         """Pictures for a first try: those that the demo model can talk about."""
-        if self.load.name != library.DEMO:
+        if self.load.name != DEMO:
             return ()
         from vlmtui import demo
 

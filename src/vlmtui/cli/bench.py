@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     help="A model to measure. Repeatable, to compare. Default: the one in the settings.",
 )
 @click.option(
-    "--image",
-    type=NAMED,
-    metavar="PATH",
-    help="The picture to ask about. Default: a bundled one.",
+    "--image", type=NAMED, metavar="PATH", help="The picture to ask about. Default: a bundled one."
 )
 @click.option(
     "--repeat", type=click.IntRange(1, 100), default=3, help="How often each is measured."

@@ -23,6 +23,7 @@ from vlmtui.models import catalog, gguf, library
 from vlmtui.models.download import hub
 from vlmtui.models.download import hub_access as access
 from vlmtui.models.fit import Alternative, Fit, Machine, Smaller, alternatives, judge
+from vlmtui.models.installed import InstalledModel
 from vlmtui.models.memory import Need, Setup
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
@@ -92,7 +93,7 @@ def _smaller(settings: Settings, machine: Machine, name: str) -> tuple[Smaller, 
     return tuple(Smaller(each.name, each.need_bytes) for each in usable if each.name != name)
 
 
-def _here(model: str, mmproj: str | None) -> library.InstalledModel | None:
+def _here(model: str, mmproj: str | None) -> InstalledModel | None:
     """The model on this machine; None for one that is to be had elsewhere.
 
     Raises:
@@ -124,8 +125,7 @@ def _remote(model: str, mmproj: str | None, ctx: int, kv: KvType, gpu_layers: in
             )
         if plan is None or not plan.of("model"):
             raise ModelNotFound(
-                f"No header of {model} could be fetched",
-                "`vlmtui models` lists the models.",
+                f"No header of {model} could be fetched", "`vlmtui models` lists the models."
             )
         return pulling.prospect_of(plan, ctx, kv, gpu_layers)
     if access.offline():

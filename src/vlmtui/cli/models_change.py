@@ -17,6 +17,7 @@ from vlmtui.chat.requests import loading
 from vlmtui.errors import InputError, SettingsError, os_errors_as
 from vlmtui.models import added, endpoints, gguf, library, removal
 from vlmtui.models.gguf import pairing
+from vlmtui.models.installed import DEMO
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 
@@ -40,7 +41,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
     pairing.check(gguf.from_path(model.path), tower)
     loading(load_settings(), model)  # a name that the engine can't be told is told here
     wanted = name or model.name
-    if not _NAME.fullmatch(wanted) or wanted.lower() == library.DEMO:
+    if not _NAME.fullmatch(wanted) or wanted.lower() == DEMO:
         raise InputError(
             f"A model can't be called {line(wanted)!r}",
             "Give it another with --name: no slashes, no @, and not demo.",

@@ -19,7 +19,7 @@ from vlmtui.errors import LoadFailed
 from vlmtui.models.convert import importing
 from vlmtui.models.convert.importing import Import, Imported
 from vlmtui.models.convert.order import Contents, Head
-from vlmtui.models.download import Pull
+from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.target import ImportWish
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings

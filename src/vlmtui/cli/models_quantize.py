@@ -14,10 +14,7 @@ from vlmtui.endings import ended_by_signals
 from vlmtui.engine import images
 from vlmtui.engine.engine_events import Delta, Finished, Stats
 from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
-from vlmtui.errors import (
-    ModelNotFound,
-    VlmtuiError,
-)
+from vlmtui.errors import ModelNotFound, VlmtuiError
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 from vlmtui.models import gguf, library, quantize
 from vlmtui.models.gguf import pairing

@@ -16,7 +16,7 @@ from vlmtui.engine.engine_events import TowerCompared
 from vlmtui.engine.engine_requests import Tower
 from vlmtui.errors import ConversionFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import library
-from vlmtui.models.library import InstalledModel
+from vlmtui.models.installed import InstalledModel
 from vlmtui.models.towers import tower_making, tower_store
 from vlmtui.models.towers.tower_store import Graph, Runner
 from vlmtui.printable import line

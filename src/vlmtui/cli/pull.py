@@ -13,9 +13,10 @@ from vlmtui.cli.pull_display import Display, display
 from vlmtui.endings import INTERRUPTED, ended_by_signals
 from vlmtui.errors import DoesNotFit, VlmtuiError
 from vlmtui.models import library
-from vlmtui.models.download import NO_TOWER, Finished
 from vlmtui.models.download.coordinator import Pulls
+from vlmtui.models.download.events import Finished
 from vlmtui.models.download.states import Planned, Question, Told
+from vlmtui.models.download.target import NO_TOWER
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 from vlmtui.stats.pull_lines import fit_verdict_of

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from vlmtui import units
 from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
-from vlmtui.models.download import (
+from vlmtui.models.download.events import (
     Cancelled,
     Event,
     Finished,

@@ -191,9 +191,7 @@ def with_pictures(
     urls = tuple(dict.fromkeys(url.path for url in mentions.urls(text, tokens)))
     if urls:
         return WantsFetch(
-            urls,
-            lambda context, images: with_pictures(context, text, typed, then, images),
-            typed,
+            urls, lambda context, images: with_pictures(context, text, typed, then, images), typed
         )
     for mention in mentions.pictures(text, tokens):
         start = mention.start

@@ -255,13 +255,7 @@ def _excerpt(text: str) -> str:
     return printable.line(" ".join(text.split()), _EXCERPT)
 
 
-VERBS = {
-    "system": system,
-    "set": sampling,
-    "detail": detail,
-    "think": think,
-    "preset": preset,
-}
+VERBS = {"system": system, "set": sampling, "detail": detail, "think": think, "preset": preset}
 CHOICES = {
     "set": sampling_choices,
     "detail": detail_choices,

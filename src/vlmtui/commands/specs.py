@@ -105,8 +105,7 @@ class Spec(msgspec.Struct, frozen=True):
 SPECS = (
     # pictures
     Spec(
-        *("image", "PATH…", "attach pictures to the next message", "picture"),
-        example="~/photo.jpg",
+        *("image", "PATH…", "attach pictures to the next message", "picture"), example="~/photo.jpg"
     ),
     Spec(
         *("pick", "[FOLDER or NUMBER…]", "look for pictures in folders", "picture"),

@@ -60,13 +60,8 @@ def _processor(root: Sysroot) -> str:
 
 def _jetpack(root: Sysroot, l4t: str | None) -> Finding:
     if l4t is None:
-        return Finding(
-            TOPIC,
-            "JetPack",
-            "info",
-            "unknown",
-            "In a container, mount /etc/nv_tegra_release: docker/run.sh does",
-        )
+        advice = "In a container, mount /etc/nv_tegra_release: docker/run.sh does"
+        return Finding(TOPIC, "JetPack", "info", "unknown", advice)
     jetpack = tegra.jetpack_of(l4t)
     value = f"L4T {l4t}" + (f", JetPack {jetpack}" if jetpack else "")
     if jetpack is None or jetpack >= 6:
@@ -109,11 +104,8 @@ def _sources() -> Finding:
             broken.append(f"{source.name} ({error})")
     value = ", ".join(names) or "none"
     if broken:
+        advice = "The readings of the next best source are shown instead"
         return Finding(
-            TOPIC,
-            "live readings",
-            "warn",
-            f"{value}; not working: {', '.join(broken)}",
-            "The readings of the next best source are shown instead",
+            TOPIC, "live readings", "warn", f"{value}; not working: {', '.join(broken)}", advice
         )
     return Finding(TOPIC, "live readings", "ok", value)

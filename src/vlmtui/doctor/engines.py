@@ -23,13 +23,14 @@ def findings() -> list[Finding]:
     try:
         place = host_socket.address().parent
     except host_socket.NoHost as reason:
+        advice = "Set XDG_RUNTIME_DIR to a directory of yours with the mode 0700 and a short path"
         return [
             Finding(
                 TOPIC,
                 "sharing",
                 "warn",
                 f"not possible: each vlmtui loads its model for itself. {reason}",
-                "Set XDG_RUNTIME_DIR to a directory of yours with the mode 0700 and a short path",
+                advice,
             )
         ]
     time = "for ever" if seconds < 0 else units.duration(seconds)

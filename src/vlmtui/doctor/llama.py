@@ -66,9 +66,7 @@ def findings() -> list[Finding]:
     """Whether it loads, whether it sees pictures, whether it uses the GPU that is there."""
     build = _ask()
     if isinstance(build, str):
-        return [
-            Finding(TOPIC, "llama-cpp-python", "fail", build, f"Reinstall it: {reinstall()}"),
-        ]
+        return [Finding(TOPIC, "llama-cpp-python", "fail", build, f"Reinstall it: {reinstall()}")]
     return [
         Finding(TOPIC, "llama-cpp-python", "ok", build.version),
         _vision(build),
@@ -165,13 +163,8 @@ def _ask() -> _Build | str:
 def _vision(build: _Build) -> Finding:
     if build.vision:
         return Finding(TOPIC, "libmtmd (vision)", "ok", "present")
-    return Finding(
-        TOPIC,
-        "libmtmd (vision)",
-        "fail",
-        f"missing: {build.vision_error}",
-        f"It was built with LLAVA_BUILD=OFF. Reinstall it: {reinstall()}",
-    )
+    advice = f"It was built with LLAVA_BUILD=OFF. Reinstall it: {reinstall()}"
+    return Finding(TOPIC, "libmtmd (vision)", "fail", f"missing: {build.vision_error}", advice)
 
 
 def _gpu(build: _Build, root: Sysroot) -> Finding:
@@ -182,13 +175,8 @@ def _gpu(build: _Build, root: Sysroot) -> Finding:
         built = [int(number) // 10 for number in archs[1].split(",") if number] if archs else []
         value = "used" + (f", built for {', '.join(map(str, built))}" if built else "")
         if built and isinstance(wanted, int) and wanted not in built:
-            return Finding(
-                TOPIC,
-                "GPU",
-                "warn",
-                f"{value}, but this GPU is {wanted}",
-                f"Build it for this GPU: {reinstall(wanted)}",
-            )
+            advice = f"Build it for this GPU: {reinstall(wanted)}"
+            return Finding(TOPIC, "GPU", "warn", f"{value}, but this GPU is {wanted}", advice)
         return Finding(TOPIC, "GPU", "ok", value)
     if wanted is None:
         return Finding(TOPIC, "GPU", "info", "none: models run on the processor")

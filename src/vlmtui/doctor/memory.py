@@ -40,14 +40,11 @@ def findings() -> list[Finding]:
 def _free(available: int, total: int) -> Finding:
     value = f"{_gib(available)} available of {_gib(total)}"
     if available < _TIGHT_MEMORY:
-        return Finding(
-            TOPIC,
-            "memory",
-            "warn",
-            value,
+        advice = (
             "Only small models fit (`vlmtui models`). Ending the desktop frees about 0.8 GB:"
-            " `sudo systemctl set-default multi-user.target`",
+            " `sudo systemctl set-default multi-user.target`"
         )
+        return Finding(TOPIC, "memory", "warn", value, advice)
     return Finding(TOPIC, "memory", "ok", value)
 
 
@@ -57,27 +54,17 @@ def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
     board = tegra.is_jetson(root)
     value = f"{_gib(swap)}{', zram' if zram else ''}" if swap else "none"
     if board and zram:
-        return [
-            Finding(
-                TOPIC,
-                "swap",
-                "warn",
-                value,
-                "zram takes memory from the model: `sudo systemctl disable nvzramconfig`, and a"
-                " swap file on an SSD instead (docs/jetson.md)",
-            )
-        ]
+        advice = (
+            "zram takes memory from the model: `sudo systemctl disable nvzramconfig`, and a"
+            " swap file on an SSD instead (docs/jetson.md)"
+        )
+        return [Finding(TOPIC, "swap", "warn", value, advice)]
     if not swap and sizes["MemTotal"] < _SMALL_BOARD:
-        return [
-            Finding(
-                TOPIC,
-                "swap",
-                "warn",
-                value,
-                "With little memory, a swap file saves the system when a model is too large"
-                " (docs/jetson.md)",
-            )
-        ]
+        advice = (
+            "With little memory, a swap file saves the system when a model is too large"
+            " (docs/jetson.md)"
+        )
+        return [Finding(TOPIC, "swap", "warn", value, advice)]
     return [Finding(TOPIC, "swap", "ok" if swap else "info", value)]
 
 
@@ -99,13 +86,8 @@ def _disk() -> Finding:
     free = shutil.disk_usage(place).free
     value = f"{_gib(free)} free in {paths.shown(place)}"
     if free < _TIGHT_DISK:
-        return Finding(
-            TOPIC,
-            "disk",
-            "warn",
-            value,
-            "A 7B model takes about 5 GB. HF_HOME puts models on another disk",
-        )
+        advice = "A 7B model takes about 5 GB. HF_HOME puts models on another disk"
+        return Finding(TOPIC, "disk", "warn", value, advice)
     return Finding(TOPIC, "disk", "ok", value)
 
 

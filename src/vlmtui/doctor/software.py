@@ -101,12 +101,11 @@ def _tensorrt(root: Sysroot) -> Finding:
     for pattern in ("/usr/lib/*-linux-gnu/libnvinfer.so.*.*", "/usr/local/lib/libnvinfer.so.*.*"):
         if libraries := root.glob(pattern):
             version = libraries[-1].name.removeprefix("libnvinfer.so.")
+            advice = (
+                "Only for TensorRT vision towers: make the environment with --system-site-packages"
+            )
             return Finding(
-                TOPIC,
-                "TensorRT",
-                "info",
-                f"{version}, but not visible to this Python",
-                "Only for TensorRT vision towers: make the environment with --system-site-packages",
+                TOPIC, "TensorRT", "info", f"{version}, but not visible to this Python", advice
             )
     return Finding(TOPIC, "TensorRT", "info", "not installed; only for TensorRT vision towers")
 

@@ -87,29 +87,16 @@ def _database() -> Finding:
             sound = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             chats = database.execute("SELECT count(*) FROM chats").fetchone()[0]
     except sqlite3.Error as error:
-        return Finding(
-            TOPIC,
-            "database",
-            "fail",
-            f"{path} can't be read: {error}",
-            "`vlmtui chats recover` saves what can be read of it",
-        )
+        advice = "`vlmtui chats recover` saves what can be read of it"
+        return Finding(TOPIC, "database", "fail", f"{path} can't be read: {error}", advice)
     if version > len(MIGRATIONS):
+        advice = "Update vlmtui"
         return Finding(
-            TOPIC,
-            "database",
-            "fail",
-            f"{path} is of a newer vlmtui (version {version})",
-            "Update vlmtui",
+            TOPIC, "database", "fail", f"{path} is of a newer vlmtui (version {version})", advice
         )
     if sound != "ok":
-        return Finding(
-            TOPIC,
-            "database",
-            "fail",
-            f"{path} is damaged: {sound}",
-            "`vlmtui chats recover` saves what can be read of it",
-        )
+        advice = "`vlmtui chats recover` saves what can be read of it"
+        return Finding(TOPIC, "database", "fail", f"{path} is damaged: {sound}", advice)
     return Finding(
         TOPIC,
         "database",

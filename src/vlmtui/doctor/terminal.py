@@ -38,30 +38,15 @@ def _colours(environ: Mapping[str, str]) -> Finding:
     if environ.get("NO_COLOR"):
         return Finding(TOPIC, "colours", "info", "none, as NO_COLOR asks")
     if term in ("", "dumb"):
-        return Finding(
-            TOPIC,
-            "colours",
-            "warn",
-            f"TERM={term or '(not set)'}",
-            "The full-screen chat can't be drawn here: `vlmtui --plain`, or `vlmtui ask`",
-        )
+        advice = "The full-screen chat can't be drawn here: `vlmtui --plain`, or `vlmtui ask`"
+        return Finding(TOPIC, "colours", "warn", f"TERM={term or '(not set)'}", advice)
     if environ.get("COLORTERM") in ("truecolor", "24bit"):
         return Finding(TOPIC, "colours", "ok", "16 million")
     if "256" in term:
-        return Finding(
-            TOPIC,
-            "colours",
-            "info",
-            "256",
-            "If the terminal can do more: `export COLORTERM=truecolor` makes pictures finer",
-        )
-    return Finding(
-        TOPIC,
-        "colours",
-        "warn",
-        f"few, as TERM={term} says",
-        "`export TERM=xterm-256color COLORTERM=truecolor`, if the terminal can do it",
-    )
+        advice = "If the terminal can do more: `export COLORTERM=truecolor` makes pictures finer"
+        return Finding(TOPIC, "colours", "info", "256", advice)
+    advice = "`export TERM=xterm-256color COLORTERM=truecolor`, if the terminal can do it"
+    return Finding(TOPIC, "colours", "warn", f"few, as TERM={term} says", advice)
 
 
 def _pictures() -> Finding:
@@ -85,13 +70,10 @@ def _between(environ: Mapping[str, str]) -> Finding:
     if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
         parts.append("SSH")
     if "SSH" in parts and not {"tmux", "screen"} & set(parts):
-        return Finding(
-            TOPIC,
-            "in between",
-            "info",
-            "SSH without tmux",
-            "In tmux the chat continues when the line drops; without it, `vlmtui --continue` does",
+        advice = (
+            "In tmux the chat continues when the line drops; without it, `vlmtui --continue` does"
         )
+        return Finding(TOPIC, "in between", "info", "SSH without tmux", advice)
     return Finding(TOPIC, "in between", "ok", " inside ".join(parts) or "nothing")
 
 

@@ -19,10 +19,7 @@ class AsyncChannel(Generic[Received]):
     """See `wire.Channel`; here nothing blocks."""
 
     def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        receives: type[Received],
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, receives: type[Received]
     ) -> None:
         self._reader = reader
         self._writer = writer

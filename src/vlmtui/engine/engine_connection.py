@@ -33,15 +33,7 @@ from vlmtui.engine.engine_events import (
 )
 from vlmtui.engine.engine_process import EngineProcess
 from vlmtui.engine.engine_requests import Conclude, Files, Load, Plan, Request
-from vlmtui.engine.host_language import (
-    Died,
-    Gone,
-    HostEvent,
-    HostRequest,
-    Join,
-    MakeRoom,
-    Running,
-)
+from vlmtui.engine.host_language import Died, Gone, HostEvent, HostRequest, Join, MakeRoom, Running
 from vlmtui.engine.host_link import HostLink
 from vlmtui.engine.host_socket import NoHost
 from vlmtui.engine.running_request import RunningRequest

@@ -52,14 +52,7 @@ class Loading(msgspec.Struct, frozen=True, tag="loading"):
 
 
 Capability = Literal[
-    "pictures",
-    "thinking",
-    "think_switch",
-    "conclude",
-    "plan",
-    "continue",
-    "prepare",
-    "constraint",
+    "pictures", "thinking", "think_switch", "conclude", "plan", "continue", "prepare", "constraint"
 ]
 """What not every engine can. pictures: sees them; thinking: says what it thinks apart from the
 answer; think_switch: may be told not to think; conclude: ends a thought when it is told to; plan:

@@ -10,15 +10,7 @@ from pathlib import Path
 from vlmtui import __version__
 from vlmtui.engine import host_socket
 from vlmtui.engine.engine_events import Failed, Finished
-from vlmtui.engine.host_language import (
-    Abort,
-    Died,
-    Hello,
-    HostRequest,
-    Release,
-    Running,
-    Welcome,
-)
+from vlmtui.engine.host_language import Abort, Died, Hello, HostRequest, Release, Running, Welcome
 from vlmtui.engine.host_socket import NoHost
 from vlmtui.engine.wire import Channel, Command, Report, WireError
 

@@ -168,10 +168,7 @@ class HostedEngine:
         self.load, self.asked, self._files = load, asked, _file_states(load)
 
     async def run(
-        self,
-        request: Work,
-        emit: Callable[[Event | HostEvent], None],
-        stopping: Stopping,
+        self, request: Work, emit: Callable[[Event | HostEvent], None], stopping: Stopping
     ) -> Finished | Failed | Died:
         """Work on a request, for whoever has the first place in the line.
 

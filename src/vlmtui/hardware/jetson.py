@@ -68,8 +68,7 @@ def find() -> JetsonProbe | None:
     root = Sysroot()
     if not isdir(root.path("/")):
         raise SettingsError(
-            f"{SYSROOT_VARIABLE} names no directory",
-            "Name one that stands for `/`, or unset it.",
+            f"{SYSROOT_VARIABLE} names no directory", "Name one that stands for `/`, or unset it."
         )
     return JetsonProbe(root) if is_jetson(root) else None
 

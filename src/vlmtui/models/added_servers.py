@@ -9,6 +9,7 @@ from vlmtui import net
 from vlmtui.errors import FetchFailed, InputError
 from vlmtui.models import endpoints, library
 from vlmtui.models.endpoints import Server
+from vlmtui.models.installed import DEMO
 from vlmtui.net import addresses
 from vlmtui.printable import line
 
@@ -58,7 +59,7 @@ def add(
 
 
 def _called(server: Server, name: str) -> Server:
-    if not _NAME.fullmatch(name) or name.lower() == library.DEMO:
+    if not _NAME.fullmatch(name) or name.lower() == DEMO:
         raise InputError(
             f"A server can't be called {line(name)!r}",
             "Give it another name with --name: no slashes, no @, and not demo.",
@@ -83,6 +84,11 @@ def _without_a_list(server: Server, refused: net.Refused) -> tuple[str, ...]:
         )
     if refused.status == 404 and server.model:
         return ()
+    if refused.status >= 500:
+        raise InputError(
+            f"{server.host} failed when it was asked for its models ({refused.status})",
+            "Its log says why. It may want a key: --api-key-env NAME.",
+        )
     raise InputError(
         f"{server.host} lists no models at {server.url}/models (it answered {refused.status})",
         "Name one with --model ID. The address of the interface often ends in /v1.",

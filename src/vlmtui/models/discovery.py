@@ -19,8 +19,6 @@ from vlmtui.models.installed import BrokenModel, Discovery, InstalledModel
 from vlmtui.models.projectors import Candidate
 from vlmtui.models.stores import StoredFile, stock
 
-__all__ = ["BrokenModel", "Discovery", "InstalledModel", "discover", "plain_name", "text"]
-
 _PART = re.compile(r"-00001-of-\d{5}$")
 _NAMELESS = re.compile(r"(ggml[-_.])?model(?P<rest>[-_.].*)?", re.IGNORECASE)
 """File names that say nothing: ggml-model-Q4_K_M.gguf."""

@@ -8,23 +8,9 @@ from __future__ import annotations
 
 from vlmtui import demo
 from vlmtui.errors import ModelNotFound
-from vlmtui.models.installed import DEMO, BrokenModel, Discovery, InstalledModel
+from vlmtui.models.installed import DEMO, Discovery, InstalledModel
 
 # `search` is imported when it is needed: the chat with the demo model starts without it
-
-__all__ = [
-    "DEMO",
-    "BrokenModel",
-    "Discovery",
-    "InstalledModel",
-    "ModelNotFound",
-    "installed",
-    "remember",
-    "resolve",
-    "resolve_installed",
-    "survey",
-    "template",
-]
 
 
 def installed() -> list[InstalledModel]:

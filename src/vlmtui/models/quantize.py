@@ -212,12 +212,7 @@ class _Told(msgspec.Struct):
 def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
     number = {name: number for number, name in FILE_TYPES.items()}[job.to]
     order = msgspec.json.encode(
-        {
-            "file_type": number,
-            "threads": job.threads,
-            "requantise": job.requantise,
-            "dry_run": dry,
-        }
+        {"file_type": number, "threads": job.threads, "requantise": job.requantise, "dry_run": dry}
     )
     sizes = {tensor.name: tensor.size for tensor in job.header.tensors}
     files = (os.fspath(job.source), os.fspath(job.draft))

@@ -12,8 +12,8 @@ import msgspec
 
 from vlmtui.errors import InputError, StorageError, os_errors_as
 from vlmtui.models import added, facts, opened, pulled
-from vlmtui.models.discovery import InstalledModel
 from vlmtui.models.download import places
+from vlmtui.models.installed import InstalledModel
 
 
 class Removal(msgspec.Struct, frozen=True):

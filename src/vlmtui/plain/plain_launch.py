@@ -20,12 +20,7 @@ from vlmtui.plain.voice import Voice
 from vlmtui.settings import PRESETS, Settings
 
 
-def launch(
-    settings: Settings,
-    load: Load,
-    *,
-    continue_last: bool = False,
-) -> int:
+def launch(settings: Settings, load: Load, *, continue_last: bool = False) -> int:
     """Talk line by line until the input ends or the user leaves.
 
     Args:

@@ -60,12 +60,7 @@ class Completion:
         reason = _reason(finished, calls=bool(calls))
         choice = {"index": 0, "message": message, "finish_reason": reason}
         stats = finished.stats
-        return {
-            **self._head,
-            "choices": [choice],
-            "usage": usage_of(stats),
-            **self._costs(stats),
-        }
+        return {**self._head, "choices": [choice], "usage": usage_of(stats), **self._costs(stats)}
 
     def _costs(self, stats: Stats) -> Json:
         read = stats.prompt_tokens - stats.reused_tokens

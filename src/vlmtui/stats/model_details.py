@@ -10,7 +10,7 @@ from vlmtui import paths, units
 from vlmtui.chat.model_choice import Choice
 from vlmtui.models.catalog import Entry
 from vlmtui.models.endpoints import ServerModel
-from vlmtui.models.library import InstalledModel
+from vlmtui.models.installed import InstalledModel
 
 KEEPERS = {
     "demo": "vlmtui",

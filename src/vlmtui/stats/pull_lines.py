@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from vlmtui import units
 from vlmtui.chat.fit_verdict import FitVerdict
-from vlmtui.models.download import (
+from vlmtui.models.download.events import (
     Event,
     Importing,
     Plan,

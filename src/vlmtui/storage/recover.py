@@ -211,11 +211,7 @@ class _Copy:
     """From one database into the other; rows that can't be read or don't fit are left out."""
 
     def __init__(
-        self,
-        old: sqlite3.Connection,
-        new: sqlite3.Connection,
-        images: ImageStore,
-        measure: Measure,
+        self, old: sqlite3.Connection, new: sqlite3.Connection, images: ImageStore, measure: Measure
     ) -> None:
         self._old = old
         self._new = new

@@ -56,9 +56,5 @@ _COMPLAINTS = (
         "The chats in {path} are damaged",
         "`vlmtui chats recover` makes a new file of what can be read, and keeps this one",
     ),
-    (
-        "closed database",
-        "The chats in {path} are closed already",
-        "Start vlmtui again",
-    ),
+    ("closed database", "The chats in {path} are closed already", "Start vlmtui again"),
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
@@ -53,11 +52,12 @@ class PixelApp(PacedApp):
         Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw", show=False)
     ]
 
-    @dataclass
     class TmuxAnswered(Message):
         """tmux said what it can do."""
 
-        tmux: Tmux
+        def __init__(self, tmux: Tmux) -> None:
+            super().__init__()
+            self.tmux = tmux
 
     def __init__(self, *, images: str = "auto", **options: Any) -> None:
         """Make the application.

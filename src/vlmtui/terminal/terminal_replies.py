@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
@@ -25,11 +24,12 @@ _PATIENCE = 1.0
 """Seconds to wait for the rest."""
 
 
-@dataclass
 class TerminalReplied(Message):
     """The terminal replied to a question."""
 
-    reply: str
+    def __init__(self, reply: str) -> None:
+        super().__init__()
+        self.reply = reply
 
 
 class ReplyParser(XTermParser):

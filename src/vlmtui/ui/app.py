@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -108,11 +107,12 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         ),
     ]
 
-    @dataclass
     class SnapshotTaken(Message):
         """The hardware was looked at."""
 
-        snapshot: Snapshot
+        def __init__(self, snapshot: Snapshot) -> None:
+            super().__init__()
+            self.snapshot = snapshot
 
     def __init__(
         self,

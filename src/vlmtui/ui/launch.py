@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
 
 def launch(
-    settings: Settings,
-    load: Load,
-    *,
-    continue_last: bool = False,
-    images: str | None = None,
+    settings: Settings, load: Load, *, continue_last: bool = False, images: str | None = None
 ) -> int:
     """Open the chat and stay until the user leaves it.
 

@@ -38,6 +38,7 @@ def test_a_missing_key_and_a_wrong_one_are_told_apart() -> None:
 def test_each_refusal_is_one_clear_line(status: int, start: str) -> None:
     assert told(status, {"detail": "no"}).startswith(f"{start}: no / ")
     assert "\n" not in told(status, b"a\nb\x1b[2J")
+    assert f"{start}: a b / " in told(status, {"message": "a\n\n b\n"})
     assert "\x1b" not in told(status, b"a\nb\x1b[2J")
 
 

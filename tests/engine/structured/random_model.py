@@ -32,7 +32,7 @@ def answer(constraint: Constraint, seed: int, most: int = 400) -> str | None:
         for _ in range(most):
             if grammar.complete and chance.random() < 0.3:
                 break
-            allowed = [token for token in _fitting(grammar) if not words.ends_turn(token)]
+            allowed = [token for token in fitting(grammar) if not words.ends_turn(token)]
             if not allowed:
                 break
             closing = [token for token in allowed if words.piece(token) in (b'"', b"}", b"]")]
@@ -46,7 +46,8 @@ def answer(constraint: Constraint, seed: int, most: int = 400) -> str | None:
         grammar.close()
 
 
-def _fitting(grammar: Grammar) -> list[int]:
+def fitting(grammar: Grammar) -> list[int]:
+    """All tokens that it allows now."""
     size = vocabulary().size
     data = (cpp.llama_token_data * size)(*((token, 0.0, 0.0) for token in range(size)))
     grammar.apply(cpp.llama_token_data_array(data, size, -1, False))

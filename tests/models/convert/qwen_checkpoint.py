@@ -95,13 +95,14 @@ def qwen(
             "chat_template": "{{ 'of the text model alone' }}",
         },
     )
-    write_json(
-        folder / "preprocessor_config.json",
-        {
-            **{"min_pixels": 3136, "max_pixels": 12845056, "merge_size": 2, "patch_size": PATCH},
-            **{"temporal_patch_size": 2, "image_mean": list(MEAN), "image_std": list(STD)},
-        },
-    )
+    pictures = {
+        **{"min_pixels": 3136, "max_pixels": 12845056, "merge_size": 2, "patch_size": PATCH},
+        **{"temporal_patch_size": 2, "image_mean": list(MEAN), "image_std": list(STD)},
+    }
+    if newer:
+        write_json(folder / "processor_config.json", {"image_processor": pictures})
+    else:
+        write_json(folder / "preprocessor_config.json", pictures)
     return Made(folder, shape, tensors, vocabulary.rows, tower)
 
 
@@ -148,7 +149,10 @@ def _config(shape: Shape, rows: int, *, newer: bool, second: bool) -> dict[str, 
         return {
             "model_type": kind,
             "text_config": text,
-            "vision_config": {**vision, "model_type": kind},
+            "vision_config": {
+                **{**vision, "model_type": f"{kind}_vision"},
+                "rope_parameters": {"rope_type": "axial", "rope_theta": 10000.0},
+            },
             "tie_word_embeddings": tied,
         }
     return {

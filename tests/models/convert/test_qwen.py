@@ -264,6 +264,7 @@ def test_a_published_configuration_leaves_out_what_is_usual() -> None:
         ({"vision": {"window_size": 56}}, "window_size is 56, and not 112"),
         ({"vision": {"spatial_merge_size": 4}}, "spatial_merge_size is 4, and not 2"),
         ({"vision": {"hidden_act": "gelu"}}, "hidden_act is 'gelu', and not 'silu'"),
+        ({"vision": {"rope_parameters": {"rope_theta": 1e5}}}, "rope_theta is 100000.0"),
         ({"vision": {"num_heads": 5}}, "5 heads can't share a width of 64"),
         ({"vision": {"depth": 5}}, r"has no tensor blocks\.4\.norm1\.weight"),
         ({"vision": {"depth": 2}}, r"tensors that no such tower has: blocks\.2\."),

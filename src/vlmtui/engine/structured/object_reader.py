@@ -16,15 +16,7 @@ from vlmtui.engine.structured.schema_parts import (
     least_of,
     short,
 )
-from vlmtui.engine.structured.shapes import (
-    NOTHING,
-    Definitions,
-    Fields,
-    Shape,
-    Text,
-    Values,
-    fits,
-)
+from vlmtui.engine.structured.shapes import NOTHING, Definitions, Fields, Shape, Text, Values, fits
 
 Read = Callable[[Together], Shape]
 """The shape of a part of the object that several schemas hold of."""

@@ -26,8 +26,7 @@ def name() -> str:
     device = ctypes.c_int()
     if cuda.cuInit(0) != 0 or cuda.cuDeviceGet(ctypes.byref(device), 0) != 0:
         raise ConversionFailed(
-            "There is no GPU that CUDA can use",
-            "In a container, start it with --runtime nvidia.",
+            "There is no GPU that CUDA can use", "In a container, start it with --runtime nvidia."
         )
     called = ctypes.create_string_buffer(256)
     cuda.cuDeviceGetName(called, len(called), device)

@@ -197,8 +197,7 @@ def _qwen(folder: Path, config: dict[str, Any]) -> Checkpoint:
     parts = _parts(folder, _QWEN_PREFIXES, QWEN[kind])
     tied = config.get("tie_word_embeddings")
     own = {"tie_word_embeddings": tied, **(config.get("text_config") or config)}
-    seen = folder / "preprocessor_config.json"
-    pictures = weights.config(seen) if seen.is_file() else {}
+    pictures = _pictures(folder)
     colors = {key: value for key, value in pictures.items() if key in ("image_mean", "image_std")}
     return Checkpoint(
         QWEN[kind],
@@ -210,6 +209,15 @@ def _qwen(folder: Path, config: dict[str, Any]) -> Checkpoint:
         {**(config.get("vision_config") or {}), **colors, "model_type": kind},
         parts["tower"],
     )
+
+
+def _pictures(folder: Path) -> dict[str, Any]:
+    """How pictures are prepared; newer versions of transformers have it within another file."""
+    older, newer = folder / "preprocessor_config.json", folder / "processor_config.json"
+    if older.is_file():
+        return weights.config(older)
+    given = weights.config(newer).get("image_processor") if newer.is_file() else None
+    return given if isinstance(given, dict) else {}
 
 
 def _parts(folder: Path, prefixes: dict[str, str], family: str) -> dict[str, dict[str, Stored]]:

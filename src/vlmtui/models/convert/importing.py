@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -142,7 +142,10 @@ def run(job: Import) -> Generator[Progress | Contents | Imported, None, None]:
     """
     with os_errors_as(StorageError, f"{job.folder} can't be made", "Check its permissions."):
         job.folder.mkdir(parents=True, exist_ok=True)
-    yield from _heard(job, dry_run=False)
+    try:
+        yield from _heard(job, dry_run=False)
+    finally:
+        _remove_empty(job.folder)
 
 
 def finish(job: Import) -> None:
@@ -168,6 +171,12 @@ def discard(job: Import) -> None:
     """Delete what there is of an import that wasn't finished."""
     for file in job.files:
         making.discard(job.draft(file))
+    _remove_empty(job.folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # something lies in it
+        folder.rmdir()
 
 
 def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Imported]:

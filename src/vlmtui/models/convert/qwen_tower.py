@@ -22,6 +22,7 @@ from vlmtui.models.convert.stored import Numbers, Stored, as_float32
 from vlmtui.models.convert.tower import MEAN, STD, Weights, number
 
 _EPSILON = 1e-6
+_THETA = 10000.0
 _FRAMES = 2
 _MERGED = 2
 """Patches of a token on each side."""
@@ -109,19 +110,22 @@ class Tower:
 
     def _check(self) -> None:
         """Refuse what libmtmd would compute otherwise than the model's own code."""
-        expected = {
+        expected: dict[str, Any] = {
             "hidden_act": _ACTS[self._kind],
             "spatial_merge_size": _MERGED,
             "temporal_patch_size": _FRAMES,
             "in_channels": 3,
             "in_chans": 3,
+            "rope_theta": _THETA,
         }
         if self._windowed:
             expected["window_size"] = 112
             self._full_layers()
+        rope = self._given.get("rope_parameters") or {}
+        given = {**self._given, "rope_theta": rope.get("rope_theta", _THETA)}
         for key, value in expected.items():
-            if self._given.get(key, value) != value:
-                raise self._refused(f"{key} is {self._given[key]!r}, and not {value!r}")
+            if given.get(key, value) != value:
+                raise self._refused(f"{key} is {given[key]!r}, and not {value!r}")
         if self._width % (4 * self._heads):
             raise self._refused(f"{self._heads} heads can't share a width of {self._width}")
         if self._units == self._width:  # libmtmd would take ffn_up and ffn_down for each other

@@ -86,8 +86,7 @@ def offline() -> bool:
 def no_network() -> Unreachable:
     """The error for a user who wants no network."""
     return Unreachable(
-        "Nothing is downloaded while HF_HUB_OFFLINE is set",
-        "Unset it, or set it to 0.",
+        "Nothing is downloaded while HF_HUB_OFFLINE is set", "Unset it, or set it to 0."
     )
 
 

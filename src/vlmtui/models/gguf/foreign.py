@@ -24,11 +24,7 @@ _MAGICS = (
     (b"\xfd7zXZ\0", "an xz archive", "Unpack it first: unxz FILE."),
     (b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),
     (b"\x89PNG", "a picture", _PICTURE),
-    (
-        b"\xff\xd8\xff",
-        "a picture",
-        _PICTURE,
-    ),
+    (b"\xff\xd8\xff", "a picture", _PICTURE),
     (b"RIFF", "a picture or sound", _AGAIN),
     (b"%PDF", "a PDF document", _AGAIN),
     (b"\x7fELF", "a program", _AGAIN),

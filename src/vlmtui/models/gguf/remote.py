@@ -81,8 +81,7 @@ class HttpSource:
         except net.Refused as failure:
             later = "Try again later." if failure.status >= 500 else "Check the address."
             raise FetchFailed(
-                f"{self.name} can't be fetched: {failure.reason}",
-                _HINTS.get(failure.status, later),
+                f"{self.name} can't be fetched: {failure.reason}", _HINTS.get(failure.status, later)
             ) from None
         except net.Failed as failure:
             raise FetchFailed(failure.told(self.name), failure.hint) from None

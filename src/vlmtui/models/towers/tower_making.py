@@ -11,7 +11,7 @@ import msgspec
 from vlmtui import errors
 from vlmtui.errors import ConversionFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import making
-from vlmtui.models.library import InstalledModel
+from vlmtui.models.installed import InstalledModel
 from vlmtui.models.making import Progress
 from vlmtui.models.towers import tower_store
 from vlmtui.models.towers.tower_store import Graph, Runner

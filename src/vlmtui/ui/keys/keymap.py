@@ -29,11 +29,7 @@ _ALIASES = {
     "del": "delete",
     "ins": "insert",
 }
-_SENT_AS = {
-    "ctrl+i": "Tab",
-    "ctrl+m": "Enter",
-    "ctrl+left_square_bracket": "Escape",
-}
+_SENT_AS = {"ctrl+i": "Tab", "ctrl+m": "Enter", "ctrl+left_square_bracket": "Escape"}
 """Keys that no terminal tells from another one."""
 
 _SHOWN = {
@@ -90,9 +86,7 @@ def parse(table: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
                 problem = Problem(binding, "no key is given", "Delete the line for the default")
             elif all(_needs_more_than_a_terminal(key) for key in keys):
                 problem = Problem(
-                    binding,
-                    "most terminals send Shift+Enter as Enter",
-                    "Name another key as well",
+                    binding, "most terminals send Shift+Enter as Enter", "Name another key as well"
                 )
         if problem is None:
             keymap[binding] = ",".join(dict.fromkeys(keys))

@@ -55,7 +55,7 @@ class Grammar:
 
     def allows(self, token: int) -> bool:
         """Whether the answer may go on with a token, or end with it."""
-        if not self._vocabulary.ends_turn(token) and not self._joins(token):
+        if not self.joins(token):
             return False
         candidate = (cpp.llama_token_data * 1)(cpp.llama_token_data(token, 0.0, 0.0))
         self.apply(cpp.llama_token_data_array(candidate, 1, -1, False))
@@ -80,8 +80,10 @@ class Grammar:
     def close(self) -> None:
         cpp.llama_sampler_free(self._sampler)
 
-    def _joins(self, token: int) -> bool:
+    def joins(self, token: int) -> bool:
         """Whether a token adds text that is still UTF-8: the grammar lets halves of others pass."""
+        if self._vocabulary.ends_turn(token):
+            return True
         piece = self._vocabulary.piece(token)
         return bool(piece) and _unfinished(self._tail + piece) is not None
 

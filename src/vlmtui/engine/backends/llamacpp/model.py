@@ -23,11 +23,7 @@ from vlmtui.engine.backends.llamacpp import (
 )
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
-from vlmtui.engine.backends.llamacpp.thread_watch import (
-    ThreadWatch,
-    others_running,
-    whole_machine,
-)
+from vlmtui.engine.backends.llamacpp.thread_watch import ThreadWatch, others_running, whole_machine
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Load

@@ -85,8 +85,7 @@ class Sampler:
         for token in self._vocabulary.tokenize(begun, parse_special=False):
             if not self._grammar.allows(token):
                 raise GenerateFailed(
-                    "This answer doesn't follow the format that is set now",
-                    "/regen answers again.",
+                    "This answer doesn't follow the format that is set now", "/regen answers again."
                 )
             self._grammar.accept(token)
 
@@ -135,32 +134,36 @@ class Sampler:
                 cpp.llama_sampler_accept(self._penalties, token)
 
     def _fitting(self, grammar: Grammar, context: Any) -> int:
-        """Draw from the tokens that fit: first among the likely ones, then among all."""
-        banned: list[int] = []
-        likeliest = -math.inf
+        """Draw from the tokens that fit: among all where these may be few, else the likely ones."""
+        known, banned = self._vocabulary.candidates, list[int]()
+        least = -math.inf
+        if not (self.insists or self._begun):
+            least = self._highest(known.all(context, banned)) - _UNLIKELY
         for likely in (True, False):
             while True:
-                if likely:
-                    candidates = self._vocabulary.candidates.all(context, banned)
-                    cpp.llama_sampler_apply(self._likely, ctypes.byref(candidates))
-                    likeliest = max(likeliest, candidates.data[0].logit)
-                else:
-                    candidates = self._vocabulary.candidates.narrowed(context, banned, grammar)
+                candidates = known.fewer(context, banned, grammar) if likely else None
+                if candidates is None:
+                    candidates = known.all(context, banned)
+                    if likely:
+                        cpp.llama_sampler_apply(self._likely, ctypes.byref(candidates))
                 grammar.apply(candidates)
-                cpp.llama_sampler_apply(self._likeliest, ctypes.byref(candidates))
-                if candidates.data[candidates.selected].logit == -math.inf:
+                highest = self._highest(candidates)
+                if highest == -math.inf:
                     break
-                below = likeliest - candidates.data[candidates.selected].logit
-                if not (self.insists or self._begun) and below > _UNLIKELY:
+                if highest < least:
                     raise Unlikely
                 token = self._drawn(candidates)
-                if grammar.allows(token):
+                if grammar.joins(token):
                     return token
                 banned.append(token)  # half a character that no other half fits
         raise GenerateFailed(
             "The model has no token that fits the format of the answer",
             "It may need characters that this model doesn't know: use another format.",
         )
+
+    def _highest(self, candidates: Any) -> float:
+        cpp.llama_sampler_apply(self._likeliest, ctypes.byref(candidates))
+        return float(candidates.data[candidates.selected].logit)
 
     def _drawn(self, candidates: Any) -> int:
         cpp.llama_sampler_apply(self._chain, ctypes.byref(candidates))

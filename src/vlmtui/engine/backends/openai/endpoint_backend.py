@@ -12,12 +12,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from vlmtui.engine.backends.openai import (
-    chat_request,
-    completion_chunk,
-    refusals,
-    server_facts,
-)
+from vlmtui.engine.backends.openai import chat_request, completion_chunk, refusals, server_facts
 from vlmtui.engine.backends.openai.completion_chunk import Chunk
 from vlmtui.engine.backends.openai.endpoint_report import EndpointReport
 from vlmtui.engine.backends.openai.endpoint_wire import (
@@ -149,8 +144,7 @@ class _Served:
     ) -> Finished:
         if asked.messages[-1].role is Role.ASSISTANT and not self._facts.continues:
             raise GenerateFailed(
-                f"{self._host} can't continue an answer that was cut off",
-                "/regen answers again.",
+                f"{self._host} can't continue an answer that was cut off", "/regen answers again."
             )
         begun = asked.messages[-1].text if asked.messages[-1].role is Role.ASSISTANT else ""
         report = EndpointReport(emit, self._facts.context_size, answering=bool(begun))

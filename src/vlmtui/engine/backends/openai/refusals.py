@@ -60,7 +60,8 @@ class Refusal(msgspec.Struct, frozen=True):
 def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     """Read a refusal; its content may be anything."""
     error = _error(content)
-    said = printable.line(str(error.get("message") or error.get("detail") or ""), _SAID)
+    words = str(error.get("message") or error.get("detail") or "").split()
+    said = printable.line(" ".join(words), _SAID)
     kind = f"{error.get('type')} {error.get('code')}"
     too_long = status in (400, 413, 500) and (
         "exceed_context" in kind or "context_length" in kind or bool(_TOO_LONG.search(said))
@@ -121,8 +122,7 @@ def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
             )
         case 413:
             return GenerateFailed(
-                f"What was sent is too large for {host}{said}",
-                "Attach fewer or smaller pictures.",
+                f"What was sent is too large for {host}{said}", "Attach fewer or smaller pictures."
             )
         case 429:
             return GenerateFailed(f"{host} is busy, or you asked too often{said}", _later(refusal))

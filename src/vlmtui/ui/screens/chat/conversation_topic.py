@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -34,11 +33,12 @@ if TYPE_CHECKING:
 _DRAFT_SECONDS = 0.5
 
 
-@dataclass
 class OpenFailed(Message):
     """There is no conversation, so there is nothing to stay for."""
 
-    error: VlmtuiError
+    def __init__(self, error: VlmtuiError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class ConversationTopic(Topic):

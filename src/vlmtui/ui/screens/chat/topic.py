@@ -17,9 +17,7 @@ from textual.binding import Binding
 from textual.message import Message
 
 from vlmtui.commands.context import CommandContext
-from vlmtui.commands.outcomes import (
-    Outcome,
-)
+from vlmtui.commands.outcomes import Outcome
 from vlmtui.commands.picture_commands import NotOnThisMachine
 from vlmtui.commands.verbs import BUSY
 from vlmtui.errors import VlmtuiError

@@ -23,7 +23,7 @@ class ModelsFetch(ModelsList):
     """Asks what there is to ask, one thing at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f9", "stop_pull", "Stop the download", id="models.stop_pull"),
+        Binding("f9", "stop_pull", "Stop the download", id="models.stop_pull")
     ]
 
     _answered: Callable[[bool], object] | None = None

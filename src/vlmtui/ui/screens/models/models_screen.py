@@ -101,7 +101,7 @@ class ModelsScreen(ModelsFetch):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f8", "remove", "Delete the model", id="models.remove"),
+        Binding("f8", "remove", "Delete the model", id="models.remove")
     ]
 
     @on(Input.Submitted)

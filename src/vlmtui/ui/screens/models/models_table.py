@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -54,11 +53,12 @@ class ModelsList(Dialog[str]):
         Binding("f6", "details", "Show the details", id="models.details"),
     ]
 
-    @dataclass
     class Surveyed(Message):
         """The models."""
 
-        choices: Choices
+        def __init__(self, choices: Choices) -> None:
+            super().__init__()
+            self.choices = choices
 
     def __init__(
         self, open_available_models: Callable[[], AvailableModels], current: str, pulls: Pulls

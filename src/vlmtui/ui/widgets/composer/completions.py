@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual.content import Content
 from textual.message import Message
@@ -45,11 +44,12 @@ class Completions(OptionList, can_focus=False):
     }
     """
 
-    @dataclass
     class Chosen(Message):
         """A candidate was clicked."""
 
-        candidate: Candidate
+        def __init__(self, candidate: Candidate) -> None:
+            super().__init__()
+            self.candidate = candidate
 
     def __init__(self) -> None:
         super().__init__(markup=False)

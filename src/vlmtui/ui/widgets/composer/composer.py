@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -112,38 +112,43 @@ class Composer(TextField, inherit_bindings=False):
     choosing = var(False)
     """A list of completions is open: the keys that move in it are not the text's."""
 
-    @dataclass
     class Submitted(Message):
         """Enter was pressed."""
 
-        text: str
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
-    @dataclass
     class Pasted(Message):
         """Text came from the clipboard, or from a file that was dropped; it stands in the text."""
 
-        text: str
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
-    @dataclass
     class PasteRefused(Message):
         """What was pasted is too long."""
 
-        characters: int
+        def __init__(self, characters: int) -> None:
+            super().__init__()
+            self.characters = characters
 
     class CompletionWanted(Message):
         """Tab was pressed."""
 
-    @dataclass
     class Choosing(Message):
         """A key for the list of completions was pressed: up or down."""
 
-        step: int
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
 
-    @dataclass
     class RecallWanted(Message):
         """An earlier message is wanted (-1), or a later one."""
 
-        step: int
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
 
     reading: var[float | None] = var(None)
     """How much of the tokens the engine has read ahead, 0 to 1."""

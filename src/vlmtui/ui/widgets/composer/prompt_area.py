@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
@@ -40,31 +39,35 @@ class Prompt(Vertical):
     }
     """
 
-    @dataclass
     class Submitted(Message):
         """The user wants this sent, or done if it is a command."""
 
-        text: str
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
-    @dataclass
     class PartChosen(Message):
         """A part of a picture is to be attached: `x,y,width,height`."""
 
-        image: ImagePart
-        part: str
+        def __init__(self, image: ImagePart, part: str) -> None:
+            super().__init__()
+            self.image = image
+            self.part = part
 
-    @dataclass
     class RecallWanted(Message):
         """An earlier message is wanted (-1), or a later one; `first` when none is here yet."""
 
-        step: int
-        first: bool
+        def __init__(self, step: int, first: bool) -> None:
+            super().__init__()
+            self.step = step
+            self.first = first
 
-    @dataclass
     class Pasted(Message):
         """Something was pasted, and stands in the composer."""
 
-        text: str
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
     class Edited(Message):
         """The text has changed, and with it maybe the pictures in it."""

@@ -7,7 +7,6 @@ posted, and the choices come back as `offer`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from textual.message import Message
 from textual.widget import Widget
@@ -21,20 +20,22 @@ from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import Composer
 
 
-@dataclass
 class PathChosen(Message):
     """A path was completed to a file; it stands in the text as it is written."""
 
-    path: str
-    written: str
+    def __init__(self, path: str, written: str) -> None:
+        super().__init__()
+        self.path = path
+        self.written = written
 
 
-@dataclass
 class ChoicesWanted(Message):
     """What the argument of a command can be is to be `offer`ed."""
 
-    fragment: Fragment
-    tab: bool
+    def __init__(self, fragment: Fragment, tab: bool) -> None:
+        super().__init__()
+        self.fragment = fragment
+        self.tab = tab
 
 
 class PromptCompletion:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -35,11 +33,12 @@ class Waiting(Static):
     }
     """
 
-    @dataclass
     class TakenBack(Message):
         """One was clicked."""
 
-        number: int
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -67,18 +66,20 @@ class ChatRows(ScrollView, can_focus=True):
     current: reactive[int | None] = reactive[int | None](None)
     """Id of the chat that is open."""
 
-    @dataclass
     class ActionWanted(Message):
         """Something should be done, with the chat under the cursor if there is one."""
 
-        action: str
-        row: ChatRow | None
+        def __init__(self, action: str, row: ChatRow | None) -> None:
+            super().__init__()
+            self.action = action
+            self.row = row
 
-    @dataclass
     class CursorMoved(Message):
         """Another chat is under the cursor; None when there are none."""
 
-        row: ChatRow | None
+        def __init__(self, row: ChatRow | None) -> None:
+            super().__init__()
+            self.row = row
 
     class MoreWanted(Message):
         """The end of what is there comes into view."""

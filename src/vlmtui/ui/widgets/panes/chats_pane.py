@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events, on
@@ -51,12 +50,13 @@ class Line(LineInput):
         Binding("down", "give_up(True)", "To the list", id="chats.list"),
     ]
 
-    @dataclass
     class GivenUp(Message):
         """Escape was pressed, or an arrow that leads to the list."""
 
-        line: Line
-        keep: bool
+        def __init__(self, line: Line, keep: bool) -> None:
+            super().__init__()
+            self.line = line
+            self.keep = keep
 
     def action_give_up(self, keep: bool = False) -> None:
         self.post_message(self.GivenUp(self, keep))
@@ -127,20 +127,22 @@ class ChatsPane(Vertical):
     current: reactive[int | None] = reactive[int | None](None)
     """Id of the chat that is open."""
 
-    @dataclass
     class PageWanted(Message):
         """Chats should be read."""
 
-        offset: int
-        title_like: str
-        limit: int = PAGE
+        def __init__(self, offset: int, title_like: str, limit: int = PAGE) -> None:
+            super().__init__()
+            self.offset = offset
+            self.title_like = title_like
+            self.limit = limit
 
-    @dataclass
     class Renamed(Message):
         """A chat has another title now."""
 
-        row: ChatRow
-        title: str
+        def __init__(self, row: ChatRow, title: str) -> None:
+            super().__init__()
+            self.row = row
+            self.title = title
 
     def __init__(self, *, classes: str | None = None) -> None:
         super().__init__(classes=classes)

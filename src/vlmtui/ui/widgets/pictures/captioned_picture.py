@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -63,11 +62,12 @@ class CaptionedPicture(Vertical, can_focus=True):
     cost: reactive[Cost | None] = reactive[Cost | None](None)
     """What it took, once an answer was given."""
 
-    @dataclass
     class Opened(Message):
         """The user wants to see it large."""
 
-        image: ImagePart
+        def __init__(self, image: ImagePart) -> None:
+            super().__init__()
+            self.image = image
 
     def __init__(self, image: ImagePart, cost: Cost | None = None) -> None:
         super().__init__()

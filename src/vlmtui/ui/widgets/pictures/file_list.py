@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -67,23 +66,26 @@ class FileList(ScrollView, can_focus=True):
 
     cursor: reactive[int] = reactive(0)
 
-    @dataclass
     class Highlighted(Message):
         """The cursor is on another row; None on an empty list."""
 
-        entry: Entry | None
+        def __init__(self, entry: Entry | None) -> None:
+            super().__init__()
+            self.entry = entry
 
-    @dataclass
     class Chosen(Message):
         """A row was chosen."""
 
-        entry: Entry
+        def __init__(self, entry: Entry) -> None:
+            super().__init__()
+            self.entry = entry
 
-    @dataclass
     class Typed(Message):
         """A character was typed."""
 
-        character: str
+        def __init__(self, character: str) -> None:
+            super().__init__()
+            self.character = character
 
     def __init__(self) -> None:
         super().__init__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 from textual import events
@@ -28,11 +27,12 @@ class Item(msgspec.Struct, frozen=True):
 class ActionLine(Parts):
     """Shows items side by side, on a second line where one is too short."""
 
-    @dataclass
     class Chosen(Message):
         """An item was clicked."""
 
-        name: str
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
 
     def offer(self, items: Sequence[Item], title: str = "") -> None:
         """Show other items."""

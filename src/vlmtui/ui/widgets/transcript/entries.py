@@ -124,13 +124,7 @@ class NoticeEntry(Entry):
     """A place for a notice."""
 
     def __init__(
-        self,
-        message: str,
-        hint: str = "",
-        details: str = "",
-        *,
-        error: bool,
-        asked: bool = False,
+        self, message: str, hint: str = "", details: str = "", *, error: bool, asked: bool = False
     ) -> None:
         super().__init__(self._build, self._rows)
         self._texts = (message, hint, details)

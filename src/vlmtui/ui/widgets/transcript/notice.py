@@ -31,13 +31,7 @@ class Notice(Static):
     """
 
     def __init__(
-        self,
-        message: str,
-        hint: str = "",
-        details: str = "",
-        *,
-        error: bool,
-        asked: bool = False,
+        self, message: str, hint: str = "", details: str = "", *, error: bool, asked: bool = False
     ) -> None:
         """Make the panel.
 

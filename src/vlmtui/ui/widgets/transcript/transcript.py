@@ -8,7 +8,6 @@ composer, since a click may only have meant the window.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -63,30 +62,34 @@ class Transcript(Conversation, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
 
-    @dataclass
     class Typed(Message):
         """A character was typed that is no action."""
 
-        character: str
+        def __init__(self, character: str) -> None:
+            super().__init__()
+            self.character = character
 
-    @dataclass
     class ActionWanted(Message):
         """The reader wants something done with a message."""
 
-        message_id: int
-        action: str
+        def __init__(self, message_id: int, action: str) -> None:
+            super().__init__()
+            self.message_id = message_id
+            self.action = action
 
-    @dataclass
     class Offered(Message):
         """Actions are offered where they aren't seen: beneath a message higher than the view."""
 
-        hints: key_hints.Hints
+        def __init__(self, hints: key_hints.Hints) -> None:
+            super().__init__()
+            self.hints = hints
 
-    @dataclass
     class CodeWanted(Message):
         """The reader wants a block of code on the clipboard."""
 
-        block: CodeBlock
+        def __init__(self, block: CodeBlock) -> None:
+            super().__init__()
+            self.block = block
 
     class UndoWanted(Message):
         """The reader wants back what was deleted last."""
