@@ -245,6 +245,21 @@ def test_a_slow_disk_is_left_alone(start: Start, picture, folder: Path) -> None:
     assert not kept(folder, "chat") and not kept(folder, "picture")
 
 
+def test_a_conversation_without_a_name_is_in_memory_while_others_are_answered(
+    start: Start, picture
+) -> None:
+    """As a program asks that wants a title for its chat between two questions of it."""
+    engine = start(disk_cache=None)
+    told = talk(engine, picture, "")
+    assert ask(engine, user("What should this chat be called?")).finished.stats.reused_tokens < 25
+    question = (*told, user("How many shapes were there?"))
+    answer = ask(engine, *question)
+    stats = answer.finished.stats
+    assert stats.prompt_tokens > 400
+    assert stats.prompt_tokens - stats.reused_tokens < 25
+    assert answer.text == ask(start(disk_cache=None), *question).text
+
+
 def test_questions_without_a_chat_leave_no_state(start: Start, picture, folder: Path) -> None:
     engine = start()
     told = talk(engine, picture, "")

@@ -19,6 +19,7 @@ from vlmtui.engine.backends.llamacpp.grammar_trial import GrammarTrial
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
 from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
+from vlmtui.engine.backends.llamacpp.parked_rows import ParkedRows
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.shown_messages import ShownMessages
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
@@ -51,6 +52,7 @@ class Answerer:
             self._vision = GraphVision(model, graph, request, pictures)
         self.shown = ShownMessages(request.title, model, self._vision)
         self._cache = KvCache(model, self._vision, cancel, request)
+        self._parked = ParkedRows(self._cache)
         self._prompts = PromptBuilder(
             self.chat_format.template,
             model.vocabulary,
@@ -84,7 +86,7 @@ class Answerer:
             prompt = self._fitting(messages, request.sampling.max_tokens, report, emit)
         except Aborted:
             return report.finish("cancelled", self._cache.used, self._model.context_size)
-        self._bring_back(prompt)
+        self._bring_back(prompt, request.chat)
         kept = self._cache.keep(prompt.units)
         report.prompt(prompt, kept, self._vision)
         reason: FinishReason = "cancelled"
@@ -107,7 +109,7 @@ class Answerer:
         try:
             prompt = certain(self._window.preview, messages)
             if prompt.units and not self._cache.holds(prompt.units):
-                self._bring_back(prompt)
+                self._bring_back(prompt, request.chat)
                 settled = 0 if self._model.goes_back else self._before_question(messages)
                 report.prompt(prompt, self._cache.keep(prompt.units), self._vision)
                 self._cache.prefill(prompt.units, prompt.images, report, settled)
@@ -157,8 +159,9 @@ class Answerer:
             emit(Trimmed(dropped, _count_images(messages, dropped)))
         return prompt
 
-    def _bring_back(self, prompt: Prompt) -> None:
-        """Have what is on the disk of this chat, if it has any of this prompt."""
+    def _bring_back(self, prompt: Prompt, chat: str) -> None:
+        """Have what is in memory, or on the disk, of this chat, if that is of this prompt."""
+        self._parked.change(prompt.units, chat)
         if self._states is not None:
             self._states.bring_back(prompt.units)
             self._states.settle()

@@ -17,7 +17,7 @@ import msgspec
 from vlmtui.engine import cached_file
 from vlmtui.engine.backends.llamacpp import identity
 from vlmtui.engine.backends.llamacpp.cache import KvCache
-from vlmtui.engine.backends.llamacpp.memory_use import available_bytes
+from vlmtui.engine.backends.llamacpp.memory_use import has_room
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
 from vlmtui.engine.backends.llamacpp.prompt_units import Unit, common_prefix, count_tokens
@@ -32,9 +32,6 @@ _WORTH_MEASURING = 32
 
 _SHARE = 0.05
 """Of the time, writing takes this much at most."""
-
-_SPARE_BYTES = 256_000_000
-"""Main memory that stays free beside the copy of a state."""
 
 
 class _About(msgspec.Struct, frozen=True):
@@ -109,7 +106,7 @@ class ChatStates:
         try:
             size = path.stat().st_size
             per_token = self._seconds_per_token or about.seconds_per_token
-            if gained * per_token <= self._speed.seconds(size) or not _has_room(size):
+            if gained * per_token <= self._speed.seconds(size) or not has_room(size):
                 return
             description, payload = cached_file.read(path)
         except (OSError, Useless):
@@ -151,7 +148,7 @@ class ChatStates:
             or lacking * per_token <= self._write_s / 2
             or count_tokens(units) * per_token <= self._speed.seconds(size)
             or not (now or self._may_write())
-            or not _has_room(size)
+            or not has_room(size)
         ):
             return
         self._wait()
@@ -231,9 +228,3 @@ def states_on_disk(
     except OSError:  # a file has gone since it was loaded
         return None
     return ChatStates(CacheFolder.of(request.disk_cache), whose, cache, prompts)
-
-
-def _has_room(size: int) -> bool:
-    """Whether main memory has room for the copy of a state."""
-    available = available_bytes()
-    return available is None or available - size >= _SPARE_BYTES

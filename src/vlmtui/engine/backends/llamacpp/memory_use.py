@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+_SPARE_BYTES = 256_000_000
+"""Main memory that stays free beside the copy of a state."""
+
 
 def available_bytes() -> int | None:
     """Main memory that could be had without swapping, in bytes; None where nobody says."""
@@ -15,6 +18,12 @@ def available_bytes() -> int | None:
     except (OSError, ValueError):
         pass
     return None
+
+
+def has_room(size: int) -> bool:
+    """Whether main memory has room for the copy of a state."""
+    available = available_bytes()
+    return available is None or available - size >= _SPARE_BYTES
 
 
 def resident_bytes() -> int:
