@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import random
+
 import pytest
 
-from tests.engine.structured.random_model import vocabulary
-from vlmtui.engine.backends.llamacpp import grammar_trial, llama_logs
+from tests.engine.structured.random_model import fitting, vocabulary
+from vlmtui.engine import death
+from vlmtui.engine.backends.llamacpp import grammar, grammar_trial, llama_logs
 from vlmtui.engine.backends.llamacpp.grammar_trial import GrammarTrial
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.engine_requests import Constraint
@@ -91,3 +95,22 @@ def test_a_trial_is_given_up_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatc
     cancel.set()
     with pytest.raises(Aborted):
         GrammarTrial(vocabulary(), cancel).check(Constraint("grammar", DOUBLING))
+
+
+def test_a_grammar_that_multiplies_later_on_ends_the_process_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grammar, "_LONGEST_S", 0.05)
+    text = 'root ::= "x" s' + MULTIPLYING.removeprefix("root ::= s")
+    child = os.fork()
+    if child == 0:  # what the engine's process comes to
+        try:
+            sampler, chance = grammar.Grammar(text, vocabulary()), random.Random(1)
+            while True:
+                tokens = [token for token in fitting(sampler) if sampler.joins(token)]
+                sampler.accept(chance.choice(tokens))
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    cause, _ = death.explain(os.waitstatus_to_exitcode(status), "decode")
+    assert "took llama.cpp too long" in cause

@@ -102,6 +102,14 @@ def test_fewer_heads_make_a_smaller_cache(tmp_path: Path) -> None:
     assert cache(8) == 4 * cache(2) == 8 * cache(1)
 
 
+def test_layers_that_read_the_cache_of_others_have_none(tmp_path: Path) -> None:
+    shared = headers.u32("llama.attention.shared_kv_layers", 1)
+    assert memory.kv_bytes(header(tmp_path, shared, width=512), setup_of(1024)) == [
+        1024 * 2 * 512 * 2,
+        0,
+    ]
+
+
 def test_a_context_is_rounded_as_llama_cpp_rounds_it() -> None:
     assert [memory.rounded_ctx(ctx) for ctx in (1, 256, 257, 4096)] == [256, 256, 512, 4096]
 

@@ -40,6 +40,9 @@ _CHECKPOINT_BYTES = 160 * 1024 * 1024
 _GPU_CONTEXT = 400_000_000
 """What CUDA takes of the GPU's memory for itself; about this on Orin and on discrete GPUs [I]."""
 
+_GEMMA_3N_OWN = 20
+"""Layers of a Gemma 3n that have keys and values of their own; its files don't say."""
+
 _RECURRENT = ("ssm_conv1d.weight", "ssm_a", "shortconv.conv.weight")
 """Tensors of layers that keep a state in the place of keys and values: Mamba, Qwen 3.5, LFM2."""
 
@@ -234,8 +237,12 @@ def _heads(model: Header) -> list[tuple[int, int, int]]:
     # where it doesn't say, a layer has as many as it has queries; an array may be shorter than it
     # should in a file that llama.cpp will refuse anyway
     heads = model.numbers(f"{name}.attention.head_count_kv") or (queries,)
-    told = ((heads[min(layer, len(heads) - 1)], key, value) for layer in range(min(layers, 10_000)))
-    return [_heads_of(model, layer, *numbers) for layer, numbers in enumerate(told)]
+    own = layers - min(layers, model.number(f"{name}.attention.shared_kv_layers", 0))
+    own = min(own, _GEMMA_3N_OWN) if name == "gemma3n" else own
+    told = ((heads[min(layer, len(heads) - 1)], key, value) for layer in range(min(own, 10_000)))
+    found = [_heads_of(model, layer, *numbers) for layer, numbers in enumerate(told)]
+    # the last ones of a Gemma 4 read the keys and values of layers before them
+    return [*found, *[(0, key, value)] * min(layers - own, 10_000)]
 
 
 def _heads_of(model: Header, layer: int, heads: int, key: int, value: int) -> tuple[int, int, int]:
