@@ -5,9 +5,11 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# as many processes as there are cores; ARGS="-n 0" runs the tests one after the other
+# more processes than cores (tests/conftest.py); ARGS="-n 0" runs the tests one after the other
 PARALLEL := --numprocesses auto --maxprocesses 8 --dist worksteal
 export PYTHON
+# hundreds of programs that tests start would else compile the same modules, each anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types bench screenshots clean
