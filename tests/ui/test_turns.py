@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from contextlib import closing
+from unittest.mock import Mock
 
 import pytest
 
@@ -81,6 +82,19 @@ async def test_leaving_before_a_question_is_on_disk_keeps_it_as_a_draft(
     with closing(sqlite3.connect(stage.database.path)) as connection:
         kept = connection.execute("SELECT text FROM drafts").fetchall()
     assert kept == [("What is it?\n\nmore",)]
+
+
+async def test_leaving_tells_where_the_words_are_that_the_database_refuses(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = Mock(side_effect=StorageError("The database is locked", "Try again"))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        monkeypatch.setattr(stage.store.drafts, "save", locked)
+        screen.prompt.text = "words"
+        await pilot.press("ctrl+q")
+    assert pilot.app.refused is not None
+    assert "comes back at the next start" in pilot.app.refused.hint
 
 
 async def test_a_comparison_stopped_while_the_first_model_loads_gives_its_question_back(

@@ -19,7 +19,7 @@ from textual.widget import MountError
 from textual.worker import Worker
 
 from vlmtui import crash_log, printable
-from vlmtui.errors import VlmtuiError
+from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.settings import PRESETS, Preset
 from vlmtui.terminal.driver import TerminalDriver
 from vlmtui.terminal.early_input import EarlyInput
@@ -252,6 +252,11 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         if (asked := self._chat.asked) is not None:
             self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
         return self._chat.leave(finish_seconds)
+
+    @property
+    def refused(self) -> StorageError | None:
+        """Why the database doesn't have what was typed last, and where it is instead."""
+        return self._chat.refused
 
     def _handle_exception(self, error: Exception) -> None:
         """End with an error that is in the log.

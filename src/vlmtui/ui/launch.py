@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmtui import paths
+from vlmtui import paths, printable
 from vlmtui.chat.setup import Backstage, engine_log
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import InputError, StorageError
@@ -65,6 +65,8 @@ def _run(settings: Settings, load: Load, continue_last: bool, images: str | None
         if app.failure is not None:
             raise app.failure
         code = code or app.return_code or 0
+        if (refused := app.refused) is not None:
+            print(printable.prose(f"{refused.message}\n{refused.hint}"))
         if not code and app.farewell:
             print(app.farewell)
         return code

@@ -21,6 +21,9 @@ CLOSE_SECONDS = 10.0
 PATIENCE_SECONDS = 3.0
 """Longest time that the screen then has to end what it is drawing."""
 
+_SILENT_SECONDS = 1.0
+"""For so long leaving may take without a word."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -65,10 +68,14 @@ class Leaving:
         self._begun = True
         seconds = self._finish_seconds if code == HUNG_UP else 0.0
         drawing = self._app.batch_update() if seconds else contextlib.nullcontext()
+        self._app.set_timer(_SILENT_SECONDS, self._explain)
         with contextlib.suppress(asyncio.TimeoutError, WorkerCancelled), drawing:
             await asyncio.wait_for(self._close(seconds).wait(), seconds + CLOSE_SECONDS)
         self._saved.set()
         self._app.exit(code)
+
+    def _explain(self) -> None:
+        self._app.notify("Leaving, as soon as what you wrote is on disk", timeout=CLOSE_SECONDS)
 
     def catch_signals(self) -> None:
         """Leave when a signal says so."""

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from vlmtui.chat.available_models import AvailableModels
+    from vlmtui.errors import StorageError
     from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
@@ -268,6 +269,11 @@ class ChatScreen(MendedScreen[None]):
     def unsaved(self) -> str:
         """Why leaving would cost words; empty where it doesn't."""
         return self._conversation.unsaved()
+
+    @property
+    def refused(self) -> StorageError | None:
+        """Why the database doesn't have what is in the composer, and where it is instead."""
+        return self._conversation.refused
 
     def leave(self, finish_seconds: float = 0.0) -> Worker[object]:
         """Save what is written, stop what runs, end the engine; done when the worker is.

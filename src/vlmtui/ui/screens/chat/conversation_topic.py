@@ -42,7 +42,11 @@ class OpenFailed(Message):
 
 
 class ConversationTopic(Topic):
-    """Opened after the first paint: what it stands on takes longer to import than that takes."""
+    """Opened after the first paint: what it stands on takes longer to import than that takes.
+
+    Attributes:
+        refused: Why the database doesn't have what is in the composer, and where it is instead.
+    """
 
     def __init__(self, chat: ChatContext, open_session: OpenSession) -> None:
         """Prepare.
@@ -54,6 +58,7 @@ class ConversationTopic(Topic):
         super().__init__(chat)
         self._open_session = open_session
         self._draft_timer: Timer | None = None
+        self.refused: StorageError | None = None
         self._beginning = True
         """What is on disk hasn't been shown yet."""
 
@@ -158,10 +163,14 @@ class ConversationTopic(Topic):
         self.chat.start(self._keep(self.chat.draft), "draft")
 
     async def _keep(self, draft: Draft) -> None:
-        with suppress(StorageError):  # the next change tries again, and sending tells
+        try:
             await self.chat.on_session(
                 lambda session: session.questions.save_draft(draft.text, draft.images)
             )
+        except StorageError as error:  # the next change tries again, and sending tells
+            self.refused = error
+        else:
+            self.refused = None
 
     def leave(self, finish_seconds: float) -> Worker[object]:
         """Save what is written, stop what runs, end the engine; done when the worker is.
