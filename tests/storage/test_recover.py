@@ -212,6 +212,20 @@ def test_a_database_that_was_cut_off_gives_what_is_left_of_it(
     assert not list(full.parent.glob("*recovering*"))
 
 
+@pytest.mark.parametrize(
+    ("at", "wrong"), [(0, b"\x1f\x8b"), (16, b"\0\0"), (18, b"\x09\x09"), (21, b"\xff" * 3)]
+)
+def test_a_wrong_byte_of_its_head_costs_nothing(
+    full: Path, images: ImageStore, at: int, wrong: bytes
+) -> None:
+    with closing(sqlite3.connect(full)) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = full.read_bytes()
+    full.write_bytes(content[:at] + wrong + content[at + len(wrong) :])
+    assert recover(full, images, measure).messages == 2 * CHATS
+    assert is_sound(full)
+
+
 OPEN = """
 import sys
 from vlmtui.storage.chats import ChatStore

@@ -32,8 +32,13 @@ Measure = Callable[[Path], tuple[int, int]]
 _MOST_PAGES = 1 << 26
 """256 GB of chats: a header that tells more is damaged itself."""
 
-_PAGE_COUNT_AT = 28
-"""Where the header of a database has it; https://sqlite.org/fileformat2.html#in_header_database_size"""
+_HEADER_BYTES = 100
+_PAGE_COUNT_AT, _OWNER_AT = 28, 68
+"""Where the header has them; https://sqlite.org/fileformat2.html#the_database_header"""
+
+_MAGIC = b"SQLite format 3\0"
+_PAGE_BYTES = 4096
+"""Of the pages of our databases, where nobody has built SQLite for others."""
 
 _NUMBERED = ("chats", "messages", "drafts")
 _LONGEST_GAP = 1_000_000
@@ -133,13 +138,19 @@ def _open(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _mended(path: Path) -> Iterator[Path]:
-    """The database, or, where it is cut off, a copy that has empty pages for those that are gone.
+    """The database, or a copy whose header is right, with empty pages for those that are gone.
 
     SQLite reads nothing of a file that has fewer pages than its header says, nor of one without the
-    first page of some table.
+    first page of some table, nor where a byte is wrong of those that are the same in all.
     """
-    pages, size, told = _pages(path)
-    if not pages < told < _MOST_PAGES or not pages:
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    right = _right_header(head)
+    size = int.from_bytes(right[16:18], "big")
+    size = 65_536 if size == 1 else size
+    told = int.from_bytes(right[_PAGE_COUNT_AT : _PAGE_COUNT_AT + 4], "big")
+    pages = path.stat().st_size // size if size else 0
+    if not pages or (right == head and not pages < told < _MOST_PAGES):
         yield path
         return
     copy = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}-copy")
@@ -148,8 +159,10 @@ def _mended(path: Path) -> Iterator[Path]:
             with suppress(FileNotFoundError):
                 shutil.copyfile(old, new)
         with copy.open("r+b") as file:
-            file.truncate(pages * size)  # whole ones
-            file.truncate(told * size)  # a hole: it takes no space
+            file.write(right)
+            if pages < told < _MOST_PAGES:
+                file.truncate(pages * size)  # whole ones
+                file.truncate(told * size)  # a hole: it takes no space
         yield copy
     finally:
         for leftover in _with_sidecars(copy):
@@ -157,16 +170,16 @@ def _mended(path: Path) -> Iterator[Path]:
                 leftover.unlink(missing_ok=True)
 
 
-def _pages(path: Path) -> tuple[int, int, int]:
-    """Whole pages that a file has, the bytes of one, and how many its header says there are."""
-    with path.open("rb") as file:
-        head = file.read(100)
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
-        return 0, 0, 0
+def _right_header(head: bytes) -> bytes:
+    """The header of a database, what is the same in all of ours put right where this is one."""
+    owner = int.from_bytes(head[_OWNER_AT : _OWNER_AT + 4], "big")
+    if len(head) < _HEADER_BYTES or owner != APPLICATION_ID:
+        return head
     size = int.from_bytes(head[16:18], "big")
-    size = 65_536 if size == 1 else size
-    told = int.from_bytes(head[_PAGE_COUNT_AT : _PAGE_COUNT_AT + 4], "big")
-    return (path.stat().st_size // size if size else 0), size, told
+    if size != 1 and (size < 512 or size & (size - 1)):
+        size = _PAGE_BYTES
+    versions = head[18:20] if set(head[18:20]) <= {1, 2} else b"\2\2"
+    return _MAGIC + size.to_bytes(2, "big") + versions + head[20:21] + b"\x40\x20\x20" + head[24:]
 
 
 def _checked(path: Path, called: Path) -> sqlite3.Connection:
