@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from vlmtui import printable
-from vlmtui.errors import VlmtuiError
+from vlmtui.errors import InputError, VlmtuiError
 
 _LONGEST = 200
 """Characters of an error: those of libraries may have all of a text in them."""
@@ -13,6 +13,14 @@ _LONGEST = 200
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK, 0o600)  # a FIFO may have no reader
+
+
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def recorded(error: BaseException) -> VlmtuiError:
@@ -23,6 +31,11 @@ def recorded(error: BaseException) -> VlmtuiError:
 
     if isinstance(error, VlmtuiError):
         return error
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return InputError(
+            "The directory that vlmtui was started in has been deleted",
+            "Go to another one, or give whole paths, from / on.",
+        )
     message = f"Internal error: {printable.line(f'{type(error).__name__}: {error}', _LONGEST)}"
     try:
         path = app_log_path()

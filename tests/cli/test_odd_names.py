@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from vlmtui import demo
+from vlmtui import cli, demo
 
 LATIN = os.fsdecode(b"caf\xe9")
 
@@ -47,6 +47,17 @@ def test_such_a_model_is_listed_and_used_through_a_link(
     assert (answered.code, bool(answered.out.strip())) == (0, True), answered.err
     listed = run("models", "--json")
     assert listed.code == 0, listed.err
+
+
+def test_a_directory_that_was_deleted_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir("gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.run(["chats", "import", "x.json"]) == 2
+    assert "vlmtui was started in has been deleted" in capsys.readouterr().err
 
 
 def test_a_chat_is_exported_and_imported_under_such_a_name(run: Run, tmp_path: Path) -> None:

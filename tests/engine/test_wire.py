@@ -8,6 +8,7 @@ import pytest
 from vlmtui.engine.engine_events import Delta, Finished, Stats
 from vlmtui.engine.engine_requests import Endpoint, Files, Generate, Load, Sampling
 from vlmtui.engine.wire import Channel, Command, Report, WireError
+from vlmtui.errors import InputError
 from vlmtui.messages import ImagePart, user
 
 
@@ -34,6 +35,12 @@ def test_requests_and_events_arrive_as_they_were(ends):
     for event in (Delta("text", 3), Finished("stop", Stats(prompt_tokens=5))):
         worker.send(Report(1, event))
         assert client.receive() == Report(1, event)
+
+
+def test_a_name_that_is_not_utf8_is_told(ends):
+    client, *_ = ends
+    with pytest.raises(InputError, match=r"/caf.* is not valid UTF-8"):
+        client.send(Command(1, Load(Files("/caf\udce9/m.gguf", None))))
 
 
 def test_a_large_frame_arrives_whole(ends):

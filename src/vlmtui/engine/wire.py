@@ -18,9 +18,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from vlmtui import printable
 from vlmtui.engine.engine_events import Event
 from vlmtui.engine.engine_requests import Generate, Prepare, Request
 from vlmtui.engine.host_language import HostEvent, HostRequest
+from vlmtui.errors import InputError
 from vlmtui.messages import Message, TextPart
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -148,7 +150,14 @@ class Channel(Generic[Received]):
         self._connection.close()
 
     def _packed(self, frame: Command | Report) -> bytes:
-        body = self._encoder.encode(frame)
+        try:
+            body = self._encoder.encode(frame)
+        except UnicodeEncodeError as error:  # a path, since texts are looked at where they come in
+            name = printable.line(error.object, 200)
+            raise InputError(
+                f"{name} is not valid UTF-8, and the engine can't be told of it",
+                "Rename it, or set VLMTUI_HOME to a directory with another name.",
+            ) from None
         return LENGTH.pack(len(body)) + body
 
     def _take(self) -> bytes | None:

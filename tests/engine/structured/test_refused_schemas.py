@@ -100,7 +100,11 @@ def test_choices_that_are_none_are_refused(choices: list[str], told: str) -> Non
         constraints.of_choices(choices)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing", "roots ::= a"])
+ENDLESS = ("[" * 300_000, '"' * 300_001, "[\\" * 100_000, '"\\\n' * 100_001)
+"""Looked through anew from each sign, these would take minutes."""
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "roots ::= a", *ENDLESS])
 def test_a_grammar_without_a_root_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="no rule named root"):
         constraints.of_grammar(text)

@@ -17,7 +17,8 @@ from vlmtui.errors import InputError
 MOST_BYTES = 1_000_000
 _MOST_CHOICES = 10_000
 _MOST_DIGITS = 300
-_TEXTS = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#.*')
+_TEXTS = re.compile(r'"(?:\\[\s\S]?|[^"\\])*"?|\[(?:\\[\s\S]?|[^\]\\])*\]?|#.*')
+"""Of a grammar; one that isn't closed goes to the end: else each would be looked for anew."""
 _BOUNDS = re.compile(r"\{[\d\s,]+\}")
 """Of repetitions in GBNF, and what may look like them."""
 
