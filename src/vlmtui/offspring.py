@@ -1,4 +1,4 @@
-"""What a process that makes files for us does first: die with us, and tell of its work in lines."""
+"""What a process that works for us does first: make way, die with us, tell of its work in lines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import msgspec
 
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = 500
-"""Of -1000..1000: when memory runs out the kernel shall take this process, which can be begun
-again."""
+"""It can be begun again."""
 
 
 class Telling:
@@ -28,6 +27,16 @@ class Telling:
         self._stream.flush()
 
 
+def make_way(score: int) -> None:
+    """When memory runs out, have the kernel take this process rather than the chat.
+
+    Args:
+        score: How much rather, up to 1000; nothing happens where a container forbids it.
+    """
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(score))
+
+
 def begin(parent: int) -> Telling:
     """Call this first. Whatever libraries print to stdout goes to stderr from now on.
 
@@ -37,8 +46,7 @@ def begin(parent: int) -> Telling:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write(str(_OOM_SCORE))
+    make_way(_OOM_SCORE)
     told = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return Telling(told)

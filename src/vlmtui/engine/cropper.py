@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
-from pathlib import Path
 
 from vlmtui.engine import images
 from vlmtui.engine.images.crops import Box, failed
 from vlmtui.errors import ImageError
+from vlmtui.offspring import make_way
 
-_FIRST_TO_GO = "900"
-"""When memory runs out, rather this process than the chat."""
+_FIRST_TO_GO = 900
 
 
 def main() -> int:
     """Cut; returns the exit code."""
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+    make_way(_FIRST_TO_GO)
     wanted = json.loads(sys.argv[1])
     try:
         image = images.decode_part(wanted["path"], Box(*wanted["part"]), wanted["name"])

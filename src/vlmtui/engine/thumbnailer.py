@@ -10,19 +10,17 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 from vlmtui.engine import images
 from vlmtui.errors import ImageError
+from vlmtui.offspring import make_way
 
-_FIRST_TO_GO = "900"
-"""When memory runs out, rather a thumbnail than the chat."""
+_FIRST_TO_GO = 900
 
 
 def main() -> None:
     """Serve what made this process, on standard input and output."""
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+    make_way(_FIRST_TO_GO)
     for line in sys.stdin.buffer:
         wanted = json.loads(line)
         pixels = b""

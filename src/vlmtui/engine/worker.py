@@ -35,6 +35,7 @@ from vlmtui.engine.engine_requests import (
     Shutdown,
 )
 from vlmtui.engine.wire import Channel, Command, Report, WireError
+from vlmtui.offspring import make_way
 
 _OOM_SCORE = 500
 """Of -1000..1000: when memory runs out the kernel shall take the engine, which can be started
@@ -204,9 +205,5 @@ class Worker:
 def main(descriptor: int) -> None:
     """Run the worker on an inherited socket; does not return."""
     faulthandler.enable()
-    try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(_OOM_SCORE))
-    except OSError:
-        pass  # not Linux, or a container that forbids it
+    make_way(_OOM_SCORE)
     Worker(Channel(socket.socket(fileno=descriptor), Command)).serve()
