@@ -99,3 +99,33 @@ def test_a_web_page_in_the_place_of_an_answer_is_called_so() -> None:
     assert "it sent a web page" in told(502, b"<html><h1>Bad gateway</h1>")
     assert read(503, b"", {"Retry-After": "7"}).retry_after_s == 7.0
     assert read(503, b"", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}).retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "words"),
+    [
+        (
+            429,
+            {"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}},
+            "has no credit left for this key: You exceeded",
+        ),
+        (402, {"error": {"message": "Insufficient Balance"}}, "has no credit left"),
+        (
+            400,
+            [{"error": {"code": 400, "message": "API key not valid.", "details": 7}}],
+            "doesn't accept the key",
+        ),
+        (400, {"error": "this model does not support image input"}, "that sees pictures"),
+    ],
+)
+def test_what_hosted_services_say_leads_to_the_right_remedy(
+    status: int, content: object, words: str
+) -> None:
+    assert words in told(status, content, key=True)
+    assert read(status, json.dumps(content).encode(), {}).spent == ("credit" in words)
+
+
+def test_geminis_details_tell_when_to_ask_again() -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "32s"}]
+    content = [{"error": {"code": 429, "message": "Quota", "details": details}}]
+    assert read(429, json.dumps(content).encode(), {}).retry_after_s == 32.0

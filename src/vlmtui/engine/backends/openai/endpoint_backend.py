@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from vlmtui.engine.backends.openai import chat_request, completion_chunk, refusals, server_facts
+from vlmtui.engine.backends.openai import (
+    chat_request,
+    completion_chunk,
+    refusals,
+    server_facts,
+    shorter_conversation,
+)
 from vlmtui.engine.backends.openai.completion_chunk import Chunk
 from vlmtui.engine.backends.openai.endpoint_report import EndpointReport
 from vlmtui.engine.backends.openai.endpoint_wire import (
@@ -40,7 +46,7 @@ from vlmtui.engine.engine_events import (
 from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
-from vlmtui.messages import Message, Role
+from vlmtui.messages import Role
 from vlmtui.net import Answer, Failed, Line, Stopped
 from vlmtui.printable import line as one_line
 
@@ -171,7 +177,9 @@ class _Served:
         try:
             return self._ask(asked, cancel, line, report, emit)
         except _ThoughtEnds:
-            return self._ask(_unthinking(asked), CancelFlag(), line, report, emit)
+            return self._ask(
+                shorter_conversation.unthinking(asked), CancelFlag(), line, report, emit
+            )
 
     def _ask(
         self,
@@ -203,16 +211,20 @@ class _Served:
                     emit(_left_out(outcome.field, self._host, self._endpoint.model))
                 attempt -= 1
                 continue
-            gone = _oldest(asked.messages) if outcome.too_long and not last else ()
+            gone = (
+                shorter_conversation.oldest(asked.messages) if outcome.too_long and not last else ()
+            )
             if gone:
                 dropped += len(gone)
                 images += sum(len(message.images) for message in gone)
                 emit(Trimmed(dropped, images))
-                asked = msgspec.structs.replace(asked, messages=_without(asked.messages, gone))
+                asked = msgspec.structs.replace(
+                    asked, messages=shorter_conversation.without(asked.messages, gone)
+                )
                 continue
             if outcome.status in (400, 422) and asked.sampling.constraint is not None:
                 raise refusals.form_refused(outcome, self._host)
-            if last or outcome.status not in refusals.BUSY:
+            if last or outcome.spent or outcome.status not in refusals.BUSY:
                 raise self._wire.refused(outcome)
             pause = outcome.retry_after_s
             pause = _PAUSE_S * 2 ** (attempt - 1) if pause is None else pause
@@ -320,34 +332,3 @@ def _filtered(host: str) -> Notice:
         f"{host} stopped this answer: its filter doesn't let it through",
         "Put the question another way, or ask a model on this machine.",
     )
-
-
-def _unthinking(asked: Generate) -> Generate:
-    """The same question, to be answered at once: a thought that was begun is left out."""
-    sampling = msgspec.structs.replace(asked.sampling, think="off")
-    last = asked.messages[-1]
-    begun = last.role is Role.ASSISTANT and not last.text
-    messages = asked.messages[:-1] if begun else asked.messages
-    return msgspec.structs.replace(asked, messages=messages, sampling=sampling)
-
-
-def _oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """What may be left out of a conversation: its older half, up to a question; empty for nothing.
-
-    The system message stays.
-    """
-    rest = messages[_fixed(messages) :]
-    starts = [at for at, each in enumerate(rest) if each.role is Role.USER and at > 0]
-    if not starts:
-        return ()
-    return rest[: min((at for at in starts if at >= len(rest) // 2), default=starts[-1])]
-
-
-def _without(messages: tuple[Message, ...], gone: tuple[Message, ...]) -> tuple[Message, ...]:
-    fixed = _fixed(messages)
-    return (*messages[:fixed], *messages[fixed + len(gone) :])
-
-
-def _fixed(messages: tuple[Message, ...]) -> int:
-    """Messages at the beginning that always stay."""
-    return 1 if messages[0].role is Role.SYSTEM else 0

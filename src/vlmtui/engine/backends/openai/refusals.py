@@ -33,6 +33,8 @@ _OPTIONAL = (
 
 _NAMED = re.compile(rf"""["'`]({"|".join(_OPTIONAL)})["'`\\]""")
 
+_PICTURES = re.compile(r"\b(image|vision|multimodal)", re.IGNORECASE)
+
 BUSY = (429, 503)
 """Statuses after which the same may be asked again in a while."""
 
@@ -53,6 +55,9 @@ class Refusal(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
     """When it wants to be asked again."""
 
+    spent: bool = False
+    """There is no credit left, so asking again is of no use."""
+
     field: str = ""
     """What of the request it doesn't take, where an answer can do without: "temperature"."""
 
@@ -66,6 +71,8 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     too_long = status in (400, 413, 500) and (
         "exceed_context" in kind or "context_length" in kind or bool(_TOO_LONG.search(said))
     )
+    if status == 400 and "api key" in said.lower():  # Gemini's
+        status = 401
     size = error.get("n_ctx")
     if not isinstance(size, int) and too_long:
         # it is named; else what there is room for is less than what was sent
@@ -76,9 +83,18 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
         said or _page(content, headers),
         context_size=size if isinstance(size, int) and too_long else 0,
         too_long=too_long,
-        retry_after_s=_seconds(headers.get("Retry-After", "")),
+        retry_after_s=_seconds(headers.get("Retry-After", "") or _delay(error)),
+        spent=status == 402 or "insufficient_quota" in kind,
         field="" if too_long or status not in (400, 422) else _field(error, content),
     )
+
+
+def _delay(error: Mapping[str, Any]) -> str:
+    """When to ask again, as Gemini has it among the details: "32s"."""
+    details = error.get("details")
+    rows = details if isinstance(details, list) else []
+    told = [each.get("retryDelay") for each in rows if isinstance(each, dict)]
+    return next((each.removesuffix("s") for each in told if isinstance(each, str)), "")
 
 
 def _field(error: Mapping[str, Any], content: bytes) -> str:
@@ -124,10 +140,17 @@ def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
             return GenerateFailed(
                 f"What was sent is too large for {host}{said}", "Attach fewer or smaller pictures."
             )
+        case _ if refusal.spent:
+            return GenerateFailed(
+                f"{host} has no credit left for this key{said}",
+                "See to the account there, or choose another model.",
+            )
         case 429:
             return GenerateFailed(f"{host} is busy, or you asked too often{said}", _later(refusal))
         case 400 | 422:
-            return GenerateFailed(f"{host} can't take this question{said}", "Rephrase it.")
+            seen = _PICTURES.search(refusal.said)
+            hint = "Choose a model that sees pictures, or remove them." if seen else "Rephrase it."
+            return GenerateFailed(f"{host} can't take this question{said}", hint)
         case status if status >= 500:
             return GenerateFailed(f"{host} failed ({status}){said}", _later(refusal))
         case status:
