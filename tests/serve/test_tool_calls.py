@@ -30,6 +30,18 @@ def found(*pieces: str, several: bool = True) -> tuple[str, list[str]]:
     return said + rest, [f"{c.function.name} {json.loads(c.function.arguments)}" for c in calls]
 
 
+TAGS = """<tool_call>
+<function=turn_on>
+<parameter=room>
+7
+</parameter>
+<parameter=level>
+7
+</parameter>
+</function>
+</tool_call>"""
+"""Qwen3.5's way."""
+
 HALL = "turn_on {'room': 'hall'}"
 
 
@@ -43,6 +55,9 @@ HALL = "turn_on {'room': 'hall'}"
         (f"{CALL}\n<tool_call>\n" + '{"name": "time"}', "", [HALL, "time {}"]),
         ('{"name": "time", "arguments": {}}', "", ["time {}"]),
         ('```json\n{"name": "time", "arguments": "{}"}\n```', "", ["time {}"]),
+        ('{"name": "turn_on", "parameters": {"room": "hall"}}', "", [HALL]),  # Llama 3's way
+        (TAGS, "", ["turn_on {'room': '7', 'level': 7}"]),
+        (TAGS.replace("turn_on", "other"), TAGS.replace("turn_on", "other"), []),
         ("1 <2 and <tool", "1 <2 and <tool", []),
         # what only looks like a call is what it is: words
         ('{"name": "Ada", "born": 1815}', '{"name": "Ada", "born": 1815}', []),

@@ -2,7 +2,8 @@
 
 All in the words of the conversation, as Hermes and Qwen write them (`<tool_call>` around JSON), so
 that it works with any template: those of vision-language models mostly know no tools. What a tool
-returned is said by the user.
+returned is said by the user. Models may write calls as they were trained to, all the same: Llama
+3's and Qwen3.5's are read, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
@@ -25,6 +27,8 @@ RESULT_BEGINS, RESULT_ENDS = "<tool_response>\n", "\n</tool_response>"
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _FENCED = "```json"
 _CALL = re.compile(rf"{_OPEN}(.*?)(?:{_CLOSE}|(?={_OPEN})|\Z)", re.DOTALL)
+_FUNCTION = re.compile(r"<function=([^>\n]+)>(.*)", re.DOTALL)
+_PARAMETER = re.compile(r"<parameter=([^>\n]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*(?:```)?\Z", re.DOTALL)
 
 _TOLD = """\
@@ -76,7 +80,9 @@ class Call(msgspec.Struct):
 
 class _Written(msgspec.Struct):
     name: str
-    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+    arguments: msgspec.Raw = msgspec.Raw(b"")
+    parameters: msgspec.Raw = msgspec.Raw(b"")
+    """Llama 3's name for the arguments."""
 
 
 def told(tools: Sequence[Tool], *, several: bool) -> str:
@@ -129,7 +135,7 @@ class CallFinder:
             tools: What may be called.
             several: More than one call is wanted.
         """
-        self._names = {tool.function.name for tool in tools}
+        self._functions = {tool.function.name: tool.function for tool in tools}
         self._several = several
         self._text = ""
         self._given = 0
@@ -154,21 +160,37 @@ class CallFinder:
     def end(self) -> tuple[str, list[Call]]:
         """The words that were held back, and the calls, when all has come."""
         rest = self._text[self._given :]
-        calls = [call for found in _CALL.findall(rest) if (call := _read(found)) is not None]
+        read = (_read(found) or self._read_tags(found) for found in _CALL.findall(rest))
+        calls = [call for call in read if call is not None]
         if not calls and not self._given:
             bare = _read(_FENCE.sub(r"\1", rest.strip()))
-            calls = [bare] if bare is not None and bare.function.name in self._names else []
+            calls = [bare] if bare is not None and bare.function.name in self._functions else []
         if not calls:
             return rest, []
         before = rest.partition(_OPEN)[0] if _OPEN in rest else ""
         return before.rstrip(), calls if self._several else calls[:1]
+
+    def _read_tags(self, text: str) -> Call | None:
+        """A call in Qwen3.5's tags, whose values are JSON unless they are texts."""
+        found = _FUNCTION.match(text.strip())
+        function = self._functions.get(found[1]) if found else None
+        if found is None or function is None:
+            return None
+        known = (function.parameters or {}).get("properties")
+        arguments: dict[str, Any] = dict(_PARAMETER.findall(found[2]))
+        for name, value in arguments.items():
+            schema = known.get(name) if isinstance(known, dict) else None
+            if not isinstance(schema, dict) or schema.get("type") != "string":
+                with suppress(ValueError):
+                    arguments[name] = json.loads(value)
+        return Call(CalledFunction(function.name, json.dumps(arguments, ensure_ascii=False)))
 
 
 def _read(text: str) -> Call | None:
     """A call from what was written; None where it is none."""
     try:
         found = msgspec.json.decode(text.strip().encode(errors="replace"), type=_Written)
-        arguments = bytes(found.arguments).decode()
+        arguments = (bytes(found.arguments) or bytes(found.parameters) or b"{}").decode()
         if arguments.startswith('"'):  # JSON in JSON, as the protocol has it
             arguments = msgspec.json.decode(arguments, type=str)
         msgspec.json.decode(arguments, type=dict)
