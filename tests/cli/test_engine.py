@@ -101,7 +101,9 @@ def test_what_is_kept_for_nobody_counts_as_free(
     assert state is not None
     (view,) = state.engines
     assert host_inquiry.unused_engines() == [view.pid]
-    monkeypatch.setattr(fitting, "free_memory", lambda pid: FreeMemory(10, 100, held=bool(pid) * 5))
+    monkeypatch.setattr(
+        "vlmtui.hardware.memory.free_memory", lambda pid: FreeMemory(10, 100, held=bool(pid) * 5)
+    )
     assert fitting.this_machine().free == 10
     assert fitting.machine_with_room_made().free == 15
     assert fitting.machine_with_room_made(view.pid).free == 15

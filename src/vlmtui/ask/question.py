@@ -6,14 +6,13 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from vlmtui.ask import standard_input
-from vlmtui.chat import answer_forms, requests
+from vlmtui.chat import requests
 from vlmtui.compose import crops
 from vlmtui.compose.references import local
 from vlmtui.engine import images
@@ -28,10 +27,11 @@ from vlmtui.errors import (
     StorageError,
 )
 from vlmtui.messages import Detail, ImagePart
-from vlmtui.net import addresses
 from vlmtui.settings import Settings
 
 if TYPE_CHECKING:  # the database: not needed for most questions
+    import tempfile
+
     from vlmtui.ask.saved_chat import SavedChat
 
 STDIN = "-"
@@ -101,8 +101,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """
         names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "detail", "think")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        constraint = answer_forms.of(self.schema, self.choices, self.grammar, self.regex)
-        return msgspec.structs.replace(requests.sampling(settings), constraint=constraint, **given)
+        forms = (self.schema, self.choices, self.grammar, self.regex)
+        if any(form is not None for form in forms):
+            from vlmtui.chat import answer_forms
+
+            given["constraint"] = answer_forms.of(*forms)
+        return msgspec.structs.replace(requests.sampling(settings), **given)
 
     def system_prompt(self, settings: Settings) -> str:
         """The system prompt; empty for none."""
@@ -178,13 +182,15 @@ class Pictures:
             FetchFailed: It can't be fetched.
         """
         path, part = crops.split(path)
+        name = path
         if path == STDIN:
             file = self._copy_of_stdin()
         elif path.startswith(("http://", "https://")):
-            file = self._fetched(path)
+            from vlmtui.net import addresses  # with it comes TLS
+
+            file, name = self._fetched(path), addresses.shown(path)
         else:
             file = Path(os.path.abspath(os.path.expanduser(local(path) or path)))
-        name = addresses.shown(path)
         info = images.inspect(file)
         if part is not None:
             box = boxes.box(part, (info.width, info.height), name)
@@ -193,6 +199,8 @@ class Pictures:
         return ImagePart(str(file), info.sha256, name, info.width, info.height)
 
     def _part_of(self, picture: Path, box: boxes.Box, name: str) -> Path:
+        import tempfile
+
         try:
             descriptor, path = tempfile.mkstemp(prefix=_PART, dir=self._place())
             with os.fdopen(descriptor, "wb") as file:
@@ -204,6 +212,8 @@ class Pictures:
     def _place(self) -> str:
         """The directory for pictures that are only ours."""
         if self._directory is None:
+            import tempfile
+
             self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
         return self._directory.name
 

@@ -19,7 +19,6 @@ from vlmtui.engine.engine_events import (
     Unseen,
 )
 from vlmtui.engine.engine_requests import Constraint, Load
-from vlmtui.engine.structured import constraints
 from vlmtui.messages import ImagePart
 
 
@@ -182,4 +181,6 @@ class Turn:
         if self.invalid is not None or self.reason == "cancelled":
             why = "it was cancelled" if self.invalid is None else self.invalid.message
             return {"data": None, "invalid": why}
+        from vlmtui.engine.structured import constraints
+
         return {"data": constraints.data(self._constraint, self.text), "invalid": None}

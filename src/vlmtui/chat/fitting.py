@@ -15,7 +15,6 @@ from vlmtui.engine.base import Engine
 from vlmtui.engine.engine_events import Planned
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import EngineCrashed, LoadFailed
-from vlmtui.hardware.memory import free_memory
 from vlmtui.models import gguf, memory
 from vlmtui.models.fit import Fit, Machine, Needs, Options, choose, judge
 from vlmtui.models.gguf import Header, pairing
@@ -167,6 +166,8 @@ def this_machine(replaced: int | None = None) -> Machine:
     Args:
         replaced: Process id of an engine whose model makes way; its memory counts as free.
     """
+    from vlmtui.hardware.memory import free_memory  # not needed where a model is loaded already
+
     now = free_memory(replaced)
     machine = Machine(now.free, now.total, now.gpu_free, now.gpu_total, now.shared)
     return machine.with_more(Bytes(now.held, now.gpu_held))
@@ -174,6 +175,8 @@ def this_machine(replaced: int | None = None) -> Machine:
 
 def machine_with_room_made(replaced: int | None = None) -> Machine:
     """As `this_machine`, after models that nobody uses have made way, as they do for a load."""
+    from vlmtui.hardware.memory import free_memory
+
     machine = this_machine(replaced)
     for pid in host_inquiry.unused_engines():
         if pid != replaced:

@@ -10,7 +10,6 @@ import click
 
 from vlmtui.chat import consent
 from vlmtui.errors import ModelNotFound
-from vlmtui.models import endpoints
 from vlmtui.printable import line
 
 
@@ -28,6 +27,8 @@ def agree(name: str, *, as_json: bool) -> int:
         ModelNotFound: There is no such server.
         StorageError: The list of servers can't be read or written.
     """
+    from vlmtui.models import endpoints
+
     server = endpoints.holding(name)
     if server is None:
         raise ModelNotFound(
