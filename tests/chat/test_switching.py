@@ -9,7 +9,7 @@ from tests.chat.conftest import Begin, Turn
 from tests.fakes import LOAD, FakeEngine, Gate, answer, crash
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, UserSaved
 from vlmtui.chat.session import ChatSession
-from vlmtui.engine.engine_events import Finished, Loaded, Loading
+from vlmtui.engine.engine_events import Finished, Loaded, Loading, Waiting
 from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import EngineCrashed, LoadFailed, SwitchFailed, TurnRunning
 from vlmtui.messages import assistant, user
@@ -201,6 +201,20 @@ def test_cancelling_a_question_that_waits_for_a_switch_leaves_the_switch_alone(
     gate.open()
     assert switch.join()[-1] == Finished("done")
     assert session.model.request == OTHER
+
+
+def test_stopping_a_question_behind_a_load_that_waits_for_others_leaves_their_queue(
+    session: ChatSession, engine: FakeEngine, begin: Begin
+) -> None:
+    gate = Gate()
+    engine.script_load(Waiting(1, "pts/3", "large"), gate)
+    loading = begin(session.model.load())
+    gate.wait_reached()
+    turn = session.send("one")
+    next(turn), next(turn)
+    session.cancel()
+    assert [type(event) for event in turn] == [AnswerSaved]
+    assert loading.join()[-1] == Finished("cancelled")
 
 
 def test_a_switch_does_not_wait_for_a_load(

@@ -127,7 +127,7 @@ def test_two_clients_are_answered_in_turn_and_told_so(connect: Connect) -> None:
         elif isinstance(event, Delta):
             said += event.text
     telling.join(60)
-    assert [event.before for event in waited] == [1]
+    assert {event.before for event in waited} == {1}
     assert waited[0].who
     assert said == answer(first, "Hello")
 
@@ -322,7 +322,7 @@ def test_the_model_that_is_missed_the_least_makes_way_first(connect: Connect) ->
     for event in wanting.make_room():
         waited.append(event)
         answering.cancel()
-    assert [event.model for event in waited if isinstance(event, Waiting)] == [loads[0].title]
+    assert {event.model for event in waited if isinstance(event, Waiting)} == {loads[0].title}
     assert list(telling)[-1].reason == "cancelled"  # type: ignore[union-attr]
     assert waited[-2:] == [Absent(False), Finished("done")]
 

@@ -33,6 +33,7 @@ from vlmtui.engine.engine_events import (
     Prefill,
     Thought,
     Trimmed,
+    Waiting,
 )
 from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
 from vlmtui.messages import assistant
@@ -168,6 +169,20 @@ def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(
         talk.told
         == "fake needs 7.3 GB, 6.1 GB are free\nIt is loaded with a context of 2048 tokens\n"
     )
+
+
+def test_whom_the_model_waits_for_is_told_with_the_question(talk: Talk) -> None:
+    waiting = Waiting(1, "pts/3", "large")
+    talk.engine.script_load(waiting, waiting)
+    talk.engine.script_load(waiting, waiting, Loading(0.5))
+    talk.engine.script(*answer("Red."))
+    do = talk.begin("What?")
+    do.load_ahead()
+    assert PlainChat(do).run() == 0
+    assert talk.told.splitlines() == [
+        "Waiting for large to finish its answer (pts/3): no memory for both models …",
+        "Loading the model …",
+    ]
 
 
 def test_a_script_sees_an_answer_of_another_to_its_end_before_it_goes_on(

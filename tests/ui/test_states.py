@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
-from vlmtui.engine.engine_events import Delta, Encoding, Prefill
+from vlmtui.engine.engine_events import Delta, Encoding, Prefill, Waiting
 from vlmtui.ui.widgets.parts import Parts
 from vlmtui.ui.widgets.transcript.answer_block import Answer
 from vlmtui.ui.widgets.transcript.notice import Notice
@@ -46,6 +46,20 @@ async def test_an_answer_says_what_it_waits_for_until_its_words_come(stage: Stag
             gate.open()
         await answered(pilot)
         assert footer(screen).startswith("4 tokens")
+
+
+async def test_esc_leaves_the_queue_for_memory_with_a_question_and_without(stage: Stage) -> None:
+    for _ in range(2):
+        stage.engine.script_load(Waiting(1, "pts/3", "large"), Gate())
+    async with stage.app().run_test(size=(100, 30)) as pilot:
+        screen = screen_of(pilot)
+        await until(pilot, lambda: "waiting for large" in screen.engine_state.label())
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.engine_state.label() == "not loaded")
+        await say(pilot, "go")
+        await until(pilot, lambda: "waiting for large" in shown(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "stopped" in shown(pilot))
 
 
 async def test_an_answer_that_goes_on_says_what_it_waits_for(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from contextlib import closing
 from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.turn_lock import Task, TurnLock
 from vlmtui.engine.base import Engine, closing_events
-from vlmtui.engine.engine_events import Event, Finished, Loaded, ModelInfo
+from vlmtui.engine.engine_events import Event, Finished, Loaded, ModelInfo, Waiting
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import SwitchFailed, VlmtuiError
 
@@ -115,6 +115,7 @@ class CurrentModel:
                 return False
         with closing(obeying(task, self._engine, self._engine.load(request))) as events:
             for event in events:
+                task.queued = isinstance(event, Waiting)
                 if isinstance(event, Loaded):
                     self.request = self._ready = request
                 if not isinstance(event, Finished):

@@ -36,6 +36,9 @@ class Task:
 
         self.done = False
 
+        self.queued = False
+        """It waits for another vlmtui; stopping what is behind it leaves that queue, too."""
+
         self.insistence: threading.Timer | None = None
         """The user has stopped it twice: the engine is ended when it doesn't hear in time."""
 
@@ -192,7 +195,7 @@ class TurnLock:
             return True
 
     def cancel(self) -> None:
-        """Stop the turn, or else the load or switch that has the engine.
+        """Stop the turn, or else the load or switch that has the engine; both where that is queued.
 
         The second time the engine is ended, as soon as the first has had its time to take effect.
         """
@@ -212,6 +215,10 @@ class TurnLock:
                 task.insistence = threading.Timer(left, self._end_deaf, (task, task.stopped_at))
                 task.insistence.daemon = True
                 task.insistence.start()
+            before = self._holder
+            if before is not None and before is not task and before.queued:
+                before.stopped = True
+                self._cancel_engine()
             self._changed.notify_all()
 
     def _end_deaf(self, task: Task, stopped_at: float) -> None:

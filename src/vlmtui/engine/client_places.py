@@ -1,7 +1,7 @@
 """Where a client of the host stands in line: for an engine, and for being the next who may load.
 
-A client that waits is told whom it waits for, and shown a sign of life each second. This module
-knows neither requests nor engines.
+A client that waits is told each second whom it waits for. This module knows neither requests nor
+engines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from vlmtui.engine.engine_events import Alive, Waiting
+from vlmtui.engine.engine_events import Waiting
 from vlmtui.engine.hosted_engine import Stopping
 from vlmtui.engine.waiting_line import Place, WaitingLine
 
@@ -29,7 +29,7 @@ class ClientPlaces:
         stopping: Tells when the request that the client is at shall end.
     """
 
-    def __init__(self, loading: WaitingLine, tell: Callable[[Alive | Waiting], None]) -> None:
+    def __init__(self, loading: WaitingLine, tell: Callable[[Waiting], None]) -> None:
         """Stand nowhere.
 
         Args:
@@ -90,11 +90,9 @@ class ClientPlaces:
             self.withdraw()
 
     async def _called(self, line: WaitingLine, place: Place, model: str = "") -> bool:
-        told: Waiting | None = None
         while not place.turn.done() and not self.stopping.cancelled.done():
-            waiting = Waiting(line.before(place), line.first, model)
-            self._tell(Alive() if waiting == told else waiting)
-            told = waiting
+            # each time: another request of the client's own may have come in front of it
+            self._tell(Waiting(line.before(place), line.first, model))
             await asyncio.wait(
                 {place.turn, self.stopping.cancelled},
                 timeout=_ALIVE_S,

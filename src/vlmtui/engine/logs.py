@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -54,6 +53,8 @@ def log_or_temporary(cleanup: ExitStack) -> Path:
     try:
         return paths.engine_log_path()
     except (OSError, StorageError):
+        import tempfile
+
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-log-"))
         return Path(folder, "engine.log")
 

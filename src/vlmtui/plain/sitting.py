@@ -14,7 +14,8 @@ from vlmtui.commands.outcomes import Question
 from vlmtui.compose import mentions
 from vlmtui.compose.mentions import Token
 from vlmtui.compose.tokens import Tokens
-from vlmtui.engine.engine_events import Adjusted
+from vlmtui.engine.base import closing_events
+from vlmtui.engine.engine_events import Adjusted, Waiting
 from vlmtui.engine.event_thread import EventThread
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart, user
@@ -64,13 +65,16 @@ class Sitting:
     def load_ahead(self) -> None:
         """Load while the user types; what there is to tell of it is told before the next answer.
 
-        A failure is told by the first turn, which tries again.
+        A failure is told by the first turn, which tries again; so is whom the model waits for.
         """
         with suppress(VlmtuiError):
-            for event in self.session.model.load():
-                self.measuring.notice(event)
-                if isinstance(event, Adjusted):
-                    self._untold.put(event)
+            with closing_events(self.session.model.load()) as events:
+                for event in events:
+                    if isinstance(event, Waiting):
+                        return
+                    self.measuring.notice(event)
+                    if isinstance(event, Adjusted):
+                        self._untold.put(event)
             self.read_ahead()
 
     def read_ahead(self) -> None:

@@ -298,6 +298,8 @@ class ChatScreen(MendedScreen[None]):
             return
         if self._topics.turn is not None:
             self._topics.turn.stop()
+        elif self.engine_state.waits_for:
+            self._conversation.hurry()
 
     async def do_command(self, name: str) -> None:
         """Do a command that was chosen from a list; the composer takes one that needs more."""

@@ -186,7 +186,7 @@ class ConversationTopic(Topic):
         return self.chat.start(self._close(finish_seconds), "close")
 
     def hurry(self) -> None:
-        """End the answer that is still being written while the conversation is left."""
+        """End what goes on, be it that nobody looks: an answer, or waiting for another's."""
         self.chat.start(self.chat.on_session(lambda session: session.cancel()), "cancel")
 
     async def _close(self, finish_seconds: float) -> None:
