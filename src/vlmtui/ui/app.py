@@ -175,6 +175,9 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             continues=continues,
         )
         self._leaving = Leaving(self, self._close, self._chat.hurry, finish_seconds)
+        self.refused: Callable[[], StorageError | None] = lambda: self._chat.refused
+        """Why the database doesn't have what was typed last, and where it is instead."""
+
         if available_models is not None:
             self._chat.open_available_models = available_models
         self._chat.presets = {**PRESETS, **(presets or {})}
@@ -252,11 +255,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         if (asked := self._chat.asked) is not None:
             self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
         return self._chat.leave(finish_seconds)
-
-    @property
-    def refused(self) -> StorageError | None:
-        """Why the database doesn't have what was typed last, and where it is instead."""
-        return self._chat.refused
 
     def _handle_exception(self, error: Exception) -> None:
         """End with an error that is in the log.
