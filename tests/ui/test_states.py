@@ -119,13 +119,13 @@ async def test_each_completion_takes_one_line(stage: Stage, size: tuple[int, int
 async def test_without_a_picture_the_side_pane_has_room_for_the_model(stage: Stage) -> None:
     stage.picture("scene.png", (96, 96))
     stage.engine.script(*answer("Yes."))
-    async with stage.app().run_test(size=(120, 30)) as pilot:
+    async with stage.app().run_test(size=(120, 27)) as pilot:
         screen = await ready(pilot)
         assert "sees pictures" in shown(pilot)
         await say(pilot, "/image scene.png")
         await until(pilot, lambda: screen.image is not None)
         await until(pilot, lambda: "sees pictures" not in shown(pilot))
-        assert "context" in shown(pilot)
+        assert "Stats ─" in shown(pilot)
 
 
 async def test_what_was_asked_for_is_no_warning(stage: Stage) -> None:
