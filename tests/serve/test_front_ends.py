@@ -131,6 +131,21 @@ def test_a_call_can_be_had_for_certain_and_tools_can_be_left_out(serve: Serve) -
     assert told["choices"][0]["message"]["content"] == '{"a": 1}'
 
 
+def test_tools_that_fill_the_context_are_left_out_which_is_told(serve: Serve) -> None:
+    """Those that Open WebUI sends by itself take thousands of tokens."""
+    engine = FakeEngine()
+    served = serve(engine)
+    about = {**TOOL["function"], "description": "x" * 8000}
+    many = [{"type": "function", "function": about}]
+    response = served.begin(CHAT, question(tools=many)).getresponse()
+    assert (response.status, response.headers["X-Vlmtui-Notice"][:14]) == (200, "tools left out")
+    assert len(engine.requests[0].messages) == 1
+    served.wait_until(lambda: bool(served.log))
+    assert "tools left out" in served.log[0]
+    assert served.complete(tools=many, tool_choice="required")[0] == 200
+    assert len(engine.requests[1].messages) == 2
+
+
 @pytest.mark.parametrize(
     ("more", "name", "value"),
     [

@@ -22,6 +22,9 @@ from vlmtui.serve.tool_calls import CallFinder, Tool
 
 _MOST_SEED = 2**32
 
+_CHARACTERS = 3.5
+"""Of a description of tools that make a token, roughly."""
+
 _EFFORTS: dict[str, Think] = {
     "none": "off",
     "minimal": 128,
@@ -110,6 +113,9 @@ class Asked(msgspec.Struct, frozen=True):
     calls: CallFinder | None = None
     """Finds the calls of tools in the answer; None where there are none to be called."""
 
+    notice: str = ""
+    """What was done otherwise than asked; empty for nothing."""
+
 
 def read(content: bytes) -> ChatBody:
     """Read a body.
@@ -153,13 +159,15 @@ def _refused(body: ChatBody) -> str:
     return next((name for name, is_asked in asked.items() if is_asked), "")
 
 
-def asked(body: ChatBody, defaults: Sampling, fetch: Fetch) -> Asked:
+def asked(body: ChatBody, defaults: Sampling, fetch: Fetch, context_size: int) -> Asked:
     """What the engine is asked; blocks while pictures are looked into.
 
     Args:
         body: One that was read.
         defaults: How tokens are chosen where the body doesn't say.
         fetch: Makes pictures of their addresses.
+        context_size: Tokens that the model has room for, 0 where nobody knows. Tools that would
+            take half of it are not told of, since clients send theirs to any model.
 
     Raises:
         InputError: A picture can't be used, a format can't be enforced.
@@ -176,12 +184,16 @@ def asked(body: ChatBody, defaults: Sampling, fetch: Fetch) -> Asked:
         constraint = tool_calls.constraint(tools)
     several = body.parallel_tool_calls is not False
     about = tool_calls.told(tools, several=several) if tools else ""
+    notice = ""
+    if not must and 0 < context_size / 2 < len(about) / _CHARACTERS:
+        tools, about = [], ""
+        notice = "tools left out: they would take more than half of the context"
     messages = said_messages.messages(body.messages, fetch, about)
     sampling = _sampling(body, defaults)
     if constraint is not None:
         sampling = msgspec.structs.replace(sampling, constraint=constraint)
     finder = CallFinder(tools, several=several) if tools else None
-    return Asked(Generate(messages, sampling), finder)
+    return Asked(Generate(messages, sampling), finder, notice)
 
 
 def _constraint(body: ChatBody) -> Constraint | None:

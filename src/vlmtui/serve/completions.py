@@ -76,16 +76,26 @@ class Completions:
     async def _answer(self, exchange: Exchange, body: ChatBody) -> str:
         with ReceivedPictures(fetching=self._rules.fetching) as pictures:
             asked = await _in_thread(
-                partial(chat_body.asked, body, self._rules.defaults, pictures.part)
+                partial(
+                    chat_body.asked,
+                    body,
+                    self._rules.defaults,
+                    pictures.part,
+                    self._model.context_size,
+                )
             )
+            if asked.notice:
+                exchange.headers["x-vlmtui-notice"] = asked.notice
             if not self._model.vision and any(each.images for each in asked.generate.messages):
                 raise InputError(f"{self._model.name} sees no pictures")
             body.messages.clear()  # 64 MiB may wait for their turn here, and are in files now
             completion = Completion(self._model.name, stream=bool(body.stream))
             async with aclosing(self._events(asked, completion)) as events:
                 if body.stream:
-                    return await _streamed(exchange, body, completion, events)
-                return await _in_one(exchange, completion, events)
+                    note = await _streamed(exchange, body, completion, events)
+                else:
+                    note = await _in_one(exchange, completion, events)
+                return ", ".join(filter(None, (note, asked.notice)))
 
     async def _events(self, asked: Asked, completion: Completion) -> _Events:
         """The words, the calls and the end of an answer."""
