@@ -75,3 +75,11 @@ def test_a_path_below_home_is_shown_with_a_tilde(monkeypatch: pytest.MonkeyPatch
     assert paths.shown("/home/adam/cat.png") == "/home/adam/cat.png"
     monkeypatch.setenv("HOME", "/")
     assert paths.shown("/srv/cat.png") == "/srv/cat.png"
+
+
+def test_a_name_like_one_that_is_not_there_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "photo\x1b.jpg").touch()
+    (tmp_path / "notes.txt").touch()
+    assert paths.or_rather(tmp_path / "phto.jpg") == f"Did you mean {tmp_path}/photo␛.jpg?"
+    assert paths.or_rather(tmp_path / "cat.png") == "Check the path."
+    assert "no directory" in paths.or_rather(tmp_path / "shots" / "cat.png")

@@ -14,6 +14,10 @@ import os
 from pathlib import Path
 
 from vlmtui.errors import StorageError, os_errors_as
+from vlmtui.printable import line
+
+_MOST_NAMES = 2000
+"""Of a directory that are looked at for a name like one that isn't there."""
 
 HOME_VARIABLE = "VLMTUI_HOME"
 """Environment variable that puts everything into one directory."""
@@ -132,3 +136,17 @@ def _made(kind: str) -> Path:
     ):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     return place
+
+
+def or_rather(path: Path) -> str:
+    """What to do where there is no such file: its name may have been mistyped."""
+    from difflib import get_close_matches  # rare
+
+    try:
+        names = os.listdir(path.parent)[:_MOST_NAMES]
+    except OSError:
+        return f"There is no directory {path.parent} that can be read."
+    near = get_close_matches(path.name, names, 1, 0.7)
+    if not near:
+        return "Check the path."
+    return f"Did you mean {line(os.fsencode(path.with_name(near[0])).decode(errors='replace'))}?"

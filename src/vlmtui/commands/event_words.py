@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vlmtui import demo
 from vlmtui.commands.outcomes import Said
 from vlmtui.engine.engine_events import Adjusted, Encoded, ModelInfo, Notice, Trimmed
 from vlmtui.engine.engine_requests import Think
@@ -61,9 +62,14 @@ def unheard(info: ModelInfo | None, think: Think) -> str:
     return ""
 
 
-def thought_alone(stored: StoredMessage) -> Said | None:
-    """What is to be said of an answer that came to its end inside the thought; else None."""
+def said_after(stored: StoredMessage) -> Said | None:
+    """What is to be said of an answer that ended; None where it speaks for itself."""
     message = stored.message
+    if stored.model == demo.NAME and message.text.startswith(demo.OFF_TOPIC):
+        return Said(
+            "A larger model can answer this",
+            "/model chooses another one, /models lists those to download",
+        )
     if stored.status != "complete" or message.text.strip() or not message.thought.strip():
         return None
     return unanswered((stored.stats or {}).get("finish_reason", ""), "/think ")

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+NAME = "demo"
 BASENAME = "vlmtui-demo"
 """`general.basename` of its files."""
+
+OFF_TOPIC = "I am the small demo model"
+"""How it begins whatever it wasn't trained for."""
 
 _FOLDER = Path(__file__).parent
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
-from vlmtui.commands.event_words import said_of, thought_alone
+from vlmtui.commands.event_words import said_after, said_of
 from vlmtui.engine.engine_events import Delta, Encoding, Loading, Prefill, Thought, Waiting
 from vlmtui.plain.voice import Answer, Voice
 from vlmtui.standard_output import ReaderGone
@@ -78,7 +78,7 @@ class Told:
                 self._tell_comparison(event)
 
     def _tell_thought(self, stored: StoredMessage) -> None:
-        if (said := thought_alone(stored)) is not None:
+        if (said := said_after(stored)) is not None:
             self._voice.note(said.message, said.advice)
         if stored.message.thought.strip():
             took = answer_stats.thought(stored.stats or {})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from vlmtui import errors
+from vlmtui import errors, paths
 from vlmtui.engine.images import containers, pixels, room
 from vlmtui.engine.images.crops import Box
 from vlmtui.engine.images.sources import NotInstalled, Source, open_source
@@ -218,9 +218,7 @@ def _open_file(path: Path) -> BinaryIO:
             )
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError):
-        raise errors.ImageNotFound(
-            f"There is no file {path}", "Check the path; Tab completes it in the chat."
-        ) from None
+        raise errors.ImageNotFound(f"There is no file {path}", paths.or_rather(path)) from None
     except PermissionError:
         raise errors.ImageUnreadable(
             f"{path} can't be read: permission denied", f"Allow it: chmod u+r '{path}'"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
 from vlmtui.commands import parsing, specs
-from vlmtui.commands.event_words import said_of, thought_alone
+from vlmtui.commands.event_words import said_after, said_of
 from vlmtui.commands.outcomes import Ask, Outcome
 from vlmtui.engine.engine_events import Adjusted, Encoded, Notice
 from vlmtui.errors import InputError
@@ -157,7 +157,7 @@ class AskingTopic(Topic):
 
     async def _answer_saved(self, event: AnswerSaved) -> None:
         await self.chat.transcript.end_answer(event.stored)
-        if (said := thought_alone(event.stored)) is not None:
+        if (said := said_after(event.stored)) is not None:
             await self.chat.transcript.tell(said.message, said.advice, error=False)
         self.chat.transcript.price(event.stored.stats)
 
