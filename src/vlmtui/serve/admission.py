@@ -38,10 +38,18 @@ class Admission(msgspec.Struct, frozen=True):
         """Why a request isn't heard; None where it is."""
         origin = exchange.header("origin")
         if origin and not self.allows(origin):
-            return Refusal(403, "Pages of other sites may not ask this server.", "origin")
+            return Refusal(
+                403,
+                "Pages of this site may not ask this server (--allow-origin allows them).",
+                "origin",
+            )
         if not self.key:
             if not _is_this_machine(exchange.header("host")):
-                return Refusal(403, "This server answers to localhost only.", "host")
+                return Refusal(
+                    403,
+                    "Without a key (--api-key-file) this server answers to localhost only.",
+                    "host",
+                )
             return None
         kind, _, given = exchange.header("authorization").partition(" ")
         given = given.strip() if kind.lower() == "bearer" else ""
