@@ -17,7 +17,8 @@ from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import EngineCrashed, LoadFailed
 from vlmtui.models import gguf, memory
 from vlmtui.models.fit import Fit, Machine, Needs, Options, choose, judge
-from vlmtui.models.gguf import Header, pairing
+from vlmtui.models.gguf import pairing
+from vlmtui.models.gguf.header import Header
 from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.models.tower_memory import image_bytes
 

@@ -19,7 +19,7 @@ from vlmtui.models.download.events import Plan, RemoteFile, Resolved
 from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.target import NO_TOWER
 from vlmtui.models.fit import Machine
-from vlmtui.models.gguf import Header
+from vlmtui.models.gguf.header import Header
 from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.settings import Settings
 

@@ -17,8 +17,9 @@ import msgspec
 from vlmtui import kept, paths
 from vlmtui.errors import BadModelFile, StorageError
 from vlmtui.models import gguf
-from vlmtui.models.gguf import Header, pairing
+from vlmtui.models.gguf import pairing
 from vlmtui.models.gguf.filetypes import FILE_TYPES
+from vlmtui.models.gguf.header import Header
 
 _FILE = "models.json"
 _VERSION = 1

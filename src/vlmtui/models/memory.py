@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from vlmtui.models.gguf import Header
+from vlmtui.models.gguf.header import Header
 from vlmtui.models.tower_memory import Bytes as Bytes
 from vlmtui.models.tower_memory import image_bytes
 

@@ -16,8 +16,8 @@ import msgspec
 
 from vlmtui.errors import InputError, QuantizeFailed
 from vlmtui.models import gguf, making
-from vlmtui.models.gguf import Header
 from vlmtui.models.gguf.filetypes import FILE_TYPES
+from vlmtui.models.gguf.header import Header
 from vlmtui.models.making import Progress
 
 TYPES = (

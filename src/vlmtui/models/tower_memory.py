@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vlmtui.models.gguf import Header
+from vlmtui.models.gguf.header import Header
 from vlmtui.models.gguf.pairing import embedding_size, projector
 
 _LARGEST_PICTURE = 0.75

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterator
 
 from vlmtui.errors import BadModelFile, DamagedDownload, PullError
-from vlmtui.models import gguf
 from vlmtui.models.download.events import RemoteFile, Verifying
+from vlmtui.models.gguf import header
+from vlmtui.models.gguf.source import FileSource
 from vlmtui.net import Line
 
 _PIECE = 4 << 20
@@ -57,8 +58,8 @@ def _check_header(file: RemoteFile) -> None:
     if file.role == "checkpoint":
         return
     try:
-        with gguf.FileSource(file.part) as source:
-            gguf.read(source)
+        with FileSource(file.part) as source:
+            header.read(source)
     except BadModelFile as error:
         raise _differs(file, error.message) from error
 

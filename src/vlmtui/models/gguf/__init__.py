@@ -15,20 +15,8 @@ import msgspec
 
 from vlmtui.errors import BadModelFile
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
-from vlmtui.models.gguf.header import Array, Header, Tensor, read
-from vlmtui.models.gguf.source import FileSource, Source
-
-__all__ = [
-    "Array",
-    "FileSource",
-    "Header",
-    "Source",
-    "Tensor",
-    "from_path",
-    "from_url",
-    "read",
-    "sniff",
-]
+from vlmtui.models.gguf.header import Header, read
+from vlmtui.models.gguf.source import FileSource
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE)
 _MOST_PARTS = 1000
