@@ -168,6 +168,7 @@ def test_a_template_that_refuses_one_more_turn_has_no_joint():
         ("content.strip(' \\n\\t')", "\u00a0x\u3000"),
         ("'ä' | length", "2"),
         ("'a' + None + nothing.at.all", "a"),
+        ("'a' ~ none ~ 1 ~ true", "a1True"),
         ("none + 'a'", "a"),
         ("nothing in ['a']", "False"),
         ("tools is defined", "False"),

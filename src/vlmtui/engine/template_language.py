@@ -56,7 +56,7 @@ class TemplateLanguage(jinja2.sandbox.SandboxedEnvironment):
             lstrip_blocks=True,
             extensions=[jinja2.ext.loopcontrols, _Generation],
             undefined=_Missing,
-            finalize=_written,
+            finalize=_finalized,
             optimized=False,  # or constants would be joined as Python does it
         )
         self.filters["tojson"] = _to_json
@@ -124,6 +124,12 @@ def _add(left: Any, right: Any) -> Any:
         if isinstance(other, str) and (one is None or isinstance(one, jinja2.Undefined)):
             return other
     return left + right
+
+
+@jinja2.pass_context
+def _finalized(_: object, value: Any) -> Any:
+    """What is written of a value; knowing the context, or Jinja would join constants itself."""
+    return _written(value)
 
 
 def _written(value: Any) -> Any:
