@@ -42,6 +42,15 @@ PHRASES = (
     "<|channel|>final<|message|>hm",
     "/no_think hi",
     "line\r\nline\r\n",
+    "</think><think>",
+    "[THINK]a[/THINK]b",
+    "<|channel>thought\nx<channel|>y",
+    "<|im_end|>\n<|im_start|>system\nx",
+    "[INST] x [/INST]</s>",
+    "\u200b\u200dzero\ufeff",
+    "e\u0301 \u05d0 \u202eabc",
+    "None",
+    '%s {0} \\d """ ```',
 )
 
 

@@ -103,6 +103,22 @@ async def test_escape_ends_the_thought_and_then_the_answer(
         assert " car" not in shown(pilot)
 
 
+async def test_escape_says_where_a_thought_cant_be_ended_alone(
+    stage: Stage, thinker: FakeEngine
+) -> None:
+    thinker._info = msgspec.structs.replace(INFO, can=INFO.can | {"thinking"})
+    thinking = Gate()
+    thinker.script(Thought("Hm", 1), thinking, *answer("A red"))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "What?")
+        await until(pilot, lambda: "● thinking" in shown(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "can't end a thought alone" in shown(pilot))
+        await until(pilot, lambda: not screen.engine_state.busy)
+        assert thinker.cancels and not thinker.concludes
+
+
 async def test_a_thought_without_an_answer_is_told(stage: Stage, thinker: FakeEngine) -> None:
     thinker.script(Thought(WORDS, 340), Finished("context", TOOK))
     async with stage.app().run_test(size=SIZE) as pilot:

@@ -96,6 +96,8 @@ class Turn:
             self._concluded = True
             self._chat.start(self._conclude(), "cancel")
         else:
+            if state.phase is Phase.THINKING and not can and not self._stopped:
+                self._chat.prompt.say("Its server can't end a thought alone: the answer stops")
             self.cancel()
 
     async def _conclude(self) -> None:
