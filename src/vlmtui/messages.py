@@ -77,7 +77,6 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def images(self) -> tuple[ImagePart, ...]:
-        """The pictures, in order."""
         return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
 

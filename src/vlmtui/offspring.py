@@ -22,7 +22,6 @@ class Telling:
         self._stream = stream
 
     def tell(self, **fields: Any) -> None:
-        """Send one object."""
         self._stream.write(msgspec.json.encode(fields).decode() + "\n")
         self._stream.flush()
 

@@ -40,7 +40,6 @@ class LoadedAs:
         """What there was to tell of it, sentences."""
 
     def take(self, event: Event) -> None:
-        """Note an event."""
         match event:
             case Adjusted(taken=taken):
                 self.changed.update(taken)

@@ -22,17 +22,14 @@ class Spread(msgspec.Struct, frozen=True):
 
     @property
     def median(self) -> float:
-        """The one in the middle."""
         return median(self.values)
 
     @property
     def low(self) -> float:
-        """The least."""
         return min(self.values)
 
     @property
     def high(self) -> float:
-        """The most."""
         return max(self.values)
 
 

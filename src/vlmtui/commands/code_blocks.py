@@ -15,7 +15,6 @@ class CodeBlock(msgspec.Struct, frozen=True):
 
     @property
     def lines(self) -> int:
-        """How many lines it has."""
         return self.text.rstrip("\n").count("\n") + 1
 
 

@@ -89,7 +89,6 @@ class CacheFolder:
             return False  # full, or not to be written: then it is computed again
 
     def drop(self, path: Path) -> None:
-        """Delete one of them."""
         with suppress(OSError):
             path.unlink()
 

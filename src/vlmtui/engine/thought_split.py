@@ -23,7 +23,6 @@ class Markers(msgspec.Struct, frozen=True):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All of them."""
         return self.open, self.close, *self.leads
 
 

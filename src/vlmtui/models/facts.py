@@ -88,7 +88,6 @@ class FactsCache:
     """Facts of many files, in memory and in a file."""
 
     def __init__(self) -> None:
-        """Read what is kept."""
         try:
             self._path: Path | None = paths.cache_dir() / _FILE
         except StorageError:

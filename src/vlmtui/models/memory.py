@@ -83,7 +83,6 @@ class Need(msgspec.Struct, frozen=True):
 
     @property
     def total(self) -> Bytes:
-        """All parts together."""
         total = Bytes()
         for part in msgspec.structs.astuple(self):
             total = total.plus(part)

@@ -45,7 +45,6 @@ class Bytes(NamedTuple):
     gpu: int = 0
 
     def plus(self, other: Bytes) -> Bytes:
-        """The sum."""
         return Bytes(self.host + other.host, self.gpu + other.gpu)
 
     @classmethod

@@ -35,7 +35,6 @@ class Completion:
         self.trimmed: Trimmed | None = None
 
     def piece(self, delta: Json, reason: str | None = None) -> Json:
-        """A piece of a stream."""
         return {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
 
     def calling(self, calls: Sequence[Call]) -> Json:

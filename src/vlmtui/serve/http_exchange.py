@@ -46,7 +46,6 @@ class Exchange:
 
     @property
     def method(self) -> str:
-        """Of HTTP."""
         return str(self._scope["method"])
 
     @property

@@ -19,7 +19,6 @@ class PunctualHttp(H11Protocol):
     _overdue: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait."""
         super().connection_made(transport)
         self._overdue = self.loop.call_later(HEAD_S, transport.close)
 
@@ -34,7 +33,6 @@ class PunctualHttp(H11Protocol):
             self._overdue = self.loop.call_later(HEAD_S, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is there."""
         if self._overdue is not None:
             self._overdue.cancel()
         super().connection_lost(exc)

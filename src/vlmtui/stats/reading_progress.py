@@ -18,7 +18,6 @@ class ReadingProgress:
         self._read = 0.0
 
     def take(self, event: Event) -> None:
-        """Go on by an event."""
         match event:
             case Encoding(of=of):
                 self._pictures = max(self._pictures, of)

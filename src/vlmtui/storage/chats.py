@@ -246,7 +246,6 @@ class ChatStore:
     # ------------------------------------------------------------------ reading
 
     def get(self, chat_id: int) -> Chat:
-        """A chat by its id."""
         with self._database.read() as connection:
             row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
         if row is None:

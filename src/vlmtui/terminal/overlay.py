@@ -98,7 +98,6 @@ class Overlay:
             self._look_soon()
 
     def remove(self, widget: Widget) -> None:
-        """Forget a picture."""
         self._pictures.pop(widget, None)
 
     def displayed(self, update: RenderableType | None) -> None:

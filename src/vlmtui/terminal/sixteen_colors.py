@@ -34,7 +34,6 @@ class SixteenColors(LineFilter):
     """Has all but pictures in colours that the terminal has."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Exchange the colours."""
         return [
             Segment(text, style and _converted(style), control)
             if text[:1] not in _PICTURE

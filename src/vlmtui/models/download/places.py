@@ -179,7 +179,6 @@ class Origin(msgspec.Struct, frozen=True):
         return kept.load(_note(path), Origin) or Origin()
 
     def keep(self, path: Path) -> None:
-        """Keep it for a file."""
         kept.write(_note(path), msgspec.json.encode(self))
 
     @staticmethod

@@ -87,7 +87,6 @@ class HttpSource:
             raise FetchFailed(failure.told(self.name), failure.hint) from None
 
     def close(self) -> None:
-        """Hang up."""
         self._open.close()
         self._pieces = None
 

@@ -82,7 +82,6 @@ class PictureScreen(FullScreenPicture[ImagePart]):
 
     @property
     def image(self) -> ImagePart:
-        """The picture that is shown."""
         return self._images[self.index]
 
     async def on_mount(self) -> None:

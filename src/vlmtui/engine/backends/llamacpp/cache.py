@@ -201,7 +201,6 @@ class KvCache:
         self._position = self.used = 0
 
     def close(self) -> None:
-        """Free the batch."""
         cpp.llama_batch_free(self._batch)
         del self._after_batch  # it refers to this object, which nothing else holds any more
 

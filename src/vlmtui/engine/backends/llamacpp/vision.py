@@ -159,7 +159,6 @@ class Vision:
         )
 
     def close(self) -> None:
-        """Free the layouts."""
         for layout in self._layouts.values():
             layout.close()
         self._layouts.clear()

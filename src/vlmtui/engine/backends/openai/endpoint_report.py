@@ -45,7 +45,6 @@ class EndpointReport:
         self._asked = time.monotonic()
 
     def take(self, chunk: Chunk) -> None:
-        """A piece has come."""
         if chunk.usage is not None:
             self._usage = chunk.usage
             self.whole = True

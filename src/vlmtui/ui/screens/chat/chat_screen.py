@@ -182,12 +182,10 @@ class ChatScreen(MendedScreen[None]):
 
     @property
     def prompt(self) -> Prompt:
-        """The lower part."""
         return self.query_one(Prompt)
 
     @property
     def transcript(self) -> Transcript:
-        """The upper part."""
         return self.query_one(Transcript)
 
     def watch_chat(self) -> None:

@@ -159,7 +159,6 @@ class ConversationTopic(Topic):
         self._draft_timer = self.chat.screen.set_timer(_DRAFT_SECONDS, self.keep_draft)
 
     def keep_draft(self) -> None:
-        """Keep what is written."""
         self.chat.start(self._keep(self.chat.draft), "draft")
 
     async def _keep(self, draft: Draft) -> None:

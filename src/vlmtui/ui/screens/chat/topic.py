@@ -104,12 +104,10 @@ class ChatContext:
 
     @property
     def prompt(self) -> Prompt:
-        """The lower part of the screen."""
         return self.screen.prompt
 
     @property
     def transcript(self) -> Transcript:
-        """The upper part."""
         return self.screen.transcript
 
     @property

@@ -34,7 +34,6 @@ class WelcomeTopic(Topic):
             self.chat.start(self._offer(), "welcome")
 
     async def _offer(self) -> None:
-        """Say what is there."""
         self._last, picture = await self.chat.on_session(_look)
         ways = []
         if self._last is not None:

@@ -183,7 +183,6 @@ class Composer(TextField, inherit_bindings=False):
         self.refresh()
 
     def watch_other_keys(self) -> None:
-        """Name them."""
         self._hint_at_keys()
 
     def watch_cost(self) -> None:

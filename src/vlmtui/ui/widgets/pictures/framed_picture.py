@@ -100,7 +100,6 @@ class FramedPicture(Picture):
                 )
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The picture, and over it the frame."""
         strips = super().render_lines(crop)
         if self.graphics.kind is Kind.NONE or not self.size:
             return strips
