@@ -95,9 +95,9 @@ def test_the_same_picture_twice_is_encoded_once(engine, picture):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_warm_cache_answers_byte_for_byte_like_a_cold_one(start, picture, seed):
-    """Walks random edits of a conversation; each step is asked of a warm and of a fresh engine."""
+    """Walks random edits of a conversation; each step is asked of a warm and of a fresh model."""
     rng = random.Random(seed)
-    warm = start()
+    warm, fresh = start(), start()
     pictures = [picture(seed=number) for number in range(4)]
     questions = [
         "Describe the image.",
@@ -110,11 +110,11 @@ def test_a_warm_cache_answers_byte_for_byte_like_a_cold_one(start, picture, seed
     conversation: tuple[Message, ...] = (user(questions[0], (pictures[0],)),)
     for _step in range(10):
         hot = ask(warm, *conversation)
-        cold_engine = start()
-        cold = ask(cold_engine, *conversation)
-        cold_engine.close()
+        list(fresh.load(demo_load()))
+        cold = ask(fresh, *conversation)
         assert hot.text == cold.text
         assert cold.finished.stats.reused_tokens == 0
+        assert not cold.of(Encoded) or not cold.of(Encoded)[0].reused
         conversation = edit(conversation, hot.text, rng, pictures, questions)
 
 

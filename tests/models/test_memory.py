@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,12 +19,20 @@ from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.models import gguf, memory, tower_memory
 from vlmtui.models.memory import Setup
 
+Written = Callable[[str], shapes.Files]
+
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
     client = EngineClient(tmp_path_factory.mktemp("engine") / "log")
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Writes the files of a shape, once."""
+    return functools.cache(lambda name: shapes.write(name, tmp_path_factory.mktemp(name)))
 
 
 SIMULATED = (
@@ -42,9 +51,9 @@ SIMULATED = (
 @pytest.mark.parametrize("kv", ["f16", "q8_0"])
 @pytest.mark.parametrize("name", SIMULATED)
 def test_a_header_foretells_what_llama_cpp_would_take(
-    name: str, kv: str, engine: EngineClient, tmp_path: Path
+    name: str, kv: str, engine: EngineClient, written: Written
 ) -> None:
-    files = shapes.write(name, tmp_path)
+    files = written(name)
     model, mmproj = gguf.from_path(files.model), gguf.from_path(files.mmproj)
     setup = Setup(ctx=4096, kv=kv)
     planned = engine.plan(Load(Files(str(files.model), str(files.mmproj)), ctx=4096, kv=kv))  # type: ignore[arg-type]
@@ -61,9 +70,9 @@ def test_a_header_foretells_what_llama_cpp_would_take(
     [("qwen3.5-4b", 3, 24 * 4 * (4096 * 128 + 3 * 8192)), ("mqa-0.3", 0, 0)],
 )
 def test_the_states_that_are_kept_for_going_back_are_counted(
-    name: str, kept: int, state: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, kept: int, state: int, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = shapes.write(name, tmp_path)
+    files = written(name)
     monkeypatch.setattr(simulated_load, "resident_bytes", lambda: 0)
     load = Load(Files(str(files.model)), ctx=4096)
     without = simulated_load.simulate(msgspec.structs.replace(load, checkpoint_bytes=0))
@@ -135,8 +144,8 @@ def test_layers_go_to_the_gpu_from_the_output_backwards(tmp_path: Path) -> None:
     assert weights(-1).host == model.embeddings
 
 
-def test_a_larger_picture_takes_more_where_it_is_seen_in_its_own_size(tmp_path: Path) -> None:
-    files = shapes.write("mrope-0.2", tmp_path)
+def test_a_larger_picture_takes_more_where_it_is_seen_in_its_own_size(written: Written) -> None:
+    files = written("mrope-0.2")
     model, mmproj = gguf.from_path(files.model), gguf.from_path(files.mmproj)
 
     def images(picture: tuple[int, int] | None, ctx: int = 4096) -> int:
@@ -149,11 +158,11 @@ def test_a_larger_picture_takes_more_where_it_is_seen_in_its_own_size(tmp_path: 
 
 
 def test_the_pixels_of_a_picture_file_are_counted_as_far_as_the_engine_decodes_them(
-    tmp_path: Path,
+    written: Written,
 ) -> None:
     assert images.MAX_PIXELS == tower_memory._LARGEST_FILE
     assert vision._PIXELS_OF_TOKEN == tower_memory._PIXELS_OF_TOKEN
-    files = shapes.write("llava-7b", tmp_path)  # a tower that sees all pictures in one size
+    files = written("llava-7b")  # a tower that sees all pictures in one size
     model, mmproj = gguf.from_path(files.model), gguf.from_path(files.mmproj)
 
     def host(picture: tuple[int, int] | None) -> int:

@@ -11,6 +11,8 @@ from tests.fakes import Gate, answer
 from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
 from vlmtui.messages import assistant, user
 from vlmtui.storage.records import Chat
+from vlmtui.ui.screens.chat import elsewhere_topic
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.panes.chat_rows import ChatRows
@@ -49,6 +51,25 @@ async def open_list(pilot: Pilot[int]) -> ChatRows:
 def count(pilot: Pilot[int]) -> str:
     """What the heading says, once the list was read."""
     return screen_of(pilot).query_one("ChatsPane Heading", Heading).note
+
+
+async def test_the_list_is_read_also_where_textual_counts_it_as_shown_before_it_is(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere_topic, "LOOK_SECONDS", 600.0)  # it would read it again, too
+    seed(stage, "One")
+    async with stage.app().run_test(size=NARROW) as pilot:
+        await ready(pilot)
+        lay_out = ChatScreen._refresh_layout
+
+        def look_first(screen: ChatScreen, *arguments: object, **more: object) -> None:
+            screen._compositor._full_map_invalidated = True  # as when something was scrolled
+            assert screen._compositor.full_map
+            lay_out(screen, *arguments, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(ChatScreen, "_refresh_layout", look_first)
+        await pilot.press("f4")
+        await until(pilot, lambda: titles(pilot) == ["One"])
 
 
 @SIZES

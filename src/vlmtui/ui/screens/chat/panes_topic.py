@@ -100,7 +100,11 @@ class PanesTopic(Topic):
         for name in BOUNDS:
             place = now.place(name)
             for pane in self._screen.query(f".pane.{name}"):
+                appears = place != "hidden" and not pane.display
                 pane.display = place != "hidden"
+                if appears and name == "chats":  # Textual's `Show` may be left out
+                    for told in self.chat.chats_changed:
+                        told()
                 pane.set_class(place == "over", "-over")
                 pane.styles.width = now.width(name)
             for divider in self._screen.query(f"Divider.{name}"):

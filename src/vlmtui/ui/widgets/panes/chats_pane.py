@@ -162,10 +162,6 @@ class ChatsPane(Vertical):
     def on_mount(self) -> None:
         self.reload()
 
-    def on_show(self) -> None:
-        """A list that was hidden shows what has changed since."""
-        self.reload()
-
     def on_resize(self, event: events.Resize) -> None:
         """What is of least use goes first."""
         self.set_class(event.size.height >= _ABOUT_ROWS, "-about")
