@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from vlmtui import printable
@@ -13,6 +14,10 @@ _LONGEST = 200
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK, 0o600)  # a FIFO may have no reader
+
+
+_OF_THE_NAME = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR}
+"""Not our errors: Python asks whether a file is there, and these are raised in place of "no"."""
 
 
 def _is_nowhere() -> bool:
@@ -36,6 +41,9 @@ def recorded(error: BaseException) -> VlmtuiError:
             "The directory that vlmtui was started in has been deleted",
             "Go to another one, or give whole paths, from / on.",
         )
+    if isinstance(error, OSError) and error.errno in _OF_THE_NAME and error.filename is not None:
+        name = printable.line(os.fsdecode(error.filename), _LONGEST)
+        return InputError(f"{name} can't be used: {error.strerror}", "Check the path.")
     message = f"Internal error: {printable.line(f'{type(error).__name__}: {error}', _LONGEST)}"
     try:
         path = app_log_path()

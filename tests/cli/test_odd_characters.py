@@ -30,11 +30,13 @@ def test_any_text_can_be_remembered(
 
 
 def test_a_nul_in_a_line_is_shown_and_ends_nothing(run: Run) -> None:
-    lines = b"what is a\0b\n/export a\0.md\n/import a\0\n/image file:///a%00b.png\n/rename x\0y\n"
-    ended = run("--plain", stdin=lines)
+    lines = b"what is a\0b\n/export a\0.md\n/import a\0\n/image file:///a%00b.png\n"
+    lines += b"".join(b"/%s %s\n" % (verb, b"x" * 5000) for verb in (b"export", b"model"))
+    ended = run("--plain", stdin=lines + b"/rename x\0y\n")
     assert ended.code == 1  # as where anything couldn't be done
     assert "Internal error" not in ended.err + ended.out
     assert "x␀y" in ended.err + ended.out
+    assert ended.err.count("can't be used: File name too long") == 2
 
 
 def test_a_picture_may_be_named_by_its_address_on_this_machine(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 
+import httpx2
 import pytest
 
 from tests.net.socks import socks_proxy
 from tests.web import WebServer, redirects, refuses, sends
 from vlmtui import net
-from vlmtui.net import addresses
+from vlmtui.net import addresses, failures
 
 PROXIES = [f"{name}_proxy" for name in ("http", "https", "all", "no")]
 
@@ -312,6 +314,13 @@ def test_a_variable_that_names_no_certificates_is_named(
 )
 def test_what_is_no_address_is_told(server: WebServer, url: str) -> None:
     assert failure(url).kind in ("address", "nobody")
+
+
+@pytest.mark.parametrize("cause", [ConnectionResetError(104, "reset"), ssl.SSLEOFError(8, "EOF")])
+def test_a_connection_that_is_cut_while_it_is_made_is_told_in_words(cause: OSError) -> None:
+    error = httpx2.ConnectError(str(cause))
+    error.__cause__ = cause
+    assert failures.of(error).told("x") == "x can't be reached: the connection was cut"
 
 
 def test_a_refusal_tells_its_status(server: WebServer) -> None:

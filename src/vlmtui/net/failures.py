@@ -118,7 +118,9 @@ def _of_cause(cause: BaseException) -> Failed | None:
             "ago. Behind a proxy that reads HTTPS, set SSL_CERT_FILE to the file of its "
             "certificate.",
         )
-    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+    if isinstance(cause, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):
+        return Failed("cut", "the connection was cut")
+    if isinstance(cause, ssl.SSLError):
         return Failed("untrusted", "no encrypted connection can be made", "Check the address.")
     if isinstance(cause, socket.gaierror):
         return Failed("nobody", "there is no such host, or no network")

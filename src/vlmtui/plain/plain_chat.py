@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
+from vlmtui import crash_log
 from vlmtui.chat.chat_events import AnswerStarted
 from vlmtui.commands import chat_commands, message_commands, parsing, specs, verbs
 from vlmtui.endings import HUNG_UP, INTERRUPTED
 from vlmtui.engine.engine_events import Delta
-from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.errors import StorageError
 from vlmtui.plain import showing
 from vlmtui.plain.reading import remember
 from vlmtui.plain.sitting import Sitting
@@ -89,9 +90,11 @@ class PlainChat:
         try:
             try:
                 self._do(text)
-            except VlmtuiError as error:
+            except ReaderGone:
+                raise
+            except Exception as error:
                 self._sitting.failed = True
-                self._voice.complain(error)
+                self._voice.complain(crash_log.recorded(error))
             self.keep(self._sitting.begun)
         except KeyboardInterrupt:
             self._hint()
