@@ -202,14 +202,14 @@ class Party(RuleBasedStateMachine):
                 os.kill(view.pid, signal.SIGKILL)
         time.sleep(pause)
 
-    @rule(pause=moments)
-    def kill_host(self, pause: float) -> None:
+    @rule(pause=moments, how=st.sampled_from([signal.SIGKILL, signal.SIGTERM]))
+    def kill_host(self, pause: float, how: signal.Signals) -> None:
         state = host_state()
         self.killed_at = time.monotonic()
         if state is not None:
             self.pids |= {state.pid, *(view.pid for view in state.engines)}
             with suppress(ProcessLookupError):
-                os.kill(state.pid, signal.SIGKILL)
+                os.kill(state.pid, how)
         time.sleep(pause)
 
     def teardown(self) -> None:
