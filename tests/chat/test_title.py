@@ -14,6 +14,7 @@ IMAGE = ImagePart("/x", "a" * 64, "my cat.png", 8, 6)
     ("text", "title"),
     [
         ("What is this?", "What is this? · my cat.png"),
+        ("Describe it.", "Describe it · my cat.png"),
         ("  What\n\n is\tthis?  ", "What is this? · my cat.png"),
         ("\x1b[31mred\x07", "[31mred · my cat.png"),
         (

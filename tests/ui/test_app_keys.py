@@ -62,6 +62,10 @@ async def test_help_lists_the_keys_as_they_are_and_finds_them(stage: Stage) -> N
         await until(pilot, lambda: "Stop the answer" not in shown(pilot))
         assert "Ctrl+Q" in shown(pilot)
         assert "/quit" in shown(pilot)
+        await pilot.press("escape")
+        await type_text(pilot, "exit")
+        await until(pilot, lambda: "Ctrl+Q" not in shown(pilot) and "/quit" in shown(pilot))
+        await pilot.press("escape")
         await pilot.press("f1")
         await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen))
 

@@ -20,7 +20,7 @@ def title_of(question: Message) -> str:
     name = _line(question.images[0].name) if question.images else ""
     if not title or not name:
         return _cut(title or name)
-    whole = title + _BETWEEN + name
+    whole = title.rstrip(".") + _BETWEEN + name
     return whole if len(whole) <= MAX_LENGTH and f"[{name}]" not in title else _cut(title)
 
 

@@ -235,19 +235,19 @@ SPECS = (
         example="high",
     ),
     Spec(
-        *("schema", "[SCHEMA or off]", "have answers in this chat follow a schema", "form"),
+        *("schema", "[SCHEMA or off]", "make answers in this chat follow a schema", "form"),
         example="name: str, tags: [str]",
     ),
     Spec(
-        *("choices", "[A,B,C or off]", "have one of these texts as the answer", "form"),
+        *("choices", "[A,B,C or off]", "make the answer one of these choices", "form"),
         example="red,green,blue",
     ),
     Spec(
-        *("grammar", "[FILE.gbnf or off]", "have answers in this chat follow a grammar", "form"),
+        *("grammar", "[FILE.gbnf or off]", "make answers in this chat follow a grammar", "form"),
         example="answer.gbnf",
     ),
     Spec(
-        *("regex", "[PATTERN or off]", "have answers in this chat match a pattern", "form"),
+        *("regex", "[PATTERN or off]", "make answers in this chat match a pattern", "form"),
         example="[0-9]{5}",
     ),
     Spec(

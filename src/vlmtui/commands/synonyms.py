@@ -37,6 +37,8 @@ ALSO = {
     "detail": "resolution quality tokens",
     "schema": "json structured format output",
     "choices": "classify enum options",
+    "grammar": "gbnf structured format output",
+    "regex": "pattern structured format output",
     "think": "reasoning thinking",
     "preset": "profile mode",
     "theme": "dark light mode color appearance contrast skin",

@@ -100,7 +100,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
         Binding(
-            *("ctrl+c", "interrupt", "Interrupt; pressed twice: quit"),
+            *("ctrl+c", "interrupt", "Stop; press twice to quit"),
             id="app.interrupt",
             show=False,
             system=True,

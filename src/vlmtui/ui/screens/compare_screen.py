@@ -166,7 +166,7 @@ class Column(Vertical):
         if tokens := stats.get("prompt_tokens"):
             parts.append(f"prompt {units.count(tokens)} tokens")
         if tokens := stats.get("image_tokens"):
-            parts.append(f"{units.count(tokens)} of pictures")
+            parts.append(f"{units.count(tokens)} for pictures")
         self._took.update(Content(" · ".join(parts)))
 
     async def fail(self, error: VlmtuiError) -> None:

@@ -32,6 +32,8 @@ class Row(msgspec.Struct, frozen=True):
     heading: str
     keys: str
     does: str
+    also: str = ""
+    """Other words that find it."""
 
 
 PICTURES = (Row("Pictures", "@path", 'in a message; also @"my pic.png"; \\@ is a plain @'),)
@@ -45,7 +47,8 @@ def key_rows(entries: Sequence[Entry]) -> list[Row]:
 def command_rows(specs: Sequence[specs.Spec]) -> list[Row]:
     """The lines about commands."""
     return [
-        Row("Commands", f"/{spec.name} {spec.arguments}".rstrip(), spec.summary) for spec in specs
+        Row("Commands", f"/{spec.name} {spec.arguments}".rstrip(), spec.summary, spec.also)
+        for spec in specs
     ]
 
 
@@ -93,7 +96,6 @@ class HelpScreen(Dialog[None]):
         super().__init__()
         self._wanted = wanted
         self._rows = tuple(rows)
-        self._width = 80
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame") as panel:
@@ -101,10 +103,11 @@ class HelpScreen(Dialog[None]):
             key_hints.in_border(panel, _HINTS)
             yield LineInput(self._wanted, placeholder="Type to search", select_on_focus=False)
             with VerticalScroll(can_focus=False):
-                yield Static()
+                self._fit(self.app.size.width)
+                yield Static(self._found(self._wanted))
 
     def on_resize(self, event: events.Resize) -> None:
-        self._width = max(min(event.size.width, 86), 40) - 5  # border, padding, scrollbar
+        self._fit(event.size.width)
         self._show()
         self.call_after_refresh(key_hints.in_border, self.query_one(".frame"), _HINTS)
 
@@ -114,15 +117,20 @@ class HelpScreen(Dialog[None]):
         self._show()
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
+    def _fit(self, columns: int) -> None:
+        self._width = max(min(columns, 86), 40) - 5  # border, padding, scrollbar
+
     def _show(self) -> None:
-        query = self.query_one(Input).value
+        self.query_one(Static).update(self._found(self.query_one(Input).value))
+
+    def _found(self, query: str) -> Content:
         rows = [
             row
             for row in self._rows
-            if fuzzy.match(query, f"{row.keys} {row.does}", scattered=False)
+            if fuzzy.match(query, f"{row.keys} {row.does} {row.also}", scattered=False)
         ]
         rows = rows or [Row("Nothing by that name", "", "")]
-        self.query_one(Static).update(_text(rows, self._width))
+        return _text(rows, self._width)
 
     def action_scroll(self, how: str) -> None:
         for box in self.query(VerticalScroll):  # keys may come before it is there
