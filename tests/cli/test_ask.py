@@ -221,7 +221,7 @@ def test_a_saved_question_is_gone_on_with_and_is_a_chat(
     second = run("ask", *GREEDY, "-c", "What color is the circle?", "--then", "Where is it?")
     assert "red" in second.out
     (chat,) = json.loads(run("chats", "list", "--json").out)
-    assert (chat["title"], chat["messages"]) == ("What shapes are there?", 6)
+    assert (chat["title"], chat["messages"]) == ("What shapes are there? · scene.png", 6)
     told = run("--plain", "--continue", stdin=b"/system\n")
     assert "Be brief" in told.err
     other = run("ask", *GREEDY, "--save", "What are you?")
