@@ -31,7 +31,7 @@ from vlmtui.engine.render_limits import bounded_memory
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
 
-_CPU_S = 3
+_CPU_S = 3.0
 """Seconds of computing that a trial may take. One look at the 150,000 tokens of a vocabulary takes
 0.03 s here, ten times that on a slow board, and a trial looks a few times."""
 
@@ -78,7 +78,7 @@ class GrammarTrial:
                 f"llama.cpp can't use this {name}{f': {said}' if said else ''}",
                 "Correct it; llama.cpp's grammars/README.md explains the syntax.",
             )
-        if status in (_SLOW, -signal.SIGXCPU, -signal.SIGKILL):
+        if status in (_SLOW, -signal.SIGVTALRM, -signal.SIGKILL):
             raise InputError(
                 f"This {name} is too much work for llama.cpp: a single word could take it minutes",
                 'Don\'t let the same text match in several ways, as in ("a" | "aa")*, and repeat '
@@ -149,9 +149,11 @@ def _work(text: str, vocabulary: Vocabulary, writing: int) -> NoReturn:
     try:
         faulthandler.disable()
         os.dup2(writing, 2)
-        for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, _CPU_S)):
-            with suppress(OSError, ValueError):
-                resource.setrlimit(limit, (most, resource.getrlimit(limit)[1]))
+        signal.setitimer(signal.ITIMER_VIRTUAL, _CPU_S)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(
+                resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
+            )
         llama_logs.clear()
         with bounded_memory(_MORE_MEMORY):
             status = _walk(text, vocabulary)
