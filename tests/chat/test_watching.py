@@ -11,6 +11,7 @@ from queue import Queue
 import pytest
 
 from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer
+from tests.hosts import eventually
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
 from vlmtui.chat.session import ChatSession
 from vlmtui.chat.turn_lock import TurnLock
@@ -119,6 +120,26 @@ def test_a_stop_is_heard_by_the_one_without_a_screen(
     later.close()
 
 
+def test_a_stop_is_heard_that_came_while_the_screen_was_still_there(
+    writer: ChatSession,
+    stores: tuple[ChatStore, ChatStore],
+    images: ImageStore,
+    engine: FakeEngine,
+) -> None:
+    going_on = begun_and_going_on(writer, engine)
+    with closing(watcher(stores, images)) as later:
+        watching = later.watching.watch()
+        next(watching)
+        later.cancel()
+        following = threading.Thread(target=lambda: list(watching))
+        following.start()
+        eventually(lambda: stores[0].is_to_stop(writer.transcript()[-1].id))
+        writer.watching.finish(2 * PATIENCE)
+        for thread in (going_on, following):
+            thread.join(PATIENCE)
+    assert writer.transcript()[-1].status == "cancelled"
+
+
 def test_one_with_a_screen_is_not_stopped_and_that_is_told(
     writer: ChatSession,
     stores: tuple[ChatStore, ChatStore],
@@ -150,7 +171,7 @@ def test_leaving_stops_nothing(
     list(watching)
     closing_it.join(PATIENCE)
     assert not closing_it.is_alive()
-    assert stores[0].asked_to_stop == 0
+    assert not stores[0].is_to_stop(writer.transcript()[-1].id)
     list(events)
     assert writer.transcript()[-1].status == "complete"
 

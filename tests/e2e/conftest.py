@@ -45,6 +45,17 @@ def server(tmp_path: Path) -> Iterator[Server]:
         server.close()
 
 
+@pytest.fixture
+def long_answers(home: Path) -> None:
+    """Answers four times as long, where a fast machine would be done too soon."""
+    settings(home, "ctx = 16384\n")
+
+
+def settings(home: Path, text: str) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text(text)
+
+
 def answers(home: Path) -> list[StoredMessage]:
     """The answers of the last chat, the oldest first, as the next start will read them."""
     store = ChatStore(Database(home / "data" / "chats.db"))

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.cli.conftest import PROGRAM
-from tests.e2e.conftest import answers, drafts, end_of, has_words
+from tests.e2e.conftest import answers, drafts, end_of, has_words, settings
 from tests.terminals import Terminal, children, wait_gone
 
 COMPOSER = "Ask about a picture"
@@ -32,8 +32,7 @@ class Chat(Terminal):
 
 def stop_after_hangup(home: Path) -> None:
     """Have no answer go on without a terminal."""
-    (home / "config").mkdir(parents=True)
-    (home / "config" / "config.toml").write_text("finish_after_hangup = 0\n")
+    settings(home, "finish_after_hangup = 0\n")
 
 
 def assert_kept(home: Path, status: str = "cancelled") -> None:

@@ -8,16 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM
-from tests.e2e.conftest import answers, has_words, statuses
+from tests.e2e.conftest import answers, has_words, settings, statuses
 from tests.terminals import PATIENCE, Terminal, children, wait_gone
 
 COMPOSER = "Ask about a picture"
 HUNG_UP = 128 + signal.SIGHUP
-
-
-def settings(home: Path, text: str) -> None:
-    (home / "config").mkdir(parents=True)
-    (home / "config" / "config.toml").write_text(text)
 
 
 def opened(terminals: list[Terminal], *arguments: str | Path, ready: str = COMPOSER) -> Terminal:
@@ -53,6 +48,7 @@ def test_an_answer_is_finished_when_the_terminal_is_gone(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("long_answers")
 @pytest.mark.parametrize("plain", [False, True])
 def test_who_opens_the_chat_sees_it_grow_and_can_stop_it(
     terminals: list[Terminal], home: Path, slow_model: Path, plain: bool
@@ -83,6 +79,7 @@ def test_who_opens_the_chat_sees_it_grow_and_can_stop_it(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("long_answers")
 def test_leaving_what_another_writes_does_not_stop_it(
     terminals: list[Terminal], home: Path, slow_model: Path
 ) -> None:

@@ -45,6 +45,7 @@ def calm(tmux: Tmux) -> list[str]:
     return seen[-1]
 
 
+@pytest.mark.usefixtures("long_answers")
 def test_what_is_typed_in_mid_answer_does_not_queue_up_behind_the_answer(
     tmux: Tmux, server: Server, line: Relay, home: Path, slow_model: Path
 ) -> None:

@@ -45,8 +45,10 @@ class Watching:
         if self._watches:
             return  # the other one brings it to its end
         deadline = time.monotonic() + seconds
-        asked = self._store.asked_to_stop
-        while (left := deadline - time.monotonic()) > 0 and self._store.asked_to_stop == asked:
+        # others may have left word before the screen was gone
+        while (left := deadline - time.monotonic()) > 0 and not self._store.is_to_stop(
+            self._branches.leaf
+        ):
             if self._lock.turn_ends(min(left, _LOOK_S)):
                 return
         self._lock.cancel()

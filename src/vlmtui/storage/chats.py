@@ -285,12 +285,11 @@ class ChatStore:
                 "SELECT writer FROM messages WHERE id = ?", (message_id,)
             ).fetchone()
         if row is not None and row["writer"] is not None:
-            self._presence.ask_to_stop(row["writer"])
+            self._presence.ask_to_stop(row["writer"], message_id)
 
-    @property
-    def asked_to_stop(self) -> int:
-        """How often other instances have left such word for this one."""
-        return self._presence.asked_to_stop
+    def is_to_stop(self, message_id: int | None) -> bool:
+        """Whether other instances have left such word for this one."""
+        return message_id is not None and self._presence.is_to_stop(message_id)
 
     def siblings(self, message_id: int) -> list[int]:
         """Ids of all messages that follow the same one as this does, its own too, oldest first.

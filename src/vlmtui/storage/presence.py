@@ -71,20 +71,20 @@ class Presence:
             return False
         return any(self.is_alive(path.name) for path in found if path.name != self._token)
 
-    def ask_to_stop(self, token: str) -> None:
-        """Leave word for another instance that it stop what it writes."""
+    def ask_to_stop(self, token: str, message_id: int) -> None:
+        """Leave word for another instance that it stop writing this message."""
         with suppress(OSError):  # it is gone
             file = os.open(self._directory / token, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             with open(file, "wb") as word:
-                word.write(b"stop\n")
+                word.write(b"%d\n" % message_id)
 
-    @property
-    def asked_to_stop(self) -> int:
-        """How often others have left word here."""
+    def is_to_stop(self, message_id: int) -> bool:
+        """Whether others have left such word here."""
         with suppress(OSError):
             if self._token is not None:
-                return os.fstat(self._file).st_size // len(b"stop\n")
-        return 0
+                words = os.pread(self._file, os.fstat(self._file).st_size, 0)
+                return b"%d" % message_id in words.split()
+        return False
 
     def close(self) -> None:
         """Be gone. Safe to call twice."""
