@@ -57,7 +57,7 @@ def test_a_model_is_fetched_answers_is_compared_and_deleted(run: Run, hub: Hub) 
     # the answers stand below the names, in the order of the names
     named = [line for line in ended.out.splitlines() if line in ("demo:", f"{NAME}:")]
     assert named == ["demo:", f"{NAME}:", f"{NAME}:", "demo:"]
-    assert re.search(rf"^{NAME}: \d+ tokens?, [\d.]+ tok/s, first token after", ended.err, re.M)
+    assert re.search(rf"^{NAME}: \d+ tokens?, [\d.,]+ tok/s, first token after", ended.err, re.M)
     assert ended.err.count("demo is in use again\n/previous and /next") == 2
     assert f"Switched to {NAME}" in ended.err
     assert f"From here on {NAME} answers." in ended.out
@@ -299,7 +299,7 @@ def test_a_long_list_stops_and_goes_on(run: Run, tmp_path: Path) -> None:
 
 def test_figures_of_answers_and_machine_are_told_in_words(run: Run) -> None:
     ended = run("--plain", stdin=lines("What?", "/stats", "/monitor"))
-    assert re.search(r"^#2 What\?: \d+ tokens?, [\d.]+ tok/s, first token after", ended.out, re.M)
+    assert re.search(r"^#2 What\?: \d+ tokens?, [\d.,]+ tok/s, first token after", ended.out, re.M)
     assert "In total: 1 answer" in ended.err
     assert re.search(r"^memory: [\d.]+ [GM]B / [\d.]+ [GM]B$", ended.out, re.MULTILINE)
     assert re.search(r"^this screen: vlmtui \d+ MB", ended.out, re.MULTILINE)
