@@ -83,7 +83,7 @@ async def test_the_monitor_shows_everything_that_a_board_tells() -> None:
         "at most 1020 MHz",
         "25W",
         "  off",
-        "Jetson, host",
+        "readings from Jetson, the system",
         "0.65 J a token",
         "8.0 GB",
         "0 ━───────  10 %",
