@@ -19,6 +19,8 @@ from vlmtui.compose.remote_paths import copy_command, is_elsewhere
         ("'/a/it'\\''s.png'", ["/a/it's.png"]),
         ("'/a/it'\"'\"'s.png' '/b c.png'", ["/a/it's.png", "/b c.png"]),
         ("/a/it\\'s.png", ["/a/it's.png"]),
+        (r"'/a/it\'\''s.png'", [r"/a/it\'s.png"]),
+        (r"'/a/it\'s \\.png' '/b c.png'", ["/a/it's \\.png", "/b c.png"]),
         (r'"/a/a \"b\" \$c.png"', ['/a/a "b" $c.png']),
         (r"$'/a/it\'s \303\244\xc3\xb6\u00fc.png' /b.png", ["/a/it's äöü.png", "/b.png"]),
         (r"$'/a/\377.png'", ["/a/\udcff.png"]),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 
-SINGLE = r"""'((?:[^'\n]|'(?:\\'|"'")')*)'"""
+_FISH = r"(?<=\\)'(?=[^\s'])"
+SINGLE = rf"""'((?:[^'\n]|'(?:\\'|"'")'|{_FISH})*)'"""
 DOUBLE = r'''"((?:[^"\\\n]|\\.)*)"'''
 DOLLAR = r"""\$'((?:[^'\\\n]|\\.)*)'"""
 """Patterns of quoted words, the text within as their group. An apostrophe may end single quotes and
-begin them again; `$'…'` is how bash and zsh write what isn't printable."""
+begin them again, or stand behind a backslash (fish); `$'…'` is how bash and zsh write what isn't
+printable."""
 
 _IN_DOUBLE = re.compile(r'\\(["\\$`])')
 _IN_DOLLAR = re.compile(
@@ -21,7 +23,9 @@ _NAMED = dict(zip(b"abefnrtvE", b"\a\b\x1b\f\n\r\t\v\x1b", strict=True))
 
 def single(text: str) -> str:
     """The text between single quotes."""
-    return re.sub(r"""'(?:\\'|"'")'""", "'", text)
+    plain = re.sub(r"""'(?:\\'|"'")'""", "'", text)
+    fish = plain == text and re.search(_FISH, text)
+    return re.sub(r"\\(['\\])", r"\1", text) if fish else plain
 
 
 def double(text: str) -> str:
