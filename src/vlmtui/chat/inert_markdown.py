@@ -40,7 +40,7 @@ def inert(text: str) -> str:
 def _regions(text: str, count: int) -> Iterator[tuple[int, int, str]]:
     """The lines from top to bottom: blocks of code, paragraphs, and what is neither."""
     place = 0
-    for token in parser().parse(text):
+    for token in parser(definitions=True).parse(text):
         if token.map is None or token.map[0] < place:
             continue
         start, end = token.map[0], min(token.map[1], count)
