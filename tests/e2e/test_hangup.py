@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -25,6 +26,20 @@ def opened(terminals: list[Terminal], *arguments: str | Path, ready: str = COMPO
 def ask(terminal: Terminal, home: Path) -> None:
     terminal.send("Go on and on\r")
     terminal.wait_until(lambda: has_words(home))
+
+
+def wait_to_see(terminal: Terminal, home: Path, *, behind: int = 0) -> None:
+    """Until words of the answer are drawn that come behind so many characters of it.
+
+    Any of them: a screen that is busy leaves out what has scrolled by meanwhile.
+    """
+    before = terminal.text
+
+    def seen() -> bool:
+        words = re.findall(r"[a-z]{3,}", answers(home)[-1].message.text[behind:])
+        return any(word in terminal.text and word not in before for word in words)
+
+    terminal.wait_until(seen)
 
 
 @pytest.mark.slow
@@ -59,13 +74,7 @@ def test_who_opens_the_chat_sees_it_grow_and_can_stop_it(
     arguments = ("--plain",) if plain else ()
     ready = "still being written" if plain else COMPOSER
     later = opened(terminals, "--model", slow_model, "--continue", *arguments, ready=ready)
-    shown = answers(home)[-1].message.text
-
-    def grown() -> bool:
-        words = answers(home)[-1].message.text[len(shown) :].split()
-        return len(words) > 3 and words[0] in later.text
-
-    later.wait_until(grown)
+    wait_to_see(later, home, behind=len(answers(home)[-1].message.text))
     assert statuses(home) == ["streaming"]
     assert chat.process.poll() is None
     later.send("\x03" if plain else "\x1b")
@@ -87,7 +96,7 @@ def test_leaving_what_another_writes_does_not_stop_it(
     ask(chat, home)
     chat.hang_up()
     later = opened(terminals, "--model", slow_model, "--continue")
-    later.wait_until(lambda: answers(home)[-1].message.text.split()[0] in later.text)
+    wait_to_see(later, home)
     later.send("\x11")
     assert later.end() == 0
     assert statuses(home) == ["streaming"]
