@@ -74,3 +74,17 @@ async def test_figures_that_change_redraw_no_picture(
         await until(pilot, lambda: "313 MB" in shown(pilot) and "4,321" in shown(pilot))
         assert updates
         assert not any(overlay._touches(update, at) for update in updates for at in pictures)
+
+
+async def test_what_could_not_be_asked_leaves_the_stats_of_the_last_answer(stage: Stage) -> None:
+    stage.engine.script(*answer("Yes."))
+    async with stage.app().run_test(size=(120, 30)) as pilot:
+        await ready(pilot)
+        await say(pilot, "Is it?")
+        await answered(pilot)
+        strip = shown(pilot).splitlines()[-1]
+        assert "32.0 tok/s" in strip
+        await say(pilot, "And @missing.png?")
+        await until(pilot, lambda: "There is no file missing.png" in shown(pilot))
+        await until(pilot, lambda: "32.0 tok/s" in shown(pilot).splitlines()[-1])
+        assert "ready" in shown(pilot).splitlines()[-1]

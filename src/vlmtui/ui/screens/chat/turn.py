@@ -31,6 +31,7 @@ class Turn:
     def __init__(self, chat: ChatContext) -> None:
         self._chat = chat
         self._question: Question | None = None
+        self._before = chat.screen.engine_state
         self._stopped = self._broken = self._concluded = False
         self.answer: Answer | None = None
 
@@ -58,6 +59,7 @@ class Turn:
     def mark_begin(self) -> None:
         """What is measured, is measured from now on."""
         screen = self._chat.screen
+        self._before = screen.engine_state
         screen.engine_state = begin(screen.engine_state, time.monotonic())
         for told in self._chat.turn_began:
             told()
@@ -73,6 +75,12 @@ class Turn:
             await self._failed(ask, crash_log.recorded(error))
         finally:
             if not self._chat.left:  # else drafts still have to know what isn't saved
+                screen = self._chat.screen
+                asked = ask is not None and not self.unsaved
+                before = self._before
+                same = before.phase is Phase.READY and screen.engine_state.info is before.info
+                if same and not asked:
+                    screen.engine_state = before  # what the last answer took still holds
                 self._give_back()
                 self._settle()
 
