@@ -75,6 +75,11 @@ def test_the_json_has_every_finding_and_the_worst_status(
     assert found["Python"]["value"].startswith(".".join(map(str, sys.version_info[:3])))
 
 
+def test_a_variable_that_is_not_utf8_costs_no_json() -> None:
+    told = json.loads(doctor.as_json([Finding("t", "n", "info", "/caf\udce9", "rename \udce9")]))
+    assert told["findings"][0]["value"] == "/caf?"
+
+
 def test_what_cant_work_makes_the_exit_code_one(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,8 +38,17 @@ def as_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
 
 def as_json(findings: Sequence[Finding]) -> str:
     """An object with the overall status and the list of findings."""
-    encoded = msgspec.json.encode({"status": worst(findings), "findings": list(findings)})
+    plain = [
+        msgspec.structs.replace(each, value=_utf8(each.value), advice=_utf8(each.advice))
+        for each in findings
+    ]
+    encoded = msgspec.json.encode({"status": worst(findings), "findings": plain})
     return msgspec.json.format(encoded, indent=2).decode()
+
+
+def _utf8(text: str) -> str:
+    """A text whose bytes that are no UTF-8, of names and variables, are question marks."""
+    return text.encode(errors="replace").decode()
 
 
 def worst(findings: Sequence[Finding]) -> str:
