@@ -7,12 +7,24 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
 from tests.disks import small_disk
 from tests.terminals import Terminal
 from tests.web import WebServer
+
+# the same examples each time, and a busy machine may take any time for one of them;
+# `--hypothesis-profile default` tries others
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_configure() -> None:

@@ -235,9 +235,6 @@ class Sitting(RuleBasedStateMachine):
 Sitting.TestCase.settings = settings(
     max_examples=60,
     stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=list(HealthCheck),
 )
 TestAnySequence = Sitting.TestCase

@@ -348,7 +348,7 @@ ODD = st.text(
 )
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(title=ODD, text=ODD, typed=ODD)
 def test_any_text_can_be_searched_for_in_any_other(
     archive: Archive, store: ChatStore, title: str, text: str, typed: str

@@ -180,7 +180,7 @@ def test_html_runs_and_fetches_nothing_that_a_model_wrote(
     assert "<script>alert(1)</script>" in page.text
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("<>&\"'`[]()!*_#~|\\:/\n"))
 )
@@ -258,7 +258,7 @@ def trees(draw: st.DrawFn) -> tuple[Chat, list[tuple[Any, ...]]]:
     return chat, messages
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(trees())
 def test_any_chat_comes_back_from_json_as_it_was(
     archive: Archive,

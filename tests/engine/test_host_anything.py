@@ -246,9 +246,7 @@ def test_whatever_happens_to_clients_and_host(
     Guests.TestCase.settings = settings(
         max_examples=int(os.environ.get("HOST_EXAMPLES", examples)),
         stateful_step_count=15,
-        deadline=None,
         derandomize="HOST_EXAMPLES" not in os.environ,
-        database=None,
         phases=(Phase.generate,),  # each example takes a second: shrinking one would take minutes
         suppress_health_check=list(HealthCheck),
     )

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.models import headers
@@ -49,7 +49,7 @@ def attempt(content: bytes, size: int | None) -> None:
         return
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(st.binary(max_size=400), st.sampled_from([None, 400, 2**50]))
 def test_any_bytes_behind_the_magic(rest: bytes, size: int | None) -> None:
     attempt(b"GGUF" + struct.pack("<I", 3) + rest, size)
@@ -61,7 +61,7 @@ pairs = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(pairs, numbers, numbers, st.binary(max_size=200))
 def test_any_metadata_and_counts(
     given_pairs: list[tuple[str, int, bytes]], tensor_count: int, pair_count: int, rest: bytes

@@ -52,9 +52,7 @@ KEYS = (
     "clip.vision.projector.scale_factor",
 )
 
-unhurried = hypothesis.settings(
-    max_examples=600, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
+thorough = hypothesis.settings(max_examples=600)
 
 numbers = st.one_of(
     st.integers(-(2**63), 2**64 - 1), st.sampled_from([0, 1, 2, 64, 2**31, 2**64 - 1]), st.floats()
@@ -76,7 +74,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[gguf.Header, gguf.He
     return model, tower
 
 
-@unhurried
+@thorough
 @given(odd=st.dictionaries(st.sampled_from(KEYS), values, max_size=6))
 def test_any_value_can_be_reckoned_with_or_is_told(
     pair: tuple[gguf.Header, gguf.Header], odd: dict[str, header.Value]
@@ -93,7 +91,7 @@ def test_any_value_can_be_reckoned_with_or_is_told(
     assert msgspec.json.encode(expected.fit)
 
 
-@unhurried
+@thorough
 @given(odd=st.dictionaries(st.sampled_from(KEYS), values, max_size=6))
 def test_what_is_kept_of_a_file_can_be_written_down(
     pair: tuple[gguf.Header, gguf.Header], odd: dict[str, header.Value]
