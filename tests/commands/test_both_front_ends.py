@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,13 +193,21 @@ def by_lines(stage: Stage, line: str) -> str:
     return words(f"{notes.getvalue()}\n{answers.getvalue()}", stage.folder)
 
 
-async def on_screen(stage: Stage, line: str, look: Callable[[Pilot[int]], object]) -> Any:
-    """What `look` sees when a line is given to the screen, which goes on with the second chat."""
+async def on_screen(
+    stage: Stage, line: str, look: Callable[[Pilot[int]], Any], awaited: str = ""
+) -> Any:
+    """What `look` sees when a line is given to the screen, which goes on with the second chat.
+
+    It looks until it sees what is awaited; a busy machine may not have begun when all seems over.
+    """
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         await ready(pilot)
         screen_of(pilot).prompt.say()
         await say(pilot, line)
         await settled(pilot)
+        if awaited:
+            with suppress(asyncio.TimeoutError):
+                await until(pilot, lambda: awaited in look(pilot))
         return look(pilot)
 
 
@@ -224,7 +234,7 @@ async def test_both_say_the_same(stages: Callable[[str], Stage], line: str) -> N
     plain = stages("lines")
     told = by_lines(plain, line)
     screen = stages("screen")
-    seen = await on_screen(screen, line, said_on(screen))
+    seen = await on_screen(screen, line, said_on(screen), told)
     assert told in seen
     assert written(screen) == written(plain)
     assert asked(screen) == asked(plain)
