@@ -237,13 +237,17 @@ def test_after_a_cancel_in_mid_prefill_the_answer_is_right(bench, paint):
 
 
 def test_after_a_cancel_at_a_picture_the_answer_is_right(bench, paint):
-    question = user("Which is it?", (paint(1), paint(2), paint(3)))
-    stream = bench.warm.generate(Generate((question,), GREEDY))
-    for event in stream:
-        if isinstance(event, Encoding):
-            bench.warm.cancel()
+    for number in range(5):  # on a busy machine it may come too late
+        question = user("Which is it?", tuple(paint(20 + 3 * number + each) for each in range(3)))
+        stream = bench.warm.generate(Generate((question,), GREEDY))
+        for event in stream:
+            if isinstance(event, Encoding):
+                bench.warm.cancel()
+                break
+        reason = list(stream)[-1].reason
+        if reason == "cancelled":
             break
-    assert list(stream)[-1].reason == "cancelled"
+    assert reason == "cancelled"
     assert bench.ask(question).text == bench.ask_cold(question).text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from pathlib import Path
@@ -41,11 +42,17 @@ def seen(path: Path) -> bytes:
         return image.convert("RGB").tobytes()
 
 
-@pytest.mark.parametrize("packing", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"])
+@pytest.mark.parametrize(
+    ("packing", "mode"),
+    [
+        *itertools.product(
+            ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"),
+            ("RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"),
+        ),
+        *(("jpeg", mode) for mode in ("RGB", "L", "CMYK")),
+    ],
+)
 def test_strips_are_decoded_as_pillow_does(tmp_path: Path, packing: str, mode: str) -> None:
-    if packing == "jpeg" and mode not in ("RGB", "L", "CMYK"):
-        pytest.skip("there is no such JPEG")
     path = tmp_path / "strips.tif"
     noise(mode).save(path, compression=packing, tiffinfo={278: 16, 270: "a word" * 1000})
     with path.open("rb") as file:

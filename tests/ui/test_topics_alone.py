@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from vlmtui.models.download.states import State
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat import chat_screen
 from vlmtui.ui.screens.chat.chat_screen import ChatScreen
@@ -37,6 +38,7 @@ class Screen:
         self.app = App()
         self.pulling = ""
         self.memory = Memory()
+        self.engine_state = EngineState()
 
 
 def context() -> tuple[ChatContext, Screen]:
