@@ -34,7 +34,7 @@ def test_ask_about_a_picture_leave_and_come_back(tmux: Tmux, black_star: Path) -
     tmux.wait_for(r"What color is the star\?")
     tmux.press("Enter")
     tmux.wait_for(r"(?i)\bblack\b")
-    screen = tmux.wait_for(r"speed +[\d.,]+ tok/s")
+    screen = tmux.wait_for(r"[\d.,]+ tok/s · first token")
     assert "star.png" in screen
     tmux.wait_for("ready")
     tmux.press("C-q")

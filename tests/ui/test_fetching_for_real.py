@@ -57,7 +57,7 @@ def tiny(hub: Hub, stage: Stage) -> Hub:
 
 def pulls_of(chat: ChatScreen) -> Pulls:
     """The downloads behind a chat."""
-    topic = chat._topics.shows[WantedPull].__self__  # type: ignore[attr-defined]
+    topic = chat._topics.commands.shows[WantedPull].__self__  # type: ignore[attr-defined]
     assert isinstance(topic, PullsTopic)
     return topic.pulls
 
