@@ -70,6 +70,24 @@ async def chat(pilot: Pilot[int]) -> None:
     await finish(pilot)
 
 
+async def photograph(pilot: Pilot[int]) -> None:
+    """A photograph read ahead of the question about it, which the demo model couldn't answer."""
+    await ready(pilot)
+    screen = pilot.app.screen_stack[0]
+    await ask_command(pilot, f"/image {HERE / 'cat.jpg'}")
+    await until(pilot, lambda: screen.image is not None)
+    await pilot.press(*"What is the cat looking at?")
+    await until(pilot, lambda: re.search("[0-9]+ tokens.*ready", _text(pilot)))
+    await finish(pilot)
+
+
+async def whole(pilot: Pilot[int]) -> None:
+    """The same photograph over the whole screen."""
+    await photograph(pilot)
+    await pilot.press("f7")
+    await finish(pilot)
+
+
 async def narrow(pilot: Pilot[int]) -> None:
     """The same at 80x24."""
     await ready(pilot)
@@ -219,6 +237,8 @@ def _text(pilot: Pilot[int]) -> str:
 
 SHOTS = {
     "chat": Picture((120, 36), chat),
+    "photograph": Picture((120, 36), photograph),
+    "whole": Picture((100, 30), whole),
     "narrow": Picture((80, 24), narrow),
     "small": Picture((60, 15), narrow),
     "help": Picture((100, 32), show_help),
