@@ -10,8 +10,8 @@ from textual.color import Color
 from vlmtui.terminal.sixteen_colors import FILTER
 
 
-def converted(style: str, text: str = "text") -> Style:
-    (segment,) = FILTER.apply([Segment(text, Style.parse(style))], Color(0, 0, 0))
+def converted(style: str, text: str = "text", behind: str = "black") -> Style:
+    (segment,) = FILTER.apply([Segment(text, Style.parse(style))], Color.parse(behind))
     assert segment.style is not None
     return segment.style
 
@@ -46,6 +46,24 @@ def test_text_is_another_colour_than_its_ground(style: str, ink: int, ground: in
     assert (found.color and found.color.number) == ink
     assert (found.bgcolor and found.bgcolor.number) == ground
     assert not (found.bold and ink == 0)  # grey on many terminals
+
+
+@pytest.mark.parametrize(
+    ("ground", "behind", "number"),
+    [
+        ("#29273e", "#0d1117", 5),  # a row with a touch of purple
+        ("#161b22", "#0d1117", 0),  # a panel, hardly lighter
+        ("#002b36", "#002b36", 0),  # all of the screen is blue
+        ("#2c3f2b", "#002b36", 3),
+        ("#e4dcfb", "#ffffff", 5),
+        ("#eeeeee", "#ffffff", 15),
+    ],
+)
+def test_a_row_that_is_tinted_beside_the_others_is_seen(
+    ground: str, behind: str, number: int
+) -> None:
+    found = converted(f"#e0e0e0 on {ground}", behind=behind)
+    assert found.bgcolor and found.bgcolor.number == number
 
 
 def test_pictures_stay_as_they_are() -> None:

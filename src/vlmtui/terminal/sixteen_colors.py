@@ -23,8 +23,13 @@ _HUES = (
 )
 """Up to which angle, in degrees, a colour is called so."""
 
-_COLORED = 0.25
-"""Chroma, 0 to 1, from which a colour is no grey."""
+_COLORED = 64
+"""Chroma, 0 to 255, from which a colour is no grey."""
+
+_TINTED = 8
+"""The same of what a ground has more than that around it."""
+
+_GREYS = (_BLACK, _WHITE, _WHITE + _BRIGHT)
 
 _PICTURE = "▀"
 """Half blocks of a picture: its colours are the nearest ones."""
@@ -35,7 +40,7 @@ class SixteenColors(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [
-            Segment(text, style and _converted(style), control)
+            Segment(text, style and _converted(style, background.rgb), control)
             if text[:1] not in _PICTURE
             else Segment(text, style, control)
             for text, style, control in segments
@@ -43,8 +48,12 @@ class SixteenColors(LineFilter):
 
 
 @lru_cache(maxsize=1024)
-def _converted(style: Style) -> Style:
-    ground = _ground(style.bgcolor) if style.bgcolor is not None else None
+def _converted(style: Style, behind: tuple[int, int, int]) -> Style:
+    ground = None
+    if style.bgcolor is not None:
+        ground = _ground(style.bgcolor)
+        if ground in _GREYS and (tint := _tint(style.bgcolor, behind)) is not None:
+            ground = tint
     if style.color is None:
         return style if ground is None else style + Style(bgcolor=RichColor.from_ansi(ground))
     ink = _ink(style.color, ground or _BLACK)
@@ -54,6 +63,15 @@ def _converted(style: Style) -> Style:
         bold=False if ink == _BLACK else None,  # many terminals make bold black grey
     )
     return style + changed
+
+
+def _tint(color: RichColor, behind: tuple[int, int, int]) -> int | None:
+    """The hue that a chosen row has beside what is behind its list; None where it has none."""
+    parts = color.get_truecolor()
+    added = [part - other for part, other in zip(parts, behind, strict=True)]
+    if max(added) - min(added) < _TINTED:
+        return None
+    return _hue(*(part - min(added) for part in added))
 
 
 def _ground(color: RichColor) -> int:
@@ -67,7 +85,7 @@ def _ground(color: RichColor) -> int:
 def _ink(color: RichColor, ground: int) -> int:
     """The colour of a text before such a ground."""
     lightness, hue = _read(color)
-    if ground not in (_BLACK, _WHITE, _WHITE + _BRIGHT):
+    if ground not in _GREYS:
         return _WHITE + _BRIGHT if ground in (_RED, _BLUE) else _BLACK
     if ground == _BLACK:
         if hue is not None:
@@ -78,11 +96,14 @@ def _ink(color: RichColor, ground: int) -> int:
 
 def _read(color: RichColor) -> tuple[float, int | None]:
     """Lightness, 0 to 1, and the name of the hue; None for greys."""
-    red, green, blue = (part / 255 for part in color.get_truecolor())
-    hue, lightness, _ = colorsys.rgb_to_hls(red, green, blue)
-    if max(red, green, blue) - min(red, green, blue) < _COLORED:
-        return lightness, None
-    return lightness, next(name for angle, name in _HUES if hue * 360 < angle)
+    parts = color.get_truecolor()
+    lightness = (max(parts) + min(parts)) / 510
+    return lightness, _hue(*parts) if max(parts) - min(parts) >= _COLORED else None
+
+
+def _hue(red: float, green: float, blue: float) -> int:
+    angle = 360 * colorsys.rgb_to_hsv(red, green, blue)[0]
+    return next(name for end, name in _HUES if angle < end)
 
 
 FILTER = SixteenColors()
