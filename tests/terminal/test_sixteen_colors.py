@@ -52,6 +52,7 @@ def test_text_is_another_colour_than_its_ground(style: str, ink: int, ground: in
     ("ground", "behind", "number"),
     [
         ("#29273e", "#0d1117", 5),  # a row with a touch of purple
+        ("#2e2e2e", "#000000", 7),  # one with a touch of white
         ("#161b22", "#0d1117", 0),  # a panel, hardly lighter
         ("#002b36", "#002b36", 0),  # all of the screen is blue
         ("#2c3f2b", "#002b36", 3),

@@ -29,6 +29,9 @@ _COLORED = 64
 _TINTED = 8
 """The same of what a ground has more than that around it."""
 
+_LIGHTER = 28
+"""How much lighter a grey row is than what is around it."""
+
 _GREYS = (_BLACK, _WHITE, _WHITE + _BRIGHT)
 
 _PICTURE = "▀"
@@ -49,14 +52,14 @@ class SixteenColors(LineFilter):
 
 @lru_cache(maxsize=1024)
 def _converted(style: Style, behind: tuple[int, int, int]) -> Style:
-    ground = None
+    ground = tint = None
     if style.bgcolor is not None:
         ground = _ground(style.bgcolor)
         if ground in _GREYS and (tint := _tint(style.bgcolor, behind)) is not None:
             ground = tint
     if style.color is None:
         return style if ground is None else style + Style(bgcolor=RichColor.from_ansi(ground))
-    ink = _ink(style.color, ground or _BLACK)
+    ink = _BLACK if tint == _WHITE else _ink(style.color, ground or _BLACK)
     changed = Style(
         color=RichColor.from_ansi(ink),
         bgcolor=RichColor.from_ansi(ground) if ground is not None else None,
@@ -66,11 +69,11 @@ def _converted(style: Style, behind: tuple[int, int, int]) -> Style:
 
 
 def _tint(color: RichColor, behind: tuple[int, int, int]) -> int | None:
-    """The hue that a chosen row has beside what is behind its list; None where it has none."""
+    """What a chosen row is beside its list: of a hue, or lighter; None if neither."""
     parts = color.get_truecolor()
     added = [part - other for part, other in zip(parts, behind, strict=True)]
-    if max(added) - min(added) < _TINTED:
-        return None
+    if max(added) - min(added) < _TINTED:  # as without colours
+        return _WHITE if min(added) >= _LIGHTER and _ground(color) == _BLACK else None
     return _hue(*(part - min(added) for part in added))
 
 
