@@ -67,5 +67,11 @@ def test_a_row_that_is_tinted_beside_the_others_is_seen(
     assert found.bgcolor and found.bgcolor.number == number
 
 
-def test_pictures_stay_as_they_are() -> None:
-    assert converted("#a78bfa on #123456", "▀▀") == Style.parse("#a78bfa on #123456")
+@pytest.mark.parametrize("pixels", ["▀▀", "▄▄", "▚", "\U0001fb04"])
+def test_pictures_stay_as_they_are(pixels: str) -> None:
+    assert converted("#a78bfa on #123456", pixels) == Style.parse("#a78bfa on #123456")
+
+
+def test_charts_keep_their_hues() -> None:
+    style = converted("#a78bfa on #0d1117", "▄▆", behind="#0d1117")
+    assert style.color and style.color.number == 13

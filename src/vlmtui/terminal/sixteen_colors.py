@@ -34,8 +34,8 @@ _LIGHTER = 28
 
 _GREYS = (_BLACK, _WHITE, _WHITE + _BRIGHT)
 
-_PICTURE = "▀"
-"""Half blocks of a picture: its colours are the nearest ones."""
+_BLOCKS = range(0x2580, 0x25A0)
+_SEXTANTS = range(0x1FB00, 0x1FB3C)
 
 
 class SixteenColors(LineFilter):
@@ -43,11 +43,19 @@ class SixteenColors(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [
-            Segment(text, style and _converted(style, background.rgb), control)
-            if text[:1] not in _PICTURE
-            else Segment(text, style, control)
+            Segment(text, style, control)
+            if not style or _is_picture(text, style, background.rgb)
+            else Segment(text, _converted(style, background.rgb), control)
             for text, style, control in segments
         ]
+
+
+def _is_picture(text: str, style: Style, behind: tuple[int, int, int]) -> bool:
+    """Whether these are pixels, two and more in a cell; charts have the ground of their widget."""
+    if style.color is None or style.bgcolor is None or not text:
+        return False
+    drawn = ord(text[0]) in _BLOCKS or ord(text[0]) in _SEXTANTS
+    return drawn and style.bgcolor.get_truecolor() != behind
 
 
 @lru_cache(maxsize=1024)
