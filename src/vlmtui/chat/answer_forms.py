@@ -126,6 +126,8 @@ def _read(path: str) -> str:
         return kept.read(Path(os.path.expanduser(path))).decode("utf-8-sig")
     except UnicodeDecodeError:
         problem = f"{path} is not UTF-8 text"
+    except FileNotFoundError:
+        problem = f"There is no file {path}"
     except OSError as error:
         problem = f"{path} can't be read: {error.strerror}"
     raise InputError(problem, "Check the path and the file.")

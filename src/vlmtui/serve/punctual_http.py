@@ -18,7 +18,9 @@ class PunctualHttp(H11Protocol):
 
     _overdue: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(  # type: ignore[override]  # as uvicorn has it: a Transport
+        self, transport: asyncio.Transport
+    ) -> None:
         super().connection_made(transport)
         self._overdue = self.loop.call_later(HEAD_S, transport.close)
 

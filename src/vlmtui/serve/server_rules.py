@@ -1,4 +1,4 @@
-"""What a server does for whom."""
+"""The rules of one server, as its command line sets them."""
 
 from __future__ import annotations
 
