@@ -214,12 +214,13 @@ def test_the_same_seed_draws_the_same_answer_and_another_seed_another(engine):
     assert draw(1) != draw(2)
 
 
-def test_a_repeat_penalty_changes_what_is_said(engine, picture):
+@pytest.mark.parametrize(
+    "penalty", [{"repeat_penalty": 8.0}, {"presence_penalty": 40.0}, {"frequency_penalty": 40.0}]
+)
+def test_a_penalty_changes_what_is_said(engine, picture, penalty):
     question = user("Describe the image.", (picture(),))
     plain = ask(engine, question)
-    punished = ask(
-        engine, question, sampling=Sampling(temperature=0, repeat_penalty=8.0, max_tokens=48)
-    )
+    punished = ask(engine, question, sampling=Sampling(temperature=0, max_tokens=48, **penalty))
     assert punished.text != plain.text
 
 

@@ -152,6 +152,8 @@ def test_tools_that_fill_the_context_are_left_out_which_is_told(serve: Serve) ->
         ({"max_tokens": -1}, "max_tokens", 0),
         ({"max_completion_tokens": 9, "max_tokens": 5}, "max_tokens", 9),
         ({"repetition_penalty": 1.1}, "repeat_penalty", 1.1),
+        ({"presence_penalty": 1}, "presence_penalty", 1),
+        ({"frequency_penalty": -0.5}, "frequency_penalty", -0.5),
         ({"reasoning_effort": "none"}, "think", "off"),
         ({"reasoning_effort": "low"}, "think", 512),
         ({"reasoning_effort": "high"}, "think", "on"),

@@ -157,7 +157,7 @@ def test_the_model_is_listed_as_our_own_client_wants_to_know_it(serve: Serve) ->
         (question(model="gpt-4o"), 404, "There is no model gpt-4o here, but fake."),
         (question(n=2), 400, "doesn't take n"),
         (question(functions=[{"name": "f"}]), 400, "doesn't take functions"),
-        (question(presence_penalty=1), 400, "doesn't take presence_penalty"),
+        (question(presence_penalty=3), 400, "`$.presence_penalty`"),
         ({"messages": [{"role": "system", "content": "x"}]}, 400, "should be the user's"),
         ({"messages": [{"role": "critic", "content": "x"}]}, 400, "`$.messages[0].role`"),
         (shown("data:image/png;base64,AAAA"), 400, "Picture 1 is not a picture"),

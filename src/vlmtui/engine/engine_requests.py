@@ -187,7 +187,13 @@ class Sampling(msgspec.Struct, frozen=True):
     top_p: float = 0.95
     min_p: float = 0.05
     repeat_penalty: float = 1.0
-    """1.0 turns it off."""
+    """Divides the logits of recent tokens; 1.0 turns it off."""
+
+    presence_penalty: float = 0.0
+    """Taken from the logits of recent tokens; 0 turns it off."""
+
+    frequency_penalty: float = 0.0
+    """The same, for each time that a token was said."""
 
     seed: int | None = None
     """None draws a fresh one."""

@@ -60,6 +60,7 @@ class _StreamOptions(msgspec.Struct):
 
 
 _Probability = Annotated[float, Meta(ge=0, le=1)]
+_Penalty = Annotated[float, Meta(ge=-2, le=2)]
 _Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 
 
@@ -78,6 +79,8 @@ class ChatBody(msgspec.Struct):
     repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
     """vLLM's name for the same."""
 
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
     seed: int | None = None
     stop: str | list[str] | None = None
     max_tokens: _Count | None = None
@@ -95,8 +98,6 @@ class ChatBody(msgspec.Struct):
     n: int | None = None
     functions: list[Any] | None = None
     logprobs: bool | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
     logit_bias: dict[str, Any] | None = None
     modalities: list[str] | None = None
 
@@ -150,8 +151,6 @@ def _refused(body: ChatBody) -> str:
         "n": body.n not in (None, 1),
         "functions": bool(body.functions),
         "logprobs": bool(body.logprobs),
-        "presence_penalty": bool(body.presence_penalty),
-        "frequency_penalty": bool(body.frequency_penalty),
         "logit_bias": bool(body.logit_bias),
         "modalities": bool(body.modalities) and body.modalities != ["text"],
         "response_format": kind not in ("text", "json_object", "json_schema"),
@@ -227,7 +226,8 @@ def _think(body: ChatBody) -> Think | None:
 
 
 def _sampling(body: ChatBody, defaults: Sampling) -> Sampling:
-    names = ("temperature", "top_p", "min_p", "repeat_penalty")
+    penalties = ("repeat_penalty", "presence_penalty", "frequency_penalty")
+    names = ("temperature", "top_p", "min_p", *penalties)
     given: dict[str, Any] = {
         name: value for name in names if (value := getattr(body, name)) is not None
     }

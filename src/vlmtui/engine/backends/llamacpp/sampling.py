@@ -20,7 +20,9 @@ _RANDOM_SEED = 0xFFFFFFFF
 """The one value that llama.cpp replaces by a random one."""
 
 _PENALTY_WINDOW = 64
-"""Tokens that the repeat penalty looks back on, llama.cpp's usual number."""
+"""Tokens that the penalties look back on, llama.cpp's usual number."""
+
+_NO_PENALTIES = (1.0, 0.0, 0.0)
 
 _UNLIKELY = 9.0
 """How far the likeliest choice's logit may be below the likeliest token's: one in 8,000."""
@@ -42,7 +44,7 @@ class Sampler:
         Args:
             settings: What the user chose.
             vocabulary: The model's.
-            prompt: The prompt's text tokens, which the repeat penalty counts as said already.
+            prompt: The prompt's text tokens, which the penalties count as said already.
 
         Raises:
             InputError: The constraint can't be enforced.
@@ -66,7 +68,7 @@ class Sampler:
         for part in _parts(settings, vocabulary.size):
             cpp.llama_sampler_chain_add(self._chain, part)
         self._penalties = None
-        if settings.repeat_penalty != 1.0:
+        if _penalties(settings) != _NO_PENALTIES:
             self._penalties = cpp.llama_sampler_chain_get(self._chain, 0)
             self._remember()
 
@@ -127,7 +129,7 @@ class Sampler:
         return token
 
     def _remember(self) -> None:
-        """Have the repeat penalty count what was said, and nothing else."""
+        """Have the penalties count what was said, and nothing else."""
         if self._penalties is not None:
             cpp.llama_sampler_reset(self._penalties)
             for token in self._said:
@@ -176,14 +178,15 @@ class Sampler:
             self._grammar.close()
 
 
+def _penalties(settings: Sampling) -> tuple[float, float, float]:
+    """In llama.cpp's order."""
+    return settings.repeat_penalty, settings.frequency_penalty, settings.presence_penalty
+
+
 def _parts(settings: Sampling, vocabulary_size: int) -> list[Any]:
     parts = []
-    if settings.repeat_penalty != 1.0:
-        parts.append(
-            cpp.llama_sampler_init_penalties(
-                vocabulary_size, _PENALTY_WINDOW, settings.repeat_penalty, 0.0, 0.0
-            )
-        )
+    if (penalties := _penalties(settings)) != _NO_PENALTIES:
+        parts.append(cpp.llama_sampler_init_penalties(vocabulary_size, _PENALTY_WINDOW, *penalties))
     if settings.temperature <= 0:
         return [*parts, cpp.llama_sampler_init_greedy()]
     if settings.top_k > 0:

@@ -71,6 +71,9 @@ def body(
 def _sampling(sampling: Sampling, server: ServerFacts) -> dict[str, Any]:
     """What the server is told; OpenAI's own protocol has no top_k, min_p or repetition."""
     told: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    for name in ("presence_penalty", "frequency_penalty"):
+        if penalty := getattr(sampling, name):
+            told[name] = penalty
     if sampling.max_tokens:
         told["max_tokens"] = sampling.max_tokens
     if sampling.stop:

@@ -26,8 +26,9 @@ _ROOM = re.compile(r"(?:context|maximum)\D{0,40}\b(\d{3,8})\b", re.IGNORECASE)
 _LENGTHS = re.compile(r"\b(\d{3,8})\b")
 
 _OPTIONAL = (
-    *("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "repetition_penalty", "seed"),
-    *("stop", "max_tokens", "stream_options", "chat_template_kwargs", "thinking_budget_tokens"),
+    *("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "repetition_penalty"),
+    *("presence_penalty", "frequency_penalty", "seed", "stop", "max_tokens", "stream_options"),
+    *("chat_template_kwargs", "thinking_budget_tokens"),
 )
 """Fields of a request that an answer can do without."""
 
