@@ -188,16 +188,19 @@ async def test_what_nobody_knows_of_a_servers_model_is_no_figure() -> None:
         def compose(self) -> ComposeResult:
             box = ModelBox()
             info = ModelInfo("board/llava", ON_A_BOARD, frozenset(), description="llava on board")
-            box.engine_state = EngineState(info=info)
+            panel = StatsPanel()
+            panel.engine_state = box.engine_state = EngineState(info=info, network_s=1.5)
             yield box
+            yield panel
 
-    async with BoxHost().run_test(size=(60, 8)) as pilot:
+    async with BoxHost().run_test(size=(60, 16)) as pilot:
         await pilot.pause()
         kind, size, _, context, offload = shown(pilot).split("\n")[:5]
         assert kind.split() == ["kind", "llava", "on", "board"]
         assert size.split() == ["size", "–"]
         assert context.split() == ["context", "–"]
         assert offload.split()[-1] == "–"
+        assert ["network", "1.50", "s"] in [line.split() for line in shown(pilot).split("\n")]
 
 
 async def test_a_source_that_fails_is_told_once(stage: Stage) -> None:

@@ -96,6 +96,9 @@ class EngineState(msgspec.Struct, frozen=True):
     encoding_s: float = 0.0
     """What all pictures of this prompt took in the vision tower, once it is answered."""
 
+    network_s: float = 0.0
+    """How much of `first_token` was the way to a server that tells its own times."""
+
     prefill_per_s: float | None = None
     """Tokens per second of the rest of the prompt, once it is answered."""
 
@@ -173,6 +176,7 @@ def begin(engine_state: EngineState, now: float) -> EngineState:
         thought_s=0.0,
         tokens_per_s=None,
         encoding_s=0.0,
+        network_s=0.0,
         prefill_per_s=None,
         prompt=0,
         reused=0,
@@ -267,6 +271,7 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
                 generated=stats.generated_tokens,
                 tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
                 encoding_s=stats.encode_s,
+                network_s=stats.network_s,
                 prefill_per_s=stats.prefill_tokens_per_s or None,
                 prompt=stats.prompt_tokens,
                 reused=stats.reused_tokens,

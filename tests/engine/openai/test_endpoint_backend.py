@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.openai_server import Exchange, OpenAIServer, Play, words
 from vlmtui.engine import images
-from vlmtui.engine.backends.openai import resumed_stream
+from vlmtui.engine.backends.openai import endpoint_backend, resumed_stream
 from vlmtui.engine.backends.openai.endpoint_backend import OpenAIBackend
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
@@ -268,12 +268,15 @@ def test_what_is_asked_for_arrives_as_the_protocol_has_it(serve: Serve, tmp_path
         max_tokens=9,
         stop=("END",),
         seed=4,
+        presence_penalty=1.5,
     )
     (body,) = server.asked
     assert server.authorizations == ["Bearer sk-1"] * len(server.authorizations)
     assert (body["model"], body["stream"]) == ("llava", True)
     assert (body["temperature"], body["max_tokens"]) == (0.5, 9)
     assert (body["stop"], body["seed"]) == (["END"], 4)
+    assert body["presence_penalty"] == 1.5
+    assert "frequency_penalty" not in body
     assert "top_k" not in body, "OpenAI's own servers refuse what they don't know"
     assert [each["role"] for each in body["messages"]] == ["system", "user", "assistant", "user"]
     assert body["messages"][0]["content"] == "Be brief."
@@ -605,6 +608,26 @@ def test_whatever_else_comes_is_one_clear_line(serve: Serve, play: Play, words_t
     assert words_told in failed.value.message
     assert failed.value.message
     assert "\n" not in failed.value.message
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [((), "sent no words for .*, only signs of life"), (("A",), "ended in the middle: .* signs")],
+)
+def test_a_server_that_only_keeps_the_line_open_is_given_up(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, first: tuple[str, ...], told: str
+) -> None:
+    def play(exchange: Exchange) -> None:
+        exchange.stream(*list(words(*first))[:-1], end=False)
+        while True:  # until the client hangs up
+            exchange.send_raw(b": alive\n\n")
+            time.sleep(0.005)
+
+    monkeypatch.setattr(endpoint_backend, "SILENCE_S", 0.05)
+    asker = Asker(serve(play))
+    with pytest.raises(GenerateFailed, match=told):
+        asker.ask()
+    assert asker.text == "".join(first)
 
 
 def test_a_server_that_is_not_there_is_told_of_with_its_address() -> None:

@@ -23,8 +23,8 @@ from vlmtui.engine.backends.openai.completion_chunk import Chunk
 from vlmtui.engine.backends.openai.endpoint_report import EndpointReport
 from vlmtui.engine.backends.openai.endpoint_wire import (
     CONNECT_S,
-    FIRST_TOKEN_S,
     MOST_JSON,
+    SILENCE_S,
     EndpointWire,
     cancellable_line,
 )
@@ -301,12 +301,21 @@ class _Served:
 
     def _chunks(self, answer: Answer, conversation: str, line: Line) -> Iterator[Chunk]:
         if "json" in answer.headers.get("Content-Type", ""):  # it doesn't stream
-            chunk = completion_chunk.read(answer.whole(MOST_JSON, FIRST_TOKEN_S))
+            chunk = completion_chunk.read(answer.whole(MOST_JSON, SILENCE_S))
             if chunk is not None:
                 yield chunk
             return
-        nothing = True
-        for data in events(self._wire.pieces(answer, conversation, line)):
+        heard, nothing = time.monotonic(), True
+
+        def pieces() -> Iterator[bytes]:
+            for piece in self._wire.pieces(answer, conversation, line):
+                if time.monotonic() - heard > SILENCE_S:
+                    minutes = f"{SILENCE_S / 60:.0f} minutes"
+                    raise Failed("nonsense", f"sent no words for {minutes}, only signs of life")
+                yield piece
+
+        for data in events(pieces()):
+            heard = time.monotonic()  # comments, which only keep the line open, are no events
             if data.strip() == b"[DONE]":
                 if not nothing:
                     yield Chunk(finish="stop")  # not every server says why it ends

@@ -16,8 +16,8 @@ from vlmtui.errors import EngineError, GenerateFailed
 from vlmtui.net import Answer, Failed, Line, Method, Stopped, request
 
 CONNECT_S = 10.0
-FIRST_TOKEN_S = 600.0
-"""Until the first word: the server may have to load the model first."""
+SILENCE_S = 600.0
+"""Until something comes: the server may have to load the model first."""
 
 MOST_JSON = 5_000_000
 
@@ -67,7 +67,7 @@ class EndpointWire:
     ) -> AbstractContextManager[Answer]:
         """Ask for an answer to a conversation, which may be taken up under a name."""
         url = f"{self._interface}/chat/completions"
-        return self.asked(url, body, line, FIRST_TOKEN_S, conversation=conversation)
+        return self.asked(url, body, line, SILENCE_S, conversation=conversation)
 
     def asked(
         self,
@@ -148,7 +148,7 @@ class EndpointWire:
 
         def again(offset: int) -> AbstractContextManager[Answer]:
             url = self._root + resumed_stream.path(conversation, offset)
-            return self.asked(url, None, line, FIRST_TOKEN_S)
+            return self.asked(url, None, line, SILENCE_S)
 
         return resumed_stream.pieces(answer, again, line)
 

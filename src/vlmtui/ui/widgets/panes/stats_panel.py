@@ -58,11 +58,13 @@ def _answer(engine_state: EngineState) -> list[tuple[str, str]]:
     def tokens(count: int) -> str:
         return f"{units.count(count)} tok" if count else "–"
 
-    rate, encoding = engine_state.prefill_per_s, engine_state.encoding_s
+    rate, encoding = engine_state.prefill_per_s, ("encoding", engine_state.encoding_s)
+    if engine_state.host:  # who doesn't tell what the vision tower takes
+        encoding = ("network", engine_state.network_s)
     return [
         ("prompt", tokens(engine_state.prompt)),
         ("  from cache", tokens(engine_state.reused)),
-        ("encoding", units.seconds(encoding or None)),
+        (encoding[0], units.seconds(encoding[1] or None)),
         ("prefill", f"{units.rate(rate)} tok/s" if rate else "–"),
         ("generated", tokens(engine_state.generated)),
     ]
