@@ -54,9 +54,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _command(arguments: Sequence[str]) -> int:
     try:
-        if (
-            not arguments and COMPLETE not in os.environ
-        ):  # nothing to parse: what would do it is a thirtieth of the start
+        # nothing to parse: what would do it is a thirtieth of the start
+        if not arguments and COMPLETE not in os.environ:
             from vlmtui.cli.chat import open_chat
 
             return open_chat()

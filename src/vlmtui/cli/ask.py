@@ -16,6 +16,7 @@ from vlmtui.cli.options import (
     DetailType,
     Finite,
     Thinking,
+    ctx_option,
     keep_alive_option,
     kv_option,
     mmproj_option,
@@ -79,12 +80,7 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
     help="Think before answering, N tokens at most; auto limits small models.",
 )
 @click.option("--thought", is_flag=True, help="Print the thought on standard error.")
-@click.option(
-    "--ctx",
-    type=click.IntRange(0, 2**24),
-    metavar="N",
-    help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
-)
+@ctx_option
 @kv_option
 @keep_alive_option
 @click.option("--save", is_flag=True, help="Keep it as a chat, for `--continue`.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+limit_option = partial(
+    click.option,
+    "--limit",
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="List at most this many.",
+)
 chat_argument = click.argument(
     "chat_id", metavar="ID", type=click.IntRange(min=1), shell_complete=completion.chats
 )
@@ -33,13 +41,7 @@ def chats() -> None:
 
 @chats.command("list")
 @json_option
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="List at most this many.",
-)
+@limit_option(default=50)
 @click.option("--deleted", is_flag=True, help="List deleted chats, which can be restored.")
 def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
     """List chats: pinned ones first, then the newest."""
@@ -87,13 +89,7 @@ completion.also_ls(chats, list_chats)
 @chats.command()
 @click.argument("text")
 @json_option
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="List at most this many.",
-)
+@limit_option(default=20)
 def search(text: str, as_json: bool, limit: int) -> None:
     """Find messages and titles with words that begin with each of the words in TEXT."""
     with opened_archive() as archive:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import click
 
@@ -86,29 +87,13 @@ def vlmtui() -> None:
     is_flag=True,
     help="Line by line, nothing redrawn: for screen readers, dumb terminals, bad lines, scripts.",
 )
-def chat(
-    model: str | None,
-    mmproj: str | None,
-    template: str | None,
-    continue_last: bool,
-    images: str | None,
-    plain: bool,
-) -> int:
+def chat(**options: Any) -> int:
     """Open the chat in this terminal."""
-    return open_chat(
-        model, mmproj, template, continue_last=continue_last, images=images, plain=plain
-    )
+    return open_chat(**options)
 
 
-vlmtui.add_command(ask)
-vlmtui.add_command(config)
-vlmtui.add_command(bench)
-vlmtui.add_command(cache)
-vlmtui.add_command(chats)
-vlmtui.add_command(completion)
-vlmtui.add_command(engine)
-vlmtui.add_command(keys)
-vlmtui.add_command(doctor)
-vlmtui.add_command(models)
-vlmtui.add_command(mcp)
-vlmtui.add_command(serve)
+for _command in (
+    *(ask, bench, cache, chats, completion, config),
+    *(doctor, engine, keys, mcp, models, serve),
+):
+    vlmtui.add_command(_command)

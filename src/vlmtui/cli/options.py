@@ -15,7 +15,6 @@ class Finite(click.FloatRange):
     """A range of floats that keeps out "nan", which passes every comparison, and "inf"."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a number in the range."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a number to work with", param, ctx)
@@ -28,7 +27,6 @@ class Thinking(click.ParamType[str | int]):
     name = "on|off|N|auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a word or a number from 1 up."""
         if value.lower() in ("on", "off", "auto"):
             return value.lower()
         if value.isdecimal() and 0 < int(value) < 2**31:
@@ -40,7 +38,6 @@ class Named(click.types.StringParamType):
     """A name or path, which can't be empty: an unset variable of a script would be ignored."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """See that there is something."""
         text = super().convert(value, param, ctx)
         if not text.strip():
             self.fail("it is empty; is a variable of the script not set?", param, ctx)
@@ -64,7 +61,6 @@ class DetailType(click.ParamType[Any]):
     name = "detail"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read a word or a number of tokens."""
         from vlmtui.commands import sampling_text
 
         try:
@@ -107,6 +103,12 @@ keep_alive_option = click.option(
     help="How long the model stays loaded afterwards; 0 not at all, -1 for ever. Default: 5.",
     expose_value=False,
     callback=lambda _context, _option, minutes: _keep_alive(minutes),
+)
+ctx_option = click.option(
+    "--ctx",
+    type=click.IntRange(0, 2**24),
+    metavar="N",
+    help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
 )
 kv_option = click.option(
     "--kv",

@@ -9,6 +9,7 @@ import click
 
 from vlmtui.cli.options import (
     NAMED,
+    ctx_option,
     keep_alive_option,
     kv_option,
     mmproj_option,
@@ -63,12 +64,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Longest time for a request, including the wait.",
 )
-@click.option(
-    "--ctx",
-    type=click.IntRange(0, 2**24),
-    metavar="N",
-    help="Context size in tokens; 0 takes the model's own, at most 4096 and what fits.",
-)
+@ctx_option
 @kv_option
 @keep_alive_option
 def serve(
