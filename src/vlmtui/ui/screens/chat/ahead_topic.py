@@ -11,6 +11,7 @@ from vlmtui.engine.engine_events import Event, Finished, Loaded
 from vlmtui.errors import VlmtuiError
 from vlmtui.stats.reading_progress import ReadingProgress
 from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.chat_facts import CommandDone, ThreadShown, TurnBegan, TurnEnded
 from vlmtui.ui.screens.chat.inbox import Inbox
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -44,12 +45,12 @@ class AheadTopic(Topic):
         self._progress = ReadingProgress()
         self._inbox: Inbox[tuple[int, Event]] = Inbox(lambda: chat.screen.call_later(self._arrived))
         chat.hears[Prompt.Edited].append(lambda _: self._edited())
-        chat.command_done.append(self._edited)
-        chat.chat_shown.append(lambda _: self._soon())
-        chat.follows[Loaded].append(lambda _: self._soon())
-        chat.follows[GoingBack].append(lambda _: self._show(None))
-        chat.turn_began.append(lambda: self._show(None))
-        chat.turn_ended.append(lambda _: self._soon())
+        chat.hears[CommandDone].append(lambda _: self._edited())
+        chat.hears[ThreadShown].append(lambda _: self._soon())
+        chat.hears[Loaded].append(lambda _: self._soon())
+        chat.hears[GoingBack].append(lambda _: self._show(None))
+        chat.hears[TurnBegan].append(lambda _: self._show(None))
+        chat.hears[TurnEnded].append(lambda _: self._soon())
 
     def _show(self, fraction: float | None) -> None:
         """Show how much of the pictures and long texts is read ahead; None shows nothing."""
@@ -62,10 +63,8 @@ class AheadTopic(Topic):
 
     def _in_force(self) -> object:
         """Detail, thinking and system prompt of the chat."""
-        opened = self.chat.opened
-        if not opened.done() or self.chat.left:
+        if (preferences := self.chat.preferences) is None:
             return None
-        preferences = opened.result().preferences
         return preferences.sampling.detail, preferences.sampling.think, preferences.system
 
     def _certain_part(self) -> str:

@@ -13,6 +13,7 @@ from vlmtui.commands.event_words import said_after, said_of
 from vlmtui.commands.outcomes import Ask, Outcome
 from vlmtui.engine.engine_events import Adjusted, Encoded, Notice
 from vlmtui.errors import InputError
+from vlmtui.ui.screens.chat.chat_facts import Sent, TurnEnded
 from vlmtui.ui.screens.chat.stream import Thoughts, Words
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
@@ -30,18 +31,18 @@ class AskingTopic(Topic):
         chat.hears[Prompt.Submitted].append(lambda event: self._submitted(event.text))
         chat.commands.shows[Ask] = self._begin
         chat.set_aside.append(lambda: "\n\n".join(chat.prompt.waiting.texts))
-        chat.turn_ended.append(self._go_on)
+        chat.hears[TurnEnded].append(self._go_on)
         for name in ("help", "keys", "quit"):
             chat.commands.forms[name] = partial(self._do_in_app, name)
-        chat.follows[UserSaved].append(self._question_saved)
-        chat.follows[AnswerStarted].append(self._answer_started)
-        chat.follows[Words].append(self._said)
-        chat.follows[Thoughts].append(self._thought)
-        chat.follows[AnswerSaved].append(self._answer_saved)
-        chat.follows[Adjusted].append(self._tell)
-        chat.follows[Encoded].append(self._tell)
-        chat.follows[Notice].append(self._tell)
-        chat.follows[StorageWarning].append(self._not_stored)
+        chat.hears[UserSaved].append(self._question_saved)
+        chat.hears[AnswerStarted].append(self._answer_started)
+        chat.hears[Words].append(self._said)
+        chat.hears[Thoughts].append(self._thought)
+        chat.hears[AnswerSaved].append(self._answer_saved)
+        chat.hears[Adjusted].append(self._tell)
+        chat.hears[Encoded].append(self._tell)
+        chat.hears[Notice].append(self._tell)
+        chat.hears[StorageWarning].append(self._not_stored)
 
     async def _submitted(self, typed: str) -> None:
         """Do a command, or send a message."""
@@ -61,10 +62,10 @@ class AskingTopic(Topic):
             return  # it isn't decided yet
         chat.prompt.decided()
 
-    def _go_on(self, ended: bool) -> None:
+    def _go_on(self, turn: TurnEnded) -> None:
         """Send what has waited for the answer; where that failed, its writer decides."""
         prompt = self.chat.prompt
-        if not ended:
+        if not turn.well:
             prompt.take_back()
         elif prompt.waiting.texts:
             Turn(self.chat).begin(
@@ -133,8 +134,7 @@ class AskingTopic(Topic):
             await self.chat.commands.show(outcome)
             self.chat.prompt.take_back()
             return None
-        for told in self.chat.sent:
-            told()
+        self.chat.note(Sent())
         return outcome
 
     # ------------------------------------------------------------------ what the turn tells

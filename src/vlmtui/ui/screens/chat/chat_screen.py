@@ -27,6 +27,7 @@ from vlmtui.ui.screens.chat.ahead_topic import AheadTopic
 from vlmtui.ui.screens.chat.arrangement import arrange
 from vlmtui.ui.screens.chat.asking_topic import AskingTopic
 from vlmtui.ui.screens.chat.attaching_topic import AttachingTopic
+from vlmtui.ui.screens.chat.chat_facts import PanesMounted
 from vlmtui.ui.screens.chat.chats_topic import ChatsTopic
 from vlmtui.ui.screens.chat.compare_topic import CompareTopic
 from vlmtui.ui.screens.chat.conversation_topic import ConversationTopic
@@ -188,11 +189,6 @@ class ChatScreen(MendedScreen[None]):
     def transcript(self) -> Transcript:
         return self.query_one(Transcript)
 
-    def watch_chat(self) -> None:
-        """Tell the topics that another chat is open, or what has changed about it."""
-        for told in self._topics.chat_changed:
-            told()
-
     def expect_width(self, columns: int) -> None:
         """Take the classes of this width at once; Textual would style everything a second time."""
         classes = [name for least, name in self.HORIZONTAL_BREAKPOINTS or () if columns >= least]
@@ -239,8 +235,7 @@ class ChatScreen(MendedScreen[None]):
             await body.mount(chats, Divider(classes="chats"), before="#main")
             await body.mount(Divider(classes="side"), side)
             body.styles.padding = 0
-            for furnished in self._topics.furnished:
-                furnished()
+            self._topics.note(PanesMounted())
 
     # ------------------------------------------------------------------ routing
 
@@ -252,10 +247,8 @@ class ChatScreen(MendedScreen[None]):
 
     async def _on_message(self, message: Message) -> None:
         """Tell the topics first what has happened here, or was said by a widget."""
-        hears = self._topics.hears
-        for name in (type(message), message.handler_name):
-            if name in hears:
-                await self._topics.tell(hears[name], message)
+        await self._topics.tell(message)
+        await self._topics.tell(message, message.handler_name)
         await super()._on_message(message)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -283,7 +276,7 @@ class ChatScreen(MendedScreen[None]):
 
     def hurry(self) -> None:
         """End the answer that is still being written while the screen is left."""
-        self._conversation.hurry()
+        self._topics.cancel()
 
     # ------------------------------------------------------------------ keys
 
@@ -297,7 +290,7 @@ class ChatScreen(MendedScreen[None]):
         if self._topics.turn is not None:
             self._topics.turn.stop()
         elif self.engine_state.waits_for:
-            self._conversation.hurry()
+            self._topics.cancel()
 
     async def do_command(self, name: str) -> None:
         """Do a command that was chosen from a list; the composer takes one that needs more."""

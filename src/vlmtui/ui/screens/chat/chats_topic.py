@@ -9,6 +9,7 @@ from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import ChatChanged, Outcome
 from vlmtui.errors import VlmtuiError
 from vlmtui.storage.records import Chat
+from vlmtui.ui.screens.chat.chat_facts import ChatsChanged, TurnEnded
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class ChatsTopic(Topic):
         )
         chat.hears["on_chat_rows_action_wanted"].append(self._act)
         chat.hears["on_chats_pane_renamed"].append(self._rename)
-        chat.chat_changed.append(self._mark)
-        chat.turn_ended.append(lambda _: self._reload())  # it stands above the others now
-        chat.chats_changed.append(self._reload)
+        chat.watch("chat", self._mark)
+        chat.hears[TurnEnded].append(lambda _: self._reload())  # it stands above the others now
+        chat.hears[ChatsChanged].append(lambda _: self._reload())
 
     # ------------------------------------------------------------------ the list
 

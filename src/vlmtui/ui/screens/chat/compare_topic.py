@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import events
-
 from vlmtui.chat.chat_events import AnswerSaved
 from vlmtui.chat.comparison import Began, Failed
 from vlmtui.commands.outcomes import Ask, Compare
@@ -74,16 +72,13 @@ class CompareTopic(Topic):
         self._column_of: dict[int, int] = {}
         """By the id of the answer in it."""
 
-        chat.hears[events.Mount].append(self._watch)
+        chat.watch("engine_state", self._show_phase)
         chat.commands.shows[Compare] = self._begin
-        chat.follows[Began].append(self._began)
-        chat.follows[Failed].append(self._failed)
-        chat.follows[Words].append(self._said)
-        chat.follows[AnswerSaved].append(self._answer_saved)
-        chat.follows[Priced].append(self._priced)
-
-    def _watch(self, _: events.Mount) -> None:
-        self.chat.screen.watch(self.chat.screen, "engine_state", self._show_phase)
+        chat.hears[Began].append(self._began)
+        chat.hears[Failed].append(self._failed)
+        chat.hears[Words].append(self._said)
+        chat.hears[AnswerSaved].append(self._answer_saved)
+        chat.hears[Priced].append(self._priced)
 
     @property
     def _columns(self) -> CompareScreen | None:

@@ -17,6 +17,7 @@ from vlmtui.stats.engine_state import idle
 from vlmtui.storage.records import Draft
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat import failures
+from vlmtui.ui.screens.chat.chat_facts import Leaving
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -178,15 +179,10 @@ class ConversationTopic(Topic):
             finish_seconds: How long the answer that is being written may go on before.
         """
         self.chat.left = True
-        for told in self.chat.leaving:
-            told()
+        self.chat.note(Leaving())
         if self.chat.turn is not None:
             self.chat.turn.leave()
         return self.chat.start(self._close(finish_seconds), "close")
-
-    def hurry(self) -> None:
-        """End what goes on, be it that nobody looks: an answer, or waiting for another's."""
-        self.chat.start(self.chat.on_session(lambda session: session.cancel()), "cancel")
 
     async def _close(self, finish_seconds: float) -> None:
         try:

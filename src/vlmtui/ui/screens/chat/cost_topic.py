@@ -11,6 +11,7 @@ from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.stats.image_costs import foretold
+from vlmtui.ui.screens.chat.chat_facts import ThreadShown
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
@@ -31,8 +32,8 @@ class CostTopic(Topic):
         """What the cost that is shown depends on; None while it isn't known."""
 
         chat.hears[Prompt.Edited].append(lambda _: self._look())
-        chat.follows[Loaded].append(lambda _: self._forget())
-        chat.chat_shown.append(lambda _: self._forget())
+        chat.hears[Loaded].append(lambda _: self._forget())
+        chat.hears[ThreadShown].append(lambda _: self._forget())
 
     def _forget(self) -> None:
         """Another model, or other questions before this one."""
@@ -77,7 +78,5 @@ class CostTopic(Topic):
         self._timer = self.chat.screen.set_timer(_AGAIN_S, then)
 
     def _detail(self) -> object:
-        opened = self.chat.opened
-        if not opened.done() or self.chat.left:
-            return None
-        return opened.result().preferences.sampling.detail
+        preferences = self.chat.preferences
+        return preferences.sampling.detail if preferences is not None else None

@@ -11,6 +11,7 @@ from contextlib import suppress
 from textual import events
 
 from vlmtui.errors import StorageError
+from vlmtui.ui.screens.chat.chat_facts import ChatsChanged
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.transcript.entries import MessageEntry
 
@@ -54,5 +55,4 @@ class ElsewhereTopic(Topic):
                     self.chat.transcript.price(stored.stats)
             if version != self._version:
                 self._version = version
-                for told in self.chat.chats_changed:
-                    told()
+                self.chat.note(ChatsChanged())

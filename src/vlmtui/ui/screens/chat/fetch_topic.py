@@ -17,6 +17,7 @@ from vlmtui.compose import mentions
 from vlmtui.messages import ImagePart
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import keymap
+from vlmtui.ui.screens.chat.chat_facts import Leaving
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
@@ -55,7 +56,7 @@ class FetchTopic(Topic):
         chat.commands.shows[WantsFetch] = lambda wants: self._start(self._for_command(wants))
         chat.holds.append(self._hold)
         chat.stops.append(self._stop)
-        chat.leaving.append(self._stop)
+        chat.hears[Leaving].append(lambda _: self._stop())
 
     def _hold(self, text: str) -> bool:
         """Have a message wait for the pictures of the web that it mentions."""

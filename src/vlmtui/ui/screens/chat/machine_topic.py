@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from textual import events
 from textual.binding import Binding
 
 from vlmtui.chat.chat_events import AnswerSaved
@@ -14,6 +13,7 @@ from vlmtui.errors import StorageError
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.chat_facts import TurnBegan
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:  # not needed for the first paint
@@ -37,14 +37,15 @@ class MachineTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
-        chat.hears[events.Mount].append(self._watch)
+        chat.watch("engine_state", self._note_phase)
+        chat.watch("snapshot", self._sample)
         self._pricing_of_this: Pricing | None = None
         chat.actions["monitor"] = self._monitor
         chat.commands.forms["monitor"] = lambda _: self._monitor()
         chat.commands.shows[AnswerStats] = self._show_stats
-        chat.turn_began.append(lambda: self.pricing.begin())
-        chat.follows[AnswerSaved].append(self._answer_saved)
-        chat.follows[Priced].append(self._priced)
+        chat.hears[TurnBegan].append(lambda _: self.pricing.begin())
+        chat.hears[AnswerSaved].append(self._answer_saved)
+        chat.hears[Priced].append(self._priced)
 
     @property
     def pricing(self) -> Pricing:
@@ -56,10 +57,6 @@ class MachineTopic(Topic):
         return self._pricing_of_this
 
     # ------------------------------------------------------------------ following
-
-    def _watch(self, _: events.Mount) -> None:
-        self.chat.screen.watch(self.chat.screen, "engine_state", self._note_phase)
-        self.chat.screen.watch(self.chat.screen, "snapshot", self._sample)
 
     def _note_phase(self, engine_state: EngineState) -> None:
         """Note each phase: many are over before the next snapshot."""
@@ -92,8 +89,7 @@ class MachineTopic(Topic):
             await self.chat.on_session(lambda session: session.annotate(answer.id, extra))
         except StorageError:
             return  # the answer itself is safe, or was told not to be
-        priced = Priced(msgspec.structs.replace(answer, stats={**stats, **extra}))
-        await self.chat.tell(self.chat.follows[Priced], priced)
+        self.chat.note(Priced(msgspec.structs.replace(answer, stats={**stats, **extra})))
 
     def _priced(self, event: Priced) -> None:
         """Have it where the message's details are looked up."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlmtui.commands.message_actions import BY_NAME
 from vlmtui.commands.message_commands import ThoughtShown
 from vlmtui.commands.outcomes import Branch, EditQuestion
 from vlmtui.commands.stats_commands import Details
+from vlmtui.ui.screens.chat.chat_facts import Sent, ThreadShown
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.editing import Editing
 from vlmtui.ui.widgets.transcript.transcript import Transcript
@@ -46,8 +46,8 @@ class MessagesTopic(Topic):
         chat.commands.shows[EditQuestion] = lambda edit: self._edit(edit.stored)
         chat.set_aside.append(lambda: self._written_before)
         chat.stops.append(self._cancel_editing)
-        chat.sent.append(self._leave_editing)
-        chat.chat_shown.append(self._chat_shown)
+        chat.hears[Sent].append(lambda _: self._leave_editing())
+        chat.hears[ThreadShown].append(self._thread_shown)
         chat.hears[Transcript.Offered].append(lambda event: chat.prompt.name_keys(event.hints))
 
     def _undo(self) -> None:
@@ -127,7 +127,7 @@ class MessagesTopic(Topic):
             before, self._written_before = self._written_before, ""
             self.chat.prompt.put_before(before)
 
-    def _chat_shown(self, thread: Sequence[StoredMessage]) -> None:
+    def _thread_shown(self, shown: ThreadShown) -> None:
         """A question that isn't on the screen any more isn't edited either."""
-        if self._edited is not None and all(each.id != self._edited.id for each in thread):
+        if self._edited is not None and all(each.id != self._edited.id for each in shown.thread):
             self._leave_editing()

@@ -51,12 +51,12 @@ class ModelsTopic(Topic):
         )
         chat.commands.shows[Switch] = self._switch
         chat.stops.append(self._stop_loading)
-        chat.follows[Exchanging].append(self._exchanging)
-        chat.follows[Exchanged].append(lambda event: self._exchanged(event.model))
-        chat.follows[GoingBack].append(self._going_back)
-        chat.follows[Loading].append(self._happens)
-        chat.follows[Loaded].append(self._happens)
-        chat.follows[Adjusted].append(self._adjusted)
+        chat.hears[Exchanging].append(self._exchanging)
+        chat.hears[Exchanged].append(lambda event: self._exchanged(event.model))
+        chat.hears[GoingBack].append(self._going_back)
+        chat.hears[Loading].append(self._happens)
+        chat.hears[Loaded].append(self._happens)
+        chat.hears[Adjusted].append(self._adjusted)
 
     # ------------------------------------------------------------------ choosing
 
@@ -231,7 +231,7 @@ class ModelsTopic(Topic):
             return False
         if self._before is None and not self._switching:
             self.chat.prompt.say("Loading is stopped", "The next question loads the model")
-        self.chat.start(self.chat.on_session(lambda session: session.cancel()), "cancel")
+        self.chat.cancel()
         return True
 
     def _adjusted(self, event: Adjusted) -> None:

@@ -15,6 +15,7 @@ from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.arrangement import BOUNDS, Arrangement, Pane, arrange
+from vlmtui.ui.screens.chat.chat_facts import ChatsChanged, Leaving, PanesMounted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.heading import Heading
 
@@ -54,20 +55,16 @@ class PanesTopic(Topic):
         chat.actions["panes.leave"] = self._go_back
         for name in BOUNDS:
             chat.actions[f"panes.widen_{name}"] = partial(self._widen, name)
-        chat.hears[events.Mount].append(self._follow)
+        chat.watch("engine_state", self._show_model)
+        chat.watch("chat", self._show_title)
         chat.hears[events.Resize].append(self._resized)
         chat.hears[events.DescendantFocus].append(self._focus_moved)
         chat.hears[events.Key].append(self._typed)
         chat.hears["on_divider_dragged"].append(self._dragged)
-        chat.chat_changed.append(self._show_title)
-        chat.furnished.append(self._furnished)
-        chat.leaving.append(self._memory.save)
+        chat.hears[PanesMounted].append(lambda _: self._furnished())
+        chat.hears[Leaving].append(lambda _: self._memory.save())
 
     # ------------------------------------------------------------------ the title
-
-    def _follow(self, _: events.Mount) -> None:
-        self._screen.watch(self._screen, "engine_state", self._show_model)
-        self._show_title()
 
     def _show_model(self, before: EngineState, after: EngineState) -> None:
         if before.model != after.model:
@@ -103,8 +100,7 @@ class PanesTopic(Topic):
                 appears = place != "hidden" and not pane.display
                 pane.display = place != "hidden"
                 if appears and name == "chats":  # Textual's `Show` may be left out
-                    for told in self.chat.chats_changed:
-                        told()
+                    self.chat.note(ChatsChanged())
                 pane.set_class(place == "over", "-over")
                 pane.styles.width = now.width(name)
             for divider in self._screen.query(f"Divider.{name}"):

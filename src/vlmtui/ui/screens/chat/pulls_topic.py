@@ -9,6 +9,7 @@ import msgspec
 from vlmtui import printable
 from vlmtui.commands.outcomes import Pull
 from vlmtui.net import addresses
+from vlmtui.ui.screens.chat.chat_facts import Leaving
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:  # not needed for the first paint
@@ -31,8 +32,8 @@ class PullsTopic(Topic):
         super().__init__(chat)
         self._pulls: Pulls | None = None
         chat.commands.shows[Pull] = self._pull
-        chat.follows[PullMoved].append(lambda moved: self._moved(moved.state))
-        chat.leaving.append(self._leave)
+        chat.hears[PullMoved].append(lambda moved: self._moved(moved.state))
+        chat.hears[Leaving].append(lambda _: self._leave())
 
     @property
     def pulls(self) -> Pulls:

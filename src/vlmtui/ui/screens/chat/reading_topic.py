@@ -8,6 +8,7 @@ from vlmtui import units
 from vlmtui.commands.message_commands import copied_code
 from vlmtui.commands.outcomes import Copied
 from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.chat_facts import TurnBegan
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.transcript.transcript import Transcript
 
@@ -42,7 +43,7 @@ class ReadingTopic(Topic):
         chat.hears[Transcript.CodeWanted].append(
             lambda event: self._copied(copied_code(event.block))
         )
-        chat.turn_began.append(lambda: chat.start(in_thread(_get_ready), "ready"))
+        chat.hears[TurnBegan].append(lambda _: chat.start(in_thread(_get_ready), "ready"))
 
     # ------------------------------------------------------------------ scrolling
 

@@ -13,6 +13,7 @@ from vlmtui.commands.outcomes import Choice, Choices, Confirm, Listing, Outcome,
 from vlmtui.commands.specs import Spec
 from vlmtui.storage.records import Draft
 from vlmtui.ui.background import in_thread
+from vlmtui.ui.screens.chat.chat_facts import CommandDone
 
 if TYPE_CHECKING:
     from vlmtui.ui.screens.chat.topic import ChatContext
@@ -95,8 +96,7 @@ class ScreenCommands:
             return verb(context)
 
         done = await in_thread(do)
-        for told in self._chat.command_done:
-            told()
+        self._chat.note(CommandDone())
         return done
 
     def context(self) -> CommandContext:

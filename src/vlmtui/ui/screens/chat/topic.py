@@ -8,13 +8,13 @@ needed; an error of it, foreseen or not, is told there, and the screen goes on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from textual import events
 from textual.binding import Binding
-from textual.message import Message
 
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Outcome
@@ -25,6 +25,7 @@ from vlmtui.storage.records import Draft
 from vlmtui.ui import background
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import keymap
+from vlmtui.ui.screens.chat.chat_facts import ThreadShown
 from vlmtui.ui.screens.chat.screen_commands import Handler, ScreenCommands
 from vlmtui.ui.screens.chat.stream import Stream
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from vlmtui.chat.available_models import AvailableModels
+    from vlmtui.chat.preferences import Preferences
     from vlmtui.chat.session import ChatSession
     from vlmtui.storage.records import StoredMessage
     from vlmtui.ui.screens.chat.chat_screen import ChatScreen
@@ -54,26 +56,15 @@ class ChatContext:
         opened: Gets the conversation.
         commands: Does what a command says.
         actions: What keys do, by the name that stands in their binding.
-        hears: Who hears of a message of a widget, by its type; where that isn't imported before the
-            first paint, by its `handler_name`.
-        follows: Who hears of an event of a turn, a load or a switch, by its type. The state of the
-            engine has it already.
-        turn_began: Called when a turn has begun, before anything is prepared for it.
-        turn_ended: Called when it is over, with whether it ended as it should: nothing failed, or
-            it was stopped before.
-        chat_shown: Called with the messages when another chat, or another branch, is on the screen.
-        chat_changed: Called when another chat is open, or the title of this one has changed.
-        chats_changed: Called when the list of chats is not what it was.
+        hears: Who hears of a fact, by its type: a message of a widget (where that isn't imported
+            before the first paint, by its `handler_name`); an event of a turn, a load or a switch,
+            which the state of the engine has already; what is in `chat_facts`.
         stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
             stop. The turn or the load is stopped after all of them.
-        leaving: Called once, before the conversation is closed.
-        command_done: Called when a command was done, before what came of it is shown.
-        sent: Called when a message has left the composer.
         set_aside: Texts that are neither in the composer nor in the chat; drafts have them, too.
         holds: Asked before a message is sent, until one returns True: it isn't sent now, but
             submitted again by who has said so.
         applies: Whether a key counts just now, by the name of its action.
-        furnished: Called once, when the panes are mounted.
     """
 
     def __init__(self, screen: ChatScreen) -> None:
@@ -85,21 +76,11 @@ class ChatContext:
         self.opened: Future[ChatSession] = Future()
         self.commands = ScreenCommands(self)
         self.actions: dict[str, Callable[..., object]] = {}
-        self.hears: defaultdict[type[Message] | str, list[Handler]] = defaultdict(list)
-        self.follows: defaultdict[type[object], list[Handler]] = defaultdict(list)
-        self.turn_began: list[Callable[[], object]] = []
-        self.turn_ended: list[Callable[[bool], object]] = []
-        self.chat_shown: list[Handler] = []
-        self.chat_changed: list[Callable[[], object]] = []
-        self.chats_changed: list[Callable[[], object]] = []
+        self.hears: defaultdict[type[object] | str, list[Handler]] = defaultdict(list)
         self.stops: list[Callable[[], bool]] = []
-        self.leaving: list[Callable[[], object]] = []
-        self.command_done: list[Callable[[], object]] = []
-        self.sent: list[Callable[[], object]] = []
         self.set_aside: list[Callable[[], str]] = [self._unsaved]
         self.holds: list[Callable[[str], bool]] = []
         self.applies: dict[str, Callable[[], bool]] = {}
-        self.furnished: list[Callable[[], object]] = []
         self._available_models: AvailableModels | None = None
 
     @property
@@ -121,11 +102,21 @@ class ChatContext:
             self.prompt.say(BUSY.message, advice)
         return self.busy
 
-    async def tell(self, listeners: Iterable[Handler], fact: object) -> None:
-        """Let all who listen know of something, one after the other."""
-        for listener in listeners:
-            if isawaitable(done := listener(fact)):
+    async def tell(self, fact: object, name: str = "") -> None:
+        """Let all who hear of such a fact know, or of one with this name, one after the other."""
+        for hear in self.hears.get(name or type(fact), ()):
+            if isawaitable(done := hear(fact)):
                 await done
+
+    def note(self, fact: object) -> None:
+        """Let all who hear of such a fact know before this returns: none of them may wait."""
+        for hear in self.hears.get(type(fact), ()):
+            hear(fact)
+
+    def watch(self, name: str, changed: Callable[..., None]) -> None:
+        """Have something done at first, and whenever a reactive of the screen has changed."""
+        screen = self.screen
+        self.hears[events.Mount].append(lambda _: screen.watch(screen, name, changed))
 
     # ------------------------------------------------------------------ what is written, and shown
 
@@ -146,7 +137,7 @@ class ChatContext:
             stay: Leave what is being read in its place.
         """
         await self.transcript.show(thread, stay=stay)
-        await self.tell(self.chat_shown, thread)
+        self.note(ThreadShown(thread))
 
     # ------------------------------------------------------------------ work
 
@@ -159,6 +150,17 @@ class ChatContext:
         if self._available_models is None:
             self._available_models = self.screen.open_available_models()
         return self._available_models
+
+    @property
+    def preferences(self) -> Preferences | None:
+        """How the chat wants to be answered; None while the conversation isn't open."""
+        if not self.opened.done() or self.left:
+            return None
+        return self.opened.result().preferences
+
+    def cancel(self) -> None:
+        """End what goes on, be it that nobody looks: an answer, a load, waiting for another's."""
+        self.start(self.on_session(lambda session: session.cancel()), "cancel")
 
     async def on_session(self, work: Callable[[ChatSession], T]) -> T:
         """What `work` makes of the conversation, in a thread, once the conversation is open."""

@@ -12,6 +12,7 @@ from vlmtui.commands.outcomes import Ask, Question
 from vlmtui.errors import VlmtuiError
 from vlmtui.stats.engine_state import Phase, begin, idle, stopping
 from vlmtui.ui.screens.chat import failures
+from vlmtui.ui.screens.chat.chat_facts import TurnBegan, TurnEnded
 
 if TYPE_CHECKING:
     from vlmtui.ui.screens.chat.topic import ChatContext
@@ -61,8 +62,7 @@ class Turn:
         screen = self._chat.screen
         self._before = screen.engine_state
         screen.engine_state = begin(screen.engine_state, time.monotonic())
-        for told in self._chat.turn_began:
-            told()
+        self._chat.note(TurnBegan())
 
     async def _run(self, asking: Awaitable[Ask | None] | Ask) -> None:
         ask: Ask | None = None
@@ -121,7 +121,7 @@ class Turn:
         self._stopped = True
         screen = self._chat.screen
         screen.engine_state = stopping(screen.engine_state)
-        self._chat.start(self._chat.on_session(lambda session: session.cancel()), "cancel")
+        self._chat.cancel()
 
     def leave(self) -> None:
         """The screen is being left: the conversation is closed, and nobody waits for the end."""
@@ -163,5 +163,4 @@ class Turn:
         self._chat.turn = None
         if screen.engine_state.phase is not Phase.LOADING:
             screen.engine_state = idle(screen.engine_state)
-        for told in self._chat.turn_ended:
-            told(self._stopped or not self._broken)
+        self._chat.note(TurnEnded(well=self._stopped or not self._broken))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding
@@ -14,7 +13,7 @@ from vlmtui.engine.engine_events import Encoded, Finished, Stats, Trimmed
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.stats.image_costs import costs, thread_costs
-from vlmtui.storage.records import StoredMessage
+from vlmtui.ui.screens.chat.chat_facts import ThreadShown
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
@@ -40,12 +39,12 @@ class ViewingTopic(Topic):
         chat.commands.forms["crop"] = self._crop_wanted
         chat.hears["on_captioned_picture_opened"].append(self._opened)
         chat.hears[Prompt.Edited].append(lambda _: self._choose())
-        chat.chat_shown.append(self._chat_shown)
-        chat.follows[UserSaved].append(self._question_saved)
-        chat.follows[AnswerStarted].append(self._answer_started)
-        chat.follows[Encoded].append(self._priced)
-        chat.follows[Trimmed].append(self._priced)
-        chat.follows[Trimmed].append(self._trimmed)
+        chat.hears[ThreadShown].append(self._thread_shown)
+        chat.hears[UserSaved].append(self._question_saved)
+        chat.hears[AnswerStarted].append(self._answer_started)
+        chat.hears[Encoded].append(self._priced)
+        chat.hears[Trimmed].append(self._priced)
+        chat.hears[Trimmed].append(self._trimmed)
 
     # ------------------------------------------------------------------ beside the chat
 
@@ -54,8 +53,8 @@ class ViewingTopic(Topic):
         attached = self.chat.prompt.images
         self.chat.screen.image = attached[-1] if attached else self._last_in_chat
 
-    def _chat_shown(self, thread: Sequence[StoredMessage]) -> None:
-        pictures = [image for stored in thread for image in stored.message.images]
+    def _thread_shown(self, shown: ThreadShown) -> None:
+        pictures = [image for stored in shown.thread for image in stored.message.images]
         self._last_in_chat = pictures[-1] if pictures else None
         self._choose()
 

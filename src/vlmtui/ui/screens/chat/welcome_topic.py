@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vlmtui.engine.engine_events import Loaded
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.keys import keymap
+from vlmtui.ui.screens.chat.chat_facts import ThreadShown
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:
     from vlmtui.chat.session import ChatSession
-    from vlmtui.storage.records import Chat, StoredMessage
+    from vlmtui.storage.records import Chat
 
 
 class WelcomeTopic(Topic):
@@ -24,13 +24,13 @@ class WelcomeTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._last: Chat | None = None
-        chat.chat_shown.append(self._shown)
+        chat.hears[ThreadShown].append(self._shown)
         chat.holds.append(self._hold)
-        chat.follows[Loaded].append(lambda loaded: chat.prompt.invite(pictures=loaded.info.vision))
+        chat.hears[Loaded].append(lambda loaded: chat.prompt.invite(pictures=loaded.info.vision))
 
-    def _shown(self, thread: Sequence[StoredMessage]) -> None:
+    def _shown(self, shown: ThreadShown) -> None:
         self._last = None
-        if not thread:
+        if not shown.thread:
             self.chat.start(self._offer(), "welcome")
 
     async def _offer(self) -> None:
