@@ -34,7 +34,10 @@ _LIGHTER = 28
 
 _GREYS = (_BLACK, _WHITE, _WHITE + _BRIGHT)
 
-_BLOCKS = range(0x2580, 0x25A0)
+_ON_LIGHT = {_CYAN: _BLUE, _GREEN: _BLACK}
+"""Instead of colours that can hardly be read on white: xterm's have a contrast of 2 to 1 there."""
+
+_BLOCKS = range(0x2580, 0x25A1)
 _SEXTANTS = range(0x1FB00, 0x1FB3C)
 
 
@@ -45,7 +48,7 @@ class SixteenColors(LineFilter):
         return [
             Segment(text, style, control)
             if not style or _is_picture(text, style, background.rgb)
-            else Segment(text, _converted(style, background.rgb), control)
+            else Segment(text, _converted(style, background.rgb, _is_drawn(text)), control)
             for text, style, control in segments
         ]
 
@@ -54,12 +57,17 @@ def _is_picture(text: str, style: Style, behind: tuple[int, int, int]) -> bool:
     """Whether these are pixels, two and more in a cell; charts have the ground of their widget."""
     if style.color is None or style.bgcolor is None or not text:
         return False
-    drawn = ord(text[0]) in _BLOCKS or ord(text[0]) in _SEXTANTS
-    return drawn and style.bgcolor.get_truecolor() != behind
+    return _is_drawn(text) and style.bgcolor.get_truecolor() != behind
+
+
+def _is_drawn(text: str) -> bool:
+    """Whether the signs are pixels, bars, or the squares of a chart's legend."""
+    first = ord(text.lstrip()[:1] or " ")
+    return first in _BLOCKS or first in _SEXTANTS
 
 
 @lru_cache(maxsize=1024)
-def _converted(style: Style, behind: tuple[int, int, int]) -> Style:
+def _converted(style: Style, behind: tuple[int, int, int], drawn: bool) -> Style:
     ground = tint = None
     if style.bgcolor is not None:
         ground = _ground(style.bgcolor)
@@ -67,11 +75,11 @@ def _converted(style: Style, behind: tuple[int, int, int]) -> Style:
             ground = tint
     if style.color is None:
         return style if ground is None else style + Style(bgcolor=RichColor.from_ansi(ground))
-    ink = _BLACK if tint == _WHITE else _ink(style.color, ground or _BLACK)
+    ink = _BLACK if tint == _WHITE else _ink(style.color, ground or _BLACK, drawn)
     changed = Style(
         color=RichColor.from_ansi(ink),
         bgcolor=RichColor.from_ansi(ground) if ground is not None else None,
-        bold=False if ink == _BLACK else None,  # many terminals make bold black grey
+        bold=False if ink < _WHITE else None,  # many terminals draw bold in the bright colours
     )
     return style + changed
 
@@ -93,8 +101,8 @@ def _ground(color: RichColor) -> int:
     return _BLACK if lightness < 0.4 else _WHITE if lightness < 0.85 else _WHITE + _BRIGHT
 
 
-def _ink(color: RichColor, ground: int) -> int:
-    """The colour of a text before such a ground."""
+def _ink(color: RichColor, ground: int, drawn: bool) -> int:
+    """The colour of what is written, or drawn, before such a ground."""
     lightness, hue = _read(color)
     if ground not in _GREYS:
         return _WHITE + _BRIGHT if ground in (_RED, _BLUE) else _BLACK
@@ -102,7 +110,9 @@ def _ink(color: RichColor, ground: int) -> int:
         if hue is not None:
             return hue + _BRIGHT
         return _WHITE + _BRIGHT if lightness > 0.8 else _WHITE if lightness > 0.4 else _BRIGHT
-    return hue if hue not in (None, _YELLOW) else _BLACK if lightness < 0.4 else _BRIGHT
+    if hue is None or hue == _YELLOW:
+        return _BLACK if lightness < 0.4 else _BRIGHT
+    return hue if drawn else _ON_LIGHT.get(hue, hue)
 
 
 def _read(color: RichColor) -> tuple[float, int | None]:
