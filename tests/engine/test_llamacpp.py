@@ -406,9 +406,12 @@ def test_an_answer_tells_the_memory_of_the_process_that_gave_it(engine):
     assert 0.5 * held < peak < 1.5 * held
 
 
-def test_the_size_of_a_model_is_that_of_its_file(engine):
+def test_the_size_of_a_model_is_that_of_its_files(engine):
     assert engine.info.description == "llama 2.41M Q8_0"
     assert engine.info.parameters == 2_410_560
+    source = engine.info.source
+    files = sum(Path(path).stat().st_size for path in (source.model, source.mmproj))
+    assert 0.9 * files < engine.info.whole_bytes <= files  # without what isn't weights
 
 
 @pytest.mark.parametrize("cancelled", [False, True])

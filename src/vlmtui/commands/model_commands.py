@@ -80,7 +80,7 @@ def switched(
     now = context.session.model.request
     if cancelled:
         return Said("Loading was stopped", f"{_shown(now.name)} stays the model in use")
-    size = units.size(info.size_bytes) if info is not None and info.size_bytes else ""
+    size = units.size(info.whole_bytes) if info is not None and info.whole_bytes else ""
     blind = "sees no pictures" if info is not None and not info.vision else ""
     name = _shown(now.name)
     return Said(

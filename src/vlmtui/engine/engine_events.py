@@ -78,6 +78,9 @@ class ModelInfo(msgspec.Struct, frozen=True):
     size_bytes: int = 0
     """Weights of the language model, in bytes; 0 where nobody says."""
 
+    vision_bytes: int = 0
+    """The file of the vision tower and projector, in bytes."""
+
     context_size: int = 0
     """Tokens; 0 where nobody says."""
 
@@ -103,6 +106,11 @@ class ModelInfo(msgspec.Struct, frozen=True):
     def vision(self) -> bool:
         """It sees pictures."""
         return "pictures" in self.can
+
+    @property
+    def whole_bytes(self) -> int:
+        """All of it, as lists of models have it."""
+        return self.size_bytes and self.size_bytes + self.vision_bytes
 
     @property
     def continues(self) -> bool:

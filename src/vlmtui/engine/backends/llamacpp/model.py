@@ -122,6 +122,7 @@ class LoadedModel:
         self, request: Load, template: str, picture_tokens: tuple[int, int] | None
     ) -> ModelInfo:
         """What was loaded, for the user."""
+        files = request.files
         return ModelInfo(
             name=request.title,
             source=request.source,
@@ -132,6 +133,7 @@ class LoadedModel:
             description=_description(self.model),
             parameters=self.parameters,
             size_bytes=cpp.llama_model_size(self.model),
+            vision_bytes=os.path.getsize(files.mmproj) if files.mmproj and self.sees else 0,
             context_size=self.context_size,
             context_trained=self.context_trained,
             template=template,
@@ -200,7 +202,7 @@ class LoadedModel:
         if self.context is None:
             self._fail(
                 request.files.model,
-                f"make a context of {given.n_ctx} tokens for",
+                f"make a context of {given.n_ctx:,} tokens for",
                 _context_hint(llama_logs.last_complaint()),
             )
 

@@ -46,8 +46,8 @@ def _facts(info: ModelInfo | None) -> list[tuple[str, str]]:
     size = []
     if info.parameters:
         size.append(units.count(info.parameters))
-    if info.size_bytes:
-        size.append(units.size(info.size_bytes))
+    if info.whole_bytes:
+        size.append(units.size(info.whole_bytes))
     context = info.context_trained or info.context_size
     values = (
         info.description or info.architecture,

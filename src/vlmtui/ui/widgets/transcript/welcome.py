@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -123,7 +122,7 @@ class Welcome(Widget):
         name = printable.line(engine_state.model, 50) or "the model"
         if engine_state.info is not None:
             info = engine_state.info
-            size = f", {units.size(info.size_bytes)}" if info.size_bytes else ""
+            size = f", {units.size(info.whole_bytes)}" if info.whole_bytes else ""
             about = f"{printable.line(info.description, 60)}{size}"
             sight = "" if info.vision else " · text only"
             return Content.assemble(
@@ -136,6 +135,6 @@ class Welcome(Widget):
 
 def _way(key: str, what: str, width: int) -> list[Content]:
     """A key and what it does, wrapped in a column of its own."""
-    lines = textwrap.wrap(what, max(width - _KEY, 10))
+    lines = Content(what).wrap(max(width - _KEY, 10))
     heads = [Content.styled(f"{key:<{_KEY}}", "bold $accent"), *[Content(" " * _KEY)] * len(lines)]
-    return [head + Content(line) for head, line in zip(heads, lines, strict=False)]
+    return [head + line.rstrip() for head, line in zip(heads, lines, strict=False)]
