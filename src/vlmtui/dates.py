@@ -7,9 +7,6 @@ from datetime import datetime
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-LONGEST = 6
-"""Most characters that `short` gives."""
-
 
 def group(when: float, now: float) -> str:
     """The heading in a list: "Today", "Yesterday", "This week", "This month", "Older".

@@ -25,6 +25,7 @@ IMAGE = ImagePart("/x", "a" * 64, "my cat.png", 8, 6)
             "What is in this even longer question, and why is it?",
             "What is in this even longer question, and why is it?",
         ),
+        ("What is my cat.png?", "What is my cat.png?"),
         ("", "my cat.png"),
         ("\x00", "my cat.png"),
     ],

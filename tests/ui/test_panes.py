@@ -211,7 +211,7 @@ async def test_a_storm_of_sizes_ends_in_the_last_one_with_the_answer_whole(stage
         await pilot.resize_terminal(100, 40)
         await answered(pilot)
         await until(pilot, lambda: pilot.app.screen is screen)
-        assert "word59" in shown(pilot)
+        await until(pilot, lambda: "word59" in shown(pilot))
         for widget in screen.query("Prompt, StatusStrip, SidePane, Transcript"):
             assert not widget.display or screen.region.contains_region(widget.region)
 

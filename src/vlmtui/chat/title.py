@@ -21,7 +21,7 @@ def title_of(question: Message) -> str:
     if not title or not name:
         return _cut(title or name)
     whole = title.rstrip(".") + _BETWEEN + name
-    return whole if len(whole) <= MAX_LENGTH and f"[{name}]" not in title else _cut(title)
+    return whole if len(whole) <= MAX_LENGTH and name not in title else _cut(title)
 
 
 def _line(text: str) -> str:

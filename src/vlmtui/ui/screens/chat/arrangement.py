@@ -45,7 +45,7 @@ class Bounds(msgspec.Struct, frozen=True):
     """Width of the terminal from which the pane stands there unless the user closed it."""
 
 
-CHATS = Bounds(least=22, usual=30, huge=34, most=64, drawer=44, from_columns=140)
+CHATS = Bounds(least=22, usual=30, huge=42, most=64, drawer=44, from_columns=140)
 SIDE = Bounds(least=34, usual=38, huge=46, most=80, drawer=42, from_columns=BESIDE_FROM)
 BOUNDS: dict[Pane, Bounds] = {"chats": CHATS, "side": SIDE}
 

@@ -44,7 +44,8 @@ class WelcomeTopic(Topic):
                 keymap.keys_of(self.chat.screen.app, name, key)
                 for name, key in (("composer.send", "enter"), ("panes.chats", "f4"))
             )
-            ways.append((send, f"opens “{self._last.title}”, {when}; {chats} lists all"))
+            ways.append((send, f"opens “{self._last.title}”, {when}"))
+            ways.append((chats, "lists all chats"))
         if picture:
             ways.append(("@newest", f"attaches {os.path.basename(picture)}"))
         self.chat.transcript.welcome.offer(ways)

@@ -178,7 +178,7 @@ class ChatRows(ScrollView, can_focus=True):
     def _draw(self, row: ChatRow, width: int) -> Content:
         chat = row.chat
         is_open = chat.id == self.current
-        date = dates.short(chat.updated, self._now).rjust(dates.LONGEST)
+        date = dates.short(chat.updated, self._now)
         room = max(width - len(date) - 5, 1)
         title = Content(printable.line(chat.title)).truncate(room, ellipsis=True, pad=True)
         return Content.assemble(

@@ -29,6 +29,7 @@ _TYPING_SECONDS = 0.12
 _ABOUT_ROWS = 24
 """Rows from which there is room to say something about the chat under the cursor."""
 
+_PREVIEW_LINES = 3
 _KEYS_ROWS = 14
 _KEYS = (
     ("n", "new"),
@@ -213,8 +214,8 @@ class ChatsPane(Vertical):
     def _cursor_moved(self, event: ChatRows.CursorMoved) -> None:
         event.stop()
         static = self.query_one("#chats-about", Static)
-        room = max(static.content_size.width, 10) * 2 - 4  # two lines, broken between words
-        static.update(Content("") if event.row is None else _about(event.row, room))
+        width = max(static.content_size.width, 10)
+        static.update(Content("") if event.row is None else _about(event.row, width))
 
     # ------------------------------------------------------------------ filtering
 
@@ -284,15 +285,18 @@ class ChatsPane(Vertical):
             line.remove()
 
 
-def _about(row: ChatRow, room: int) -> Content:
-    """The chat under the cursor, in three lines; `room` cells of its end."""
+def _about(row: ChatRow, width: int) -> Content:
+    """What the chat under the cursor holds, and the beginning of its end, in lines of a width."""
     counts = [f"{units.count(row.messages)} message{'s' if row.messages != 1 else ''}"]
     if row.images:
         counts.append(f"{units.count(row.images)} picture{'s' if row.images != 1 else ''}")
     if row.written:
         counts.append("being written")
-    preview = Content(printable.line(row.preview)).truncate(room, ellipsis=True)
-    return Content.assemble((" · ".join(counts), "$foreground"), "\n", preview)
+    lines = [line.rstrip() for line in Content(printable.line(row.preview)).wrap(width)]
+    if len(lines) > _PREVIEW_LINES:
+        last = lines[_PREVIEW_LINES - 1].truncate(width - 2) + Content(" …")
+        lines = [*lines[: _PREVIEW_LINES - 1], last]
+    return Content("\n").join([Content.styled(" · ".join(counts), "$foreground"), *lines])
 
 
 def _none_like(title: str) -> str:
