@@ -194,14 +194,17 @@ async def test_escape_stops_the_answer_and_keeps_its_text(stage: Stage) -> None:
     stage.engine.script(Delta("So far", 2), gate, Delta(" so good", 4))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
+        assert "Esc stop" not in shown(pilot)
         await say(pilot, "go")
         await until(pilot, lambda: "So far" in shown(pilot))
         assert "being written elsewhere" not in shown(pilot)
+        assert "Esc stop · Enter queue" in shown(pilot)
         await pilot.press("escape")
         await answered(pilot)
         text = shown(pilot)
         assert "So far" in text
         assert "stopped" in text
+        assert "Esc stop" not in text
     last = stage.session(continue_last=True).transcript()[-1]
     assert (last.message.text, last.status) == ("So far", "cancelled")
 
@@ -370,11 +373,11 @@ async def test_a_model_that_does_not_load_is_told_and_the_chat_lives(stage: Stag
 
 
 async def test_a_load_that_was_changed_for_want_of_memory_is_told(stage: Stage) -> None:
-    short = Adjusted("fake needs 7.30 GB, 6.10 GB are free", "a context of 2048 tokens")
+    short = Adjusted("fake needs 7.30 GB, 6.10 GB are free", "a context of 2,048 tokens")
     stage.engine.script_load(short, Loading(0.5))
     async with stage.app().run_test(size=SIZE) as pilot:
         await until(pilot, lambda: "fake needs 7.30 GB, 6.10 GB are free" in shown(pilot))
-        assert "loaded with a context of 2048 tokens" in shown(pilot)
+        assert "loaded with a context of 2,048 tokens" in shown(pilot)
 
 
 async def test_what_the_model_says_reaches_the_screen_only_as_text(stage: Stage) -> None:

@@ -201,7 +201,7 @@ class ChatScreen(MendedScreen[None]):
             self._keep_free(body)
             yield Heading(id="title")
             yield Transcript().data_bind(ChatScreen.engine_state, ChatScreen.sample)
-            yield Prompt()
+            yield Prompt().data_bind(ChatScreen.engine_state)
 
     def _keep_free(self, body: Widget) -> None:
         """Leave the panes and the strip their places, so that nothing moves when they come."""

@@ -24,6 +24,7 @@ from textual.widgets import TextArea
 from vlmtui import printable
 from vlmtui.compose.mentions import Token
 from vlmtui.compose.tokens import Tokens
+from vlmtui.stats.engine_state import BUSY, Phase
 from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.widgets.text_field import TextField
 
@@ -159,6 +160,9 @@ class Composer(TextField, inherit_bindings=False):
     other_keys: var[key_hints.Hints] = var(())
     """Keys of something else, while that has the keyboard: they stand in the border, too."""
 
+    phase: var[Phase] = var(Phase.READY)
+    """What the engine does: whether there is something to stop, and whether a message waits."""
+
     recalled: str | None = None
     """The text, when it is an earlier message that nobody has changed yet."""
 
@@ -185,6 +189,9 @@ class Composer(TextField, inherit_bindings=False):
     def watch_other_keys(self) -> None:
         self._hint_at_keys()
 
+    def watch_phase(self) -> None:
+        self._hint_at_keys()
+
     def watch_cost(self) -> None:
         self._tell()
 
@@ -198,10 +205,12 @@ class Composer(TextField, inherit_bindings=False):
         self._hint_at_keys()
 
     def _hint_at_keys(self) -> None:
+        busy = self.phase in BUSY
+        stop = (keymap.keys_of(self.app, "chat.stop", "escape"), "stop")
         hints = self.other_keys or (
-            (keymap.keys_of(self.app, "composer.send", "enter"), "send"),
+            *((stop,) if busy or self.phase is Phase.LOADING else ()),
+            (keymap.keys_of(self.app, "composer.send", "enter"), "queue" if busy else "send"),
             (keymap.keys_of(self.app, "composer.newline", "ctrl+j"), "new line"),
-            (keymap.keys_of(self.app, "chat.stop", "escape"), "stop"),
             (keymap.keys_of(self.app, "app.help", "f1"), "help"),
         )
         key_hints.in_border(self, hints)

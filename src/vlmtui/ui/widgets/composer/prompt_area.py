@@ -14,12 +14,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.reactive import var
 from textual.widgets import TextArea
 
 from vlmtui import units
 from vlmtui.commands import parsing
 from vlmtui.messages import ImagePart
 from vlmtui.messages import Message as Said
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.storage.records import Draft
 from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.widgets.composer.completions import Completions
@@ -38,6 +40,9 @@ class Prompt(Vertical):
         margin: 0 1;
     }
     """
+
+    engine_state: var[EngineState] = var(EngineState())
+    """What the engine is doing; the keys at the composer's foot follow it."""
 
     class Submitted(Message):
         """The user wants this sent, or done if it is a command."""
@@ -78,6 +83,9 @@ class Prompt(Vertical):
         self.hint = Hint()
         self.waiting = Waiting()
         self.completion = PromptCompletion(self, self.composer, self.say)
+
+    def watch_engine_state(self, engine_state: EngineState) -> None:
+        self.composer.phase = engine_state.phase
 
     def compose(self) -> ComposeResult:
         """The composer; the rest is hidden at first, and can wait until the first paint is over."""
