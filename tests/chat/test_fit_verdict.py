@@ -38,8 +38,8 @@ def entry(name: str) -> Entry:
 def test_a_context_that_is_left_open_gives_way_and_one_in_numbers_does_not() -> None:
     llava = entry("llava-1.5-7b")
     found = fit_verdict.of_entry(llava, Settings(), board(6.3))
-    assert (found.word, found.changes) == ("smaller", "a context of 2048 tokens")
-    assert "it fits into memory with a context of 2048 tokens" in found.words
+    assert (found.word, found.changes) == ("smaller", "a context of 2,048 tokens")
+    assert "it fits into memory with a context of 2,048 tokens" in found.words
     assert not found.warns
     assert fit_verdict.of_entry(llava, Settings(ctx=4096), board(6.3)).word == "too big"
     assert fit_verdict.of_entry(llava, Settings(), board(3.0)).warns

@@ -83,7 +83,7 @@ def test_an_automatic_context_gives_way_to_memory_and_says_so(load: Load) -> Non
     events = list(with_free(6.5, inner).load(load))
     assert [each.ctx for each in inner.loads] == [2048]
     told = adjustments(events)
-    assert [each.changes for each in told] == ["a context of 2048 tokens"]
+    assert [each.changes for each in told] == ["a context of 2,048 tokens"]
     assert "small needs 8.10 GB, 6.50 GB are free" in told[0].why
     assert isinstance(events[0], Adjusted)
 
@@ -101,7 +101,7 @@ def test_a_context_that_the_machine_could_never_hold_gives_way(load: Load) -> No
     asked = msgspec.structs.replace(load, ctx=2**31 - 1)
     events = list(with_free(6.5, inner).load(asked))
     assert [each.ctx for each in inner.loads] == [2048]
-    assert [each.changes for each in adjustments(events)] == ["a context of 2048 tokens"]
+    assert [each.changes for each in adjustments(events)] == ["a context of 2,048 tokens"]
 
 
 def test_where_nothing_fits_it_is_tried_all_the_same(load: Load) -> None:
@@ -188,7 +188,7 @@ def test_a_load_that_runs_out_of_memory_is_tried_once_with_less(
     events = list(FittingEngine(inner, lambda replaced: PLENTY).load(load))
     assert [each.ctx for each in inner.loads] == [0, 2048]
     (told,) = adjustments(events)
-    assert told == Adjusted(error.message, "a context of 2048 tokens", {"ctx": 2048})
+    assert told == Adjusted(error.message, "a context of 2,048 tokens", {"ctx": 2048})
     assert [type(event) for event in events[-2:]] == [Loaded, Finished]
     assert sum(isinstance(event, Finished) for event in events) == 1
 
@@ -266,7 +266,7 @@ def test_the_real_engine_without_memory_loads_with_half_the_context(
     resource.prlimit(client.pid, resource.RLIMIT_AS, (room, room))
     engine = FittingEngine(client, lambda replaced: PLENTY)
     events = list(engine.load(request))
-    assert [each.changes for each in adjustments(events)] == ["a context of 131072 tokens"]
+    assert [each.changes for each in adjustments(events)] == ["a context of 131,072 tokens"]
     assert engine.info is not None
     assert engine.info.context_size == 131072
     *_, last = engine.generate(Generate((user("Hello"),), Sampling(max_tokens=2)))

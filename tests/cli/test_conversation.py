@@ -121,7 +121,7 @@ def test_json_tells_what_was_changed_of_what_was_asked(
     engine: FakeEngine, picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine.script_load(
-        Adjusted("short", "a context of 2048 tokens", {"ctx": 2048, "kv": "q8_0"}),
+        Adjusted("short", "a context of 2,048 tokens", {"ctx": 2048, "kv": "q8_0"}),
         Notice("threads", "99 threads were asked for", "Leave it."),
     )
     engine.script(Encoded(0, 64, 0.5, False, (336, 252)), *script("One."))

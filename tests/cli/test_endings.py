@@ -167,7 +167,7 @@ def test_a_terminal_sees_progress_that_goes_away_and_figures_that_stay(
     terminals.append(terminal)
     assert terminal.end() == 0
     assert re.search(r"\r\x1b\[K(loading|reading)[^\n]*\r\x1b\[K", terminal.seen)
-    assert re.search(r"8 tokens, [\d.]+ tokens/s; first after [\d.]+ s", terminal.seen)
+    assert re.search(r"8 tokens, [\d.,]+ tok/s; first token after [\d.]+ m?s", terminal.seen)
 
 
 def test_plain_writes_only_the_answer(terminals: list[Terminal], endless: Path) -> None:

@@ -20,7 +20,7 @@ from vlmtui.models.fit import Machine
 def test_the_demo_model_fits(run: Run) -> None:
     ended = run("models", "fit", "demo")
     assert ended.code == 0
-    assert "demo: a context of 2048 tokens, KV cache in f16" in ended.out
+    assert "demo: a context of 2,048 tokens, KV cache in f16" in ended.out
     assert "Yes, it fits" in ended.out
     parts = ("weights", "KV cache", "buffers", "vision tower", "encoding a picture", "together")
     assert all(part in ended.out for part in parts)
@@ -116,5 +116,5 @@ def test_a_question_on_a_small_board_is_answered_with_a_smaller_context(
     assert ended.code == 0
     assert "llama-0.1 needs 0.4" in ended.err
     size = json.loads(ended.out)["stats"]["context_size"]
-    assert f"It is loaded with a context of {size} tokens." in ended.err
+    assert f"It is loaded with a context of {size:,} tokens." in ended.err
     assert 1024 <= size < 4096

@@ -288,7 +288,7 @@ def test_the_list_says_what_gives_way_for_a_model_to_fit(
     told = {model["name"]: model for model in json.loads(capsys.readouterr().out)["models"]}
     llava = told["llava-1.5-7b"]
     assert (llava["fits"], llava["loads_with"]) == ("yes", {"ctx": 2048, "kv": "f16"})
-    assert llava["gives_way"] == "a context of 2048 tokens"
+    assert llava["gives_way"] == "a context of 2,048 tokens"
     assert told["demo"]["gives_way"] is None
     assert list_models(here=False, as_json=False) == 0
     rows = capsys.readouterr().out.splitlines()

@@ -76,7 +76,7 @@ def test_the_last_message_alone_may_fill_the_context_up_to_the_reserve():
 def test_a_message_that_can_not_fit_is_an_error_with_the_numbers():
     with pytest.raises(ContextOverflow) as caught:
         Window(build, 1000, 4096).fit((system("s" * 10), user("x" * 990)), 0)
-    assert "1000 tokens" in caught.value.message and "holds 1000" in caught.value.message
+    assert "1,000 tokens" in caught.value.message and "holds 1,000" in caught.value.message
     assert "--ctx 2048" in caught.value.hint
 
 
@@ -84,7 +84,7 @@ def test_no_context_larger_than_the_model_was_trained_for_is_advised():
     with pytest.raises(ContextOverflow) as caught:
         Window(build, 1000, 1000).fit((user("x" * 990),), 0)
     assert "--ctx" not in caught.value.hint
-    assert "trained for 1000" in caught.value.hint
+    assert "trained for 1,000" in caught.value.hint
     with pytest.raises(ContextOverflow) as caught:
         Window(build, 1000, 2048).fit((user("x" * 990),), 0)
     assert "--ctx 2048" in caught.value.hint
@@ -179,5 +179,5 @@ def test_the_same_picture_shown_often_is_counted_as_often() -> None:
     def forty(messages: tuple[Message, ...]) -> Prompt:
         return Prompt(messages, "", [*(ImageUnit("ab", 0, 81, 81) for _ in range(40)), 1], {})
 
-    with pytest.raises(ContextOverflow, match="3240 of them for 40 pictures"):
+    with pytest.raises(ContextOverflow, match="3,240 of them for 40 pictures"):
         Window(forty, 1000, 4096).fit((user("?"),), 0)

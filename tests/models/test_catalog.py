@@ -47,7 +47,7 @@ def test_every_entry_makes_sense(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", SHIPPED, ids=names)
 def test_the_smallest_board_is_the_smallest_that_holds_it(entry: Entry) -> None:
-    """With a context of 2048 tokens, and 1.2 GB or a fifth of the memory left for the system."""
+    """With a context of 2,048 tokens, and 1.2 GB or a fifth of the memory left for the system."""
     needed = sum(entry.need(2048).total) / 1e9
     holds = [size for size in (4, 8, 16, 32, 64) if needed <= size - max(1.2, 0.2 * size)]
     assert entry.board == holds[0]

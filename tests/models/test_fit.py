@@ -109,7 +109,7 @@ def test_proposals_begin_with_the_context_and_say_what_they_take() -> None:
     found = alternatives(llava, WANTED, board(6.6), CPU_OPTIONS)
     assert [each.kind for each in found] == ["context", "kv"]
     assert [each.words for each in found] == [
-        "a context of 3072 tokens",
+        "a context of 3,072 tokens",
         "the KV cache in q8_0",
     ]
     assert all(each.fit is not None and each.fit.verdict != "no" for each in found)
@@ -179,6 +179,6 @@ def test_after_running_out_of_memory_the_next_step_is_smaller_until_there_is_non
 def test_changes_are_said_in_words() -> None:
     setup = Setup(ctx=2048, kv="q8_0", gpu_layers=20, mmproj_gpu=False)
     assert describe(setup, WANTED) == (
-        "a context of 2048 tokens, the KV cache in q8_0, the vision tower on the CPU, "
+        "a context of 2,048 tokens, the KV cache in q8_0, the vision tower on the CPU, "
         "20 layers on the GPU"
     )

@@ -118,7 +118,7 @@ def test_each_phase_is_one_line_however_often_it_moves(talk: Talk) -> None:
         "Encoding picture 2 of 2 …",
         "A picture was scaled down to 336×336 pixels: in full it would fill the context",
         "A larger ctx in the settings leaves room for more pixels",
-        "Reading 4000 tokens …",
+        "Reading 4,000 tokens …",
     ]
     assert talk.said == "Two.\n"
 
@@ -157,7 +157,7 @@ def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(
     talk: Talk,
 ) -> None:
     talk.engine.script_load(
-        Adjusted("fake needs 7.3 GB, 6.1 GB are free", "a context of 2048 tokens")
+        Adjusted("fake needs 7.3 GB, 6.1 GB are free", "a context of 2,048 tokens")
     )
     do = talk.begin("What?", "And?")
     loading = threading.Thread(target=do.load_ahead)
@@ -167,7 +167,7 @@ def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(
     assert PlainChat(do).run() == 0
     assert (
         talk.told
-        == "fake needs 7.3 GB, 6.1 GB are free\nIt is loaded with a context of 2048 tokens\n"
+        == "fake needs 7.3 GB, 6.1 GB are free\nIt is loaded with a context of 2,048 tokens\n"
     )
 
 

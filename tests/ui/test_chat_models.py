@@ -362,12 +362,12 @@ async def test_what_had_to_be_changed_to_make_it_fit_is_told(
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         stage.engine.script_load(
-            Adjusted("llava:7b needs 7.3 GB, 6.1 GB are free", "a context of 2048 tokens")
+            Adjusted("llava:7b needs 7.3 GB, 6.1 GB are free", "a context of 2,048 tokens")
         )
         await say(pilot, "/model llava:7b")
         await until(pilot, lambda: "Switched to llava:7b" in shown(pilot))
         assert "7.3 GB" in shown(pilot)
-        assert "a context of 2048 tokens" in shown(pilot)
+        assert "a context of 2,048 tokens" in shown(pilot)
 
 
 async def test_the_first_load_can_be_stopped_and_the_next_question_loads_again(

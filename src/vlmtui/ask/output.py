@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
-from vlmtui import standard_output
+from vlmtui import standard_output, units
 from vlmtui.ask.turn import Turn
 from vlmtui.commands.event_words import said_of
 from vlmtui.commands.outcomes import Said
@@ -168,11 +168,11 @@ class Progress:
                 self._show(f"reading the prompt, {done / total:.0%}")
             case Thought(text=text, tokens=tokens):
                 if self._thought is None:
-                    self._show(f"thinking, {tokens} tokens")
+                    self._show(f"thinking, {tokens:,} tokens")
                 else:
                     self._tell_thought(text)
             case Delta(tokens=tokens):
-                self._show(f"answering, {tokens} tokens")
+                self._show(f"answering, {tokens:,} tokens")
             case Notice(kind="invalid"):
                 pass  # the error that ends the command says it
             case Adjusted() | Notice():
@@ -196,9 +196,9 @@ class Progress:
             return
         known = stats.context_used and stats.context_size  # not every server tells
         self._tell(
-            f"{stats.generated_tokens} tokens, {stats.decode_tokens_per_s:.1f} tokens/s; "
-            f"first after {stats.time_to_first_token_s:.2f} s"
-            + (f"; context {stats.context_used} of {stats.context_size}" if known else "")
+            f"{stats.generated_tokens:,} tokens, {units.rate(stats.decode_tokens_per_s)} tok/s; "
+            f"first token after {units.seconds(stats.time_to_first_token_s)}"
+            + (f"; context {stats.context_used:,} of {stats.context_size:,}" if known else "")
         )
 
     def clear(self) -> None:

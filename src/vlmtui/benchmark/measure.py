@@ -90,7 +90,7 @@ def measure(
         result = msgspec.structs.replace(result, prefill_tokens_per_s=run.prefill(repeat))
         decode = []
         for tokens in lengths:
-            progress(f"decode {tokens} tokens")
+            progress(f"decode {tokens:,} tokens")
             decode.append(run.decode(tokens, repeat))
         if constraint is not None:
             progress("answers in the format")

@@ -88,7 +88,7 @@ def _row(view: EngineView) -> tuple[str, ...]:
 
     memory, gpu = _memory(view.pid)
     size = units.size(memory) + (f" + {units.size(gpu)} GPU" if gpu else "")
-    context = f"{view.context_used} of {view.info.context_size}" if view.info else ""
+    context = f"{view.context_used:,} of {view.info.context_size:,}" if view.info else ""
     if view.left_s is not None:
         stays = units.duration(view.left_s)
     else:

@@ -147,7 +147,7 @@ def _is_url(text: str) -> bool:
 
 
 def _as_text(name: str, fit: Fit, machine: Machine, others: list[Alternative]) -> str:
-    rows = [f"{line(name)}: a context of {fit.setup.ctx} tokens, KV cache in {fit.setup.kv}"]
+    rows = [f"{line(name)}: a context of {fit.setup.ctx:,} tokens, KV cache in {fit.setup.kv}"]
     gpu = fit.need.total.gpu > 0
     for field, words in _PARTS.items():
         host, on_gpu = getattr(fit.need, field)

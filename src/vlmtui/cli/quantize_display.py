@@ -76,7 +76,7 @@ def in_words(outcome: Outcome) -> str:
         lines.append("Not loaded: there is not enough memory free to try.")
     for answer in outcome.answers:
         speed = units.rate(answer.tokens_per_second)
-        lines.append(f"\n{answer.which}: {answer.tokens} tokens, {speed} tokens/s")
+        lines.append(f"\n{answer.which}: {answer.tokens:,} tokens, {speed} tok/s")
         lines.append(prose(answer.answer.strip()))
     if len({answer.answer for answer in outcome.answers}) < len(outcome.answers):
         lines.append("\nBoth give the same answer.")

@@ -202,7 +202,7 @@ def copy(context: CommandContext, argument: str) -> Outcome:
 def copied_code(block: CodeBlock) -> Copied:
     """A block of code for the clipboard."""
     language = f"{printable.line(block.language, 20)} code" if block.language else "code"
-    lines = f"{block.lines} line{'s' if block.lines > 1 else ''}"
+    lines = f"{block.lines:,} line{'s' if block.lines > 1 else ''}"
     return Copied(block.text.rstrip("\n"), f"{lines} of {language}")
 
 

@@ -187,10 +187,10 @@ def changed(setup: Setup, wanted: Setup) -> dict[str, int | str]:
 
 
 def describe(setup: Setup, wanted: Setup) -> str:
-    """What a setup changes, for a person: "a context of 2048 tokens, the KV cache in q8_0"."""
+    """What a setup changes, for a person: "a context of 2,048 tokens, the KV cache in q8_0"."""
     changes = []
     if setup.ctx != wanted.ctx:
-        changes.append(f"a context of {setup.ctx} tokens")
+        changes.append(f"a context of {setup.ctx:,} tokens")
     if setup.kv != wanted.kv:
         changes.append(f"the KV cache in {setup.kv}")
     if setup.mmproj_gpu != wanted.mmproj_gpu:

@@ -57,7 +57,7 @@ class Told:
                 which = f"picture {image} of {of}" if of > 1 else "the picture"
                 self._once(f"encode {image}", f"Encoding {which} …")
             case Prefill(total=total, reused=reused) if total - reused > _LONG_PROMPT:
-                self._once("prefill", f"Reading {total - reused} tokens …")
+                self._once("prefill", f"Reading {total - reused:,} tokens …")
             case AnswerStarted():
                 self._answer = self._voice.answer()
             case Thought():

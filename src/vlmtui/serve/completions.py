@@ -178,4 +178,4 @@ async def _in_thread(work: Callable[[], Asked]) -> Asked:
 
 def _note(finished: Finished) -> str:
     stats = finished.stats
-    return f"{stats.prompt_tokens} tokens in, {stats.generated_tokens} out"
+    return f"{stats.prompt_tokens:,} tokens in, {stats.generated_tokens:,} out"

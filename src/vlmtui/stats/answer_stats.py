@@ -126,7 +126,7 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     tokens = sum(stats.get("generated_tokens") or 0 for stats in answers)
     seconds = sum(stats.get("decode_s") or 0.0 for stats in answers)
     parts = [
-        f"{len(answers)} answer{'s' if len(answers) != 1 else ''}",
+        f"{len(answers):,} answer{'s' if len(answers) != 1 else ''}",
         f"{units.count(tokens)} tokens",
     ]
     if seconds:

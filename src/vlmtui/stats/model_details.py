@@ -72,7 +72,7 @@ def _installed(model: InstalledModel) -> list[tuple[str, str]]:
         ("size", units.size(model.size_bytes)),
         ("kind", ", ".join(filter(None, (model.architecture, _parameters(model.parameters))))),
         ("quantisation", model.quantisation),
-        ("context", f"{model.context} tokens" if model.context else ""),
+        ("context", f"{units.count(model.context)} tokens" if model.context else ""),
         ("repository", model.repository),
         ("aliases", ", ".join(alias for alias in model.aliases if alias != model.name)),
     ]
@@ -101,13 +101,13 @@ def _offered(choice: Choice, entry: Entry) -> list[tuple[str, str]]:
         ("size", f"{reckoned}{units.size(choice.size_bytes)}"),
         ("kind", _parameters(entry.parameters)),
         ("quantisation", entry.quantisation),
-        ("context", f"{entry.context} tokens" if entry.context else ""),
+        ("context", f"{units.count(entry.context)} tokens" if entry.context else ""),
     ]
 
 
 def _words(entry: Entry) -> list[tuple[str, str]]:
     up_to = "up to " if entry.image_tokens_vary else ""
-    tokens = f"{up_to}{entry.image_tokens} tokens" if entry.image_tokens else ""
+    tokens = f"{up_to}{units.count(entry.image_tokens)} tokens" if entry.image_tokens else ""
     if not tokens and entry.image_tokens_vary:
         tokens = "the larger, the more tokens"
     return [
@@ -136,9 +136,9 @@ def _memory(choice: Choice) -> list[tuple[str, str]]:
     reckoned = "about " if choice.installed is None else ""
     kv = f", KV cache in {fit.setup.kv}" if fit.setup.kv != "f16" else ""
     told = f"{expected.word}: {reckoned}{units.size(choice.need_bytes)}"
-    told = f"{told} with a context of {fit.setup.ctx} tokens{kv}"
+    told = f"{told} with a context of {fit.setup.ctx:,} tokens{kv}"
     if expected.changes and expected.wanted is not None:
-        told = f"{told}, since there is no room for {expected.wanted.ctx}"
+        told = f"{told}, since there is no room for {expected.wanted.ctx:,}"
     short = [("short", expected.words)] if fit.verdict == "no" else []
     return [("memory", told), *short]
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from vlmtui import net
+from vlmtui import net, units
 from vlmtui.errors import DiskFull, NotTheFile, PullError, VlmtuiError
 from vlmtui.models.download import faults, hub, places, space
 from vlmtui.models.download import hub_access as access
@@ -208,7 +208,7 @@ class Transfer:
                     self._see_to_space()
                 self._write(descriptor, piece)
                 if size is not None and self._done > size:
-                    raise _Anew(f"more came than the {size} bytes it should have")
+                    raise _Anew(f"more came than the {size:,} bytes it should have")
                 now = time.monotonic()
                 if now - told >= _TOLD_EVERY_S:
                     told = now
@@ -259,8 +259,9 @@ class Transfer:
             raise error
         if isinstance(error, _Cut):
             reason = "the connection was cut"
+            whole = f" of {self._file.size:,}" if self._file.size is not None else ""
             broken = PullError(
-                f"{self._file.name} ends after {self._done} of {self._file.size} bytes",
+                f"{self._file.name} ends after {self._done:,}{whole} bytes",
                 "Pull again: it continues from there.",
             )
             return faults.Fault(broken, again=True, reason=reason)
@@ -288,7 +289,7 @@ class Transfer:
             return space.no_room(folder, left, 0, self._came())
         if error.errno == errno.EFBIG:
             return DiskFull(
-                f"The disk of {folder} takes no file of {self._file.size} bytes",
+                f"The disk of {folder} takes no file of {units.size(self._file.size)}",
                 f"A FAT file system ends at 4 GB: set {cache_variable()} to a directory on another "
                 "disk.",
                 0,

@@ -102,7 +102,7 @@ def check(form: Form, vision: Any, path: str) -> None:
     if counts != [form.tokens]:
         raise LoadFailed(
             f"{path} can't be used with this version of libmtmd: it makes {len(counts)} parts with "
-            f"{sum(counts)} tokens of a picture, not one with {form.tokens}",
+            f"{sum(counts):,} tokens of a picture, not one with {form.tokens:,}",
             "Install the llama-cpp-python that vlmtui was made with (0.3.36), or a newer vlmtui.",
         )
 

@@ -125,7 +125,7 @@ def _no_choice(name: str, tokens: int) -> Notice:
     """What to tell of a detail that can't be had."""
     return Notice(
         "detail",
-        f"{name} has no choice of detail: every picture takes {tokens} tokens",
+        f"{name} has no choice of detail: every picture takes {tokens:,} tokens",
         "To see more, attach a part: @photo.jpg[x,y,width,height], or /crop.",
     )
 

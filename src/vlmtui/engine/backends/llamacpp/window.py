@@ -129,12 +129,13 @@ class Window:
         pictures = count_images(prompt.units)
         of = ""
         if pictures:
-            of = f" ({image_tokens} of them for {pictures} picture{'s' if pictures > 1 else ''})"
+            of = f" ({image_tokens:,} of them for {pictures} picture{'s' if pictures > 1 else ''})"
         what = "This message and the system message take" if system else "This message takes"
         if prompt.begun:
             what = "This question and its answer so far take"
         return ContextOverflow(
-            f"{what} {size} tokens{of}; the context holds {self._size}, and the answer needs room",
+            f"{what} {size:,} tokens{of}; the context holds {self._size:,}, "
+            "and the answer needs room",
             self._remedy(size),
         )
 
@@ -142,7 +143,7 @@ class Window:
         larger = _next_size(needed)
         if larger <= self._trained:
             return f"Shorten it, or load the model with a larger context: --ctx {larger}."
-        return f"Shorten it: the model was trained for {self._trained} tokens and no more."
+        return f"Shorten it: the model was trained for {self._trained:,} tokens and no more."
 
 
 class _Attempts:

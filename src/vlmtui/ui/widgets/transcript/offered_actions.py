@@ -115,4 +115,4 @@ class OfferedActions:
 
 
 def _described(block: CodeBlock) -> str:
-    return f"{block.language or 'code'}, {block.lines} line{'s' if block.lines > 1 else ''}"
+    return f"{block.language or 'code'}, {block.lines:,} line{'s' if block.lines > 1 else ''}"
