@@ -137,13 +137,13 @@ def test_what_is_thought_comes_apart_from_the_answer(serve: Serve, name: str) ->
         (["<think>\nHm, red.\n</think>\n\nRed."], "Hm, red.\n", "Red."),
         (list("\n<think>Çe 😀</think> Ça"), "Çe 😀", "Ça"),
         (["<th", "ink></thi", "nk>", "", "Red"], "", "Red"),
-        (["</think>\n\nRed"], "", "\n\nRed"),
+        (["</think>\n\nRed"], "", "Red"),
         (["Red <think>no</think>"], "", "Red <think>no</think>"),
         (["<thinking>no"], "", "<thinking>no"),
         (["<think>a <think> b</think></think>c"], "a <think> b", "c"),
         (["<think>a", "<", "/think"], "a</think", ""),
         (["<thi"], "", "<thi"),
-        (["  Red"], "", "  Red"),
+        ([" ", " Red  "], "", "Red  "),
     ],
 )
 def test_a_thought_in_the_text_of_an_answer_is_told_apart(
@@ -581,6 +581,7 @@ def test_an_answer_that_was_cut_off_is_continued_by_servers_that_can(serve: Serv
     asker = Asker(vllm)
     asker.ask(user("Tell"), assistant("Some"))
     assert vllm.asked[0]["continue_final_message"] is True
+    assert asker.text == " more"
     other = Asker(serve())
     with pytest.raises(GenerateFailed, match="can't continue"):
         other.ask(user("Tell"), assistant("Some"))

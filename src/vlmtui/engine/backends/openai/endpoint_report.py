@@ -33,6 +33,7 @@ class EndpointReport:
         self.begun = self.whole = self.thinking = False
         self.text = ""
         self._raw: RawThought | None = RawThought(answering=answering)
+        self._answering = answering
         self._emit = emit
         self._context_size = context_size
         self._asked = self._first = self._last = time.monotonic()
@@ -67,6 +68,9 @@ class EndpointReport:
             self._say(*raw.finish())
 
     def _say(self, thought: str, text: str) -> None:
+        # line breaks around a thought, and the space that tokenizers put before the first word
+        thought = thought if self._thoughts else thought.lstrip()
+        text = text if self.text or self._answering else text.lstrip()
         if thought:
             self.thinking = True
             self._thought_from = self._thought_from or self._last
