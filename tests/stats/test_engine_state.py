@@ -109,8 +109,8 @@ def test_what_still_comes_after_a_stop_does_not_look_like_going_on() -> None:
     assert after(Finished("cancelled"), engine_state=stopped).phase is Phase.READY
 
 
-def test_the_time_to_the_first_token_is_the_engines_own_also_where_it_counts_no_tokens() -> None:
+def test_they_do_also_where_a_server_that_was_stopped_tells_nothing_of_the_prompt() -> None:
     asked = begin(after(Loaded(INFO)), 0.5)
-    stats = Stats(time_to_first_token_s=0.25)
+    stats = Stats(time_to_first_token_s=0.25, generated_tokens=3, decode_tokens_per_s=9.0)
     done = after(Delta("a", 1), Finished("cancelled", stats), engine_state=asked)
-    assert done.first_token == 0.25
+    assert (done.first_token, done.generated, done.tokens_per_s) == (0.25, 3, 9.0)

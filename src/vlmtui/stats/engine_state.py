@@ -278,9 +278,14 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
                 context_used=stats.context_used,
                 context_size=stats.context_size,
             )
-        case Finished(stats=stats):  # a server that was stopped counts no tokens
-            first_token = stats.time_to_first_token_s or engine_state.first_token
-            return replace(idle(engine_state), started=0.0, first_token=first_token)
+        case Finished(stats=stats):  # a server that was stopped tells nothing of the prompt
+            return replace(
+                idle(engine_state),
+                started=0.0,
+                first_token=stats.time_to_first_token_s or engine_state.first_token,
+                generated=stats.generated_tokens or engine_state.generated,
+                tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
+            )
         case _:
             return engine_state
 
