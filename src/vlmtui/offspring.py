@@ -5,14 +5,27 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 import msgspec
 
+from vlmtui.errors import VlmtuiError
+
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = 500
 """It can be begun again."""
+
+
+class Told(msgspec.Struct):
+    """What every line may have: an error, which is the last one."""
+
+    error: str = ""
+    """Name of one of `vlmtui.errors`."""
+
+    message: str = ""
+    hint: str = ""
 
 
 class Telling:
@@ -24,6 +37,36 @@ class Telling:
     def tell(self, **fields: Any) -> None:
         self._stream.write(msgspec.json.encode(fields).decode() + "\n")
         self._stream.flush()
+
+    @contextmanager
+    def errors(
+        self, failed: type[VlmtuiError], needs: str, install: str, cant: str
+    ) -> Iterator[None]:
+        """Tell of what the body raises, whatever that is.
+
+        Args:
+            failed: The error for what has no name.
+            needs: What needs libraries, for "… needs libraries that aren't installed".
+            install: What to do about these.
+            cant: What can't be done then, as a sentence.
+        """
+        try:
+            yield
+        except VlmtuiError as error:
+            told = error
+        except ImportError as error:
+            told = failed(f"{needs} needs libraries that aren't installed: {error}", install)
+        except MemoryError:
+            told = failed("Memory ran out", "Close other programs.")
+        except Exception as error:
+            # whatever a file of other making or a library provokes must reach the user in words
+            import traceback  # only then: every picture's process begins here
+
+            traceback.print_exc()
+            told = failed(f"{cant}: {type(error).__name__}: {error}")
+        else:
+            return
+        self.tell(error=type(told).__name__, message=told.message, hint=told.hint)
 
 
 def make_way(score: int) -> None:

@@ -16,10 +16,11 @@ from typing import BinaryIO, TypeVar, cast
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import errors, paths
 from vlmtui.errors import StorageError, VlmtuiError, os_errors_as
+from vlmtui.offspring import Told
 
-_Told = TypeVar("_Told")
+_Told = TypeVar("_Told", bound=Told)
 
 ROOM_LEFT = 64_000_000
 """Bytes of the disk that stay free."""
@@ -60,13 +61,17 @@ class Maker(msgspec.Struct, frozen=True):
             doing: What it does, for "The process that … died".
 
         Raises:
-            VlmtuiError: `failed`: it ended, and nobody had left the iterator.
+            VlmtuiError: One that it tells; or `failed`: it ended, and nobody had left the iterator.
         """
         lines = _lines(self.module, arguments, self.log)
         try:
             with closing(lines):
                 for line in lines:
-                    yield msgspec.json.decode(line, type=kind)
+                    told = msgspec.json.decode(line, type=kind)
+                    if told.error:
+                        error = getattr(errors, told.error, self.failed)
+                        raise error(told.message, told.hint or self.see_log)
+                    yield told
         except _Died as died:
             killed = "Memory may have run out: close other programs. "
             raise self.failed(

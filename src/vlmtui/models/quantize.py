@@ -19,6 +19,7 @@ from vlmtui.models import gguf, making
 from vlmtui.models.gguf.filetypes import FILE_TYPES
 from vlmtui.models.gguf.header import Header
 from vlmtui.models.making import Progress
+from vlmtui.offspring import Told
 
 TYPES = (
     *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S"),
@@ -198,15 +199,14 @@ def _type(to: str) -> str:
     return kind
 
 
-class _Told(msgspec.Struct):
-    """A line of the process: a tensor begun, the end, or an error."""
+class _Told(Told):
+    """A line of the process: a tensor begun, or the end."""
 
     tensor: int = 0
     of: int = 0
     name: str = ""
     size: int = -1
     fallbacks: int = 0
-    error: str = ""
 
 
 def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
@@ -220,10 +220,6 @@ def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
     arguments = (order.decode(), *files)
     with closing(_MAKER.tells(arguments, _Told, f"quantised {job.source}")) as heard:
         for told in heard:
-            if told.error:
-                raise QuantizeFailed(
-                    f"llama.cpp can't quantise {job.source}: {told.error}", _MAKER.see_log
-                )
             if told.size >= 0:
                 yield _result(job, told, dry=dry)
                 return

@@ -5,15 +5,13 @@ Started by `tower_making`, told of line by line. Killing it at any moment is the
 
 from __future__ import annotations
 
-import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from vlmtui import offspring
-from vlmtui.errors import ConversionFailed, VlmtuiError, os_errors_as
+from vlmtui.errors import ConversionFailed, os_errors_as
 from vlmtui.offspring import Telling
 
 if TYPE_CHECKING:  # NumPy: only once the work begins
@@ -41,24 +39,10 @@ def main(parent: int, order: str) -> None:
         order: An `Order` as JSON.
     """
     telling = offspring.begin(parent)
-    try:
-        made = _make(msgspec.json.decode(order, type=Order), telling)
-        telling.tell(made=made)
-    except VlmtuiError as error:
-        telling.tell(error=type(error).__name__, message=error.message, hint=error.hint)
-    except ImportError as error:
-        words = f"Making graphs needs libraries that aren't installed: {error}"
-        hint = "Run: pip install 'vlmtui[onnx]' ('vlmtui[tensorrt]' with JetPack's TensorRT)."
-        telling.tell(error="ConversionFailed", message=words, hint=hint)
-    except MemoryError:
-        telling.tell(
-            error="ConversionFailed", message="Memory ran out", hint="Close other programs."
-        )
-    except Exception as error:
-        # whatever TensorRT or a damaged file provokes must reach the user in words
-        traceback.print_exc(file=sys.stderr)
-        words = f"The tower can't be converted: {type(error).__name__}: {error}"
-        telling.tell(error="ConversionFailed", message=words, hint="The log has the details.")
+    install = "Run: pip install 'vlmtui[onnx]' ('vlmtui[tensorrt]' with JetPack's TensorRT)."
+    cant = "The tower can't be converted"
+    with telling.errors(ConversionFailed, "Making graphs", install, cant):
+        telling.tell(made=_make(msgspec.json.decode(order, type=Order), telling))
 
 
 def _tiles(weights: TowerWeights) -> tuple[tuple[int, int], ...]:

@@ -21,9 +21,10 @@ import numpy as np
 
 from vlmtui.errors import BadModelFile
 from vlmtui.models.convert import plan
-from vlmtui.models.convert.plan import Item
+from vlmtui.models.convert.plan import Item, Weights
 from vlmtui.models.convert.stored import Numbers, Stored
-from vlmtui.models.convert.tower import MATRICES, MEAN, NORMS, STD, Weights, number
+from vlmtui.models.convert.tower import MEAN, PREFIX, STD, VisionTower, layer
+from vlmtui.models.convert.weights import number, refused
 
 PICTURE_FORM = "llava"
 PADDING = (122, 116, 104)
@@ -32,7 +33,7 @@ PADDING = (122, 116, 104)
 _PROJECTOR = {"linear_1": "mm.0", "linear_2": "mm.2"}
 
 
-class Tower:
+class Tower(VisionTower):
     """Plans the tensors of tower and projector."""
 
     def __init__(
@@ -60,14 +61,14 @@ class Tower:
         self._projector = Weights(projector, where)
         self._out = language_width
         vision: Mapping[str, Any] = given.get("vision_config") or {}
-        self._width = number(vision, "hidden_size", 1024, where)
-        self._heads = number(vision, "num_attention_heads", 16, where)
-        self._units = number(vision, "intermediate_size", 4096, where)
-        self._image = number(vision, "image_size", 336, where)
-        self._patch = number(vision, "patch_size", 14, where)
+        self._width = number(vision, "hidden_size", 1024, where, "its tower's")
+        self._heads = number(vision, "num_attention_heads", 16, where, "its tower's")
+        self._units = number(vision, "intermediate_size", 4096, where, "its tower's")
+        self._image = number(vision, "image_size", 336, where, "its tower's")
+        self._patch = number(vision, "patch_size", 14, where, "its tower's")
         self._epsilon = float(vision.get("layer_norm_eps", 1e-5))
         self._act = str(vision.get("hidden_act", "quick_gelu"))
-        layers = number(vision, "num_hidden_layers", 24, where)
+        layers = number(vision, "num_hidden_layers", 24, where, "its tower's")
         chosen = given.get("vision_feature_layer", -2)
         self._layers = layers + 1 + chosen if isinstance(chosen, int) and chosen < 0 else -1
         # libmtmd has width before height, the configuration height before width
@@ -79,30 +80,14 @@ class Tower:
 
     def metadata(self) -> dict[str, Any]:
         """The keys that libmtmd reads."""
-        prefix = "clip.vision."
-        told = {
-            "general.architecture": "clip",
-            "general.type": "mmproj",
-            "clip.has_vision_encoder": True,
-            "clip.projector_type": "mlp",
-            "clip.use_gelu": self._act == "gelu",
-            f"{prefix}image_size": self._image,
-            f"{prefix}patch_size": self._patch,
-            f"{prefix}embedding_length": self._width,
-            f"{prefix}feed_forward_length": self._units,
-            f"{prefix}block_count": self._layers,
-            f"{prefix}feature_layer": [self._layers],
-            f"{prefix}projection_dim": self._out,
-            f"{prefix}attention.head_count": self._heads,
-            f"{prefix}attention.layer_norm_epsilon": self._epsilon,
-            f"{prefix}image_mean": MEAN,
-            f"{prefix}image_std": STD,
-        }
+        told = self._common("mlp")
+        told["clip.use_gelu"] = self._act == "gelu"
+        told[f"{PREFIX}feature_layer"] = [self._layers]
         if not self._tiles:
             told["vlmtui.picture_form"] = PICTURE_FORM
         else:
-            told[f"{prefix}image_grid_pinpoints"] = self._tiles
-            told[f"{prefix}mm_patch_merge_type"] = "spatial_unpad"
+            told[f"{PREFIX}image_grid_pinpoints"] = self._tiles
+            told[f"{PREFIX}mm_patch_merge_type"] = "spatial_unpad"
         return told
 
     def _check(self, vision: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
@@ -115,10 +100,7 @@ class Tower:
                 "LLaVA-1.5 and 1.6 have CLIP, and take its patches.",
             )
         if self._layers < 1 or self._act not in ("quick_gelu", "gelu") or self._image % self._patch:
-            raise BadModelFile(
-                f"{where} can't be imported: its tower's layers are not CLIP's",
-                "Look for a GGUF of the model.",
-            )
+            raise refused(where, "its tower's layers are not CLIP's")
 
     def _items(self) -> Iterable[Item]:
         take, width = self._weights.take, self._width
@@ -140,34 +122,15 @@ class Tower:
         yield Item("v.class_embd", "F32", (width,), last)
         yield Item("v.position_embd.weight", "F32", positions.shape, rows)
         # the name has a slip of the pen in Hugging Face's code
-        yield from self._norm("pre_layrnorm", "v.pre_ln")
-        for layer in range(self._layers):
-            yield from self._layer(layer)
+        yield from self._weights.norm("pre_layrnorm", "v.pre_ln", width)
+        for at in range(self._layers):
+            yield from layer(self._weights, at, width, self._units)
         for name, made in _PROJECTOR.items():
             columns = width if name == "linear_1" else self._out
-            matrix = self._projector.take(f"{name}.weight", self._out, columns)
-            yield plan.in_float16(f"{made}.weight", matrix)
-            yield plan.in_float32(f"{made}.bias", self._projector.take(f"{name}.bias", self._out))
+            yield from self._projector.linear(name, made, self._out, columns)
         if self._tiles:
             newline = self._projector.take("image_newline", self._out)
             yield plan.in_float32("v.image_newline", newline)
-
-    def _layer(self, layer: int) -> Iterable[Item]:
-        source, target = f"encoder.layers.{layer}.", f"v.blk.{layer}."
-        for name, norm in NORMS.items():
-            yield from self._norm(source + name, target + norm)
-        for name, made in MATRICES.items():
-            rows = self._units if name == "mlp.fc1" else self._width
-            columns = self._units if name == "mlp.fc2" else self._width
-            matrix = self._weights.take(f"{source}{name}.weight", rows, columns)
-            yield plan.in_float16(f"{target}{made}.weight", matrix)
-            bias = self._weights.take(f"{source}{name}.bias", rows)
-            yield plan.in_float32(f"{target}{made}.bias", bias)
-
-    def _norm(self, name: str, made: str) -> Iterable[Item]:
-        for part in ("weight", "bias"):
-            tensor = self._weights.take(f"{name}.{part}", self._width)
-            yield plan.in_float32(f"{made}.{part}", tensor)
 
 
 def _plain(kernels: Stored, color: tuple[int, int, int]) -> Numbers:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from vlmtui import errors, paths
-from vlmtui.errors import ImportFailed, InputError, StorageError, os_errors_as
+from vlmtui import paths
+from vlmtui.errors import BadModelFile, ImportFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import gguf, making
 from vlmtui.models.convert.order import Contents, Head, Order, Told
 from vlmtui.models.gguf import pairing
@@ -159,7 +159,7 @@ def finish(job: Import) -> None:
     try:
         seen = gguf.from_path(tower) if tower.exists() else None
         pairing.check(gguf.from_path(job.draft(job.model)), seen)
-    except errors.BadModelFile:
+    except BadModelFile:
         discard(job)
         raise
     if seen is not None:
@@ -186,8 +186,6 @@ def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Impo
     contents = None
     with closing(_MAKER.tells(arguments, Told, f"imported {job.source}")) as heard:
         for told in heard:
-            if told.error:
-                raise _error(told)
             if told.contents is not None:
                 contents = told.contents
                 yield contents
@@ -198,9 +196,3 @@ def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Impo
                 yield Progress(told.fraction, told.tensor)
             if dry_run:
                 return
-
-
-def _error(told: Told) -> errors.VlmtuiError:
-    kind = getattr(errors, told.error, ImportFailed)
-    made: errors.VlmtuiError = kind(told.message, told.hint)
-    return made

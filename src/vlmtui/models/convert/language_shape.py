@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from vlmtui.errors import BadModelFile
+from vlmtui.models.convert.weights import number, refused
 
 _MODEL_TYPES = {
     **{"llama": "llama", "mistral": "llama", "qwen2": "qwen2"},
@@ -76,10 +76,7 @@ def shape_of(given: dict[str, Any], where: str) -> Language:
     values = {**_DEFAULTS.get(kind, {}), **{k: v for k, v in given.items() if v is not None}}
 
     def count(key: str, default: int | None = None) -> int:
-        value = values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-            raise refused(where, f"its {key} is {value!r}")
-        return value
+        return number(values, key, default, where)
 
     if values.get("hidden_act", "silu") != "silu":
         raise refused(where, f"its hidden_act is {values['hidden_act']!r}, and not 'silu'")
@@ -159,10 +156,3 @@ def metadata(shape: Language, where: str) -> dict[str, Any]:
 def scaling_kind(scaling: Mapping[str, Any]) -> str:
     """How RoPE is scaled, by its configuration; "default" for not at all."""
     return str(scaling.get("rope_type") or scaling.get("type") or "default")
-
-
-def refused(where: str, why: str) -> BadModelFile:
-    """The error about a configuration."""
-    return BadModelFile(
-        f"{where} can't be imported: {why}", "Look for a GGUF of the model: `vlmtui models`."
-    )

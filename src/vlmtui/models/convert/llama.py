@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from vlmtui.errors import BadModelFile
 from vlmtui.models.convert import awq, plan
 from vlmtui.models.convert.awq import Linear, Rounding
-from vlmtui.models.convert.language_shape import Language, refused, scaling_kind
+from vlmtui.models.convert.language_shape import Language, scaling_kind
 from vlmtui.models.convert.order import Head
-from vlmtui.models.convert.plan import Item, Order
-from vlmtui.models.convert.stored import FLOATS, Numbers, Stored
+from vlmtui.models.convert.plan import Item, Order, Weights, unexpected
+from vlmtui.models.convert.stored import Numbers, Stored
+from vlmtui.models.convert.weights import refused
 
 _LINEARS = {
     "self_attn.q_proj": "attn_q",
@@ -58,12 +58,11 @@ class Plan:
         """
         self.rounding = Rounding()
         self._shape = shape
-        self._tensors = tensors
+        self._weights = Weights(tensors, where, shape.architecture)
         self._where = where
-        self._used: set[str] = set()
         self.quantised = any(name.endswith(".qweight") for name in tensors)
         self.items = tuple(self._items(head))
-        self._check_all_used()
+        self._weights.check_all_taken(_UNUSED)
 
     @property
     def rows(self) -> int:
@@ -76,21 +75,19 @@ class Plan:
         return _FILE_TYPES["Q4_1" if self.quantised else self.items[-1].quant]
 
     def _items(self, head: Head) -> Iterable[Item]:
-        shape = self._shape
-        embeddings = self._take("model.embed_tokens.weight")
+        shape, take = self._shape, self._weights.take
+        embeddings = take("model.embed_tokens.weight")
         if len(embeddings.shape) != 2 or embeddings.shape[1] != shape.width:
-            raise self._odd(embeddings, ("tokens", shape.width))
+            raise unexpected(embeddings, ("tokens", shape.width))
         whole: Callable[[str, Stored], Item] = plan.as_is
         if self.quantised:
             whole = plan.in_q8_0 if head == "q8_0" else plan.in_float16
         yield whole("token_embd.weight", embeddings)
-        yield plan.in_float32("output_norm.weight", self._take("model.norm.weight", shape.width))
-        if "lm_head.weight" in self._tensors:
-            output = self._take("lm_head.weight", *embeddings.shape)
+        yield plan.in_float32("output_norm.weight", take("model.norm.weight", shape.width))
+        if not shape.tied or "lm_head.weight" in self._weights.tensors:
+            output = take("lm_head.weight", *embeddings.shape)
             if not shape.tied:
                 yield whole("output.weight", output)
-        elif not shape.tied:
-            raise self._missing("lm_head.weight")
         if scaling_kind(shape.scaling) == "llama3":
             yield self._frequencies()
         for layer in range(shape.layers):
@@ -110,8 +107,7 @@ class Plan:
             "ffn_down": (shape.width, shape.feed_forward),
         }
         for name, norm in _NORMS.items():
-            tensor = self._take(f"{source}{name}.weight", shape.width)
-            yield plan.in_float32(f"{target}{norm}.weight", tensor)
+            yield from self._weights.norm(source + name, target + norm, shape.width, biased=False)
         for name, linear in _LINEARS.items():
             order = self._order(linear)
             yield from self._linear(source + name, target + linear, sizes[linear], order)
@@ -119,18 +115,18 @@ class Plan:
     def _linear(
         self, name: str, made: str, size: tuple[int, int], order: Order | None
     ) -> Iterable[Item]:
-        layer = awq.find(name, self._tensors)
+        layer = awq.find(name, self._weights.tensors)
         if layer is not None:
             parts = ("qweight", "scales", "scaled_zeros", "qzeros")
-            self._used.update(f"{name}.{part}" for part in parts)
+            self._weights.taken.update(f"{name}.{part}" for part in parts)
             if (layer.outputs, layer.inputs) != size:
-                raise self._odd(layer.weights, size, (layer.outputs, layer.inputs))
+                raise unexpected(layer.weights, size, (layer.outputs, layer.inputs))
             yield Item(f"{made}.weight", "Q4_1", size, self._blocks(layer, order))
         else:
-            yield plan.as_is(f"{made}.weight", self._take(f"{name}.weight", *size), order)
+            yield plan.as_is(f"{made}.weight", self._weights.take(f"{name}.weight", *size), order)
         biased = self._shape.architecture != "llama" and made.endswith(_BIASED)
-        if biased or f"{name}.bias" in self._tensors:
-            bias = self._take(f"{name}.bias", size[0])
+        if biased or f"{name}.bias" in self._weights.tensors:
+            bias = self._weights.take(f"{name}.bias", size[0])
             yield plan.in_float32(f"{made}.bias", bias, order)
 
     def _blocks(self, layer: Linear, order: Order | None) -> Callable[[], Iterable[Numbers]]:
@@ -168,44 +164,3 @@ class Plan:
         factors = np.where(lengths < high, 1.0, np.where(lengths > low, factor, factors))
         values = factors.astype(np.float32)
         return Item("rope_freqs.weight", "F32", (count,), lambda: (values,))
-
-    def _take(self, name: str, *shape: int) -> Stored:
-        tensor = self._tensors.get(name)
-        if tensor is None:
-            raise self._missing(name)
-        if shape and tensor.shape != shape:
-            raise self._odd(tensor, shape)
-        if tensor.dtype not in FLOATS:
-            raise self._odd(tensor, (*tensor.shape, "in floating point"))
-        self._used.add(name)
-        return tensor
-
-    def _check_all_used(self) -> None:
-        odd = [
-            name for name in self._tensors if name not in self._used and not name.endswith(_UNUSED)
-        ]
-        if odd:
-            raise BadModelFile(
-                f"{self._tensors[odd[0]].file} has tensors that no {self._shape.architecture} has: "
-                f"{', '.join(sorted(odd)[:3])}" + (" and others" if len(odd) > 3 else ""),
-                "It may be of a newer kind than vlmtui knows: look for a GGUF of the model.",
-            )
-
-    def _missing(self, name: str) -> BadModelFile:
-        return BadModelFile(
-            f"{self._where} has no tensor {name}",
-            "Is every file of the checkpoint there? Copy or download it again.",
-        )
-
-    def _odd(
-        self, tensor: Stored, wanted: tuple[object, ...], found: tuple[int, ...] | None = None
-    ) -> BadModelFile:
-        return BadModelFile(
-            f"{tensor.title} should be {_product(wanted)} by "
-            f"config.json, and is {_product(found or tensor.shape)} ({tensor.dtype})",
-            "Configuration and weights belong to two models, or the model is of a newer kind.",
-        )
-
-
-def _product(shape: tuple[object, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a number"

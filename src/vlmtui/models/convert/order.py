@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from vlmtui import offspring
+
 Head = Literal["f16", "q8_0"]
 """What token embeddings and output layer of a quantised model are kept in."""
 
@@ -40,8 +42,8 @@ class Contents(msgspec.Struct, frozen=True):
     """Of the checkpoint's tensors."""
 
 
-class Told(msgspec.Struct):
-    """A line of the process: what it found, a tensor begun, the end, or an error."""
+class Told(offspring.Told):
+    """A line of the process: what it found, a tensor begun, or the end."""
 
     contents: Contents | None = None
     fraction: float = 0.0
@@ -49,9 +51,3 @@ class Told(msgspec.Struct):
     done: bool = False
     rounding: float = 0.0
     """The largest difference to the checkpoint's weights, in steps of the quantisation."""
-
-    error: str = ""
-    """Name of one of `vlmtui.errors`."""
-
-    message: str = ""
-    hint: str = ""

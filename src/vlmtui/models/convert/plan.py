@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -138,3 +138,82 @@ def _check_float(tensor: Stored) -> None:
             f"{tensor.title} is {tensor.dtype}, and floating-point numbers were expected",
             "It may be quantised in a way that vlmtui can't import.",
         )
+
+
+class Weights:
+    """The tensors of a part of a checkpoint, each checked when it is taken."""
+
+    def __init__(self, tensors: Mapping[str, Stored], where: str, what: str = "such tower") -> None:
+        """Begin; none is taken.
+
+        Args:
+            tensors: All of them.
+            where: What the checkpoint is called in an error.
+            what: What has such tensors.
+        """
+        self.tensors = tensors
+        self._where = where
+        self._what = what
+        self.taken: set[str] = set()
+
+    def take(self, name: str, *shape: int) -> Stored:
+        """A tensor of floating-point numbers; of any shape where none is given.
+
+        Raises:
+            BadModelFile: It is missing or another than expected.
+        """
+        tensor = self.tensors.get(name)
+        if tensor is None:
+            raise BadModelFile(
+                f"{self._where} has no tensor {name}",
+                "Is every file of the checkpoint there? Copy or download it again.",
+            )
+        if shape and tensor.shape != shape:
+            raise unexpected(tensor, shape)
+        if tensor.dtype not in FLOATS:
+            raise unexpected(tensor, (*tensor.shape, "in floating point"))
+        self.taken.add(name)
+        return tensor
+
+    def linear(self, name: str, made: str, rows: int, columns: int) -> Iterable[Item]:
+        """A matrix in float16, and its bias."""
+        yield in_float16(f"{made}.weight", self.take(f"{name}.weight", rows, columns))
+        yield in_float32(f"{made}.bias", self.take(f"{name}.bias", rows))
+
+    def norm(self, name: str, made: str, width: int, *, biased: bool = True) -> Iterable[Item]:
+        """A norm's weights, and its bias where it has one."""
+        for part in ("weight", "bias") if biased else ("weight",):
+            yield in_float32(f"{made}.{part}", self.take(f"{name}.{part}", width))
+
+    def check_all_taken(self, unused: tuple[str, ...] = ()) -> None:
+        """Refuse a part that has more than was taken.
+
+        Args:
+            unused: Endings of tensors that nobody needs.
+
+        Raises:
+            BadModelFile: Names what is too much.
+        """
+        left = self.tensors.keys() - self.taken
+        odd = sorted(name for name in left if not name.endswith(unused))
+        if odd:
+            raise BadModelFile(
+                f"{self.tensors[odd[0]].file} has tensors that no {self._what} has: "
+                f"{', '.join(odd[:3])}" + (" and others" if len(odd) > 3 else ""),
+                "It may be of a newer kind than vlmtui knows: look for a GGUF of the model.",
+            )
+
+
+def unexpected(
+    tensor: Stored, wanted: tuple[object, ...], found: tuple[int, ...] | None = None
+) -> BadModelFile:
+    """The error about a tensor of another shape or type than its configuration says."""
+    return BadModelFile(
+        f"{tensor.title} should be {_product(wanted)} by "
+        f"config.json, and is {_product(found or tensor.shape)} ({tensor.dtype})",
+        "Configuration and weights belong to two models, or the model is of a newer kind.",
+    )
+
+
+def _product(shape: tuple[object, ...]) -> str:
+    return " x ".join(map(str, shape)) or "a number"

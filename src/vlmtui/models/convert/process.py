@@ -10,13 +10,12 @@ import errno
 import fcntl
 import shutil
 import sys
-import traceback
 from pathlib import Path
 
 import msgspec
 
 from vlmtui import offspring
-from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.errors import ImportFailed, StorageError
 from vlmtui.models import making
 from vlmtui.models.convert.order import Contents, Order
 from vlmtui.offspring import Telling
@@ -34,21 +33,9 @@ def main(parent: int, order: str, source: str, model: str, mmproj: str) -> None:
     """
     telling = offspring.begin(parent)
     wanted = msgspec.json.decode(order, type=Order)
-    try:
+    install = f"Run: {sys.executable} -m pip install numpy safetensors"
+    with telling.errors(ImportFailed, "Importing", install, f"{source} can't be imported"):
         _import(wanted, Path(source), Path(model), Path(mmproj), telling)
-    except VlmtuiError as error:
-        telling.tell(error=type(error).__name__, message=error.message, hint=error.hint)
-    except ImportError as error:
-        words = f"Importing needs libraries that aren't installed: {error}"
-        hint = f"Run: {sys.executable} -m pip install numpy safetensors"
-        telling.tell(error="ImportFailed", message=words, hint=hint)
-    except MemoryError:
-        telling.tell(error="ImportFailed", message="Memory ran out", hint="Close other programs.")
-    except Exception as error:
-        # whatever a checkpoint of other making provokes must reach the user in words
-        traceback.print_exc(file=sys.stderr)
-        words = f"{source} can't be imported: {type(error).__name__}: {error}"
-        telling.tell(error="ImportFailed", message=words, hint="It may be of a newer kind.")
 
 
 def _import(wanted: Order, source: Path, model: Path, mmproj: Path, telling: Telling) -> None:

@@ -16,19 +16,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vlmtui.errors import BadModelFile
-from vlmtui.models.convert import plan
-from vlmtui.models.convert.plan import Item
+from vlmtui.models.convert import plan, weights
+from vlmtui.models.convert.plan import Item, Weights
 from vlmtui.models.convert.stored import Numbers, Stored, as_float32
-from vlmtui.models.convert.tower import MEAN, STD, Weights, number
+from vlmtui.models.convert.tower import MEAN, PREFIX, STD, VisionTower
 
-_EPSILON = 1e-6
 _THETA = 10000.0
 _FRAMES = 2
 _MERGED = 2
 """Patches of a token on each side."""
-
-_IMAGE = 560
-"""libmtmd wants a size, and takes pictures in their own."""
 
 _ACTS = {"qwen2_vl": "quick_gelu", "qwen2_5_vl": "silu"}
 _FEED_FORWARD = {
@@ -41,8 +37,13 @@ _FEED_FORWARD = {
 }
 
 
-class Tower:
+class Tower(VisionTower):
     """Plans the tensors of tower and merger."""
+
+    _image = 560
+    """libmtmd wants a size, and takes pictures in their own."""
+
+    _epsilon = 1e-6
 
     def __init__(
         self, given: Mapping[str, Any], tower: Mapping[str, Stored], language_width: int, where: str
@@ -66,42 +67,28 @@ class Tower:
         self._out = language_width
         self._kind: str = given["model_type"]
         # what a configuration leaves out is as Hugging Face's classes have it by default
-        self._layers = number(given, "depth", 32, where)
-        self._heads = number(given, "num_heads", 16, where)
-        self._patch = number(given, "patch_size", 14, where)
+        self._layers = self._number("depth", 32)
+        self._heads = self._number("num_heads", 16)
+        self._patch = self._number("patch_size", 14)
         if self._windowed:
-            self._width = number(given, "hidden_size", 3584, where)
-            self._units = number(given, "intermediate_size", 3420, where)
+            self._width = self._number("hidden_size", 3584)
+            self._units = self._number("intermediate_size", 3420)
         else:
-            self._width = number(given, "embed_dim", 1280, where)
-            self._units = self._width * number(given, "mlp_ratio", 4, where)
+            self._width = self._number("embed_dim", 1280)
+            self._units = self._width * self._number("mlp_ratio", 4)
+        self._mean = self._colors("image_mean", MEAN)
+        self._std = self._colors("image_std", STD)
         self._check()
         self.items = tuple(self._items())
         self._weights.check_all_taken()
 
     def metadata(self) -> dict[str, Any]:
         """The keys that libmtmd reads."""
-        prefix = "clip.vision."
-        told = {
-            "general.architecture": "clip",
-            "general.type": "mmproj",
-            "clip.has_vision_encoder": True,
-            "clip.projector_type": "qwen2.5vl_merger" if self._windowed else "qwen2vl_merger",
-            "clip.use_silu": self._windowed,
-            f"{prefix}image_size": _IMAGE,
-            f"{prefix}patch_size": self._patch,
-            f"{prefix}embedding_length": self._width,
-            f"{prefix}feed_forward_length": self._units,
-            f"{prefix}block_count": self._layers,
-            f"{prefix}projection_dim": self._out,
-            f"{prefix}spatial_merge_size": _MERGED,
-            f"{prefix}attention.head_count": self._heads,
-            f"{prefix}attention.layer_norm_epsilon": _EPSILON,
-            f"{prefix}image_mean": self._colors("image_mean", MEAN),
-            f"{prefix}image_std": self._colors("image_std", STD),
-        }
+        told = self._common("qwen2.5vl_merger" if self._windowed else "qwen2vl_merger")
+        told["clip.use_silu"] = self._windowed
+        told[f"{PREFIX}spatial_merge_size"] = _MERGED
         if self._windowed:
-            told[f"{prefix}n_wa_pattern"] = self._full_layers()[0] + 1
+            told[f"{PREFIX}n_wa_pattern"] = self._full_layers()[0] + 1
         return told
 
     @property
@@ -151,10 +138,10 @@ class Tower:
         return [float(each) for each in values]
 
     def _refused(self, why: str) -> BadModelFile:
-        return BadModelFile(
-            f"{self._where} can't be imported: its tower's {why}",
-            "Look for a GGUF of the model: `vlmtui models`.",
-        )
+        return weights.refused(self._where, f"its tower's {why}")
+
+    def _number(self, key: str, default: int) -> int:
+        return weights.number(self._given, key, default, self._where, "its tower's")
 
     def _items(self) -> Iterable[Item]:
         side, joined = self._patch, self._width * _MERGED**2
@@ -164,8 +151,8 @@ class Tower:
         for layer in range(self._layers):
             yield from self._layer(f"blocks.{layer}.", f"v.blk.{layer}.")
         yield from self._norm("merger.ln_q", "v.post_ln")
-        yield from self._linear("merger.mlp.0", "mm.0", joined, joined)
-        yield from self._linear("merger.mlp.2", "mm.2", self._out, joined)
+        yield from self._weights.linear("merger.mlp.0", "mm.0", joined, joined)
+        yield from self._weights.linear("merger.mlp.2", "mm.2", self._out, joined)
 
     def _layer(self, source: str, target: str) -> Iterable[Item]:
         width = self._width
@@ -176,23 +163,16 @@ class Tower:
         for at, part in enumerate("qkv"):
             yield plan.in_float16(f"{target}attn_{part}.weight", matrix.part(at, 3))
             yield plan.in_float32(f"{target}attn_{part}.bias", bias.part(at, 3))
-        yield from self._linear(f"{source}attn.proj", f"{target}attn_out", width, width)
+        yield from self._weights.linear(f"{source}attn.proj", f"{target}attn_out", width, width)
         for name, made in _FEED_FORWARD[self._kind].items():
             rows, columns = self._units, width
             if made == "ffn_down":
                 rows, columns = columns, rows
-            yield from self._linear(source + name, target + made, rows, columns)
-
-    def _linear(self, name: str, made: str, rows: int, columns: int) -> Iterable[Item]:
-        matrix = self._weights.take(f"{name}.weight", rows, columns)
-        yield plan.in_float16(f"{made}.weight", matrix)
-        yield plan.in_float32(f"{made}.bias", self._weights.take(f"{name}.bias", rows))
+            yield from self._weights.linear(source + name, target + made, rows, columns)
 
     def _norm(self, name: str, made: str) -> Iterable[Item]:
         """A norm by the root of the mean square (2.5), or with mean and bias (2)."""
-        for part in ("weight",) if self._windowed else ("weight", "bias"):
-            tensor = self._weights.take(f"{name}.{part}", self._width)
-            yield plan.in_float32(f"{made}.{part}", tensor)
+        return self._weights.norm(name, made, self._width, biased=not self._windowed)
 
 
 def _frame(name: str, kernels: Stored, frame: int) -> Item:

@@ -36,9 +36,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlmtui.errors import BadModelFile
-from vlmtui.models.convert.plan import Item, to_float16
+from vlmtui.models.convert.plan import Item, Weights, to_float16
 from vlmtui.models.convert.stored import Stored
-from vlmtui.models.convert.tower import MATRICES, NORMS, Weights, number
+from vlmtui.models.convert.tower import NORMS, PREFIX, VisionTower, layer
+from vlmtui.models.convert.weights import number
 
 PICTURE_FORM = "vila"
 IMAGE, PATCH = 384, 14
@@ -70,8 +71,12 @@ def _null(width: int) -> Floats:
     return np.array([1, -1, 1, -1, *(balance, -balance) * 2], np.float32) * np.float32(_LARGE)
 
 
-class Tower:
+class Tower(VisionTower):
     """Plans the tensors of tower and projector."""
+
+    _image = SIDE * PATCH
+    _patch = PATCH
+    _mean = _std = [0.5, 0.5, 0.5]  # noqa: RUF012 - as the class has them, which nobody changes
 
     def __init__(
         self,
@@ -96,10 +101,10 @@ class Tower:
         self._weights = Weights(tower, where)
         self._projector = Weights(projector, where)
         self._out = language_width
-        self._width = number(given, "hidden_size", 768, where)
-        self._heads = number(given, "num_attention_heads", 12, where)
-        self._units = number(given, "intermediate_size", 3072, where)
-        self._layers = number(given, "num_hidden_layers", 12, where) - 1
+        self._width = number(given, "hidden_size", 768, where, "its tower's")
+        self._heads = number(given, "num_attention_heads", 12, where, "its tower's")
+        self._units = number(given, "intermediate_size", 3072, where, "its tower's")
+        self._layers = number(given, "num_hidden_layers", 12, where, "its tower's") - 1
         act = given.get("hidden_act", "gelu_pytorch_tanh")
         fits = (given.get("image_size"), given.get("patch_size")) == (IMAGE, PATCH)
         fits = fits and act == "gelu_pytorch_tanh" and self._width % self._heads == 0
@@ -125,25 +130,14 @@ class Tower:
 
     def metadata(self) -> dict[str, Any]:
         """The keys that libmtmd and the engine read."""
-        prefix = "clip.vision."
         return {
-            "general.architecture": "clip",
-            "general.type": "mmproj",
-            "clip.has_vision_encoder": True,
-            "clip.projector_type": "lfm2",
+            **self._common("lfm2"),
             "clip.use_gelu": True,
-            f"{prefix}image_size": SIDE * PATCH,
-            f"{prefix}patch_size": PATCH,
-            f"{prefix}embedding_length": self._wide,
-            f"{prefix}feed_forward_length": self._wide_units,
-            f"{prefix}block_count": self._layers,
-            f"{prefix}projection_dim": self._out,
-            f"{prefix}attention.head_count": self._heads,
-            f"{prefix}attention.head_dim": self._wide_head,
-            f"{prefix}attention.layer_norm_epsilon": self._epsilon * self._width / self._wide,
-            f"{prefix}projector.scale_factor": 2,
-            f"{prefix}image_mean": [0.5, 0.5, 0.5],
-            f"{prefix}image_std": [0.5, 0.5, 0.5],
+            f"{PREFIX}embedding_length": self._wide,
+            f"{PREFIX}feed_forward_length": self._wide_units,
+            f"{PREFIX}attention.head_dim": self._wide_head,
+            f"{PREFIX}attention.layer_norm_epsilon": self._epsilon * self._width / self._wide,
+            f"{PREFIX}projector.scale_factor": 2,
             "vlmtui.picture_form": PICTURE_FORM,
         }
 
@@ -152,15 +146,8 @@ class Tower:
         width, out = self._width, self._out
         self._take("embeddings.patch_embedding.weight", width, 3, PATCH, PATCH)
         self._take("embeddings.position_embedding.weight", _REAL * _REAL, width)
-        for layer in range(self._layers):
-            for name in MATRICES:
-                rows = self._units if name == "mlp.fc1" else width
-                columns = self._units if name == "mlp.fc2" else width
-                self._take(f"encoder.layers.{layer}.{name}.weight", rows, columns)
-                self._take(f"encoder.layers.{layer}.{name}.bias", rows)
-            for name in NORMS:
-                for part in ("weight", "bias"):
-                    self._take(f"encoder.layers.{layer}.{name}.{part}", width)
+        for at in range(self._layers):
+            list(layer(self._weights, at, width, self._units))
         self._projector.take("layers.2.weight", out, 4 * width)
         self._projector.take("layers.4.weight", out, out)
         for name, size in (("1.weight", 4 * width), ("1.bias", 4 * width), ("2.bias", out)):
@@ -172,8 +159,8 @@ class Tower:
         yield _half("v.patch_embd.weight", (wide, 3, PATCH, PATCH), self._kernels)
         yield _single("v.patch_embd.bias", (wide,), self._patch_bias)
         yield _single("v.position_embd.weight", (SIDE * SIDE, wide), self._positions)
-        for layer in range(self._layers):
-            yield from self._layer(layer)
+        for at in range(self._layers):
+            yield from self._layer(at)
         yield from self._projection()
 
     # ------------------------------------------------------------------------------- the patches

@@ -1,12 +1,13 @@
-"""What several kinds of vision towers have: names of tensors, and how they are checked."""
+"""What several kinds of vision towers have in common: keys of their files, names of tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from vlmtui.errors import BadModelFile
-from vlmtui.models.convert.stored import FLOATS, Stored
+from vlmtui.models.convert.plan import Item, Weights
+
+PREFIX = "clip.vision."
 
 MATRICES = {
     "self_attn.q_proj": "attn_q",
@@ -25,60 +26,54 @@ STD = [0.26862954, 0.26130258, 0.27577711]
 """Of CLIP's training pictures; what the processors of LLaVA and Qwen have by default."""
 
 
-class Weights:
-    """Tensors of a tower or a projector, each checked when it is taken."""
+class VisionTower:
+    """A tower to be written, with its projector: the numbers that its file tells."""
 
-    def __init__(self, tensors: Mapping[str, Stored], where: str) -> None:
-        self._tensors = tensors
-        self._where = where
-        self._taken: set[str] = set()
+    _image: int
+    """Side of a picture, in pixels; of a patch the next."""
 
-    def take(self, name: str, *shape: int) -> Stored:
-        """A tensor of a name and shape.
+    _patch: int
+    _width: int
+    _units: int
+    """Width of the feed-forward network."""
 
-        Raises:
-            BadModelFile: It is missing or another than expected.
-        """
-        tensor = self._tensors.get(name)
-        if tensor is None:
-            raise BadModelFile(
-                f"{self._where} has no tensor {name}",
-                "Is every file of the checkpoint there? Copy or download it again.",
-            )
-        if tensor.shape != shape or tensor.dtype not in FLOATS:
-            raise BadModelFile(
-                f"{tensor.file}: the tensor {name} should be {shape}, and is {tensor.shape} "
-                f"({tensor.dtype})",
-                "Its configuration belongs to another model, or it is of a newer kind.",
-            )
-        self._taken.add(name)
-        return tensor
+    _layers: int
+    _out: int
+    """Numbers in a row of the language model."""
 
-    def check_all_taken(self) -> None:
-        """Refuse a tower that has more than was taken.
+    _heads: int
+    _epsilon: float
+    """Of the norms."""
 
-        Raises:
-            BadModelFile: Names what is too much.
-        """
-        odd = sorted(self._tensors.keys() - self._taken)
-        if odd:
-            raise BadModelFile(
-                f"{self._tensors[odd[0]].file} has tensors that no such tower has: "
-                f"{', '.join(odd[:3])}" + (" and others" if len(odd) > 3 else ""),
-                "It may be of a newer kind than vlmtui knows: look for a GGUF of the model.",
-            )
+    _mean: list[float] = MEAN
+    _std: list[float] = STD
+
+    def _common(self, projector: str) -> dict[str, Any]:
+        """The keys that libmtmd reads of every tower."""
+        return {
+            "general.architecture": "clip",
+            "general.type": "mmproj",
+            "clip.has_vision_encoder": True,
+            "clip.projector_type": projector,
+            f"{PREFIX}image_size": self._image,
+            f"{PREFIX}patch_size": self._patch,
+            f"{PREFIX}embedding_length": self._width,
+            f"{PREFIX}feed_forward_length": self._units,
+            f"{PREFIX}block_count": self._layers,
+            f"{PREFIX}projection_dim": self._out,
+            f"{PREFIX}attention.head_count": self._heads,
+            f"{PREFIX}attention.layer_norm_epsilon": self._epsilon,
+            f"{PREFIX}image_mean": self._mean,
+            f"{PREFIX}image_std": self._std,
+        }
 
 
-def number(given: Mapping[str, Any], key: str, default: int, where: str) -> int:
-    """A whole number of a tower's configuration, more than 0.
-
-    Raises:
-        BadModelFile: It is something else.
-    """
-    value = given.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**24:
-        raise BadModelFile(
-            f"{where} can't be imported: its tower's {key} is {value!r}",
-            "Copy or download its config.json again.",
-        )
-    return value
+def layer(weights: Weights, number: int, width: int, units: int) -> Iterable[Item]:
+    """A layer of CLIP or SigLIP: norms and matrices, with their biases."""
+    source, target = f"encoder.layers.{number}.", f"v.blk.{number}."
+    for name, made in NORMS.items():
+        yield from weights.norm(source + name, target + made, width)
+    for name, made in MATRICES.items():
+        rows = units if name == "mlp.fc1" else width
+        columns = units if name == "mlp.fc2" else width
+        yield from weights.linear(source + name, target + made, rows, columns)

@@ -1,8 +1,9 @@
-"""Which files of a directory hold a checkpoint's tensors, and what they are called there."""
+"""A checkpoint's directory: what its configurations say, and which files hold its tensors."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,34 @@ def config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadModelFile(f"{path} holds no JSON object", "Copy or download it again.")
     return content
+
+
+def number(
+    given: Mapping[str, Any], key: str, default: int | None, where: str, whose: str = "its"
+) -> int:
+    """A whole number of a configuration, more than 0.
+
+    Args:
+        given: The configuration.
+        key: Which value.
+        default: What it is where it isn't there; None: it has to be.
+        where: What the checkpoint is called in an error.
+        whose: "its", or "its tower's".
+
+    Raises:
+        BadModelFile: It is something else.
+    """
+    value = given.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**24:
+        raise refused(where, f"{whose} {key} is {value!r}")
+    return value
+
+
+def refused(where: str, why: str) -> BadModelFile:
+    """The error about a configuration."""
+    return BadModelFile(
+        f"{where} can't be imported: {why}", "Look for a GGUF of the model: `vlmtui models`."
+    )
 
 
 def _is_weights(file: Path) -> bool:

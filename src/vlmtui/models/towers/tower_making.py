@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from vlmtui import errors
 from vlmtui.errors import ConversionFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import making
 from vlmtui.models.installed import InstalledModel
 from vlmtui.models.making import Progress
 from vlmtui.models.towers import tower_store
 from vlmtui.models.towers.tower_store import Graph, Runner
+from vlmtui.offspring import Told
 
 _MAKER = making.Maker("vlmtui.engine.towers.tower_process", "towers.log", ConversionFailed)
 
@@ -26,15 +26,12 @@ class Made(msgspec.Struct, frozen=True):
     about: Graph
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Told(Told):
     """A line of the process."""
 
     fraction: float = 0.0
     doing: str = ""
     made: Graph | None = None
-    error: str = ""
-    message: str = ""
-    hint: str = ""
 
 
 def tower_of(model: InstalledModel) -> Path:
@@ -68,9 +65,6 @@ def make(mmproj: Path, runner: Runner, *, half: bool) -> Generator[Progress | Ma
     try:
         with closing(_MAKER.tells(arguments, _Told, "converted the tower")) as steps:
             for step in steps:
-                if step.error:
-                    kind = getattr(errors, step.error, ConversionFailed)
-                    raise kind(step.message, step.hint)
                 if step.made is not None:
                     making.settle(draft, target)
                     tower_store.note(target, step.made)

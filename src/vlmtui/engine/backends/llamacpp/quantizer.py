@@ -67,7 +67,7 @@ def _quantise(job: Job, source: str, target: str, told: Telling) -> None:
     given.dry_run = job.dry_run
     given.max_buf_size = _ROWS_IN_MEMORY
     failed = cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(given))
-    listener.finish(bool(failed))
+    listener.finish(source if failed else "")
 
 
 class _Listener:
@@ -93,9 +93,12 @@ class _Listener:
         elif failed := _FAILED.search(words):
             self._error = failed[1].strip()
 
-    def finish(self, failed: bool) -> None:
+    def finish(self, refused: str) -> None:
+        """Tell how it ended: with a source that was refused, or well."""
         sys.stderr.flush()
-        if failed:
-            self._told.tell(error=self._error or "llama.cpp gave no reason")
+        if refused:
+            why = self._error or "llama.cpp gave no reason"
+            words = f"llama.cpp can't quantise {refused}: {why}"
+            self._told.tell(error="QuantizeFailed", message=words)
         else:
             self._told.tell(size=self._size, fallbacks=self._fallbacks)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from vlmtui.engine.backends.openai import (
     chat_request,
-    completion_chunk,
     refusals,
     server_facts,
     shorter_conversation,
@@ -24,11 +24,10 @@ from vlmtui.engine.backends.openai.endpoint_report import EndpointReport
 from vlmtui.engine.backends.openai.endpoint_wire import (
     CONNECT_S,
     MOST_JSON,
-    SILENCE_S,
     EndpointWire,
     cancellable_line,
 )
-from vlmtui.engine.backends.openai.event_stream import BadStream, events
+from vlmtui.engine.backends.openai.event_stream import BadStream
 from vlmtui.engine.backends.openai.refusals import Refusal
 from vlmtui.engine.backends.openai.server_facts import ServerFacts
 from vlmtui.engine.cancellation import CancelFlag
@@ -46,8 +45,8 @@ from vlmtui.engine.engine_events import (
 from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
-from vlmtui.messages import Role
-from vlmtui.net import Answer, Failed, Line, Stopped
+from vlmtui.messages import Message, Role
+from vlmtui.net import Failed, Line, Stopped
 from vlmtui.printable import line as one_line
 
 _TRIES = 4
@@ -95,6 +94,16 @@ class OpenAIBackend:
     def close(self) -> None:
         """There is nothing to free."""
         self._served = None
+
+
+class _Asking(NamedTuple):
+    """A question on its way."""
+
+    asked: Generate
+    cancel: CancelFlag
+    line: Line
+    report: EndpointReport
+    emit: Callable[[Event], None]
 
 
 class _Served:
@@ -155,8 +164,9 @@ class _Served:
         begun = asked.messages[-1].text if asked.messages[-1].role is Role.ASSISTANT else ""
         report = EndpointReport(emit, self._facts.context_size, answering=bool(begun))
         with cancellable_line(cancel) as line:
+            asking = _Asking(asked, cancel, line, report, emit)
             try:
-                reason = self._answer(asked, cancel, line, report, emit)
+                reason = self._answer(asking)
             except Stopped:
                 reason = "cancelled"
             finally:
@@ -165,119 +175,119 @@ class _Served:
             emit(notice)
         return report.finish(reason)
 
-    def _answer(
-        self,
-        asked: Generate,
-        cancel: CancelFlag,
-        line: Line,
-        report: EndpointReport,
-        emit: Callable[[Event], None],
-    ) -> FinishReason:
+    def _answer(self, asking: _Asking) -> FinishReason:
         """Ask, and a second time without a thought where it is to end and can't be ended alone."""
         try:
-            return self._ask(asked, cancel, line, report, emit)
+            return self._ask(asking)
         except _ThoughtEnds:
-            return self._ask(
-                shorter_conversation.unthinking(asked), CancelFlag(), line, report, emit
-            )
+            asked = shorter_conversation.unthinking(asking.asked)
+            return self._ask(asking._replace(asked=asked, cancel=CancelFlag()))
 
-    def _ask(
-        self,
-        asked: Generate,
-        cancel: CancelFlag,
-        line: Line,
-        report: EndpointReport,
-        emit: Callable[[Event], None],
-    ) -> FinishReason:
+    def _ask(self, asking: _Asking) -> FinishReason:
         """Ask until it is taken: later while the server is busy, less where it is too long."""
-        dropped = images = attempt = 0
+        attempt = 0
+        left: tuple[Message, ...] = ()
         while True:
             attempt += 1
             last = attempt == _TRIES
+            pause = _PAUSE_S * 2 ** (attempt - 1)
             try:
                 with self._wire.told():
-                    outcome = self._try(asked, cancel, line, report, emit)
+                    outcome = self._try(asking)
             except GenerateFailed as error:
                 starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"
-                if last or report.begun or not starting:
+                if last or asking.report.begun or not starting:
                     raise
-                line.wait(_PAUSE_S * 2 ** (attempt - 1))
+                asking.line.wait(pause)
                 continue
             if not isinstance(outcome, Refusal):
                 return outcome
+            gone = shorter_conversation.oldest(asking.asked.messages) if outcome.too_long else ()
             if outcome.field and outcome.field not in self._without:
-                self._without.add(outcome.field)
-                if outcome.field in Sampling.__struct_fields__ and outcome.field != "max_tokens":
-                    emit(_left_out(outcome.field, self._host, self._endpoint.model))
+                self._leave_out(outcome.field, asking.emit)
                 attempt -= 1
-                continue
-            gone = (
-                shorter_conversation.oldest(asked.messages) if outcome.too_long and not last else ()
-            )
-            if gone:
-                dropped += len(gone)
-                images += sum(len(message.images) for message in gone)
-                emit(Trimmed(dropped, images))
-                asked = msgspec.structs.replace(
-                    asked, messages=shorter_conversation.without(asked.messages, gone)
-                )
-                continue
-            if outcome.status in (400, 422) and asked.sampling.constraint is not None:
-                raise refusals.form_refused(outcome, self._host)
-            if last or outcome.spent or outcome.status not in refusals.BUSY:
-                raise self._wire.refused(outcome)
-            pause = outcome.retry_after_s
-            pause = _PAUSE_S * 2 ** (attempt - 1) if pause is None else pause
-            if pause > _LONGEST_PAUSE_S:
-                raise self._wire.refused(outcome)
-            line.wait(pause)
+            elif gone and not last:
+                left = (*left, *gone)
+                asking.emit(Trimmed(len(left), sum(len(message.images) for message in left)))
+                asking = asking._replace(asked=shorter_conversation.without(asking.asked, gone))
+            else:
+                pause = self._pause_after(outcome, asking, pause)
+                if last:
+                    raise self._wire.refused(outcome)
+                asking.line.wait(pause)
 
-    def _try(
-        self,
-        asked: Generate,
-        cancel: CancelFlag,
-        line: Line,
-        report: EndpointReport,
-        emit: Callable[[Event], None],
-    ) -> FinishReason | Refusal:
+    def _leave_out(self, field: str, emit: Callable[[Event], None]) -> None:
+        """Do without a field of a request from now on."""
+        self._without.add(field)
+        if field in Sampling.__struct_fields__ and field != "max_tokens":
+            emit(
+                Notice(
+                    "server",
+                    f"{self._host} doesn't take {field} for {one_line(self._endpoint.model, 60)}",
+                    "It is left out from now on.",
+                )
+            )
+
+    def _pause_after(self, refusal: Refusal, asking: _Asking, usual: float) -> float:
+        """Seconds until the same may be asked again.
+
+        Raises:
+            EngineError: It is of no use.
+        """
+        if refusal.status in (400, 422) and asking.asked.sampling.constraint is not None:
+            raise refusals.form_refused(refusal, self._host)
+        pause = usual if refusal.retry_after_s is None else refusal.retry_after_s
+        if refusal.spent or refusal.status not in refusals.BUSY or pause > _LONGEST_PAUSE_S:
+            raise self._wire.refused(refusal)
+        return pause
+
+    def _try(self, asking: _Asking) -> FinishReason | Refusal:
         body = msgspec.json.encode(
-            chat_request.body(asked, self._endpoint, self._facts, self._without)
+            chat_request.body(asking.asked, self._endpoint, self._facts, self._without)
         )
         conversation = secrets.token_hex(16) if self._facts.resumes else ""
-        report.sent()
+        asking.report.sent()
         with (
             self._wire.ended(conversation),
-            self._wire.completion(body, line, conversation) as answer,
+            self._wire.completion(body, asking.line, conversation) as answer,
         ):
             if answer.status != 200:
                 content = answer.whole(MOST_JSON, CONNECT_S)
                 return refusals.read(answer.status, content, answer.headers)
-            reason: FinishReason | None = None
-            concluded = False
             try:
-                for chunk in self._chunks(answer, conversation, line):
-                    if chunk.error is not None:
-                        refusal = refusals.read(500, msgspec.json.encode(chunk.error), {})
-                        raise self._wire.refused(refusal)
-                    report.take(chunk)
-                    if cancel.concludes and report.thinking and not concluded:
-                        self._conclude(chunk.completion)
-                        concluded = True
-                    if chunk.trimmed is not None:
-                        emit(Trimmed(*chunk.trimmed))
-                    if chunk.finish == "content_filter":
-                        emit(_filtered(self._host))
-                    if chunk.finish and reason is None:
-                        reason = _FINISH.get(chunk.finish, "stop")
+                return self._heard(self._wire.chunks(answer, conversation, asking.line), asking)
             except BadStream as error:
                 raise GenerateFailed(
                     f"{self._host} {error}", "Check that the address is that of a model's server."
                 ) from error
             except Failed as failed:
-                if not report.begun:
+                if not asking.report.begun:
                     raise
                 raise self._cut(f": {failed.reason}") from failed
-        if reason is None and not report.whole:
+
+    def _heard(self, chunks: Iterator[Chunk], asking: _Asking) -> FinishReason:
+        """Take an answer in.
+
+        Raises:
+            EngineError: The server failed, or the answer has no end.
+            _ThoughtEnds: See there.
+        """
+        reason: FinishReason | None = None
+        concluded = False
+        for chunk in chunks:
+            if chunk.error is not None:
+                raise self._wire.refused(refusals.read(500, msgspec.json.encode(chunk.error), {}))
+            asking.report.take(chunk)
+            if asking.cancel.concludes and asking.report.thinking and not concluded:
+                self._conclude(chunk.completion)
+                concluded = True
+            if chunk.trimmed is not None:
+                asking.emit(Trimmed(*chunk.trimmed))
+            if chunk.finish == "content_filter":
+                asking.emit(_filtered(self._host))
+            if chunk.finish and reason is None:
+                reason = _FINISH.get(chunk.finish, "stop")
+        if reason is None and not asking.report.whole:
             raise self._cut()
         return reason or "stop"
 
@@ -298,41 +308,6 @@ class _Served:
             f"The answer from {self._host} ended in the middle{why}",
             f"What came is kept; {continues}/regen answers again.",
         )
-
-    def _chunks(self, answer: Answer, conversation: str, line: Line) -> Iterator[Chunk]:
-        if "json" in answer.headers.get("Content-Type", ""):  # it doesn't stream
-            chunk = completion_chunk.read(answer.whole(MOST_JSON, SILENCE_S))
-            if chunk is not None:
-                yield chunk
-            return
-        heard, nothing = time.monotonic(), True
-
-        def pieces() -> Iterator[bytes]:
-            for piece in self._wire.pieces(answer, conversation, line):
-                if time.monotonic() - heard > SILENCE_S:
-                    minutes = f"{SILENCE_S / 60:.0f} minutes"
-                    raise Failed("nonsense", f"sent no words for {minutes}, only signs of life")
-                yield piece
-
-        for data in events(pieces()):
-            heard = time.monotonic()  # comments, which only keep the line open, are no events
-            if data.strip() == b"[DONE]":
-                if not nothing:
-                    yield Chunk(finish="stop")  # not every server says why it ends
-                break
-            if (chunk := completion_chunk.read(data)) is not None:
-                nothing = False
-                yield chunk
-        if nothing:
-            raise BadStream("sent no answer that could be read")
-
-
-def _left_out(field: str, host: str, model: str) -> Notice:
-    return Notice(
-        "server",
-        f"{host} doesn't take {field} for {one_line(model, 60)}",
-        "It is left out from now on.",
-    )
 
 
 def _filtered(host: str) -> Notice:

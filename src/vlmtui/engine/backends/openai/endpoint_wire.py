@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import msgspec
 
-from vlmtui.engine.backends.openai import refusals, resumed_stream, server_json
+from vlmtui.engine.backends.openai import (
+    completion_chunk,
+    refusals,
+    resumed_stream,
+    server_json,
+)
+from vlmtui.engine.backends.openai.completion_chunk import Chunk
+from vlmtui.engine.backends.openai.event_stream import BadStream, events
 from vlmtui.engine.backends.openai.refusals import Refusal
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.engine_requests import Endpoint
@@ -141,7 +149,39 @@ class EndpointWire:
                     pass
             raise
 
-    def pieces(self, answer: Answer, conversation: str, line: Line) -> Iterator[bytes]:
+    def chunks(self, answer: Answer, conversation: str, line: Line) -> Iterator[Chunk]:
+        """The pieces of an answer.
+
+        Raises:
+            BadStream: It isn't one.
+        """
+        if "json" in answer.headers.get("Content-Type", ""):  # it doesn't stream
+            chunk = completion_chunk.read(answer.whole(MOST_JSON, SILENCE_S))
+            if chunk is not None:
+                yield chunk
+            return
+        heard, nothing = time.monotonic(), True
+
+        def pieces() -> Iterator[bytes]:
+            for piece in self._pieces(answer, conversation, line):
+                if time.monotonic() - heard > SILENCE_S:
+                    minutes = f"{SILENCE_S / 60:.0f} minutes"
+                    raise Failed("nonsense", f"sent no words for {minutes}, only signs of life")
+                yield piece
+
+        for data in events(pieces()):
+            heard = time.monotonic()  # comments, which only keep the line open, are no events
+            if data.strip() == b"[DONE]":
+                if not nothing:
+                    yield Chunk(finish="stop")  # not every server says why it ends
+                break
+            if (chunk := completion_chunk.read(data)) is not None:
+                nothing = False
+                yield chunk
+        if nothing:
+            raise BadStream("sent no answer that could be read")
+
+    def _pieces(self, answer: Answer, conversation: str, line: Line) -> Iterator[bytes]:
         """The content of a stream, though the line breaks, where the server sees to that."""
         if not conversation:
             return answer.pieces()

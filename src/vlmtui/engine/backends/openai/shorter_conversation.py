@@ -29,10 +29,11 @@ def oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return rest[: min((at for at in starts if at >= len(rest) // 2), default=starts[-1])]
 
 
-def without(messages: tuple[Message, ...], gone: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The conversation without these, which `oldest` named."""
-    fixed = _fixed(messages)
-    return (*messages[:fixed], *messages[fixed + len(gone) :])
+def without(asked: Generate, gone: tuple[Message, ...]) -> Generate:
+    """The same question without these messages, which `oldest` named."""
+    fixed = _fixed(asked.messages)
+    messages = (*asked.messages[:fixed], *asked.messages[fixed + len(gone) :])
+    return msgspec.structs.replace(asked, messages=messages)
 
 
 def _fixed(messages: tuple[Message, ...]) -> int:
