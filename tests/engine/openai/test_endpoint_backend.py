@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.openai_server import Exchange, OpenAIServer, Play, words
 from vlmtui.engine import images
-from vlmtui.engine.backends.openai import endpoint_backend, resumed_stream
+from vlmtui.engine.backends.openai import endpoint_wire, resumed_stream
 from vlmtui.engine.backends.openai.endpoint_backend import OpenAIBackend
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
@@ -624,7 +624,7 @@ def test_a_server_that_only_keeps_the_line_open_is_given_up(
             exchange.send_raw(b": alive\n\n")
             time.sleep(0.005)
 
-    monkeypatch.setattr(endpoint_backend, "SILENCE_S", 0.05)
+    monkeypatch.setattr(endpoint_wire, "WORDLESS_S", 0.05)
     asker = Asker(serve(play))
     with pytest.raises(GenerateFailed, match=told):
         asker.ask()

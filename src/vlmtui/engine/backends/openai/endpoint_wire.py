@@ -27,6 +27,9 @@ CONNECT_S = 10.0
 SILENCE_S = 600.0
 """Until something comes: the server may have to load the model first."""
 
+WORDLESS_S = SILENCE_S
+"""Until a word comes, be it that comments keep the line open."""
+
 MOST_JSON = 5_000_000
 
 _END_S = 2.0
@@ -164,8 +167,8 @@ class EndpointWire:
 
         def pieces() -> Iterator[bytes]:
             for piece in self._pieces(answer, conversation, line):
-                if time.monotonic() - heard > SILENCE_S:
-                    minutes = f"{SILENCE_S / 60:.0f} minutes"
+                if time.monotonic() - heard > WORDLESS_S:
+                    minutes = f"{WORDLESS_S / 60:.0f} minutes"
                     raise Failed("nonsense", f"sent no words for {minutes}, only signs of life")
                 yield piece
 
