@@ -171,6 +171,27 @@ def test_what_the_load_in_the_background_gave_up_is_told_before_the_next_answer(
     )
 
 
+def test_what_a_load_gives_up_that_goes_on_when_the_question_comes_is_told_with_its_answer(
+    talk: Talk,
+) -> None:
+    gate = Gate()
+    talk.engine.script_load(gate, Adjusted("fake needs 48 GB, 13 GB are free", "less"))
+    talk.engine.script(*answer("Red."))
+    do = talk.begin()
+    loading = threading.Thread(target=do.load_ahead)
+    loading.start()
+    gate.wait_reached()
+
+    def asked() -> Iterator[object]:
+        for event in talk.session.send("What?"):
+            gate.open()
+            yield event
+
+    do.follow(asked())
+    loading.join()
+    assert talk.told == "fake needs 48 GB, 13 GB are free\nIt is loaded with less\n"
+
+
 def test_whom_the_model_waits_for_is_told_with_the_question(talk: Talk) -> None:
     waiting = Waiting(1, "pts/3", "large")
     talk.engine.script_load(waiting, waiting)

@@ -63,7 +63,7 @@ class Sitting:
     # ------------------------------------------------------------------ what is followed
 
     def load_ahead(self) -> None:
-        """Load while the user types; what there is to tell of it is told before the next answer.
+        """Load while the user types; what there is to tell of it is told with the next answer.
 
         A failure is told by the first turn, which tries again; so is whom the model waits for.
         """
@@ -109,18 +109,23 @@ class Sitting:
             KeyboardInterrupt: It was stopped, and nobody is there to go on.
         """
         told = Told(self.voice)
-        while not self._untold.empty():
-            told.follow(iter([self._untold.get()]))
         self.begun = question.typed if question is not None else ""
         try:
             with interrupts(stop or self.session.stop) as stopped:
-                told.follow(map(self._notice, EventThread(events)))
+                told.follow(self._noticed(EventThread(events)))
         finally:
             self.measuring.end_turn()
         told.stopped = stopped.is_set()
         if told.stopped and not self.lines.interactive:
             raise KeyboardInterrupt
         return told
+
+    def _noticed(self, events: Iterator[object]) -> Iterator[object]:
+        """The events, and before each what the load ahead, maybe still going on, left to tell."""
+        for event in events:
+            while not self._untold.empty():
+                yield self._untold.get()
+            yield self._notice(event)
 
     def _notice(self, event: object) -> object:
         event = self.measuring.notice(event)
