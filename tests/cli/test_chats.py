@@ -13,7 +13,10 @@ from PIL import Image
 
 from tests.cli.conftest import PROGRAM, Run
 from tests.test_laws import imported_by
+from vlmtui import cli
 from vlmtui.chat.attached_images import AttachedImages
+from vlmtui.commands import export_arguments
+from vlmtui.errors import InputError
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -101,6 +104,33 @@ def test_a_chat_is_exported_and_imported(run: Run, store: ChatStore, tmp_path: P
     wrong = run("chats", "import", tmp_path / "a.md")
     assert wrong.code == 2
     assert "is not the JSON of a chat" in wrong.err
+
+
+@pytest.mark.parametrize("name", ["json", "html", "markdown"])
+def test_a_chat_goes_to_standard_output_and_makes_no_file(
+    name: str,
+    store: ChatStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    odd, _ = store.start("caf\xe9 \x9b31m", user("\U0001f426 \x9b31m"))
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert cli.run(["chats", "export", str(odd.id), "--format", name, "-o", "-"]) == 0
+    out = capfdbinary.readouterr().out.decode()
+    assert "\x9b" not in out
+    assert not list(folder.iterdir())
+    if name == "json":
+        assert out.isascii()
+        assert json.loads(out)["messages"][0]["parts"][0]["text"] == "\U0001f426 \x9b31m"
+    assert cli.run(["chats", "export", "1", "--format", name, "-o", "-"]) == 0
+    out = capfdbinary.readouterr().out.decode()
+    assert "shapes.png" in out
+    assert "missing" not in out
+    with pytest.raises(InputError, match="There is no format -"):  # the chat has no such output
+        export_arguments.read("-")
 
 
 def test_a_chat_is_deleted_and_restored(run: Run, store: ChatStore) -> None:

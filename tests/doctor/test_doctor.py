@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import sqlite3
@@ -454,6 +455,19 @@ def test_a_long_log_is_cut_between_lines_so_that_no_half_of_a_secret_stands_alon
     with zipfile.ZipFile(written) as bundled:
         log = bundled.read("vlmtui.log").decode()
     assert log.startswith("a line\n")
+
+
+def test_a_bundle_goes_to_standard_output_alone(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["doctor", "--bundle", "-"]) in (0, 1)
+    with zipfile.ZipFile(io.BytesIO(capfdbinary.readouterr().out)) as bundled:
+        assert "doctor.txt" in bundled.namelist()
+    assert not (tmp_path / "-").exists()
 
 
 def test_a_bundle_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ session that has the same chat open goes on with the chat that a method here ret
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,6 +118,13 @@ class Archive:
         ahead = {message.id: message for message in thread}
         tree = [ahead.get(message.id, message) for message in self.chats.trees.read(chat_id)]
         return export(chat, thread, tree, destination, format, overwrite=overwrite)
+
+    def exported(self, chat_id: int, format: Format) -> Iterator[bytes]:
+        """What `export` writes of a chat, in pieces, but for pictures that would lie beside it."""
+        from vlmtui.chat.export import pieces
+
+        chat, thread = self.chats.get(chat_id), self.chats.thread(chat_id)
+        return pieces(chat, thread, self.chats.trees.read(chat_id), format)
 
     def import_json(self, path: Path) -> Chat:
         """Make a chat from a JSON file; it is a new one even if the same was imported before.

@@ -68,15 +68,26 @@ def export(
         raise _exists(path)
     if format == "markdown":
         _export_markdown(chat, thread, path, overwrite=overwrite)
-    elif format == "html":
+    else:
+        _write(path, pieces(chat, thread, tree, format), overwrite=overwrite)
+    return path
+
+
+def pieces(
+    chat: Chat, thread: Sequence[StoredMessage], tree: Sequence[StoredMessage], format: Format
+) -> Iterator[bytes]:
+    """What `export` writes, but for pictures that would lie beside it."""
+    if format == "markdown":
+        from vlmtui.chat import export_markdown
+
+        return export_markdown.pieces(chat, thread, None)
+    if format == "html":
         from vlmtui.chat import export_html
 
-        _write(path, export_html.pieces(chat, thread), overwrite=overwrite)
-    else:
-        from vlmtui.chat import export_json
+        return export_html.pieces(chat, thread)
+    from vlmtui.chat import export_json
 
-        _write(path, export_json.pieces(chat, tree), overwrite=overwrite)
-    return path
+    return export_json.pieces(chat, tree)
 
 
 def _target(chat: Chat, destination: Path, suffix: str) -> Path:

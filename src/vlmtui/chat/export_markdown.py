@@ -20,7 +20,7 @@ from vlmtui.storage.records import Chat, StoredMessage
 
 
 def pieces(
-    chat: Chat, thread: Sequence[StoredMessage], links: Mapping[str, str]
+    chat: Chat, thread: Sequence[StoredMessage], links: Mapping[str, str] | None
 ) -> Iterator[bytes]:
     """The document, a message at a time.
 
@@ -28,7 +28,7 @@ def pieces(
         chat: Whose it is.
         thread: The branch to write down.
         links: Where the pictures lie, relative to the document, by SHA-256. Those that are not in
-            it are told to be missing.
+            it are told to be missing. None where no picture can lie beside it.
     """
     yield f"# {escaped(words.title(chat))}\n".encode()
     if chat.system:
@@ -42,13 +42,17 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>#|~$&])", r"\\\1", text).replace("\n", " ")
 
 
-def _message(stored: StoredMessage, links: Mapping[str, str]) -> str:
+def _message(stored: StoredMessage, links: Mapping[str, str] | None) -> str:
     day = words.day(stored.created)
     blocks = [f"\n## {escaped(words.speaker(stored))}" + (f" · {day}" if day else "")]
     for image in stored.message.images:
         name = escaped(printable.line(image.name))
-        link = links.get(image.sha256)
-        blocks.append(f"![{name}]({quote(link)})" if link else f"*The picture {name} is missing.*")
+        if links is None:
+            blocks.append(f"*Picture: {name}*")
+        elif link := links.get(image.sha256):
+            blocks.append(f"![{name}]({quote(link)})")
+        else:
+            blocks.append(f"*The picture {name} is missing.*")
     if stored.message.thought.strip():
         summary = html.escape(words.thought(stored))
         thought = _whole(stored.message.thought.strip())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vlmtui.cli import completion
-from vlmtui.cli.options import NAMED
+from vlmtui.cli.options import NAMED, STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
@@ -150,7 +150,7 @@ def show(chat_id: int) -> None:
     type=NAMED,
     default=".",
     metavar="PATH",
-    help="A file, or a directory. Default: here, named after the chat.",
+    help="A file, a directory, or - for standard output. Default: here, named after the chat.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def export(chat_id: int, format_name: str | None, output: str, force: bool) -> None:
@@ -160,6 +160,10 @@ def export(chat_id: int, format_name: str | None, output: str, force: bool) -> N
 
     with opened_archive() as archive:
         chosen = format_of(Path(output), format_name)
+        if output == STANDARD_OUTPUT:
+            for piece in archive.exported(chat_id, chosen):
+                click.echo(_ascii(piece) if chosen == "json" else piece, nl=False)
+            return
         path = archive.export(chat_id, Path(output), chosen, overwrite=force)
     click.echo(printable.line(str(path)))
 
@@ -242,6 +246,17 @@ def _print_json(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, indent=2))  # ASCII: no sign of it means anything to a terminal
+
+
+def _ascii(piece: bytes) -> bytes:
+    """JSON in which no sign means anything to a terminal."""
+    import json
+    import re
+
+    if piece.isascii():
+        return piece
+    escaped = re.sub("[^\0-\x7e]+", lambda run: json.dumps(run[0])[1:-1], piece.decode())
+    return escaped.encode()
 
 
 def _highlighted(hit: Found) -> str:

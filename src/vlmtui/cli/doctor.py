@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from vlmtui.cli.options import NAMED
+from vlmtui.cli.options import NAMED, STANDARD_OUTPUT
 
 
 @click.command()
@@ -16,7 +16,8 @@ from vlmtui.cli.options import NAMED
     "--bundle",
     type=NAMED,
     metavar="FILE.zip",
-    help="Also write a ZIP file for a report: findings, logs, settings; no chats, no secrets.",
+    help="Also write a ZIP file for a report: findings, logs, settings; no chats, no secrets. "
+    "- writes it to standard output, instead of the findings.",
 )
 @click.option(
     "--bandwidth",
@@ -39,12 +40,14 @@ def doctor(as_json: bool, bundle: str | None, bandwidth: bool) -> int:
     if bandwidth:
         keep(measure(3.0))
     findings = examination.examine()
-    if as_json:
+    if bundle == STANDARD_OUTPUT:
+        click.echo(examination.bundled(findings), nl=False)
+    elif as_json:
         print(examination.as_json(findings))
     else:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print(examination.as_text(findings, colour=colour))
-    if bundle is not None:
+    if bundle not in (None, STANDARD_OUTPUT):
         written = examination.write_bundle(findings, Path(bundle))
         print(f"Written: {written}", file=sys.stderr)
     return 1 if any(finding.status == "fail" for finding in findings) else 0

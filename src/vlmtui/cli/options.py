@@ -46,6 +46,9 @@ class Named(click.types.StringParamType):
 
 NAMED = Named()
 
+STANDARD_OUTPUT = "-"
+"""In the place of a file to write."""
+
 
 def _keep_alive(minutes: float | None) -> None:
     """Have it go before what environment and settings say, in whatever is started, too."""

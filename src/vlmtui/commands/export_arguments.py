@@ -38,7 +38,7 @@ def read(argument: str) -> Export:
     if len(paths) > 1:
         raise InputError("A chat goes to one file", "Put quotes around a path with spaces")
     path = Path(paths[0] if paths else ".")
-    if chosen is None and re.fullmatch(r"\w+", str(path)) and not path.exists():
+    if chosen is None and re.fullmatch(r"\w+|-", str(path)) and not path.exists():
         raise InputError(
             f"There is no format {path}",
             f"There are md, json and html; a file of that name is ./{path} or {path}.md",

@@ -6,8 +6,8 @@ who falls ill at the first symptom is of no use.
 
 from __future__ import annotations
 
-from vlmtui.doctor.bundle import write_bundle
+from vlmtui.doctor.bundle import bundled, write_bundle
 from vlmtui.doctor.examination import examine
 from vlmtui.doctor.report import as_json, as_text
 
-__all__ = ["as_json", "as_text", "examine", "write_bundle"]
+__all__ = ["as_json", "as_text", "bundled", "examine", "write_bundle"]

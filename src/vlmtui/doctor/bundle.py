@@ -6,16 +6,16 @@ directories. `redaction` says what is taken out of the texts.
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from vlmtui import paths
+from vlmtui import kept, paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.doctor.redaction import for_others, without_own_words
 from vlmtui.doctor.report import as_json, as_text
@@ -45,6 +45,19 @@ def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
         InputError: It can't be written, or there is such a file.
     """
     path = Path(os.path.abspath(os.path.expanduser(path)))
+    try:
+        kept.write(path, bundled(findings), replace=False, mode=0o666)
+    except FileExistsError as error:
+        raise InputError(f"{path} exists already", "Name another file") from error
+    except OSError as error:
+        raise InputError(
+            f"The bundle {path} can't be written: {error.strerror}", "Name another place"
+        ) from error
+    return path
+
+
+def bundled(findings: Sequence[Finding]) -> bytes:
+    """The ZIP file of the bundle."""
     # before they are rendered: what is taken out of JSON's text may take a quotation mark along
     told = [
         msgspec.structs.replace(
@@ -52,23 +65,15 @@ def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
         )
         for finding in findings
     ]
-    try:
-        with path.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
-            bundle.writestr("doctor.txt", as_text(told))
-            bundle.writestr("doctor.json", as_json(told))
-            for name, place in [*_LOGS, *_engine_logs()]:
-                if (text := _tail(place)) is not None:
-                    text = without_own_words(text) if name == "config.toml" else text
-                    bundle.writestr(name, for_others(text))
-    except FileExistsError as error:
-        raise InputError(f"{path} exists already", "Name another file") from error
-    except OSError as error:
-        with suppress(OSError):  # what kept it from being opened keeps it from being removed
-            path.unlink()
-        raise InputError(
-            f"The bundle {path} can't be written: {error.strerror}", "Name another place"
-        ) from error
-    return path
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("doctor.txt", as_text(told))
+        bundle.writestr("doctor.json", as_json(told))
+        for name, place in [*_LOGS, *_engine_logs()]:
+            if (text := _tail(place)) is not None:
+                text = without_own_words(text) if name == "config.toml" else text
+                bundle.writestr(name, for_others(text))
+    return file.getvalue()
 
 
 def _engine_logs() -> list[tuple[str, Callable[[], Path]]]:
