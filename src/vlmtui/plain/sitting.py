@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 
@@ -120,7 +120,7 @@ class Sitting:
             raise KeyboardInterrupt
         return told
 
-    def _noticed(self, events: Iterator[object]) -> Iterator[object]:
+    def _noticed(self, events: Iterable[object]) -> Iterator[object]:
         """The events, and before each what the load ahead, maybe still going on, left to tell."""
         for event in events:
             while not self._untold.empty():
