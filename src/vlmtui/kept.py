@@ -146,7 +146,8 @@ def write(
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
     if durable:
-        _last(place.parent)
+        with contextlib.suppress(OSError):
+            sync_folder(place.parent)
     _sweep(place.parent, start)
 
 
@@ -163,17 +164,20 @@ def alone(path: Path) -> Iterator[None]:
         return
     try:
         end = time.monotonic() + _PATIENCE_S
-        while not _locked(folder) and time.monotonic() < end:
+        while not locked(folder) and time.monotonic() < end:
             time.sleep(0.01)
         yield
     finally:
         os.close(folder)
 
 
-def _locked(folder: int) -> bool:
-    """Take the lock; False while another one has it."""
+def locked(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock of a file or directory; False while another one has it.
+
+    True, too, where nothing can be locked.
+    """
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError as error:
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True
@@ -192,14 +196,17 @@ def _take_name(draft: Path, place: Path, *, replace: bool) -> None:
     os.replace(draft, place)
 
 
-def _last(folder: Path) -> None:
-    """Make the names in a directory last; a file's own fsync doesn't."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def sync_folder(folder: Path) -> None:
+    """Make the names in a directory last; a file's own fsync doesn't.
+
+    Raises:
+        OSError: It can't be read, or the disk fails.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sweep(folder: Path, start: str) -> None:

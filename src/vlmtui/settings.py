@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,8 @@ from msgspec import Meta
 from vlmtui import kept, paths
 from vlmtui.errors import SettingsError
 from vlmtui.messages import Detail
+
+_Kind = TypeVar("_Kind")
 
 NotNegative = Annotated[float, Meta(ge=0)]
 _YEAR_MINUTES = 525_600
@@ -284,23 +286,35 @@ def load_settings(path: Path | None = None) -> Settings:
             if isinstance(error, NotADirectoryError) and path is None
             else "Check its permissions",
         ) from error
-    return _parse(content.removeprefix(b"\xef\xbb\xbf"), file)
-
-
-def _parse(content: bytes, file: Path) -> Settings:
     try:
-        return msgspec.toml.decode(content, type=Settings)
+        return decoded_toml(content, Settings, f"The settings file {file}")
     except msgspec.ValidationError as error:
         raise _refusal(str(error), file) from error
+
+
+def decoded_toml(content: bytes, kind: type[_Kind], what: str) -> _Kind:
+    """The value of a TOML file.
+
+    Args:
+        content: All of it.
+        kind: A type that msgspec knows.
+        what: The file, for an error: "The catalogue PATH".
+
+    Raises:
+        SettingsError: It is not TOML.
+        msgspec.ValidationError: It is of another kind.
+    """
+    try:
+        return msgspec.toml.decode(content.removeprefix(b"\xef\xbb\xbf"), type=kind)
+    except msgspec.ValidationError:
+        raise
     except UnicodeDecodeError as error:
         raise SettingsError(
-            f"The settings file {file} is not UTF-8 text: byte {error.start}", "Save it as UTF-8"
+            f"{what} is not UTF-8 text: byte {error.start}", "Save it as UTF-8"
         ) from error
     except (msgspec.DecodeError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise SettingsError(
-            f"The settings file {file} is not valid TOML: {why}", "Correct that line"
-        ) from error
+        raise SettingsError(f"{what} is not valid TOML: {why}", "Correct that line") from error
 
 
 _KINDS = {

@@ -120,7 +120,7 @@ class Sitting(RuleBasedStateMachine):
         events = self.session.reading_ahead.run(user(text) if text else None)
         for number, _ in enumerate(events):
             if number == go:
-                events.close()  # type: ignore[attr-defined]
+                events.close()
                 break
         self.engine.forget_scripts()
 
@@ -188,7 +188,7 @@ class Sitting(RuleBasedStateMachine):
                 if number == stop:
                     self.session.cancel()
                 if number == go:
-                    events.close()  # type: ignore[attr-defined]
+                    events.close()
                     break
         self.engine.forget_scripts()
 

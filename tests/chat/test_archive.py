@@ -40,7 +40,7 @@ def picture(path: Path, digit: str = "a") -> ImagePart:
 
 
 def titles(archive: Archive, **wanted: object) -> list[str]:
-    return [row.chat.title for row in archive.listing.rows(**wanted)]  # type: ignore[arg-type]
+    return [row.chat.title for row in archive.listing.rows(**wanted)]
 
 
 def texts(store: ChatStore, chat_id: int) -> list[str]:

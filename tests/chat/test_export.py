@@ -314,7 +314,7 @@ def test_what_is_only_in_memory_is_exported_too(
     shown = store.thread(chat.id)
     shown[-1] = msgspec.structs.replace(shown[-1], message=assistant("more than on disk"))
     for name, format_name in (("a.md", "markdown"), ("a.json", "json"), ("a.html", "html")):
-        path = archive.export(chat.id, tmp_path / name, format_name, shown=shown)  # type: ignore[arg-type]
+        path = archive.export(chat.id, tmp_path / name, format_name, shown=shown)
         assert "more than on disk" in path.read_text()
 
 

@@ -16,7 +16,7 @@ from vlmtui.errors import FetchFailed
 
 
 def failure(url: str, **options: float) -> str:
-    with pytest.raises(FetchFailed) as error, fetch.fetched(url, **options):  # type: ignore
+    with pytest.raises(FetchFailed) as error, fetch.fetched(url, **options):
         pass
     assert error.value.hint
     return error.value.message

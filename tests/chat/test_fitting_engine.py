@@ -239,7 +239,7 @@ def test_leaving_a_stream_early_cancels_the_engine(load: Load) -> None:
     list(engine.load(load))
     events = iter(engine.generate(ASKED))
     next(events)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert inner.abandoned == 1
 
 

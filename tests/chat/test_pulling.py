@@ -24,7 +24,7 @@ ROOMY = Machine(8 * GB, 16 * GB)
 
 
 def remote(path: Path, role: str, url: str = "http://127.0.0.1:9/model.gguf") -> RemoteFile:
-    return RemoteFile(path.name, role, url, None, path, path, path, path)  # type: ignore[arg-type]
+    return RemoteFile(path.name, role, url, None, path, path, path, path)
 
 
 def plan(folder: Path, **how: str) -> Plan:

@@ -148,7 +148,7 @@ def test_reading_ahead_gives_way_to_whoever_asks(connect: Connect) -> None:
     os.kill(first.pid or 0, signal.SIGCONT)
     asking.join(60)
     assert said
-    assert list(again)[-1].reason == "cancelled"  # type: ignore[union-attr]
+    assert list(again)[-1].reason == "cancelled"
 
 
 def test_nothing_is_read_ahead_while_somebody_is_answered(connect: Connect) -> None:
@@ -195,7 +195,7 @@ def test_who_waits_can_leave_the_line(connect: Connect) -> None:
     assert events[-1] == Finished("cancelled")
     os.kill(first.pid or 0, signal.SIGCONT)
     first.cancel()
-    assert list(telling)[-1].reason == "cancelled"  # type: ignore[union-attr]
+    assert list(telling)[-1].reason == "cancelled"
 
 
 CLIENT = """
@@ -323,7 +323,7 @@ def test_the_model_that_is_missed_the_least_makes_way_first(connect: Connect) ->
         waited.append(event)
         answering.cancel()
     assert {event.model for event in waited if isinstance(event, Waiting)} == {loads[0].title}
-    assert list(telling)[-1].reason == "cancelled"  # type: ignore[union-attr]
+    assert list(telling)[-1].reason == "cancelled"
     assert waited[-2:] == [Absent(False), Finished("done")]
 
 

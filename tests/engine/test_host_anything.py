@@ -89,7 +89,7 @@ class Person:
             self._doing = threading.Thread(target=self._guarded, args=(what, *arguments))
             self._doing.start()
 
-    def _guarded(self, what, *arguments) -> None:  # type: ignore[no-untyped-def]
+    def _guarded(self, what, *arguments) -> None:
         try:
             what(*arguments)
         except EngineCrashed as error:
@@ -131,7 +131,7 @@ class Person:
         return _done(list(self.client.load(request)))
 
 
-def _done(events: list) -> bool:  # type: ignore[type-arg]
+def _done(events: list) -> bool:
     return events[-1] == Finished("done")
 
 

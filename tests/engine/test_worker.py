@@ -20,7 +20,7 @@ from vlmtui.messages import user
 ECHO = Load(Endpoint("http://localhost:1/v1", "echo"), backend="echo")
 
 
-class Echo:
+class Echo(registry.Backend):
     """Says what it was told; runs elsewhere, so there is nothing to plan."""
 
     def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:

@@ -27,7 +27,7 @@ _BLOCK = 16_384
 
 def model_bytes(size: int = 3_000_000, seed: int = 1, **how: str) -> bytes:
     """A GGUF file, and behind what its header tells of, bytes that are all different."""
-    return _filled(headers.model(**how), size, seed)  # type: ignore[arg-type]
+    return _filled(headers.model(**how), size, seed)
 
 
 def tower_bytes(size: int = 1_000_000, seed: int = 2) -> bytes:

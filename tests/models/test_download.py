@@ -34,13 +34,13 @@ def tiny(hub: Hub) -> Hub:
 
 
 def pulled(wanted: str = f"hf:{REPOSITORY}", **how: str) -> Finished:
-    last = list(Pull(wanted, patience=QUICK, **how).run())[-1]  # type: ignore[arg-type]
+    last = list(Pull(wanted, patience=QUICK, **how).run())[-1]
     assert isinstance(last, Finished)
     return last
 
 
 def planned(wanted: str = f"hf:{REPOSITORY}", **how: str) -> Plan:
-    for event in Pull(wanted, patience=QUICK, **how).run():  # type: ignore[arg-type]
+    for event in Pull(wanted, patience=QUICK, **how).run():
         if isinstance(event, Resolved):
             return event.plan
     raise AssertionError("no plan")

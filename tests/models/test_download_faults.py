@@ -607,7 +607,7 @@ def test_the_bytes_are_right_after_any_row_of_faults(tiny: Hub, seed: int) -> No
             continue
         break
     assert whole(events)
-    assert hashlib.sha256(MODEL).hexdigest() == events[-1].paths[0].resolve().name  # type: ignore[union-attr]
+    assert hashlib.sha256(MODEL).hexdigest() == events[-1].paths[0].resolve().name
 
 
 def test_several_downloads_run_at_once(hub: Hub) -> None:

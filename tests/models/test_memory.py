@@ -56,7 +56,7 @@ def test_a_header_foretells_what_llama_cpp_would_take(
     files = written(name)
     model, mmproj = gguf.from_path(files.model), gguf.from_path(files.mmproj)
     setup = Setup(ctx=4096, kv=kv)
-    planned = engine.plan(Load(Files(str(files.model), str(files.mmproj)), ctx=4096, kv=kv))  # type: ignore[arg-type]
+    planned = engine.plan(Load(Files(str(files.model), str(files.mmproj)), ctx=4096, kv=kv))
     need = memory.estimate(model, mmproj, setup)
     assert kv in memory.kv_types(model)
     assert need.weights.host == pytest.approx(sum(d.weights for d in planned.devices), rel=0.01)
@@ -96,7 +96,7 @@ def setup_of(ctx: int, kv: str = "f16") -> Setup:
 
 
 def header(tmp_path: Path, *pairs: headers.Pair, **shape: int) -> gguf.Header:
-    return gguf.from_path(headers.write(tmp_path / "m.gguf", headers.model(*pairs, **shape)))  # type: ignore[arg-type]
+    return gguf.from_path(headers.write(tmp_path / "m.gguf", headers.model(*pairs, **shape)))
 
 
 def test_fewer_heads_make_a_smaller_cache(tmp_path: Path) -> None:

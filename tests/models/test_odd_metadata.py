@@ -98,7 +98,7 @@ def test_what_is_kept_of_a_file_can_be_written_down(
 ) -> None:
     for kind, each in zip(("model", "tower"), pair, strict=True):
         changed = msgspec.structs.replace(each, metadata={**each.metadata, **odd})
-        kept = facts._facts(kind, changed)  # type: ignore[arg-type]
+        kept = facts._facts(kind, changed)
         assert msgspec.json.decode(msgspec.json.encode(kept), type=facts.Facts) == kept
 
 

@@ -64,7 +64,7 @@ def test_a_projector_that_this_llama_cpp_does_not_know_is_told(tmp_path: Path) -
         pairing.check(model, header(tmp_path / "p.gguf", headers.tower(projector="new")))
 
 
-def test_of_a_newer_llama_cpp_a_new_projector_is_left_to_it(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_of_a_newer_llama_cpp_a_new_projector_is_left_to_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(pairing, "LLAMA_CPP", "0.0.1")
     model = header(tmp_path / "m.gguf", headers.model(width=64))
     pairing.check(model, header(tmp_path / "p.gguf", headers.tower(projector="new", width=64)))

@@ -33,7 +33,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 
 def whole(url: str, line: net.Line | None = None, most: int = 1000, **how: float) -> bytes:
     seconds = how.pop("seconds", 20.0)
-    with net.request(url, line=line or net.Line(), **how) as answer:  # type: ignore[arg-type]
+    with net.request(url, line=line or net.Line(), **how) as answer:
         return answer.whole(most, seconds)
 
 
@@ -106,7 +106,7 @@ def test_a_line_that_is_hung_up_as_a_redirect_arrives_leaves_nothing_open(
         def hold(self, stream: object) -> None:
             super().hold(stream)
             if stream is not None:
-                held.append(stream.get_extra_info("socket"))  # type: ignore[attr-defined]
+                held.append(stream.get_extra_info("socket"))
                 if len(held) == 2:
                     self.stop() if by_us else held[1].shutdown(socket.SHUT_RDWR)
                     with suppress(OSError):  # until the server has hung up, too

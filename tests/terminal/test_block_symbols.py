@@ -56,7 +56,7 @@ def shown_by(drawn: object, columns: int, high: int) -> list[list[list[Color]]]:
     symbols = _SYMBOLS[high]
     console = Console(width=columns, color_system="truecolor", force_terminal=True)
     lines = []
-    for segments in console.render_lines(drawn, pad=False):  # type: ignore[arg-type]
+    for segments in console.render_lines(drawn, pad=False):
         line: list[list[Color]] = []
         for segment in segments:
             style = segment.style
@@ -65,9 +65,7 @@ def shown_by(drawn: object, columns: int, high: int) -> list[list[list[Color]]]:
             front = style.color.get_truecolor() if style.color is not None else back
             for character in segment.text:
                 bits = symbols.index(character)
-                line.append(
-                    [tuple(front if bits >> at & 1 else back) for at in range(2 * high)]  # type: ignore[misc]
-                )
+                line.append([tuple(front if bits >> at & 1 else back) for at in range(2 * high)])
         assert len(line) == columns
         lines.append(line)
     return lines

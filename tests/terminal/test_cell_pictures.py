@@ -55,7 +55,7 @@ def test_a_picture_that_several_widgets_show_is_decoded_once(
     def slowly(*arguments: object) -> Image.Image:
         decoded.append(arguments)
         time.sleep(0.2)
-        return make(*arguments)  # type: ignore[arg-type]
+        return make(*arguments)
 
     monkeypatch.setattr(thumbnails, "thumbnail", slowly)
     with ThreadPoolExecutor(4) as pool:

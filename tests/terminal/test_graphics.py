@@ -203,5 +203,5 @@ def test_the_patterns_know_what_terminals_reply() -> None:
 def test_option_and_setting_know_the_same_names() -> None:
     setting = get_type_hints(Settings, include_extras=True)["images"]
     assert get_args(setting) == NAMES
-    (option,) = images_option(lambda: None).__click_params__  # type: ignore[attr-defined]
+    (option,) = images_option(lambda: None).__click_params__
     assert tuple(option.type.choices) == NAMES

@@ -160,10 +160,8 @@ class HostClient:
                     return await self._plan(request)
                 case Generate():
                     return await self._generate(request)
-                case Prepare():
-                    return await self._prepare(request)
-                case Measure():
-                    return await self._measure(request)
+                case Prepare() | Measure():
+                    return await self._at_leisure(request)
                 case MakeRoom():
                     return await self._make_room()
                 case Release():
@@ -258,23 +256,17 @@ class HostClient:
             ending = await self._run(engine, request)
         return await self._looked_after(engine, ending)
 
-    async def _prepare(self, request: Prepare) -> Ending:
-        """Read ahead where nobody wants the engine, until somebody does."""
+    async def _at_leisure(self, request: Prepare | Measure) -> Ending:
+        """Do what is worth no waiting: nobody else has the engine, and reading ahead gives way."""
+        ahead = isinstance(request, Prepare)
+        undone = Finished("cancelled" if ahead else "done")
         engine = self._engine
         if engine is None or engine.loaded is None or engine.line.busy:
-            return Finished("cancelled")
-        async with self._places.turn(engine.line, self._places.stopping.cancel):
-            ending = await self._run(engine, request)
-        return await self._looked_after(engine, ending)
-
-    async def _measure(self, request: Measure) -> Ending:
-        """Measure pictures, unless somebody else has the engine: it is worth no waiting."""
-        engine = self._engine
-        if engine is None or engine.loaded is None or engine.line.busy:
-            return Finished("done")
-        async with self._places.turn(engine.line) as mine:
+            return undone
+        give_way = self._places.stopping.cancel if ahead else None
+        async with self._places.turn(engine.line, give_way) as mine:
             if not mine or engine.loaded is None:
-                return Finished("done")
+                return undone
             ending = await self._run(engine, request)
         return await self._looked_after(engine, ending)
 

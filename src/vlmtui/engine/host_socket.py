@@ -8,7 +8,6 @@ that it starts, so that others can connect at once, and wait.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import resource
@@ -22,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vlmtui import __version__, paths
+from vlmtui import __version__, kept, paths
 from vlmtui.engine.logs import open_log
 
 _START = "import sys; sys.path[:] = [p for p in sys.path if p]; from vlmtui.engine.host import main"
@@ -52,8 +51,6 @@ def directory() -> Path:
     Raises:
         NoHost: It can't be made, or isn't this user's alone.
     """
-    if not hasattr(socket, "SO_PEERCRED"):
-        raise NoHost("This system doesn't tell who is at the other end of a socket")
     place = paths.runtime_dir()
     try:
         place.mkdir(mode=0o700, exist_ok=True, parents=bool(os.environ.get(paths.HOME_VARIABLE)))
@@ -102,10 +99,7 @@ def connect(path: Path) -> socket.socket | None:
         connection.connect(os.fspath(path))
         connection.settimeout(None)
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    except FileNotFoundError:
-        connection.close()
-        return None
-    except ConnectionRefusedError:  # it is left from a host that was killed
+    except (FileNotFoundError, ConnectionRefusedError):  # refused: of a host that was killed
         connection.close()
         return None
     except OSError as error:
@@ -189,7 +183,7 @@ def _alone(place: Path) -> Iterator[None]:
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     deadline = time.monotonic() + 2 * _START_S
     try:
-        while not _locked(descriptor):
+        while not kept.locked(descriptor):
             if time.monotonic() > deadline:
                 raise NoHost("Another vlmtui is still starting the host after a long wait")
             time.sleep(0.05)
@@ -198,19 +192,11 @@ def _alone(place: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _kind() -> str:
     """What tells hosts apart, as a few letters."""
     parts = [__version__, sys.executable, os.path.dirname(__file__)]
     parts += [f"{name}={value}" for name, value in os.environ.items() if name.startswith(_HEEDED)]
-    with suppress(OSError, AttributeError):
+    with suppress(OSError):
         parts.append(str(sorted(os.sched_getaffinity(0))))
     parts.append(f"{os.getpriority(os.PRIO_PROCESS, 0)} {resource.getrlimit(resource.RLIMIT_AS)}")
     with suppress(OSError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol, runtime_checkable
 
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.engine_events import Event, Finished, Measured, Planned
@@ -17,56 +17,43 @@ _BACKENDS = {
 }
 
 
-class Backend(Protocol):
+class Backend(ABC):
     """What runs a model inside the worker process.
 
     Its methods emit events as they go, return the last one, and raise `VlmtuiError`s. They check
-    the flag often and return `Finished("cancelled")` when it is set.
+    the flag often and return `Finished("cancelled")` when it is set. What isn't abstract not every
+    backend can.
     """
 
+    @abstractmethod
     def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
         """Load a model. A backend is loaded once in its life."""
 
+    @abstractmethod
     def generate(
         self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
     ) -> Finished:
         """Answer a conversation."""
 
+    @abstractmethod
     def close(self) -> None:
         """Release all memory."""
-
-
-@runtime_checkable
-class Preparer(Protocol):
-    """A backend that can read ahead."""
 
     def prepare(
         self, request: Prepare, cancel: CancelFlag, emit: Callable[[Event], None]
     ) -> Finished:
         """Read what is certain of the next prompt."""
-
-
-@runtime_checkable
-class Planner(Protocol):
-    """A backend that can also tell beforehand what a load would take."""
+        return Finished("cancelled")
 
     def plan(self, request: Load) -> Planned:
         """Simulate a load, on a backend that has nothing loaded."""
+        raise LoadFailed(f"Memory for {request.title} is planned elsewhere")
 
+    def measure(self, request: Measure) -> Measured | None:
+        """Tell what pictures take with the loaded model; None where nobody can."""
+        return None
 
-@runtime_checkable
-class Measurer(Protocol):
-    """A backend that can also tell beforehand what pictures take."""
-
-    def measure(self, request: Measure) -> Measured:
-        """Measure pictures with the loaded model."""
-
-
-@runtime_checkable
-class Keeper(Protocol):
-    """A backend that can leave something for the next process."""
-
-    def keep(self, seconds: float) -> None:
+    def keep(self, seconds: float) -> None:  # noqa: B027 - most have nothing
         """Write what is worth it to the disk, within some seconds: the process ends."""
 
 

@@ -139,16 +139,8 @@ def _written(value: Any) -> Any:
     return "" if value is None or isinstance(value, dict) else value
 
 
-def _strip(text: str, chars: str | None = None) -> str:
-    return text.strip(WHITESPACE if chars is None else chars)
-
-
-def _lstrip(text: str, chars: str | None = None) -> str:
-    return text.lstrip(WHITESPACE if chars is None else chars)
-
-
-def _rstrip(text: str, chars: str | None = None) -> str:
-    return text.rstrip(WHITESPACE if chars is None else chars)
+def _of_ends(strip: Callable[[str, str], str]) -> Callable[..., str]:
+    return lambda text, chars=None: strip(text, WHITESPACE if chars is None else chars)
 
 
 def _of_bytes(change: Callable[[bytes], bytes]) -> Callable[[str], str]:
@@ -165,9 +157,9 @@ def _title(text: str) -> str:
 
 
 _METHODS: dict[str, Callable[..., str]] = {
-    "strip": _strip,
-    "lstrip": _lstrip,
-    "rstrip": _rstrip,
+    "strip": _of_ends(str.strip),
+    "lstrip": _of_ends(str.lstrip),
+    "rstrip": _of_ends(str.rstrip),
     "upper": _of_bytes(bytes.upper),
     "lower": _of_bytes(bytes.lower),
     "capitalize": _capitalize,

@@ -169,32 +169,27 @@ class Worker:
                     raise errors.GenerateFailed("No model is loaded", "Load one first.")
                 return self._backend.generate(request, self._cancel, emit)
             case Prepare() as request:
-                loaded: object = self._backend
-                if isinstance(loaded, registry.Preparer):
-                    return loaded.prepare(request, self._cancel, emit)
-                return Finished("cancelled")
+                if self._backend is None:
+                    return Finished("cancelled")
+                return self._backend.prepare(request, self._cancel, emit)
             case Plan(load=load):
                 backend = registry.create(load.backend)
                 try:
-                    if not isinstance(backend, registry.Planner):
-                        raise errors.LoadFailed(f"Memory for {load.title} is planned elsewhere")
                     emit(backend.plan(load))
                 finally:
                     backend.close()
                 return Finished("done")
             case Measure() as request:
-                measurer: object = self._backend
-                if isinstance(measurer, registry.Measurer):
-                    emit(measurer.measure(request))
+                if self._backend is not None and (found := self._backend.measure(request)):
+                    emit(found)
                 return Finished("done")
             case _:  # the reading thread keeps the others to itself
                 raise TypeError(f"{command.request} is not a request")
 
     def _keep(self) -> None:
-        keeper: object = self._backend
-        if isinstance(keeper, registry.Keeper):
+        if self._backend is not None:
             with suppress(Exception):  # it is computed again then
-                keeper.keep(KEEP_S)
+                self._backend.keep(KEEP_S)
 
     def _unload(self) -> None:
         if self._backend is not None:

@@ -19,6 +19,7 @@ from vlmtui import kept, paths
 from vlmtui.errors import SettingsError, VlmtuiError
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need
 from vlmtui.models.stores import StoredFile
+from vlmtui.settings import decoded_toml
 
 USER_FILE = "models.toml"
 
@@ -221,22 +222,15 @@ def _tables(file: Path) -> dict[str, dict[str, Any]]:
         SettingsError: It can't be read or is not TOML.
     """
     try:
-        content = kept.read(file).removeprefix(b"\xef\xbb\xbf")
-        return msgspec.toml.decode(content, type=dict[str, dict[str, Any]])
+        return decoded_toml(kept.read(file), dict[str, dict[str, Any]], f"The catalogue {file}")
     except FileNotFoundError:
         return {}
     except OSError as error:
         message = f"The catalogue {file} can't be read: {error.strerror}"
         raise SettingsError(message, "Check its permissions.") from error
-    except UnicodeDecodeError as error:
-        message = f"The catalogue {file} is not UTF-8 text: byte {error.start}"
-        raise SettingsError(message, "Save it as UTF-8.") from error
     except msgspec.ValidationError as error:
         message = f"The catalogue {file} has something else than tables in it: {error}"
         raise SettingsError(message, 'Write each model as a table: ["my-model"].') from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        message = f"The catalogue {file} is not valid TOML: {error}"
-        raise SettingsError(message, "Correct that line.") from error
 
 
 def _merged(

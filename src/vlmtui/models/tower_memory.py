@@ -69,17 +69,14 @@ class _OwnSize(NamedTuple):
 _QWEN = _OwnSize(2, 4096, 46)
 
 _OWN_SIZE = {
-    "qwen2vl_merger": _QWEN,
-    "qwen2.5vl_merger": _QWEN,
-    "qwen2.5o": _QWEN,
-    "qwen3vl_merger": _QWEN,
-    "ling3vl": _QWEN,
-    "glm4v": _QWEN,
-    "glm5v": _QWEN,
-    "exaone4_5": _QWEN,
-    "mimovl": _QWEN,
-    "dots_ocr": _QWEN,
-    "dots3note_v": _QWEN,
+    **dict.fromkeys(
+        (
+            *("qwen2vl_merger", "qwen2.5vl_merger", "qwen2.5o", "qwen3vl_merger"),
+            *("ling3vl", "glm4v", "glm5v", "exaone4_5", "mimovl", "dots_ocr"),
+            *("dots3note_v"),
+        ),
+        _QWEN,
+    ),
     "muse-glimmer": _OwnSize(2, 4096, 32),
     "kimik25": _OwnSize(2, 4096, 64),
     "kimivl": _OwnSize(2),

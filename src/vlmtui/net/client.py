@@ -49,8 +49,7 @@ class Answer:
     @property
     def length(self) -> int | None:
         """Bytes that are to come, where the server says so."""
-        told = self.headers.get("Content-Length", "")
-        return int(told) if told.isascii() and told.isdigit() and len(told) < 16 else None
+        return size_told(self.headers.get("Content-Length", ""))
 
     def pieces(self) -> Iterator[bytes]:
         """The content as it comes. Each wait is bounded, all of them together are not.
@@ -89,6 +88,11 @@ class Answer:
                 if len(content) > most:
                     raise Failed("nonsense", f"sends more than the {most:,} bytes that it may")
         return bytes(content)
+
+
+def size_told(text: str) -> int | None:
+    """Bytes, as a server writes a number of them; None where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from vlmtui.storage.presence import Presence
 from vlmtui.storage.prompts import Prompts
 from vlmtui.storage.records import Chat, Status, StoredMessage
 from vlmtui.storage.refused_words import RefusedWords
-from vlmtui.storage.trash import Trash, bring_back, no_chat
+from vlmtui.storage.trash import Trash, bring_back, no_chat, no_message
 from vlmtui.storage.trees import Trees
 
 _BRANCH = """
@@ -202,10 +202,7 @@ class ChatStore:
                 "SELECT stats FROM messages WHERE id = ?", (message_id,)
             ).fetchone()
             if row is None:
-                raise StorageError(
-                    f"There is no message {message_id} in {self._database.path}",
-                    "Its chat may have been deleted for good",
-                )
+                raise no_message(message_id, self._database)
             stats = {**(stored_json.stats(row["stats"]) or {}), **extra}
             connection.execute(
                 "UPDATE messages SET stats = ? WHERE id = ?",
@@ -222,13 +219,7 @@ class ChatStore:
 
     def configure(self, chat: Chat) -> None:
         """Keep the system prompt, the sampling and the model that stand in `chat`."""
-        self._change(
-            chat.id,
-            "system = ?, sampling = ?, model = ?",
-            None if chat.system is None else storable(chat.system),
-            None if chat.sampling is None else msgspec.json.encode(chat.sampling).decode(),
-            None if chat.model is None else storable(chat.model),
-        )
+        self._change(chat.id, "system = ?, sampling = ?, model = ?", *rows.own_settings(chat))
 
     def _change(self, chat_id: int, columns: str, *values: object) -> None:
         with self._database.write() as connection:

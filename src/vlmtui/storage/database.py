@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from vlmtui import kept
 from vlmtui.errors import StorageError, os_errors_as
 from vlmtui.storage import replaced
 from vlmtui.storage.migrations import MIGRATIONS
@@ -268,11 +269,7 @@ def _make_private(path: Path) -> None:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
             return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        kept.sync_folder(path.parent)
 
 
 def _number(connection: sqlite3.Connection, query: str) -> int:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from vlmtui import kept
 from vlmtui.errors import StorageError, os_errors_as
 
 _CHUNK = 1 << 20
@@ -86,7 +87,7 @@ class ImageStore:
                     os.fsync(copy.fileno())
                     _make_folder(folder)
                     os.replace(name, stored.path)
-                    _sync_folder(folder)
+                    kept.sync_folder(folder)
                 return stored
         except OSError as error:
             raise _cannot_keep(error, self._directory) from error
@@ -178,16 +179,7 @@ def _safe(suffix: str) -> str:
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a directory last; a file's own fsync doesn't."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        kept.sync_folder(folder.parent)
 
 
 def _cannot_keep(error: OSError, directory: Path) -> StorageError:

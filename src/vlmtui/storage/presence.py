@@ -8,7 +8,6 @@ share the directory. This module does not know what is unfinished.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from vlmtui import kept
 from vlmtui.errors import StorageError, os_errors_as
 
 
@@ -104,7 +104,7 @@ class Presence:
             # Close-on-exec: the engine's process must not keep the lock when this one dies.
             file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             # Another instance's sweep may have come between these two lines and taken the file.
-            if _take(file, fcntl.LOCK_EX) and path.exists():
+            if kept.locked(file) and path.exists():
                 self._file = file
                 return token
             os.close(file)
@@ -127,16 +127,8 @@ def _unheld(path: Path) -> Iterator[bool]:
         return
     try:
         # Shared, so that two instances that look at the same time don't see each other.
-        yield _take(file, fcntl.LOCK_SH)
-    finally:
-        os.close(file)
-
-
-def _take(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except OSError as error:
         # Where the file system has no locks at all, everyone counts as gone: then two instances
         # see each other's running answers as interrupted, and nothing worse.
-        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
-    return True
+        yield kept.locked(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)

@@ -24,6 +24,7 @@ from vlmtui.storage.database import APPLICATION_ID, Database
 from vlmtui.storage.images import ImageStore
 from vlmtui.storage.migrations import MIGRATIONS
 from vlmtui.storage.presence import Presence
+from vlmtui.storage.replaced import with_sidecars
 from vlmtui.storage.sqlite_errors import explain
 
 Measure = Callable[[Path], tuple[int, int]]
@@ -116,7 +117,7 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
             f"{path} can't be replaced: {error.strerror}", "Make its directory writable for you"
         ) from error
     finally:
-        for leftover in _with_sidecars(fresh):
+        for leftover in with_sidecars(fresh):
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
     return Recovered(aside, *counts)
@@ -155,7 +156,7 @@ def _mended(path: Path) -> Iterator[Path]:
         return
     copy = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}-copy")
     try:
-        for old, new in zip(_with_sidecars(path), _with_sidecars(copy), strict=True):
+        for old, new in zip(with_sidecars(path), with_sidecars(copy), strict=True):
             with suppress(FileNotFoundError):
                 shutil.copyfile(old, new)
         with copy.open("r+b") as file:
@@ -165,7 +166,7 @@ def _mended(path: Path) -> Iterator[Path]:
                 file.truncate(told * size)  # a hole: it takes no space
         yield copy
     finally:
-        for leftover in _with_sidecars(copy):
+        for leftover in with_sidecars(copy):
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
 
@@ -208,16 +209,11 @@ def _exchange(path: Path, fresh: Path) -> Path:
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     while aside.exists():
         aside = aside.with_name(f"{aside.name}x")
-    for old, new in zip(_with_sidecars(path), _with_sidecars(aside), strict=True):
+    for old, new in zip(with_sidecars(path), with_sidecars(aside), strict=True):
         with suppress(FileNotFoundError):
             os.rename(old, new)
     os.replace(fresh, path)
     return aside
-
-
-def _with_sidecars(path: Path) -> list[Path]:
-    """The file, and those that SQLite puts beside it."""
-    return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
 
 
 class _Copy:

@@ -40,14 +40,19 @@ def wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def with_sidecars(path: Path) -> list[Path]:
+    """The file of a database, and those that SQLite puts beside it."""
+    return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
+
+
 def remove_sidecars(path: Path) -> None:
     """Remove what lies beside a place by the name of a database that is there no more.
 
     SQLite would take it for the new one's.
     """
-    for ending in ("-wal", "-shm"):
+    for sidecar in with_sidecars(path)[1:]:
         with suppress(OSError):
-            path.with_name(path.name + ending).unlink()
+            sidecar.unlink()
 
 
 def save_anew(old: sqlite3.Connection, path: Path) -> bool:

@@ -39,6 +39,15 @@ def chat(row: sqlite3.Row) -> Chat:
     )
 
 
+def own_settings(chat: Chat) -> tuple[str | None, str | None, str | None]:
+    """Values of the columns `system`, `sampling` and `model`."""
+    return (
+        None if chat.system is None else storable(chat.system),
+        None if chat.sampling is None else msgspec.json.encode(chat.sampling).decode(),
+        None if chat.model is None else storable(chat.model),
+    )
+
+
 def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> StoredMessage:
     """The message of a row that has the columns of `messages`, `sibling` and `siblings`.
 

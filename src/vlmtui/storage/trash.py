@@ -189,10 +189,7 @@ class Trash:
             "SELECT chat_id, parent_id FROM messages WHERE id = ?", (message_id,)
         ).fetchone()
         if row is None:
-            raise StorageError(
-                f"There is no message {message_id} in {self._database.path}",
-                "Its chat may have been deleted for good",
-            )
+            raise no_message(message_id, self._database)
         return row
 
     def _is_hidden(self, connection: sqlite3.Connection, message_id: int | None) -> bool:
@@ -206,6 +203,14 @@ def no_chat(chat_id: int, database: Database) -> StorageError:
     """What to say of a chat that isn't there."""
     return StorageError(
         f"There is no chat {chat_id} in {database.path}", "It may have been deleted for good"
+    )
+
+
+def no_message(message_id: int, database: Database) -> StorageError:
+    """What to say of a message that isn't there."""
+    return StorageError(
+        f"There is no message {message_id} in {database.path}",
+        "Its chat may have been deleted for good",
     )
 
 

@@ -68,7 +68,6 @@ class Trees:
             return rows.chat(row)
 
     def _add_chat(self, connection: sqlite3.Connection, chat: Chat) -> int | None:
-        sampling = None if chat.sampling is None else msgspec.json.encode(chat.sampling).decode()
         return connection.execute(
             "INSERT INTO chats (title, created, updated, pinned, system, sampling, model)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -77,9 +76,7 @@ class Trees:
                 chat.created,
                 chat.updated or time.time(),
                 chat.pinned,
-                None if chat.system is None else storable(chat.system),
-                sampling,
-                None if chat.model is None else storable(chat.model),
+                *rows.own_settings(chat),
             ),
         ).lastrowid
 

@@ -118,7 +118,7 @@ def _words(numbers: NDArray[np.uint8], order: object) -> NDArray[np.int32]:
     """Eight numbers a word; nibble i has the number `order[i]`."""
     grouped = numbers.reshape(numbers.shape[0], -1, 8).astype(np.uint32)
     words = np.zeros(grouped.shape[:2], np.uint32)
-    for nibble, place in enumerate(order):  # type: ignore[call-overload]
+    for nibble, place in enumerate(order):
         words |= grouped[:, :, place] << np.uint32(4 * nibble)
     return words.view(np.int32)
 

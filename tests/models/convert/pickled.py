@@ -59,4 +59,4 @@ def _number(value: int) -> bytes:
 
 
 def _numbers(values: object) -> bytes:
-    return b"(" + b"".join(_number(int(value)) for value in values) + b"t"  # type: ignore[attr-defined]
+    return b"(" + b"".join(_number(int(value)) for value in values) + b"t"

@@ -23,7 +23,7 @@ Grid = tuple[int, int]
 
 
 def _pixels(path: object) -> Floats:
-    with Image.open(path) as image:  # type: ignore[arg-type]
+    with Image.open(path) as image:
         return np.asarray(image.convert("RGB"), np.float32)
 
 

@@ -31,7 +31,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float32])
 
 def pixels(path: object) -> Floats:
     """VILA's picture: squashed to 384x384 (PIL's bicubic), from -1 to 1. [3, 384, 384]."""
-    image = Image.open(path).convert("RGB").resize((384, 384))  # type: ignore[arg-type]
+    image = Image.open(path).convert("RGB").resize((384, 384))
     return ((np.asarray(image, np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1)
 
 
@@ -186,7 +186,7 @@ def llava_tokens(made: Made, path: object, *, corner: bool = True) -> Floats:
     """
     mean = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
     std = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
-    image = np.array(Image.open(path).convert("RGB"), np.float32)  # type: ignore[arg-type]
+    image = np.array(Image.open(path).convert("RGB"), np.float32)
     if not corner:
         image[-14:, -14:] = (122, 116, 104)
     picture = ((image / 255 - mean) / std).transpose(2, 0, 1)

@@ -33,16 +33,16 @@ def checkpoint(folder: Path, layout: str) -> Made:
         return reader.fields[key].contents()
 
     tensors = {each.name: dequantize(each.data, each.tensor_type) for each in reader.tensors}
-    heads = int(value("llama.attention.head_count"))  # type: ignore[call-overload]
+    heads = int(value("llama.attention.head_count"))
     shape = Shape(
-        width=int(value("llama.embedding_length")),  # type: ignore[call-overload]
-        feed_forward=int(value("llama.feed_forward_length")),  # type: ignore[call-overload]
-        layers=int(value("llama.block_count")),  # type: ignore[call-overload]
+        width=int(value("llama.embedding_length")),
+        feed_forward=int(value("llama.feed_forward_length")),
+        layers=int(value("llama.block_count")),
         heads=heads,
-        kv_heads=int(value("llama.attention.head_count_kv")),  # type: ignore[call-overload]
-        theta=float(value("llama.rope.freq_base")),  # type: ignore[arg-type]
-        epsilon=float(value("llama.attention.layer_norm_rms_epsilon")),  # type: ignore[arg-type]
-        context=int(value("llama.context_length")),  # type: ignore[call-overload]
+        kv_heads=int(value("llama.attention.head_count_kv")),
+        theta=float(value("llama.rope.freq_base")),
+        epsilon=float(value("llama.attention.layer_norm_rms_epsilon")),
+        context=int(value("llama.context_length")),
         tied=True,
         group=_GROUP,
     )
@@ -56,19 +56,19 @@ def checkpoint(folder: Path, layout: str) -> Made:
         checkpoints.save_safetensors(folder / "model.safetensors", stored)
     prefix = "tokenizer.ggml."
     pieces = zip(
-        *(value(f"{prefix}{key}") for key in ("tokens", "scores", "token_type")),  # type: ignore[call-overload]
+        *(value(f"{prefix}{key}") for key in ("tokens", "scores", "token_type")),
         strict=True,
     )
     (folder / "tokenizer.model").write_bytes(checkpoints.sentencepiece_model(list(pieces)))
     tokens = value(f"{prefix}tokens")
-    special = {name: int(value(f"{prefix}{name}_token_id")) for name in ("bos", "eos")}  # type: ignore[call-overload]
+    special = {name: int(value(f"{prefix}{name}_token_id")) for name in ("bos", "eos")}
     write_json(
         folder / "tokenizer_config.json",
         {
             "add_bos_token": bool(value(f"{prefix}add_bos_token")),
             "add_prefix_space": bool(value(f"{prefix}add_space_prefix")),
             "chat_template": value("tokenizer.chat_template"),
-            **{f"{name}_token": tokens[number] for name, number in special.items()},  # type: ignore[index]
+            **{f"{name}_token": tokens[number] for name, number in special.items()},
         },
     )
     return Made(folder, shape, meant, len(tensors["token_embd.weight"]))

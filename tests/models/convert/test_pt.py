@@ -176,7 +176,7 @@ def _pickled_by_python(
     state: OrderedDict[str, object] = OrderedDict()
     for number, (name, tensor) in enumerate(tensors.items()):
         state[name] = (Parameter if number % 2 else Tensor)(number, tensor)
-    state._metadata = OrderedDict({"": {"version": 1}})  # type: ignore[attr-defined]
+    state._metadata = OrderedDict({"": {"version": 1}})
     out = io.BytesIO()
     Pickler(out, protocol).dump(state)
     return out.getvalue()

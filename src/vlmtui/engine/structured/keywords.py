@@ -9,69 +9,24 @@ from typing import Any
 from vlmtui.engine.structured.schema_parts import Unenforceable, short
 
 _TELLING = frozenset(
-    [
-        "$schema",
-        "$comment",
-        "$defs",
-        "definitions",
-        "$anchor",
-        "$dynamicAnchor",
-        "$recursiveAnchor",
-        "$id",
-        "id",
-        "$vocabulary",
-        "title",
-        "description",
-        "default",
-        "examples",
-        "example",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-        "nullable",
-        "contentEncoding",
-        "contentMediaType",
-        "contentSchema",
-        "discriminator",
-        "externalDocs",
-        "xml",
-        "propertyOrdering",
-    ]
+    (
+        *("$schema", "$comment", "$defs", "definitions", "$anchor", "$dynamicAnchor"),
+        *("$recursiveAnchor", "$id", "id", "$vocabulary", "title", "description", "default"),
+        *("examples", "example", "deprecated", "readOnly", "writeOnly", "nullable"),
+        *("contentEncoding", "contentMediaType", "contentSchema", "discriminator"),
+        *("externalDocs", "xml", "propertyOrdering"),
+    )
 )
 """They say nothing of what a value may be."""
 
 _ENFORCED = frozenset(
-    [
-        "$ref",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "type",
-        "enum",
-        "const",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "format",
-        "items",
-        "prefixItems",
-        "additionalItems",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "properties",
-        "required",
-        "additionalProperties",
-        "patternProperties",
-        "propertyNames",
-        "minProperties",
-        "maxProperties",
-    ]
+    (
+        *("$ref", "allOf", "anyOf", "oneOf", "type", "enum", "const", "minimum", "maximum"),
+        *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
+        *("pattern", "format", "items", "prefixItems", "additionalItems", "minItems"),
+        *("maxItems", "uniqueItems", "properties", "required", "additionalProperties"),
+        *("patternProperties", "propertyNames", "minProperties", "maxProperties"),
+    )
 )
 UNENFORCED = {
     "contains": "array",

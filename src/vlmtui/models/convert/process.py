@@ -7,14 +7,13 @@ gone on with the next time.
 from __future__ import annotations
 
 import errno
-import fcntl
 import shutil
 import sys
 from pathlib import Path
 
 import msgspec
 
-from vlmtui import offspring
+from vlmtui import kept, offspring
 from vlmtui.errors import ImportFailed, StorageError
 from vlmtui.models import making
 from vlmtui.models.convert.order import Contents, Order
@@ -98,14 +97,10 @@ def _hold(descriptor: int, path: Path) -> None:
     Raises:
         StorageError: Another process does.
     """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-            return  # a disk that knows no locks
+    if not kept.locked(descriptor):
         raise StorageError(
             f"{path} is being written by another import", "Wait for its end, or stop it."
-        ) from None
+        )
 
 
 def _unwritable(error: OSError, path: Path, contents: Contents) -> StorageError:

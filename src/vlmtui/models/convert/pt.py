@@ -216,8 +216,7 @@ class _Machine:
     def _do_proto(self, _: Any) -> None:
         pass
 
-    def _do_frame(self, _: Any) -> None:
-        pass
+    _do_frame = _do_proto
 
     def _do_mark(self, _: Any) -> None:
         self._stack.append(_MARK)

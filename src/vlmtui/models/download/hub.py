@@ -170,8 +170,8 @@ def stored(repository: Repository, file: Listed, connection: net.Line, timeout: 
         own = answer.length if answer.status == 200 else None
     etag = told.get("X-Linked-Etag") or told.get("ETag") or ""
     etag = etag.removeprefix("W/").strip('"') or file.digest.partition(":")[2]
-    size = told.get("X-Linked-Size", "")
-    known = int(size) if size.isascii() and size.isdigit() and len(size) < 16 else own
+    size = net.size_told(told.get("X-Linked-Size", ""))
+    known = own if size is None else size
     digest = file.digest
     if _SHA256.fullmatch(etag):  # so says the Hub itself, of large files
         digest = f"sha256:{etag}"

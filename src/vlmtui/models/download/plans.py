@@ -156,8 +156,7 @@ def _ask(url: str, what: str, role: Role, line: Line, patience: Patience) -> Rem
         )
     size = answer.length
     if answer.status == 206:
-        told = answer.headers.get("Content-Range", "").rpartition("/")[2]
-        size = int(told) if told.isascii() and told.isdigit() and len(told) < 16 else None
+        size = net.size_told(answer.headers.get("Content-Range", "").rpartition("/")[2])
     named = _NAMED.search(answer.headers.get("Content-Disposition", ""))
     name = urlsplit(url).path.rpartition("/")[2]
     if not name.lower().endswith(".gguf") and named is not None:

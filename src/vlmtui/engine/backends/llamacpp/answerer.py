@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vlmtui.engine.backends.llamacpp.cache import KvCache
-from vlmtui.engine.backends.llamacpp.certain_prompt import certain
 from vlmtui.engine.backends.llamacpp.chat_format import chat_format
 from vlmtui.engine.backends.llamacpp.chat_states import states_on_disk
 from vlmtui.engine.backends.llamacpp.decoder import Decoder
@@ -107,7 +106,7 @@ class Answerer:
         self._enter(request)
         self._prompts.think(request.think)
         try:
-            prompt = certain(self._window.preview, messages)
+            prompt = self._window.certain(messages)
             if prompt.units and not self._cache.holds(prompt.units):
                 self._bring_back(prompt, request.chat)
                 settled = 0 if self._model.goes_back else self._before_question(messages)
@@ -169,7 +168,7 @@ class Answerer:
     def _before_question(self, messages: tuple[Message, ...]) -> int:
         """How many units stand before what is being written, which may yet be written otherwise."""
         earlier = messages[:-1] if messages[-1:] and messages[-1].role is Role.USER else messages
-        return len(certain(self._window.preview, earlier).units) if earlier else 0
+        return len(self._window.certain(earlier).units) if earlier else 0
 
     def _finished(self, report: TurnReport, reason: FinishReason) -> Finished:
         finished = report.finish(reason, self._cache.used, self._model.context_size)

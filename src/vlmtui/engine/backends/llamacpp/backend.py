@@ -23,14 +23,15 @@ from vlmtui.engine.backends.llamacpp.simulated_load import simulate
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.engine_events import Event, Finished, Loaded, Loading, Measured, Planned
 from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare
+from vlmtui.engine.registry import Backend
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Role
 
 _LOADING_INTERVAL_S = 0.05
 
 
-class LlamaCppBackend:
-    """One model on llama.cpp. See `registry.Backend`."""
+class LlamaCppBackend(Backend):
+    """One model on llama.cpp."""
 
     def __init__(self) -> None:
         llama_logs.install()
@@ -98,7 +99,6 @@ class LlamaCppBackend:
         return Measured(() if self._loaded is None else self._loaded.shown.measure(request))
 
     def keep(self, seconds: float) -> None:
-        """Keep the state of the chat; see `registry.Keeper`."""
         if self._loaded is not None:
             self._loaded.keep(seconds)
 

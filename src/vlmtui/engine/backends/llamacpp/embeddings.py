@@ -8,30 +8,19 @@ from __future__ import annotations
 import ctypes
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vlmtui.engine.backends.llamacpp.embeddings_on_disk import EmbeddingsOnDisk
 
 Embedding = ctypes.Array[ctypes.c_float]
 """Row-major float32 of shape [tokens, embedding size of the language model]."""
 
 
-class OnDisk(Protocol):
-    """Embeddings that outlive the engine; see `embeddings_on_disk`."""
-
-    def find(
-        self, key: str, size: tuple[int, int], lengths: Sequence[int]
-    ) -> list[Embedding] | None:
-        """What the tower made of a picture."""
-
-    def keep(
-        self, key: str, size: tuple[int, int], parts: Sequence[Embedding], seconds: float
-    ) -> None:
-        """Keep what was made of a picture."""
-
-
 class EmbeddingCache:
     """By picture (`ImagePart.key`), the embeddings of its parts in order."""
 
-    def __init__(self, limit_bytes: int, disk: OnDisk | None = None) -> None:
+    def __init__(self, limit_bytes: int, disk: EmbeddingsOnDisk | None = None) -> None:
         self._limit = limit_bytes
         self._disk = disk
         self.size_bytes = 0
@@ -43,7 +32,7 @@ class EmbeddingCache:
         return key in self._entries
 
     def find(self, key: str, size: tuple[int, int], lengths: Sequence[int]) -> bool:
-        """Whether a picture is kept; see `OnDisk.find`, from where it is brought back."""
+        """Whether a picture is kept; see `EmbeddingsOnDisk.find`, from where it is brought back."""
         if key not in self and self._disk is not None:
             parts = self._disk.find(key, size, lengths)
             if parts is not None:

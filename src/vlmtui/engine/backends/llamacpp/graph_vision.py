@@ -16,7 +16,8 @@ import msgspec
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
-from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache, OnDisk
+from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
+from vlmtui.engine.backends.llamacpp.embeddings_on_disk import EmbeddingsOnDisk
 from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower, Unusable
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
@@ -30,7 +31,11 @@ class GraphVision:
     """A graph in the place of libmtmd's tower. See `vision_tower.VisionTower`."""
 
     def __init__(
-        self, model: LoadedModel, graph: GraphTower, request: Load, disk: OnDisk | None = None
+        self,
+        model: LoadedModel,
+        graph: GraphTower,
+        request: Load,
+        disk: EmbeddingsOnDisk | None = None,
     ) -> None:
         """Take over.
 

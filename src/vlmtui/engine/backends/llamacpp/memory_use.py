@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import os
 
+from vlmtui.engine.images.room import spare_bytes
+
 _SPARE_BYTES = 256_000_000
 """Main memory that stays free beside the copy of a state."""
 
 
-def available_bytes() -> int | None:
-    """Main memory that could be had without swapping, in bytes; None where nobody says."""
-    try:
-        with open("/proc/meminfo") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return None
-
-
 def has_room(size: int) -> bool:
     """Whether main memory has room for the copy of a state."""
-    available = available_bytes()
+    available = spare_bytes()
     return available is None or available - size >= _SPARE_BYTES
 
 

@@ -98,10 +98,7 @@ def usable_cpus() -> int:
     With more threads than these, each waits for the others at every step: with 9,999 on two cores
     nothing came out any more.
     """
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0))
 
 
 def physical_cores() -> int:
@@ -109,12 +106,8 @@ def physical_cores() -> int:
 
     Decoding is bound by memory, and a second thread on a core makes it slower.
     """
-    try:
-        allowed = os.sched_getaffinity(0)
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
     cores = set()
-    for cpu in allowed:
+    for cpu in os.sched_getaffinity(0):
         try:
             siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
             cores.add(siblings.read_text().strip())

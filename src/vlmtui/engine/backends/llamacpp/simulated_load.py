@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -165,8 +164,6 @@ def _vision(request: Load, threads: int) -> tuple[int, int]:
 
 def _ask(library: Any, symbol: str, *arguments: Any) -> _Map:
     try:
-        if sys.platform != "linux":  # another C++ library, whose maps are laid out otherwise
-            raise AttributeError(symbol)
         function = library[symbol]
     except AttributeError:
         raise LoadFailed(

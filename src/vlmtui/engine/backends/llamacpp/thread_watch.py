@@ -105,10 +105,7 @@ def others_running() -> float | None:
 
 def whole_machine() -> bool:
     """Whether this process may use all CPUs."""
-    try:
-        return len(os.sched_getaffinity(0)) == os.cpu_count()
-    except AttributeError:  # not Linux
-        return False
+    return len(os.sched_getaffinity(0)) == os.cpu_count()
 
 
 def _runs(task: str) -> bool:

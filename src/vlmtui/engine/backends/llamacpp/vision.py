@@ -21,7 +21,8 @@ import msgspec
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import chunks, forms, picture_sizes
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
-from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache, OnDisk
+from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
+from vlmtui.engine.backends.llamacpp.embeddings_on_disk import EmbeddingsOnDisk
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.picture_sizes import Sized
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
@@ -46,7 +47,9 @@ with the same."""
 class Vision:
     """The vision tower of a loaded model; close it before the model."""
 
-    def __init__(self, model: LoadedModel, cache_bytes: int, disk: OnDisk | None = None) -> None:
+    def __init__(
+        self, model: LoadedModel, cache_bytes: int, disk: EmbeddingsOnDisk | None = None
+    ) -> None:
         self._model = model
         self._cache = EmbeddingCache(cache_bytes, disk)
         self._layouts: OrderedDict[ImagePart, _Layout] = OrderedDict()

@@ -9,8 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 
+import msgspec
+
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
 from vlmtui.engine.backends.llamacpp.prompt_units import (
+    common_prefix,
     count_image_tokens,
     count_images,
     count_tokens,
@@ -38,6 +41,9 @@ _MARKERS = 16
 
 _LEAST_IMAGE = 64
 """Characters that a picture counts as."""
+
+_WAYS_TO_GO_ON = ("What", "How")
+"""Words that most vocabularies have whole: pieces of rarer ones might begin with the same token."""
 
 
 class Window:
@@ -112,6 +118,26 @@ class Window:
             return self.fit(messages, 0)[0]
         finally:
             self._last_kept = kept
+
+    def certain(self, messages: tuple[Message, ...]) -> Prompt:
+        """What is certain of a prompt while its question is being written; its units may be none.
+
+        The question is gone on with in two ways, and what both prompts begin with is taken. Should
+        the real one begin otherwise, that costs time: the KV cache keeps only what a prompt has in
+        common with it.
+
+        Args:
+            messages: The conversation; a last message of the user's is one that isn't finished.
+        """
+        earlier, begun = messages, Message(Role.USER, ())
+        if messages and messages[-1].role is Role.USER:
+            earlier, begun = messages[:-1], messages[-1]
+        one, other = (
+            self.preview((*earlier, Message(Role.USER, (*begun.parts, TextPart(text)))))
+            for text in _WAYS_TO_GO_ON
+        )
+        shared = common_prefix(one.units, other.units)
+        return msgspec.structs.replace(one, units=one.units[:shared])
 
     def _start_as_before(self, turns: tuple[Message, ...]) -> int:
         """Where the last shortened prompt began, if this conversation continues it; else -1."""

@@ -43,6 +43,7 @@ from vlmtui.engine.engine_events import (
     Trimmed,
 )
 from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
+from vlmtui.engine.registry import Backend
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Message, Role
@@ -61,8 +62,8 @@ class _ThoughtEnds(Exception):
 _FINISH: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
 
 
-class OpenAIBackend:
-    """A model that a server runs. See `registry.Backend`."""
+class OpenAIBackend(Backend):
+    """A model that a server runs."""
 
     def __init__(self) -> None:
         self._served: _Served | None = None
