@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tests.fakes import INFO, STATS
 from vlmtui.engine.engine_events import (
     Delta,
@@ -98,9 +100,11 @@ def test_time_to_first_token_and_speed_are_live() -> None:
 
 def test_the_engines_own_figures_stand_at_the_end() -> None:
     asked = begin(after(Loaded(INFO)), 0.5)
-    done = after(Delta("a", 1), Finished("stop", STATS), engine_state=asked)
+    stats = replace(STATS, network_s=0.5)
+    done = after(Delta("a", 1), Finished("stop", stats), engine_state=asked)
     assert done.phase is Phase.READY
     assert (done.first_token, done.tokens_per_s, done.reused) == (0.75, 32.0, 16)
+    assert (done.prompt, done.network_s) == (stats.prompt_tokens, 0.5)
 
 
 def test_what_still_comes_after_a_stop_does_not_look_like_going_on() -> None:

@@ -14,7 +14,7 @@ class Host(WidgetHost):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[str] = []
-        self.refused: list[int] = []
+        self.refused = 0
 
     def compose(self) -> ComposeResult:
         yield Composer()
@@ -23,8 +23,8 @@ class Host(WidgetHost):
         self.sent.append(event.text)
         self.query_one(Composer).decided()
 
-    def on_composer_paste_refused(self, event: Composer.PasteRefused) -> None:
-        self.refused.append(event.characters)
+    def on_composer_paste_refused(self) -> None:
+        self.refused += 1
 
 
 async def test_enter_sends_and_the_text_stays_until_it_is_taken() -> None:
@@ -172,7 +172,7 @@ async def test_a_text_that_no_model_could_read_is_refused() -> None:
         composer = pilot.app.query_one(Composer)
         composer.post_message(Paste("x" * 10_000_000))
         await until(pilot, lambda: pilot.app.refused)
-        assert pilot.app.refused == [10_000_000]
+        assert pilot.app.refused == 1
         assert composer.text == ""
 
 

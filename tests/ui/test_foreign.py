@@ -105,7 +105,7 @@ async def name_of_the_model(stage: Stage, pilot: Pilot[int]) -> None:
 async def note_of_the_hardware(stage: Stage, pilot: Pilot[int]) -> None:
     app = pilot.app
     assert isinstance(app, VlmtuiApp)
-    app.post_message(app.SnapshotTaken(replace(SNAPSHOT, notes=(HOSTILE,))))
+    app.take_snapshot(replace(SNAPSHOT, notes=(HOSTILE,)))
     await until(pilot, lambda: TAG in shown(pilot))
 
 
@@ -184,7 +184,7 @@ async def test_the_title_of_the_window_is_only_a_title(
 
         written: list[str] = []
         driver = TerminalDriver.__new__(TerminalDriver)
-        driver._has_title, driver._writer_thread = True, None  # type: ignore[assignment]
+        driver._has_title, driver._writer_thread = True, None
         monkeypatch.setattr(driver, "write", written.append)
         driver.name_window(pilot.app.sub_title)
         driver._write_title()

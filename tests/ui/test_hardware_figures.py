@@ -12,7 +12,6 @@ from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.hardware.base import Snapshot, Temperature
 from vlmtui.stats.engine_state import EngineState, Phase
-from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.widgets.panes.model_box import ModelBox
 from vlmtui.ui.widgets.panes.stats_panel import StatsPanel, rows
 from vlmtui.ui.widgets.panes.status_strip import StatusStrip
@@ -215,4 +214,4 @@ async def test_a_source_that_fails_is_told_once(stage: Stage) -> None:
 
 
 def post(pilot: Pilot[int], snapshot: Snapshot) -> None:
-    pilot.app.post_message(VlmtuiApp.SnapshotTaken(snapshot))
+    pilot.app.take_snapshot(snapshot)

@@ -18,7 +18,6 @@ from vlmtui.stats.answer_stats import rows as details
 from vlmtui.stats.engine_state import Phase
 from vlmtui.stats.timeline import Timeline
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.screens.monitor_screen import MonitorScreen
 from vlmtui.ui.screens.stats_screen import StatsScreen, StatsTable
 from vlmtui.ui.widgets.panes.monitor_panel import MonitorPanel
@@ -243,7 +242,7 @@ async def test_columns_without_room_are_left_out_whole() -> None:
 async def test_f3_opens_the_monitor_and_closes_it_again(stage: Stage) -> None:
     async with stage.app().run_test(size=(100, 30)) as pilot:
         await ready(pilot)
-        pilot.app.post_message(VlmtuiApp.SnapshotTaken(BOARD))
+        pilot.app.take_snapshot(BOARD)
         await pilot.press("f3")
         await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen))
         await until(pilot, lambda: "63 %" in drawn(pilot, MonitorPanel))

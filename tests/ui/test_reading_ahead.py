@@ -12,7 +12,8 @@ from tests.fakes import INFO, FakeEngine, Gate, answer
 from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, type_text, until
 from vlmtui.engine.engine_events import Encoded, Encoding, Prefill
 from vlmtui.ui.screens.chat import ahead_topic
-from vlmtui.ui.widgets.composer.composer import FOLDED, Composer
+from vlmtui.ui.widgets.composer.composer import Composer
+from vlmtui.ui.widgets.composer.token_area import FOLDED
 
 
 @pytest.fixture

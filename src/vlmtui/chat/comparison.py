@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vlmtui.chat.chat_events import ChatEvent, UserSaved
-from vlmtui.engine.engine_events import Finished
+from vlmtui.engine.base import up_to_finished
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
@@ -126,16 +126,11 @@ class Comparison:
 
     def _exchange(self, load: Load) -> Generator[Step, None, bool]:
         """Have another model; returns False when that was cancelled."""
-        done = True
         yield Exchanging(load.name)
         try:
-            for event in self._session.switch(load):
-                if isinstance(event, Finished):  # it would look like the end of a turn
-                    done = event.reason != "cancelled"
-                else:
-                    yield event
+            ended = yield from up_to_finished(self._session.switch(load))  # no end of a turn
         except VlmtuiError:
             yield Exchanged(self._session.model.request.name)
             raise
         yield Exchanged(self._session.model.request.name)
-        return done
+        return ended is None or ended.reason != "cancelled"

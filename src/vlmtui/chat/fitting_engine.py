@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 
 from vlmtui.chat.fitting import Prospect, shortage, this_machine
-from vlmtui.engine.base import Engine, SharedEngine, closing_events
+from vlmtui.engine.base import Engine, SharedEngine, closing_events, up_to_finished
 from vlmtui.engine.engine_connection import ModelGone
 from vlmtui.engine.engine_events import (
     Absent,
@@ -97,15 +97,10 @@ class FittingEngine:
             except ModelGone:
                 if self._asked is None:
                     raise
-            ended = Finished("cancelled")
             with closing_events(self.load(self._asked)) as events:
-                for event in events:
-                    if isinstance(event, Finished):
-                        ended = event
-                    else:
-                        yield event
-            if ended.reason == "cancelled":
-                yield ended
+                ended = yield from up_to_finished(events)
+            if ended is None or ended.reason == "cancelled":
+                yield ended or Finished("cancelled")
                 return
         yield from self._answer(request)
 
@@ -240,14 +235,9 @@ class FittingEngine:
         self._stepped = True
         yield _adjusted(error.message, setup, self._setup)
         self._setup = setup
-        ended = Finished("cancelled")
         with closing_events(self._engine.load(self._prospect.request(setup))) as events:
-            for event in events:
-                if isinstance(event, Finished):
-                    ended = event
-                else:
-                    yield event
-        return ended
+            ended = yield from up_to_finished(events)
+        return ended or Finished("cancelled")
 
 
 def _at_ease(fit: Fit, wanted: Setup) -> bool:

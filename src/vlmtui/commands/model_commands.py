@@ -182,11 +182,6 @@ def inform(context: CommandContext, name: str) -> Outcome:
     return Table(found.name, model_details.rows(found))
 
 
-def pull(_: CommandContext, name: str) -> Outcome:
-    """Fetch a model."""
-    return Pull(name)
-
-
 def remove(context: CommandContext, name: str) -> Outcome:
     """Delete a model's files, if the user says yes."""
     from vlmtui.chat.requests import is_of
@@ -228,7 +223,7 @@ def _in_use(name: str) -> InputError:
     return InputError(f"{_shown(name)} is the model in use", "Switch to another model first")
 
 
-_WITH_ONE = {"pull": pull, "rm": remove, "info": inform}
+_WITH_ONE = {"pull": lambda _, name: Pull(name), "rm": remove, "info": inform}
 
 
 def _row(choice: Model, current: str) -> str:

@@ -193,7 +193,6 @@ def preset(context: CommandContext, name: str) -> Outcome:
 
 
 def _sampling_of(chosen: Preset) -> dict[str, Any]:
-    """What a preset sets."""
     sampling = sampling_text.of_preset(chosen)
     forms = (chosen.schema, chosen.choices, chosen.grammar, chosen.regex)
     if (constraint := answer_forms.of(*forms)) is not None:

@@ -102,6 +102,11 @@ class Spec(msgspec.Struct, frozen=True):
         )
 
 
+def _changing(name: str, arguments: str, summary: str) -> Spec:
+    """What is done with one message, and changes which messages are shown."""
+    return Spec(name, arguments, summary, "message", idle=True, takes_message=True, alone=True)
+
+
 SPECS = (
     # pictures
     Spec(
@@ -121,25 +126,10 @@ SPECS = (
     ),
     Spec("view", "", "show the pictures of the chat", "picture", binding="chat.view"),
     # messages
-    Spec(
-        *("regen", "[#NUMBER]", "answer the last question again", "message"),
-        idle=True,
-        takes_message=True,
-        alone=True,
-    ),
+    _changing("regen", "[#NUMBER]", "answer the last question again"),
     Spec("continue", "", "continue an answer that was cut off", "message", idle=True),
-    Spec(
-        *("edit", "[#NUMBER] [TEXT]", "edit the last question and ask it again", "message"),
-        idle=True,
-        takes_message=True,
-        alone=True,
-    ),
-    Spec(
-        *("delete", "[#NUMBER]", "delete the last question and everything after it", "message"),
-        idle=True,
-        takes_message=True,
-        alone=True,
-    ),
+    _changing("edit", "[#NUMBER] [TEXT]", "edit the last question and ask it again"),
+    _changing("delete", "[#NUMBER]", "delete the last question and everything after it"),
     Spec("undo", "", "restore what was deleted last", "message", idle=True),
     Spec(
         *("copy", "[#NUMBER] [code]", "copy the last answer, or its last block of code", "message"),
@@ -150,18 +140,8 @@ SPECS = (
         takes_message=True,
         alone=True,
     ),
-    Spec(
-        *("previous", "[#NUMBER]", "show the previous version of a message", "message"),
-        idle=True,
-        takes_message=True,
-        alone=True,
-    ),
-    Spec(
-        *("next", "[#NUMBER]", "show the next version of a message", "message"),
-        idle=True,
-        takes_message=True,
-        alone=True,
-    ),
+    _changing("previous", "[#NUMBER]", "show the previous version of a message"),
+    _changing("next", "[#NUMBER]", "show the next version of a message"),
     Spec(
         *("show", "[#NUMBER or all]", "print the last messages with their numbers", "message"),
         only="lines",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
 import sys
 import termios
 import time
@@ -21,7 +20,7 @@ def ask_terminal() -> Graphics | None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
     detection = Detection("auto", os.environ, None)
-    question = detection.tmux_said(_tmux()) if detection.needs_tmux else detection.ask()
+    question = detection.tmux_said(Tmux.ask()) if detection.needs_tmux else detection.ask()
     if question:
         _talk(detection, question)
     return detection.graphics
@@ -51,17 +50,3 @@ def _talk(detection: Detection, question: str) -> None:
                     return  # it ends each round, and there is no further one
     finally:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)  # late replies are not typed text
-
-
-def _tmux() -> Tmux:
-    try:
-        done = subprocess.run(
-            ["tmux", "display-message", "-p", "-t", os.environ.get("TMUX_PANE", ""), Tmux.QUERY],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return Tmux()
-    return Tmux.read(done.stdout.decode(errors="replace"))

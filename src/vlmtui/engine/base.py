@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
-from vlmtui.engine.engine_events import Event, ModelInfo, Planned
+from vlmtui.engine.engine_events import Event, Finished, ModelInfo, Planned
 from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare
+
+EventT = TypeVar("EventT")
 
 
 @contextmanager
@@ -25,6 +27,17 @@ def closing_events(events: Iterator[Event]) -> Iterator[Iterator[Event]]:
     finally:
         if isinstance(events, Generator):
             events.close()
+
+
+def up_to_finished(events: Iterator[EventT]) -> Generator[EventT, None, Finished | None]:
+    """The events but the last, `Finished`, which is returned: None where there was none."""
+    ended: Finished | None = None
+    for event in events:
+        if isinstance(event, Finished):
+            ended = event
+        else:
+            yield event
+    return ended
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from vlmtui.engine.engine_events import (
     Loading,
     ModelInfo,
     Prefill,
+    Stats,
     Thought,
     Trimmed,
     Waiting,
@@ -263,29 +264,8 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
             return replace(state, phase=Phase.THINKING, thought_s=thought_s)
         case Delta():
             return _decoded(engine_state, event, now)
-        case Finished(stats=stats) if stats.prompt_tokens:
-            return replace(
-                idle(engine_state),
-                started=0.0,
-                first_token=stats.time_to_first_token_s or engine_state.first_token,
-                generated=stats.generated_tokens,
-                tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
-                encoding_s=stats.encode_s,
-                network_s=stats.network_s,
-                prefill_per_s=stats.prefill_tokens_per_s or None,
-                prompt=stats.prompt_tokens,
-                reused=stats.reused_tokens,
-                context_used=stats.context_used,
-                context_size=stats.context_size,
-            )
-        case Finished(stats=stats):  # a server that was stopped tells nothing of the prompt
-            return replace(
-                idle(engine_state),
-                started=0.0,
-                first_token=stats.time_to_first_token_s or engine_state.first_token,
-                generated=stats.generated_tokens or engine_state.generated,
-                tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
-            )
+        case Finished(stats=stats):
+            return _answered(engine_state, stats)
         case _:
             return engine_state
 
@@ -313,4 +293,28 @@ def _decoded(engine_state: EngineState, event: Delta | Thought, now: float) -> E
         generated=event.tokens,
         context_used=engine_state.prompt + event.tokens,
         tokens_per_s=(event.tokens - engine_state.first_count) / seconds if told else None,
+    )
+
+
+def _answered(engine_state: EngineState, stats: Stats) -> EngineState:
+    """The engine's own figures, at the end; a stopped server tells nothing of the prompt."""
+    ended = msgspec.structs.replace(
+        idle(engine_state),
+        started=0.0,
+        first_token=stats.time_to_first_token_s or engine_state.first_token,
+        generated=stats.generated_tokens or engine_state.generated,
+        tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
+    )
+    if not stats.prompt_tokens:
+        return ended
+    return msgspec.structs.replace(
+        ended,
+        generated=stats.generated_tokens,
+        encoding_s=stats.encode_s,
+        network_s=stats.network_s,
+        prefill_per_s=stats.prefill_tokens_per_s or None,
+        prompt=stats.prompt_tokens,
+        reused=stats.reused_tokens,
+        context_used=stats.context_used,
+        context_size=stats.context_size,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from vlmtui import units
+from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.timeline import Moment, Series
 
 SLOWED = "slowed by"
@@ -41,43 +42,8 @@ def rows(moment: Moment, roofline: float | None = None) -> Iterator[Row]:
     if moment.tokens_per_s and roofline:
         rate += f" · {units.percent(moment.tokens_per_s / roofline)}"
     yield Row("decode", rate, lambda m: m.tokens_per_s, roofline, units.rate, "$accent")
-    if now.gpu_load is not None:
-        load = units.percent(now.gpu_load)
-        clock = f" · {now.gpu_clock_hz / 1e6:.0f} MHz" if now.gpu_clock_hz else ""
-        yield Row("GPU", load + clock, lambda m: m.snapshot.gpu_load, 1.0)
-    if now.gpu_used_bytes is not None:
-        whole = now.gpu_total_bytes or now.ram_total_bytes
-        yield Row(
-            "GPU memory",
-            _of(now.gpu_used_bytes, whole),
-            lambda m: m.snapshot.gpu_used_bytes,
-            whole,
-            _bytes,
-            "$secondary",
-        )
-    if now.ram_total_bytes is not None and now.ram_available_bytes is not None:
-        yield Row(
-            "memory",
-            _of(now.ram_total_bytes - now.ram_available_bytes, now.ram_total_bytes),
-            _ram_used,
-            now.ram_total_bytes,
-            _bytes,
-            "$secondary",
-        )
-    if now.engine_rss_bytes is not None:
-        yield Row(
-            "engine",
-            units.size(now.engine_rss_bytes),
-            lambda m: m.snapshot.engine_rss_bytes,
-            shown=_bytes,
-        )
-    if now.engine_gpu_bytes is not None:
-        yield Row(
-            "engine GPU",
-            units.size(now.engine_gpu_bytes),
-            lambda m: m.snapshot.engine_gpu_bytes,
-            shown=_bytes,
-        )
+    yield from _of_gpu(now)
+    yield from _of_memory(now)
     if now.cpu_load is not None:
         yield Row("CPU", units.percent(now.cpu_load), lambda m: m.snapshot.cpu_load, 1.0)
     if now.power_w is not None:
@@ -90,6 +56,34 @@ def rows(moment: Moment, roofline: float | None = None) -> Iterator[Row]:
         )
     if (hottest := _hottest(moment)) is not None:
         yield Row("hottest", units.celsius(hottest), _hottest, 105.0, units.celsius, "$error")
+
+
+def _of_gpu(now: Snapshot) -> Iterator[Row]:
+    if now.gpu_load is not None:
+        load = units.percent(now.gpu_load)
+        clock = f" · {now.gpu_clock_hz / 1e6:.0f} MHz" if now.gpu_clock_hz else ""
+        yield Row("GPU", load + clock, lambda m: m.snapshot.gpu_load, 1.0)
+    if (used := now.gpu_used_bytes) is not None:
+        whole = now.gpu_total_bytes or now.ram_total_bytes
+        yield _row_of("GPU memory", used, whole, lambda m: m.snapshot.gpu_used_bytes)
+
+
+def _of_memory(now: Snapshot) -> Iterator[Row]:
+    total, free = now.ram_total_bytes, now.ram_available_bytes
+    if total is not None and free is not None:
+        yield _row_of("memory", total - free, total, _ram_used)
+    if (main := now.engine_rss_bytes) is not None:
+        yield Row("engine", units.size(main), lambda m: m.snapshot.engine_rss_bytes, shown=_bytes)
+    if (gpu := now.engine_gpu_bytes) is not None:
+        yield Row(
+            "engine GPU", units.size(gpu), lambda m: m.snapshot.engine_gpu_bytes, shown=_bytes
+        )
+
+
+def _row_of(label: str, part: int, whole: int | None, series: Series) -> Row:
+    """A part of some memory, and all of it where that is known."""
+    value = f"{units.size(part)} / {units.size(whole)}" if whole else units.size(part)
+    return Row(label, value, series, whole, _bytes, "$secondary")
 
 
 def top(values: Iterable[float | None], most: float | None) -> float:
@@ -147,10 +141,6 @@ def details(moment: Moment, roofline: float | None = None) -> Iterator[tuple[str
 
 def _bytes(value: float) -> str:
     return units.size(round(value))
-
-
-def _of(part: int, whole: int | None) -> str:
-    return f"{units.size(part)} / {units.size(whole)}" if whole else units.size(part)
 
 
 def _ram_used(moment: Moment) -> float | None:

@@ -133,7 +133,7 @@ class TerminalDriver(LinuxDriver):
             # Terminals speak UTF-8 today, also where the locale says something else; what that
             # lacks would be drawn as "\\u2500"
             self._file.reconfigure(encoding="utf-8", errors="replace")
-        self._file = HangupSafe(self._file)  # type: ignore[assignment, arg-type]
+        self._file = HangupSafe(self._file)  # type: ignore[assignment, arg-type] # as good as a file
         self._title = ""
         self._away = False
         self.line = None if os.environ.get("TERM", "") in _DUMB else Line(far=is_far(os.environ))
@@ -179,7 +179,7 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Put the title of before aside: the terminal keeps a stack of them."""
         self._catch_stops()
-        super().start_application_mode()  # type: ignore[no-untyped-call]
+        super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's
         if self._has_title and self._writer_thread is not None:
             self.write("\x1b[22;2t")
             self._write_title()

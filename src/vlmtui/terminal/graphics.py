@@ -11,6 +11,7 @@ Terminals that have the protocol without them (WezTerm, Konsole) have sixels, to
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from enum import Enum
@@ -21,6 +22,9 @@ from vlmtui.terminal.pace import is_far
 
 NAMES = ("auto", "kitty", "sixel", "symbols", "quadrants", "halfblock", "none")
 """What `--images` and the setting `images` may be."""
+
+
+_TMUX_SECONDS = 5.0
 
 
 class Kind(str, Enum):
@@ -67,7 +71,25 @@ class Tmux(msgspec.Struct, frozen=True):
     features: str = ""
 
     QUERY = "#{allow-passthrough}\t#{client_termname}\t#{client_termtype}\t#{client_termfeatures}"
-    """The format that `tmux display-message -p` fills in for `read`."""
+    """The format that `tmux display-message -p` fills in."""
+
+    @classmethod
+    def ask(cls) -> Tmux:
+        """Ask the tmux around us; blank where it can't be asked. Blocks, for seconds at most."""
+        import subprocess  # not needed for the first paint
+
+        pane = os.environ.get("TMUX_PANE", "")
+        try:
+            done = subprocess.run(
+                ["tmux", "display-message", "-p", "-t", pane, cls.QUERY],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TMUX_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return cls()
+        return cls.read(done.stdout.decode(errors="replace"))
 
     @classmethod
     def read(cls, line: str) -> Tmux:

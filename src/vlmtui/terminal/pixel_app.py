@@ -7,13 +7,13 @@ sent and drawn again.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -26,8 +26,6 @@ from vlmtui.terminal.terminal_replies import TerminalReplied
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-_TMUX_SECONDS = 5.0
 
 _ATTACHED_SECONDS = 1.0
 """Between two looks at whether tmux has another terminal."""
@@ -51,13 +49,6 @@ class PixelApp(PacedApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw", show=False)
     ]
-
-    class TmuxAnswered(Message):
-        """tmux said what it can do."""
-
-        def __init__(self, tmux: Tmux) -> None:
-            super().__init__()
-            self.tmux = tmux
 
     def __init__(self, *, images: str = "auto", **options: Any) -> None:
         """Make the application.
@@ -123,37 +114,14 @@ class PixelApp(PacedApp):
             self._attached_at = at
             self._take_terminal_back()
 
-    @work(thread=True, exclusive=True, group="tmux", exit_on_error=False)
-    def _ask_tmux(self) -> None:
-        import subprocess  # not needed for the first paint
-
-        try:
-            done = subprocess.run(
-                [
-                    "tmux",
-                    "display-message",
-                    "-p",
-                    "-t",
-                    os.environ.get("TMUX_PANE", ""),
-                    Tmux.QUERY,
-                ],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TMUX_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return
-        self.post_message(self.TmuxAnswered(Tmux.read(done.stdout.decode(errors="replace"))))
-
-    def on_pixel_app_tmux_answered(self, event: TmuxAnswered) -> None:
-        """Decide, or ask further."""
-        if self._detection is not None and event.tmux.attached:
-            self.say(self._detection.tmux_said(event.tmux))
+    @work(exclusive=True, group="tmux", exit_on_error=False)
+    async def _ask_tmux(self) -> None:
+        tmux = await asyncio.to_thread(Tmux.ask)
+        if self._detection is not None and tmux.attached:
+            self.say(self._detection.tmux_said(tmux))
             self._decide(self._detection)
 
     def on_terminal_replied(self, event: TerminalReplied) -> None:
-        """Decide, or ask further."""
         super().on_terminal_replied(event)
         if self._detection is not None:
             self.say(self._detection.take(event.reply))

@@ -36,11 +36,11 @@ def stderr_in(path: Path | None) -> Iterator[None]:
     log = _opened(path)
     os.dup2(log, before.fileno())
     os.close(log)
-    sys.__stderr__ = screen  # type: ignore[misc]
+    sys.__stderr__ = screen  # type: ignore[misc] # Final for other programs
     try:
         yield
     finally:
-        sys.__stderr__ = before  # type: ignore[misc]
+        sys.__stderr__ = before  # type: ignore[misc] # the same
         os.dup2(terminal, before.fileno())
         with suppress(OSError):  # the terminal may be gone
             screen.close()

@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual._context import active_message_pump
@@ -14,7 +14,6 @@ from textual.app import ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import NoScreen
-from textual.message import Message
 from textual.widget import MountError
 from textual.worker import Worker
 
@@ -40,6 +39,7 @@ from vlmtui.ui.themes.theme_files import LoadedThemes
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.chat.available_models import AvailableModels
     from vlmtui.hardware.base import Snapshot
+    from vlmtui.hardware.monitor import Monitor
     from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
 _TWICE_SECONDS = 3.0
@@ -49,17 +49,7 @@ _TITLE = 60
 """Longest title of a chat in the window's, in characters."""
 
 
-class MonitorLike(Protocol):
-    """Something that takes snapshots of the hardware until it is stopped."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def stop(self) -> None:
-        """End."""
-
-
-MonitorFactory = Callable[[Callable[["Snapshot"], None]], MonitorLike]
+MonitorFactory = Callable[[Callable[["Snapshot"], None]], "Monitor"]
 
 
 class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
@@ -107,13 +97,6 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         ),
     ]
 
-    class SnapshotTaken(Message):
-        """The hardware was looked at."""
-
-        def __init__(self, snapshot: Snapshot) -> None:
-            super().__init__()
-            self.snapshot = snapshot
-
     def __init__(
         self,
         open_session: OpenSession,
@@ -159,7 +142,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self.take_keys(keys or {}, config)
         self.failure: VlmtuiError | None = None
         self._make_monitor = monitor
-        self._monitor: MonitorLike | None = None
+        self._monitor: Monitor | None = None
         self._noted: set[str] = set()
         memory = memory if memory is not None else Memory()
         loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
@@ -200,10 +183,10 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self.follow_themes()
         if self._make_monitor is not None:
 
-            def post(snapshot: Snapshot) -> None:
-                self.post_message(self.SnapshotTaken(snapshot))
+            def take(snapshot: Snapshot) -> None:
+                self.call_later(self.take_snapshot, snapshot)
 
-            self._monitor = self._make_monitor(post)
+            self._monitor = self._make_monitor(take)
             self._monitor.start()
 
     def watch_sub_title(self, chat: str) -> None:
@@ -221,10 +204,10 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         if not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen())
 
-    def on_vlmtui_app_snapshot_taken(self, event: SnapshotTaken) -> None:
-        """Hand the figures down; say once what can't be measured any more."""
-        self._chat.snapshot = event.snapshot
-        for note in event.snapshot.notes:
+    def take_snapshot(self, snapshot: Snapshot) -> None:
+        """Hand the readings down; say once what can't be measured any more."""
+        self._chat.snapshot = snapshot
+        for note in snapshot.notes:
             if note not in self._noted:
                 self._noted.add(note)
                 self.notify(printable.line(note), severity="warning", markup=False)

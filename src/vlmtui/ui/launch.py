@@ -19,12 +19,13 @@ from vlmtui.errors import InputError, StorageError
 from vlmtui.settings import Settings
 from vlmtui.terminal import environment
 from vlmtui.terminal.screen_stderr import stderr_in
-from vlmtui.ui.app import MonitorLike, VlmtuiApp
+from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import memory
 from vlmtui.ui.themes.theme_files import DEFAULT, MONOCHROME, load_themes
 
 if TYPE_CHECKING:
     from vlmtui.hardware.base import Snapshot
+    from vlmtui.hardware.monitor import Monitor
 
 
 def launch(
@@ -90,7 +91,7 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
         images: How pictures are shown, instead of what the settings say.
     """
 
-    def monitor(on_snapshot: Callable[[Snapshot], None]) -> MonitorLike:
+    def monitor(on_snapshot: Callable[[Snapshot], None]) -> Monitor:
         from vlmtui.hardware.monitor import Monitor  # psutil: not needed for the first paint
 
         return Monitor(backstage.pid, on_snapshot)

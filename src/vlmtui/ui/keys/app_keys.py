@@ -113,7 +113,8 @@ class AppKeys(App[int]):
             if chosen is None:
                 return
             if chosen.startswith(COMMAND):
-                await below.do_command(chosen.removeprefix(COMMAND))  # type: ignore[attr-defined]
+                command = chosen.removeprefix(COMMAND)
+                await below.do_command(command)  # type: ignore[attr-defined] # it takes commands
             else:
                 entry, node = offered[chosen]
                 await self.run_action(entry.action, node)

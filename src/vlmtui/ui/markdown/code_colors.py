@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pygments.token import Token  # type: ignore[import-untyped, unused-ignore]
+from pygments.token import Token  # type: ignore[import-untyped, unused-ignore] # as installed
 from textual.highlight import HighlightTheme
 
 

@@ -36,9 +36,6 @@ class CompareScreen(Dialog[None]):
         & > #compared {
             height: 1fr;
         }
-        & Heading {
-            color: $primary;
-        }
         & #compared-question {
             height: auto;
             max-height: 2;

@@ -16,7 +16,7 @@ from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
 
 class FullScreenPicture(Overlying[ScreenResultType]):
-    """A title above, the keys below, and the picture between."""
+    """A title above, the keys below, and between them the picture, as high as there is room."""
 
     DEFAULT_CSS = """
     FullScreenPicture {
@@ -42,11 +42,6 @@ class FullScreenPicture(Overlying[ScreenResultType]):
     hints: ClassVar[key_hints.Hints] = ()
 
     def __init__(self, picture: Picture) -> None:
-        """Make the screen.
-
-        Args:
-            picture: Gets the height that there is.
-        """
         super().__init__()
         self._picture = picture
 

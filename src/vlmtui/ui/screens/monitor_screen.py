@@ -19,7 +19,7 @@ _INTERVAL_S = 1.0
 
 
 class MonitorScreen(Dialog[None]):
-    """Redrawn once a second while it is open."""
+    """Redrawn once a second while it is open; the chat screen goes on filling the timeline."""
 
     DEFAULT_CSS = """
     MonitorScreen {
@@ -37,11 +37,6 @@ class MonitorScreen(Dialog[None]):
     ]
 
     def __init__(self, timeline: Timeline) -> None:
-        """Make the screen.
-
-        Args:
-            timeline: Filled by the chat screen while this one is open.
-        """
         super().__init__()
         self._timeline = timeline
 

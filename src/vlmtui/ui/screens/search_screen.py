@@ -62,9 +62,6 @@ class SearchScreen(Dialog[Found]):
             height: 1fr;
             background: $background;
         }
-        & Heading {
-            color: $primary;
-        }
         & Input {
             margin: 0 1;
         }
@@ -131,7 +128,7 @@ class SearchScreen(Dialog[Found]):
         Binding("pagedown", f"step({_PAGE})", "Page down", id="search.pagedown"),
     ]
 
-    def __init__(self, find: Find, read: Read, text: str = "", *, here: bool = False) -> None:
+    def __init__(self, find: Find, read: Read, text: str, *, here: bool) -> None:
         """Make the screen.
 
         Args:

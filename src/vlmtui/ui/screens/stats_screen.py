@@ -33,7 +33,7 @@ _QUESTION = 16
 
 
 class StatsScreen(Dialog[None]):
-    """A row for each answer, and the sums."""
+    """A row for each answer of the shown branch, and the sums."""
 
     DEFAULT_CSS = """
     StatsScreen > .frame {
@@ -46,11 +46,6 @@ class StatsScreen(Dialog[None]):
     ]
 
     def __init__(self, thread: Sequence[StoredMessage]) -> None:
-        """Make the screen.
-
-        Args:
-            thread: The shown branch of the chat.
-        """
         super().__init__()
         self._thread = thread
 

@@ -15,7 +15,7 @@ class TextField(TextArea):
         # In the middle of an undo Textual asks for this, too, when the scrollbar comes or goes: the
         # cursor is still on a line that isn't there any more. It is put right at the end.
         if self.cursor_location[0] < self.document.line_count:
-            super()._recompute_cursor_offset()  # type: ignore[no-untyped-call]
+            super()._recompute_cursor_offset()  # type: ignore[no-untyped-call] # Textual's
 
     async def _on_paste(self, event: events.Paste) -> None:
         """Textual's own handler comes after this one."""

@@ -18,6 +18,7 @@ from vlmtui.messages import Detail
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.composer.prompt_completion import PathChosen
 
@@ -47,12 +48,10 @@ class AttachingTopic(Topic):
         chat.commands.forms["sample"] = lambda _: self._run(picture_commands.sample)
         chat.commands.shows[Attached] = self._show
         chat.commands.shows[Folder] = lambda folder: self._browse(folder.listing.directory)
-        chat.hears[Prompt.Pasted].append(self._pasted)
+        chat.hears[Composer.Pasted].append(self._pasted)
         chat.hears[PathChosen].append(lambda event: self._attach((event.path,), event.written))
-        chat.hears[Prompt.PartChosen].append(
-            lambda event: self._run(
-                partial(picture_commands.crop_of, image=event.image, part=event.part)
-            )
+        chat.actions["attach_part"] = lambda image, part: self._run(
+            partial(picture_commands.crop_of, image=image, part=part)
         )
         chat.holds.append(self._hold)
 
@@ -127,7 +126,7 @@ class AttachingTopic(Topic):
         else:
             prompt.say("There is no command to copy here")
 
-    async def _pasted(self, event: Prompt.Pasted) -> None:
+    async def _pasted(self, event: Composer.Pasted) -> None:
         """Paths of pictures that were pasted, or dropped on the terminal, become the pictures."""
         from vlmtui.compose import pasted_paths
 

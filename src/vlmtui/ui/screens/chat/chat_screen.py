@@ -40,7 +40,6 @@ from vlmtui.ui.screens.chat.models_topic import ModelsTopic
 from vlmtui.ui.screens.chat.panes_topic import PanesTopic
 from vlmtui.ui.screens.chat.reading_topic import ReadingTopic
 from vlmtui.ui.screens.chat.search_topic import SearchTopic
-from vlmtui.ui.screens.chat.settings_topic import SettingsTopic
 from vlmtui.ui.screens.chat.theme_topic import ThemeTopic
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.viewing_topic import ViewingTopic
@@ -75,7 +74,6 @@ TOPICS: tuple[type[Topic], ...] = (
     PanesTopic,
     ChatsTopic,
     ElsewhereTopic,
-    SettingsTopic,
     ThemeTopic,
     WelcomeTopic,
 )

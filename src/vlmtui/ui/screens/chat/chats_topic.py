@@ -68,7 +68,6 @@ class ChatsTopic(Topic):
     # ------------------------------------------------------------------ doing
 
     def _act(self, event: ChatRows.ActionWanted) -> None:
-        """Do something with a chat of the list."""
         if event.action in ("undo", "new"):
             if self.chat.must_wait():
                 return

@@ -13,7 +13,7 @@ from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
 
 if TYPE_CHECKING:
-    from vlmtui.ui.screens.compare_screen import CompareScreen
+    from vlmtui.ui.screens.compare_screen import Column, CompareScreen
 
 
 class ComparisonTurn(Turn):
@@ -94,19 +94,26 @@ class CompareTopic(Topic):
         if self._turn is not None:
             self._turn.model_began(event.number)
 
+    @property
+    def _column(self) -> Column | None:
+        """That of the model whose turn it is, while the columns are shown."""
+        if self._turn is None or self._columns is None:
+            return None
+        return self._columns.column(self._turn.number)
+
     async def _failed(self, event: Failed) -> None:
         await self.chat.transcript.fail_answer()
         if self._columns is not None:
             await self._columns.column(event.number).fail(event.error)
 
     def _said(self, words: Words) -> None:
-        if self._turn is not None and self._columns is not None and self.chat.busy:
-            self._columns.column(self._turn.number).append(words.text)
+        if self.chat.busy and (column := self._column) is not None:
+            column.append(words.text)
 
     def _answer_saved(self, event: AnswerSaved) -> None:
-        if self._turn is not None and self._columns is not None:
+        if self._turn is not None and (column := self._column) is not None:
             self._column_of[event.stored.id] = self._turn.number
-            self._columns.column(self._turn.number).finish(event.stored)
+            column.finish(event.stored)
 
     def _priced(self, event: Priced) -> None:
         """Tell how much memory an answer took, once that is known."""
@@ -114,7 +121,5 @@ class CompareTopic(Topic):
             self._columns.column(self._column_of[event.answer.id]).take(event.answer)
 
     def _show_phase(self) -> None:
-        """Tell what the model of the column does."""
-        if self._turn is not None and self._columns is not None and self.chat.busy:
-            label = self.chat.screen.engine_state.label()
-            self._columns.column(self._turn.number).phase(label)
+        if self.chat.busy and (column := self._column) is not None:
+            column.phase(self.chat.screen.engine_state.label())

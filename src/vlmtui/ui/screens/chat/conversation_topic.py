@@ -11,7 +11,7 @@ from textual.timer import Timer
 
 from vlmtui import crash_log
 from vlmtui.commands.outcomes import Ask, ChatShown
-from vlmtui.engine.engine_events import Finished
+from vlmtui.engine.base import up_to_finished
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.stats.engine_state import idle
 from vlmtui.storage.records import Draft
@@ -50,12 +50,6 @@ class ConversationTopic(Topic):
     """
 
     def __init__(self, chat: ChatContext, open_session: OpenSession) -> None:
-        """Prepare.
-
-        Args:
-            chat: What the topics share.
-            open_session: Opens the conversation; called in a thread.
-        """
         super().__init__(chat)
         self._open_session = open_session
         self._draft_timer: Timer | None = None
@@ -91,9 +85,7 @@ class ConversationTopic(Topic):
 
     async def _load(self) -> None:
         def events() -> Iterator[object]:
-            for event in self.chat.session().model.load():
-                if not isinstance(event, Finished):  # it would look like the end of a turn
-                    yield event
+            return up_to_finished(self.chat.session().model.load())  # no end of a turn
 
         try:
             await self.chat.stream.follow(events)

@@ -15,7 +15,6 @@ from vlmtui.commands import picture_commands
 from vlmtui.commands.outcomes import Outcome, WantsFetch
 from vlmtui.compose import mentions
 from vlmtui.messages import ImagePart
-from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.chat_facts import Leaving
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -110,13 +109,16 @@ class FetchTopic(Topic):
             return False
         self._cancelled = cancelled = threading.Event()
         try:
-            if not await self._agreed(urls):
+            prompt.say()
+            if not await prompt.ask(picture_commands.fetch_question(urls)):
                 prompt.say("Nothing was fetched", declined)
                 return False
             prompt.say("Fetching", self._cancel_hint())
             self._loading = True
             for url in urls:
-                put(url, await in_thread(partial(self._get, url, cancelled)))
+                tell = self._teller(url, cancelled)
+                get = partial(picture_commands.fetched, progress=tell, cancelled=cancelled)
+                put(url, await self.chat.on_session(partial(get, reference=url)))
         except fetch.Cancelled:
             prompt.say("Cancelled; nothing more was fetched")
             return False
@@ -124,16 +126,6 @@ class FetchTopic(Topic):
             self._cancelled, self._loading = None, False
         prompt.say()
         return True
-
-    async def _agreed(self, urls: Sequence[str]) -> bool:
-        question = picture_commands.fetch_question(urls)
-        self.chat.prompt.say()
-        return await self.chat.prompt.ask(question)
-
-    def _get(self, url: str, cancelled: threading.Event) -> ImagePart:
-        """Fetch, check and copy a picture; blocks."""
-        tell = self._teller(url, cancelled)
-        return picture_commands.fetched(self.chat.session(), url, tell, cancelled)
 
     def _teller(self, url: str, cancelled: threading.Event) -> Callable[[int, int | None], None]:
         """Tells the progress, not too often."""

@@ -100,7 +100,6 @@ class MachineTopic(Topic):
     # ------------------------------------------------------------------ looking
 
     def _monitor(self) -> None:
-        """Show everything that the machine tells."""
         app = self.chat.screen.app
         if app.screen is self.chat.screen:
             from vlmtui.ui.screens.monitor_screen import MonitorScreen

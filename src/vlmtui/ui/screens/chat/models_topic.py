@@ -14,7 +14,8 @@ from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.comparison import Exchanged, Exchanging
 from vlmtui.commands import model_commands
 from vlmtui.commands.outcomes import Switch
-from vlmtui.engine.engine_events import Adjusted, Finished, Loaded, Loading
+from vlmtui.engine.base import up_to_finished
+from vlmtui.engine.engine_events import Adjusted, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.stats.engine_state import EngineState, Phase, exchanging, idle
 from vlmtui.ui.background import in_thread
@@ -133,8 +134,6 @@ class ModelsTopic(Topic):
     # ------------------------------------------------------------------ exchanging
 
     def _choose(self, name: str, then: Then | None) -> None:
-        """Switch to a model that was chosen from a list."""
-
         async def switch() -> None:
             outcome = await self.chat.commands.done(
                 lambda context: model_commands.model(context, name)
@@ -169,11 +168,8 @@ class ModelsTopic(Topic):
         def events() -> Iterator[object]:
             nonlocal cancelled
             yield Exchanging(switch.load.name)
-            for event in session.switch(switch.load):
-                if isinstance(event, Finished):  # it would look like the end of a turn
-                    cancelled = event.reason == "cancelled"
-                else:
-                    yield event
+            ended = yield from up_to_finished(session.switch(switch.load))  # no end of a turn
+            cancelled = ended is not None and ended.reason == "cancelled"
 
         if not switch.same:
             try:

@@ -33,13 +33,15 @@ class ReadingTopic(Topic):
         super().__init__(chat)
         chat.commands.shows[Copied] = self._copied
         chat.actions["reading.page"] = self._scroll_page
-        chat.actions["reading.start"] = self._go_to_start
+        chat.actions["reading.start"] = lambda: chat.transcript.scroll_home(animate=False)
         chat.actions["reading.end"] = lambda: chat.transcript.follow()
         chat.actions["reading.browse"] = lambda step: chat.transcript.browse(step)
         for action in ("page", "start", "end"):
             chat.applies[f"reading.{action}"] = self._in_no_pane
-        chat.hears[Transcript.Typed].append(lambda event: self._go_back(event.character))
-        chat.hears[Transcript.Left].append(lambda _: self._go_back())
+        chat.hears[Transcript.Typed].append(
+            lambda event: chat.prompt.focus_composer(event.character)
+        )
+        chat.hears[Transcript.Left].append(lambda _: chat.prompt.focus_composer())
         chat.hears[Transcript.CodeWanted].append(
             lambda event: self._copied(copied_code(event.block))
         )
@@ -58,12 +60,6 @@ class ReadingTopic(Topic):
             self.chat.transcript.scroll_page_up(animate=False)
         else:
             self.chat.transcript.scroll_page_down(animate=False)
-
-    def _go_to_start(self) -> None:
-        self.chat.transcript.scroll_home(animate=False)
-
-    def _go_back(self, typed: str = "") -> None:
-        self.chat.prompt.focus_composer(typed)
 
     # ------------------------------------------------------------------ copying
 

@@ -58,7 +58,6 @@ class SearchTopic(Topic):
         self.chat.screen.app.push_screen(screen, go)
 
     def _step(self, by: int) -> None:
-        """Go to the next match, or the one before."""
         if not self.chat.must_wait():
             self._at = (self._at + by) % len(self._hits)
             self.chat.start(self._go(self._hits[self._at], among=True), "chat")

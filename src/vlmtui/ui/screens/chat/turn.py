@@ -85,7 +85,6 @@ class Turn:
                 self._settle()
 
     async def _follow(self, ask: Ask) -> None:
-        """Show what comes of it."""
         if not self._stopped:
             await self._chat.stream.follow(lambda: self._noting(ask.events()))
 

@@ -142,6 +142,6 @@ class ViewingTopic(Topic):
         def chosen(part: Box | None) -> None:
             self.chat.prompt.focus_composer()
             if part is not None:
-                self.chat.screen.post_message(Prompt.PartChosen(image, str(part)))
+                self.chat.actions["attach_part"](image, str(part))
 
         self.chat.screen.app.push_screen(CropScreen(image), chosen)

@@ -1,4 +1,4 @@
-"""Writing on the chat screen: what was asked before, the user's own editor."""
+"""Writing on the chat screen: what was asked before, the user's own editor, the system prompt."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from textual.binding import Binding
 
 from vlmtui.commands import specs
 from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, WriteAgain
+from vlmtui.commands.settings_commands import SystemPrompt, set_system
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
-from vlmtui.ui.widgets.composer.prompt_area import Prompt
+from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.composer.prompt_completion import ChoicesWanted
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _PAGE = 50
 
 
 class WritingTopic(Topic):
-    """What helps to write a message."""
+    """What helps to write a message, or the system prompt."""
 
     BINDINGS = (
         Binding(
@@ -46,19 +47,20 @@ class WritingTopic(Topic):
         chat.actions["editor"] = chat.commands.forms["editor"] = self._edit
         chat.commands.shows[WriteAgain] = lambda again: self._write_again(again.message)
         chat.commands.shows[OpenEditor] = self._open_editor
-        chat.hears[Prompt.RecallWanted].append(self._recall)
+        chat.commands.shows[SystemPrompt] = self._edit_system
+        chat.hears[Composer.RecallWanted].append(self._recall)
         chat.hears[ChoicesWanted].append(
             lambda event: chat.start(self._offer_choices(event), "choices")
         )
 
     # ------------------------------------------------------------------ asked before
 
-    def _recall(self, event: Prompt.RecallWanted) -> None:
-        """Go back or forth in what was asked."""
+    def _recall(self, event: Composer.RecallWanted) -> None:
         from vlmtui.compose.question_walk import History
 
-        if event.first or self._history is None:
-            self._history = History(self.chat.prompt.text)
+        text = self.chat.prompt.text
+        if self._history is None or text != self.chat.prompt.composer.recalled:
+            self._history = History(text)
         history = self._history
         if event.step > 0:
             self.chat.prompt.recall(history.newer())
@@ -145,6 +147,17 @@ class WritingTopic(Topic):
             if edited != prompt.draft.text:
                 prompt.text = edited
         prompt.focus_composer()
+
+    def _edit_system(self, prompt: SystemPrompt) -> None:
+        from vlmtui.ui.screens.dialogs.text_editor import TextEditor
+
+        def take(text: str | None) -> None:
+            if text is not None and text != prompt.text:
+                changed = self.chat.commands.change(lambda context: set_system(context, text))
+                self.chat.start(changed, "command system")
+
+        editor = TextEditor("System prompt of this chat", prompt.text, "None")
+        self.chat.screen.app.push_screen(editor, take)
 
     # ------------------------------------------------------------------ arguments of commands
 

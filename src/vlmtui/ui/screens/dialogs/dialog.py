@@ -52,6 +52,9 @@ class Dialog(Overlying[ScreenResultType], ModalScreen[ScreenResultType]):
         align: center middle;
         background: $background 60%; /* Textual takes no CSS from a second base, ModalScreen */
 
+        & Heading {
+            color: $primary;
+        }
         & .frame {
             max-width: 100%;
             height: auto;

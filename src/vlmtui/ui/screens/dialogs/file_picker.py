@@ -18,12 +18,6 @@ class FilePicker(Chooser):
     hints = (("Enter", "download it"), ("Esc", "download none"))
 
     def __init__(self, wanted: str, question: Question) -> None:
-        """Make the list.
-
-        Args:
-            wanted: What is to be fetched.
-            question: The files, and what they are.
-        """
         usual = [each.name for each in question.candidates if _USUAL in each.name.lower()]
         super().__init__(_rows(question), usual[0] if usual else "")
         self.wanted = wanted

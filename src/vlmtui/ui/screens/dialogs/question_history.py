@@ -31,11 +31,6 @@ class HistoryScreen(Chooser):
     placeholder = "Type some of its words"
 
     def __init__(self, asked: Sequence[Asked]) -> None:
-        """Make the list.
-
-        Args:
-            asked: The questions, the last one first.
-        """
         rows: dict[str, Choice] = {}
         for each in asked:
             text = " ".join(readable(each.message)[: 4 * _SHOWN].split())[:_SHOWN]

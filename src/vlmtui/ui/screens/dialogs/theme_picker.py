@@ -28,12 +28,6 @@ class ThemePicker(Chooser):
     hints = (("↑↓", "try on"), ("Enter", "keep"), ("Esc", "close"))
 
     def __init__(self, themes: LoadedThemes, current: str) -> None:
-        """Make the list.
-
-        Args:
-            themes: The themes to choose from.
-            current: The one that is used now.
-        """
         choices = [
             Choice(
                 theme.name,

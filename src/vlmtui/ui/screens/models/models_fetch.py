@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
@@ -68,7 +67,10 @@ class ModelsFetch(ModelsList):
         elif not self.pulls.cancel(row.name):
             self.tell("It is not downloading")
 
-    @on(ModelsList.Surveyed)
+    async def _survey(self) -> None:
+        await super()._survey()
+        self._look_for_questions()
+
     def _look_for_questions(self) -> None:
         """Ask what a download waits for; take back what no one waits for any longer."""
         waiting = {state.name: state.question for state in self.pulls.running if state.question}

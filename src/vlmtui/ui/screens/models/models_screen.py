@@ -31,9 +31,6 @@ class ModelsScreen(ModelsFetch):
         & > #models {
             height: 1fr;
         }
-        & Heading {
-            color: $primary;
-        }
         & Input {
             margin: 0 1;
         }

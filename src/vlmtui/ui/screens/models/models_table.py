@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable, units
@@ -32,7 +31,6 @@ from vlmtui.ui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from vlmtui.chat.available_models import AvailableModels
-    from vlmtui.chat.model_choice import Choices
 
 _LABEL = 14
 _PAGE = 8
@@ -52,13 +50,6 @@ class ModelsList(Dialog[str]):
         Binding("f5", "sort", "Order by name, size or fit", id="models.sort"),
         Binding("f6", "details", "Show the details", id="models.details"),
     ]
-
-    class Surveyed(Message):
-        """The models."""
-
-        def __init__(self, choices: Choices) -> None:
-            super().__init__()
-            self.choices = choices
 
     def __init__(
         self, open_available_models: Callable[[], AvailableModels], current: str, pulls: Pulls
@@ -118,20 +109,13 @@ class ModelsList(Dialog[str]):
 
     async def _survey(self) -> None:
         found = await in_thread(lambda: self._open_available_models().choices())
-        self.post_message(self.Surveyed(found))
-
-    @on(Surveyed)
-    def _surveyed(self, event: Surveyed) -> None:
-        event.stop()
-        self._rows = (*event.choices.here, *event.choices.elsewhere)
-        machine = event.choices.machine
-        free = units.size(machine.gpu_free or machine.free)
+        self._rows = (*found.here, *found.elsewhere)
+        free = units.size(found.machine.gpu_free or found.machine.free)
         self.query_one(Heading).note = f"{free} of memory free"
-        problem = event.choices.problem
-        if problem is not None:
-            self.tell(f"{problem.message}. {problem.hint}", error=True)
-        elif event.choices.broken and not self._said:
-            first, *more = event.choices.broken
+        if found.problem is not None:
+            self.tell(f"{found.problem.message}. {found.problem.hint}", error=True)
+        elif found.broken and not self._said:
+            first, *more = found.broken
             others = f" (and {len(more)} more)" if more else ""
             self.tell(f"Can't be used: {first.name}: {first.reason}{others}")
         self.call_after_refresh(self.show_rows)  # the list has its width then

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import OptionList
 
 from vlmtui import printable
@@ -44,15 +43,9 @@ class Completions(OptionList, can_focus=False):
     }
     """
 
-    class Chosen(Message):
-        """A candidate was clicked."""
-
-        def __init__(self, candidate: Candidate) -> None:
-            super().__init__()
-            self.candidate = candidate
-
-    def __init__(self) -> None:
+    def __init__(self, clicked: Callable[[Candidate], object]) -> None:
         super().__init__(markup=False)
+        self._clicked = clicked
         self.candidates: Sequence[Candidate] = ()
         """What is offered."""
 
@@ -100,7 +93,7 @@ class Completions(OptionList, can_focus=False):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.post_message(self.Chosen(self.candidates[event.option_index]))
+        self._clicked(self.candidates[event.option_index])
 
 
 def _row(candidate: Candidate, width: int) -> Content:

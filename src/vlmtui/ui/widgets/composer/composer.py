@@ -1,53 +1,42 @@
-"""Where a message is written: several lines, Enter sends, pictures stand in it as tokens.
+"""Where a message is written: several lines, Enter sends, its border tells keys and costs.
 
-Knows paths only as text: it says what is being typed and takes what should stand there instead. A
-token (see `ui.tokens`) is passed over by the cursor and deleted as one.
+Knows paths only as text: it says what is being typed and takes what should stand there instead.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.text import Text
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import Binding, BindingType
-from textual.document._document import EditResult, Location, Selection
 from textual.keys import Keys
 from textual.message import Message
 from textual.reactive import var
 from textual.widgets import TextArea
 
 from vlmtui import printable
-from vlmtui.compose.mentions import Token
-from vlmtui.compose.tokens import Tokens
 from vlmtui.stats.engine_state import BUSY, Phase
 from vlmtui.ui.keys import key_hints, keymap
-from vlmtui.ui.widgets.text_field import TextField
+from vlmtui.ui.widgets.composer.token_area import TokenArea
 
 if TYPE_CHECKING:
     from textual.widget import Widget
 
 # Terminals send Alt+Enter as escape and return, which Textual reads as plain Enter: a half-written
 # message would be sent. Ctrl+J, the other key for a new line, is what it means here.
-ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))  # type: ignore[attr-defined]
+ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))  # type: ignore[attr-defined] # a dict
 
-
-FOLDED = 8_000
-"""A longer text that is pasted becomes one token: laying out megabytes would stop the keyboard."""
 
 MOST_PASTED = 2_000_000
 """Characters. A longer text is refused: no context has room for it."""
 
 _DECIDED_SECONDS = 2.0
 """Longest time for which keys behind Enter wait until what was sent has been taken, or refused."""
-
-_STYLED = 20_000
-"""Characters of a line beyond which no tokens are looked for in it."""
-
 
 _ELSEWHERE = {"f6": "alt+l", "f7": "alt+a"}
 """Other keys for those of the text field that the chat's screen has: next pane, pictures."""
@@ -69,7 +58,7 @@ BLIND = "Ask anything"
 """What stands in an empty composer, for a model that sees pictures and for one that doesn't."""
 
 
-class Composer(TextField, inherit_bindings=False):
+class Composer(TokenArea, inherit_bindings=False):
     """A text field that grows with its text."""
 
     DEFAULT_CSS = """
@@ -91,18 +80,8 @@ class Composer(TextField, inherit_bindings=False):
         & .text-area--placeholder {
             color: $text-dim;
         }
-        & .composer--token {
-            background: $primary 25%;
-            color: $foreground;
-        }
-        & .composer--read {
-            background: $primary 60%;
-            color: $foreground;
-        }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"composer--token", "composer--read"}
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", id="composer.send"),
         Binding("ctrl+j,alt+enter,shift+enter", "new_line", "New line", id="composer.newline"),
@@ -110,8 +89,8 @@ class Composer(TextField, inherit_bindings=False):
         *_editing(),
     ]
 
-    choosing = var(False)
-    """A list of completions is open: the keys that move in it are not the text's."""
+    choose: Callable[[int], object] | None = None
+    """Moves in the list of completions that is open, whose keys are not the text's then."""
 
     class Submitted(Message):
         """Enter was pressed."""
@@ -130,19 +109,8 @@ class Composer(TextField, inherit_bindings=False):
     class PasteRefused(Message):
         """What was pasted is too long."""
 
-        def __init__(self, characters: int) -> None:
-            super().__init__()
-            self.characters = characters
-
     class CompletionWanted(Message):
         """Tab was pressed."""
-
-    class Choosing(Message):
-        """A key for the list of completions was pressed: up or down."""
-
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
 
     class RecallWanted(Message):
         """An earlier message is wanted (-1), or a later one."""
@@ -150,9 +118,6 @@ class Composer(TextField, inherit_bindings=False):
         def __init__(self, step: int) -> None:
             super().__init__()
             self.step = step
-
-    reading: var[float | None] = var(None)
-    """How much of the tokens the engine has read ahead, 0 to 1."""
 
     cost: var[str] = var("")
     """What the pictures in the text will take, in words."""
@@ -167,7 +132,6 @@ class Composer(TextField, inherit_bindings=False):
     """The text, when it is an earlier message that nobody has changed yet."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        self.tokens = Tokens()
         self._undecided: asyncio.Event | None = None
         super().__init__(
             id=id,
@@ -181,10 +145,8 @@ class Composer(TextField, inherit_bindings=False):
         self._hint_at_keys()
 
     def watch_reading(self, fraction: float | None) -> None:
-        """Say it in the border, and have the tokens fill."""
+        super().watch_reading(fraction)
         self._tell()
-        self.notify_style_update()  # lines that were drawn are kept until then
-        self.refresh()
 
     def watch_other_keys(self) -> None:
         self._hint_at_keys()
@@ -214,73 +176,6 @@ class Composer(TextField, inherit_bindings=False):
             (keymap.keys_of(self.app, "app.help", "f1"), "help"),
         )
         key_hints.in_border(self, hints)
-
-    @property
-    def cursor_index(self) -> int:
-        """Where the cursor is, as an index into `text`."""
-        row, column = self.cursor_location
-        return sum(len(self.document.get_line(i)) + 1 for i in range(row)) + column
-
-    def put(self, text: str) -> None:
-        """Replace everything, with the cursor at the end; can be undone."""
-        self.history.checkpoint()
-        self.replace(self._folded(printable.prose(text)), (0, 0), self.document.end)
-        self.move_cursor(self.document.end)
-
-    def put_between(self, start: int, end: int, text: str) -> None:
-        """Replace a part, given by indices into `text`, with the cursor behind it."""
-        self.history.checkpoint()
-        result = self.replace(text, self._location(start), self._location(end))
-        self.move_cursor(result.end_location)
-
-    def put_instead(self, old: str, new: str) -> bool:
-        """Replace what stands in the text by something else; the cursor stays where it is.
-
-        Of several places the one nearest to the cursor is meant. False when it isn't there.
-        """
-        text, cursor = self.text, self.cursor_index
-        if not old or old not in text:
-            return False
-        starts = [i for i in range(len(text)) if text.startswith(old, i)]
-        start = min(starts, key=lambda index: abs(index + len(old) - cursor))
-        self.history.checkpoint()
-        end = start + len(old)
-        if not text[end:].strip():  # the line break that ended a paste, for example
-            end = len(text)
-            new += " "
-        result = self.replace(new, self._location(start), self._location(end))
-        if start <= cursor <= end:
-            self.move_cursor(result.end_location)
-        self.history.checkpoint()
-        return True
-
-    def put_at_cursor(self, token: str) -> None:
-        """Put a token where the cursor is, with spaces where it would touch a word."""
-        index = self.cursor_index
-        before, after = self.text[index - 1 : index], self.text[index : index + 1]
-        space = " " if before and not before.isspace() and before not in "([{" else ""
-        tail = "" if after.isspace() else " "
-        self.put_between(index, index, f"{space}{token}{tail}")
-
-    def _folded(self, text: str) -> str:
-        """A text whose long parts, between its pictures, are tokens."""
-        if len(text) <= FOLDED:
-            return text
-        pieces: list[str] = []
-        done = 0
-        for token in (*self.tokens.find(text), Token(len(text), len(text), "")):
-            piece = text[done : token.start]
-            pieces.append(self.tokens.of_text(piece) if len(piece) > FOLDED else piece)
-            pieces.append(text[token.start : token.end])
-            done = token.end
-        return "".join(pieces)
-
-    def _location(self, index: int) -> tuple[int, int]:
-        row = 0
-        while index > (length := len(self.document.get_line(row))):
-            index -= length + 1
-            row += 1
-        return (row, index)
 
     async def _on_key(self, event: events.Key) -> None:
         # Textual looks bindings up in the app, behind the characters that are already on their way
@@ -321,21 +216,23 @@ class Composer(TextField, inherit_bindings=False):
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up, in the list of completions when one is open, to what was asked before."""
-        if self.choosing and not select:
-            self.post_message(self.Choosing(-1))
-        elif not select and self._recalls(-1):
-            self.post_message(self.RecallWanted(-1))
-        else:
+        if select or not self._moves(-1):
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
         """Move down, in the list of completions when one is open, back from what was asked."""
-        if self.choosing and not select:
-            self.post_message(self.Choosing(1))
-        elif not select and self._recalls(1):
-            self.post_message(self.RecallWanted(1))
-        else:
+        if select or not self._moves(1):
             super().action_cursor_down(select)
+
+    def _moves(self, step: int) -> bool:
+        """Move in a list, or in what was asked before; False where the text is meant."""
+        if self.choose is not None:
+            self.choose(step)
+        elif self._recalls(step):
+            self.post_message(self.RecallWanted(step))
+        else:
+            return False
+        return True
 
     async def _on_paste(self, event: events.Paste) -> None:
         # what is pasted may come from anywhere, a web page with escape sequences included
@@ -343,7 +240,7 @@ class Composer(TextField, inherit_bindings=False):
         event.stop()
         await self._taken()
         if len(event.text) > MOST_PASTED:
-            self.post_message(self.PasteRefused(len(event.text)))
+            self.post_message(self.PasteRefused())
             return
         text = printable.prose(event.text)
         self.history.checkpoint()
@@ -360,57 +257,3 @@ class Composer(TextField, inherit_bindings=False):
             return False
         row = self.wrapped_document.location_to_offset(self.cursor_location).y
         return row == (0 if step < 0 else self.wrapped_document.height - 1)
-
-    def get_line(self, line_index: int) -> Text:
-        """A line with its tokens marked."""
-        line = super().get_line(line_index)
-        if len(line.plain) <= _STYLED:
-            style = self.get_component_rich_style("composer--token")
-            read = self.get_component_rich_style("composer--read")
-            for token in self.tokens.find(line.plain):
-                done = round((token.end - token.start) * (self.reading or 0))
-                line.stylize(read, token.start, token.start + done)
-                line.stylize(style, token.start + done, token.end)
-        return line
-
-    def validate_selection(self, selection: Selection) -> Selection:
-        """Keep the cursor out of tokens: it passes over them."""
-        before = self.selection
-        return Selection(
-            self._outside(selection.start, before.start), self._outside(selection.end, before.end)
-        )
-
-    def _outside(self, location: Location, before: Location) -> Location:
-        row, column = location
-        for start, end in self._token_columns(row):
-            if not start < column < end:
-                continue
-            if before == (row, start):
-                return (row, end)
-            if before == (row, end):
-                return (row, start)
-            return (row, start if column - start < end - column else end)
-        return location
-
-    def _token_columns(self, row: int) -> list[tuple[int, int]]:
-        if row >= self.document.line_count:
-            return []
-        line = self.document.get_line(row)
-        return [(token.start, token.end) for token in self.tokens.find(line[:_STYLED])]
-
-    def _whole(self, start: Location, end: Location) -> tuple[Location, Location]:
-        """A range that has no half token at its ends."""
-        (top, first), (bottom, last) = sorted((start, end))
-        for left, right in self._token_columns(top):
-            first = left if left < first < right else first
-        for left, right in self._token_columns(bottom):
-            last = right if left < last < right else last
-        return (top, first), (bottom, last)
-
-    def _delete_via_keyboard(self, start: Location, end: Location) -> EditResult | None:
-        return super()._delete_via_keyboard(*self._whole(start, end))
-
-    def _replace_via_keyboard(
-        self, insert: str, start: Location, end: Location
-    ) -> EditResult | None:
-        return super()._replace_via_keyboard(insert, *self._whole(start, end))

@@ -16,7 +16,10 @@ from vlmtui import printable
 
 
 class Confirm(Horizontal, can_focus=True):
-    """Has the focus until it is answered, so that no letter of a text is taken for an answer."""
+    """Has the focus until it is answered, so that no letter of a text is taken for an answer.
+
+    The answer is given once, to `answered`.
+    """
 
     DEFAULT_CSS = """
     Confirm {
@@ -48,12 +51,6 @@ class Confirm(Horizontal, can_focus=True):
     ]
 
     def __init__(self, question: str, answered: Callable[[bool], object]) -> None:
-        """Make the line.
-
-        Args:
-            question: What is asked.
-            answered: Called once with whether the user wants it.
-        """
         super().__init__()
         self._question = question
         self._answered: Callable[[bool], object] | None = answered

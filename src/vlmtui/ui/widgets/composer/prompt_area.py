@@ -24,7 +24,6 @@ from vlmtui.messages import Message as Said
 from vlmtui.stats.engine_state import EngineState
 from vlmtui.storage.records import Draft
 from vlmtui.ui.keys import key_hints, keymap
-from vlmtui.ui.widgets.composer.completions import Completions
 from vlmtui.ui.widgets.composer.composer import BLIND, MOST_PASTED, SEEING, Composer
 from vlmtui.ui.widgets.composer.hint import Hint
 from vlmtui.ui.widgets.composer.prompt_completion import PromptCompletion
@@ -51,29 +50,6 @@ class Prompt(Vertical):
             super().__init__()
             self.text = text
 
-    class PartChosen(Message):
-        """A part of a picture is to be attached: `x,y,width,height`."""
-
-        def __init__(self, image: ImagePart, part: str) -> None:
-            super().__init__()
-            self.image = image
-            self.part = part
-
-    class RecallWanted(Message):
-        """An earlier message is wanted (-1), or a later one; `first` when none is here yet."""
-
-        def __init__(self, step: int, first: bool) -> None:
-            super().__init__()
-            self.step = step
-            self.first = first
-
-    class Pasted(Message):
-        """Something was pasted, and stands in the composer."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     class Edited(Message):
         """The text has changed, and with it maybe the pictures in it."""
 
@@ -81,7 +57,7 @@ class Prompt(Vertical):
         super().__init__()
         self.composer = Composer()
         self.hint = Hint()
-        self.waiting = Waiting()
+        self.waiting = Waiting(self._take_back)
         self.completion = PromptCompletion(self, self.composer, self.say)
 
     def watch_engine_state(self, engine_state: EngineState) -> None:
@@ -214,17 +190,6 @@ class Prompt(Vertical):
             key = keymap.keys_of(self.app, "panes.next", "f6")
             self.say("There is nothing to complete here", f"{key} goes to the next pane")
 
-    @on(Composer.Choosing)
-    def _choose(self, event: Composer.Choosing) -> None:
-        event.stop()
-        self.completion.list.step(event.step)
-
-    @on(Completions.Chosen)
-    def _clicked(self, event: Completions.Chosen) -> None:
-        event.stop()
-        self.completion.take(event.candidate)
-        self.focus_composer()
-
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         event.stop()
@@ -249,24 +214,19 @@ class Prompt(Vertical):
 
     @on(Composer.RecallWanted)
     def _recall(self, event: Composer.RecallWanted) -> None:
-        event.stop()
+        """Bring back what waits; the screen hears of it where nothing does."""
         if event.step < 0 and self.waiting.texts and not self.text.strip():
+            event.stop()
             self.text = self.waiting.take(-1)
-            return
-        first = self.composer.recalled != self.text
-        self.post_message(self.RecallWanted(event.step, first))
 
-    @on(Waiting.TakenBack)
-    def _taken_back(self, event: Waiting.TakenBack) -> None:
-        event.stop()
-        self.put_before(self.waiting.take(event.number))
+    def _take_back(self, number: int) -> None:
+        self.put_before(self.waiting.take(number))
         self.focus_composer()
 
     @on(Composer.Pasted)
-    def _pasted(self, event: Composer.Pasted) -> None:
-        event.stop()
+    def _pasted(self) -> None:
+        """Complete nothing of it; what it means is for the screen, which hears of it, too."""
         self.completion.leave()
-        self.post_message(self.Pasted(event.text))
 
     @on(Composer.PasteRefused)
     def _paste_refused(self, event: Composer.PasteRefused) -> None:

@@ -53,7 +53,7 @@ class PromptCompletion:
             composer: What is written.
             say: Tells something above it, see `Hint.say`.
         """
-        self.list = Completions()
+        self.list = Completions(self._clicked)
         self._prompt = prompt
         self._composer = composer
         self._say = say
@@ -105,11 +105,10 @@ class PromptCompletion:
         # a command that takes no argument is done at once
         return fragment.kind is not Kind.COMMAND or chosen.path.endswith(" ")
 
-    def take(self, candidate: Candidate) -> None:
-        """Write a candidate in the place of what was typed of it."""
-        fragment = self._fragment()
-        if fragment is not None:
+    def _clicked(self, candidate: Candidate) -> None:
+        if (fragment := self._fragment()) is not None:
             self._take(candidate, fragment)
+        self._composer.focus()
 
     def offer(self, fragment: Fragment, choices: Sequence[outcomes.Choice], tab: bool) -> None:
         """Offer what an argument can be."""
@@ -122,7 +121,7 @@ class PromptCompletion:
         """Close the list; False when there was none."""
         was_open = bool(self.list.candidates)
         self.list.offer(())
-        self._composer.choosing = False
+        self._composer.choose = None
         return was_open
 
     def _look_up(self, fragment: Fragment, tab: bool) -> None:
@@ -156,7 +155,7 @@ class PromptCompletion:
             return
         completions.offer(candidates)
         self._offered_for = fragment
-        self._composer.choosing = bool(candidates)
+        self._composer.choose = completions.step if candidates else None
         whole = any(each.path.strip() == fragment.path for each in candidates)
         if candidates and (tab or (fragment.kind is Kind.COMMAND and not whole)):
             completions.step(1)

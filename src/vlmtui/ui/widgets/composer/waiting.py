@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from vlmtui import printable
@@ -33,15 +34,9 @@ class Waiting(Static):
     }
     """
 
-    class TakenBack(Message):
-        """One was clicked."""
-
-        def __init__(self, number: int) -> None:
-            super().__init__()
-            self.number = number
-
-    def __init__(self) -> None:
+    def __init__(self, clicked: Callable[[int], object]) -> None:
         super().__init__()
+        self._clicked = clicked
         self.texts: list[str] = []
 
     def add(self, text: str) -> None:
@@ -75,4 +70,4 @@ class Waiting(Static):
     def on_click(self, event: events.Click) -> None:
         number = event.y + self._hidden
         if number < len(self.texts):
-            self.post_message(self.TakenBack(number))
+            self._clicked(number)

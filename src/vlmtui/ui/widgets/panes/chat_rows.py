@@ -193,7 +193,6 @@ class ChatRows(ScrollView, can_focus=True):
         self.refresh()
 
     def watch_current(self) -> None:
-        """Mark another chat."""
         self.refresh()
 
     def on_focus(self) -> None:

@@ -35,7 +35,6 @@ class ActionLine(Parts):
             self.name = name
 
     def offer(self, items: Sequence[Item], title: str = "") -> None:
-        """Show other items."""
         parts = [_clickable(item) for item in items]
         if title and parts:
             parts[0] = Content.styled(f"{title} ", "bold") + parts[0]

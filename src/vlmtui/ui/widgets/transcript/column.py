@@ -246,7 +246,6 @@ class Column(VerticalScroll):
         return self.entries[first:last]
 
     def _refit(self) -> None:
-        """Lay the entries out again."""
         self.floor.refresh(layout=True)
 
     # ------------------------------------------------------------------ widgets

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from textual import on
 from textual.app import ComposeResult
 from textual.geometry import Size
 from textual.layout import WidgetPlacement
@@ -46,7 +45,7 @@ class Conversation(Column):
 
     def __init__(self) -> None:
         super().__init__()
-        self._news = News()
+        self._news = News(self.follow)
         self._costs: dict[str, Cost] = {}
         self._live: MessageEntry | None = None
         self._sought: MessageEntry | None = None
@@ -264,8 +263,3 @@ class Conversation(Column):
         super().watch_scroll_y(old_value, new_value)
         if self.following:
             self._news.tell(False)
-
-    @on(News.Clicked)
-    def _to_the_end(self, event: News.Clicked) -> None:
-        event.stop()
-        self.follow()

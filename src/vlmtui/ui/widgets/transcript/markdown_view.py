@@ -174,7 +174,6 @@ class MarkdownView(Widget):
         super().notify_style_update()
 
     def selection_updated(self, selection: Selection | None) -> None:
-        """Draw with the new selection."""
         self._strips.clear()
         self.refresh()
 

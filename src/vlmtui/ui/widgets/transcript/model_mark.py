@@ -26,7 +26,6 @@ class ModelMark(Widget):
         self._names = f" {printable.line(before, _NAME)} → {printable.line(after, _NAME)} "
 
     def render(self) -> Content:
-        """The names in the middle of the rule."""
         names = Content(self._names).truncate(max(self.size.width - 4, 1), ellipsis=True)
         rule = "─" * ((self.size.width - names.cell_length) // 2)
         return Content(rule) + names + Content(rule)

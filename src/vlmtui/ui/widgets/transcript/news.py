@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.content import Content
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import WidgetPlacement
-from textual.message import Message
 from textual.widget import Widget
 
 TEXT = " ▼ new text · Ctrl+End "
@@ -23,11 +24,9 @@ class News(Widget):
     }
     """
 
-    class Clicked(Message):
-        """The reader wants to go to the end."""
-
-    def __init__(self) -> None:
+    def __init__(self, clicked: Callable[[], object]) -> None:
         super().__init__()
+        self._clicked = clicked
         self._shown = False
 
     def tell(self, there_is_news: bool) -> None:
@@ -49,4 +48,4 @@ class News(Widget):
         return Content(TEXT)
 
     def on_click(self) -> None:
-        self.post_message(self.Clicked())
+        self._clicked()

@@ -9,7 +9,7 @@ from vlmtui import printable
 
 
 class Notice(Static):
-    """What happened, what to do, and details where there are any."""
+    """What happened, what to do, and details if there are any; if `asked` for, nothing is wrong."""
 
     DEFAULT_CSS = """
     Notice {
@@ -33,15 +33,6 @@ class Notice(Static):
     def __init__(
         self, message: str, hint: str = "", details: str = "", *, error: bool, asked: bool = False
     ) -> None:
-        """Make the panel.
-
-        Args:
-            message: What happened.
-            hint: What to do.
-            details: What else is known.
-            error: Something went wrong.
-            asked: The reader has asked for it, and nothing is wrong.
-        """
         color = "secondary" if asked else "error" if error else "warning"
         lines = [Content.styled(printable.prose(message), f"bold ${color}")]
         if hint:

@@ -181,7 +181,6 @@ class Transcript(Conversation, inherit_bindings=False):
         await self.select(messages[max(0, min(index, len(messages) - 1))], keyboard=True)
 
     async def action_move_to(self, index: int) -> None:
-        """Go to the first or the last message."""
         if messages := self.messages():
             await self.select(messages[index], keyboard=True)
 
