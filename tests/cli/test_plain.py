@@ -248,10 +248,10 @@ def test_a_signal_in_mid_answer_keeps_what_came_and_leaves_nothing_running(
 def test_a_screen_reader_gets_whole_sentences() -> None:
     import io
 
-    from vlmtui.plain.voice import Voice
+    from vlmtui.plain.voice import Answer, Voice
 
     stream = io.StringIO()
-    answer = Voice(stream, stream).answer()
+    answer = Answer(Voice(stream, stream))
     for word in ("A red", " circle. And a", " blue sq", "uare\x1b[2J"):
         answer.feed(word)
     assert stream.getvalue() == "A red circle. "

@@ -42,7 +42,7 @@ from vlmtui.plain.event_lines import Told
 from vlmtui.plain.plain_chat import PlainChat
 from vlmtui.plain.reading import Lines
 from vlmtui.plain.sitting import Sitting
-from vlmtui.plain.voice import Voice
+from vlmtui.plain.voice import Answer, Voice
 from vlmtui.settings import PRESETS
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -247,7 +247,7 @@ def test_an_answer_is_printed_by_whole_sentences_and_lines(
     pieces: tuple[str, ...], printed: str
 ) -> None:
     stream = io.StringIO()
-    growing = Voice(stream, stream).answer()
+    growing = Answer(Voice(stream, stream))
     for piece in pieces:
         growing.feed(piece)
     assert stream.getvalue() == printed

@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from contextlib import suppress
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from vlmtui import standard_output, units
 from vlmtui.ask.turn import Turn
@@ -44,22 +44,6 @@ _ERASE_LINE = "\r\x1b[K"
 _REFRESH_S = 0.1
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 """What JSON leaves as it is and a terminal or a line-wise reader acts on."""
-
-
-class Output(Protocol):
-    """Receives answers as they come."""
-
-    def delta(self, text: str) -> None:
-        """More of the current answer."""
-
-    def end(self, turn: Turn) -> None:
-        """The current answer is whole, or was cut off."""
-
-    def abandon(self) -> None:
-        """The current answer failed."""
-
-    def close(self) -> None:
-        """No more answers come."""
 
 
 class TextOutput:
@@ -127,6 +111,9 @@ class JsonOutput:
         encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
         text = json.dumps(content, ensure_ascii=encoding != "utf8", indent=2)
         _write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+
+
+Output = TextOutput | JsonOutput
 
 
 class Progress:

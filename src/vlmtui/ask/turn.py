@@ -26,11 +26,6 @@ class LoadedAs:
     """How the model is loaded, where that isn't how it was asked for."""
 
     def __init__(self, asked: Load) -> None:
-        """Begin.
-
-        Args:
-            asked: How it should be loaded.
-        """
         self._asked = asked
         self.name = asked.name
         self.changed: dict[str, int | str] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import threading
 import time
 from importlib import metadata
@@ -25,14 +24,12 @@ def describe_machine() -> tuple[Machine, Bandwidth | None]:
     snapshot = look()
     root = Sysroot()
     limit = known(snapshot)
-    names = re.search(r'^PRETTY_NAME="?(.*?)"?$', root.text("/etc/os-release") or "", re.MULTILINE)
-    cpu = re.search(r"^model name\s*:\s*(.+)$", root.text("/proc/cpuinfo") or "", re.MULTILINE)
     machine = Machine(
         board=snapshot.board_name or root.text("/sys/class/dmi/id/product_name") or "PC",
-        system=f"{names[1] if names else platform.system()}, {platform.machine()}",
+        system=f"{root.system_name()}, {platform.machine()}",
         jetpack=snapshot.l4t,
         power_mode=snapshot.power_mode,
-        processor=f"{cpu[1] if cpu else platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        processor=f"{root.processor_name()}, {len(os.sched_getaffinity(0))} cores",
         memory_bytes=snapshot.ram_total_bytes or 0,
         gpu=None if snapshot.shared_memory else snapshot.gpu_name,
         bandwidth_gb_s=limit.bytes_per_s / 1e9 if limit else None,

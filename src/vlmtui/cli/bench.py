@@ -158,7 +158,6 @@ def _show(text: str) -> None:
 
 
 def _written(report: Report, earlier: Report | None, *, as_json: bool, as_csv: bool) -> str:
-    """The report as it was asked for."""
     import msgspec
 
     from vlmtui.benchmark import report as reports

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -106,11 +104,8 @@ def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
 
 
 def _beginning(incomplete: str, named: list[tuple[str, str]]) -> list[CompletionItem]:
-    return list(_items(incomplete.lower(), named))
-
-
-def _items(beginning: str, named: list[tuple[str, str]]) -> Iterator[CompletionItem]:
-    for name, told in named:
-        if name.lower().startswith(beginning):
-            more: dict[str, Any] = {"help": told} if told else {}
-            yield CompletionItem(name, **more)
+    return [
+        CompletionItem(name, help=told or None)
+        for name, told in named
+        if name.lower().startswith(incomplete.lower())
+    ]

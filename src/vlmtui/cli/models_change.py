@@ -177,7 +177,6 @@ def _differs_only_in_model(before: str, after: str, model: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string."""
     return json.dumps(text, ensure_ascii=False)
 
 

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from vlmtui import units
 from vlmtui.chat.fit_verdict import FitVerdict
@@ -32,43 +32,14 @@ from vlmtui.stats.pull_lines import PullLines, far, made, waiting
 _NAME_WIDTH = 28
 
 
-class Display(Protocol):
-    """Somewhere to show downloads; `number` says which of them."""
-
-    def show(self, number: int, event: Event) -> None:
-        """Show an event."""
-
-    def plan(self, number: int, plan: Plan, expected: FitVerdict) -> None:
-        """Show what will be fetched, and whether it fits."""
-
-    def failed(self, number: int, error: VlmtuiError) -> None:
-        """Show why one of them ended."""
-
-    def kept(self, wanted: Sequence[str]) -> None:
-        """Say how to go on after Ctrl+C."""
-
-    def result(self, number: int, finished: Finished, name: str) -> None:
-        """Show what is here now."""
-
-    def close(self) -> None:
-        """Leave the terminal tidy."""
-
-
-def display(wanted: Sequence[str], *, as_json: bool) -> Display:
-    """What suits where we write to."""
-    shown = [addresses.shown(each) for each in wanted]
-    if as_json:
-        return JsonLines(shown)
-    return Bars(shown) if sys.stderr.isatty() else Lines(shown)
-
-
 class Lines(PullLines):
-    """A line now and then, on standard error."""
+    """A line now and then, on standard error; `number` says which download it is about."""
 
     def __init__(self, wanted: Sequence[str]) -> None:
         super().__init__(wanted, self.say)
 
     def failed(self, number: int, error: VlmtuiError) -> None:
+        """Say why one of them ended."""
         self.say(f"vlmtui: {prose(error.message)}")
         if isinstance(error, AmbiguousFiles):
             for name, size in error.candidates:
@@ -77,12 +48,14 @@ class Lines(PullLines):
             self.say(prose(error.hint))
 
     def kept(self, wanted: Sequence[str]) -> None:
+        """Say how to go on after Ctrl+C."""
         how = f"`{line(f'vlmtui models pull {shlex.join(wanted)}')}` continues"
         if any(addresses.shown(each) != each for each in wanted):
             how = "the same command continues"  # without a password on the screen
         self.say(f"Stopped. What came is kept: {how}.")
 
     def result(self, number: int, finished: Finished, name: str) -> None:
+        """Say what is here now."""
         print(f"{line(name)}\t{line(str(finished.paths[0]))}", flush=True)
         self.say(f"Ready: vlmtui --model {line(name)}")
 
@@ -90,7 +63,7 @@ class Lines(PullLines):
         print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """See `Display.close`."""
+        """Leave the terminal tidy."""
 
 
 class Bars(Lines):
@@ -214,7 +187,7 @@ class JsonLines:
         self._print(number, "failed", values)
 
     def kept(self, wanted: Sequence[str]) -> None:
-        """See `Display.kept`; the event `cancelled` has told."""
+        """The event `cancelled` has told."""
 
     def result(self, number: int, finished: Finished, name: str) -> None:
         values = {
@@ -225,10 +198,21 @@ class JsonLines:
         self._print(number, "finished", values)
 
     def close(self) -> None:
-        """See `Display.close`."""
+        """Nothing is held back."""
 
     def _print(self, number: int, event: str, values: dict[str, Any]) -> None:
         print(json.dumps({"event": event, "model": self._wanted[number], **values}), flush=True)
+
+
+Display = Lines | JsonLines
+
+
+def display(wanted: Sequence[str], *, as_json: bool) -> Display:
+    """What suits where we write to."""
+    shown = [addresses.shown(each) for each in wanted]
+    if as_json:
+        return JsonLines(shown)
+    return Bars(shown) if sys.stderr.isatty() else Lines(shown)
 
 
 def _json(value: object) -> object:

@@ -157,14 +157,9 @@ def _several(typed: str) -> list[Candidate]:
 
 def common(typed: str, found: list[Candidate]) -> str:
     """The longest path that all candidates begin with; at least what was typed."""
-    if not found:
-        return typed
     paths = [candidate.path for candidate in found]
-    first, last = min(paths), max(paths)  # all others lie between these two
-    length = next(
-        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first)
-    )
-    return first[:length] if length >= len(typed) else typed
+    longest = os.path.commonprefix(paths)  # noqa: RUF071 - characters are what is completed
+    return longest if len(longest) >= len(typed) else typed
 
 
 def spell(path: str, quote: str, *, whole: bool) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from contextlib import suppress
 
 from vlmtui.doctor.finding import Finding
@@ -25,7 +24,7 @@ def findings() -> list[Finding]:
     readings = jetson.readings_now(root) or None
     found = [
         Finding(TOPIC, "board", "ok" if readings else "info", _board(root, readings)),
-        Finding(TOPIC, "system", "ok", f"{_system(root)}, kernel {_kernel(root)}"),
+        Finding(TOPIC, "system", "ok", f"{root.system_name()}, kernel {_kernel(root)}"),
         Finding(TOPIC, "processor", "ok", _processor(root)),
     ]
     if readings is not None:
@@ -43,19 +42,13 @@ def _board(root: Sysroot, readings: Readings | None) -> str:
     return model or " ".join(name for name in names if name) or "unknown"
 
 
-def _system(root: Sysroot) -> str:
-    names = re.search(r'^PRETTY_NAME="?(.*?)"?$', root.text("/etc/os-release") or "", re.MULTILINE)
-    return names[1] if names else platform.system()
-
-
 def _kernel(root: Sysroot) -> str:
     return root.text("/proc/sys/kernel/osrelease") or platform.release()
 
 
 def _processor(root: Sysroot) -> str:
-    name = re.search(r"^model name\s*:\s*(.+)$", root.text("/proc/cpuinfo") or "", re.MULTILINE)
     usable = len(os.sched_getaffinity(0))
-    return f"{name[1] if name else platform.machine()}, {usable} of {os.cpu_count()} cores usable"
+    return f"{root.processor_name()}, {usable} of {os.cpu_count()} cores usable"
 
 
 def _jetpack(root: Sysroot, l4t: str | None) -> Finding:

@@ -7,6 +7,7 @@ anywhere. This is the only module that reads the variable. It does not know what
 from __future__ import annotations
 
 import os
+import platform
 import re
 from pathlib import Path
 
@@ -47,6 +48,18 @@ class Sysroot:
     def text(self, path: str) -> str | None:
         """Content of the file at an absolute `path`; see `text`."""
         return text(self.path(path))
+
+    def system_name(self) -> str:
+        """The system as it calls itself: "Ubuntu 22.04.4 LTS"."""
+        release = self.text("/etc/os-release") or ""
+        found = re.search(r'^PRETTY_NAME="?(.*?)"?$', release, re.MULTILINE)
+        return found[1] if found else platform.system()
+
+    def processor_name(self) -> str:
+        """The processor as the kernel calls it, or else its architecture."""
+        told = self.text("/proc/cpuinfo") or ""
+        found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+        return found[1] if found else platform.machine()
 
 
 def text(path: Path) -> str | None:

@@ -59,7 +59,7 @@ class Told:
             case Prefill(total=total, reused=reused) if total - reused > _LONG_PROMPT:
                 self._once("prefill", f"Reading {total - reused:,} tokens …")
             case AnswerStarted():
-                self._answer = self._voice.answer()
+                self._answer = Answer(self._voice)
             case Thought():
                 self._once("think", "Thinking …")
             case Delta(text=text) if self._answer is not None:

@@ -6,13 +6,14 @@ import gc
 import io
 import sys
 import threading
+from functools import partial
 
 from vlmtui.chat.setup import Backstage
 from vlmtui.commands.context import CommandContext
 from vlmtui.endings import HUNG_UP, ended_by_signals, undisturbed
 from vlmtui.engine.engine_requests import Load
 from vlmtui.hardware.monitor import Monitor
-from vlmtui.plain.completing import Completer
+from vlmtui.plain.completing import complete
 from vlmtui.plain.plain_chat import PlainChat
 from vlmtui.plain.reading import Lines
 from vlmtui.plain.sitting import Sitting
@@ -56,7 +57,7 @@ def _talk(backstage: Backstage, settings: Settings) -> int:
     context = CommandContext(
         backstage.open(), backstage.available_models(), presets, backstage.samples
     )
-    sitting = Sitting(context, Voice(), Lines(Completer(context)))
+    sitting = Sitting(context, Voice(), Lines(partial(complete, context)))
     chat = PlainChat(sitting)
     monitor = Monitor(backstage.pid, sitting.measuring.take)
     monitor.start()

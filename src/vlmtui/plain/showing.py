@@ -78,19 +78,11 @@ def _system(sitting: Sitting, prompt: SystemPrompt) -> None:
 # ---------------------------------------------------------------------- messages and chats
 
 
-def _copied(sitting: Sitting, copied: Copied) -> None:
-    sitting.voice.show(copied.text)
-
-
 def _messages(sitting: Sitting, messages: Messages) -> None:
     nothing = "There is nothing in this chat yet"
     sitting.print_rows(message_lines.told(messages.thread), nothing)
     if messages.before:
         sitting.voice.note(f"{messages.before} messages before these: /show all")
-
-
-def _thought(sitting: Sitting, shown: ThoughtShown) -> None:
-    sitting.voice.show(shown.stored.message.thought.strip())
 
 
 def _branch(sitting: Sitting, branch: Branch) -> None:
@@ -121,10 +113,6 @@ def _chat_shown(sitting: Sitting, shown: ChatShown) -> None:
         _said(sitting, said)
     if shown.draft is not None:
         sitting.take_up(shown.draft)
-
-
-def _chat_changed(sitting: Sitting, changed: ChatChanged) -> None:
-    _said(sitting, changed.said)
 
 
 # ---------------------------------------------------------------------- pictures
@@ -203,12 +191,12 @@ _SHOWN: dict[type[Outcome], Callable[[Sitting, Any], None]] = {
     Table: _table,
     Choices: _choices,
     SystemPrompt: _system,
-    Copied: _copied,
+    Copied: lambda sitting, copied: sitting.voice.show(copied.text),
     Messages: _messages,
-    ThoughtShown: _thought,
+    ThoughtShown: lambda sitting, shown: sitting.voice.show(shown.stored.message.thought.strip()),
     Branch: _branch,
     ChatShown: _chat_shown,
-    ChatChanged: _chat_changed,
+    ChatChanged: lambda sitting, changed: _said(sitting, changed.said),
     Folder: _folder,
     PicturesOfChat: _pictures,
     Details: _details,

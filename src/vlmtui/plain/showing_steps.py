@@ -162,10 +162,6 @@ def _confirm(sitting: Sitting, confirm: Confirm) -> Outcome | None:
     return confirm.declined
 
 
-def _pull(sitting: Sitting, pull: Pull) -> Outcome | None:
-    return fetching_models.fetch(sitting, pull.name)
-
-
 _STEPS: dict[type[Outcome], Callable[[Sitting, Any], Outcome | None]] = {
     Ask: _ask,
     Compare: _compare,
@@ -176,5 +172,5 @@ _STEPS: dict[type[Outcome], Callable[[Sitting, Any], Outcome | None]] = {
     Attached: _attached,
     WantsFetch: _fetch,
     Confirm: _confirm,
-    Pull: _pull,
+    Pull: lambda sitting, pull: fetching_models.fetch(sitting, pull.name),
 }

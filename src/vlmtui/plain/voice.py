@@ -49,10 +49,6 @@ class Voice:
         """
         self.write(printable.prose(text) + "\n")
 
-    def answer(self) -> Answer:
-        """Begin to print an answer."""
-        return Answer(self)
-
     def write(self, text: str) -> None:
         """Print text that is safe to print, and see that it arrives.
 
