@@ -18,7 +18,7 @@ from vlmtui.engine.engine_events import (
 from vlmtui.stats.engine_state import EngineState, Phase, begin, exchanging, fold, stopping
 
 
-def after(*events: object, engine_state: EngineState = EngineState()) -> EngineState:  # noqa: B008
+def after(*events: object, engine_state: EngineState = EngineState()) -> EngineState:  # noqa: B008 - frozen
     for second, event in enumerate(events, start=1):
         engine_state = fold(engine_state, event, float(second))
     return engine_state

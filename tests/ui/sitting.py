@@ -303,7 +303,7 @@ class Sitting:
 
         app = self._pilot.app
         assert isinstance(app, VlmtuiApp)
-        app.post_message(app.SnapshotTaken(replace(SNAPSHOT, notes=(text,))))
+        app.take_snapshot(replace(SNAPSHOT, notes=(text,)))
 
     # ------------------------------------------------------------------ below
 

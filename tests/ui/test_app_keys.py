@@ -193,7 +193,7 @@ async def test_f6_goes_to_the_next_pane_and_the_line_is_selected_elsewhere(stage
         await type_text(pilot, "one")
         composer = screen.prompt.query_one("Composer")
         await pilot.press("alt+l")
-        assert composer.selected_text == "one"  # type: ignore[attr-defined]
+        assert composer.selected_text == "one"
         await pilot.press("f6")
         assert screen.focused is not composer
 

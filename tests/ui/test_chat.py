@@ -645,7 +645,7 @@ async def test_a_database_that_can_not_be_opened_ends_the_application() -> None:
     def fail() -> None:
         raise StorageError("chats.db was made by a newer vlmtui", "Update vlmtui")
 
-    app = VlmtuiApp(fail)  # type: ignore[arg-type]
+    app = VlmtuiApp(fail)
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.failure is not None)
     assert str(app.failure) == "chats.db was made by a newer vlmtui"
@@ -725,7 +725,7 @@ async def test_an_answer_of_thousands_of_tokens_is_redrawn_seldom(stage: Stage) 
             taken += 1
             return take()
 
-        screen._topics.stream.inbox.take = counted  # type: ignore[method-assign]
+        screen._topics.stream.inbox.take = counted
         await say(pilot, "go")
         await answered(pilot)
         assert "word4000" in shown(pilot)

@@ -65,7 +65,7 @@ async def test_the_list_is_read_also_where_textual_counts_it_as_shown_before_it_
         def look_first(screen: ChatScreen, *arguments: object, **more: object) -> None:
             screen._compositor._full_map_invalidated = True  # as when something was scrolled
             assert screen._compositor.full_map
-            lay_out(screen, *arguments, **more)  # type: ignore[arg-type]
+            lay_out(screen, *arguments, **more)
 
         monkeypatch.setattr(ChatScreen, "_refresh_layout", look_first)
         await pilot.press("f4")
@@ -284,7 +284,7 @@ async def test_the_list_follows_the_answers(stage: Stage) -> None:
         await say(pilot, "more?")
         await answered(pilot)
         await until(pilot, lambda: titles(pilot) == ["apples", "pears"])
-        assert rows_of(pilot).current == screen.chat.id  # type: ignore[union-attr]
+        assert rows_of(pilot).current == screen.chat.id
 
 
 @pytest.mark.parametrize(

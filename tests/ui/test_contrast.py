@@ -186,7 +186,7 @@ async def test_every_word_on_the_screen_can_be_read_in_every_theme(stage: Stage)
         await say(pilot, "/nonsense")
         await until(pilot, lambda: "no command /nonsense" in shown(pilot))
         for severity in ("information", "warning", "error"):
-            app.notify("A theme can't be used", title=severity, severity=severity, timeout=999)  # type: ignore[arg-type]
+            app.notify("A theme can't be used", title=severity, severity=severity, timeout=999)
         await until(pilot, lambda: "information" in shown(pilot))
         await check(pilot)
 

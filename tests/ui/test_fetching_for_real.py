@@ -57,7 +57,7 @@ def tiny(hub: Hub, stage: Stage) -> Hub:
 
 def pulls_of(chat: ChatScreen) -> Pulls:
     """The downloads behind a chat."""
-    topic = chat._topics.commands.shows[WantedPull].__self__  # type: ignore[attr-defined]
+    topic = chat._topics.commands.shows[WantedPull].__self__
     assert isinstance(topic, PullsTopic)
     return topic.pulls
 
@@ -78,7 +78,7 @@ async def opened(pilot: Pilot[int]) -> ModelsScreen:
 
 async def fetch(pilot: Pilot[int], wanted: str) -> None:
     """Type what is meant, and say that it shall be fetched."""
-    pilot.app.screen.query_one("Input").value = wanted  # type: ignore[attr-defined]
+    pilot.app.screen.query_one("Input").value = wanted
     await pilot.pause()
     await pilot.press("enter")
     await until(pilot, lambda: f"Download {wanted}" in shown(pilot))
@@ -259,7 +259,7 @@ async def test_several_come_at_once_and_one_that_waits_for_its_turn_is_stopped_a
             percent = f"hf:acme/{name}-GGUF"
             await until(
                 pilot,
-                lambda name=percent: any(  # type: ignore[misc]
+                lambda name=percent: any(
                     state.name == name and "%" in state.words for state in screen.pulls.running
                 ),
             )

@@ -40,7 +40,7 @@ async def test_chats_that_cannot_be_opened_leave_one_that_is_not_saved(
 ) -> None:
     path = home / "data" / "chats.db"
     path.parent.mkdir(parents=True)
-    reason = break_it(path)  # type: ignore[operator]
+    reason = break_it(path)
     before = path.read_bytes()
     backstage = Backstage(Settings(), load_request(Settings()), continue_last=True)
     try:

@@ -116,7 +116,7 @@ class FakePull(Pull):
             elif isinstance(step, VlmtuiError):
                 raise step
             else:
-                yield step  # type: ignore[misc]
+                yield step
 
 
 WAIT = object()
@@ -250,12 +250,12 @@ async def test_what_is_not_ours_or_answers_now_is_not_deleted(
         await type_text(pilot, "llava")
         await pilot.press("f8")
         await until(pilot, lambda: "`ollama rm` deletes it" in shown(pilot))
-        screen.query_one("Input").value = "fake"  # type: ignore[attr-defined]
+        screen.query_one("Input").value = "fake"
         await pilot.pause()
         await pilot.press("f8")
         await until(pilot, lambda: "fake is in use" in shown(pilot))
         await pilot.press("escape")  # what was typed goes first
-        await until(pilot, lambda: not screen.query_one("Input").value)  # type: ignore[attr-defined]
+        await until(pilot, lambda: not screen.query_one("Input").value)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
     assert not available_models.gone
@@ -325,7 +325,7 @@ async def test_what_will_not_fit_is_fetched_only_after_asking_again(
             await until(pilot, lambda: "Download it anyway?" in shown(pilot))
             await pilot.press(answer)
             end = "here" if answer == "y" else "stopped"
-            await until(pilot, lambda end=end: f"gemma-3-4b: {end}" in shown(pilot))  # type: ignore[misc]
+            await until(pilot, lambda end=end: f"gemma-3-4b: {end}" in shown(pilot))
 
 
 async def test_a_download_that_fails_says_what_to_do(

@@ -78,7 +78,7 @@ async def test_they_are_attached_in_the_detail_that_was_chosen(folder: Path) -> 
         await settled(pilot, "2 pictures")
         for detail in ("low", "normal", "high"):
             await pilot.press("ctrl+d")
-            await until(pilot, lambda: f"attached in {detail} detail" in shown(pilot))  # noqa: B023
+            await until(pilot, lambda: f"attached in {detail} detail" in shown(pilot))  # noqa: B023 - awaited before the next
         await pilot.press("enter")
         assert app.detail == "high"
 
@@ -184,7 +184,7 @@ async def test_twenty_thousand_files_are_scrolled_like_three(tmp_path: Path) -> 
         drawn = []
         render = FileList.render_line
         files = screen.query_one(FileList)
-        files.render_line = lambda y: drawn.append(y) or render(files, y)  # type: ignore
+        files.render_line = lambda y: drawn.append(y) or render(files, y)
         await pilot.press("end", "pageup", "pagedown")
         entry = files.entry
         assert entry is not None and entry.path.endswith(".png")

@@ -106,7 +106,7 @@ async def test_facts_and_path(stage: Stage) -> None:
 async def test_a_picture_whose_file_is_gone_is_told(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ask_twice(pilot, stage)
-        Path(screen_of(pilot).image.path).unlink()  # type: ignore[union-attr]
+        Path(screen_of(pilot).image.path).unlink()
         await pilot.press("f7")
         await until(pilot, lambda: isinstance(pilot.app.screen, PictureScreen))
         await pilot.press("i")

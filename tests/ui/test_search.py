@@ -253,7 +253,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     def slowly(*arguments: object, **more: object) -> object:
         assert hurry.wait(60)
-        return really(*arguments, **more)  # type: ignore[arg-type]
+        return really(*arguments, **more)
 
     monkeypatch.setattr(chat_commands, "open_chat", slowly)
     return hurry

@@ -18,7 +18,7 @@ SIZES = pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36)])
 
 def footer(stage_screen: object) -> str:
     """What stands below the last answer; empty where nothing is shown."""
-    answers = stage_screen.query(Answer)  # type: ignore[attr-defined]
+    answers = stage_screen.query(Answer)
     line = answers.last().query_one(Parts)
     return line.plain if answers and line.display else ""
 

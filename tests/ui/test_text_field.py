@@ -31,7 +31,7 @@ async def test_undo_of_a_paste_that_needed_a_scrollbar() -> None:
     field.styles.height = 5
     async with Host(field).run_test() as pilot:
         pilot.app.post_message(Paste("\n".join(map(str, range(40)))))
-        await until(pilot, lambda: field.show_vertical_scrollbar)  # type: ignore[arg-type]
+        await until(pilot, lambda: field.show_vertical_scrollbar)
         await pilot.press("ctrl+z")
         assert field.text == ""
         assert field.cursor_location == (0, 0)

@@ -26,7 +26,7 @@ class Host(WidgetHost):
 
 def stored(number: int, message: Message, **fields: object) -> StoredMessage:
     fields = {"parent_id": number - 1 or None, "status": "complete", "created": 0.0, **fields}
-    return StoredMessage(id=number, message=message, **fields)  # type: ignore[arg-type]
+    return StoredMessage(id=number, message=message, **fields)
 
 
 def thread(messages: int) -> list[StoredMessage]:

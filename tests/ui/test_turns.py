@@ -42,7 +42,7 @@ class FullDisk:
             assert self.go_on.wait(60)
             if self.full:
                 raise StorageError("The disk is full", "Make room")
-            return really(*arguments)  # type: ignore[arg-type]
+            return really(*arguments)
 
         monkeypatch.setattr(stage.store, "start", start)
 
