@@ -158,7 +158,8 @@ class Probe(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of what was opened."""
+        """Let go of what was opened, if anything."""
+        return
 
 
 class Source(NamedTuple):

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmtui.hardware.base import Readings
+from vlmtui.hardware.base import Probe, Readings
 from vlmtui.hardware.sysroot import text
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PEAK = re.compile(r"^VmHWM:\s+([0-9]+) kB", re.MULTILINE)
 
 
-class HostProbe:
+class HostProbe(Probe):
     """Reads what the operating system counts."""
 
     def __init__(self) -> None:
@@ -51,9 +51,6 @@ class HostProbe:
             except self._psutil.Error:  # it has just ended
                 self._engine = None
         return readings
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def _process(self, pid: int) -> psutil.Process:
         if self._engine is None or self._engine.pid != pid:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vlmtui.errors import SettingsError
 from vlmtui.hardware import nvpmodel, sysroot
-from vlmtui.hardware.base import Rail, Readings, Temperature
+from vlmtui.hardware.base import Probe, Rail, Readings, Temperature
 from vlmtui.hardware.nvpmodel import PowerMode
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
 from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
@@ -78,7 +78,7 @@ def readings_now(root: Sysroot) -> Readings:
     return JetsonProbe(root).read(None, Readings()) if is_jetson(root) else Readings()
 
 
-class JetsonProbe:
+class JetsonProbe(Probe):
     """Reads what the board's kernel tells everyone."""
 
     def __init__(self, root: Sysroot, clock: Callable[[], float] = time.monotonic) -> None:
@@ -125,9 +125,6 @@ class JetsonProbe:
         if (throttled := self._throttle.read()) is not None:
             readings["throttled_by"] = throttled
         return readings
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def _add_gpu(self, readings: Readings, now: float) -> None:
         if (load := self._smooth_load(now)) is not None:

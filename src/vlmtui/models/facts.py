@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +67,7 @@ def read(path: Path) -> Facts:
     try:
         header = gguf.from_path(path)
     except BadModelFile as error:
-        return Facts("broken", size=_size(path), reason=error.message, hint=error.hint)
+        return Facts("broken", size=bytes_of(parts(path)), reason=error.message, hint=error.hint)
     if header.architecture == "clip" or header.text("general.type") == "mmproj":
         return _facts("tower", header)
     if header.text("general.type") in ("adapter", "imatrix", "vocab") or not header.tensors:
@@ -143,11 +144,12 @@ def _stamp(path: Path) -> str:
     return " ".join(stamps)
 
 
-def _size(path: Path) -> int:
+def bytes_of(files: Iterable[Path]) -> int:
+    """Of all that can be looked at."""
     size = 0
-    for part in parts(path):
+    for file in files:
         with contextlib.suppress(OSError, ValueError):
-            size += part.stat().st_size
+            size += file.stat().st_size
     return size
 
 

@@ -27,18 +27,18 @@ class Opened(msgspec.Struct, frozen=True):
 
 def remember(model: Opened) -> None:
     """Put a model at the end of the list; of one name the last one counts."""
-    with contextlib.suppress(StorageError), kept.alone(_list()):
-        before = _read()
-        after = [*(each for each in before if each.path != model.path), model][-_MOST:]
-        if after != before:
-            kept.store(_list(), after)
+    _exchange(model.path, [model])
 
 
 def forget(path: Path) -> None:
     """Take a model out of the list, under whatever names; its file stays."""
+    _exchange(str(path), [])
+
+
+def _exchange(path: str, new: list[Opened]) -> None:
     with contextlib.suppress(StorageError), kept.alone(_list()):
         before = _read()
-        after = [each for each in before if each.path != str(path)]
+        after = [*(each for each in before if each.path != path), *new][-_MOST:]
         if after != before:
             kept.store(_list(), after)
 

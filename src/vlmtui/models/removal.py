@@ -77,7 +77,7 @@ def carry_out(removal: Removal) -> None:
 def _own(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
     files = _files(model, others)
     remains = [each for file in files for each in places.remains(file)]
-    return Removal(model, (*files, *remains), _bytes(files))
+    return Removal(model, (*files, *remains), facts.bytes_of(files))
 
 
 def _cached(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
@@ -89,7 +89,9 @@ def _cached(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
     links = [link for link in repository.glob("snapshots/**/*") if os.path.realpath(link) in blobs]
     inside = os.path.realpath(repository)
     own = [Path(blob) for blob in sorted(blobs) if blob.startswith(f"{inside}{os.sep}")]
-    return Removal(model, (*links, *(blob for blob in own if blob not in links)), _bytes(own))
+    return Removal(
+        model, (*links, *(blob for blob in own if blob not in links)), facts.bytes_of(own)
+    )
 
 
 def _files(model: InstalledModel, others: Sequence[InstalledModel]) -> list[Path]:
@@ -100,14 +102,6 @@ def _files(model: InstalledModel, others: Sequence[InstalledModel]) -> list[Path
     if model.mmproj is not None:
         files.append(model.mmproj)
     return [file for file in files if os.path.realpath(file) not in needed]
-
-
-def _bytes(files: Sequence[Path]) -> int:
-    total = 0
-    for file in files:
-        with suppress(OSError):
-            total += file.stat().st_size
-    return total
 
 
 def _repository(path: Path) -> Path:

@@ -54,6 +54,7 @@ class Source(Protocol):
 
     def draft(self, size: tuple[int, int]) -> None:
         """Decode on a smaller scale that gives no less than this, if the format lets one."""
+        return
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         """The pixels, in blocks whose lines are a multiple of the factor, but for the last."""
@@ -111,7 +112,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-class _Png:
+class _Png(Source):
     def __init__(self, file: BinaryIO, container: Container, head: png.Header) -> None:
         self.size = (head.width, head.height)
         self.orientation = container.orientation
@@ -124,15 +125,12 @@ class _Png:
         width, height = self.size
         return 24 * min(max(BLOCK_BYTES, 8 * width), width * height)
 
-    def draft(self, size: tuple[int, int]) -> None:
-        pass
-
     def bands(self, factor: int) -> Iterator[Image.Image]:
         rows = _rows(self._head.width, 4, factor)
         return png.bands(self._file, self._head, rows)
 
 
-class _Tiff:
+class _Tiff(Source):
     def __init__(self, file: BinaryIO, head: tiff_blocks.Header, orientation: int) -> None:
         self.size = (head.width, head.height)
         self.orientation = orientation
@@ -147,9 +145,6 @@ class _Tiff:
         packed = sum(end - begin for begin, end in self._head.packed(0, step))
         # a block lies there packed, unpacked and as Pillow has it; of it a part on white
         return packed + 8 * lines * self._head.broad + 8 * BLOCK_BYTES
-
-    def draft(self, size: tuple[int, int]) -> None:
-        pass
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         step = self._head.step(factor, BLOCK_BYTES)
@@ -169,7 +164,7 @@ class _Tiff:
             return Image.open(content, formats=("TIFF",))
 
 
-class _WebP:
+class _WebP(Source):
     def __init__(self, content: bytes, head: webp.Header, orientation: int) -> None:
         self.size = (head.width, head.height)
         self.orientation = orientation
@@ -197,7 +192,7 @@ class _WebP:
         return -(-own[0] // factor), -(-own[1] // factor)
 
 
-class _Heif:
+class _Heif(Source):
     """HEIC: the container's own turns are done by its decoder, and EXIF says nothing of them."""
 
     orientation = 1
@@ -213,9 +208,6 @@ class _Heif:
     def peak(self, size: tuple[int, int]) -> int:
         return _PER_PIXEL["HEIF"] * self.size[0] * self.size[1]
 
-    def draft(self, size: tuple[int, int]) -> None:
-        pass
-
     def bands(self, factor: int) -> Iterator[Image.Image]:
         from PIL import Image
 
@@ -230,7 +222,7 @@ class _Heif:
             yield Image.frombytes(mode, (width, count), lines, "raw", mode, stride)
 
 
-class _Pillow:
+class _Pillow(Source):
     """A format that Pillow decodes whole."""
 
     def __init__(self, file: BinaryIO, container: Container) -> None:
@@ -242,9 +234,6 @@ class _Pillow:
 
     def peak(self, size: tuple[int, int]) -> int:
         return _PER_PIXEL[self._container.format] * self.size[0] * self.size[1]
-
-    def draft(self, size: tuple[int, int]) -> None:
-        pass
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         with _quiet():

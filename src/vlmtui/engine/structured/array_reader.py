@@ -9,9 +9,8 @@ from vlmtui.engine.structured.schema_parts import (
     Part,
     Together,
     Unenforceable,
-    count,
     distinct,
-    least_of,
+    limits,
     listed,
 )
 from vlmtui.engine.structured.shapes import NOTHING, Items, Shape, Subset, Values
@@ -24,8 +23,7 @@ def items(together: Together, read: Callable[[Together], Shape]) -> Shape:
         together: The schemas.
         read: Gives the shape of a part of the array that several schemas hold of.
     """
-    least = max((count(part, "minItems") or 0 for part in together), default=0)
-    most = least_of(count(part, "maxItems") for part in together)
+    least, most = limits(together, "Items")
     if least > (most if most is not None else least):
         return NOTHING
     if max(least, most or 0) > LONGEST:

@@ -12,8 +12,7 @@ from vlmtui.engine.structured.schema_parts import (
     Part,
     Together,
     Unenforceable,
-    count,
-    least_of,
+    limits,
     short,
 )
 from vlmtui.engine.structured.shapes import NOTHING, Definitions, Fields, Shape, Text, Values, fits
@@ -153,8 +152,7 @@ def _none(shape: Shape) -> Shape | None:
 
 def _counted(together: Together, shape: Fields) -> Shape:
     """The object with as many names as it may have."""
-    least = max((count(part, "minProperties") or 0 for part in together), default=0)
-    most = least_of(count(part, "maxProperties") for part in together)
+    least, most = limits(together, "Properties")
     path, needed = together[-1].path if together else "#", len(shape.required)
     if most is not None and (needed > most or least > most):
         return NOTHING

@@ -12,8 +12,7 @@ from vlmtui.engine.structured.schema_parts import (
     LONGEST,
     Together,
     Unenforceable,
-    count,
-    least_of,
+    limits,
     short,
 )
 from vlmtui.engine.structured.shapes import NOTHING, Number, Shape, Text, Values
@@ -23,8 +22,7 @@ _MOST_LISTED = 1000
 
 def text(together: Together) -> Shape:
     """The shape of a string that several schemas hold of."""
-    least = max((count(part, "minLength") or 0 for part in together), default=0)
-    most = least_of(count(part, "maxLength") for part in together)
+    least, most = limits(together, "Length")
     if least > (most if most is not None else least):
         return NOTHING
     if max(least, most or 0) > LONGEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -63,9 +63,11 @@ def count(part: Part, keyword: str) -> int | None:
     return int(value)
 
 
-def least_of(counts: Iterator[int | None]) -> int | None:
-    """The narrowest limit."""
-    return min((each for each in counts if each is not None), default=None)
+def limits(together: Together, of: str) -> tuple[int, int | None]:
+    """What `minLength` and `maxLength` ("Length") or their like say together."""
+    least = max((count(part, f"min{of}") or 0 for part in together), default=0)
+    found = (count(part, f"max{of}") for part in together)
+    return least, min((each for each in found if each is not None), default=None)
 
 
 def listed(schema: Mapping[str, Any], keyword: str, path: str) -> tuple[Part, ...]:

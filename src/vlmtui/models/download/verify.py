@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 
 from vlmtui.errors import BadModelFile, DamagedDownload, PullError
 from vlmtui.models.download.events import RemoteFile, Verifying
@@ -58,7 +59,7 @@ def _check_header(file: RemoteFile) -> None:
     if file.role == "checkpoint":
         return
     try:
-        with FileSource(file.part) as source:
+        with closing(FileSource(file.part)) as source:
             header.read(source)
     except BadModelFile as error:
         raise _differs(file, error.message) from error

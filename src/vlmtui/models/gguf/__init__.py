@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,7 @@ def from_path(path: Path) -> Header:
     """
 
     def part(name: str) -> Header:
-        with FileSource(Path(name)) as source:
+        with closing(FileSource(Path(name))) as source:
             return read(source)
 
     return _whole(str(path), part)
@@ -53,7 +54,7 @@ def from_url(url: str, headers: Mapping[str, str] | None = None) -> Header:
     from vlmtui.models.gguf.remote import HttpSource
 
     def part(address: str) -> Header:
-        with HttpSource(address, headers) as source:
+        with closing(HttpSource(address, headers)) as source:
             return read(source)
 
     return _whole(url, part)
@@ -65,7 +66,7 @@ def sniff(path: Path) -> None:
     Raises:
         BadModelFile: It can't be read, or is no GGUF file; says what it is instead.
     """
-    with FileSource(path) as source:
+    with closing(FileSource(path)) as source:
         beginning = source.read(0, SNIFFED_BYTES)
     if not beginning.startswith(b"GGUF"):
         raise not_a_gguf(str(path), beginning)

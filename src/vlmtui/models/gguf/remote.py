@@ -60,12 +60,6 @@ class HttpSource:
         self._rest = bytearray()
         self._at = 0
 
-    def __enter__(self) -> HttpSource:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def read(self, offset: int, size: int) -> bytes:
         """See `Source.read`.
 

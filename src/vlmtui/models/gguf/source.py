@@ -46,12 +46,6 @@ class FileSource:
             self.close()
             raise _unreadable(self.name, error) from None
 
-    def __enter__(self) -> FileSource:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def read(self, offset: int, size: int) -> bytes:
         try:
             return os.pread(self._descriptor, size, offset)

@@ -16,19 +16,20 @@ import msgspec
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import forms
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
-from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
+from vlmtui.engine.backends.llamacpp.embeddings import Embedding
 from vlmtui.engine.backends.llamacpp.embeddings_on_disk import EmbeddingsOnDisk
 from vlmtui.engine.backends.llamacpp.graph_pictures import GraphPictures
 from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower, Unusable
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
+from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Detail, ImagePart
 
 
-class GraphVision:
-    """A graph in the place of libmtmd's tower. See `vision_tower.VisionTower`."""
+class GraphVision(VisionTower):
+    """A graph in the place of libmtmd's tower."""
 
     def __init__(
         self,
@@ -45,12 +46,10 @@ class GraphVision:
             request: What was loaded: says of what form pictures are.
             disk: Keeps embeddings for later engines.
         """
-        self._model = model
+        super().__init__(model, request.image_cache_bytes, disk)
         self._graph = graph
         self._pictures = GraphPictures(request)
         self._tokens = graph.count // model.embedding_size
-        self._cache = EmbeddingCache(request.image_cache_bytes, disk)
-        self._incomplete: set[str] = set()
 
     def layout(self, image: ImagePart) -> list[Unit]:
         tokens = self._tokens * self._pictures.count(image.width, image.height)
@@ -72,15 +71,11 @@ class GraphVision:
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
         return None  # each picture is brought to the size of the tower, whatever the context
 
-    def is_incomplete(self, key: str) -> bool:
-        return key in self._incomplete
-
     def encode(self, image: ImagePart) -> float:
         started = time.monotonic()
         whole = forms.decoded_size(image.width, image.height)
         picture = images.decode(image.path, image.sha256, whole, image.name)
-        if images.is_incomplete(image.path):
-            self._incomplete.add(image.key)
+        self._look_at_end(image)
         try:
             made = _joined([self._graph.run(each) for each in self._pictures.squares(picture)])
         except Unusable as error:
@@ -88,12 +83,7 @@ class GraphVision:
                 f"The vision tower's graph failed on {image.name}: {error}",
                 "`vlmtui models tensorrt NAME --remove` goes back to llama.cpp's own tower.",
             ) from error
-        seconds = time.monotonic() - started
-        if self.is_incomplete(image.key):  # it may be whole when it is attached again
-            self._cache.put(image.key, [made])
-        else:
-            self._cache.keep(image.key, (image.width, image.height), [made], seconds)
-        return seconds
+        return self._keep(image, (image.width, image.height), [made], started)
 
     def decode(
         self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any

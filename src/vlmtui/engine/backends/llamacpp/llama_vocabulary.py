@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp
@@ -31,7 +31,7 @@ class Vocabulary:
 
         self._piece_buffer = ctypes.create_string_buffer(256)
         self.piece = lru_cache(maxsize=65536)(self.spelled)
-        self.written = lru_cache(maxsize=65536)(self._written)
+        self.written = lru_cache(maxsize=65536)(partial(self._raw, special=True))
         self.ends_turn = lru_cache(maxsize=65536)(self._ends_turn)
 
     def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
@@ -85,10 +85,6 @@ class Vocabulary:
     def spelled(self, token: int) -> bytes:
         """The bytes that a generated token adds to the answer; none for a special one."""
         return self._raw(token, special=False)
-
-    def _written(self, token: int) -> bytes:
-        """The bytes of a token, those of a special one too."""
-        return self._raw(token, special=True)
 
     def _ends_turn(self, token: int) -> bool:
         """Whether the model ends its turn with this token."""

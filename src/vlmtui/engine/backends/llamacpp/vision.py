@@ -21,11 +21,12 @@ import msgspec
 from vlmtui.engine import images
 from vlmtui.engine.backends.llamacpp import chunks, forms, picture_sizes
 from vlmtui.engine.backends.llamacpp.bindings import mtmd
-from vlmtui.engine.backends.llamacpp.embeddings import Embedding, EmbeddingCache
+from vlmtui.engine.backends.llamacpp.embeddings import Embedding
 from vlmtui.engine.backends.llamacpp.embeddings_on_disk import EmbeddingsOnDisk
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.picture_sizes import Sized
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, Unit
+from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.cancellation import Aborted
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import Detail, ImagePart
@@ -44,24 +45,17 @@ _PIXELS_OF_TOKEN = 4096
 with the same."""
 
 
-class Vision:
-    """The vision tower of a loaded model; close it before the model."""
+class Vision(VisionTower):
+    """libmtmd's tower."""
 
     def __init__(
         self, model: LoadedModel, cache_bytes: int, disk: EmbeddingsOnDisk | None = None
     ) -> None:
-        self._model = model
-        self._cache = EmbeddingCache(cache_bytes, disk)
+        super().__init__(model, cache_bytes, disk)
         self._layouts: OrderedDict[ImagePart, _Layout] = OrderedDict()
-        self._incomplete: set[str] = set()
         self._tried: OrderedDict[tuple[int, int], tuple[Sized, ...]] = OrderedDict()
 
     def layout(self, image: ImagePart) -> list[Unit]:
-        """What a picture takes in a prompt: its parts, and the text tokens around and between them.
-
-        Raises:
-            GenerateFailed: The model sees no pictures, or can't take this one.
-        """
         return self._layout(image).units
 
     def settled(self, image: ImagePart, detail: Detail) -> ImagePart:
@@ -83,7 +77,6 @@ class Vision:
         return min(counts), max(counts)
 
     def is_kept(self, image: ImagePart) -> bool:
-        """Whether the picture's embeddings are kept; those on the disk are in memory then."""
         if image.key in self._cache:
             return True
         layout = self._layout(image)
@@ -92,57 +85,22 @@ class Vision:
         return self._cache.find(image.key, layout.size, lengths)
 
     def scaled_to(self, image: ImagePart) -> tuple[int, int] | None:
-        """Width and height that a picture is brought to for its detail or the context, or None.
-
-        A model that brings every picture to the same size would do so in any context.
-        """
+        # a model that brings every picture to the same size would do so in any context
         size = self._layout(image).size
         return None if self._model.form or size == (image.width, image.height) else size
 
-    def is_incomplete(self, key: str) -> bool:
-        """Whether the picture was encoded without the end of its file."""
-        return key in self._incomplete
-
     def encode(self, image: ImagePart) -> float:
-        """Run the vision tower over a picture and keep its embeddings.
-
-        Returns:
-            Seconds in the tower, decoding the file and libmtmd's resizing included.
-
-        Raises:
-            Aborted: The flag was set between two parts.
-            ImageError: The picture can't be decoded, or has changed.
-            GenerateFailed: The tower failed.
-        """
         started = time.monotonic()
         size, data = self._pixels(image)
-        if images.is_incomplete(image.path):
-            self._incomplete.add(image.key)
+        self._look_at_end(image)
         with self._cut(image, size, data) as cut:
             pictures = filter(chunks.is_image, cut)
             parts = [encoded(self._model, chunk, image.name) for chunk in pictures]
-        seconds = time.monotonic() - started
-        if self.is_incomplete(image.key):  # it may be whole when it is attached again
-            self._cache.put(image.key, parts)
-        else:
-            self._cache.keep(image.key, self._layout(image).size, parts, seconds)
-        return seconds
+        return self._keep(image, self._layout(image).size, parts, started)
 
     def decode(
         self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any
     ) -> int:
-        """Put a part of a picture, whose embedding is kept, into the KV cache.
-
-        Args:
-            image: The picture.
-            unit: Its part.
-            position: Where it stands in the sequence.
-            batch: Tokens a step.
-            after_batch: A `mtmd_helper_post_decode_callback`, called after each step.
-
-        Returns:
-            llama.cpp's status: 0 done, 2 aborted, anything else failed.
-        """
         chunk = self._layout(image).chunks[unit.part]
         embedding = self._cache.get(image.key)[unit.part]
         end = ctypes.c_int32(0)

@@ -62,41 +62,6 @@ class _ThoughtEnds(Exception):
 _FINISH: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
 
 
-class OpenAIBackend(Backend):
-    """A model that a server runs."""
-
-    def __init__(self) -> None:
-        self._served: _Served | None = None
-
-    def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
-        """See that the server has the model; nothing is loaded here."""
-        if not isinstance(request.source, Endpoint):
-            raise LoadFailed(f"{request.title} is not a model on a server")
-        emit(Loading(0.0))
-        began = time.monotonic()
-        try:
-            served = _Served(request.source, cancel)
-        except Stopped:
-            return Finished("cancelled")
-        except EngineError as error:
-            raise LoadFailed(error.message, error.hint) from error
-        self._served = served
-        emit(Loading(1.0))
-        emit(Loaded(served.info(request.title, time.monotonic() - began)))
-        return Finished("done")
-
-    def generate(
-        self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
-    ) -> Finished:
-        if self._served is None:
-            raise GenerateFailed("No model is loaded", "Load one first.")
-        return self._served.answer(request, cancel, emit)
-
-    def close(self) -> None:
-        """There is nothing to free."""
-        self._served = None
-
-
 class _Asking(NamedTuple):
     """A question on its way."""
 
@@ -107,20 +72,41 @@ class _Asking(NamedTuple):
     emit: Callable[[Event], None]
 
 
-class _Served:
-    """A model that was found on a server."""
+class OpenAIBackend(Backend):
+    """A model that a server runs."""
 
-    def __init__(self, endpoint: Endpoint, cancel: CancelFlag) -> None:
-        self._endpoint = endpoint
-        self._wire = EndpointWire(endpoint)
-        self._host = endpoint.host
+    _endpoint: Endpoint
+    _wire: EndpointWire
+    _host: str
+    _facts: ServerFacts
+
+    def __init__(self) -> None:
         self._without: set[str] = set()
         """Fields of a request that it has refused."""
 
-        with cancellable_line(cancel) as line:
-            self._facts = self._find_out(line)
+    def load(self, request: Load, cancel: CancelFlag, emit: Callable[[Event], None]) -> Finished:
+        """See that the server has the model; nothing is loaded here."""
+        if not isinstance(request.source, Endpoint):
+            raise LoadFailed(f"{request.title} is not a model on a server")
+        emit(Loading(0.0))
+        began = time.monotonic()
+        self._endpoint, self._host = request.source, request.source.host
+        self._wire = EndpointWire(request.source)
+        try:
+            with cancellable_line(cancel) as line:
+                self._facts = self._find_out(line)
+        except Stopped:
+            return Finished("cancelled")
+        except EngineError as error:
+            raise LoadFailed(error.message, error.hint) from error
+        emit(Loading(1.0))
+        emit(Loaded(self._info(request.title, time.monotonic() - began)))
+        return Finished("done")
 
-    def info(self, name: str, load_s: float) -> ModelInfo:
+    def close(self) -> None:
+        """There is nothing to free."""
+
+    def _info(self, name: str, load_s: float) -> ModelInfo:
         can: set[Capability] = {"thinking", "constraint"}
         if self._facts.sees:
             can.add("pictures")
@@ -139,8 +125,6 @@ class _Served:
             load_s=load_s,
         )
 
-    # ------------------------------------------------------------------ finding out
-
     def _find_out(self, line: Line) -> ServerFacts:
         listed = self._wire.found("models", line, needed=True)
         facts = server_facts.of(
@@ -155,24 +139,25 @@ class _Served:
 
     # ------------------------------------------------------------------ answering
 
-    def answer(
-        self, asked: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
+    def generate(
+        self, request: Generate, cancel: CancelFlag, emit: Callable[[Event], None]
     ) -> Finished:
-        if asked.messages[-1].role is Role.ASSISTANT and not self._facts.continues:
+        last = request.messages[-1]
+        if last.role is Role.ASSISTANT and not self._facts.continues:
             raise GenerateFailed(
                 f"{self._host} can't continue an answer that was cut off", "/regen answers again."
             )
-        begun = asked.messages[-1].text if asked.messages[-1].role is Role.ASSISTANT else ""
+        begun = last.text if last.role is Role.ASSISTANT else ""
         report = EndpointReport(emit, self._facts.context_size, answering=bool(begun))
         with cancellable_line(cancel) as line:
-            asking = _Asking(asked, cancel, line, report, emit)
+            asking = _Asking(request, cancel, line, report, emit)
             try:
                 reason = self._answer(asking)
             except Stopped:
                 reason = "cancelled"
             finally:
                 report.ended()
-        if notice := constraints.unmet(asked.sampling.constraint, begun + report.text, reason):
+        if notice := constraints.unmet(request.sampling.constraint, begun + report.text, reason):
             emit(notice)
         return report.finish(reason)
 
