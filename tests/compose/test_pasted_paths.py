@@ -59,6 +59,15 @@ def test_other_texts_are_just_texts(text: str) -> None:
     assert paths(text) == []
 
 
+def test_two_backslashes_in_quotes_are_one_where_fish_wrote_them(tmp_path: Path) -> None:
+    written = rf"'{tmp_path}/a\\b.png'"
+    assert paths(written) == [rf"{tmp_path}/a\\b.png"]
+    (tmp_path / r"a\b.png").touch()
+    assert paths(written) == [rf"{tmp_path}/a\b.png"]
+    (tmp_path / r"a\\b.png").touch()
+    assert paths(written) == [rf"{tmp_path}/a\\b.png"]
+
+
 def test_a_bare_name_is_a_path_when_the_file_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,18 @@ async def test_keys_typed_in_one_burst_take_effect_in_their_order() -> None:
         assert composer.text == "adec"
 
 
+async def test_what_follows_refused_words_in_one_burst_stands_on_a_line_of_its_own() -> None:
+    from textual.events import Key
+
+    async with Host().run_test() as pilot:
+        composer = pilot.app.query_one(Composer)
+        for key in ("a", "enter", "b", "c"):
+            composer.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: composer.text == "a\nbc")
+        await pilot.press("enter", "d")  # typed after it was refused
+        assert composer.text == "a\nbcd"
+
+
 async def test_a_paste_can_not_bring_control_characters() -> None:
     async with Host().run_test() as pilot:
         composer = pilot.app.query_one(Composer)

@@ -24,8 +24,12 @@ _NAMED = dict(zip(b"abefnrtvE", b"\a\b\x1b\f\n\r\t\v\x1b", strict=True))
 def single(text: str) -> str:
     """The text between single quotes."""
     plain = re.sub(r"""'(?:\\'|"'")'""", "'", text)
-    fish = plain == text and re.search(_FISH, text)
-    return re.sub(r"\\(['\\])", r"\1", text) if fish else plain
+    fish = re.sub(r"\\(['\\])", r"\1", text)
+    if plain != text or fish == text:
+        return plain
+    # two backslashes may be two, or one as fish writes it: only the files tell
+    meant = re.search(_FISH, text) or (os.path.exists(fish) and not os.path.exists(text))
+    return fish if meant else text
 
 
 def double(text: str) -> str:

@@ -6,6 +6,7 @@ Knows paths only as text: it says what is being typed and takes what should stan
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._time import get_time
 from textual.binding import Binding, BindingType
 from textual.keys import Keys
 from textual.message import Message
@@ -133,6 +135,8 @@ class Composer(TokenArea, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         self._undecided: asyncio.Event | None = None
+        self._sent = ""
+        self._decided_at = 0.0
         super().__init__(
             id=id,
             soft_wrap=True,
@@ -181,7 +185,7 @@ class Composer(TokenArea, inherit_bindings=False):
         # Textual looks bindings up in the app, behind the characters that are already on their way
         # here. Typed fast, Enter would send the beginning of the next message, and Backspace would
         # delete the wrong character.
-        await self._taken()
+        await self._taken(event, event.is_printable)
         for binding in keymap.bound(self).get(event.key, ()):
             if await self.app.run_action(binding.action, self):
                 event.prevent_default()
@@ -191,20 +195,28 @@ class Composer(TokenArea, inherit_bindings=False):
         # the screen would wait for the last of them.
         await asyncio.sleep(0)
 
-    async def _taken(self) -> None:
-        """Wait until what was sent isn't here any more: keys that follow at once would join it."""
-        if self._undecided is not None:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._undecided.wait(), _DECIDED_SECONDS)
-            self._undecided = None
+    async def _taken(self, event: events.Event, writes: bool) -> None:
+        """Wait until what was sent isn't here any more: keys that follow at once would join it.
+
+        Where it was refused and stays, what had followed by then goes on a line of its own.
+        """
+        if self._undecided is None:
+            return
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._undecided.wait(), _DECIDED_SECONDS)
+        self._undecided = None
+        stays = self.text == self._sent and self.cursor_location == self.document.end
+        if writes and stays and self._sent.strip() and event.time < self._decided_at:
+            self.action_new_line()
 
     def decided(self) -> None:
         """What was sent has been taken out, or stays to be corrected."""
-        if self._undecided is not None:
+        if self._undecided is not None and not self._undecided.is_set():
             self._undecided.set()
+            self._decided_at = get_time()
 
     def action_submit(self) -> None:
-        self._undecided = asyncio.Event()
+        self._undecided, self._sent, self._decided_at = asyncio.Event(), self.text, math.inf
         # not by way of our own queue, which stands still until that is decided
         cast("Widget", self.parent).post_message(self.Submitted(self.text))
 
@@ -238,7 +250,7 @@ class Composer(TokenArea, inherit_bindings=False):
         # what is pasted may come from anywhere, a web page with escape sequences included
         event.prevent_default()
         event.stop()
-        await self._taken()
+        await self._taken(event, writes=True)
         if len(event.text) > MOST_PASTED:
             self.post_message(self.PasteRefused())
             return
