@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vlmtui.errors import SettingsError
-from vlmtui.settings import Settings, load_settings
+from vlmtui.settings import Settings, keep_alive_seconds, load_settings
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -45,7 +45,8 @@ def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
         ("temperature = nan", "temperature"),
         ("temperature = inf", "temperature"),
         ("top_p = 1.5", "top_p"),
-        ("repeat_penalty = 0", "repeat_penalty"),
+        ("repeat_penalty = 1e-300", "repeat_penalty"),
+        ('mmproj = ""', "mmproj"),
         ("model = 3", "model"),
         ("mmproj = 3", "mmproj"),
         ("[system]", "system"),
@@ -58,6 +59,11 @@ def test_a_wrong_value_is_refused_by_file_and_key(tmp_path: Path, line: str, key
     assert str(file) in caught.value.message
     assert f"`{key}`" in caught.value.message
     assert "default" in caught.value.hint
+
+
+def test_a_template_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"`templates.*text in quotes"):
+        load_settings(write(tmp_path, 'templates = {demo = ""}'))
 
 
 def test_a_misspelt_key_is_refused_with_the_key_that_was_meant(tmp_path: Path) -> None:
@@ -87,6 +93,16 @@ def test_what_is_not_utf8_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b'system = "\xff"')
     with pytest.raises(SettingsError, match="UTF-8"):
         load_settings(file)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds"), [(1e308, -1), (1e17, -1), (5, 300), (0, 0), (-1, -60)]
+)
+def test_minutes_beyond_a_century_are_for_ever(
+    minutes: float, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VLMTUI_KEEP_ALIVE", raising=False)
+    assert keep_alive_seconds(Settings(keep_alive=minutes)) == seconds
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ _Kind = TypeVar("_Kind")
 NotNegative = Annotated[float, Meta(ge=0)]
 _YEAR_MINUTES = 525_600
 Share = Annotated[float, Meta(ge=0, le=1)]
-Penalty = Annotated[float, Meta(gt=0)]
+Penalty = Annotated[float, Meta(ge=0.01, le=100)]  # in float32, which divides by it
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # what libraries in C take
+Named = Annotated[str, Meta(min_length=1)]
 Think = Literal["auto", "on", "off"] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -111,10 +112,10 @@ PRESETS = {
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set. Command-line options go before these, these before the defaults."""
 
-    model: str = "demo"
+    model: Named = "demo"
     """Name of an installed model, or the path of a GGUF file. `demo` is the bundled one."""
 
-    mmproj: str | None = None
+    mmproj: Named | None = None
     """Path of the model's vision tower and projector, where it isn't found beside the model."""
 
     model_dirs: list[str] = []
@@ -159,7 +160,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     local_only: bool = False
     """Use no model that another machine runs."""
 
-    templates: dict[str, str] = {}
+    templates: dict[str, Named] = {}
     """Chat templates by the name of the model, for files that have none or a wrong one: the name of
     a built-in one (`gemma`) or the path of a file with Jinja source."""
 
@@ -242,7 +243,7 @@ KEEP_ALIVE = "VLMTUI_KEEP_ALIVE"
 
 
 def keep_alive_seconds(settings: Settings) -> float:
-    """Seconds that a model stays loaded for the next vlmtui; negative: for ever.
+    """Seconds that a model stays loaded for the next vlmtui; negative, or a century: for ever.
 
     Raises:
         SettingsError: The environment variable is no such number.
@@ -257,7 +258,7 @@ def keep_alive_seconds(settings: Settings) -> float:
             f"{KEEP_ALIVE} is {given!r}, which is not a number of minutes, -1 or more",
             "Correct it.",
         )
-    return minutes * 60
+    return minutes * 60 if minutes < 100 * _YEAR_MINUTES else -1.0
 
 
 def load_settings(path: Path | None = None) -> Settings:

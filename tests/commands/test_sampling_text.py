@@ -34,7 +34,7 @@ def test_a_setting_and_its_value_are_read(line: str, name: str, value: object) -
         ("temperature inf", "from 0 up"),
         ("top_p 1.5", "from 0 to 1"),
         ("top_k 1.5", "whole number"),
-        ("repeat_penalty 0", "above 0"),
+        ("repeat_penalty 1e-300", "from 0.01 to 100"),
         ("seed -1", "4294967295"),
         ('stop "open', "in quotes"),
         ("top_k", "/set top_k 40"),

@@ -20,7 +20,7 @@ FIELDS = {
     "top_k": ("a whole number from 0 up; 0 turns it off", "40"),
     "top_p": ("a number from 0 to 1; 1 turns it off", "0.9"),
     "min_p": ("a number from 0 to 1; 0 turns it off", "0.05"),
-    "repeat_penalty": ("a number above 0; 1 turns it off", "1.1"),
+    "repeat_penalty": ("a number from 0.01 to 100; 1 turns it off", "1.1"),
     "seed": ("a whole number from 0 to 4294967295; default draws a fresh one", "42"),
     "max_tokens": ("a whole number from 0 up; 0 is unlimited", "256"),
     "think": ("auto, on, off, or a whole number of tokens from 1 up", "256"),

@@ -19,7 +19,7 @@ from vlmtui import kept, paths
 from vlmtui.errors import SettingsError, VlmtuiError
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need
 from vlmtui.models.stores import StoredFile
-from vlmtui.settings import decoded_toml
+from vlmtui.settings import Penalty, decoded_toml
 
 USER_FILE = "models.toml"
 
@@ -45,7 +45,7 @@ class Advised(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     top_k: Count | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0)] | None = None
+    repeat_penalty: Penalty | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

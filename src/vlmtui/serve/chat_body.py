@@ -19,6 +19,7 @@ from vlmtui.errors import InputError
 from vlmtui.serve import said_messages, tool_calls
 from vlmtui.serve.said_messages import Fetch, Said
 from vlmtui.serve.tool_calls import CallFinder, Tool
+from vlmtui.settings import Penalty
 
 _MOST_SEED = 2**32
 
@@ -75,8 +76,8 @@ class ChatBody(msgspec.Struct):
     top_p: _Probability | None = None
     top_k: _Count | None = None
     min_p: _Probability | None = None
-    repeat_penalty: Annotated[float, Meta(gt=0)] | None = None
-    repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
+    repeat_penalty: Penalty | None = None
+    repetition_penalty: Penalty | None = None
     """vLLM's name for the same."""
 
     presence_penalty: _Penalty | None = None
