@@ -189,6 +189,9 @@ def _checked(path: Path, called: Path) -> sqlite3.Connection:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:  # the disk or a lock, not what is in the file
+        connection.close()
+        raise explain(error, called) from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise StorageError(
