@@ -75,6 +75,20 @@ def kill(engine: EngineClient) -> None:
     eventually(lambda: engine.pid is None)
 
 
+def kept_talk(engine: EngineClient, picture, folder: Path) -> tuple[Message, ...]:
+    """A talk whose state is on the disk."""
+    told = talk(engine, picture)
+    eventually(lambda: kept(folder, "chat"))
+    return told
+
+
+def talk_before_a_kill(start: Start, picture, folder: Path) -> tuple[Message, ...]:
+    engine = start()
+    told = kept_talk(engine, picture, folder)
+    kill(engine)
+    return told
+
+
 def test_a_picture_is_not_encoded_by_a_later_engine(start: Start, picture, folder: Path) -> None:
     question = user("Describe the image.", (picture(),))
     first = ask(start(), question)
@@ -90,10 +104,7 @@ def test_a_picture_is_not_encoded_by_a_later_engine(start: Start, picture, folde
 def test_a_chat_goes_on_after_a_kill_without_reading_anything_again(
     start: Start, picture, folder: Path
 ) -> None:
-    first = start()
-    told = talk(first, picture)
-    eventually(lambda: kept(folder, "chat"))
-    kill(first)
+    told = talk_before_a_kill(start, picture, folder)
     for path in kept(folder, "picture"):
         path.unlink()  # the state needs none of them
     (path,) = kept(folder, "chat")
@@ -126,10 +137,7 @@ def test_what_was_not_written_yet_is_when_the_engine_ends(
 def test_what_is_opened_is_brought_back_before_the_question(
     start: Start, picture, folder: Path
 ) -> None:
-    first = start()
-    told = talk(first, picture)
-    eventually(lambda: kept(folder, "chat"))
-    kill(first)
+    told = talk_before_a_kill(start, picture, folder)
     second = start()
     events = list(second.prepare(Prepare(told, chat="a")))
     assert not [event for event in events if isinstance(event, Encoding)]
@@ -141,8 +149,7 @@ def test_a_chat_comes_back_after_another_had_the_engine(
     start: Start, picture, folder: Path
 ) -> None:
     engine = start()
-    told = talk(engine, picture, "a")
-    eventually(lambda: kept(folder, "chat"))
+    told = kept_talk(engine, picture, folder)
     ask(engine, user("Hello. " * 60), chat="b")
     stats = ask(engine, *told, user("And?"), chat="a").finished.stats
     assert stats.prompt_tokens - stats.reused_tokens < 25
@@ -172,10 +179,7 @@ def test_a_memory_that_cannot_go_back_brings_the_place_before_the_answer_along(
 def test_damage_costs_time_and_nothing_else(
     start: Start, picture, folder: Path, damage: str
 ) -> None:
-    first = start()
-    told = talk(first, picture)
-    eventually(lambda: kept(folder, "chat"))
-    kill(first)
+    told = talk_before_a_kill(start, picture, folder)
     for path in (*kept(folder, "chat"), *kept(folder, "picture")):
         content = bytearray(path.read_bytes())
         if damage == "torn":
@@ -198,10 +202,7 @@ def test_damage_costs_time_and_nothing_else(
 def test_a_state_is_for_the_same_load_only(
     start: Start, picture, folder: Path, changes: dict[str, object]
 ) -> None:
-    first = start()
-    told = talk(first, picture)
-    eventually(lambda: kept(folder, "chat"))
-    kill(first)
+    told = talk_before_a_kill(start, picture, folder)
     question = (*told, user("How many shapes were there?"))
     answer = ask(start(**changes), *question, chat="a")
     assert answer.finished.stats.reused_tokens == 0
@@ -212,8 +213,7 @@ def test_a_deleted_chat_leaves_nothing_and_nothing_comes_after(
     start: Start, picture, folder: Path
 ) -> None:
     engine = start()
-    told = talk(engine, picture)
-    eventually(lambda: kept(folder, "chat"))
+    told = kept_talk(engine, picture, folder)
     CacheFolder(folder).forget_chat("a")
     assert not kept(folder, "chat")
     ask(engine, user("Something else"), chat="b")  # what was left of it isn't kept now
@@ -226,8 +226,7 @@ def test_what_was_deleted_of_a_chat_does_not_come_to_the_disk(
     start: Start, picture, folder: Path
 ) -> None:
     engine = start()
-    told = talk(engine, picture)
-    eventually(lambda: kept(folder, "chat"))
+    told = kept_talk(engine, picture, folder)
     CacheFolder(folder).forget_chat("a")  # as deleting its last messages does
     shorter = told[:4]
     list(engine.prepare(Prepare(shorter, chat="a")))

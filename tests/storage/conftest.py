@@ -28,3 +28,11 @@ def store(path: Path) -> Iterator[ChatStore]:
     store = ChatStore(Database(path))
     yield store
     store.close()
+
+
+@pytest.fixture
+def other(path: Path, store: ChatStore) -> Iterator[ChatStore]:
+    """A second instance on the same file."""
+    other = ChatStore(Database(path))
+    yield other
+    other.close()

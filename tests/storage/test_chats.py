@@ -21,14 +21,6 @@ def image(path: Path, name: str = "shapes.png", digit: str = "a") -> ImagePart:
     return ImagePart(str(path), digit * 64, name, 640, 480)
 
 
-@pytest.fixture
-def other(path: Path, store: ChatStore) -> Iterator[ChatStore]:
-    """A second instance on the same file."""
-    other = ChatStore(Database(path))
-    yield other
-    other.close()
-
-
 def texts(store: ChatStore, chat_id: int, leaf_id: int | None = None) -> list[str]:
     return [stored.message.text for stored in store.thread(chat_id, leaf_id)]
 

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from tests.processes import child
 from vlmtui.messages import ImagePart, user
 from vlmtui.storage.chats import ChatStore
-from vlmtui.storage.database import Database
 from vlmtui.storage.records import Draft
-
-
-@pytest.fixture
-def other(path: Path, store: ChatStore) -> Iterator[ChatStore]:
-    """A second instance on the same file."""
-    other = ChatStore(Database(path))
-    yield other
-    other.close()
 
 
 def test_a_draft_comes_back_with_its_pictures(store: ChatStore, path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tests.processes import child
 from tests.storage.pictures import keep
 from vlmtui.messages import ImagePart, user
 from vlmtui.storage.chats import ChatStore
-from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
 
 LONG = 31 * 86_400.0
@@ -24,14 +22,6 @@ LONG = 31 * 86_400.0
 @pytest.fixture
 def images(path: Path) -> ImageStore:
     return ImageStore(path.parent / "images")
-
-
-@pytest.fixture
-def other(path: Path, store: ChatStore) -> Iterator[ChatStore]:
-    """A second instance on the same file."""
-    other = ChatStore(Database(path))
-    yield other
-    other.close()
 
 
 def added(images: ImageStore, content: bytes) -> ImagePart:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -156,10 +157,8 @@ class _Names:
         if model.source != "file":
             yield f"{model.name}@{model.source}"
         yield f"{model.name}@{text(model.path.parent.name)}"
-        number = 2
-        while True:
+        for number in count(2):
             yield f"{model.name}@{number}"
-            number += 1
 
 
 def plain_name(file: StoredFile) -> str:

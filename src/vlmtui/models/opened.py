@@ -6,6 +6,7 @@ Losing the list costs little, so nothing here fails.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -49,13 +50,9 @@ def files() -> list[StoredFile]:
     Of one without a vision tower, the towers that lie beside it by now come along.
     """
     found: list[StoredFile] = []
-    for model in reversed(_read()):
+    for model in _there():
         path = Path(model.path)
-        if not path.is_file():
-            continue
         tower = Path(model.mmproj) if model.mmproj is not None else None
-        if tower is not None and not tower.is_file():
-            tower = None
         group = f"opened:{path}"
         found.append(StoredFile(path, "file", group, mmproj=tower))
         if tower is None:
@@ -66,11 +63,15 @@ def files() -> list[StoredFile]:
 
 def find(name: str) -> Opened | None:
     """The model that was opened under a name and is still there."""
+    return next((model for model in _there() if model.name.lower() == name.lower()), None)
+
+
+def _there() -> Iterator[Opened]:
+    """Those whose files are still there, what was opened last first, without towers that aren't."""
     for model in reversed(_read()):
-        if model.name.lower() == name.lower() and Path(model.path).is_file():
+        if Path(model.path).is_file():
             gone = model.mmproj is not None and not Path(model.mmproj).is_file()
-            return msgspec.structs.replace(model, mmproj=None) if gone else model
-    return None
+            yield msgspec.structs.replace(model, mmproj=None) if gone else model
 
 
 def _read() -> list[Opened]:

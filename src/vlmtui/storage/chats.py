@@ -139,17 +139,8 @@ class ChatStore:
         now = time.time()
         writer = self._presence.token if status == "streaming" else None
         with self._database.write(durable=status != "streaming") as connection:
-            message_id = connection.execute(
-                "INSERT INTO messages"
-                " (chat_id, parent_id, role, text, thought, status, writer, created, model)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(chat_id, parent_id, message.role.value, message.text, message.thought),
-                    *(status, writer, now, model),
-                ),
-            ).lastrowid
-            assert message_id is not None
-            rows.put_images(connection, message_id, message, self._root)
+            stored = StoredMessage(0, parent_id, message, status, now, model)
+            message_id = rows.insert(connection, chat_id, stored, self._root, writer)
             bring_back(connection, chat_id, parent_id)
             connection.execute(
                 "UPDATE chats SET leaf_id = ?, updated = ? WHERE id = ?", (message_id, now, chat_id)
@@ -159,9 +150,7 @@ class ChatStore:
                 " WHERE chat_id = ? AND parent_id IS ? AND deleted IS NULL",
                 (chat_id, parent_id),
             ).fetchone()[0]
-        return StoredMessage(
-            message_id, parent_id, message, status, now, model, sibling=places, siblings=places
-        )
+        return msgspec.structs.replace(stored, id=message_id, sibling=places, siblings=places)
 
     def update_text(
         self,

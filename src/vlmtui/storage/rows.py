@@ -71,6 +71,45 @@ def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> St
     )
 
 
+def insert(
+    connection: sqlite3.Connection,
+    chat_id: int | None,
+    stored: StoredMessage,
+    root: Path,
+    writer: str | None = None,
+) -> int:
+    """Store a message, as `storable_message` has it, with its pictures; returns its id.
+
+    Args:
+        connection: In a transaction.
+        chat_id: Its chat.
+        stored: The message; neither its id nor its siblings are used.
+        root: The database's directory.
+        writer: The instance that streams into it.
+    """
+    message = stored.message
+    values = {
+        "chat_id": chat_id,
+        "parent_id": stored.parent_id,
+        "role": message.role.value,
+        "text": message.text,
+        "thought": message.thought,
+        "status": stored.status,
+        "writer": writer,
+        "created": stored.created,
+        "model": stored.model,
+        "error": stored.error,
+        "error_kind": stored.error_kind,
+        "stats": None if stored.stats is None else msgspec.json.encode(stored.stats).decode(),
+    }
+    message_id = connection.execute(
+        f"INSERT INTO messages ({', '.join(values)}) VALUES (:{', :'.join(values)})", values
+    ).lastrowid
+    assert message_id is not None
+    _put_images(connection, message_id, message, root)
+    return message_id
+
+
 def images_of(
     connection: sqlite3.Connection, chat_id: int, root: Path
 ) -> defaultdict[int, list[Placed]]:
@@ -96,7 +135,7 @@ def images_of_message(connection: sqlite3.Connection, message_id: int, root: Pat
     return [(row["place"], picture(row, root)) for row in found]
 
 
-def put_images(
+def _put_images(
     connection: sqlite3.Connection, message_id: int, message: Message, root: Path
 ) -> None:
     """Store which pictures a message has, and where."""

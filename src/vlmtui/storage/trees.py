@@ -60,8 +60,13 @@ class Trees:
         with self._database.write(durable=True) as connection:
             chat_id = self._add_chat(connection, chat)
             for message in messages:
-                parent_id = new_ids[message.parent_id]
-                new_ids[message.id] = self._add_message(connection, chat_id, parent_id, message)
+                put = msgspec.structs.replace(
+                    message,
+                    parent_id=new_ids[message.parent_id],
+                    message=rows.storable_message(message.message),
+                    status="interrupted" if message.status == "streaming" else message.status,
+                )
+                new_ids[message.id] = rows.insert(connection, chat_id, put, self._root)
             leaf_id = new_ids[chat.leaf_id]
             connection.execute("UPDATE chats SET leaf_id = ? WHERE id = ?", (leaf_id, chat_id))
             row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
@@ -79,33 +84,3 @@ class Trees:
                 *rows.own_settings(chat),
             ),
         ).lastrowid
-
-    def _add_message(
-        self,
-        connection: sqlite3.Connection,
-        chat_id: int | None,
-        parent_id: int | None,
-        stored: StoredMessage,
-    ) -> int | None:
-        message = rows.storable_message(stored.message)
-        message_id = connection.execute(
-            "INSERT INTO messages"
-            " (chat_id, parent_id, role, text, thought, status, created, model, error, error_kind,"
-            " stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                chat_id,
-                parent_id,
-                message.role.value,
-                message.text,
-                message.thought,
-                "interrupted" if stored.status == "streaming" else stored.status,
-                stored.created,
-                stored.model,
-                stored.error,
-                stored.error_kind,
-                None if stored.stats is None else msgspec.json.encode(stored.stats).decode(),
-            ),
-        ).lastrowid
-        assert message_id is not None
-        rows.put_images(connection, message_id, message, self._root)
-        return message_id

@@ -57,8 +57,10 @@ def of(failure: net.Failed, what: str) -> Fault:
     """
     told = failure.told(what)
     match failure:
+        case net.Refused() if failure.status in AGAIN:
+            return _busy(failure, what)
         case net.Refused():
-            return _of_refusal(failure, what)
+            return Fault(_final(failure, what), again=False)
         case net.Failed(kind="address"):
             error: VlmtuiError = NothingToPull(told, failure.hint)
         case net.Failed(kind="nonsense"):
@@ -73,33 +75,26 @@ def of(failure: net.Failed, what: str) -> Fault:
     return Fault(error, again=failure.again, reason=reason)
 
 
-def _of_refusal(response: net.Refused, what: str) -> Fault:
-    """Tell what a server's refusal means."""
+def _final(response: net.Refused, what: str) -> VlmtuiError:
+    """What a server's refusal means where asking again is of no use."""
     status = response.status
     code = response.headers.get("X-Error-Code", "")
-    if status in AGAIN:
-        return _busy(response, what)
     if code == "GatedRepo":
-        return Fault(_gated(response, what), again=False)
+        return _gated(response, what)
     if code == "RevisionNotFound":
         message = f"{what} has no such branch, tag or commit"
-        return Fault(NothingToPull(message, "Look at its page, or leave out @REVISION."), False)
+        return NothingToPull(message, "Look at its page, or leave out @REVISION.")
     if code == "RepoNotFound" or (status == 401 and access.is_hub(response.url)):
-        return Fault(_no_repository(response, what), again=False)
+        return _no_repository(response, what)
     if _said(response) == _DISABLED:
         message = f"{what} has been closed by the Hub"
-        return Fault(NothingToPull(message, "Take another model, or one of its copies."), False)
+        return NothingToPull(message, "Take another model, or one of its copies.")
     if status in (401, 403):
-        return Fault(_denied(response, what), again=False)
+        return _denied(response, what)
     if status in (404, 410):
-        return Fault(
-            NothingToPull(f"{what} is not there: the server answered {status}", "Check the name."),
-            again=False,
-        )
-    return Fault(
-        Unreachable(f"{what} can't be fetched: the server answered {status}", "Try again later."),
-        again=False,
-    )
+        message = f"{what} is not there: the server answered {status}"
+        return NothingToPull(message, "Check the name.")
+    return Unreachable(f"{what} can't be fetched: the server answered {status}", "Try again later.")
 
 
 def _gated(response: net.Refused, repository: str) -> AccessDenied:

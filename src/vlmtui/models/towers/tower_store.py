@@ -99,11 +99,7 @@ def find(mmproj: Path) -> Path | None:
         name = identity(mmproj)
     except OSError:
         return None
-    for suffix in _SUFFIX.values():
-        graph = _folder() / f"{name}{suffix}"
-        if graph.is_file() and told(graph) is not None:
-            return graph
-    return None
+    return next((graph for graph in _graphs(name) if told(graph) is not None), None)
 
 
 def told(graph: Path) -> Graph | None:
@@ -136,7 +132,7 @@ def remove(mmproj: Path) -> list[Path]:
 def _graphs(name: str) -> Iterator[Path]:
     for suffix in _SUFFIX.values():
         graph = _folder() / f"{name}{suffix}"
-        if graph.exists():
+        if graph.is_file():
             yield graph
 
 
