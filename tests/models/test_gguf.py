@@ -103,7 +103,7 @@ def test_the_parts_of_a_split_model_are_read_as_one(tmp_path: Path) -> None:
         (b'{"error":"Repository not found"}', "JSON text"),
         (b"\0" * 4096, "nothing but zeros"),
         (b"\x1f\x8b\x08\0", "a gzip archive"),
-        (b"hello", r"begins with b'hell'"),
+        (b"hello", r"begins with 'hell'"),
     ],
 )
 def test_what_is_no_gguf_is_told(tmp_path: Path, content: bytes, words: str) -> None:

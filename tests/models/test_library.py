@@ -1,5 +1,6 @@
 """From a model's name to its files."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,18 @@ def test_what_is_not_there_is_told(name, said):
         resolve(name)
     assert caught.value.hint
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["fifo", "loop", "gone"])
+def test_what_is_there_and_no_file_is_not_said_to_be_missing(tmp_path, name):
+    os.mkfifo(tmp_path / "fifo.gguf")
+    (tmp_path / "loop.gguf").symlink_to("loop.gguf")
+    (tmp_path / "gone.gguf").symlink_to("nowhere")
+    touch(tmp_path, "m.gguf")
+    path = str(tmp_path / f"{name}.gguf")
+    for arguments in ((path,), (str(tmp_path / "m.gguf"), path)):
+        with pytest.raises(ModelNotFound, match="is not a regular file|is a link that leads"):
+            resolve(*arguments)
 
 
 def test_the_demo_model_takes_another_projector_when_one_is_named(tmp_path):

@@ -172,7 +172,7 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
             f"{path} is a directory, not a model", "Name the .gguf file inside it."
         )
     if name.endswith(".gguf") or path.is_absolute() or name.startswith(("~", ".")):
-        return ModelNotFound(f"There is no model file {path}", "Check the path.")
+        return _no_file("model", path, "Check the path.")
     if entry := catalog.load().find(name):
         return _not_here(entry)
     import difflib  # only in the case of an error, and it costs 5 ms
@@ -184,6 +184,14 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
         f"{meant}`vlmtui models` lists the installed ones; {DEMO!r} is always there. "
         "The path of a .gguf file will do as well.",
     )
+
+
+def _no_file(what: str, path: Path, hint: str) -> ModelNotFound:
+    if path.exists():
+        return ModelNotFound(f"{path} is not a regular file", hint)
+    if path.is_symlink():
+        return ModelNotFound(f"{path} is a link that leads to no file", "Make it anew.")
+    return ModelNotFound(f"There is no {what} file {path}", hint)
 
 
 def _not_here(entry: catalog.Entry) -> ModelNotFound:
@@ -211,7 +219,7 @@ def _ambiguous_projector(model: Path, towers: Iterable[Path]) -> ModelNotFound:
 def _named_projector(mmproj: str) -> Path:
     path = Path(os.path.expanduser(mmproj))
     if not path.is_file():
-        raise ModelNotFound(f"There is no mmproj file {path}", "Check the path given to --mmproj.")
+        raise _no_file("mmproj", path, "Check the path given to --mmproj.")
     path = absolute(path)
     gguf.sniff(path)
     return path

@@ -65,4 +65,4 @@ def _describe(beginning: bytes) -> tuple[str, str]:
         return "nothing but zeros where it should begin", (
             "A download that reserved the space and did not finish: download it again."
         )
-    return f"something else, and begins with {beginning[:4]!r}", _AGAIN
+    return f"something else, and begins with {repr(beginning[:4])[1:]}", _AGAIN

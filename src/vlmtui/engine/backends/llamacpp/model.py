@@ -261,7 +261,7 @@ def _check_file(path: str, what: str) -> None:
     with wrong, open(path, "rb") as file:
         magic = file.read(4)
     if magic != b"GGUF":
-        found = "it is empty" if not magic else f"it begins with {magic!r}"
+        found = "it is empty" if not magic else f"it begins with {repr(magic)[1:]}"
         raise LoadFailed(
             f"{path} is not a GGUF file: {found}",
             "Was the download complete? A page saved instead of the file begins with '<!DO'.",
