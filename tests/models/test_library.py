@@ -93,7 +93,7 @@ def test_what_is_there_and_no_file_is_not_said_to_be_missing(tmp_path, name):
     touch(tmp_path, "m.gguf")
     path = str(tmp_path / f"{name}.gguf")
     for arguments in ((path,), (str(tmp_path / "m.gguf"), path)):
-        with pytest.raises(ModelNotFound, match="is not a regular file|is a link that leads"):
+        with pytest.raises(ModelNotFound, match=r"is not a regular file|is a link that leads"):
             resolve(*arguments)
 
 
