@@ -49,14 +49,17 @@ def inventory(scene: Scene, rng: random.Random) -> Turn:
     return Turn("inventory", rng.choice(wordings.COLORS), answer)
 
 
-def at_place(scene: Scene, rng: random.Random) -> Turn:
-    """What is in the center? What color is the shape in the top left?"""
+def at_place(scene: Scene, rng: random.Random) -> Turn | None:
+    """What is in the center? What color is the shape in the top left? None where two lie there."""
     cell = rng.choice(scene.shapes).cell if rng.random() < 0.75 else rng.randrange(9)
     place = PLACES[cell]
     spoken = WHERE[place].replace(place, rng.choice(wordings.SPOKEN_PLACES[place]))
     if rng.random() < 0.2:
         spoken = "in" + spoken[2:]
-    one = only([s for s in scene.shapes if s.cell == cell])
+    there = [s for s in scene.shapes if s.cell == cell]
+    if len(there) > 1:
+        return None
+    one = only(there)
     lot = rng.random()
     which = wordings.AT_PLACE
     answer = f"{a(one.name).capitalize()} is {WHERE[place]}." if one else ""

@@ -25,7 +25,9 @@ from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.engine.images import inspect
 from vlmtui.messages import ImagePart, Message, Part, Role, TextPart
 
-BARS = {"own": 0.95, "second": 0.95, "second sizes": 0.9, "second jpeg60": 0.9}
+BARS = {
+    "own": 0.95, "second": 0.95, "second sizes": 0.9, "second jpeg60": 0.9, "second roaming": 0.9
+}  # fmt: skip
 """Least share of right answers on each paper."""
 
 

@@ -12,7 +12,7 @@ from training import paint, questions, second_renderer
 from training.check import Expected
 from training.offtopic import off_topic
 from training.render import jpeg
-from training.scenes import COLORS, KINDS, Scene, random_scene
+from training.scenes import COLORS, KINDS, Scene, random_scene, roaming_scene
 from training.talk import spoken
 
 Draw = Callable[[Scene, random.Random], Image.Image]
@@ -102,21 +102,29 @@ def _said(question: Question, rng: random.Random, pictures: tuple[int, ...] = ()
     return Question(question.topic, spoken(question.text, rng), question.expected, pictures)
 
 
-def one_picture(draw: Draw, rng: random.Random, turns: int = 5) -> Case:
+@dataclass(frozen=True)
+class Paper:
+    """What is drawn, and how."""
+
+    draw: Draw
+    scene: Callable[[random.Random], Scene] = random_scene
+
+
+def one_picture(paper: Paper, rng: random.Random, turns: int = 5) -> Case:
     """A chat about one picture; now and then it strays from the subject."""
-    scene = random_scene(rng)
+    scene = paper.scene(rng)
     chosen = _varied(_one(scene, rng), rng, turns)
     if rng.random() < 0.35:
         chosen.insert(
             rng.randint(0, len(chosen)), Question("off topic", off_topic(rng), Expected(demo=True))
         )
     asked = [_said(q, rng, (0,) if i == 0 else ()) for i, q in enumerate(chosen)]
-    return Case((draw(scene, rng),), (scene,), tuple(asked))
+    return Case((paper.draw(scene, rng),), (scene,), tuple(asked))
 
 
-def two_pictures(draw: Draw, rng: random.Random) -> Case:
+def two_pictures(paper: Paper, rng: random.Random) -> Case:
     """Two pictures in one message: which has more, and questions about one of them."""
-    scenes = (random_scene(rng), random_scene(rng))
+    scenes = (paper.scene(rng), paper.scene(rng))
     first, second = (len(s.shapes) for s in scenes)
     image = "first" if first > second else "second" if second > first else "same"
     asked = [Question("two: more", "Which image has more shapes?", Expected(image=image))]
@@ -160,7 +168,7 @@ def two_pictures(draw: Draw, rng: random.Random) -> Case:
             asked.append(Question(f"two: {q.topic}", f"{bare} in the {name} image?", q.expected))
     rng.shuffle(asked)
     done = [_said(q, rng, (0, 1) if i == 0 else ()) for i, q in enumerate(asked)]
-    return Case(tuple(draw(s, rng) for s in scenes), scenes, tuple(done))
+    return Case(tuple(paper.draw(s, rng) for s in scenes), scenes, tuple(done))
 
 
 def own(scene: Scene, rng: random.Random) -> Image.Image:
@@ -188,11 +196,23 @@ def second_jpeg(scene: Scene, rng: random.Random) -> Image.Image:
     return jpeg(second_sizes(scene, rng), 60)
 
 
-PAPERS: dict[str, Draw] = {
-    "own": own,
-    "second": second,
-    "second sizes": second_sizes,
-    "second jpeg60": second_jpeg,
+def roaming(rng: random.Random) -> Scene:
+    """Shapes that don't keep to the grid, in a picture of 4:3."""
+    return roaming_scene(rng, 4 / 3)
+
+
+def second_roaming(scene: Scene, rng: random.Random) -> Image.Image:
+    """The other renderer, on pictures of 4:3."""
+    size = rng.choice(((160, 120), (320, 240), (640, 480), (800, 600)))
+    return second_renderer.render(scene, size, rng)
+
+
+PAPERS = {
+    "own": Paper(own),
+    "second": Paper(second),
+    "second sizes": Paper(second_sizes),
+    "second jpeg60": Paper(second_jpeg),
+    "second roaming": Paper(second_roaming, roaming),
 }
 
 

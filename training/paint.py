@@ -197,13 +197,20 @@ def paint(placed: list[Placed], size: tuple[int, int], rng: random.Random) -> Im
     return image
 
 
-def render(scene: Scene, rng: random.Random) -> tuple[Image.Image, np.ndarray]:
-    """Draw a scene in one random style at one random size.
+def render(
+    scene: Scene, rng: random.Random, size: tuple[int, int] | None = None
+) -> tuple[Image.Image, np.ndarray]:
+    """Draw a scene in one random style.
+
+    Args:
+        scene: What to draw.
+        rng: Source of chance.
+        size: Width and height in pixels; None is any size.
 
     Returns:
         The picture before libmtmd's resizing, and the patch labels of ``patch_objects``.
     """
-    size = random_size(rng)
+    size = size or random_size(rng)
     factor = 1
     if max(size) < 300 and rng.random() < 0.75:
         factor = max(1, min(4, round(300 / max(size))))

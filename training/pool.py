@@ -15,14 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from training.paint import render
-from training.render import GRID, PATCH, SIDE, letterbox
-from training.scenes import COLORS, KINDS, Scene, Shape, random_scene
+from training.render import GRID, PATCH, SIDE, letterbox, random_size
+from training.scenes import COLORS, KINDS, Scene, Shape, random_scene, roaming_scene
 from training.strangers import stranger
 
 SHARD = 5000
 """Scenes in one shard (about 310 MB)."""
 STRANGERS = 0.025
 """Share of pictures that show no scene at all."""
+ROAMING = 0.5
+"""Share of scenes whose shapes don't keep to the grid."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,10 @@ def make_shard(
         if rng.random() < strangers:
             scene, image = Scene(()), stranger(rng)
         else:
-            scene = random_scene(rng)
-            image, objects[i] = render(scene, rng)
+            size = random_size(rng)
+            roams = rng.random() < ROAMING
+            scene = roaming_scene(rng, size[0] / size[1]) if roams else random_scene(rng)
+            image, objects[i] = render(scene, rng, size)
         images[i] = np.asarray(letterbox(image))
         cells[i] = cell_labels(image.size)
         for j, s in enumerate(scene.shapes):

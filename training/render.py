@@ -136,19 +136,23 @@ def place_shapes(scene: Scene, size: tuple[int, int], rng: random.Random) -> lis
     shades = {c: shade(c, rng) for c in COLORS}
     placed = []
     for shape in scene.shapes:
-        row, column = divmod(shape.cell, 3)
-        rx, ry = unit[0] * shape.size / 2, unit[1] * shape.size / 2
-        free_x, free_y = cell_w / 2 - rx, cell_h / 2 - ry
-        x = (
-            size[0] * margin
-            + (column + 0.5) * cell_w
-            + rng.uniform(-1, 1) * min(wobble * cell_w, free_x)
-        )
-        y = (
-            size[1] * margin
-            + (row + 0.5) * cell_h
-            + rng.uniform(-1, 1) * min(wobble * cell_h, free_y)
-        )
+        if shape.spot:
+            rx = ry = min(size) / 6 * shape.size
+            x, y = shape.spot[0] * size[0], shape.spot[1] * size[1]
+        else:
+            row, column = divmod(shape.cell, 3)
+            rx, ry = unit[0] * shape.size / 2, unit[1] * shape.size / 2
+            free_x, free_y = cell_w / 2 - rx, cell_h / 2 - ry
+            x = (
+                size[0] * margin
+                + (column + 0.5) * cell_w
+                + rng.uniform(-1, 1) * min(wobble * cell_w, free_x)
+            )
+            y = (
+                size[1] * margin
+                + (row + 0.5) * cell_h
+                + rng.uniform(-1, 1) * min(wobble * cell_h, free_y)
+            )
         turn = math.radians(rng.uniform(-tilt, tilt))
         if shape.kind in ("triangle", "star") and rng.random() < 0.1:
             turn = rng.uniform(0, 2 * math.pi)

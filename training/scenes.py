@@ -1,8 +1,9 @@
 """Scenes of the demo model's world, and a plain drawing of them.
 
-A scene is 1 to 4 coloured shapes, each in its own cell of a 3x3 grid. This module knows what a
-scene *is*; the many styles that training draws it in are in ``render``, what is asked about it in
-``questions``. It needs only Pillow, so that tests can draw scenes.
+A scene is 1 to 4 coloured shapes: each in its own cell of a 3x3 grid, or wherever they like and up
+to as large as the picture. This module knows what a scene *is*; the many styles that training draws
+it in are in ``render``, what is asked about it in ``questions``. It needs only Pillow, so that
+tests can draw scenes.
 """
 
 from __future__ import annotations
@@ -50,12 +51,20 @@ class Shape:
     cell: int
     """0..8, in reading order."""
     size: float
-    """Diameter as a share of the shorter side of a cell, 0..1."""
+    """Diameter as a share of the shorter side of a cell: 0..1 on the grid, up to 3 off it."""
+    spot: tuple[float, float] | None = None
+    """Centre as shares of the picture's width and height; None is somewhere in its cell."""
 
     @property
     def name(self) -> str:
         """Colour and kind, such as ``red circle``."""
         return f"{self.color} {self.kind}"
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Its spot or the middle of its cell, as shares of the picture's width and height."""
+        row, column = divmod(self.cell, 3)
+        return self.spot or ((column + 0.5) / 3, (row + 0.5) / 3)
 
     @property
     def place(self) -> str:
@@ -65,7 +74,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Scene:
-    """Shapes that lie in different cells."""
+    """Shapes in reading order, none over another."""
 
     shapes: tuple[Shape, ...]
 
@@ -95,6 +104,55 @@ def random_scene(rng: random.Random, smallest: float = 0.34, largest: float = 0.
         size = one_size or rng.uniform(smallest, largest)
         shapes.append(Shape(kind, color, cell, round(size, 3)))
     return Scene(tuple(shapes))
+
+
+def roaming_scene(rng: random.Random, ratio: float) -> Scene:
+    """Draw a scene by lot whose shapes lie anywhere, from small to as large as the picture.
+
+    No centre lies near a border between two places, where no one word would be right.
+
+    Args:
+        rng: Source of chance.
+        ratio: Width of the picture divided by its height.
+    """
+    width, height = ratio / min(ratio, 1), 1 / min(ratio, 1)
+    shapes: list[Shape] = []
+    count = rng.choice((1, 1, 2, 2, 3, 3, 4, 4))
+    largest = math.exp(rng.uniform(math.log(0.45), math.log(2.85)))
+    one_size = rng.random() < 0.2
+    for _ in range(count):
+        size = largest if one_size else max(0.3, largest * rng.uniform(0.45, 1))
+        for _ in range(60):
+            radius = size / 6
+            x, y = rng.uniform(radius, width - radius), rng.uniform(radius, height - radius)
+            shape = Shape(
+                rng.choice(KINDS), rng.choice(COLORS), *_cell(x / width, y / height, size)
+            )
+            if _fits(shape, shapes, width, height):
+                shapes.append(shape)
+                break
+            size = max(0.3, size * 0.97)
+    return Scene(tuple(sorted(shapes, key=lambda s: (s.cell, s.spot))))
+
+
+def _cell(x: float, y: float, size: float) -> tuple[int, float, tuple[float, float]]:
+    """Cell, size and spot of a shape whose centre lies there, in shares of the picture."""
+    return int(y * 3) * 3 + int(x * 3), round(size, 3), (x, y)
+
+
+def _fits(shape: Shape, others: list[Shape], width: float, height: float) -> bool:
+    assert shape.spot is not None
+    x, y = shape.spot
+    if any(0.07 < side < 2.93 and (side + 0.07) % 1 < 0.14 for side in (3 * x, 3 * y)):
+        return False
+    for other in others:
+        assert other.spot is not None
+        apart = max(abs(x - other.spot[0]) * width, abs(y - other.spot[1]) * height)
+        if apart < 1.04 * (shape.size + other.size) / 6:
+            return False
+        if (shape.name, shape.cell) == (other.name, other.cell):
+            return False
+    return True
 
 
 def outline_points(
@@ -147,8 +205,7 @@ def draw(
     pen = ImageDraw.Draw(image)
     line = max(scale, round(min(width, height) / 120))
     for shape in scene.shapes:
-        row, column = divmod(shape.cell, 3)
-        x, y = (column + 0.5) * width / 3, (row + 0.5) * height / 3
+        x, y = shape.middle[0] * width, shape.middle[1] * height
         radius = shape.size * min(width, height) / 6
         if shape.kind == "circle":
             box = (x - radius, y - radius, x + radius, y + radius)

@@ -135,6 +135,8 @@ def render(scene: Scene, size: tuple[int, int], rng: random.Random) -> Image.Ima
         free_x, free_y = max(0.0, width / 6 - radius), max(0.0, height / 6 - radius)
         cx = (column + 0.5) * width / 3 + rng.uniform(-drift, drift) * free_x
         cy = (row + 0.5) * height / 3 + rng.uniform(-drift, drift) * free_y
+        if shape.spot:
+            cx, cy = shape.spot[0] * width, shape.spot[1] * height
         turn = rng.uniform(-tilt, tilt)
         u, v = (x + 0.5 - cx) / radius, (y + 0.5 - cy) / radius
         u, v = np.cos(turn) * u + np.sin(turn) * v, np.cos(turn) * v - np.sin(turn) * u

@@ -1,18 +1,19 @@
 """What the demo model is taught, and how its answers are judged."""
 
+import itertools
 import random
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from training import details, questions
+from training import details, questions, second_renderer
 from training.check import Expected, right
 from training.exam import exam
 from training.paint import render
 from training.pool import cell_labels
 from training.render import SIDE, letterbox
-from training.scenes import COLORS, KINDS, Scene, Shape, draw, random_scene
+from training.scenes import COLORS, KINDS, Scene, Shape, draw, random_scene, roaming_scene
 from training.talk import make_talk
 
 RED_CIRCLE = Shape("circle", "red", 0, 0.8)
@@ -117,6 +118,46 @@ def test_a_drawn_shape_lies_in_its_cell_with_its_color():
     red, green, blue = image.getpixel((250, 150))
     assert blue > red + 80 and blue > green + 80
     assert image.getpixel((50, 150)) == image.getpixel((150, 50))
+
+
+def test_shapes_off_the_grid_lie_apart_inside_the_picture_in_the_place_that_is_told():
+    rng = random.Random(8)
+    sizes = []
+    for ratio in (0.5, 1, 16 / 9) * 40:
+        shapes = roaming_scene(rng, ratio).shapes
+        assert 1 <= len(shapes) <= 4
+        width, height = max(ratio, 1), max(1 / ratio, 1)
+        at = [(s.middle[0] * width, s.middle[1] * height, s.size / 6) for s in shapes]
+        for x, y, radius in at:
+            assert radius <= x <= width - radius and radius <= y <= height - radius
+        for (x, y, a), (u, v, b) in itertools.combinations(at, 2):
+            assert max(abs(x - u), abs(y - v)) > a + b
+        for s in shapes:
+            assert s.cell == int(s.middle[1] * 3) * 3 + int(s.middle[0] * 3)
+        sizes += [s.size for s in shapes]
+    assert min(sizes) < 0.5 and max(sizes) > 2
+
+
+def test_every_renderer_draws_a_shape_where_it_lies():
+    scene = Scene((Shape("circle", "red", 0, 1.2, (0.25, 0.3)),))
+    drawn = [
+        draw(scene, (240, 240)),
+        render(scene, random.Random(1), (240, 240))[0],
+        second_renderer.render(scene, (240, 240), random.Random(1)),
+    ]
+    for image in drawn:
+        red, green, blue = image.getpixel((60, 72))
+        assert red > green + 80 and red > blue + 80
+        assert image.getpixel((60, 72)) != image.getpixel((200, 200))
+
+
+def test_a_place_with_two_shapes_is_not_asked_what_lies_there():
+    scene = Scene(
+        (Shape("circle", "red", 4, 0.3, (0.4, 0.5)), Shape("star", "blue", 4, 0.3, (0.6, 0.5)))
+    )
+    turns = [details.at_place(scene, random.Random(seed)) for seed in range(60)]
+    assert any(turn is None for turn in turns)
+    assert all(turn is None or "center" not in turn.answer for turn in turns)
 
 
 def test_the_tower_sees_a_wide_picture_between_bars_of_the_padding_color():
