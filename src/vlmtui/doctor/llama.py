@@ -16,7 +16,7 @@ import msgspec
 from vlmtui.doctor.finding import Finding
 from vlmtui.doctor.software import cuda_compiler, nvcc, nvcc_version
 from vlmtui.hardware import tegra
-from vlmtui.hardware.sysroot import Sysroot
+from vlmtui.hardware.sysroot import Sysroot, told_bytes
 
 TOPIC = "llama.cpp"
 PATIENCE_S = 60.0
@@ -118,9 +118,9 @@ def _cuda_major(root: Sysroot) -> int | None:
 
 
 def _jobs(root: Sysroot) -> int:
-    found = re.search(r"^MemTotal:\s+([0-9]{1,15}) kB", root.text("/proc/meminfo") or "", re.M)
+    memory = told_bytes(root.text("/proc/meminfo"), "MemTotal")
     cores = os.cpu_count() or 1
-    return max(1, min(cores, int(found[1]) * 1024 // _BYTES_A_JOB)) if found else cores
+    return max(1, min(cores, memory // _BYTES_A_JOB)) if memory else cores
 
 
 def _wanted_version() -> str:

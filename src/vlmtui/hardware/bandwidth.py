@@ -20,7 +20,7 @@ import msgspec
 from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 from vlmtui.hardware.base import Snapshot
-from vlmtui.hardware.sysroot import text
+from vlmtui.hardware.sysroot import text, told_bytes
 
 Origin = Literal["table", "measured"]
 """table: the maker's figure for the board; measured: by `measure`."""
@@ -42,8 +42,6 @@ it is reached, from NVIDIA's data sheets. Power modes may clock it lower."""
 
 _LEAST_BUFFER = 4 * 1024 * 1024
 """Smaller ones would be read from a core's own cache."""
-
-_AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]{1,15}) kB", re.MULTILINE)
 
 _HALF = re.compile(r"orin nano")
 _HALF_BELOW = 5 * 1024**3
@@ -167,5 +165,4 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
 
 def _available() -> int:
     """Bytes of this very machine that could be taken without swapping."""
-    found = _AVAILABLE.search(text(Path("/proc/meminfo")) or "")
-    return int(found[1]) * 1024 if found else 0
+    return told_bytes(text(Path("/proc/meminfo")), "MemAvailable") or 0

@@ -6,17 +6,14 @@ it. This module knows no GPU.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui.hardware.base import Probe, Readings
-from vlmtui.hardware.sysroot import text
+from vlmtui.hardware.sysroot import text, told_bytes
 
 if TYPE_CHECKING:
     import psutil
-
-_PEAK = re.compile(r"^VmHWM:\s+([0-9]+) kB", re.MULTILINE)
 
 
 class HostProbe(Probe):
@@ -60,5 +57,4 @@ class HostProbe(Probe):
 
 def peak_rss(pid: int | None) -> int | None:
     """Most main memory that a running process ever held, in bytes; None where nobody can tell."""
-    found = _PEAK.search(text(Path(f"/proc/{pid}/status")) or "") if pid is not None else None
-    return int(found[1]) * 1024 if found else None
+    return told_bytes(text(Path(f"/proc/{pid}/status")), "VmHWM") if pid is not None else None

@@ -9,9 +9,8 @@ import msgspec
 from vlmtui.hardware import jetson, nvml
 from vlmtui.hardware.base import Readings
 from vlmtui.hardware.host import HostProbe
-from vlmtui.hardware.sysroot import Sysroot
+from vlmtui.hardware.sysroot import Sysroot, told_bytes
 
-_ANONYMOUS = re.compile(r"^RssAnon:\s+([0-9]{1,15}) kB$", re.MULTILINE)
 _INACTIVE = re.compile(r"^inactive_file ([0-9]{1,18})$", re.MULTILINE)
 
 
@@ -73,8 +72,7 @@ def _own_pages(root: Sysroot, pid: int) -> int:
 
     Not its pages of files: the system counts them as available while they are in use.
     """
-    found = _ANONYMOUS.search(root.text(f"/proc/{pid}/status") or "")
-    return int(found[1]) * 1024 if found else 0
+    return told_bytes(root.text(f"/proc/{pid}/status"), "RssAnon") or 0
 
 
 def _container_limit(root: Sysroot) -> tuple[int, int] | None:

@@ -78,6 +78,12 @@ def text(path: Path) -> str | None:
     return content.decode(errors="replace").strip("\0 \t\r\n") or None
 
 
+def told_bytes(report: str | None, name: str) -> int | None:
+    """What /proc/meminfo, or the status of a process, has of a name; in bytes."""
+    found = re.search(rf"^{name}:\s+([0-9]{{1,15}}) kB$", report or "", re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
 def number(path: Path) -> int | None:
     """The whole number in a file; None where there is anything else."""
     found = text(path)

@@ -6,6 +6,7 @@ TensorRT 11 has no flag for float16 any more.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from vlmtui.errors import ConversionFailed
 
 _WORKSPACE_BYTES = 1 << 30
 _ADVICE = "docs/tensorrt.md says what it needs. The log has TensorRT's own words."
+
+_MAJOR, _MINOR = 75, 76
+"""CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR."""
 
 Tell = Callable[[float, str], None]
 """How far it is, 0 to 1, and what is being done."""
@@ -27,6 +31,34 @@ def version() -> str:
         ConversionFailed: It isn't installed.
     """
     return str(_tensorrt().__version__)
+
+
+def cuda_device() -> str:
+    """The GPU that CUDA takes first, as its driver says: "Orin, compute capability 8.7".
+
+    Raises:
+        ConversionFailed: There is none that CUDA can use.
+    """
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise ConversionFailed(
+            "NVIDIA's driver isn't on this machine (libcuda.so.1 can't be loaded)",
+            "TensorRT engines are built on the board that they run on.",
+        ) from error
+    device = ctypes.c_int()
+    if cuda.cuInit(0) != 0 or cuda.cuDeviceGet(ctypes.byref(device), 0) != 0:
+        raise ConversionFailed(
+            "There is no GPU that CUDA can use", "In a container, start it with --runtime nvidia."
+        )
+    called = ctypes.create_string_buffer(256)
+    cuda.cuDeviceGetName(called, len(called), device)
+    version = []
+    for attribute in (_MAJOR, _MINOR):
+        value = ctypes.c_int()
+        cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
+        version.append(str(value.value))
+    return f"{called.value.decode(errors='replace')}, compute capability {'.'.join(version)}"
 
 
 def build(graph: Path, tell: Tell) -> Any:

@@ -73,9 +73,9 @@ def _make(order: Order, telling: Telling) -> dict[str, Any]:
     if order.runner == "onnxruntime":
         onnx.save_model(graph, str(target))
         return about
-    from vlmtui.engine.towers import cuda_device, tensorrt_builder
+    from vlmtui.engine.towers import tensorrt_builder
 
-    device = cuda_device.name()
+    device = tensorrt_builder.cuda_device()
     version = tensorrt_builder.version()
     source = target.with_suffix(".onnx.part")
     try:

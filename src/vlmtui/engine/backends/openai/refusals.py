@@ -115,57 +115,60 @@ def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
         model: What the server calls the model.
         key: A key was sent.
     """
-    said = f": {refusal.said}" if refusal.said else ""
     name = printable.line(model, 60)
-    match refusal.status:
-        case _ if refusal.too_long:
-            room = f" of {refusal.context_size:,} tokens" if refusal.context_size else ""
-            return ContextOverflow(
-                f"The conversation is longer than the context{room} that {host} gives {name}",
-                "/new begins another chat; fewer or smaller pictures take less.",
-            )
-        case 401 | 403:
-            what = "doesn't accept the key it was sent" if key else "wants a key"
-            return GenerateFailed(
-                f"{host} {what}{said}",
-                "Name the variable that holds the key: `vlmtui models add --endpoint URL "
-                "--api-key-env NAME`.",
-            )
-        case 404:
-            return GenerateFailed(
-                f"{host} has no model {name} at this address{said}",
-                "`vlmtui models` lists the models that it offers; the address of its interface "
-                "often ends in /v1.",
-            )
-        case 413:
-            return GenerateFailed(
-                f"What was sent is too large for {host}{said}", "Attach fewer or smaller pictures."
-            )
-        case _ if refusal.spent:
-            return GenerateFailed(
-                f"{host} has no credit left for this key{said}",
-                "See to the account there, or choose another model.",
-            )
-        case 429:
-            return GenerateFailed(f"{host} is busy, or you asked too often{said}", _later(refusal))
-        case 400 | 422:
-            seen = _PICTURES.search(refusal.said)
-            hint = "Choose a model that sees pictures, or remove them." if seen else "Rephrase it."
-            return GenerateFailed(f"{host} can't take this question{said}", hint)
-        case status if status >= 500:
-            return GenerateFailed(f"{host} failed ({status}){said}", _later(refusal))
-        case status:
-            return GenerateFailed(f"{host} answered {status}{said}", "Check the address.")
+    if refusal.too_long:
+        room = f" of {refusal.context_size:,} tokens" if refusal.context_size else ""
+        return ContextOverflow(
+            f"The conversation is longer than the context{room} that {host} gives {name}",
+            "/new begins another chat; fewer or smaller pictures take less.",
+        )
+    what, hint = _meaning(refusal, host, name, key=key)
+    return _failed(what, refusal, hint)
 
 
 def form_refused(refusal: Refusal, host: str) -> EngineError:
     """The error where a question was refused that says what the answer must be like."""
-    said = f": {refusal.said}" if refusal.said else ""
-    return GenerateFailed(
-        f"{host} refused the format of the answer{said}",
+    return _failed(
+        f"{host} refused the format of the answer",
+        refusal,
         "It may not know this form, or allow less in a schema: ask for something simpler, or a "
         "model on this machine.",
     )
+
+
+def _failed(what: str, refusal: Refusal, hint: str) -> EngineError:
+    return GenerateFailed(f"{what}: {refusal.said}" if refusal.said else what, hint)
+
+
+def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str, str]:
+    """What happened, and what to do about it."""
+    match refusal.status:
+        case 401 | 403:
+            what = "doesn't accept the key it was sent" if key else "wants a key"
+            return f"{host} {what}", (
+                "Name the variable that holds the key: `vlmtui models add --endpoint URL "
+                "--api-key-env NAME`."
+            )
+        case 404:
+            return f"{host} has no model {name} at this address", (
+                "`vlmtui models` lists the models that it offers; the address of its interface "
+                "often ends in /v1."
+            )
+        case 413:
+            return f"What was sent is too large for {host}", "Attach fewer or smaller pictures."
+        case _ if refusal.spent:
+            hint = "See to the account there, or choose another model."
+            return f"{host} has no credit left for this key", hint
+        case 429:
+            return f"{host} is busy, or you asked too often", _later(refusal)
+        case 400 | 422:
+            seen = _PICTURES.search(refusal.said)
+            hint = "Choose a model that sees pictures, or remove them." if seen else "Rephrase it."
+            return f"{host} can't take this question", hint
+        case status if status >= 500:
+            return f"{host} failed ({status})", _later(refusal)
+        case status:
+            return f"{host} answered {status}", "Check the address."
 
 
 def _later(refusal: Refusal) -> str:
