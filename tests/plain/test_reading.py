@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from vlmtui.plain import reading
 from vlmtui.plain.reading import Lines
 
 
@@ -39,3 +42,39 @@ def test_ctrl_c_in_the_clean_up_of_a_line_leaves_no_pipe_open(
     while _pipes() - before:
         assert time.monotonic() < deadline, "the pipe is still open"
         time.sleep(0.01)
+
+
+def test_a_line_that_the_end_of_its_terminal_ends_was_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = Lines()
+    ours, theirs = pty.openpty()
+    monkeypatch.setattr(lines, "_edited", True)
+    monkeypatch.setattr("builtins.input", lambda prompt: "half a line")
+    with open(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        assert lines.read("> ") == "half a line"
+        os.close(ours)
+        assert lines.read("> ") is None
+    assert lines.pending == "half a line"
+
+
+def test_a_line_that_readline_throws_away_with_its_terminal_stays_as_it_was_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = Lines()
+    lines.pending, lines.typed = "half a line", pytest.fail
+    came, told = os.pipe()
+
+    def thrown_away() -> str:
+        os.close(told)  # nothing is looked at any more
+        return ""
+
+    ours, theirs = pty.openpty()
+    os.close(ours)
+    monkeypatch.setattr(reading, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr("readline.get_line_buffer", thrown_away)
+    with open(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        lines._look(came, threading.get_ident())
+    assert lines.pending == "half a line"

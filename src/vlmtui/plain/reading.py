@@ -106,6 +106,9 @@ class Lines:
         except KeyboardInterrupt:
             self.pending = ""
             raise
+        if typed is not None and _terminal_gone():  # to readline that is Enter
+            self.pending = typed
+            return None
         if typed is not None:
             self.pending = ""
         return typed
@@ -163,7 +166,7 @@ class Lines:
                     signal.pthread_kill(reader, number)
                 unheard.clear()
                 text = readline.get_line_buffer()
-                if text != self.pending:
+                if text != self.pending and not _terminal_gone():  # else readline emptied it
                     self.pending = text
                     self.typed(text)
         finally:
@@ -186,6 +189,13 @@ class Lines:
             ) from error
         # a NUL is no part of any path, and libraries end a text there
         return line.removesuffix("\n").replace("\0", _NUL) if line else None
+
+
+def _terminal_gone() -> bool:
+    """Whether the terminal has hung up; that is seen before its signal comes, or without one."""
+    ends = select.poll()
+    ends.register(sys.stdin, 0)
+    return bool(ends.poll(0))
 
 
 def _typed(prompt: str) -> str | None:
