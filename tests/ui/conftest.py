@@ -169,6 +169,12 @@ async def answered(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
+async def ask(pilot: Pilot[int], text: str) -> None:
+    """Send a message, and wait until its turn is over."""
+    await say(pilot, text)
+    await answered(pilot)
+
+
 def shown(pilot: Pilot[int]) -> str:
     """What stands on the screen, line by line."""
     compositor = pilot.app.screen._compositor

@@ -6,7 +6,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.fakes import answer
-from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, shown, type_text, until
 from vlmtui.commands import specs
 from vlmtui.ui.screens.dialogs import chooser, palette
 from vlmtui.ui.screens.dialogs.palette import PaletteScreen
@@ -130,8 +130,7 @@ async def test_the_palette_does_what_is_chosen(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         stage.engine.script(*answer("Once."))
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         await pilot.press("ctrl+p")
         await until(pilot, lambda: "Ctrl+O" in shown(pilot))  # a key beside its command
         await type_text(pilot, "new")

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.fakes import INFO, STATS, Gate, answer, crash
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui.engine.engine_events import (
     Adjusted,
     Delta,
@@ -72,8 +72,7 @@ async def test_every_token_is_counted_though_figures_change_four_times_a_second(
     stage.engine.script(*answer(*"abcdefgh"), Finished("stop"))  # which brings no count of its own
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         assert screen.engine_state.generated == 8
         assert "8 tok" in shown(pilot)
 
@@ -82,8 +81,7 @@ async def test_a_path_in_the_text_attaches_a_picture(stage: Stage) -> None:
     stage.picture("my pictures/a scene.png")
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, 'What is it? @"my pictures/a scene.png"')
-        await answered(pilot)
+        await ask(pilot, 'What is it? @"my pictures/a scene.png"')
         text = shown(pilot)
         assert "▄▄▄▄" in text
         assert "a scene.png  96×64" in text
@@ -337,16 +335,14 @@ async def test_a_crash_is_told_and_the_next_message_works(stage: Stage) -> None:
     stage.engine.script(Delta("Half", 1), crash("decode"))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "first")
-        await answered(pilot)
+        await ask(pilot, "first")
         text = shown(pilot)
         assert "The engine stopped while it was busy with: decode" in text
         assert "Send the message again" in text
         assert "/state/engine.log" in text
         assert "Half" in text
         assert "not loaded" in text
-        await say(pilot, "second")
-        await answered(pilot)
+        await ask(pilot, "second")
         assert "Yes." in shown(pilot)
         assert "ready" in shown(pilot)
 
@@ -355,8 +351,7 @@ async def test_an_error_text_is_not_markup(stage: Stage) -> None:
     stage.engine.script(GenerateFailed("Broken [bold]here[/bold]\x1b[31m", "Do [red]that"))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "first")
-        await answered(pilot)
+        await ask(pilot, "first")
         text = shown(pilot)
         assert "Broken [bold]here[/bold]␛[31m" in text
         assert "Do [red]that" in text
@@ -367,8 +362,7 @@ async def test_a_model_that_does_not_load_is_told_and_the_chat_lives(stage: Stag
     async with stage.app().run_test(size=SIZE) as pilot:
         await until(pilot, lambda: "fake.gguf is damaged" in shown(pilot))
         await until(pilot, lambda: "not loaded" in shown(pilot))
-        await say(pilot, "again")
-        await answered(pilot)
+        await ask(pilot, "again")
         assert "Yes." in shown(pilot)
 
 
@@ -386,8 +380,7 @@ async def test_what_the_model_says_reaches_the_screen_only_as_text(stage: Stage)
     )
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         text = shown(pilot)
         assert "␛]0;owned␇␛[2J[red]x[/red] ‹202E›evil a�b <b>c</b>" in text
         assert all(c.isprintable() for c in text.replace("\n", ""))
@@ -421,24 +414,21 @@ async def test_continue_shows_the_last_chat_with_its_pictures(stage: Stage) -> N
     stage.engine.script(*answer("A red circle."))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "What is it? @scene.png")
-        await answered(pilot)
+        await ask(pilot, "What is it? @scene.png")
     path.unlink()
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: "A red circle." in shown(pilot))
         await until(pilot, lambda: "▄▄▄▄" in shown(pilot))
         assert screen.image is not None
-        await say(pilot, "and now?")
-        await answered(pilot)
+        await ask(pilot, "and now?")
     assert len(stage.engine.requests[-1].messages) == 3
 
 
 async def test_without_continue_a_new_chat_begins(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "old question")
-        await answered(pilot)
+        await ask(pilot, "old question")
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         assert not screen_of(pilot).transcript.messages()
@@ -449,8 +439,7 @@ async def test_an_interrupted_answer_is_marked(stage: Stage) -> None:
     stage.engine.script(Delta("Half", 1), crash("decode"))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         await ready(pilot)
         await until(pilot, lambda: "Half" in shown(pilot))
@@ -538,8 +527,7 @@ async def test_hands_that_know_vi_find_the_way_out(stage: Stage) -> None:
 async def test_a_question_mark_is_help_where_nothing_is_written(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "Is it?")
-        await answered(pilot)
+        await ask(pilot, "Is it?")
         assert not isinstance(pilot.app.screen, HelpScreen)
         await pilot.press("alt+up", "question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
@@ -553,8 +541,7 @@ async def test_the_last_question_is_answered_again(stage: Stage) -> None:
     stage.engine.script(*answer("Second answer."))
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         await say(pilot, "/regen")
         await until(pilot, lambda: "Second answer." in shown(pilot))
         await answered(pilot)
@@ -567,8 +554,7 @@ async def test_an_answer_that_fails_again_brings_the_earlier_one_back(stage: Sta
     stage.engine.script(GenerateFailed("It broke", "Try later"))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         await say(pilot, "/regen")
         await until(pilot, lambda: "It broke" in shown(pilot))
         await answered(pilot)
@@ -579,12 +565,10 @@ async def test_an_answer_that_fails_again_brings_the_earlier_one_back(stage: Sta
 async def test_a_new_chat_is_empty_and_leaves_the_old_one_on_disk(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "old question")
-        await answered(pilot)
+        await ask(pilot, "old question")
         await say(pilot, "/new")
         await until(pilot, lambda: not screen_of(pilot).transcript.messages())
-        await say(pilot, "new question")
-        await answered(pilot)
+        await ask(pilot, "new question")
         assert "new question" in shown(pilot)
     assert {chat.title for chat in stage.store.recent()} == {"old question", "new question"}
 
@@ -608,8 +592,7 @@ async def test_forgotten_messages_are_told(stage: Stage) -> None:
     stage.engine.script(Trimmed(dropped=2, images=1), *answer("Fine."))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         assert "the 2 oldest messages, with 1 picture" in " ".join(shown(pilot).split())
 
 
@@ -617,8 +600,7 @@ async def test_what_the_engine_has_to_say_of_an_answer_is_told(stage: Stage) -> 
     stage.engine.script(Notice("template", "It has no template", "Choose one"), *answer("Fine."))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         assert "It has no template" in shown(pilot)
         assert "Choose one" in shown(pilot)
 
@@ -673,8 +655,7 @@ async def test_nothing_is_cut_off(stage: Stage, size: tuple[int, int]) -> None:
         screen = await ready(pilot)
         await say(pilot, "/image scene.png")
         await until(pilot, lambda: screen.prompt.images)
-        await say(pilot, "go on and on " * 10)
-        await answered(pilot)
+        await ask(pilot, "go on and on " * 10)
         bounds = screen.region
         for widget in screen.query("Prompt, Composer, StatusStrip, SidePane, Transcript"):
             if widget.display and widget.region:
@@ -698,8 +679,7 @@ async def test_a_reader_who_has_scrolled_up_is_left_there(stage: Stage) -> None:
         assert screen.transcript.scroll_y == position
         await pilot.press("ctrl+end")
         await until(pilot, lambda: screen.transcript.scroll_y == screen.transcript.max_scroll_y)
-        await say(pilot, "again")
-        await answered(pilot)
+        await ask(pilot, "again")
         assert screen.transcript.scroll_y == screen.transcript.max_scroll_y
 
 
@@ -726,8 +706,7 @@ async def test_an_answer_of_thousands_of_tokens_is_redrawn_seldom(stage: Stage) 
             return take()
 
         screen._topics.stream.inbox.take = counted
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         assert "word4000" in shown(pilot)
         assert taken < 200
 
@@ -793,8 +772,7 @@ async def test_newest_is_the_picture_that_was_changed_last(stage: Stage) -> None
         os.utime(stage.picture(name), (1e9 - seconds % 2, 2e9 if name == "new.png" else seconds))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "What is in @newest?")
-        await answered(pilot)
+        await ask(pilot, "What is in @newest?")
         assert "What is in new.png?" in shown(pilot)
     assert [image.name for image in stage.engine.requests[0].messages[-1].images] == ["new.png"]
 
@@ -804,8 +782,7 @@ async def test_commands_are_offered_while_a_slash_is_typed(stage: Stage) -> None
     stage.engine.script(*answer("Second."))
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         await type_text(pilot, "/")
         await until(pilot, lambda: "attach pictures to the next message" in shown(pilot))
         await type_text(pilot, "ima")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from textual.events import Paste
 
-from tests.ui.conftest import Stage, answered, ready, say, shown, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, shown, until
 from tests.web import WebServer, png, refuses, sends
 from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.composer.confirm import Confirm
@@ -120,8 +120,7 @@ async def test_escape_cancels_a_slow_one(stage: Stage, server: WebServer) -> Non
         await until(pilot, lambda: "Esc cancels" in shown(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: "Cancelled" in shown(pilot))
-        await say(pilot, "hello")
-        await answered(pilot)
+        await ask(pilot, "hello")
         assert "Yes." in shown(pilot)
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
+from tests.ui.conftest import SNAPSHOT, Stage, answered, ask, ready, say, shown, until
 from vlmtui.engine.engine_events import Delta, Encoded, Trimmed
 from vlmtui.terminal import overlay
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
@@ -24,8 +24,7 @@ async def test_a_picture_tells_its_cost_while_the_answer_is_on_its_way(stage: St
         await answered(pilot)
 
         stage.engine.script(Encoded(0, 256, 0.0, reused=True), *answer("Yes."))
-        await say(pilot, "And now?")
-        await answered(pilot)
+        await ask(pilot, "And now?")
         assert "256 tokens · 1.50 s · in cache" in shown(pilot)
 
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
@@ -39,13 +38,11 @@ async def test_a_picture_that_left_the_context_is_named_and_marked(stage: Stage)
         await ready(pilot)
         for name in ("a[1].png", "b.png"):
             stage.engine.script(Encoded(0, 256, 1.5, reused=False), *answer("Yes."))
-            await say(pilot, f"@{name} What?")
-            await answered(pilot)
+            await ask(pilot, f"@{name} What?")
         stage.engine.script(
             Trimmed(dropped=2, images=1), Encoded(1, 256, 0.0, reused=True), *answer("Fine.")
         )
-        await say(pilot, "And now?")
-        await answered(pilot)
+        await ask(pilot, "And now?")
         text = " ".join(shown(pilot).replace("▌", "").split())
         assert "the 2 oldest messages, with 1 picture (a[1].png), are no longer seen" in text
         await pilot.press("ctrl+home")
@@ -60,8 +57,7 @@ async def test_figures_that_change_redraw_no_picture(
     stage.engine.script(*answer("Yes."))
     async with stage.app().run_test(size=(130, 40)) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "@a.png What?")
-        await answered(pilot)
+        await ask(pilot, "@a.png What?")
         await until(pilot, lambda: "▄" in shown(pilot))
         screen.snapshot = SNAPSHOT  # the first one needs room for its rows
         await until(pilot, lambda: "312 MB" in shown(pilot))
@@ -80,8 +76,7 @@ async def test_what_could_not_be_asked_leaves_the_stats_of_the_last_answer(stage
     stage.engine.script(*answer("Yes."))
     async with stage.app().run_test(size=(120, 30)) as pilot:
         await ready(pilot)
-        await say(pilot, "Is it?")
-        await answered(pilot)
+        await ask(pilot, "Is it?")
         strip = shown(pilot).splitlines()[-1]
         assert "32.0 tok/s" in strip
         await say(pilot, "And @missing.png?")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import PATIENCE, Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import PATIENCE, Stage, answered, ask, ready, say, screen_of, shown, until
 from vlmtui.chat.session import ChatSession
 from vlmtui.errors import StorageError
 from vlmtui.ui.widgets.composer.hint import Hint
@@ -22,8 +22,7 @@ async def test_a_chat_is_saved_and_opened_again(stage: Stage, size: tuple[int, i
         screen = await ready(pilot)
         await say(pilot, "/export")
         await until(pilot, lambda: "nothing in this chat yet" in shown(pilot))
-        await say(pilot, "What is it? @scene.png")
-        await answered(pilot)
+        await ask(pilot, "What is it? @scene.png")
         await say(pilot, "/export")
         await until(pilot, lambda: "Saved as" in shown(pilot))
         assert "A **red** circle." in (stage.folder / "what-is-it-scene-png.md").read_text()
@@ -51,8 +50,7 @@ async def test_a_chat_is_saved_and_opened_again(stage: Stage, size: tuple[int, i
 async def test_a_place_that_can_not_be_is_told(stage: Stage, typed: str, told: str) -> None:
     async with stage.app().run_test(size=(120, 36)) as pilot:
         await ready(pilot)
-        await say(pilot, "Hello")
-        await answered(pilot)
+        await ask(pilot, "Hello")
         await say(pilot, typed)
         await until(pilot, lambda: told in shown(pilot))
     assert [path.name for path in stage.folder.iterdir()] == ["data"]
@@ -63,8 +61,7 @@ async def test_what_is_there_is_replaced_only_by_force(stage: Stage) -> None:
     path.write_text("precious")
     async with stage.app().run_test(size=(120, 36)) as pilot:
         await ready(pilot)
-        await say(pilot, "Hello")
-        await answered(pilot)
+        await ask(pilot, "Hello")
         await say(pilot, "/export a.md")
         await until(pilot, lambda: "There is already" in shown(pilot))
         assert path.read_text() == "precious"

@@ -8,16 +8,7 @@ import pytest
 
 from tests.fakes import LOAD, Gate, crash
 from tests.openai_server import OpenAIServer, words
-from tests.ui.conftest import (
-    Stage,
-    answered,
-    ready,
-    say,
-    screen_of,
-    shown,
-    type_text,
-    until,
-)
+from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.fit_verdict import FitVerdict, of_fit
 from vlmtui.engine.engine_events import Adjusted, Delta, Loading
@@ -137,8 +128,7 @@ async def test_a_chosen_model_answers_from_now_on_and_the_chat_is_kept(
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "one")
-        await answered(pilot)
+        await ask(pilot, "one")
         await pilot.press("f2")
         await until(pilot, lambda: "tight" in shown(pilot))
         await type_text(pilot, "qwen")
@@ -146,8 +136,7 @@ async def test_a_chosen_model_answers_from_now_on_and_the_chat_is_kept(
         await until(pilot, lambda: "Switched to qwen2.5-vl-3b" in shown(pilot))
         assert screen.engine_state.phase is Phase.READY
         assert screen.engine_state.model == "qwen2.5-vl-3b"
-        await say(pilot, "two")
-        await answered(pilot)
+        await ask(pilot, "two")
         assert len(screen.query(ModelMark)) == 1
         assert "fake → qwen2.5-vl-3b" in shown(pilot)
     assert [load.name for load in stage.engine.loads] == ["fake", "qwen2.5-vl-3b"]
@@ -192,8 +181,7 @@ async def test_escape_stops_the_load_and_the_old_model_is_back(
         await pilot.press("escape")
         await until(pilot, lambda: "fake stays the model in use" in shown(pilot))
         assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
-        await say(pilot, "one")
-        await answered(pilot)
+        await ask(pilot, "one")
         assert "Yes." in shown(pilot)
     assert [load.name for load in stage.engine.loads] == ["fake", "llava:7b", "fake"]
 
@@ -223,8 +211,7 @@ async def test_a_crash_while_loading_is_told_with_the_log(
         await until(pilot, lambda: "the next question tries fake" in shown(pilot))
         assert "/state/engine.log" in shown(pilot)
         assert screen.engine_state.phase is Phase.ABSENT
-        await say(pilot, "one")
-        await answered(pilot)
+        await ask(pilot, "one")
         assert "Yes." in shown(pilot)
 
 
@@ -293,8 +280,7 @@ async def test_an_answer_is_given_again_by_a_model_that_is_chosen_for_it(
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "one")
-        await answered(pilot)
+        await ask(pilot, "one")
         await pilot.press("alt+up", "R")
         await until(pilot, lambda: isinstance(pilot.app.screen, ModelPicker))
         await until(pilot, lambda: "tight" in shown(pilot))
@@ -348,8 +334,7 @@ async def test_a_chat_of_another_model_says_so_when_it_is_opened(
         await ready(pilot)
         await say(pilot, "/model llava:7b")
         await until(pilot, lambda: "Switched to llava:7b" in shown(pilot))
-        await say(pilot, "one")
-        await answered(pilot)
+        await ask(pilot, "one")
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: "/model llava:7b switches to it" in shown(pilot))
@@ -380,6 +365,5 @@ async def test_the_first_load_can_be_stopped_and_the_next_question_loads_again(
         await pilot.press("escape")
         await until(pilot, lambda: screen.engine_state.phase is Phase.ABSENT)
         assert "The next question loads the model" in shown(pilot)
-        await say(pilot, "one")
-        await answered(pilot)
+        await ask(pilot, "one")
         assert "Yes." in shown(pilot)

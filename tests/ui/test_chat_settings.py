@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes import answer
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import Stage, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui.messages import Role
 from vlmtui.settings import Preset
 from vlmtui.ui.screens.dialogs.chooser import CommandChooser
@@ -21,12 +21,10 @@ async def test_what_is_set_holds_for_this_chat_from_the_next_answer_on(stage: St
         await until(pilot, lambda: "temperature 0.9 in this chat" in shown(pilot))
         await say(pilot, "/set stop END")
         await until(pilot, lambda: "stop 'END' in this chat" in shown(pilot))
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
         await say(pilot, "/set temperature default")
         await until(pilot, lambda: "as in the settings" in shown(pilot))
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
     first, second = stage.engine.requests
     assert (first.sampling.temperature, first.sampling.stop) == (0.9, ("END",))
     assert (second.sampling.temperature, second.sampling.stop) == (0.2, ("END",))
@@ -66,8 +64,7 @@ async def test_a_system_prompt_is_given_on_the_line_or_in_an_editor(stage: Stage
         await until(
             pilot, lambda: stage.sessions[-1].preferences.system == "Be [bold]a pirate. Arr"
         )
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
     system, _ = stage.engine.requests[0].messages
     assert system.role is Role.SYSTEM
     assert system.text == "Be [bold]a pirate. Arr"
@@ -116,8 +113,7 @@ async def test_a_chat_with_settings_of_its_own_says_so_when_it_is_opened(stage: 
         await ready(pilot)
         await say(pilot, "/set seed 7")
         await until(pilot, lambda: "seed 7" in shown(pilot))
-        await say(pilot, "go")
-        await answered(pilot)
+        await ask(pilot, "go")
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         await ready(pilot)
         await until(pilot, lambda: "its own settings: seed 7" in shown(pilot))

@@ -8,7 +8,7 @@ import threading
 import pytest
 from textual.events import Key, Paste
 
-from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, shown, type_text, until
 from vlmtui.ui.screens.picture_picker import PickerScreen
 from vlmtui.ui.widgets.composer.composer import Composer
 
@@ -146,8 +146,7 @@ async def test_up_walks_through_what_was_asked_and_down_comes_back(stage: Stage)
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         for text in ("first\nof two lines", "what is @a.png and @a.png?"):
-            await say(pilot, text)
-            await answered(pilot)
+            await ask(pilot, text)
     async with stage.app().run_test(size=SIZE) as pilot:  # also those of other chats
         screen = await ready(pilot)
         await pilot.press("up")
@@ -172,8 +171,7 @@ async def test_what_was_asked_is_searched(stage: Stage) -> None:
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "There are no earlier questions" in shown(pilot))
         for text in ("Where is the cat?", "How many dogs?", "Where is the cat?"):
-            await say(pilot, text)
-            await answered(pilot)
+            await ask(pilot, text)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "Earlier questions" in shown(pilot))
         await pilot.press("c", "a", "t")

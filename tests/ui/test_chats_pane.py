@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui.messages import assistant, user
 from vlmtui.storage.records import Chat
 from vlmtui.ui.screens.chat import elsewhere_topic
@@ -85,8 +85,7 @@ async def test_a_chat_is_chosen_from_the_list_and_opened(
         await until(pilot, lambda: "Answer about pears" in shown(pilot))
         assert isinstance(screen.focused, Composer)
         assert screen.query_one(ChatsPane).display == (size == WIDE)
-        await say(pilot, "and then?")
-        await answered(pilot)
+        await ask(pilot, "and then?")
         assert screen.chat is not None
         assert screen.chat.title == "pears"
     assert [m.message.text for m in stage.store.thread(screen.chat.id)][-2:] == [
@@ -173,8 +172,7 @@ async def test_deleting_the_open_chat_leaves_an_empty_one(stage: Stage) -> None:
     async with stage.app().run_test(size=WIDE) as pilot:
         screen = screen_of(pilot)
         await ready(pilot)
-        await say(pilot, "What is it?")
-        await answered(pilot)
+        await ask(pilot, "What is it?")
         await open_list(pilot)
         await pilot.press("d")
         await until(pilot, lambda: screen.chat is None and not titles(pilot))
@@ -281,8 +279,7 @@ async def test_the_list_follows_the_answers(stage: Stage) -> None:
         await open_list(pilot)
         await pilot.press("down", "enter")
         await until(pilot, lambda: "Answer about apples" in shown(pilot))
-        await say(pilot, "more?")
-        await answered(pilot)
+        await ask(pilot, "more?")
         await until(pilot, lambda: titles(pilot) == ["apples", "pears"])
         assert rows_of(pilot).current == screen.chat.id
 
@@ -329,8 +326,7 @@ async def test_a_chat_has_its_new_title_wherever_it_is_named_afterwards(stage: S
     stage.engine.script(*answer("Yes."), *answer("No."))
     async with stage.app().run_test(size=WIDE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "Apples?")
-        await answered(pilot)
+        await ask(pilot, "Apples?")
         await say(pilot, "/rename Fruit of the tree")
         await until(pilot, lambda: "Renamed to “Fruit of the tree”" in shown(pilot))
         await say(pilot, "/pin")

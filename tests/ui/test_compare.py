@@ -7,7 +7,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, ask, ready, say, screen_of, shown, until
 from tests.ui.test_chat_models import FakeShelf
 from vlmtui.engine.engine_events import Delta
 from vlmtui.errors import GenerateFailed, LoadFailed
@@ -85,8 +85,7 @@ async def test_the_last_question_is_asked_again_with_its_picture(stage: Stage) -
     stage.picture("scene.png")
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "@scene.png What is it?")
-        await answered(pilot)
+        await ask(pilot, "@scene.png What is it?")
         await compared(pilot, "/compare llava:7b qwen2.5-vl-3b")
         await over(pilot)
     asked = [request.messages[-1] for request in stage.engine.requests]

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.theme import Theme
 
 from tests.fakes import answer
-from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, until
+from tests.ui.conftest import SNAPSHOT, Stage, ask, ready, say, shown, until
 from tests.ui.test_models_screen import FullShelf
 from vlmtui.engine.engine_events import Trimmed
 from vlmtui.ui.themes.theme_files import derived, load_themes
@@ -181,8 +181,7 @@ async def test_every_word_on_the_screen_can_be_read_in_every_theme(stage: Stage)
         screen = await ready(pilot)
         screen.snapshot = SNAPSHOT
         stage.engine.script(Trimmed(dropped=2, images=1), *answer(ANSWER))
-        await say(pilot, "What is it? @scene.png")
-        await answered(pilot)
+        await ask(pilot, "What is it? @scene.png")
         await say(pilot, "/nonsense")
         await until(pilot, lambda: "no command /nonsense" in shown(pilot))
         for severity in ("information", "warning", "error"):
@@ -234,8 +233,7 @@ async def test_every_word_of_what_lies_over_the_chat_can_be_read(
     stage.available_models = lambda: available_models
     async with stage.app().run_test(size=(120, 40)) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "What is a circle? @one.png")
-        await answered(pilot)
+        await ask(pilot, "What is a circle? @one.png")
         if line:
             screen.prompt.text = line
         await pilot.press(*keys)

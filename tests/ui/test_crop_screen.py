@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from textual.pilot import Pilot
 
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, ask, ready, say, screen_of, shown, until
 from vlmtui.engine.images.crops import Box
 from vlmtui.terminal.graphics import Graphics, Kind
 from vlmtui.ui.screens.crop_screen import CropScreen
@@ -21,8 +21,7 @@ async def framing(pilot: Pilot[int], stage: Stage) -> FramedPicture:
     """The frame, in a picture of 400x200 pixels that is asked about."""
     await ready(pilot)
     stage.picture("wide.png", (400, 200))
-    await say(pilot, "@wide.png What is it?")
-    await answered(pilot)
+    await ask(pilot, "@wide.png What is it?")
     await pilot.press("f7")
     await until(pilot, lambda: isinstance(pilot.app.screen, PictureScreen))
     await pilot.press("c")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, ask, ready, screen_of, shown, until
 from vlmtui.messages import assistant, user
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -60,8 +60,7 @@ async def test_an_answer_whose_instance_dies_is_interrupted_here(
 async def test_the_list_marks_a_chat_that_is_being_written(stage: Stage, other: ChatStore) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "Mine")
-        await answered(pilot)
+        await ask(pilot, "Mine")
         await pilot.press("f4")
         answer = begin(other)
         await until(pilot, lambda: "◐ The other's chat" in shown(pilot))

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from tests.engine.zoo.pictures import paint
 from tests.models.conftest import hub
 from tests.models.hub import Hub, cut_after, model_bytes, refuses, spoiled, tower_bytes
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import Stage, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui import demo, paths
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.requests import load_request
@@ -103,15 +103,13 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
             await until(pilot, lambda: parts(tmp_path) and hub.holding.is_set())
             await pilot.press("escape", "escape")  # what was typed goes first
             await until(pilot, lambda: "↓ gemma-3-4b" in shown(pilot))
-            await say(pilot, "Hello")
-            await answered(pilot)
+            await ask(pilot, "Hello")
             assert len(screen_of(pilot)._topics.session().transcript()) == 2
             hub.go_on.set()
             await until(pilot, lambda: "gemma-3-4b is installed" in shown(pilot))
             await say(pilot, "/model gemma-3-4b")
             await until(pilot, lambda: "Switched to gemma-3-4b" in shown(pilot))
-            await say(pilot, "Hello again")
-            await answered(pilot)
+            await ask(pilot, "Hello again")
             last = screen_of(pilot)._topics.session().transcript()[-1]
             assert (last.model, last.status) == ("gemma-3-4b", "complete")
             await pilot.press("ctrl+q")
@@ -143,8 +141,7 @@ async def test_a_checkpoint_is_fetched_and_imported_and_answers_about_a_picture(
             await pilot.press("escape")
             await say(pilot, "/model vila1.5-3b")
             await until(pilot, lambda: "Switched to vila1.5-3b" in shown(pilot))
-            await say(pilot, f"What is this? @{picture}")
-            await answered(pilot)
+            await ask(pilot, f"What is this? @{picture}")
             last = screen_of(pilot)._topics.session().transcript()[-1]
             assert (last.model, last.status) == ("vila1.5-3b", "complete")
             await pilot.press("ctrl+q")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.fakes import INFO, Gate, answer
-from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import SNAPSHOT, Stage, answered, ask, ready, say, screen_of, shown, until
 from tests.ui.foreign import HOSTILE, TAG, assert_harmless
 from vlmtui.engine.engine_events import Adjusted, Delta, Loaded
 from vlmtui.errors import EngineCrashed, GenerateFailed
@@ -45,13 +45,11 @@ async def answer_that_streams(stage: Stage, pilot: Pilot[int]) -> None:
 
 async def answer_in_code(stage: Stage, pilot: Pilot[int]) -> None:
     stage.engine.script(*answer(f"```{HOSTILE}\n{HOSTILE}\n```\n| {TAG} | {HOSTILE} |\n|-|-|\n"))
-    await say(pilot, "Hello")
-    await answered(pilot)
+    await ask(pilot, "Hello")
 
 
 async def question(stage: Stage, pilot: Pilot[int]) -> None:
-    await say(pilot, f"What is {HOSTILE}?")
-    await answered(pilot)
+    await ask(pilot, f"What is {HOSTILE}?")
 
 
 async def composer(stage: Stage, pilot: Pilot[int]) -> None:
@@ -84,21 +82,18 @@ async def figure(stage: Stage, pilot: Pilot[int]) -> None:
 
 async def refusal(stage: Stage, pilot: Pilot[int]) -> None:
     stage.engine.script(GenerateFailed(HOSTILE, HOSTILE))
-    await say(pilot, "Hello")
-    await answered(pilot)
+    await ask(pilot, "Hello")
 
 
 async def death_of_the_engine(stage: Stage, pilot: Pilot[int]) -> None:
     stage.engine.script(EngineCrashed(HOSTILE, HOSTILE, phase=HOSTILE, log_tail=HOSTILE))
-    await say(pilot, "Hello")
-    await answered(pilot)
+    await ask(pilot, "Hello")
 
 
 async def name_of_the_model(stage: Stage, pilot: Pilot[int]) -> None:
     hostile = replace(INFO, name=HOSTILE, description=HOSTILE, architecture=HOSTILE)
     stage.engine.script(Adjusted(HOSTILE, HOSTILE), Loaded(hostile), Delta("Yes", 1))
-    await say(pilot, "Hello")
-    await answered(pilot)
+    await ask(pilot, "Hello")
     await pilot.press("f5")
 
 
@@ -116,15 +111,13 @@ async def complaint_about_a_command(stage: Stage, pilot: Pilot[int]) -> None:
 
 async def details(stage: Stage, pilot: Pilot[int]) -> None:
     stage.engine.script(GenerateFailed(HOSTILE, HOSTILE))
-    await say(pilot, "Hello")
-    await answered(pilot)
+    await ask(pilot, "Hello")
     await pilot.press("alt+up", "i")
     await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
 
 
 async def asked_before(stage: Stage, pilot: Pilot[int]) -> None:
-    await say(pilot, HOSTILE)
-    await answered(pilot)
+    await ask(pilot, HOSTILE)
     await pilot.press("ctrl+r")
     await until(pilot, lambda: len(pilot.app.screen_stack) > 1)
 

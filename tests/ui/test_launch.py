@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.conftest import answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import ask, ready, say, screen_of, shown, until
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
 from vlmtui.settings import Settings
@@ -50,8 +50,7 @@ async def test_chats_that_cannot_be_opened_leave_one_that_is_not_saved(
             assert reason in text
             assert "/export" in text
             await ready(pilot)
-            await say(pilot, "Hello")
-            await answered(pilot)
+            await ask(pilot, "Hello")
             assert "tok/s" in shown(pilot)
             assert "not saved" in shown(pilot)  # it stays in sight
             await say(pilot, "/new")
@@ -69,8 +68,7 @@ async def test_a_home_in_which_nothing_can_be_made_leaves_a_chat_too(home: Path)
         async with make_app(backstage, Settings()).run_test(size=(80, 24)) as pilot:
             await ready(pilot)
             assert "not saved. The data directory" in " ".join(shown(pilot).split())
-            await say(pilot, "Hello")
-            await answered(pilot)
+            await ask(pilot, "Hello")
             assert "Hello" in shown(pilot)
     finally:
         backstage.close()

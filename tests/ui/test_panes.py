@@ -9,7 +9,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 from vlmtui.ui.screens.dialogs.too_small import TooSmallScreen
@@ -169,8 +169,7 @@ async def test_the_title_of_the_chat_stands_above_it_as_text(stage: Stage) -> No
     async with stage.app().run_test(size=WIDE) as pilot:
         await ready(pilot)
         assert shown(pilot).splitlines()[0].startswith(" New chat ──")
-        await say(pilot, "[red]Red[/red] \x1b]0;owned\x07 ‮or green?")
-        await answered(pilot)
+        await ask(pilot, "[red]Red[/red] \x1b]0;owned\x07 ‮or green?")
         assert "[red]Red[/red]" in shown(pilot).splitlines()[0]
         assert "\x1b" not in shown(pilot)
         await pilot.resize_terminal(60, 15)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, ask, ready, say, screen_of, shown, until
 from vlmtui.ui.screens.picture_screen import PictureScreen
 from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
@@ -19,8 +19,7 @@ async def ask_twice(pilot: Pilot[int], stage: Stage) -> None:
     stage.picture("wide.png", (400, 200))
     stage.picture("high.png", (150, 300))
     for name in ("wide.png", "high.png"):
-        await say(pilot, f"@{name} What is it?")
-        await answered(pilot)
+        await ask(pilot, f"@{name} What is it?")
 
 
 async def opened(pilot: Pilot[int]) -> PictureScreen:

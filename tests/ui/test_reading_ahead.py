@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.fakes import INFO, FakeEngine, Gate, answer
-from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, shown, type_text, until
+from tests.ui.conftest import SNAPSHOT, Stage, answered, ask, ready, say, shown, type_text, until
 from vlmtui.engine.engine_events import Encoded, Encoding, Prefill
 from vlmtui.ui.screens.chat import ahead_topic
 from vlmtui.ui.widgets.composer.composer import Composer
@@ -66,8 +66,7 @@ async def test_a_question_does_not_wait_for_it(reader: Stage) -> None:
 async def test_a_long_text_and_the_chat_that_is_opened_are_read(reader: Stage) -> None:
     async with reader.app().run_test(size=(80, 24)) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "One?")
-        await answered(pilot)
+        await ask(pilot, "One?")
         await until(pilot, lambda: _read(reader) == ["One?", "Yes."])
         screen.prompt.text = "word " * FOLDED
         await until(pilot, lambda: _read(reader)[2:] and "ready ─" in shown(pilot))

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui.commands import chat_commands
 from vlmtui.errors import StorageError
 from vlmtui.messages import assistant, user
@@ -230,8 +230,7 @@ async def test_the_newest_of_two_deletions_is_undone_first(stage: Stage) -> None
     async with stage.app(continue_last=True).run_test(size=WIDE) as pilot:
         screen = screen_of(pilot)
         await ready(pilot)
-        await say(pilot, "more")
-        await answered(pilot)
+        await ask(pilot, "more")
         await say(pilot, "/delete")
         await until(pilot, lambda: "more" not in shown(pilot))
         await say(pilot, "/trash")
@@ -266,8 +265,7 @@ async def test_what_is_undone_twice_in_a_hurry_is_undone_in_order(
     async with stage.app(continue_last=True).run_test(size=WIDE) as pilot:
         screen = screen_of(pilot)
         await ready(pilot)
-        await say(pilot, "more")
-        await answered(pilot)
+        await ask(pilot, "more")
         await say(pilot, "/delete")
         await until(pilot, lambda: "more" not in shown(pilot))
         await say(pilot, "/trash")

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.fakes import answer, crash
-from tests.ui.conftest import SNAPSHOT, Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import SNAPSHOT, Stage, answered, ask, ready, say, screen_of, shown, until
 from tests.ui.test_models_screen import FullShelf
 from vlmtui.engine.engine_events import Delta
 from vlmtui.messages import assistant, user
@@ -69,8 +69,7 @@ async def _settle(pilot: Pilot[int]) -> None:
 
 
 async def _ask(pilot: Pilot[int], text: str) -> None:
-    await say(pilot, text)
-    await answered(pilot)
+    await ask(pilot, text)
 
 
 async def _picture_is_drawn(pilot: Pilot[int]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine import zoo
-from tests.ui.conftest import answered, ready, say, shown, until
+from tests.ui.conftest import ask, ready, say, shown, until
 from vlmtui import demo
 from vlmtui.chat.requests import load_request
 from vlmtui.chat.setup import Backstage
@@ -29,19 +29,16 @@ async def test_the_demo_model_gives_way_to_another_one_and_comes_back(
     try:
         async with app.run_test(size=(160, 48)) as pilot:
             screen = await ready(pilot)
-            await say(pilot, f'@"{picture}" Describe the image.')
-            await answered(pilot)
+            await ask(pilot, f'@"{picture}" Describe the image.')
             first = backstage.pid()
             await say(pilot, f"/model {files.model}")
             await until(pilot, lambda: "Switched to qwen2.5-vl" in shown(pilot))
             assert backstage.pid() != first
-            await say(pilot, "/regen")
-            await answered(pilot)
+            await ask(pilot, "/regen")
             assert "2/2" in shown(pilot)
             await say(pilot, "/model demo")
             await until(pilot, lambda: "Switched to demo" in shown(pilot))
-            await say(pilot, "/regen")
-            await answered(pilot)
+            await ask(pilot, "/regen")
             session = screen._topics.session()
             last = session.transcript()[-1]
             before = session.branches.neighbour(last.id, -1)

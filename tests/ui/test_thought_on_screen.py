@@ -8,7 +8,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.fakes import INFO, STATS, FakeEngine, Gate, answer, crash
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown, until
 from vlmtui.engine.engine_events import Delta, Finished, Thought
 from vlmtui.ui.widgets.transcript.thought_view import ThoughtView
 
@@ -58,8 +58,7 @@ async def test_a_click_the_key_and_the_command_unfold_it(stage: Stage, thinker: 
     thinker.script(Thought(WORDS, 340), *answer("A red"), Finished("stop", TOOK))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "What?")
-        await answered(pilot)
+        await ask(pilot, "What?")
         await pilot.press("alt+up", "t")
         await until(pilot, lambda: WORDS in shown(pilot) and "▾" in shown(pilot))
         await pilot.press("escape")
@@ -77,8 +76,7 @@ async def test_it_is_folded_when_the_chat_is_opened_again(
     thinker.script(Thought(WORDS, 340), *answer("A red"), Finished("stop", TOOK))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "What?")
-        await answered(pilot)
+        await ask(pilot, "What?")
     async with stage.app(continue_last=True).run_test(size=SIZE) as pilot:
         await ready(pilot)
         await until(pilot, lambda: "▸ thought for 12.0 s, 340 tokens" in shown(pilot))
@@ -143,8 +141,7 @@ async def test_a_thought_of_100_000_tokens_is_one_line(stage: Stage, thinker: Fa
     thinker.script(*(Thought(piece, 100 * each) for each in range(1, 1001)), *answer("Red."))
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await say(pilot, "What?")
-        await answered(pilot)
+        await ask(pilot, "What?")
         assert "Red." in shown(pilot)
         assert len(thought(pilot).text) > 400_000
         assert thought(pilot).region.height == 1

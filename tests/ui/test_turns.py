@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import Stage, answered, ready, say, shown, type_text, until
+from tests.ui.conftest import Stage, answered, ask, ready, say, shown, type_text, until
 from tests.ui.test_chat_models import FakeShelf
 from vlmtui.engine.engine_events import Delta, Loading
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
@@ -119,8 +119,7 @@ async def test_a_comparison_of_which_no_model_loads_gives_its_question_back_once
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         stage.engine.script(*answer("A circle."))
-        await say(pilot, "one")
-        await answered(pilot)
+        await ask(pilot, "one")
         for _ in range(2):
             stage.engine.script_load(LoadFailed("It is damaged"))
             stage.engine.script_load()
@@ -131,8 +130,7 @@ async def test_a_comparison_of_which_no_model_loads_gives_its_question_back_once
         await pilot.press("escape")
         screen.prompt.text = ""
         stage.engine.script(Delta("Half", 1), GenerateFailed("The context is broken"))
-        await say(pilot, "/regen")
-        await answered(pilot)
+        await ask(pilot, "/regen")
         assert screen.prompt.text == ""  # nothing of the comparison
         assert "The context is broken" in shown(pilot)
 
@@ -188,8 +186,7 @@ async def test_a_draft_from_before_stands_before_what_was_typed_too_early(stage:
 async def test_what_was_written_before_editing_is_kept_when_one_leaves(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        await say(pilot, "What is it?")
-        await answered(pilot)
+        await ask(pilot, "What is it?")
         await type_text(pilot, "half a thought")
         await pilot.press("alt+up", "alt+up", "e")
         await until(pilot, lambda: screen.prompt.text == "What is it?")
@@ -208,8 +205,7 @@ async def test_leaving_while_the_disk_refuses_an_answer_asks_first(
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         monkeypatch.setattr(stage.store, "update_text", full)
-        await say(pilot, "What is it?")
-        await answered(pilot)
+        await ask(pilot, "What is it?")
         await pilot.press("ctrl+q")
         await until(pilot, lambda: "Quit all the same?" in shown(pilot))
         await pilot.press("n")
@@ -227,8 +223,7 @@ async def test_leaving_a_chat_that_is_not_saved_asks_first_and_twice_means_it(
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         stage.sessions[-1].warning = StorageError("This chat is not saved")
-        await say(pilot, "What is it?")
-        await answered(pilot)
+        await ask(pilot, "What is it?")
         await pilot.press("ctrl+q")
         await until(pilot, lambda: "This chat is not saved. Quit all the same?" in shown(pilot))
         await pilot.press("ctrl+q")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.fakes import INFO, FakeEngine
-from tests.ui.conftest import Stage, answered, ready, say, screen_of, shown, until
+from tests.ui.conftest import Stage, ask, ready, say, screen_of, shown, until
 from tests.ui.test_search import seed
 from vlmtui.chat.session import ChatSession
 
@@ -26,8 +26,7 @@ async def test_enter_opens_the_last_chat_where_nothing_is_written(stage: Stage) 
         await until(pilot, lambda: "Type a question" in shown(pilot))
         await say(pilot, "/new")
         await until(pilot, lambda: "opens “pie”" in shown(pilot))
-        await say(pilot, "more")
-        await answered(pilot)
+        await ask(pilot, "more")
         assert "opens “pie”" not in shown(pilot)
     assert len(stage.store.listing.rows()) == 3
 
