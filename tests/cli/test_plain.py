@@ -230,8 +230,10 @@ def test_ctrl_c_with_nothing_going_on_says_how_to_leave(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_mid_answer_keeps_what_came_and_leaves_nothing_running(
-    terminals: Callable[..., Terminal], endless: Path, run: Run, number: signal.Signals
+    terminals: Callable[..., Terminal], endless: Path, run: Run, home: Path, number: signal.Signals
 ) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text("ctx = 512\n")  # the answer ends after SIGHUP
     terminal = terminals("--model", endless)
     terminal.read_until("> ")
     terminal.send("Go on and on\n")

@@ -263,8 +263,10 @@ def test_a_line_that_was_not_sent_is_there_the_next_time(
 
 
 def test_a_terminal_that_goes_away_in_mid_answer_loses_nothing(
-    terminals: Open, endless: Path, run: Run
+    terminals: Open, endless: Path, run: Run, home: Path
 ) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text("ctx = 512\n")  # full before long
     terminal = terminals("--model", endless)
     terminal.send("Go on and on\n")
     answering(terminal)
