@@ -159,4 +159,4 @@ def choose(tokens: Collection[str], architecture: str, path: str) -> tuple[str, 
         return "llava-1.6-mistral", "the file's name says Mistral"
     if architecture in _BY_ARCHITECTURE:
         return _BY_ARCHITECTURE[architecture], f"its architecture is {architecture}"
-    return "chatml", "nothing tells which would be right"
+    return "chatml", "nothing says which is right"

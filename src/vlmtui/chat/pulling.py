@@ -42,7 +42,7 @@ def _of_checkpoint(plan: Plan, settings: Settings, machine: Machine) -> FitVerdi
     known = catalog.load()
     entry = next((each for each in known.entries if each.repository == plan.repository), None)
     if entry is None:
-        return FitVerdict(words="whether it fits can be told when it has been imported")
+        return FitVerdict(words="whether it fits is known once it is imported")
     return fit_verdict.of_entry(entry, settings, machine)
 
 

@@ -163,5 +163,5 @@ def _missing(names: Sequence[str]) -> Notice:
     return Notice(
         "missing",
         f"{what} missing from the chat's files: the model answers without {them}",
-        f"Attached again, {'it is' if one else 'they are'} there for all of the chat",
+        f"Attach {them} again, and the whole chat has {them}",
     )

@@ -130,7 +130,7 @@ def _words(job: Import, contents: Contents, made: Imported | None, loads: bool |
         spared = contents.head_bytes * 30 // 64
         words.append(
             f"Embeddings and output layer are {units.size(contents.head_bytes)} of it: --head q8_0 "
-            f"spares {units.size(spared)}, which decides on a board of 8 GB."
+            f"saves {units.size(spared)}, which can decide whether it fits a board of 8 GB."
         )
     if made is None:
         return [*words, "Nothing was written."]

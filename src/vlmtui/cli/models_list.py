@@ -149,7 +149,7 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
     head = ("NAME", "SIZE", "NEEDS", "", "LICENCE", _WORDS)
     rows += ["", click.style("To download: vlmtui models pull NAME", bold=True)]
     rows += _table(head, [_offer(choice) for choice in found.elsewhere], width)
-    return [*rows, "", "≈ is an estimate. `vlmtui models info NAME` tells more of each."]
+    return [*rows, "", "≈ is an estimate. `vlmtui models info NAME` says more about each."]
 
 
 def _offer(choice: Choice) -> tuple[str, ...]:

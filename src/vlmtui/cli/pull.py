@@ -165,7 +165,7 @@ def _doubtful(planned: Planned) -> DoesNotFit:
     else:
         fits = next(iter(fitting(choices(load_settings()).elsewhere)), None)
         instead = f"{fits.name} would fit." if fits is not None else ""
-    hint = f"Nothing was fetched; --yes downloads it anyway. {instead}".strip()
+    hint = f"Nothing was downloaded; --yes downloads it anyway. {instead}".strip()
     return DoesNotFit(f"{planned.plan.name}: {expected.words}", hint)
 
 

@@ -273,7 +273,7 @@ def installed(context: CommandContext) -> Sequence[Choice]:
 
 def verbs_and_installed(context: CommandContext) -> Sequence[Choice]:
     """What can be done with a model, and the models."""
-    done = [("pull", "download it"), ("rm", "delete it"), ("info", "tell what is known of it")]
+    done = [("pull", "download it"), ("rm", "delete it"), ("info", "show what is known about it")]
     return [*(Choice(verb, f"NAME: {what}") for verb, what in done), *installed(context)]
 
 

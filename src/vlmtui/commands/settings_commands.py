@@ -130,7 +130,7 @@ def think(context: CommandContext, value: str) -> Outcome:
 def think_choices(_: CommandContext) -> Sequence[Choice]:
     """What can be said of thinking."""
     return [
-        Choice("auto", "models that can do; small ones for 512 tokens at most"),
+        Choice("auto", "if the model can; a small one for 512 tokens at most"),
         Choice("on", "for as long as the model likes"),
         Choice("off", "answer at once"),
         Choice("256", "for 256 tokens at most; any number will do"),

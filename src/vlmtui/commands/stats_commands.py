@@ -48,7 +48,7 @@ def monitor(context: CommandContext, _: str) -> Outcome:
     """Tell everything that the machine tells."""
     moment = context.moment()
     if moment is None:
-        raise InputError("This machine has told nothing yet", "Try again in a few seconds")
+        raise InputError("There are no readings yet", "Try again in a few seconds")
     return Machine(moment)
 
 

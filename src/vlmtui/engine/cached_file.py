@@ -169,7 +169,7 @@ def _opened(path: Path) -> BufferedReader:
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise Useless("it is no regular file")
+        raise Useless("it is not a regular file")
     return file
 
 
@@ -180,7 +180,7 @@ def _described(file: BufferedReader) -> tuple[bytes, bytes]:
         raise Useless("it ends too early")
     magic, length = _HEAD.unpack(head)
     if magic != _MAGIC or length > _MOST_DESCRIPTION:
-        raise Useless("it is no file of a cache")
+        raise Useless("it is not a cache file")
     description = file.read(length)
     digest = _digest(head + description)
     if file.read(_DIGEST) != digest:

@@ -54,7 +54,9 @@ class Eyes:
             EngineError: The model can't be loaded, or fails.
         """
         if not question.strip():
-            raise InputError("The question is empty", "Ask what you want to know of the picture.")
+            raise InputError(
+                "The question is empty", "Ask what you want to know about the picture."
+            )
         with tempfile.TemporaryDirectory(prefix="vlmtui-mcp-") as folder:
             copy = Path(folder, "picture")
             self._copy(picture, copy)

@@ -50,7 +50,7 @@ def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("thought", thought(stats)),
         ("decoding", seconds("decode_s") + rate("decode_tokens_per_s")),
         ("first token", seconds("time_to_first_token_s")),
-        ("of it network", seconds("network_s")),
+        ("of that, network", seconds("network_s")),
         ("prompt", tokens("prompt_tokens")),
         ("reused", tokens("reused_tokens")),
         ("picture tokens", tokens("image_tokens")),

@@ -129,7 +129,7 @@ class Database:
         with self._read_lock:
             with os_errors_as(
                 StorageError,
-                f"{self.path} was deleted, and can't be saved anew",
+                f"{self.path} was deleted, and can't be saved again",
                 "/export saves this chat",
             ):
                 if self._wal == replaced.identity(replaced.wal(self.path)):
@@ -150,7 +150,7 @@ class Database:
             how = "deleted; all chats were" if was_gone else "replaced; this chat was"
             self.notices.append(
                 StorageError(
-                    f"While vlmtui had it open, {self.path} was {how} saved there anew",
+                    f"While vlmtui had it open, {self.path} was {how} saved there again",
                     "Other programs should leave this file alone while vlmtui runs",
                 )
             )

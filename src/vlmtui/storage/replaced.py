@@ -110,7 +110,7 @@ def carry_over(
                 raise StorageError(
                     f"{path} was replaced by other chats while vlmtui had it open, and this chat "
                     "can't be saved there",
-                    "/export saves it. Start vlmtui again to see the other ones",
+                    "/export saves it. Start vlmtui again to see the others",
                 )
         new.execute("COMMIT")
     except BaseException:

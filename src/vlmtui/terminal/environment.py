@@ -24,7 +24,7 @@ def check() -> None:
     colours = os.environ.get(_COLOURS, "auto")
     if colours not in (*_COLOUR_SYSTEMS, "windows"):
         raise SettingsError(
-            f"{_COLOURS} is {printable.line(repr(colours), 60)}, which is no colour system",
+            f"{_COLOURS} is {printable.line(repr(colours), 60)}, which is not a colour system",
             f"Set it to one of {', '.join(_COLOUR_SYSTEMS)}, or unset it.",
         )
     if log := os.environ.get(_LOG):

@@ -75,7 +75,7 @@ class Leaving:
         self._app.exit(code)
 
     def _explain(self) -> None:
-        self._app.notify("Leaving, as soon as what you wrote is on disk", timeout=CLOSE_SECONDS)
+        self._app.notify("Quitting as soon as what you wrote is saved", timeout=CLOSE_SECONDS)
 
     def catch_signals(self) -> None:
         """Leave when a signal says so."""

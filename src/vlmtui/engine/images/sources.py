@@ -214,7 +214,7 @@ class _Heif(Source):
         data, mode, stride = memoryview(self._heif.data), self._heif.mode, self._heif.stride
         width, height = self.size
         if self._heif.size != self.size:
-            raise ValueError("its header tells another size than its pixels have")
+            raise ValueError("its header doesn't have the size of its pixels")
         rows = _rows(width, 4, factor)
         for top in range(0, height, rows):
             count = min(rows, height - top)

@@ -56,7 +56,7 @@ def choose(request: Load) -> tuple[GraphTower | None, Notice | None]:
         return None, Notice(
             "tower",
             f"The graph of {request.title}'s vision tower can't be used: {error}",
-            "llama.cpp's own tower is taken. `vlmtui models tensorrt NAME` makes the graph anew.",
+            "llama.cpp's own tower is used. `vlmtui models tensorrt NAME` makes a new graph.",
         )
 
 

@@ -173,7 +173,7 @@ def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str,
 
 def _later(refusal: Refusal) -> str:
     if refusal.retry_after_s is not None:
-        return f"It asks to be left alone for {refusal.retry_after_s:.0f} s; try again then."
+        return f"Try again in {refusal.retry_after_s:.0f} s."
     return "Try again later."
 
 
