@@ -50,5 +50,5 @@ def test_one_form_at_a_time() -> None:
     with pytest.raises(InputError, match="at a time"):
         answer_forms.of("a: int", ["b"])
     assert answer_forms.of(None, None) is None
-    assert answer_forms.shown(answer_forms.choices("a,b")) == "choices a, b"
-    assert answer_forms.shown(answer_forms.schema("true")) == "schema true"
+    assert answer_forms.shown(answer_forms.choices("a,b")) == "the choices a, b"
+    assert answer_forms.shown(answer_forms.schema("true")) == "the schema true"

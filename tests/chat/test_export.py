@@ -88,7 +88,7 @@ def test_markdown_has_the_shown_branch_with_its_pictures_beside(
     assert text.startswith("# Shapes \\& \\*more\\*\n\n## You")
     assert "![red shape.png](out-images/1-red-shape.png)" in text
     assert "What is it?" in text
-    assert "A **red**\n\n- square\n\n*57 tokens · 32.0 tok/s · first token after 0.8 s*" in text
+    assert "A **red**\n\n- square\n\n*57 tokens · 32.0 tok/s · first token after 0.75 s*" in text
     assert "The other answer" not in text
     with Image.open(tmp_path / "out-images" / "1-red-shape.png") as copied:
         assert copied.size == (6, 4)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from vlmtui.cli.commands import vlmtui
+from vlmtui.cli.commands import parse_and_run, vlmtui
 
 
 def pages(command: click.Command, *names: str) -> Iterator[tuple[str, str]]:
@@ -34,3 +34,21 @@ def test_a_help_page_shows_no_marks_of_its_source_and_fits_the_screen(name: str)
 def test_examples_stand_on_lines_of_their_own() -> None:
     assert "\n    vlmtui models pull qwen2.5-vl-3b\n" in PAGES["vlmtui models pull"]
     assert "\n    vlmtui bench --json > before.json; vlmtui bench" in PAGES["vlmtui bench"]
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("modles", "Did you mean `vlmtui models`?"),
+        ("my photo.jpg", "`vlmtui ask 'my photo.jpg'` asks that."),
+        ("./photo.jpg", "`vlmtui ask ./photo.jpg 'What is it?'` asks about a picture."),
+        ("llava.gguf", "`vlmtui --model llava.gguf` opens the chat with a model."),
+        ("\x1b[31m", "lists the commands."),
+    ],
+)
+def test_a_word_that_is_no_command_is_answered_with_what_may_be_meant(
+    word: str, instead: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert parse_and_run([word]) == 2
+    told = capsys.readouterr().err
+    assert instead in told and "There is no command" in told and "\x1b" not in told

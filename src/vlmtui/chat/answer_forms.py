@@ -96,16 +96,19 @@ def regex(pattern: str) -> Constraint:
 
 def shown(constraint: Constraint) -> str:
     """A constraint in a few words."""
+    what = f"the {'pattern' if constraint.kind == 'regex' else constraint.kind}"
     match constraint.kind:
         case "choices":
             words = ", ".join(json.loads(constraint.text))
         case "schema":
             schema = json.loads(constraint.text)
             fields = schema.get("properties") if isinstance(schema, dict) else None
-            words = f"with {', '.join(fields)}" if fields else constraint.text
+            words = constraint.text
+            if fields:
+                what, words = "a schema", f"with {', '.join(fields)}"
         case _:
             words = constraint.text
-    return f"{constraint.kind} {printable.line(' '.join(words.split()), _SHOWN)}"
+    return f"{what} {printable.line(' '.join(words.split()), _SHOWN)}"
 
 
 def _names_a_file(text: str) -> bool:

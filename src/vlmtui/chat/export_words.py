@@ -6,7 +6,7 @@ Shared by the Markdown and the HTML export. All of it is printable, and escaped 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -66,13 +66,14 @@ def footnote(stored: StoredMessage) -> str:
 
 
 def _statistics(stats: Mapping[str, Any]) -> list[str]:
+    words: tuple[tuple[str, Callable[[float], str]], ...] = (
+        ("generated_tokens", lambda value: f"{units.count(round(value))} tokens"),
+        ("decode_tokens_per_s", lambda value: f"{units.rate(value)} tok/s"),
+        ("time_to_first_token_s", lambda value: f"first token after {units.seconds(value)}"),
+    )
     said = []
-    for name, form in (
-        ("generated_tokens", "{:.0f} tokens"),
-        ("decode_tokens_per_s", "{:.1f} tok/s"),
-        ("time_to_first_token_s", "first token after {:.1f} s"),
-    ):
+    for name, form in words:
         value = stats.get(name)
-        if isinstance(value, int | float) and value > 0:
-            said.append(form.format(value))
+        if isinstance(value, int | float) and 0 < value < 1e12:
+            said.append(form(value))
     return said

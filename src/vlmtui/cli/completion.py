@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
+import shlex
+from collections.abc import Iterable
 from contextlib import suppress
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 from click_default_group import DefaultGroup
 
+from vlmtui import printable
 from vlmtui.cli import COMPLETE
 from vlmtui.errors import VlmtuiError
 
@@ -16,10 +20,22 @@ _MOST_CHATS = 50
 
 
 class Commands(DefaultGroup):  # type: ignore[misc] # click-default-group has no types
-    """The commands; whatever names none of them is for the default one.
+    """The commands; options without one are for the default one.
 
     A shell that asks what could be typed is told of both.
     """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say what may have been meant: the default one takes no words."""
+        known = ctx.resilient_parsing or args[0].startswith("-") or args[0] in self.commands
+        if not known:
+            raise click.UsageError(_meant(args[0], self.commands), ctx)
+        found: tuple[str | None, click.Command | None, list[str]] = super().resolve_command(
+            ctx, args
+        )
+        return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take no default where nothing is to be run: nothing else could be completed then."""
@@ -37,6 +53,24 @@ class Commands(DefaultGroup):  # type: ignore[misc] # click-default-group has no
             of_chat = chat.shell_complete(click.Context(chat, parent=ctx), incomplete)
             found += [item for item in of_chat if item.value not in known]
         return found
+
+
+def _meant(word: str, names: Iterable[str]) -> str:
+    """What to do instead of a command that there isn't."""
+    from difflib import get_close_matches
+
+    shown = printable.line(shlex.quote(word), 80)
+    if near := get_close_matches(word, names, 1):
+        instead = f"Did you mean `vlmtui {near[0]}`?"
+    elif word.lower().endswith(".gguf"):
+        instead = f"`vlmtui --model {shown}` opens the chat with a model."
+    elif " " in word:
+        instead = f"`vlmtui ask {shown}` asks that."
+    elif "." in word or os.sep in word:
+        instead = f"`vlmtui ask {shown} 'What is it?'` asks about a picture."
+    else:
+        instead = "`vlmtui --help` lists the commands."
+    return f"There is no command {shown}. {instead}"
 
 
 @click.command()

@@ -70,7 +70,8 @@ def of(failure: net.Failed, what: str) -> Fault:
         case net.Failed(kind="proxy") | net.Failed(again=False):
             error = Unreachable(told, failure.hint)
         case _:
-            error = Unreachable(told, _network_hint())
+            server = what if "://" in what else access.shown_endpoint().partition("://")[2]
+            error = Unreachable(failure.told(server), _network_hint())
     reason = f"the proxy {failure.reason}" if failure.kind == "proxy" else failure.reason
     return Fault(error, again=failure.again, reason=reason)
 

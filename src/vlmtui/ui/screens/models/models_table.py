@@ -249,7 +249,7 @@ def _details(row: Choice, fetching: str, width: int) -> Content:
     """Labels on the left; what is longer than a line goes on below its beginning."""
     facts = model_details.rows(row)
     if fetching:
-        facts.insert(0, ("downloading", fetching))
+        facts.insert(0, ("download", fetching))
     lines = [Content.styled(printable.line(row.name), "bold $primary"), Content("")]
     for label, value in facts:
         told = textwrap.wrap(printable.line(value, 400), max(width - _LABEL, 20)) or [""]

@@ -44,7 +44,7 @@ class Hint(Static):
             parts.append(Content.styled(printable.line(advice), "$text-dim"))
         if command:
             parts[-1] = parts[-1].append(Content.styled("\n" + printable.line(command), "$accent"))
-        self.update(Content(" – ").join(parts) if error else Content(". ").join(parts))
+        self.update(Content(" " if message.endswith(("?", "…")) else ". ").join(parts))
         self.set_class(bool(message), "shown")
         self.set_class(error, "error")
 
