@@ -47,7 +47,7 @@ def test_seconds(value: float | None, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.2, "1 s"), (38.4, "38 s"), (59.6, "1 min 0 s"), (95, "1 min 35 s"), (7500, "2 h 05 min")],
+    [(0.2, "1 s"), (38.4, "38 s"), (59.6, "1 min"), (95, "1 min 35 s"), (7500, "2 h 05 min")],
 )
 def test_time_left(value: float, shown: str) -> None:
     assert units.duration(value) == shown

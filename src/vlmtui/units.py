@@ -30,12 +30,12 @@ def seconds(value: float | None) -> str:
 
 
 def duration(value: float) -> str:
-    """Time that is left: "38 s", "1 min 35 s", "2 h 05 min"."""
+    """Time that is left: "38 s", "1 min 35 s", "5 min", "2 h 05 min"."""
     whole = max(1, round(value))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 
-from vlmtui import paths
+from vlmtui import paths, units
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import StorageError
 from vlmtui.hardware import bandwidth, jetson, tegra
@@ -38,7 +38,7 @@ def findings() -> list[Finding]:
 
 
 def _free(available: int, total: int) -> Finding:
-    value = f"{_gib(available)} available of {_gib(total)}"
+    value = f"{units.size(available)} available of {units.size(total)}"
     if available < _TIGHT_MEMORY:
         advice = (
             "Only small models fit (`vlmtui models`). Ending the desktop frees about 0.8 GB:"
@@ -52,7 +52,7 @@ def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
     swap = sizes.get("SwapTotal", 0)
     zram = "zram" in (root.text("/proc/swaps") or "")
     board = tegra.is_jetson(root)
-    value = f"{_gib(swap)}{', zram' if zram else ''}" if swap else "none"
+    value = f"{units.size(swap)}{', zram' if zram else ''}" if swap else "none"
     if board and zram:
         advice = (
             "zram takes memory from the model: `sudo systemctl disable nvzramconfig`, and a"
@@ -84,12 +84,8 @@ def _disk() -> Finding:
     except StorageError as error:
         return Finding(TOPIC, "disk", "fail", error.message, error.hint)
     free = shutil.disk_usage(place).free
-    value = f"{_gib(free)} free in {paths.shown(place)}"
+    value = f"{units.size(free)} free in {paths.shown(place)}"
     if free < _TIGHT_DISK:
         advice = "A 7B model takes about 5 GB. HF_HOME puts models on another disk"
         return Finding(TOPIC, "disk", "warn", value, advice)
     return Finding(TOPIC, "disk", "ok", value)
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"
