@@ -34,13 +34,19 @@ class AppThemes(App[int]):
         return self.theme_variables
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, and one for terminals of 16 colours."""
+        """Textual's, and one for terminals of 16 or of 256 colours."""
         filters = super().get_line_filters()
-        if self.is_headless or self.console.color_system != "standard":
+        if self.is_headless:
             return filters
-        from vlmtui.terminal import sixteen_colors  # rare
+        if self.console.color_system == "standard":
+            from vlmtui.terminal import sixteen_colors  # rare
 
-        return [*filters, sixteen_colors.FILTER]
+            return [*filters, sixteen_colors.FILTER]
+        if self.console.color_system == "256":
+            from vlmtui.terminal import indexed_colors  # in tmux, for example
+
+            return [*filters, indexed_colors.FILTER]
+        return filters
 
     def take_themes(
         self, loaded: LoadedThemes, named: str, directory: Path | None, memory: Memory
