@@ -105,17 +105,20 @@ def test_a_file_that_is_there_is_not_elsewhere(
 
 
 @pytest.mark.parametrize(
-    ("connection", "host"),
-    [("10.0.0.9 5000 10.0.0.2 22", "10.0.0.2"), ("fe80::9 5000 fe80::2 22", "[fe80::2]")],
+    ("connection", "scp", "host"),
+    [
+        ("10.0.0.9 5000 10.0.0.2 22", "scp", "10.0.0.2"),
+        ("fe80::9 5000 fe80::2 2222", "scp -P 2222", "[fe80::2]"),
+    ],
 )
 def test_the_command_copies_to_where_one_is_logged_in(
-    connection: str, host: str, monkeypatch: pytest.MonkeyPatch
+    connection: str, scp: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", connection)
     user = getpass.getuser()
     assert (
         copy_command("/Users/me/it's.png", "/data/my work")
-        == f"scp '/Users/me/it'\"'\"'s.png' {user}@{host}:'/data/my work/'"
+        == f"{scp} '/Users/me/it'\"'\"'s.png' {user}@{host}:'/data/my work/'"
     )
-    assert copy_command("~/Desktop/a b.png", "/d") == f"scp ~/'Desktop/a b.png' {user}@{host}:/d/"
-    assert copy_command("C:\\a b.png", "/d") == f'scp "C:\\a b.png" {user}@{host}:/d/'
+    assert copy_command("~/Desktop/a b.png", "/d") == f"{scp} ~/'Desktop/a b.png' {user}@{host}:/d/"
+    assert copy_command("C:\\a b.png", "/d") == f'{scp} "C:\\a b.png" {user}@{host}:/d/'

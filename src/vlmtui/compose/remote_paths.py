@@ -34,7 +34,9 @@ def copy_command(path: str, directory: str | None = None) -> str:
         directory: Where to; None: the working directory.
     """
     target = os.path.abspath(directory or os.curdir)
-    return f"scp {_quoted(path)} {_user()}@{_host()}:{_for_shell(target + '/')}"
+    host, port = _host()
+    scp = "scp" if port == "22" else f"scp -P {port}"
+    return f"{scp} {_quoted(path)} {_user()}@{host}:{_for_shell(target + '/')}"
 
 
 def _quoted(path: str) -> str:
@@ -58,10 +60,10 @@ def _user() -> str:
         return "USER"
 
 
-def _host() -> str:
-    """This machine as the other one reached it, or else its name."""
+def _host() -> tuple[str, str]:
+    """This machine as the other one reached it, or else its name; and the port of its sshd."""
     connection = os.environ.get("SSH_CONNECTION", "").split()
-    if len(connection) == 4:
-        address = connection[2]
-        return f"[{address}]" if ":" in address else address
-    return socket.gethostname()
+    if len(connection) == 4 and connection[3].isdecimal():
+        address, port = connection[2:]
+        return f"[{address}]" if ":" in address else address, port
+    return socket.gethostname(), "22"
