@@ -44,6 +44,7 @@ def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     memory = number("peak_memory_bytes")
     used, size = int(number("context_used")), int(number("context_size"))
+    again = int(number("continued"))
     return [
         ("finish reason", str(stats.get("finish_reason", ""))),
         ("generated", tokens("generated_tokens")),
@@ -57,7 +58,7 @@ def _statistics(stats: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("encoding", seconds("encode_s")),
         ("prefill", seconds("prefill_s") + rate("prefill_tokens_per_s")),
         ("context", f"{units.count(used)} of {units.count(size)}" if size else ""),
-        ("continued", f"{int(number('continued'))} times" if number("continued") else ""),
+        ("continued", f"{again} time{'s' if again != 1 else ''}" if again else ""),
         ("memory", units.size(int(memory)) if memory else ""),
         ("energy", _energy(stats)),
         ("limit", roofline(stats)),
