@@ -89,7 +89,4 @@ def _without_a_list(server: Server, refused: net.Refused) -> tuple[str, ...]:
             f"{server.host} failed when it was asked for its models ({refused.status})",
             "Its log says why. It may want a key: --api-key-env NAME.",
         )
-    raise InputError(
-        f"{server.host} lists no models at {server.url}/models (it answered {refused.status})",
-        "Name one with --model ID. The address of the interface often ends in /v1.",
-    )
+    raise endpoints.without_list(server, f" (it answered {refused.status})")

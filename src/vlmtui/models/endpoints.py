@@ -179,11 +179,17 @@ def listing(server: Server, seconds: float = _SECONDS) -> tuple[str, ...]:
         rows = []
     found = tuple(row.id for row in rows if row.id.isprintable())[:_MOST_MODELS]
     if not found:
-        raise InputError(
-            f"{server.host} lists no models at {server.url}/models",
-            "Name one with --model ID. The address of the interface often ends in /v1.",
-        )
+        raise without_list(server)
     return found
+
+
+def without_list(server: Server, why: str = "") -> InputError:
+    """The error for a server that doesn't say which models it has."""
+    return InputError(
+        f"{server.host} lists no models at {server.url}/models{why}",
+        "The address of the interface often ends in /v1; or name a model of the server: "
+        "`vlmtui models add --endpoint URL --model ID`.",
+    )
 
 
 class _Row(msgspec.Struct):
