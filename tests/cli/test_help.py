@@ -21,6 +21,24 @@ def pages(command: click.Command, *names: str) -> Iterator[tuple[str, str]]:
                 yield from pages(below, *names, name)
 
 
+def numbers(command: click.Command) -> Iterator[click.types.IntParamType]:
+    """The types of all whole numbers that a command and those below it take."""
+    for parameter in command.params:
+        if isinstance(parameter.type, click.types.IntParamType):
+            yield parameter.type
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            yield from numbers(below)
+
+
+def test_whole_numbers_end_where_databases_and_libraries_end() -> None:
+    found = list(numbers(vlmtui))
+    assert len(found) > 5
+    for number in found:
+        assert isinstance(number, click.IntRange)
+        assert number.max is not None and number.max < 2**63
+
+
 PAGES = dict(pages(vlmtui, "vlmtui"))
 
 

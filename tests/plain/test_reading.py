@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from vlmtui.errors import InputError
 from vlmtui.plain import reading
 from vlmtui.plain.reading import Lines
 
@@ -78,3 +80,13 @@ def test_a_line_that_readline_throws_away_with_its_terminal_stays_as_it_was_type
         monkeypatch.setattr(sys, "stdin", terminal)
         lines._look(came, threading.get_ident())
     assert lines.pending == "half a line"
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endless = io.StringIO("x" * 2_100_000)
+    monkeypatch.setattr("sys.stdin", endless)
+    with pytest.raises(InputError, match="longer than 2,000,000 characters"):
+        Lines().read("> ")
+    assert endless.tell() < 2_100_000

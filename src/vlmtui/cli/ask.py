@@ -12,6 +12,7 @@ import click
 
 from vlmtui.cli import completion
 from vlmtui.cli.options import (
+    COUNT,
     NAMED,
     DetailType,
     Finite,
@@ -51,13 +52,13 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 @click.option("--system", "-s", metavar="TEXT", help="System prompt.")
 @click.option(
     "--max-tokens",
-    type=click.IntRange(min=0),
+    type=COUNT,
     metavar="N",
     help="Longest answer in tokens; 0 for no limit.",
 )
 @click.option("--temperature", type=Finite(min=0), metavar="T", help="0 is greedy.")
 @click.option("--top-p", type=Finite(0, 1), metavar="P", help="Nucleus sampling; 1 turns it off.")
-@click.option("--top-k", type=click.IntRange(min=0), metavar="K", help="0 turns it off.")
+@click.option("--top-k", type=COUNT, metavar="K", help="0 turns it off.")
 @click.option("--min-p", type=Finite(0, 1), metavar="P", help="0 turns it off.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Makes the answer repeatable."

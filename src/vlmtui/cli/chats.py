@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
     from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
 
+_ROW = click.IntRange(1, 2**63 - 1)
+"""What SQLite can count to."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 limit_option = partial(
     click.option,
     "--limit",
-    type=click.IntRange(min=1),
+    type=_ROW,
     show_default=True,
     help="List at most this many.",
 )
-chat_argument = click.argument(
-    "chat_id", metavar="ID", type=click.IntRange(min=1), shell_complete=completion.chats
-)
+chat_argument = click.argument("chat_id", metavar="ID", type=_ROW, shell_complete=completion.chats)
 
 
 @click.group()

@@ -46,6 +46,9 @@ class Named(click.types.StringParamType):
 
 NAMED = Named()
 
+COUNT = click.IntRange(0, 2**31 - 1)
+"""What libraries in C take, as in the settings."""
+
 STANDARD_OUTPUT = "-"
 """In the place of a file to write."""
 

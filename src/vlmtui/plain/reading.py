@@ -16,6 +16,9 @@ from vlmtui.errors import InputError
 
 _YES = ("y", "yes")
 _NO = ("n", "no", "")
+_LONGEST = 2_000_000
+"""Characters of a line, as of what is pasted on the screen: no context has room for more."""
+
 _LOOK_SECONDS = 1.0
 _HEARD_SECONDS = 0.3
 """A signal that has not ended the line by then was not heard."""
@@ -179,7 +182,7 @@ class Lines:
                 sys.stderr.write(prompt)
                 sys.stderr.flush()
         try:
-            line = sys.stdin.readline()
+            line = sys.stdin.readline(_LONGEST + 1)
         except OSError as error:
             if self.interactive:  # the terminal has gone
                 return None
@@ -187,6 +190,11 @@ class Lines:
                 f"Standard input can't be read: {error.strerror}",
                 "Name a file: vlmtui --plain < FILE. nohup takes the terminal away as input.",
             ) from error
+        if len(line) > _LONGEST:
+            raise InputError(
+                f"A line of standard input is longer than {_LONGEST:,} characters",
+                "Ask about a part of it.",
+            )
         # a NUL is no part of any path, and libraries end a text there
         return line.removesuffix("\n").replace("\0", _NUL) if line else None
 
