@@ -19,6 +19,7 @@ from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer
 from vlmtui import demo
 from vlmtui.engine.engine_events import Delta
 from vlmtui.engine.engine_requests import Sampling
+from vlmtui.mcp import tool_server
 from vlmtui.mcp.looking import Eyes
 from vlmtui.mcp.tool_server import ToolServer
 
@@ -178,6 +179,13 @@ def test_what_isnt_understood_is_refused_and_the_next_is_answered(line: bytes, c
     agent.say(line, b'{"jsonrpc": "2.0", "id": 9, "result": {}}', request(2, "ping"))
     refused, ping = agent.answers(2)
     assert (refused["error"]["code"], ping["result"]) == (code, {})
+
+
+def test_a_line_without_an_end_ends_the_input_before_it_fills_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tool_server, "_LONGEST", 4)
+    assert list(tool_server.lines(io.BytesIO(b"123\n" + b"x" * 9))) == [b"123\n", b"xxxxx"]
 
 
 def test_an_input_that_ends_stops_the_answer() -> None:

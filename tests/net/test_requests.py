@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import socket
 import ssl
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -301,10 +303,13 @@ def test_a_variable_that_names_no_proxy_is_named(
     assert found.told("x") == "https_proxy is not a proxy address"
 
 
+@pytest.mark.parametrize("name", ["absent", "fifo"])
+@pytest.mark.timeout(60)
 def test_a_variable_that_names_no_certificates_is_named(
-    server: WebServer, monkeypatch: pytest.MonkeyPatch
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", "/absent")
+    os.mkfifo(tmp_path / "fifo")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
     assert failure(server.url("/it")).told("x").startswith("SSL_CERT_FILE has no certificates")
 
 

@@ -42,7 +42,7 @@ def mcp(model: str | None, mmproj: str | None, directories: tuple[str, ...]) -> 
     from vlmtui.endings import ended_by_signals
     from vlmtui.engine.client import EngineClient
     from vlmtui.mcp.looking import Eyes
-    from vlmtui.mcp.tool_server import ToolServer
+    from vlmtui.mcp.tool_server import ToolServer, lines
     from vlmtui.settings import keep_alive_seconds, load_settings
 
     gc.enable()  # off since `__main__`
@@ -52,5 +52,5 @@ def mcp(model: str | None, mmproj: str | None, directories: tuple[str, ...]) -> 
     client = EngineClient(engine_log(), keep_alive_seconds(settings))
     with ended_by_signals(), closing(FittingEngine(client)) as engine:
         eyes = Eyes(engine, load, requests.sampling(settings), [Path(each) for each in directories])
-        ToolServer(eyes, sys.stdout.buffer).run(sys.stdin.buffer)
+        ToolServer(eyes, sys.stdout.buffer).run(lines(sys.stdin.buffer))
     return 0

@@ -7,7 +7,7 @@ asked while a picture is looked at is answered at once, calls of the tool one af
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, BinaryIO
@@ -41,6 +41,18 @@ _TOOL = {
 }
 
 _PARSE, _REQUEST, _METHOD, _PARAMS, _INTERNAL = -32700, -32600, -32601, -32602, -32603
+
+
+_LONGEST = 16 << 20
+"""Bytes of a line: no path and question take as many."""
+
+
+def lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream, until it ends or one of them doesn't."""
+    while line := stream.readline(_LONGEST + 1):
+        yield line
+        if len(line) > _LONGEST:
+            return
 
 
 class _Refused(Exception):

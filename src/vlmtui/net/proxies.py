@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import stat
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -81,4 +83,6 @@ def _context(file: str, folder: str) -> ssl.SSLContext:
     """Made once for each setting: reading the system's certificates takes a while."""
     import httpx2
 
+    if file and not stat.S_ISREG(os.stat(file).st_mode):  # nobody may write into a FIFO
+        raise OSError(errno.EINVAL, "it is not a regular file", file)
     return httpx2.create_ssl_context()

@@ -16,8 +16,8 @@ from vlmtui.errors import InputError
 
 _YES = ("y", "yes")
 _NO = ("n", "no", "")
-_LONGEST = 2_000_000
-"""Characters of a line, as of what is pasted on the screen: no context has room for more."""
+_LONGEST = 1 << 24
+"""Characters of a message: no context has room for as many."""
 
 _LOOK_SECONDS = 1.0
 _HEARD_SECONDS = 0.3
@@ -66,6 +66,7 @@ class Lines:
             InputError: There is nothing that can be read.
         """
         lines: list[str] = []
+        length = 0
         while True:
             line = self._line(prompt if not lines else "... ", begun)
             begun = ""
@@ -74,6 +75,9 @@ class Lines:
             if not line.endswith("\\"):
                 return "\n".join([*lines, line])
             lines.append(line[:-1])
+            length += len(line)
+            if length > _LONGEST:
+                raise _endless()
 
     def confirm(self, question: Callable[[str], object], text: str) -> bool:
         """Ask whether something shall be done.
@@ -191,10 +195,7 @@ class Lines:
                 "Name a file: vlmtui --plain < FILE. nohup takes the terminal away as input.",
             ) from error
         if len(line) > _LONGEST:
-            raise InputError(
-                f"A line of standard input is longer than {_LONGEST:,} characters",
-                "Ask about a part of it.",
-            )
+            raise _endless()
         # a NUL is no part of any path, and libraries end a text there
         return line.removesuffix("\n").replace("\0", _NUL) if line else None
 
@@ -204,6 +205,13 @@ def _terminal_gone() -> bool:
     ends = select.poll()
     ends.register(sys.stdin, 0)
     return bool(ends.poll(0))
+
+
+def _endless() -> InputError:
+    return InputError(
+        f"A line of standard input is longer than {_LONGEST:,} characters",
+        "Ask about a part of it.",
+    )
 
 
 def _typed(prompt: str) -> str | None:
