@@ -275,7 +275,7 @@ def test_a_conversation_that_outgrows_the_context_goes_on_without_its_beginning(
 
 def test_too_many_pictures_for_the_context_are_an_error_with_the_numbers(bench, paint):
     many = tuple(paint(number % 5) for number in range(200))
-    with pytest.raises(errors.ContextOverflow, match="1024"):
+    with pytest.raises(errors.ContextOverflow, match="1,024"):
         bench.ask(user("Which is it?", many))
     assert bench.ask(user("Hello")).text
 

@@ -47,15 +47,15 @@ def _between(low: Decimal, high: Decimal, above: bool, below: bool, whole: bool)
     first, last = int(low), None if high.is_infinite() else int(high)
     options = []
     if first == last:
-        fractions = _fractions(_digits(low), _digits(high), above, below)
+        fractions = _rest(_digits(low), _digits(high), above, below, point=True)
         return f'"{first}" ({fractions})' if fractions else ""
-    fractions = _fractions(_digits(low), None, above, False)
+    fractions = _rest(_digits(low), None, above, False, point=True)
     options.append(f'"{first}" ({fractions})')
     if last is None or last - 1 > first:
         inner = _integers(first + 1, None if last is None else last - 1)
         options.append(f'({inner}) ("." [0-9] {_MORE})?')
     if last is not None:
-        fractions = _fractions("", _digits(high), False, below)
+        fractions = _rest("", _digits(high), False, below, point=True)
         if fractions:
             options.append(f'"{last}" ({fractions})')
     return " | ".join(options)
@@ -64,17 +64,6 @@ def _between(low: Decimal, high: Decimal, above: bool, below: bool, whole: bool)
 def _digits(bound: Decimal) -> str:
     """What stands behind the point."""
     return format(bound, "f").partition(".")[2].rstrip("0")
-
-
-def _fractions(low: str, high: str | None, above: bool, below: bool) -> str:
-    """What may follow the whole part: a point with digits, or nothing; empty where nothing may."""
-    options = []
-    if not low and not above and not (high == "" and below):
-        options.append('""')
-    found = _digits_between(low, high, above, below)
-    if found:
-        options.append(f'"." ({found})')
-    return " | ".join(options)
 
 
 def _digits_between(low: str, high: str | None, above: bool, below: bool) -> str:
@@ -99,14 +88,13 @@ def _digits_between(low: str, high: str | None, above: bool, below: bool) -> str
     return " | ".join(options)
 
 
-def _rest(low: str, high: str | None, above: bool, below: bool) -> str:
-    """Further digits, or none."""
+def _rest(low: str, high: str | None, above: bool, below: bool, *, point: bool = False) -> str:
+    """Further digits, with a point before them if that is to be, or none; empty where none may."""
     options = []
     if not low and not above and not (high == "" and below):
         options.append('""')
-    found = _digits_between(low, high, above, below)
-    if found:
-        options.append(found)
+    if found := _digits_between(low, high, above, below):
+        options.append(f'"." ({found})' if point else found)
     return " | ".join(options)
 
 
