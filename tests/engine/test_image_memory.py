@@ -14,7 +14,7 @@ from PIL import Image, features
 
 from vlmtui import errors
 from vlmtui.engine import images
-from vlmtui.engine.images import pixels, room
+from vlmtui.engine.images import containers, pixels, room, sources
 
 SIZE = (3000, 2400)
 
@@ -91,6 +91,16 @@ def test_the_peak_is_bounded_and_foretold(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+@pytest.mark.parametrize(("mode", "each"), [("L", 2), ("RGB", 6), ("CMYK", 8)])
+def test_each_colour_of_a_progressive_jpeg_is_counted(tmp_path: Path, mode: str, each: int) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new(mode, (640, 480)).save(path, progressive=True)
+    with path.open("rb") as file:
+        source = sources.open_source(file, containers.look(file))
+        counted = pixels.peak_bytes(source, (64, 48)) / (640 * 480)
+    assert each <= counted < each + 1
+
+
 def test_the_peak_of_an_avif_is_bounded_and_foretold(tmp_path: Path) -> None:
     measured, foretold = taken(photo(tmp_path / "a.avif", speed=10, quality=40))
     assert measured < foretold + SLACK

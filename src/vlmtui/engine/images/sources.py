@@ -285,8 +285,9 @@ class _Jpeg(_Pillow):
         pixels = self.size[0] * self.size[1]
         scale = max(1, min(8, self.size[0] // size[0], self.size[1] // size[1]))
         scale = 1 << (scale.bit_length() - 1)
-        # a progressive one is put together of passes, all of whose numbers are held, at full size
-        passes = 6 * pixels if self._container.scans else 0
+        # a progressive one is put together of passes, all of whose numbers are held, at full size:
+        # 16 bits for each colour
+        passes = 2 * len(self._image.getbands()) * pixels if self._container.scans else 0
         return passes + 4 * pixels // scale**2
 
     def draft(self, size: tuple[int, int]) -> None:
