@@ -49,16 +49,21 @@ def test_ctrl_c_in_the_clean_up_of_a_line_leaves_no_pipe_open(
 def test_a_line_that_the_end_of_its_terminal_ends_was_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lines = Lines()
+    typed = iter(("all of it", "begun\\", "half a line"))
     ours, theirs = pty.openpty()
-    monkeypatch.setattr(lines, "_edited", True)
-    monkeypatch.setattr("builtins.input", lambda prompt: "half a line")
+
+    def ended(prompt: str) -> str:
+        if prompt == "... ":
+            os.close(ours)
+        return next(typed)
+
+    monkeypatch.setattr("builtins.input", ended)
     with open(theirs) as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
-        assert lines.read("> ") == "half a line"
-        os.close(ours)
-        assert lines.read("> ") is None
-    assert lines.pending == "half a line"
+        lines = Lines()
+        monkeypatch.setattr(lines, "_edited", True)
+        assert (lines.read("> "), lines.pending) == ("all of it", "")
+        assert (lines.read("> "), lines.pending) == (None, "begun\nhalf a line")
 
 
 def test_a_line_that_readline_throws_away_with_its_terminal_stays_as_it_was_typed(

@@ -47,7 +47,10 @@ class Lines:
         self.typed: Callable[[str], object] = lambda text: None
         self._put_back: str | None = None
         self.pending = ""
-        """What stood in a line that nobody has sent, when it was looked at last."""
+        """What stood in a message that nobody has sent, when it was looked at last."""
+
+        self._above: list[str] = []
+        """Its lines above the one that is typed."""
 
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")  # a stray byte is no reason to end
@@ -65,19 +68,24 @@ class Lines:
             KeyboardInterrupt: Ctrl+C.
             InputError: There is nothing that can be read.
         """
-        lines: list[str] = []
+        self._above.clear()
         length = 0
         while True:
-            line = self._line(prompt if not lines else "... ", begun)
+            line = self._line("... " if self._above else prompt, begun)
             begun = ""
-            if line is None:
-                return "\n".join(lines) if lines else None
-            if not line.endswith("\\"):
-                return "\n".join([*lines, line])
-            lines.append(line[:-1])
-            length += len(line)
-            if length > _LONGEST:
-                raise _endless()
+            if line is not None and line.endswith("\\"):
+                self._above.append(line[:-1])
+                length += len(line)
+                if length > _LONGEST:
+                    raise _endless()
+                if self._edited:
+                    self.pending = "\n".join(self._above)
+                continue
+            if line is None and self._edited and _terminal_gone():
+                return None  # what was written is pending
+            lines = self._above if line is None else [*self._above, line]
+            self._above, self.pending = [], ""
+            return "\n".join(lines) if lines else None
 
     def confirm(self, question: Callable[[str], object], text: str) -> bool:
         """Ask whether something shall be done.
@@ -114,7 +122,7 @@ class Lines:
             self.pending = ""
             raise
         if typed is not None and _terminal_gone():  # to readline that is Enter
-            self.pending = typed
+            self.pending = self._with_above(typed)
             return None
         if typed is not None:
             self.pending = ""
@@ -146,7 +154,8 @@ class Lines:
         try:
             yield
         except SystemExit:  # of a signal that leaves the line as it is
-            self.pending = readline.get_line_buffer() or self.pending
+            if line := readline.get_line_buffer():
+                self.pending = self._with_above(line)
             raise
         finally:
             try:
@@ -172,12 +181,15 @@ class Lines:
                 for number in unheard:
                     signal.pthread_kill(reader, number)
                 unheard.clear()
-                text = readline.get_line_buffer()
+                text = self._with_above(readline.get_line_buffer())
                 if text != self.pending and not _terminal_gone():  # else readline emptied it
                     self.pending = text
                     self.typed(text)
         finally:
             os.close(came)
+
+    def _with_above(self, line: str) -> str:
+        return "\n".join([*self._above, line])
 
     def _read_on(self, prompt: str) -> str | None:
         """A line without editing; the prompt stays out of what a script takes for answers."""
