@@ -134,7 +134,8 @@ def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
             f"There is no sampling setting {unknown[0]!r}", "There are: " + ", ".join(fields)
         )
     try:
-        msgspec.convert({name: own[name] for name in own if name != "constraint"}, Preset)
+        as_settings = {name: own[name] for name in Preset.__struct_fields__ if name in own}
+        msgspec.convert(as_settings, Preset)
         constraint = msgspec.convert(own, Sampling).constraint
     except msgspec.ValidationError as error:
         raise InputError(
