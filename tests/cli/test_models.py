@@ -268,6 +268,9 @@ def test_a_file_that_can_not_be_changed_safely_stays_as_it_is(before: str, tmp_p
     with pytest.raises(SettingsError, match="can't be changed safely"):
         write_default(file, "new")
     assert file.read_text() == before
+    file.write_bytes(b"# \xff")
+    with pytest.raises(SettingsError, match="is not UTF-8 text"):
+        write_default(file, "new")
 
 
 def test_a_settings_file_that_is_a_link_stays_one(tmp_path: Path) -> None:

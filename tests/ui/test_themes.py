@@ -59,14 +59,15 @@ async def test_a_theme_is_refused_or_can_be_used(
         ('name = "x"\n[colors]\nprimary = "red"\n[variables]\na = 1', "line 4: "),
         ('name = "x"\n[colors]\nprimary = "red" "', "line 3"),
         ("name = ", "valid"),
-        ("\xff", "nvalid"),
+        ("\xff", "it is not UTF-8 text"),
     ],
 )
 def test_a_broken_theme_is_reported_and_the_others_work(
     tmp_path: Path, content: str, reason: str
 ) -> None:
     (tmp_path / "broken.toml").write_text(content, "latin-1")
-    (tmp_path / "good.toml").write_text('name = "good"\n[colors]\nprimary = "#ff0000"')
+    good = 'name = "good"\n[colors]\nprimary = "#ff0000"'
+    (tmp_path / "good.toml").write_text(good, "utf-8-sig")
     loaded = load_themes(tmp_path)
     assert "good" in {theme.name for theme in loaded.themes}
     (failure,) = loaded.failures

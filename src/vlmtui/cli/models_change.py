@@ -141,8 +141,10 @@ def write_default(file: Path, model: str) -> None:
     """
     try:
         before = kept.read(file).decode("utf-8-sig") if file.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} can't be read: {error}", "Check the file.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not UTF-8 text", "Save it as UTF-8.") from error
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror}", "Check the file.") from error
     entry = f"model = {_quoted(model)}"
     table = _TABLE.search(before)
     head = before[: table.start()] if table is not None else before

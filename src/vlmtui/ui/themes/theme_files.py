@@ -105,6 +105,8 @@ def load_themes(
     for path in [*ours, *_files([user_directory] if user_directory else [])]:
         try:
             file = _read(path)
+        except UnicodeDecodeError:
+            failures.append(ThemeFailure(path, "it is not UTF-8 text"))
         except (OSError, ValueError, RecursionError) as error:  # msgspec's are ValueErrors
             reason = getattr(error, "strerror", None) or str(error)
             failures.append(ThemeFailure(path, reason))
@@ -134,7 +136,7 @@ def _files(directories: Iterable[Path]) -> list[Path]:
 
 
 def _read(path: Path) -> ThemeFile:
-    text = kept.read(path).decode()
+    text = kept.read(path).decode("utf-8-sig")
     try:
         file = msgspec.toml.decode(text, type=ThemeFile)
     except msgspec.ValidationError as error:
