@@ -20,6 +20,15 @@ _OF_THE_NAME = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errn
 """Not our errors: Python asks whether a file is there, and these are raised in place of "no"."""
 
 
+_SHORT = {
+    errno.EMFILE: ("vlmtui may open no more files", "Allow it more: ulimit -n 1024."),
+    errno.ENFILE: ("This machine can open no more files", "End other programs."),
+    errno.ENOMEM: ("There is not enough memory", "End other programs, or allow vlmtui more."),
+    errno.ENOSPC: ("There is no space left on the disk", "Free some space."),
+}
+"""What the machine is short of, by the number of the error; what to say, and what to do."""
+
+
 def _is_nowhere() -> bool:
     try:
         os.getcwd()
@@ -44,6 +53,9 @@ def recorded(error: BaseException) -> VlmtuiError:
     if isinstance(error, OSError) and error.errno in _OF_THE_NAME and error.filename is not None:
         name = printable.line(os.fsdecode(error.filename), _LONGEST)
         return InputError(f"{name} can't be used: {error.strerror}", "Check the path.")
+    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+    if number in _SHORT:
+        return VlmtuiError(*_SHORT[number])
     message = f"Internal error: {printable.line(f'{type(error).__name__}: {error}', _LONGEST)}"
     try:
         path = app_log_path()
