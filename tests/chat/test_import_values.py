@@ -50,7 +50,7 @@ def changed(path: Path, **values: Any) -> Path:
     [
         {"temperature": -5}, {"temperature": "hot"}, {"top_p": 1.5}, {"min_p": -0.1}, {"top_k": -1},
         {"top_k": 2**40}, {"repeat_penalty": 0}, {"seed": -1}, {"max_tokens": -1}, {"stop": "x"},
-        {"top_k": 3.5}, {"temperature": None},
+        {"top_k": 3.5}, {"temperature": None}, {"presence_penalty": 1e300},
     ],
 )  # fmt: skip
 def test_sampling_out_of_range_is_refused_as_the_settings_refuse_it(

@@ -175,6 +175,10 @@ class Constraint(msgspec.Struct, frozen=True):
     """JSON Schema, a JSON array of texts, GBNF with a rule `root`, or a regular expression."""
 
 
+_Penalty = Annotated[float, msgspec.Meta(ge=-100, le=100)]
+"""llama.cpp wants a finite one, of 32 bits."""
+
+
 class Sampling(msgspec.Struct, frozen=True):
     """How the next token is chosen, and how finely pictures are looked at."""
 
@@ -189,10 +193,10 @@ class Sampling(msgspec.Struct, frozen=True):
     repeat_penalty: float = 1.0
     """Divides the logits of recent tokens; 1.0 turns it off."""
 
-    presence_penalty: float = 0.0
+    presence_penalty: _Penalty = 0.0
     """Taken from the logits of recent tokens; 0 turns it off."""
 
-    frequency_penalty: float = 0.0
+    frequency_penalty: _Penalty = 0.0
     """The same, for each time that a token was said."""
 
     seed: int | None = None
