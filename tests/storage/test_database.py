@@ -324,6 +324,26 @@ def test_opening_on_a_full_disk_says_that_it_is_full(tiny_disk: Path) -> None:
         assert "Free some space" in caught.value.hint
 
 
+def test_a_full_disk_keeps_nobody_from_reading(tiny_disk: Path) -> None:
+    path = tiny_disk / "chats.db"
+    with closing(Database(path)) as database:
+        insert(database, "kept")
+    fill(tiny_disk / "ballast")
+    with pytest.raises(StorageError):
+        Database(path)
+    with closing(Database.to_read(path)) as database:
+        assert titles(database) == ["kept"]
+    (tiny_disk / "ballast").unlink()
+    with closing(Database(path)) as writing:
+        insert(writing, "later")
+        fill(tiny_disk / "ballast")
+        shutil.copy(path, beside := tiny_disk.parent / "beside.db")
+        shutil.copy(f"{path}-wal", f"{beside}-wal")
+        Path(f"{beside}-shm").mkdir()
+        with pytest.raises(StorageError):  # rather than without what stands in the WAL
+            Database.to_read(beside)
+
+
 def test_a_disk_that_is_really_full_is_an_error_until_it_is_not(tiny_disk: Path) -> None:
     with closing(Database(tiny_disk / "chats.db")) as database:
         insert(database, "before")

@@ -46,7 +46,7 @@ def chats() -> None:
 @click.option("--deleted", is_flag=True, help="List deleted chats, which can be restored.")
 def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
     """List chats: pinned ones first, then the newest."""
-    with opened_archive() as archive:
+    with opened_archive(to_read=True) as archive:
         found: list[tuple[Chat, ChatRow | None]]
         if deleted:
             found = [(chat, None) for chat in archive.deleted()[:limit]]
@@ -93,7 +93,7 @@ completion.also_ls(chats, list_chats)
 @limit_option(default=20)
 def search(text: str, as_json: bool, limit: int) -> None:
     """Find messages and titles with words that begin with each of the words in TEXT."""
-    with opened_archive() as archive:
+    with opened_archive(to_read=True) as archive:
         found = archive.listing.search(text, limit)
     if as_json:
         _print_json(
@@ -126,7 +126,7 @@ def show(chat_id: int) -> None:
     """Print a chat's shown branch."""
     from vlmtui import printable
 
-    with opened_archive() as archive:
+    with opened_archive(to_read=True) as archive:
         chat = archive.chats.get(chat_id)
         thread = archive.chats.thread(chat_id)
     click.echo(click.style(printable.line(chat.title), bold=True))
@@ -159,7 +159,7 @@ def export(chat_id: int, format_name: str | None, output: str, force: bool) -> N
     from vlmtui import printable
     from vlmtui.chat.export import format_of
 
-    with opened_archive() as archive:
+    with opened_archive(to_read=True) as archive:
         chosen = format_of(Path(output), format_name)
         if output == STANDARD_OUTPUT:
             for piece in archive.exported(chat_id, chosen):
@@ -228,15 +228,19 @@ def recover(force: bool) -> None:
 
 
 @contextmanager
-def opened_archive() -> Iterator[Archive]:
-    """The chats on disk, until the context ends."""
+def opened_archive(*, to_read: bool = False) -> Iterator[Archive]:
+    """The chats on disk, until the context ends.
+
+    Args:
+        to_read: Nothing will be changed: a disk that is full or read-only is no obstacle.
+    """
     from vlmtui import paths
     from vlmtui.chat.archive import Archive
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.database import Database
     from vlmtui.storage.images import ImageStore
 
-    store = ChatStore(Database(paths.database_path()))
+    store = ChatStore((Database.to_read if to_read else Database)(paths.database_path()))
     try:
         yield Archive(store, ImageStore(paths.images_dir()))
     finally:

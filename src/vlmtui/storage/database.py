@@ -13,8 +13,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from vlmtui import kept
 from vlmtui.errors import StorageError, os_errors_as
@@ -75,6 +76,41 @@ class Database:
         except BaseException:
             self._writer.close()
             raise
+
+    @classmethod
+    def to_read(cls, path: Path) -> Database:
+        """Open a file in which nothing will be changed.
+
+        SQLite needs to write even then; where the disk takes nothing, it is a copy in memory.
+
+        Raises:
+            StorageError: As for any other, or a part of it lies in its WAL.
+        """
+        try:
+            return cls(path)
+        except StorageError as error:
+            wal = replaced.wal(path)
+            whole = path.is_file() and not (wal.exists() and wal.stat().st_size)
+            if not whole or "locked" in str(error.__cause__):
+                raise
+            try:
+                return cls._copied(path)
+            except StorageError:
+                raise error from None
+
+    @classmethod
+    def _copied(cls, path: Path) -> Database:
+        copy = cls(path, in_memory=True)
+        try:
+            with copy._translated():
+                place = f"file:{quote(str(path.absolute()))}?immutable=1"
+                with closing(sqlite3.connect(place, uri=True)) as file:
+                    file.backup(copy._writer)
+                copy._prepare()
+        except BaseException:
+            copy.close()
+            raise
+        return copy
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
