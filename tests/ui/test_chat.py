@@ -193,8 +193,10 @@ async def test_escape_stops_the_answer_and_keeps_its_text(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         await ready(pilot)
         assert "Esc stop" not in shown(pilot)
+        screen_of(pilot).prompt.say("Old news")
         await say(pilot, "go")
         await until(pilot, lambda: "So far" in shown(pilot))
+        assert "Old news" not in shown(pilot)
         assert "being written elsewhere" not in shown(pilot)
         assert "Esc stop · Enter queue" in shown(pilot)
         await pilot.press("escape")

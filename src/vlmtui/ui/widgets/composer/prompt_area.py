@@ -208,6 +208,7 @@ class Prompt(Vertical):
             self.decided()
             return
         self.completion.close()
+        self.say()  # what was said before isn't about this one
         text = self.text
         behind = text[self.composer.tokens.lead(text) :]
         self.post_message(self.Submitted(behind if parsing.parse(behind) else text))
