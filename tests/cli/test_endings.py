@@ -51,7 +51,7 @@ def test_ctrl_c_with_json_prints_the_text_so_far(
     with file.open("wb") as out:
         terminal = Terminal([*command, "--json", *follow_ups], stdout=out.fileno())
     terminals.append(terminal)
-    terminal.read_until(r"answering, \d+ tokens")
+    terminal.read_until(r"answering, [\d,]+ tokens")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end() == 130
     turns = json.loads(file.read_text())
