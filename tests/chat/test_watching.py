@@ -83,7 +83,7 @@ def test_what_another_writes_is_followed_to_its_end(
     events = begun(writer)
     later = watcher(stores, images)
     seen = []
-    for event in later.watching.watch():
+    for event in later.watching.watch(later.transcript()[-1]):
         seen.append(event)
         if isinstance(event, AnswerStarted):
             list(events)
@@ -92,6 +92,19 @@ def test_what_another_writes_is_followed_to_its_end(
     assert seen[0].stored.message.text + said == seen[-1].stored.message.text
     assert seen[-1].stored.status == "complete"
     later.close()
+
+
+def test_what_ended_between_being_seen_and_being_followed_is_followed_to_its_end(
+    writer: ChatSession, stores: tuple[ChatStore, ChatStore], images: ImageStore
+) -> None:
+    events = begun(writer)
+    with closing(watcher(stores, images)) as later:
+        written = later.transcript()[-1]
+        list(events)
+        seen = list(later.watching.watch(written))
+    said = "".join(event.text for event in seen if isinstance(event, Delta))
+    assert isinstance(seen[-1], AnswerSaved) and seen[-1].stored.status == "complete"
+    assert written.message.text + said == seen[-1].stored.message.text
 
 
 def test_a_stop_is_heard_by_the_one_without_a_screen(
@@ -106,7 +119,7 @@ def test_a_stop_is_heard_by_the_one_without_a_screen(
     finishing = threading.Thread(target=writer.watching.finish, args=(PATIENCE,))
     finishing.start()
     seen = []
-    for event in later.watching.watch():
+    for event in later.watching.watch(later.transcript()[-1]):
         seen.append(event)
         if isinstance(event, AnswerStarted):
             assert turns_looked_at.get(timeout=PATIENCE)
@@ -128,7 +141,7 @@ def test_a_stop_is_heard_that_came_while_the_screen_was_still_there(
 ) -> None:
     going_on = begun_and_going_on(writer, engine)
     with closing(watcher(stores, images)) as later:
-        watching = later.watching.watch()
+        watching = later.watching.watch(later.transcript()[-1])
         next(watching)
         later.cancel()
         following = threading.Thread(target=lambda: list(watching))
@@ -150,7 +163,7 @@ def test_one_with_a_screen_is_not_stopped_and_that_is_told(
     events = begun(writer)
     later = watcher(stores, images)
     seen = []
-    for event in later.watching.watch():
+    for event in later.watching.watch(later.transcript()[-1]):
         seen.append(event)
         later.cancel()
     assert any(isinstance(event, StorageWarning) for event in seen)
@@ -164,7 +177,7 @@ def test_leaving_stops_nothing(
 ) -> None:
     events = begun(writer)
     later = watcher(stores, images)
-    watching = later.watching.watch()
+    watching = later.watching.watch(later.transcript()[-1])
     assert isinstance(next(watching), AnswerStarted)
     closing_it = threading.Thread(target=later.close)
     closing_it.start()
@@ -187,6 +200,5 @@ def test_where_nothing_is_written_there_is_nothing_to_wait_for(
     writer: ChatSession, turns_looked_at: Queue[float]
 ) -> None:
     list(writer.send("What is it?"))
-    assert list(writer.watching.watch()) == []
     writer.watching.finish(PATIENCE)
     assert turns_looked_at.qsize() == 1

@@ -54,10 +54,11 @@ class Watching:
         self._lock.cancel()
         self._lock.turn_ends(_END_S)
 
-    def watch(self) -> Iterator[ChatEvent]:
-        """Follow the answer at the end of the chat that another vlmtui is writing, if there is one.
+    def watch(self, row: StoredMessage) -> Iterator[ChatEvent]:
+        """Follow an answer that another vlmtui is writing; a cancel asks the other one to stop.
 
-        A cancel asks the other one to stop.
+        Args:
+            row: The answer as it was seen; it may have ended since.
 
         Yields:
             `AnswerStarted` with the words that are there, `Delta`s of those that come, which count
@@ -67,13 +68,11 @@ class Watching:
             TurnRunning: Another turn is going on.
         """
         with self._lock.turn() as task:
-            row = next(reversed(self._branches.shown()), None)
-            if row is not None and row.status == "streaming":
-                self._watches = True
-                try:
-                    yield from self._followed(task, row)
-                finally:
-                    self._watches = False
+            self._watches = True
+            try:
+                yield from self._followed(task, row)
+            finally:
+                self._watches = False
 
     def _followed(self, task: Task, row: StoredMessage) -> Iterator[ChatEvent]:
         yield AnswerStarted(row)

@@ -147,7 +147,8 @@ class PlainChat:
         thread = self._sitting.session.transcript()
         if thread and thread[-1].status == "streaming":
             self._voice.note("This answer is still being written; Ctrl+C stops it")
-            self._sitting.follow(_from_its_start(self._sitting.session.watching.watch()))
+            watched = self._sitting.session.watching.watch(thread[-1])
+            self._sitting.follow(_from_its_start(watched))
 
     def _more(self, _: str) -> None:
         if not self._sitting.more():

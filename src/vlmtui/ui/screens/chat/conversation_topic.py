@@ -129,7 +129,8 @@ class ConversationTopic(Topic):
             prompt.say(". ".join(each.message for each in said), " · ".join(advice))
         self._beginning = False
         if shown.thread and shown.thread[-1].status == "streaming" and not self.chat.busy:
-            Turn(self.chat).begin(Ask(lambda: self.chat.session().watching.watch()))
+            written = shown.thread[-1]
+            Turn(self.chat).begin(Ask(lambda: self.chat.session().watching.watch(written)))
         if shown.message_id is not None:
             await self.chat.transcript.goto(shown.message_id, shown.words)
 
