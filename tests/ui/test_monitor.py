@@ -98,13 +98,20 @@ async def test_figures_that_a_machine_doesnt_give_are_left_out() -> None:
         assert absent not in text
 
 
-async def test_graphs_have_a_scale_and_use_the_height() -> None:
-    lines = (await monitor_of(BOARD, (160, 48))).splitlines()
+@pytest.mark.parametrize("size", [(160, 48), (120, 36), (100, 31)])
+async def test_graphs_have_a_scale_and_use_the_height(size: tuple[int, int]) -> None:
+    lines = (await monitor_of(BOARD, size)).splitlines()
     (gpu,) = [number for number, line in enumerate(lines) if line.startswith("GPU  ")]
     assert lines[gpu].endswith(" 100 %")
     foot = next(number for number in range(gpu, len(lines)) if lines[number].endswith(" 0"))
-    assert foot - gpu >= 2
-    assert len(lines) > 36
+    assert foot > gpu
+    assert len(lines) == size[1] - 3  # the frame, and a line that is left
+
+
+async def test_a_screen_without_room_has_graphs_of_one_line() -> None:
+    lines = (await monitor_of(BOARD, (100, 16))).splitlines()
+    assert lines[0].startswith("decode") and lines[1].startswith("GPU  ")
+    assert lines[2].startswith("GPU memory")
 
 
 async def test_one_burst_doesnt_flatten_the_others() -> None:

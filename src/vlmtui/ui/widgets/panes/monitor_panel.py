@@ -25,7 +25,10 @@ _SCALE = 9
 
 _WITH_SCALE = 70
 _HIGHEST = 9
-"""Lines of a graph on a high screen."""
+"""Lines for a graph on a high screen."""
+
+_PARTED = 2
+"""A graph with more lines gives one of them up, which parts it from the next."""
 
 _CORE = 8
 """Cells of the bar of a core."""
@@ -78,13 +81,14 @@ class MonitorPanel(Widget):
         if details := list(_details(self._timeline, width)):
             below += [Content(""), *details]
         figures = list(machine_rows.rows(last, self._timeline.roofline))
-        room = self._room - len(below)
-        high = min(max((room - 1) // len(figures), 1), _HIGHEST)
-        if high > 1:  # an empty line parts each from the next
-            high -= 1
         graphs = [
-            [*_with_graph(row, self._timeline, graph, scale, high), *[Content("")] * (high > 1)]
-            for row in figures
+            [
+                *_with_graph(row, self._timeline, graph, scale, lines - (lines > _PARTED)),
+                *[Content("")] * (lines > _PARTED),
+            ]
+            for row, lines in zip(
+                figures, _shared(self._room - len(below) - 1, len(figures)), strict=True
+            )
         ]
         return [*itertools.chain(*graphs), *below]
 
@@ -109,6 +113,12 @@ class MonitorPanel(Widget):
             legend = Content(" ").join(parts)
         indent = _LABEL if legend.cell_length + _LABEL <= width else 0
         return Content(" " * indent) + legend
+
+
+def _shared(room: int, graphs: int) -> list[int]:
+    """Lines for each graph; those that are left over go to the first ones."""
+    lines, more = divmod(max(room, graphs), graphs)
+    return [min(lines + (number < more), _HIGHEST) for number in range(graphs)]
 
 
 def _with_graph(
