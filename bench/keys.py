@@ -21,7 +21,7 @@ RATE = 50
 LETTERS = "бвгдёжзийклмнптуфцчшщъыьэюя"
 """None of them is anywhere else on the screen."""
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 
 
 def latencies(count: int) -> list[float]:
@@ -39,7 +39,7 @@ def latencies(count: int) -> list[float]:
                 letter = LETTERS[number % len(LETTERS)]
                 began = time.perf_counter()
                 terminal.type(letter)
-                terminal.seconds_until(letter, _PATIENCE)
+                terminal.seconds_until(letter, _TIMEOUT)
                 found.append(time.perf_counter() - began)
                 terminal.type("\x7f")
                 terminal.drain(0.1 + 0.037 * (number % 5))  # not in step with the redraws

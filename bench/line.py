@@ -23,7 +23,7 @@ from bench.slow_terminal import SlowTerminal
 TOKENS_A_SECOND = 50
 WAYS = {"vlmtui": "vlmtui", "MarkdownStream": "typing"}
 _SETTLE_SECONDS = 10.0
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 def measure(way: str, rate: float, delay: float, keys: int) -> dict[str, Any]:
@@ -42,9 +42,9 @@ def measure(way: str, rate: float, delay: float, keys: int) -> dict[str, Any]:
                 typed = time.perf_counter()
                 terminal.type(letter)
                 try:
-                    terminal.seconds_until(letter, _PATIENCE)
+                    terminal.seconds_until(letter, _TIMEOUT)
                 except TimeoutError:
-                    found.append(_PATIENCE)
+                    found.append(_TIMEOUT)
                     break
                 found.append(time.perf_counter() - typed)
                 terminal.drain(0.5 + 0.137 * (number % 5))

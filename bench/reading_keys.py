@@ -21,7 +21,7 @@ from bench.keys import LETTERS
 from bench.terminal import Terminal
 
 PICTURES = 6
-_PATIENCE_S = 120.0
+_TIMEOUT_S = 120.0
 
 
 class Typist:
@@ -40,7 +40,7 @@ class Typist:
         self.seen += self._terminal.drain(0)
         began = time.perf_counter()
         self._terminal.type(letter)
-        self._terminal.seconds_until(letter, _PATIENCE_S)
+        self._terminal.seconds_until(letter, _TIMEOUT_S)
         taken = time.perf_counter() - began
         self._terminal.type("\x7f")
         # not in step with the redraws
@@ -57,13 +57,13 @@ def measure(model: report.Model, count: int) -> tuple[list[float], list[float]]:
         files = ("--model", str(model.path), "--mmproj", str(model.mmproj))
         terminal = Terminal(("-m", "vlmtui", *files), folder / "home")
         try:
-            terminal.seconds_until("ready", _PATIENCE_S)
+            terminal.seconds_until("ready", _TIMEOUT_S)
             terminal.drain(3)
             typist = Typist(terminal)
             for number in range(PICTURES):
                 # as a file is dropped on the terminal
                 terminal.type(f"\x1b[200~{picture(folder, number)}\x1b[201~")
-                terminal.seconds_until("· reading", _PATIENCE_S)
+                terminal.seconds_until("· reading", _TIMEOUT_S)
                 typist.seen = terminal.drain(0)
                 while "· ready" not in typist.seen and len(reading) < count:
                     reading.append(typist.latency())
@@ -72,7 +72,7 @@ def measure(model: report.Model, count: int) -> tuple[list[float], list[float]]:
             terminal.type("Describe them.")
             terminal.drain(1)
             terminal.type("\r")
-            terminal.seconds_until("decoding", _PATIENCE_S)
+            terminal.seconds_until("decoding", _TIMEOUT_S)
             typist.seen = terminal.drain(0.5)
             while len(streaming) < len(reading):
                 streaming.append(typist.latency())

@@ -39,7 +39,7 @@ CONTEXT = 4096
 LAST = "Which of them was the brightest?"
 CHAT = "chat"
 GREEDY = Sampling(temperature=0, max_tokens=followup.ANSWER_TOKENS)
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 
 
 class Outcome(dict[str, Any]):
@@ -96,7 +96,7 @@ def ours(load: Load, folder: Path, pictures: Sequence[Path]) -> dict[str, Outcom
 
 def _wait_for_stillness(path: Path) -> None:
     """Wait until nothing is written any more."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     still = 0
     seen: tuple[int, int] | None = None
     while still < 20 and time.monotonic() < deadline:

@@ -106,6 +106,6 @@ class SlowTerminal(Terminal):
                 self._in.append((now + self._delay, _REPLIES[question[0]]))
         self._tail = text[max(end, len(text) - 8) :]
 
-    def _read(self, patience: float) -> None:
+    def _read(self, timeout: float) -> None:
         with self._changed:
-            self._changed.wait(max(0.0, patience))
+            self._changed.wait(max(0.0, timeout))

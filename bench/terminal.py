@@ -42,9 +42,9 @@ class Terminal:
         )
         os.close(theirs)
 
-    def seconds_until(self, text: str, patience: float = 60) -> float:
+    def seconds_until(self, text: str, timeout: float = 60) -> float:
         """Seconds from the start until the text has arrived."""
-        deadline = time.perf_counter() + patience
+        deadline = time.perf_counter() + timeout
         while text not in _ESCAPES.sub("", self._seen):
             if time.perf_counter() > deadline:
                 raise TimeoutError(f"{text!r} never appeared")
@@ -92,8 +92,8 @@ class Terminal:
             self._process.wait()
             os.close(self._ours)
 
-    def _read(self, patience: float) -> None:
-        if select.select([self._ours], [], [], max(0.0, patience))[0]:
+    def _read(self, timeout: float) -> None:
+        if select.select([self._ours], [], [], max(0.0, timeout))[0]:
             try:
                 self._seen += os.read(self._ours, 1 << 16).decode(errors="replace")
             except OSError:  # the program has ended

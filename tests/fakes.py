@@ -39,7 +39,7 @@ from vlmtui.engine.engine_requests import Files, Generate, Load, Measure, Prepar
 from vlmtui.errors import EngineCrashed, GenerateFailed, VlmtuiError
 from vlmtui.messages import Detail, ImagePart
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds after which a test that waits for something that never comes fails instead of hanging."""
 
 FAKE_PID = 4_194_305
@@ -86,7 +86,7 @@ class Gate:
 
     def wait_reached(self) -> None:
         """Wait until the engine stands here, so that everything before it was delivered."""
-        if not self._reached.wait(PATIENCE):
+        if not self._reached.wait(TIMEOUT):
             raise AssertionError("the engine never came to the gate")
 
     def open(self) -> None:
@@ -95,7 +95,7 @@ class Gate:
 
     def _pass(self) -> None:
         self._reached.set()
-        if not self._open.wait(PATIENCE):
+        if not self._open.wait(TIMEOUT):
             raise AssertionError("the test never opened the gate")
 
 

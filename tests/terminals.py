@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|.)")
 
@@ -62,7 +62,7 @@ class Terminal:
 
     def read_until(self, pattern: str) -> str:
         """Everything seen so far, once the pattern is in it."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not re.search(pattern, self.seen):
             assert time.monotonic() < deadline, f"never saw {pattern!r} in {self.seen!r}"
             if not self._read():
@@ -71,7 +71,7 @@ class Terminal:
 
     def repeat_until(self, act: Callable[[], object], pattern: str) -> None:
         """Do something again until the pattern is seen: a signal may come just before it counts."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not re.search(pattern, self.seen):
             assert time.monotonic() < deadline, f"never saw {pattern!r} in {self.seen!r}"
             act()
@@ -80,7 +80,7 @@ class Terminal:
 
     def repeat_until_true(self, act: Callable[[], object], condition: Callable[[], object]) -> None:
         """Do something again, about once a second, until something holds."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not condition():
             assert time.monotonic() < deadline, f"it never came to that: {self.seen[-2000:]!r}"
             act()
@@ -91,7 +91,7 @@ class Terminal:
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Read until something holds."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not condition():
             assert time.monotonic() < deadline, (
                 f"it never came to that; seen: {self.seen[-2000:]!r}"
@@ -106,13 +106,13 @@ class Terminal:
 
     def repeat_to_the_end(self, act: Callable[[], object]) -> int:
         """Do something again until the program has ended; returns its exit code."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it never ended: {self.seen!r}"
             act()
             if select.select([self._ours], [], [], 1.0)[0]:
                 self._read()
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
     def send(self, keys: str | bytes) -> None:
         """Type."""
@@ -144,10 +144,10 @@ class Terminal:
         """Wait for the exit code, reading everything."""
         while self._read():
             pass
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
     def _read(self) -> bool:
-        if not select.select([self._ours], [], [], PATIENCE)[0]:
+        if not select.select([self._ours], [], [], TIMEOUT)[0]:
             raise AssertionError(f"nothing came any more after {self.seen!r}")
         try:
             content = os.read(self._ours, 65536)
@@ -169,5 +169,5 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def wait_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
+    _, alive = psutil.wait_procs(processes, timeout=TIMEOUT)
     assert not alive

@@ -30,7 +30,7 @@ _DRAFT = "draft"
 _ABANDONED_S = 3600.0
 """A draft as old as this has nobody who writes it any longer."""
 
-_PATIENCE_S = 2.0
+_TIMEOUT_S = 2.0
 
 
 def read(path: Path, most: int = MOST_BYTES) -> bytes:
@@ -163,7 +163,7 @@ def alone(path: Path) -> Iterator[None]:
         yield
         return
     try:
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + _TIMEOUT_S
         while not locked(folder) and time.monotonic() < end:
             time.sleep(0.01)
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate
+from tests.fakes import LOAD, TIMEOUT, FakeEngine, Gate
 from vlmtui.chat.chat_events import ChatEvent
 from vlmtui.chat.session import ChatSession
 from vlmtui.storage.chats import ChatStore
@@ -64,7 +64,7 @@ class Turn:
 
     def join(self) -> list[ChatEvent]:
         """Wait for its end."""
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         assert not self._thread.is_alive(), "the turn did not end"
         return self.events
 

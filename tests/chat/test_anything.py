@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.fakes import INFO, LOAD, PATIENCE, STATS, FakeEngine, Step, answer, crash
+from tests.fakes import INFO, LOAD, STATS, TIMEOUT, FakeEngine, Step, answer, crash
 from vlmtui.chat.chat_events import AnswerStarted, ChatEvent, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.engine_events import Delta, Finished, Prefill
@@ -89,7 +89,7 @@ class Sitting(RuleBasedStateMachine):
         self.folder.cleanup()
         for thread in threading.enumerate():
             if thread.name == "vlmtui-answer":
-                thread.join(PATIENCE)  # its last event comes before its end
+                thread.join(TIMEOUT)  # its last event comes before its end
                 assert not thread.is_alive()
 
     # ------------------------------------------------------------------ what a person does
@@ -284,7 +284,7 @@ def test_whatever_comes_from_several_threads_everything_ends(
     if seed % 2:
         session.close()
     for each in people:
-        each.join(PATIENCE)
+        each.join(TIMEOUT)
         assert not each.is_alive(), "it waits for ever"
     session.close()
     assert defects == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.chat.conftest import Begin
-from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer, crash
+from tests.fakes import LOAD, TIMEOUT, FakeEngine, Gate, answer, crash
 from tests.processes import child
 from vlmtui.chat import live_answer as module
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
@@ -45,7 +45,7 @@ class WatchedStore(ChatStore):
         self.attempts.put((text, status))
 
     def next_attempt(self) -> tuple[str, Status] | StorageError:
-        return self.attempts.get(timeout=PATIENCE)
+        return self.attempts.get(timeout=TIMEOUT)
 
     def next_success(self) -> tuple[str, Status]:
         while isinstance(attempt := self.next_attempt(), StorageError):

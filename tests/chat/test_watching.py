@@ -10,7 +10,7 @@ from queue import Queue
 
 import pytest
 
-from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer
+from tests.fakes import LOAD, TIMEOUT, FakeEngine, Gate, answer
 from tests.hosts import eventually
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning
 from vlmtui.chat.session import ChatSession
@@ -116,16 +116,16 @@ def test_a_stop_is_heard_by_the_one_without_a_screen(
 ) -> None:
     going_on = begun_and_going_on(writer, engine)
     later = watcher(stores, images)
-    finishing = threading.Thread(target=writer.watching.finish, args=(PATIENCE,))
+    finishing = threading.Thread(target=writer.watching.finish, args=(TIMEOUT,))
     finishing.start()
     seen = []
     for event in later.watching.watch(later.transcript()[-1]):
         seen.append(event)
         if isinstance(event, AnswerStarted):
-            assert turns_looked_at.get(timeout=PATIENCE)
+            assert turns_looked_at.get(timeout=TIMEOUT)
             later.cancel()
     for thread in (finishing, going_on):
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
     assert isinstance(seen[-1], AnswerSaved)
     assert seen[-1].stored.status == "cancelled"
@@ -147,9 +147,9 @@ def test_a_stop_is_heard_that_came_while_the_screen_was_still_there(
         following = threading.Thread(target=lambda: list(watching))
         following.start()
         eventually(lambda: stores[0].is_to_stop(writer.transcript()[-1].id))
-        writer.watching.finish(2 * PATIENCE)
+        writer.watching.finish(2 * TIMEOUT)
         for thread in (going_on, following):
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
     assert writer.transcript()[-1].status == "cancelled"
 
 
@@ -182,7 +182,7 @@ def test_leaving_stops_nothing(
     closing_it = threading.Thread(target=later.close)
     closing_it.start()
     list(watching)
-    closing_it.join(PATIENCE)
+    closing_it.join(TIMEOUT)
     assert not closing_it.is_alive()
     assert not stores[0].is_to_stop(writer.transcript()[-1].id)
     list(events)
@@ -192,7 +192,7 @@ def test_leaving_stops_nothing(
 def test_it_ends_when_its_time_is_over(writer: ChatSession, engine: FakeEngine) -> None:
     going_on = begun_and_going_on(writer, engine)
     writer.watching.finish(0.1)
-    going_on.join(PATIENCE)
+    going_on.join(TIMEOUT)
     assert writer.transcript()[-1].status == "cancelled"
 
 
@@ -200,5 +200,5 @@ def test_where_nothing_is_written_there_is_nothing_to_wait_for(
     writer: ChatSession, turns_looked_at: Queue[float]
 ) -> None:
     list(writer.send("What is it?"))
-    writer.watching.finish(PATIENCE)
+    writer.watching.finish(TIMEOUT)
     assert turns_looked_at.qsize() == 1

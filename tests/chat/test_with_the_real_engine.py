@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from tests.engine import zoo
-from tests.fakes import PATIENCE
+from tests.fakes import TIMEOUT
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, UserSaved
 from vlmtui.chat.session import ChatSession
 from vlmtui.demo import sample_images
@@ -42,7 +42,7 @@ def kill(pid: int | None) -> None:
     assert pid is not None
     process = os.pidfd_open(pid)
     os.kill(pid, signal.SIGKILL)
-    select.select([process], [], [], PATIENCE)
+    select.select([process], [], [], TIMEOUT)
     os.close(process)
 
 

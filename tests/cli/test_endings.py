@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM
-from tests.terminals import PATIENCE, Terminal, children, wait_gone
+from tests.terminals import TIMEOUT, Terminal, children, wait_gone
 from vlmtui.ask.output import Progress
 from vlmtui.engine.engine_events import Encoding, Loading, Prefill
 
@@ -68,7 +68,7 @@ def test_a_signal_to_go_leaves_nothing_running(endless: Path, number: signal.Sig
     process.stdout.read(20)
     engine = children(process.pid)
     process.send_signal(number)
-    _, err = process.communicate(timeout=PATIENCE)
+    _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 128 + number
     assert err == b""
     wait_gone(engine)
@@ -82,7 +82,7 @@ def test_a_killed_engine_is_an_error_that_says_so(endless: Path) -> None:
     begun = process.stdout.read(20)
     for child in children(process.pid):
         child.kill()
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert (begun + out).endswith(b"\n")
     assert b"engine" in err
@@ -109,7 +109,7 @@ def test_ctrl_c_during_the_imports_shows_no_traceback(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, "ask", "--max-tokens", "5", "Hello"],
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
@@ -124,7 +124,7 @@ def test_a_reader_that_has_enough_is_no_error(endless: Path) -> None:
     engine = children(process.pid)
     process.stdout.close()
     err = process.stderr.read()
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(TIMEOUT) == 0
     process.stderr.close()
     assert err == b""
     wait_gone(engine)
@@ -138,7 +138,7 @@ def test_a_full_disk_is_an_error_in_words() -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
     assert done.returncode == 1
     assert "No space left" in done.stderr
@@ -149,7 +149,7 @@ def test_a_full_disk_is_an_error_in_words() -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_streams_are_no_accident(closed: str) -> None:
     command = f"{sys.executable} -m vlmtui ask --max-tokens 3 --temperature 0 Hello {closed}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=TIMEOUT)
     assert "Traceback" not in done.stderr
     if ">&-" in closed.replace("2>&-", ""):
         assert done.returncode == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM
-from tests.terminals import PATIENCE, Terminal, children, wait_gone
+from tests.terminals import TIMEOUT, Terminal, children, wait_gone
 
 DEAF = ("sh", "-c", 'trap \'\' HUP INT QUIT; exec "$0" "$@"', *PROGRAM)
 NO_INPUT = ("sh", "-c", 'exec "$0" "$@" 0>/dev/null', *PROGRAM)
@@ -44,7 +44,7 @@ def test_ask_goes_on_when_the_connection_ends(endless: Path) -> None:
     with answering("ask", "--model", endless, "--max-tokens", "300", "Hi") as process:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, err
     assert len(out) > 300
 
@@ -54,7 +54,7 @@ def test_ask_still_ends_when_it_is_told_to(endless: Path) -> None:
         engine = children(process.pid)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT)
     assert process.returncode == 128 + signal.SIGTERM
     wait_gone(engine)
 
@@ -64,7 +64,7 @@ def test_a_plain_chat_without_a_person_goes_on(endless: Path) -> None:
     with answering("--plain", "--model", endless, script=script) as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGHUP)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, err
     assert b"Stopped" not in err
 
@@ -78,7 +78,7 @@ def test_a_person_in_a_plain_chat_stops_the_answer_all_the_same(endless: Path) -
         terminal.send("\x03")
         terminal.read_until("Stopped; /continue")
         terminal.hang_up()
-        assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
+        assert terminal.process.wait(TIMEOUT) == 128 + signal.SIGHUP
     finally:
         terminal.close()
 

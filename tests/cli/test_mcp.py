@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run
-from tests.fakes import LOAD, PATIENCE, FakeEngine, Gate, answer
+from tests.fakes import LOAD, TIMEOUT, FakeEngine, Gate, answer
 from vlmtui import demo
 from vlmtui.engine.engine_events import Delta
 from vlmtui.engine.engine_requests import Sampling
@@ -59,7 +59,7 @@ class Agent:
     def answers(self, count: int) -> list[Any]:
         """What came, once so much has come; then the input ends."""
         pause = threading.Event()
-        for _ in range(int(PATIENCE / 0.01)):
+        for _ in range(int(TIMEOUT / 0.01)):
             if self._output.getvalue().count(b"\n") >= count:
                 break
             pause.wait(0.01)
@@ -68,7 +68,7 @@ class Agent:
 
     def end(self) -> None:
         self._said.put(b"")
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         assert not self._thread.is_alive()
 
 
@@ -102,7 +102,7 @@ def test_the_command_looks_with_the_model() -> None:
         process.stdin.flush()
         told = json.loads(process.stdout.readline())
         process.stdin.close()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT) == 0
     assert (told["id"], told["result"]["isError"]) == ("a", False)
     assert "a red circle in the top left" in text(told)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run, lines
-from tests.terminals import PATIENCE, Terminal, children, wait_gone
+from tests.terminals import TIMEOUT, Terminal, children, wait_gone
 from vlmtui import demo
 
 SAMPLE = demo.sample_images()[0]
@@ -176,7 +176,7 @@ def test_a_reader_that_leaves_ends_the_chat_quietly(run: Run) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdout.close()
-    _, errors = process.communicate(lines("What?", "What else?"), timeout=PATIENCE)
+    _, errors = process.communicate(lines("What?", "What else?"), timeout=TIMEOUT)
     assert process.returncode == 0
     assert b"Error" not in errors
     assert b"Traceback" not in errors
@@ -190,7 +190,7 @@ def test_a_full_disk_for_the_answers_is_told(run: Run) -> None:
             input=lines("What?"),
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
     assert ended.returncode == 1
     assert b"The answers can't be written: No space left on device" in ended.stderr

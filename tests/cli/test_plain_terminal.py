@@ -19,7 +19,7 @@ import pytest
 from tests.cli.conftest import PROGRAM, Run, lines
 from tests.cli.test_models_pull import MODEL, NAME
 from tests.models.hub import Hub
-from tests.terminals import PATIENCE, Terminal, children, wait_gone
+from tests.terminals import TIMEOUT, Terminal, children, wait_gone
 from tests.web import WebServer, png, sends
 from vlmtui import demo, paths
 
@@ -194,7 +194,7 @@ def test_ctrl_c_stops_a_script_and_what_came_is_kept(run: Run, endless: Path) ->
         process.stdin.flush()
         assert process.stdout.read(20)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=PATIENCE)
+        _, errors = process.communicate(timeout=TIMEOUT)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -272,7 +272,7 @@ def test_a_terminal_that_goes_away_in_mid_answer_loses_nothing(
     answering(terminal)
     engine = children(terminal.process.pid)
     terminal.hang_up()
-    assert terminal.process.wait(PATIENCE) == 128 + signal.SIGHUP
+    assert terminal.process.wait(TIMEOUT) == 128 + signal.SIGHUP
     wait_gone(engine)
     assert "cut off" in chat(run)
 
@@ -291,14 +291,14 @@ def test_a_line_is_on_disk_while_it_is_typed(
     terminal.send("half a line")
     terminal.wait_until(lambda: "half a line" in drafts())
     end(terminal)
-    assert terminal.process.wait(PATIENCE) in (128 + signal.SIGHUP, -signal.SIGKILL)
+    assert terminal.process.wait(TIMEOUT) in (128 + signal.SIGHUP, -signal.SIGKILL)
     assert "> half a line" in terminals().read_until("half a line")
 
 
 def test_after_stop_and_continue_the_chat_goes_on(terminals: Open) -> None:
     terminal = terminals()
     terminal.process.send_signal(signal.SIGSTOP)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     status = Path(f"/proc/{terminal.process.pid}/stat")
     while status.read_text().rsplit(")", 1)[1].split()[0] != "T":
         assert time.monotonic() < deadline

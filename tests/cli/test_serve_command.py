@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run
-from tests.fakes import PATIENCE
+from tests.fakes import TIMEOUT
 from vlmtui import demo
 
 SAMPLES = demo.sample_images()
@@ -57,15 +57,15 @@ class Server:
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(PATIENCE)
-        self._reading.join(PATIENCE)
+        code = self.process.wait(TIMEOUT)
+        self._reading.join(TIMEOUT)
         return code
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self._reading.join(PATIENCE)
+        self._reading.join(TIMEOUT)
         assert self.process.stderr is not None
         self.process.stderr.close()
 
@@ -176,7 +176,7 @@ def test_clients_that_come_and_go_at_random_leave_nothing_behind(
 ) -> None:
     server = start("--queue", "20")
     assert storm(server.address, clients=8, rounds=6, seed=random.randrange(2**32)) == []
-    told = http.client.HTTPConnection(server.address, timeout=PATIENCE)
+    told = http.client.HTTPConnection(server.address, timeout=TIMEOUT)
     told.request("GET", "/metrics")
     metrics = told.getresponse().read().decode()
     told.close()
@@ -212,7 +212,7 @@ def storm(address: str, *, clients: int, rounds: int, seed: int) -> list[str]:
 
 
 def _answer(address: str, path: Path, *, stream: bool, leave_after: int | None) -> str:
-    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
     body = {"messages": looking(path), "temperature": 0, "stream": stream}
     words = []
     with suppress(*[] if leave_after is None else [ConnectionError]):

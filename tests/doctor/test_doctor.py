@@ -343,7 +343,7 @@ def test_a_llama_cpp_that_doesnt_load_fails_with_its_last_words(
 
 def test_a_llama_cpp_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llama, "_QUESTION", "import time; time.sleep(600)")
-    monkeypatch.setattr(llama, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(llama, "TIMEOUT_S", 0.2)
     assert "didn't load within" in llama.findings()[0].value
 
 

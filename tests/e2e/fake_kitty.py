@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 _QUESTION = re.compile(rb"\x1b\[>0?q|\x1b\[>?0?c|\x1b_G[^\x1b]*\ba=q\b[^\x1b]*\x1b\\")
 
 
@@ -72,7 +72,7 @@ class FakeTerminal:
     def stop_and_continue(self) -> int:
         """Ctrl+Z and `fg`; returns how much had been written when it stopped."""
         self._process.send_signal(signal.SIGTSTP)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while psutil.Process(self._process.pid).status() != psutil.STATUS_STOPPED:
             assert time.monotonic() < deadline, "it never stopped"
             self.read_all()
@@ -86,7 +86,7 @@ class FakeTerminal:
 
     def wait_for(self, pattern: bytes, *, start: int = 0) -> re.Match[bytes]:
         """Wait until a pattern was written, behind the first `start` bytes."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while (found := re.compile(pattern, re.DOTALL).search(self.output, start)) is None:
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"never wrote {pattern!r}, but {self.output[-2000:]!r}")
@@ -96,7 +96,7 @@ class FakeTerminal:
         """The exit code, once the program has ended."""
         while self._read():
             pass
-        return self._process.wait(PATIENCE)
+        return self._process.wait(TIMEOUT)
 
     def close(self) -> None:
         if self._process.poll() is None:

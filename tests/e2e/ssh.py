@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.conftest import PROGRAM
 from tests.processes import SOURCE
-from tests.terminals import PATIENCE, Terminal
+from tests.terminals import TIMEOUT, Terminal
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 _PRIVILEGES = Path("/run/sshd")
@@ -60,7 +60,7 @@ class Server:
 
     def wait_until_it_listens(self) -> None:
         """Skip the test where it can't."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline and self._process.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import PROGRAM
 from tests.e2e.conftest import answers, has_words, settings, statuses
-from tests.terminals import PATIENCE, Terminal, children, wait_gone
+from tests.terminals import TIMEOUT, Terminal, children, wait_gone
 
 COMPOSER = "Ask about a picture"
 HUNG_UP = 128 + signal.SIGHUP
@@ -54,7 +54,7 @@ def test_an_answer_is_finished_when_the_terminal_is_gone(
     engine = children(chat.process.pid)
     before = answers(home)[-1].message.text
     chat.hang_up()
-    assert chat.process.wait(5 * PATIENCE) == HUNG_UP
+    assert chat.process.wait(5 * TIMEOUT) == HUNG_UP
     wait_gone(engine)
     [answer] = answers(home)
     assert answer.status == "complete"
@@ -79,7 +79,7 @@ def test_who_opens_the_chat_sees_it_grow_and_can_stop_it(
     assert chat.process.poll() is None
     later.send("\x03" if plain else "\x1b")
     later.wait_until(lambda: statuses(home) == ["cancelled"])
-    assert chat.process.wait(PATIENCE) == HUNG_UP
+    assert chat.process.wait(TIMEOUT) == HUNG_UP
     if plain:
         later.read_until("> ")
     later.send("\x04" if plain else "\x11")
@@ -101,7 +101,7 @@ def test_leaving_what_another_writes_does_not_stop_it(
     assert later.end() == 0
     assert statuses(home) == ["streaming"]
     chat.process.send_signal(signal.SIGTERM)
-    assert chat.process.wait(PATIENCE) in (HUNG_UP, 128 + signal.SIGTERM)
+    assert chat.process.wait(TIMEOUT) in (HUNG_UP, 128 + signal.SIGTERM)
     assert statuses(home) == ["cancelled"]
 
 
@@ -115,5 +115,5 @@ def test_it_ends_by_itself_when_it_takes_too_long(
     chat = opened(terminals, "--model", slow_model, *arguments, ready="> " if plain else COMPOSER)
     ask(chat, home)
     chat.hang_up()
-    assert chat.process.wait(PATIENCE) == HUNG_UP
+    assert chat.process.wait(TIMEOUT) == HUNG_UP
     assert statuses(home) == ["cancelled"]

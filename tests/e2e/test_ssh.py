@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import answers, drafts, end_of, has_words
 from tests.e2e.ssh import Server, needs_ssh
 from tests.e2e.test_endings import stop_after_hangup
-from tests.terminals import PATIENCE, Terminal, wait_gone
+from tests.terminals import TIMEOUT, Terminal, wait_gone
 
 DRAFT = "not yet sent"
 
@@ -37,7 +37,7 @@ def test_a_lost_connection_in_mid_answer_loses_nothing(
         for process in running:
             if process.name().startswith("sshd"):
                 os.kill(process.pid, 9)
-    here.process.wait(PATIENCE)
+    here.process.wait(TIMEOUT)
     wait_gone(running)
 
     assert drafts(home) == [DRAFT]

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 PROGRAM = Path(sys.executable).with_name("vlmtui")
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 class Tmux:
@@ -46,7 +46,7 @@ class Tmux:
 
     def wait_for(self, pattern: str) -> str:
         """The screen, once it shows the pattern."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not re.search(pattern, screen := self.screen()):
             if time.monotonic() > deadline:
                 raise AssertionError(f"never saw {pattern!r}; the screen:\n{screen}")
@@ -54,7 +54,7 @@ class Tmux:
         return screen
 
     def wait_until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not condition():
             assert time.monotonic() < deadline, (
                 f"it never came to that; the screen:\n{self.screen()}"
@@ -74,7 +74,7 @@ class Tmux:
 
     def wait_for_buffer(self, text: str) -> None:
         """Wait until the text is what tmux would paste."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while self._call("show-buffer") != text:
             assert time.monotonic() < deadline, "it never came to the buffer"
             time.sleep(0.1)
@@ -97,6 +97,6 @@ class Tmux:
             capture_output=True,
             text=True,
             check=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
         return done.stdout

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 NEEDED = ("Xvfb", "xterm", "xdotool", "xwd")
-PATIENCE = 60.0
+TIMEOUT = 60.0
 _SIXELS = ("-ti", "vt340", "-xrm", "XTerm*decTerminalID: vt340", "-tn", "xterm-256color")
 _LOOKS = ("-fa", "DejaVu Sans Mono", "-fs", "10", "-b", "0", "-bg", "black", "+sb")
 
@@ -59,7 +59,7 @@ class XTerm:
         self, seen: Callable[[Image.Image], bool], what: str, *, press: str = ""
     ) -> Image.Image:
         """The screen, once something is to be seen on it; a key may be pressed until it is."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not seen(photo := self.photo()):
             if press:
                 self.press(press)
@@ -75,12 +75,12 @@ class XTerm:
     def close(self) -> None:
         for process in (self._terminal, self._server):
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
     def _do(self, *arguments: str) -> None:
         # there is no window manager: the keyboard goes where the pointer is
         command = ["xdotool", "mousemove", "40", "40", *arguments]
-        subprocess.run(command, env=self._environment, check=True, timeout=PATIENCE)
+        subprocess.run(command, env=self._environment, check=True, timeout=TIMEOUT)
 
 
 def _start_server() -> tuple[subprocess.Popen[bytes], str]:

@@ -132,7 +132,7 @@ def test_without_room_all_is_read_again(cache: KvCache) -> None:
 
 @pytest.mark.parametrize("cache", [1], indirect=True)
 def test_a_long_text_that_is_broken_off_is_gone_on_with(cache: KvCache, model: LoadedModel) -> None:
-    class Impatience(Silence):
+    class Impatient(Silence):
         def progress(self, done: int) -> None:
             if done == 192:
                 model.cancel.set()
@@ -140,7 +140,7 @@ def test_a_long_text_that_is_broken_off_is_gone_on_with(cache: KvCache, model: L
     try:
         cache.keep(row(400))
         with pytest.raises(Aborted):
-            cache.prefill(row(400), {}, Impatience(), 395)
+            cache.prefill(row(400), {}, Impatient(), 395)
     finally:
         model.cancel.clear()
     assert read(cache, row(400), settled=395) == 192

@@ -37,7 +37,7 @@ QUESTIONS = tuple(
     Generate((user(text),), Sampling(50.0, 0, 1.0, 0.0, seed=seed, max_tokens=tokens))
     for text, seed, tokens in (("One?", 1, 5), ("Two?", 2, 60), ("Three?", 3, 300))
 )
-PATIENCE = 90.0
+TIMEOUT = 90.0
 """Seconds after which a request counts as hung: far more than any takes."""
 
 moments = st.sampled_from([0.0, 0.002, 0.02, 0.1])
@@ -80,7 +80,7 @@ class Person:
 
     def settle(self) -> None:
         if self._doing is not None:
-            self._doing.join(PATIENCE)
+            self._doing.join(TIMEOUT)
             assert not self._doing.is_alive(), "a request has no end"
 
     def _do(self, what: object, *arguments: object) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.fakes import PATIENCE
+from tests.fakes import TIMEOUT
 from tests.hosts import eventually
 from vlmtui import errors
 from vlmtui.engine import images, thumbnails
@@ -126,8 +126,8 @@ def test_a_process_that_is_killed_is_told_and_the_next_picture_is_made(
 
     thread = threading.Thread(target=ask)
     thread.start()
-    os.kill(stopped.get(timeout=PATIENCE), signal.SIGKILL)
-    thread.join(PATIENCE)
+    os.kill(stopped.get(timeout=TIMEOUT), signal.SIGKILL)
+    thread.join(TIMEOUT)
     assert "large.webp" in str(caught[0]) and "process ended" in str(caught[0])
     assert thumbnails.thumbnail(large, 12, 10).size == (12, 10)
 
@@ -144,11 +144,11 @@ def test_giving_up_ends_the_process_and_those_in_line(large: Path, stopped: Queu
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert stopped.get(timeout=PATIENCE)
+    assert stopped.get(timeout=TIMEOUT)
     eventually(lambda: thumbnails._queue._waiting == len(threads))
     thumbnails.give_up()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert ended == ["told"] * 3
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import FAKE_PID, PATIENCE
+from tests.fakes import FAKE_PID, TIMEOUT
 from tests.hardware.boards import nano, orin_nano
 from tests.hardware.test_tegrastats_lines import ORIN_BUSY
 from vlmtui.hardware import tegrastats
@@ -56,7 +56,7 @@ class Hanging(Steady):
 
     def read(self, engine_pid: int | None, known: Readings) -> Readings:
         if self.hang.is_set():
-            self.let_go.wait(PATIENCE)
+            self.let_go.wait(TIMEOUT)
         return Readings(gpu_total_bytes=80)
 
 
@@ -113,7 +113,7 @@ def watch() -> Iterator[Watch]:
 
 def until(snapshots: queue.Queue[Snapshot], wanted: Callable[[Snapshot], bool]) -> Snapshot:
     """The next snapshot that is as wanted."""
-    while not wanted(snapshot := snapshots.get(timeout=PATIENCE)):
+    while not wanted(snapshot := snapshots.get(timeout=TIMEOUT)):
         pass
     return snapshot
 
@@ -218,8 +218,8 @@ def test_the_first_of_a_row_of_failures_is_the_one_that_is_told(watch: Watch) ->
 
     snapshots = watch(worse)
     until(snapshots, lambda it: tries >= 4)
-    snapshots.get(timeout=PATIENCE)  # the next one is sure to have seen the third failure
-    assert "the bus is gone" in snapshots.get(timeout=PATIENCE).notes[0]
+    snapshots.get(timeout=TIMEOUT)  # the next one is sure to have seen the third failure
+    assert "the bus is gone" in snapshots.get(timeout=TIMEOUT).notes[0]
 
 
 def test_what_was_lost_and_is_not_found_again_is_looked_for_further(watch: Watch) -> None:
@@ -236,8 +236,8 @@ def test_what_was_lost_and_is_not_found_again_is_looked_for_further(watch: Watch
     until(snapshots, lambda it: it.gpu_load == 0.5)
     gone.set()
     works.clear()
-    assert missed.acquire(timeout=PATIENCE)
-    assert missed.acquire(timeout=PATIENCE)
+    assert missed.acquire(timeout=TIMEOUT)
+    assert missed.acquire(timeout=TIMEOUT)
     until(snapshots, lambda it: "the GPU fell off the bus" in "".join(it.notes))
     works.set()
     gone.clear()
@@ -265,8 +265,8 @@ def test_a_listener_that_raises_gets_the_next_snapshot_all_the_same() -> None:
 
     monitor = Monitor(lambda: None, listener, INTERVAL, [Source("steady", Steady)])
     monitor.start()
-    assert twice.acquire(timeout=PATIENCE)
-    assert twice.acquire(timeout=PATIENCE)
+    assert twice.acquire(timeout=TIMEOUT)
+    assert twice.acquire(timeout=TIMEOUT)
     monitor.stop()
 
 
@@ -277,11 +277,11 @@ def test_a_stopped_monitor_closes_its_probes_and_reports_no_more() -> None:
     monitor = Monitor(lambda: None, snapshots.put, INTERVAL, [Source("steady", lambda: probe)])
     monitor.start()
     threads = set(threading.enumerate()) - before
-    snapshots.get(timeout=PATIENCE)
+    snapshots.get(timeout=TIMEOUT)
     monitor.stop()
     monitor.stop()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
     assert probe.closed.is_set()
 
@@ -333,4 +333,4 @@ def test_what_a_boards_files_lack_comes_from_tegrastats(
         monitor.stop()
         held.read()  # returns when the program is dead
     for thread in set(threading.enumerate()) - threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)

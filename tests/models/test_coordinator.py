@@ -14,24 +14,24 @@ from vlmtui.chat.available_models import AvailableModels
 from vlmtui.errors import AmbiguousFiles, InputError
 from vlmtui.models.download.coordinator import AT_ONCE, Pulls
 from vlmtui.models.download.events import Finished, Progress
-from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.states import Planned, Told
 from vlmtui.models.fit import Machine
 from vlmtui.settings import Settings
 
-QUICK = Patience(tries=3, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=10)
+QUICK = RetryPolicy(tries=3, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=10)
 NAMES = [f"hf:acme/{name}-GGUF" for name in ("one", "two", "three", "four")]
 
 
-class Patient(AvailableModels):
+class QuickModels(AvailableModels):
     """On a board of some size; waits shortly between tries."""
 
     def __init__(self, free: int = 8_000_000_000) -> None:
         super().__init__(Settings(), machine=lambda pid: Machine(free, 8_000_000_000))
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
-        return Pull(wanted, model=model, mmproj=mmproj, patience=QUICK)
+        return Pull(wanted, model=model, mmproj=mmproj, policy=QUICK)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def until(pulls: Pulls, ended: str) -> Iterator[Told]:
 
 def test_two_come_at_once_and_the_others_in_their_order(four: Hub) -> None:
     four.hold_at = 1_500_000
-    pulls = Pulls(Patient)
+    pulls = Pulls(QuickModels)
     for name in NAMES:
         assert pulls.start(name)
     assert not pulls.start(NAMES[0])
@@ -83,7 +83,7 @@ def test_two_come_at_once_and_the_others_in_their_order(four: Hub) -> None:
 
 def test_one_that_waits_for_its_turn_is_stopped_at_once(four: Hub) -> None:
     four.hold_at = 1_500_000
-    pulls = Pulls(Patient)
+    pulls = Pulls(QuickModels)
     for name in NAMES[:3]:
         pulls.start(name)
     assert four.holding.wait(30)
@@ -97,7 +97,7 @@ def test_one_that_waits_for_its_turn_is_stopped_at_once(four: Hub) -> None:
 
 
 def test_held_no_byte_comes_before_all_is_planned(four: Hub) -> None:
-    pulls = Pulls(Patient, held=True)
+    pulls = Pulls(QuickModels, held=True)
     for name in NAMES[:3]:
         pulls.start(name)
     planned: dict[str, Planned] = {}
@@ -114,7 +114,7 @@ def test_held_no_byte_comes_before_all_is_planned(four: Hub) -> None:
 
 
 def test_what_is_of_no_use_here_is_asked_about_and_holds_up_no_other(four: Hub) -> None:
-    shelves = iter([Patient(free=1_000_000)] * AT_ONCE + [Patient()])
+    shelves = iter([QuickModels(free=1_000_000)] * AT_ONCE + [QuickModels()])
     pulls = Pulls(lambda: next(shelves))
     for name in NAMES[:AT_ONCE]:
         pulls.start(name)
@@ -135,7 +135,7 @@ def test_what_is_of_no_use_here_is_asked_about_and_holds_up_no_other(four: Hub) 
 def test_of_several_files_one_is_asked_for_with_how_it_would_fit(four: Hub) -> None:
     repository = NAMES[0].removeprefix("hf:")
     four.put(repository, b_Q8__gguf=model_bytes(4_000_000))
-    pulls = Pulls(Patient)
+    pulls = Pulls(QuickModels)
     pulls.start(NAMES[0])
     for told in pulls.follow(60):
         question = told.state.question
@@ -150,7 +150,7 @@ def test_of_several_files_one_is_asked_for_with_how_it_would_fit(four: Hub) -> N
 
 
 def test_a_refusal_is_told_as_the_error_it_is(four: Hub) -> None:
-    pulls = Pulls(Patient, held=True)
+    pulls = Pulls(QuickModels, held=True)
     pulls.start(NAMES[0])
     for told in pulls.follow(60):
         if told.state.question is not None:
@@ -176,7 +176,7 @@ def test_an_error_that_nobody_thought_of_ends_it_and_is_told(four: Hub) -> None:
 
 def test_what_is_here_already_is_planned_without_a_question(four: Hub, tmp_path: Path) -> None:
     for _ in range(2):
-        pulls = Pulls(Patient)
+        pulls = Pulls(QuickModels)
         pulls.start(NAMES[0])
         told = list(until(pulls, NAMES[0]))
     (planned,) = [each.event for each in told if isinstance(each.event, Planned)]

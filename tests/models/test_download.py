@@ -17,13 +17,13 @@ from tests.models.hub import (
 from vlmtui.errors import AmbiguousFiles, NothingToPull
 from vlmtui.models import library
 from vlmtui.models.download.events import Event, Finished, Plan, Progress, Resolved
-from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.target import understand
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
 MODEL, TOWER = model_bytes(), tower_bytes()
-QUICK = Patience(base_s=0.01, most_s=0.05)
+QUICK = RetryPolicy(base_s=0.01, most_s=0.05)
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def tiny(hub: Hub) -> Hub:
 
 
 def pulled(wanted: str = f"hf:{REPOSITORY}", **how: str) -> Finished:
-    last = list(Pull(wanted, patience=QUICK, **how).run())[-1]
+    last = list(Pull(wanted, policy=QUICK, **how).run())[-1]
     assert isinstance(last, Finished)
     return last
 
 
 def planned(wanted: str = f"hf:{REPOSITORY}", **how: str) -> Plan:
-    for event in Pull(wanted, patience=QUICK, **how).run():
+    for event in Pull(wanted, policy=QUICK, **how).run():
         if isinstance(event, Resolved):
             return event.plan
     raise AssertionError("no plan")
@@ -96,7 +96,7 @@ def test_a_second_pull_fetches_nothing(tiny: Hub) -> None:
 
 
 def test_progress_counts_up_to_all_bytes(tiny: Hub) -> None:
-    events: list[Event] = list(Pull(f"hf:{REPOSITORY}", patience=QUICK).run())
+    events: list[Event] = list(Pull(f"hf:{REPOSITORY}", policy=QUICK).run())
     progress = [event for event in events if isinstance(event, Progress)]
     assert [event.all_done for event in progress] == sorted(event.all_done for event in progress)
     assert progress[-1].all_done == progress[-1].all_total == len(MODEL) + len(TOWER)

@@ -16,14 +16,14 @@ from tests.web import WebServer, sends
 from vlmtui.errors import DiskFull, PullError, SettingsError, Unreachable, VlmtuiError
 from vlmtui.models import gguf
 from vlmtui.models.download.events import Event, Finished, Resolving
-from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.target import ImportWish
 from vlmtui.net import addresses
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
 MODEL = model_bytes()
-QUICK = Patience(tries=2, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=5)
+QUICK = RetryPolicy(tries=2, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=5)
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def tiny(hub: Hub) -> Hub:
     return hub
 
 
-def pull(wanted: str = f"hf:{REPOSITORY}", patience: Patience = QUICK) -> list[Event]:
-    return list(Pull(wanted, patience=patience).run())
+def pull(wanted: str = f"hf:{REPOSITORY}", policy: RetryPolicy = QUICK) -> list[Event]:
+    return list(Pull(wanted, policy=policy).run())
 
 
-def fails(wanted: str = f"hf:{REPOSITORY}", patience: Patience = QUICK) -> VlmtuiError:
+def fails(wanted: str = f"hf:{REPOSITORY}", policy: RetryPolicy = QUICK) -> VlmtuiError:
     with pytest.raises(VlmtuiError) as caught:
-        pull(wanted, patience)
+        pull(wanted, policy)
     return caught.value
 
 
@@ -91,7 +91,7 @@ def test_a_list_that_trickles_is_given_up(tiny: Hub) -> None:
                 return
 
     tiny.lists += [slow, slow]
-    error = fails(patience=Patience(first_tries=2, base_s=0.01, timeout_s=0.2))
+    error = fails(policy=RetryPolicy(first_tries=2, base_s=0.01, timeout_s=0.2))
     assert "it takes too long" in error.message
 
 
@@ -155,8 +155,8 @@ def test_what_the_hub_says_of_a_file_is_taken_or_refused_in_words(
 
 def test_a_file_that_trickles_is_given_up(tiny: Hub) -> None:
     tiny.sends += [trickling] * 20
-    patience = Patience(tries=2, base_s=0.01, timeout_s=5, slow_s=0.3)
-    error = fails(patience=patience)
+    policy = RetryPolicy(tries=2, base_s=0.01, timeout_s=5, slow_s=0.3)
+    error = fails(policy=policy)
     assert isinstance(error, Unreachable)
     assert "hardly any data arrives" in error.message
     tiny.sends.clear()
@@ -186,7 +186,7 @@ def test_a_checkpoint_is_only_fetched_where_what_is_made_of_it_has_room(
     with small_disk(tmp_path / "disk", "1m") as disk:
         monkeypatch.setenv("VLMTUI_HOME", str(disk))
         with pytest.raises(DiskFull, match=str(disk)):
-            list(Pull("hf:acme/checkpoint", imports=ImportWish(), patience=QUICK).run())
+            list(Pull("hf:acme/checkpoint", imports=ImportWish(), policy=QUICK).run())
     assert not tiny.of_kind("GET", "cdn")
 
 
@@ -261,7 +261,7 @@ def test_the_time_that_the_environment_allows_is_waited(
     waiting = Pull(f"hf:{REPOSITORY}")
     with pytest.raises(Unreachable, match="silent"):
         list(waiting.run())
-    assert waiting._patience.timeout_s == 0.2
+    assert waiting._policy.timeout_s == 0.2
 
 
 # ------------------------------------------------------------------------------------- secrets
@@ -275,7 +275,7 @@ def test_a_secret_in_an_address_is_told_nowhere(
     address = address.replace("http://", "http://me:secret@")
     told = []
     try:
-        for event in Pull(address, patience=QUICK).run():
+        for event in Pull(address, policy=QUICK).run():
             told.append(str(event))
             if isinstance(event, Resolving):
                 told.append(event.wanted)

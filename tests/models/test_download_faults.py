@@ -50,13 +50,13 @@ from vlmtui.models.download.events import (
     Started,
     Waiting,
 )
-from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.net import failures
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
 MODEL = model_bytes()
-QUICK = Patience(tries=3, base_s=0.01, most_s=0.05, timeout_s=5)
+QUICK = RetryPolicy(tries=3, base_s=0.01, most_s=0.05, timeout_s=5)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def tiny(hub: Hub) -> Hub:
 
 
 def pull(wanted: str = f"hf:{REPOSITORY}") -> list[Event]:
-    return list(Pull(wanted, patience=QUICK).run())
+    return list(Pull(wanted, policy=QUICK).run())
 
 
 def whole(events: list[Event], content: bytes = MODEL) -> bool:
@@ -115,8 +115,8 @@ def test_a_line_that_never_sends_a_byte_is_given_up(tiny: Hub) -> None:
 def test_a_server_that_falls_silent_is_asked_again(tiny: Hub) -> None:
     tiny.hold_at = 1_000_000
     threading.Timer(0.8, lambda: setattr(tiny, "hold_at", None)).start()
-    patience = Patience(base_s=0.01, timeout_s=0.3)
-    events = list(Pull(f"hf:{REPOSITORY}", patience=patience).run())
+    policy = RetryPolicy(base_s=0.01, timeout_s=0.3)
+    events = list(Pull(f"hf:{REPOSITORY}", policy=policy).run())
     assert whole(events)
     assert any(isinstance(event, Waiting) and "silent" in event.reason for event in events)
 
@@ -388,12 +388,12 @@ def test_an_address_goes_to_our_own_directory(tiny: Hub, home: Path) -> None:
     wanted = f"{tiny.cdn}/plain/{REPOSITORY}/tiny_Q4_K_M.gguf"
     tower = f"{tiny.cdn}/plain/{REPOSITORY}/mmproj.gguf"
     tiny.sends += [cut_after(100_000), cut_after(200_000)]
-    events = list(Pull(wanted, mmproj=tower, patience=QUICK).run())
+    events = list(Pull(wanted, mmproj=tower, policy=QUICK).run())
     assert whole(events)
     (finished,) = [event for event in events if isinstance(event, Finished)]
     assert all(path.is_relative_to(home / "data" / "models") for path in finished.paths)
     assert not parts(home)
-    assert list(Pull(wanted, mmproj=tower, patience=QUICK).run())[-1] == Finished(
+    assert list(Pull(wanted, mmproj=tower, policy=QUICK).run())[-1] == Finished(
         finished.name, finished.paths, 0
     )
 
@@ -469,7 +469,7 @@ def test_what_an_address_keeps_secret_is_not_shown(tiny: Hub) -> None:
 
 def test_a_cancel_in_the_middle_keeps_what_came(tiny: Hub, tmp_path: Path) -> None:
     tiny.hold_at = 1_000_000
-    running = Pull(f"hf:{REPOSITORY}", patience=Patience(timeout_s=60))
+    running = Pull(f"hf:{REPOSITORY}", policy=RetryPolicy(timeout_s=60))
     events: list[Event] = []
     thread = threading.Thread(target=lambda: events.extend(running.run()))
     thread.start()
@@ -530,7 +530,7 @@ def test_a_disk_that_fills_on_the_way_keeps_what_came(
         monkeypatch.setenv("HF_HUB_CACHE", str(disk / "hub"))
         ballast = disk / "ballast"
         with pytest.raises(DiskFull) as caught:
-            for event in Pull(f"hf:{REPOSITORY}", patience=QUICK).run():
+            for event in Pull(f"hf:{REPOSITORY}", policy=QUICK).run():
                 if isinstance(event, Started):
                     ballast.write_bytes(bytes(3_000_000))
         assert "What came is kept" in caught.value.hint
@@ -550,7 +550,7 @@ def test_space_that_others_take_is_seen_before_the_disk_is_full(
     with small_disk(tmp_path / "disk", "4m") as disk:
         monkeypatch.setenv("HF_HUB_CACHE", str(disk / "hub"))
         with pytest.raises(DiskFull, match="are free"):
-            for event in Pull(f"hf:{REPOSITORY}", patience=QUICK).run():
+            for event in Pull(f"hf:{REPOSITORY}", policy=QUICK).run():
                 if isinstance(event, Started):
                     (disk / "ballast").write_bytes(bytes(2_000_000))
         assert shutil.disk_usage(disk).free > 1_000_000
@@ -633,7 +633,7 @@ def test_two_downloads_of_one_model_fetch_it_once(tiny: Hub) -> None:
     threads = [threading.Thread(target=lambda: results.append(pull())) for _ in range(2)]
     threads[0].start()
     assert tiny.holding.wait(20)
-    second = Pull(f"hf:{REPOSITORY}", patience=QUICK)
+    second = Pull(f"hf:{REPOSITORY}", policy=QUICK)
     seen: list[Event] = []
     for event in second.run():
         seen.append(event)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from tests.fakes import INFO, LOAD, PATIENCE, FakeEngine
+from tests.fakes import INFO, LOAD, TIMEOUT, FakeEngine
 from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Sampling
 from vlmtui.serve import serving
@@ -48,7 +48,7 @@ class Served:
         self._thread.start()
 
     def connect(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         self._connections.append(connection)
         return connection
 
@@ -81,7 +81,7 @@ class Served:
         return next(float(line.split()[-1]) for line in lines if line.startswith(f"vlmtui_{name}"))
 
     def wait_until(self, true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not true():
             assert time.monotonic() < deadline, "it never came to that"
             time.sleep(0.005)
@@ -95,7 +95,7 @@ class Served:
         for connection in self._connections:
             connection.close()
         self._server.should_exit = self._server.force_exit = True
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
 
 
 def question(text: str = "Hi", **more: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.fakes import INFO, PATIENCE, FakeEngine, Gate, answer, crash
+from tests.fakes import INFO, TIMEOUT, FakeEngine, Gate, answer, crash
 from tests.serve.conftest import Serve, events, question
 from tests.web import WebServer, sends
 from vlmtui import demo
@@ -23,7 +23,7 @@ from vlmtui.engine.engine_requests import Generate
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import ImagePart, Role, TextPart
 from vlmtui.net import addresses
-from vlmtui.serve import punctual_http
+from vlmtui.serve import head_timeout
 
 CHAT = "/v1/chat/completions"
 PICTURE = demo.sample_images()[0].read_bytes()
@@ -258,11 +258,11 @@ def test_a_client_that_never_asks_is_hung_up_on_and_one_that_waits_is_not(
     again = served.connect()
     again.request("GET", "/health")
     again.getresponse().read()
-    monkeypatch.setattr(punctual_http, "HEAD_S", 0.05)
+    monkeypatch.setattr(head_timeout, "HEAD_S", 0.05)
     again.sock.sendall(b"GET /hea")  # the next request of a connection has to come, too
     assert hung_up(again.sock)
     for begun in (b"", b"GET /health HTTP/1.1\r\n"):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as silent:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=TIMEOUT) as silent:
             with suppress(BrokenPipeError, ConnectionResetError):
                 silent.sendall(begun)
             assert hung_up(silent)
@@ -282,7 +282,7 @@ def test_a_client_that_never_asks_is_hung_up_on_and_one_that_waits_is_not(
 def test_a_request_whose_end_is_doubtful_is_answered_by_hanging_up(
     serve: Serve, head: bytes
 ) -> None:
-    with socket.create_connection(("127.0.0.1", serve().port), timeout=PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", serve().port), timeout=TIMEOUT) as client:
         answered = b""
         with suppress(OSError):  # it may hang up before it has read all
             client.sendall(b"POST /v1/models HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\n{}")

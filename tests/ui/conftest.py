@@ -25,7 +25,7 @@ from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 from vlmtui.ui.themes.app_themes import AppThemes
 from vlmtui.ui.themes.theme_files import LoadedThemes, load_themes
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds to wait for what should be there at once: the machine may be busy with something else."""
 
 SNAPSHOT = Snapshot(
@@ -44,7 +44,7 @@ async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
         while not condition():
             await pilot.pause(0.01)
 
-    await asyncio.wait_for(poll(), PATIENCE)
+    await asyncio.wait_for(poll(), TIMEOUT)
     await pilot.pause()
 
 

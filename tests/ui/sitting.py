@@ -22,7 +22,7 @@ from textual.keys import _get_unicode_name_from_key
 from textual.pilot import Pilot
 
 from tests.fakes import STATS, Gate, Step, crash
-from tests.ui.conftest import PATIENCE, SNAPSHOT, Stage, screen_of
+from tests.ui.conftest import SNAPSHOT, TIMEOUT, Stage, screen_of
 from tests.ui.foreign import assert_harmless
 from vlmtui.commands import specs
 from vlmtui.engine.engine_events import (
@@ -200,7 +200,7 @@ class Sitting:
         screen.prompt.focus_composer()
         self._key("enter")
         waiting = 0
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while word not in self._on_disk() and waiting < 20:
             # it couldn't be sent, or another screen came and took the key
             sent = any(word in text for text in self._heard)

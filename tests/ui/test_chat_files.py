@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import Gate, answer
-from tests.ui.conftest import PATIENCE, Stage, answered, ask, ready, say, screen_of, shown, until
+from tests.ui.conftest import TIMEOUT, Stage, answered, ask, ready, say, screen_of, shown, until
 from vlmtui.chat.session import ChatSession
 from vlmtui.errors import StorageError
 from vlmtui.ui.widgets.composer.hint import Hint
@@ -100,7 +100,7 @@ async def test_a_command_before_the_chat_is_open_waits_and_holds_up_nobody(
     session = stage.session
 
     def late(**options: bool) -> ChatSession:
-        assert may_open.wait(PATIENCE)
+        assert may_open.wait(TIMEOUT)
         return session(**options)
 
     monkeypatch.setattr(stage, "session", late)

@@ -18,8 +18,8 @@ from vlmtui.chat.setup import Backstage
 from vlmtui.commands.outcomes import Pull as WantedPull
 from vlmtui.models import library
 from vlmtui.models.download.coordinator import Pulls
-from vlmtui.models.download.patience import Patience
 from vlmtui.models.download.pull import Pull
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.fit import Machine
 from vlmtui.settings import Settings
 from vlmtui.ui.launch import make_app
@@ -33,24 +33,24 @@ __all__ = ["hub"]
 SIZE = (120, 36)
 TINY = "acme/Tiny-VL-GGUF"
 MODEL, TOWER = model_bytes(), tower_bytes()
-QUICK = Patience(tries=3, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=10)
+QUICK = RetryPolicy(tries=3, first_tries=2, base_s=0.01, most_s=0.05, timeout_s=10)
 
 
-class PatientShelf(AvailableModels):
+class QuickModels(AvailableModels):
     """The real one on a board of some size, that waits shortly between tries."""
 
     def __init__(self, free: int = 8_000_000_000) -> None:
         super().__init__(Settings(), machine=lambda pid: Machine(free, 8_000_000_000))
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
-        return Pull(wanted, model=model, mmproj=mmproj, patience=QUICK)
+        return Pull(wanted, model=model, mmproj=mmproj, policy=QUICK)
 
 
 @pytest.fixture
 def tiny(hub: Hub, stage: Stage) -> Hub:
     """A Hub with one model and its tower, and a screen that knows it."""
     hub.put(TINY, tiny_Q4_K_M__gguf=MODEL, mmproj_tiny_f16__gguf=TOWER)
-    available_models = PatientShelf()
+    available_models = QuickModels()
     stage.available_models = lambda: available_models
     return hub
 
@@ -215,7 +215,7 @@ async def test_whoever_chooses_none_of_the_files_fetches_none(
 async def test_a_question_waits_for_the_screen_and_holds_no_other_download_up(
     stage: Stage, tiny: Hub
 ) -> None:
-    available_models = PatientShelf(free=60_000_000)
+    available_models = QuickModels(free=60_000_000)
     stage.available_models = lambda: available_models
     for name in ("one", "two"):
         tiny.put(f"acme/{name}", a_Q4__gguf=MODEL, b_Q8__gguf=MODEL)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import PATIENCE, Stage, ready, say, screen_of, shown, type_text, until
+from tests.ui.conftest import TIMEOUT, Stage, ready, say, screen_of, shown, type_text, until
 from tests.ui.test_chat_models import MODELS, VERDICTS, FakeShelf, fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict, of_problem
 from vlmtui.chat.model_choice import Choice, Choices
@@ -112,7 +112,7 @@ class FakePull(Pull):
                 yield Cancelled(1, 2)
                 return
             if step is WAIT:
-                assert self.gate.wait(PATIENCE)
+                assert self.gate.wait(TIMEOUT)
             elif isinstance(step, VlmtuiError):
                 raise step
             else:

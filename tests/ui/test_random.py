@@ -17,7 +17,7 @@ from random import Random
 import pytest
 from textual.message import Message
 
-from tests.fakes import PATIENCE
+from tests.fakes import TIMEOUT
 from tests.ui.conftest import Stage, ready
 from tests.ui.sitting import Sitting, steps
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -45,7 +45,7 @@ def test_anything_in_any_order_leaves_no_exception_and_loses_nothing(
         raise
     stage.store.close()
     for thread in set(threading.enumerate()) - threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive(), thread
 
 

@@ -26,7 +26,7 @@ from vlmtui.standard_output import ReaderGone
 if TYPE_CHECKING:  # the database: not needed for most questions
     from vlmtui.ask.saved_chat import SavedChat
 
-_CANCEL_PATIENCE_S = 3.0
+_CANCEL_TIMEOUT_S = 3.0
 """A cancel takes effect within one prefill batch; a board that needs longer is not waited for."""
 
 
@@ -124,7 +124,7 @@ class _Conversation:
                         )
         except KeyboardInterrupt:
             self._engine.cancel()
-            for _ in stream.rest(_CANCEL_PATIENCE_S):
+            for _ in stream.rest(_CANCEL_TIMEOUT_S):
                 pass
             return False
         return True
@@ -191,7 +191,7 @@ class _Conversation:
                 self._take(event, turn)
         except KeyboardInterrupt:
             self._engine.cancel()
-            for event in stream.rest(_CANCEL_PATIENCE_S):
+            for event in stream.rest(_CANCEL_TIMEOUT_S):
                 self._take(event, turn)
             return False
         except BaseException:

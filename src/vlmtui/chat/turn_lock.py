@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from vlmtui.errors import TurnRunning
 
-PATIENCE_S = 2.0
+TIMEOUT_S = 2.0
 """Seconds that a cancelled task has to end by itself; then whoever insists ends the engine."""
 
 
@@ -175,7 +175,7 @@ class TurnLock:
             if before is not None:
                 before.stopped = before.superseded = True
                 self._cancel_engine()
-                self._insist(lambda: before.done or self.closed, PATIENCE_S)
+                self._insist(lambda: before.done or self.closed, TIMEOUT_S)
                 self._changed.wait_for(lambda: before.done or self.closed)
         try:
             yield before is not None
@@ -203,7 +203,7 @@ class TurnLock:
             task = self._turn or self._holder
             if task is None or task.yields:
                 return
-            left = task.stopped_at + PATIENCE_S - time.monotonic() if task.stopped else None
+            left = task.stopped_at + TIMEOUT_S - time.monotonic() if task.stopped else None
             if left is None:
                 task.stopped, task.stopped_at = True, time.monotonic()
             if self._holder is task:
@@ -227,8 +227,8 @@ class TurnLock:
             if self._holder is task and task.stopped and task.stopped_at == stopped_at:
                 self._abort_engine()
 
-    def close(self, patience: float) -> None:
-        """Stop everything, and wait for its end for at most twice `patience` seconds.
+    def close(self, timeout: float) -> None:
+        """Stop everything, and wait for its end for at most twice `timeout` seconds.
 
         After the first the engine is ended.
         """
@@ -239,16 +239,16 @@ class TurnLock:
                     task.stopped = True
             self._cancel_engine()
             self._changed.notify_all()
-            self._insist(lambda: self._turn is None and self._is_free(), patience)
+            self._insist(lambda: self._turn is None and self._is_free(), timeout)
 
     def _is_free(self) -> bool:
         return self._holder is None or self._holder.yields
 
-    def _insist(self, ended: Callable[[], bool], patience: float) -> None:
+    def _insist(self, ended: Callable[[], bool], timeout: float) -> None:
         """Wait for an end, and bring it about when it doesn't come by itself."""
-        if not self._changed.wait_for(ended, timeout=patience):
+        if not self._changed.wait_for(ended, timeout=timeout):
             self._abort_engine()
-            self._changed.wait_for(ended, timeout=patience)
+            self._changed.wait_for(ended, timeout=timeout)
 
     def _require_silence(self) -> None:
         if self._turn is not None:

@@ -11,7 +11,7 @@ import tty
 
 from vlmtui.terminal.graphics import REPLIES, Detection, Graphics, Tmux
 
-_PATIENCE_S = 1.0
+_TIMEOUT_S = 1.0
 """A terminal replies within milliseconds; over a slow line, within a second."""
 
 
@@ -33,12 +33,12 @@ def _talk(detection: Detection, question: str) -> None:
     tty.setcbreak(descriptor)  # else the replies would be echoed and wait for Enter
     try:
         heard = ""
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + _TIMEOUT_S
         while question or (left := end - time.monotonic()) > 0:
             if question:
                 sys.stdout.write(question)
                 sys.stdout.flush()
-                question, end = "", time.monotonic() + _PATIENCE_S
+                question, end = "", time.monotonic() + _TIMEOUT_S
                 continue
             if not select.select([descriptor], [], [], left)[0]:
                 return

@@ -19,7 +19,7 @@ from vlmtui.hardware import tegra
 from vlmtui.hardware.sysroot import Sysroot, told_bytes
 
 TOPIC = "llama.cpp"
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """The first start of CUDA on a slow board takes seconds."""
 
 # The current directory must not be searched: a file there may be named like a library.
@@ -142,12 +142,12 @@ def _ask() -> _Build | str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
             env=os.environ | {"PYTHONWARNINGS": "ignore"},
         )
     except subprocess.TimeoutExpired:
-        return f"it didn't load within {PATIENCE_S:.0f} seconds"
+        return f"it didn't load within {TIMEOUT_S:.0f} seconds"
     except OSError as error:
         return f"it can't be asked: {error.strerror}"
     lines = done.stdout.strip().splitlines()

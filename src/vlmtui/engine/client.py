@@ -153,7 +153,7 @@ class EngineClient(EngineConnection):
 
     def _make_room(self) -> Generator[Event, None, None]:
         """First in the host that this client uses, then in all others."""
-        self._patient = True
+        self._stopped = False
         made: Absent | None = None
         with suppress(NoHost):
             for event in self._request(MakeRoom(), "wait"):
@@ -169,7 +169,7 @@ class EngineClient(EngineConnection):
         while made is None and others:
             with suppress(NoHost), closing(host_inquiry.ask(others.pop(), MakeRoom())) as said:
                 for answer in said:
-                    if not self._patient or self._closed:
+                    if self._stopped or self._closed:
                         yield Finished("cancelled")
                         return
                     if isinstance(answer, Absent):

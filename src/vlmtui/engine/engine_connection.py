@@ -79,11 +79,11 @@ class EngineConnection:
         self._load: Load | None = None
         self._info: ModelInfo | None = None
         self._phase = "idle"
-        self._patient = True
-        """Waiting for hosts that this client has no part in goes on."""
+        self._stopped = False
+        """Nobody waits any more for hosts that this client doesn't use."""
 
     def cancel(self) -> None:
-        self._patient = False
+        self._stopped = True
         with self._state:
             if self._running is not None and self._process is not None:
                 self._running.cancel(self._process.channel)
@@ -94,14 +94,14 @@ class EngineConnection:
                 self._process.channel.try_send(Command(self._running.number, Conclude()))
 
     def abort(self) -> None:
-        self._patient = False
+        self._stopped = True
         with self._state:
             if self._running is not None and self._process is not None:
                 self._running.aborted = True
                 self._process.kill()
 
     def close(self) -> None:
-        self._patient = False
+        self._stopped = True
         with self._state:
             self._closed = True
             process = self._process
@@ -325,9 +325,9 @@ def _load_of(request: Request | HostRequest) -> Load | None:
     return None
 
 
-def _receive(channel: Channel[Report], patience: float) -> Report | None:
+def _receive(channel: Channel[Report], timeout: float) -> Report | None:
     try:
-        return channel.receive(patience)
+        return channel.receive(timeout)
     except WireError:
         return None  # a process that sends garbage is as good as dead
 

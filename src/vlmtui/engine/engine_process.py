@@ -22,7 +22,7 @@ _START = (
 """`python -c` puts the current directory on the path: a file named like a library there must not
 run."""
 
-_EXIT_PATIENCE_S = 3.0
+_EXIT_TIMEOUT_S = 3.0
 _LOG_TAIL_LINES = 40
 
 
@@ -90,7 +90,7 @@ class EngineProcess:
     def reap(self) -> int:
         """Wait for its end, which comes by a kill where it doesn't by itself; the exit status."""
         try:
-            return self._process.wait(_EXIT_PATIENCE_S)
+            return self._process.wait(_EXIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()

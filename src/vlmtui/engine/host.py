@@ -55,17 +55,17 @@ class Host:
             loop.add_signal_handler(number, self.stop)
         server = await asyncio.start_unix_server(self._serve_client, sock=listener)
         try:
-            patience = _FIRST_CLIENT_S
+            timeout = _FIRST_CLIENT_S
             while not self._stopped:
                 self._changed.clear()
                 with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), patience)
+                    await asyncio.wait_for(self._changed.wait(), timeout)
                 reachable = _identity(self._socket_path) == ours
                 await self._end_unused(at_once=not reachable)
                 if not self._clients and not self.engines:
                     break
                 left = [each.left_s for each in self.engines]
-                patience = min([_LOOK_S, *(seconds + 0.01 for seconds in left if seconds)])
+                timeout = min([_LOOK_S, *(seconds + 0.01 for seconds in left if seconds)])
         finally:
             if _identity(self._socket_path) == ours:
                 self._socket_path.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ def kill(path: Path) -> None:
 
 
 def ask(
-    path: Path, request: HostRequest, patience: float = _SILENCE_S
+    path: Path, request: HostRequest, timeout: float = _SILENCE_S
 ) -> Generator[Event | HostEvent, None, None]:
     """Ask a host something, if one listens there; closing the iterator cancels it.
 
@@ -84,7 +84,7 @@ def ask(
     try:
         channel.send(Command(0, Hello(__version__, who(), 0.0, os.devnull)))
         channel.send(Command(1, request))
-        while time.monotonic() - heard < patience:
+        while time.monotonic() - heard < timeout:
             try:
                 report = channel.receive(1.0)
             except TimeoutError:

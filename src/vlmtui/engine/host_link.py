@@ -116,11 +116,11 @@ class HostLink:
         """The last lines that the engine's process wrote."""
         return self._died.log_tail if self._died is not None else ""
 
-    def _ask(self, request: HostRequest, patience: float) -> bool:
+    def _ask(self, request: HostRequest, timeout: float) -> bool:
         """Ask between two requests of the client; whether it was done in time."""
         with suppress(OSError, WireError, TimeoutError):
             if self.channel.try_send(Command(0, request)):
-                while (report := self.channel.receive(patience)) is not None:
+                while (report := self.channel.receive(timeout)) is not None:
                     if report.number == 0 and isinstance(report.event, Finished | Failed):
                         return True
         return False

@@ -60,7 +60,7 @@ class Channel(Generic[Received]):
     """One end of the connection; `receives` is the type of the frames that arrive at it.
 
     A peer may be stopped in the middle of anything, so whoever must not hang with it uses
-    `sending`, `try_send` and a patience.
+    `sending`, `try_send` and a timeout.
     """
 
     def __init__(self, connection: socket.socket, receives: type[Received]) -> None:
@@ -79,8 +79,8 @@ class Channel(Generic[Received]):
         with self._sending:
             self._connection.sendall(self._packed(frame))
 
-    def sending(self, frame: Command | Report, patience: float) -> Iterator[None]:
-        """Send one frame; yields each time the peer has taken nothing for `patience` seconds.
+    def sending(self, frame: Command | Report, timeout: float) -> Iterator[None]:
+        """Send one frame; yields each time the peer has taken nothing for `timeout` seconds.
 
         Once begun, it has to come to its end, or the connection is of no more use.
 
@@ -90,7 +90,7 @@ class Channel(Generic[Received]):
         left = memoryview(self._packed(frame))
         with self._sending:
             while left:
-                if not self._ready(select.POLLOUT, patience):
+                if not self._ready(select.POLLOUT, timeout):
                     yield
                     continue
                 with suppress(BlockingIOError):
@@ -111,11 +111,11 @@ class Channel(Generic[Received]):
             self._sending.release()
         return True
 
-    def receive(self, patience: float | None = None) -> Received | None:
+    def receive(self, timeout: float | None = None) -> Received | None:
         """Wait for one frame; None when the peer has closed its end or died.
 
         Args:
-            patience: Seconds without a byte; None waits for ever.
+            timeout: Seconds without a byte; None waits for ever.
 
         Raises:
             WireError: What came is no frame.
@@ -123,7 +123,7 @@ class Channel(Generic[Received]):
         """
         while (body := self._take()) is None:
             try:
-                if not self._ready(select.POLLIN, patience):
+                if not self._ready(select.POLLIN, timeout):
                     raise TimeoutError
                 piece = self._connection.recv(_PIECE)
             except TimeoutError:
@@ -174,7 +174,7 @@ class Channel(Generic[Received]):
         del self._arrived[:end]
         return body
 
-    def _ready(self, event: int, patience: float | None) -> bool:
+    def _ready(self, event: int, timeout: float | None) -> bool:
         """Whether the socket can be used so within some seconds.
 
         Raises:
@@ -185,7 +185,7 @@ class Channel(Generic[Received]):
             raise OSError(errno.EBADF, "closed")
         poll = select.poll()
         poll.register(descriptor, event)
-        return bool(poll.poll(None if patience is None else patience * 1000))
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
 def encodable(request: Conversation) -> Conversation:

@@ -171,8 +171,8 @@ class Lines:
         unheard: set[int] = set()
         try:
             while True:
-                patience = _HEARD_SECONDS if unheard else _LOOK_SECONDS
-                if select.select([came], [], [], patience)[0]:
+                timeout = _HEARD_SECONDS if unheard else _LOOK_SECONDS
+                if select.select([came], [], [], timeout)[0]:
                     numbers = os.read(came, 64)
                     if not numbers:  # the line has ended
                         return

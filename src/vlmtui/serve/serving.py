@@ -68,11 +68,11 @@ def config(app: Application) -> Config:
     """How uvicorn serves it."""
     import uvicorn
 
-    from vlmtui.serve.punctual_http import PunctualHttp
+    from vlmtui.serve.head_timeout import HeadTimeoutProtocol
 
     return uvicorn.Config(
         app,
-        http=PunctualHttp,
+        http=HeadTimeoutProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

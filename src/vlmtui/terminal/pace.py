@@ -48,10 +48,10 @@ _SLOW_WAY = 0.15
 _SLOW_WINDOW = 20_000
 """Over a line that is longer, or takes less at a time, less is drawn."""
 
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 """A reply that takes longer got lost."""
 
-_FIRST_PATIENCE = 4.0
+_FIRST_TIMEOUT = 4.0
 """As long as none ever came."""
 
 _MOST_LOST = 2
@@ -135,8 +135,8 @@ class Line:
     def room(self) -> int:
         """How many characters may be written now; less than 1 for none."""
         with self._lock:
-            patience = _PATIENCE if self._proven else _FIRST_PATIENCE
-            if self._asked and self._clock() - self._asked[0][0] > patience:
+            timeout = _TIMEOUT if self._proven else _FIRST_TIMEOUT
+            if self._asked and self._clock() - self._asked[0][0] > timeout:
                 self._asked.clear()
                 self._lost += 1
                 self._replies &= self._proven and self._lost < _MOST_LOST

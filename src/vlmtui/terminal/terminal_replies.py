@@ -20,7 +20,7 @@ _REPLY = re.compile(f"{REPLIES.pattern}|{re.escape(pace.REPLY)}")
 _BEGUN = re.compile(r"\x1b(\[0|\[\?[\d;]*|\[6;[\d;]*|P>(\|[^\x1b]*\x1b?)?|_G[^\x1b]*\x1b?)\Z")
 """The first part of a reply that was torn apart on its way. A lone Esc is the key."""
 
-_PATIENCE = 1.0
+_TIMEOUT = 1.0
 """Seconds to wait for the rest."""
 
 
@@ -66,7 +66,7 @@ class ReplyParser(XTermParser):
 
     def tick(self) -> Iterable[Message]:
         """Called about ten times a second: what is held back too long was no reply."""
-        if self._held and get_time() - self._held_since >= _PATIENCE:
+        if self._held and get_time() - self._held_since >= _TIMEOUT:
             yield from self._release()
         yield from super().tick()
 

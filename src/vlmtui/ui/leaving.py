@@ -18,7 +18,7 @@ from vlmtui.endings import HUNG_UP
 CLOSE_SECONDS = 10.0
 """Longest time that leaving waits for the engine; then the process ends and takes it along."""
 
-PATIENCE_SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 """Longest time that the screen then has to end what it is drawing."""
 
 _SILENT_SECONDS = 1.0
@@ -102,7 +102,7 @@ class Leaving:
         try:
             await self.leave(code)
         finally:
-            last_resort = threading.Timer(PATIENCE_SECONDS, self._give_up, (code,))
+            last_resort = threading.Timer(TIMEOUT_SECONDS, self._give_up, (code,))
             last_resort.daemon = True
             last_resort.start()
 

@@ -15,7 +15,7 @@ from vlmtui.models.discovery import plain_name
 from vlmtui.models.download import choice, faults, hub, places
 from vlmtui.models.download import hub_access as access
 from vlmtui.models.download.events import Event, Plan, RemoteFile, Role, Waiting
-from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.target import NO_TOWER, HubTarget, UrlTarget, near_names
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 from vlmtui.models.stores import StoredFile, hugging_face_cache
@@ -26,7 +26,7 @@ _Answer = TypeVar("_Answer")
 _NAMED = re.compile(r'filename="?([^";]+)"?', re.IGNORECASE)
 
 
-def of_hub(target: HubTarget, line: Line, patience: Patience) -> Generator[Event, None, Plan]:
+def of_hub(target: HubTarget, line: Line, policy: RetryPolicy) -> Generator[Event, None, Plan]:
     """Plan for files of the Hub; when it can't be reached, for what the cache has of them.
 
     Raises:
@@ -35,14 +35,14 @@ def of_hub(target: HubTarget, line: Line, patience: Patience) -> Generator[Event
     """
     name = target.repository
     try:
-        repository = yield from _patiently(
-            lambda: hub.look_into(name, target.revision, line, patience.timeout_s),
+        repository = yield from _with_retries(
+            lambda: hub.look_into(name, target.revision, line, policy.timeout_s),
             name,
             line,
-            patience,
+            policy,
         )
     except NothingToPull as error:
-        raise _with_near_names(error, name, line, patience) from None
+        raise _with_near_names(error, name, line, policy) from None
     except Unreachable:
         here = _in_cache(target)
         if here is None:
@@ -54,23 +54,23 @@ def of_hub(target: HubTarget, line: Line, patience: Patience) -> Generator[Event
         if not places.in_snapshot(repository, listed.name).exists():
 
             def ask(listed: hub.Listed = listed) -> hub.Stored:
-                return hub.stored(repository, listed, line, patience.timeout_s)
+                return hub.stored(repository, listed, line, policy.timeout_s)
 
-            known = yield from _patiently(ask, name, line, patience)
+            known = yield from _with_retries(ask, name, line, policy)
         files.append(places.in_cache(repository, listed, known, role))
     return _plan(target, files, repository)
 
 
-def of_url(target: UrlTarget, line: Line, patience: Patience) -> Generator[Event, None, Plan]:
+def of_url(target: UrlTarget, line: Line, policy: RetryPolicy) -> Generator[Event, None, Plan]:
     """Plan for files at addresses.
 
     Raises:
         As `of_hub`.
     """
-    model = yield from _at_address(target.model, "model", line, patience)
+    model = yield from _at_address(target.model, "model", line, policy)
     files = [model]
     if target.mmproj:
-        tower = yield from _at_address(target.mmproj, "mmproj", line, patience)
+        tower = yield from _at_address(target.mmproj, "mmproj", line, policy)
         # beside its model, also when it comes from elsewhere
         if tower.path.parent != model.path.parent:
             tower = places.beside(tower, model)
@@ -126,24 +126,22 @@ def _in_cache(target: HubTarget) -> Plan | None:
 
 
 def _at_address(
-    url: str, role: Role, line: Line, patience: Patience
+    url: str, role: Role, line: Line, policy: RetryPolicy
 ) -> Generator[Event, None, RemoteFile]:
     """A file at an address: its name and size, from its first bytes."""
     what = addresses.shown(url)
-    file = yield from _patiently(
-        lambda: _ask(url, what, role, line, patience), what, line, patience
-    )
+    file = yield from _with_retries(lambda: _ask(url, what, role, line, policy), what, line, policy)
     return file
 
 
-def _ask(url: str, what: str, role: Role, line: Line, patience: Patience) -> RemoteFile:
+def _ask(url: str, what: str, role: Role, line: Line, policy: RetryPolicy) -> RemoteFile:
     access.check()
     asked = {"Range": f"bytes=0-{SNIFFED_BYTES - 1}"}
     with net.request(
-        url, line=line, headers=asked, secret=access.secret(url), timeout_s=patience.timeout_s
+        url, line=line, headers=asked, secret=access.secret(url), timeout_s=policy.timeout_s
     ) as answer:
         first = b""
-        with line.within(patience.slow_s):
+        with line.within(policy.slow_s):
             for piece in answer.pieces():
                 first += piece
                 if len(first) >= SNIFFED_BYTES:
@@ -166,8 +164,8 @@ def _ask(url: str, what: str, role: Role, line: Line, patience: Patience) -> Rem
     return places.of_our_own(url, name, size, hub.validator(answer.headers), role)
 
 
-def _patiently(
-    ask: Callable[[], _Answer], what: str, line: Line, patience: Patience
+def _with_retries(
+    ask: Callable[[], _Answer], what: str, line: Line, policy: RetryPolicy
 ) -> Generator[Event, None, _Answer]:
     """Ask until there is an answer, or no sense in asking again."""
     failed = 0
@@ -178,24 +176,24 @@ def _patiently(
         except net.Failed as failure:
             failed += 1
             fault = faults.of(failure, what)
-        if not fault.again or failed >= patience.first_tries:
+        if not fault.again or failed >= policy.first_tries:
             raise fault.error
-        seconds = patience.before(failed) if fault.after is None else fault.after
-        if seconds > patience.most_asked_s:
+        seconds = policy.before(failed) if fault.after is None else fault.after
+        if seconds > policy.most_asked_s:
             raise fault.error
         yield Waiting(fault.reason, seconds)
         line.wait(seconds)
 
 
 def _with_near_names(
-    error: NothingToPull, repository: str, line: Line, patience: Patience
+    error: NothingToPull, repository: str, line: Line, policy: RetryPolicy
 ) -> NothingToPull:
     """The error, with repositories that may be meant."""
     known = {entry.repository for entry in catalog.load().entries}
     entries = sorted(name for name in known if name and name != repository)
     near = near_names(repository, entries)
     with suppress(net.Failed):  # it is only to be of help
-        similar = hub.similar(repository, line, patience.timeout_s)
+        similar = hub.similar(repository, line, policy.timeout_s)
         near += [name for name in similar if name not in near]
     if not near:
         return error

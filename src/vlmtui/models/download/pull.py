@@ -30,7 +30,7 @@ from vlmtui.models.download.events import (
     Waiting,
 )
 from vlmtui.models.download.meter import Sum
-from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.target import Bundled, HubTarget, ImportWish, UrlTarget, understand
 from vlmtui.models.download.transfer import Transfer
 from vlmtui.models.download.verify import verify
@@ -52,7 +52,7 @@ class Pull:
         model: str = "",
         mmproj: str = "",
         imports: ImportWish | None = None,
-        patience: Patience | None = None,
+        policy: RetryPolicy | None = None,
     ) -> None:
         """Prepare; asks nobody.
 
@@ -61,7 +61,7 @@ class Pull:
             model: File or pattern, where `wanted` leaves several.
             mmproj: The same for the vision tower; "none" for none.
             imports: What is wanted is a checkpoint, to be imported.
-            patience: How often to try again.
+            policy: How often to try again.
 
         Raises:
             NothingToPull: It means nothing.
@@ -69,8 +69,8 @@ class Pull:
         """
         self.wanted = wanted
         self._target = understand(wanted, model, mmproj, imports)
-        self._patience = patience or Patience()
-        self._own_patience = patience is None
+        self._policy = policy or RetryPolicy()
+        self._default_policy = policy is None
         self._line = Line()
         self.plan: Plan | None = None
         """What is fetched, once it is known."""
@@ -99,16 +99,16 @@ class Pull:
         if isinstance(target, Bundled):
             yield Finished(target.entry.name, (demo.model_path(), demo.mmproj_path()), 0)
             return
-        if self._own_patience and (seconds := access.seconds()):
-            self._patience = Patience(timeout_s=seconds)
+        if self._default_policy and (seconds := access.seconds()):
+            self._policy = RetryPolicy(timeout_s=seconds)
         job = self._import(Path(), target)
         if job is not None and job.model.exists():
             yield Finished(job.name, tuple(file for file in job.files if file.exists()), 0)
             return
         if isinstance(target, HubTarget):
-            plan = yield from plans.of_hub(target, self._line, self._patience)
+            plan = yield from plans.of_hub(target, self._line, self._policy)
         else:
-            plan = yield from plans.of_url(target, self._line, self._patience)
+            plan = yield from plans.of_url(target, self._line, self._policy)
         self.plan = plan
         yield Resolved(plan)
         self._line.check()
@@ -181,7 +181,7 @@ class Pull:
         """Fetch a file and compare its hash; once more when that is another."""
         again = True
         while True:
-            yield from Transfer(file, self._line, self._patience, sums).run()
+            yield from Transfer(file, self._line, self._policy, sums).run()
             try:
                 yield from verify(file, self._line)
                 return

@@ -20,7 +20,7 @@ from vlmtui.models.download import faults, hub, places, space
 from vlmtui.models.download import hub_access as access
 from vlmtui.models.download.events import Event, RemoteFile, Restarted, Started, Waiting
 from vlmtui.models.download.meter import Meter, Sum
-from vlmtui.models.download.patience import Patience
+from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 from vlmtui.models.stores import cache_variable
 from vlmtui.net import Line, Stopped, addresses
@@ -47,18 +47,18 @@ class _Anew(Exception):
 class Transfer:
     """Fetches a file into its part."""
 
-    def __init__(self, file: RemoteFile, line: Line, patience: Patience, all_files: Sum) -> None:
+    def __init__(self, file: RemoteFile, line: Line, policy: RetryPolicy, all_files: Sum) -> None:
         """Prepare.
 
         Args:
             file: Which one; its directories are there.
             line: Ends all waiting when it is stopped.
-            patience: How often to try again.
+            policy: How often to try again.
             all_files: What else comes, for the time that is left.
         """
         self._file = file
         self._line = line
-        self._patience = patience
+        self._policy = policy
         self._all = all_files
         self._etag = places.Origin.of(file.part).etag if file.path == file.blob else ""
         self._meter = Meter(file, all_files)
@@ -94,14 +94,14 @@ class Transfer:
                 self._line.check()
                 fault = self._fault(error)
             # a trickle is no progress
-            went_on = self._done - before >= self._patience.least_bytes
+            went_on = self._done - before >= self._policy.least_bytes
             failed = 1 if went_on else failed + 1
-            most = self._patience.tries if self._all.fetched else self._patience.first_tries
+            most = self._policy.tries if self._all.fetched else self._policy.first_tries
             if not fault.again or failed > most:
                 raise fault.error
-            seconds = self._patience.base_s / 4 if went_on else self._patience.before(failed)
+            seconds = self._policy.base_s / 4 if went_on else self._policy.before(failed)
             if fault.after is not None:
-                if fault.after > self._patience.most_asked_s:
+                if fault.after > self._policy.most_asked_s:
                     raise fault.error
                 seconds = fault.after
             yield Waiting(fault.reason, seconds)
@@ -123,7 +123,7 @@ class Transfer:
             line=self._line,
             headers=asked,
             secret=access.secret(url),
-            timeout_s=self._patience.timeout_s,
+            timeout_s=self._policy.timeout_s,
             accepted=(200, 206, 416) if offset else (200, 206),
         ) as answer:
             if answer.status == 416:
@@ -163,8 +163,8 @@ class Transfer:
         for piece in pieces:
             yield piece
             came += len(piece)
-            if time.monotonic() - since > self._patience.slow_s:
-                if came < self._patience.least_bytes:
+            if time.monotonic() - since > self._policy.slow_s:
+                if came < self._policy.least_bytes:
                     raise net.Failed("silent", "hardly any data arrives")
                 since, came = time.monotonic(), 0
 

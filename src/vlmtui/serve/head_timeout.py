@@ -1,6 +1,6 @@
-"""HTTP of clients that come to the point: a connection that asks nothing is closed.
+"""A timeout for the head of a request: a connection that sends none is closed.
 
-uvicorn lets one be silent for ever, and a few dozen of them are all that a server has.
+uvicorn has no such timeout, and a few dozen silent connections are all that a server can hold.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ HEAD_S = 10.0
 """For the head of a request, from its first byte or the beginning of the connection."""
 
 
-class PunctualHttp(H11Protocol):
-    """uvicorn's protocol, with an end to its patience."""
+class HeadTimeoutProtocol(H11Protocol):
+    """uvicorn's protocol with that timeout."""
 
     _overdue: asyncio.TimerHandle | None = None
 
@@ -25,7 +25,7 @@ class PunctualHttp(H11Protocol):
         self._overdue = self.loop.call_later(HEAD_S, transport.close)
 
     def data_received(self, data: bytes) -> None:
-        """Wait no more when a request is there, anew when the next one begins."""
+        """Stop the clock when a request is there; start it when the next one begins."""
         super().data_received(data)
         asked = self.cycle is not None and not self.cycle.response_complete
         if asked and self._overdue is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Patience(msgspec.Struct, frozen=True):
+class RetryPolicy(msgspec.Struct, frozen=True):
     """How often something is tried again, and after how long."""
 
     tries: int = 8
