@@ -1,4 +1,4 @@
-"""Compares what is foretold of a model's memory with what the engine's process really takes.
+"""Compares what is predicted of a model's memory with what the engine's process really takes.
 
 The peak is the largest resident memory of the process (`VmHWM` of /proc/PID/status: its own pages,
 and those of the model's file that it has read), over a load, a picture, a prompt of more than one
@@ -115,8 +115,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="vlmtui-fit-") as folder:
             found = measure(name, Path(folder), arguments.ctx, arguments.kv)
         row = f"{name:18}{found.peak / 1e6:9.1f}"
-        for foretold in (found.header, found.simulated):
-            row += f"{foretold / 1e6:9.1f} {100 * (foretold / found.peak - 1):+6.1f}%"
+        for predicted in (found.header, found.simulated):
+            row += f"{predicted / 1e6:9.1f} {100 * (predicted / found.peak - 1):+6.1f}%"
         print(row, flush=True)
 
 

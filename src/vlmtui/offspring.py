@@ -69,7 +69,7 @@ class Telling:
         self.tell(error=type(told).__name__, message=told.message, hint=told.hint)
 
 
-def make_way(score: int) -> None:
+def prefer_oom_kill(score: int) -> None:
     """When memory runs out, have the kernel take this process rather than the chat.
 
     Args:
@@ -88,7 +88,7 @@ def begin(parent: int) -> Telling:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit
-    make_way(_OOM_SCORE)
+    prefer_oom_kill(_OOM_SCORE)
     told = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return Telling(told)

@@ -20,7 +20,7 @@ from vlmtui import demo
 from vlmtui.engine.engine_events import Delta
 from vlmtui.engine.engine_requests import Sampling
 from vlmtui.mcp import tool_server
-from vlmtui.mcp.looking import Eyes
+from vlmtui.mcp.look_tool import LookTool
 from vlmtui.mcp.tool_server import ToolServer
 
 PICTURES = demo.sample_images()[0].parent
@@ -43,8 +43,8 @@ class Agent:
     def __init__(self, engine: FakeEngine, *directories: Path) -> None:
         self._said: SimpleQueue[bytes] = SimpleQueue()
         self._output = io.BytesIO()
-        eyes = Eyes(engine, LOAD, Sampling(), directories or [PICTURES])
-        self._server = ToolServer(eyes, self._output)
+        tool = LookTool(engine, LOAD, Sampling(), directories or [PICTURES])
+        self._server = ToolServer(tool, self._output)
         self._thread = threading.Thread(target=self._server.run, args=(self._lines(),))
         self._thread.start()
 

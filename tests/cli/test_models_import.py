@@ -18,7 +18,7 @@ from tests.models.convert.checkpoints import Shape
 from vlmtui.errors import ImportFailed
 from vlmtui.models import gguf
 from vlmtui.models.convert import importing
-from vlmtui.models.making import Progress
+from vlmtui.models.file_maker import Progress
 
 pytest.importorskip("safetensors", reason="the extra awq is not installed")
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vlmtui import errors
 from vlmtui.engine import images
-from vlmtui.engine.images import crops, room
+from vlmtui.engine.images import crops, spare_memory
 from vlmtui.engine.images.crops import Box, box
 
 DATA = Path(__file__).parents[1] / "data"
@@ -134,7 +134,7 @@ def test_what_the_machine_cannot_spare_is_refused(
 ) -> None:
     path = tmp_path / "photo.bmp"
     colourful((1000, 1000)).save(path)
-    monkeypatch.setattr(room, "spare_bytes", lambda: 4_000_000)
+    monkeypatch.setattr(spare_memory, "spare_bytes", lambda: 4_000_000)
     with pytest.raises(errors.ImageTooLarge, match="takes 4 MB"):
         images.decode_part(path, Box(0, 0, 10, 10))
 
@@ -151,10 +151,10 @@ def peak():
 
 with open(sys.argv[1], "rb") as file:
     source = sources.open_source(file, containers.look(file))
-    foretold = pixels.peak_bytes_of_part(source, 600, 400)
+    predicted = pixels.peak_bytes_of_part(source, 600, 400)
 before = peak()
 images.decode_part(sys.argv[1], Box(2000, 1500, 600, 400))
-print(peak() - before, foretold)
+print(peak() - before, predicted)
 """
 
 
@@ -164,7 +164,7 @@ def test_a_small_part_of_a_large_picture_takes_little_memory(tmp_path: Path, kin
     colourful((5000, 4000)).save(path)
     code = (sys.executable, "-c", PEAK, str(path))
     out = subprocess.run(code, capture_output=True, text=True, check=True).stdout
-    measured, foretold = map(int, re.findall(r"-?\d+", out))
-    assert measured <= foretold + 24_000_000
+    measured, predicted = map(int, re.findall(r"-?\d+", out))
+    assert measured <= predicted + 24_000_000
     if kind == "png":  # 20 megapixels
-        assert foretold < 30_000_000
+        assert predicted < 30_000_000

@@ -1,4 +1,4 @@
-"""How finely pictures are looked at: what is foretold is counted, on every tower of the zoo."""
+"""How finely pictures are looked at: what is predicted is counted, on every tower of the zoo."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def looking(detail: Detail) -> Sampling:
     return Sampling(temperature=0, max_tokens=1, detail=detail)
 
 
-def test_what_was_foretold_is_what_is_counted(engine, paint):
+def test_what_was_predicted_is_what_is_counted(engine, paint):
     for detail, size in ASKED:
         image = paint(1, *size)
-        (foretold,) = engine.measure(Measure((image,), detail))
+        (predicted,) = engine.measure(Measure((image,), detail))
         answer = ask(engine, user("What?", (image,)), sampling=looking(detail))
         (encoded,) = answer.of(Encoded)
-        assert encoded.tokens == foretold == answer.finished.stats.image_tokens
+        assert encoded.tokens == predicted == answer.finished.stats.image_tokens
 
 
 def test_a_detail_is_kept_to_where_there_is_a_choice(engine, files, paint):

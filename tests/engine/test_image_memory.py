@@ -1,4 +1,4 @@
-"""What decoding takes: measured in a process of its own, foretold, refused where it is too much."""
+"""What decoding takes: measured in a process of its own, predicted, refused where too much."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, features
 
 from vlmtui import errors
 from vlmtui.engine import images
-from vlmtui.engine.images import containers, pixels, room, sources
+from vlmtui.engine.images import containers, pixels, sources, spare_memory
 
 SIZE = (3000, 2400)
 
@@ -31,11 +31,11 @@ def peak():
 path, wide, high = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 file = open(path, "rb")
 source = sources.open_source(file, containers.look(file))
-foretold = pixels.peak_bytes(source, (wide, high))
+predicted = pixels.peak_bytes(source, (wide, high))
 del source
 before = peak()
 images.decode(path, size=(wide, high))
-print(peak() - before, foretold)
+print(peak() - before, predicted)
 """
 
 SLACK = 24_000_000
@@ -43,11 +43,11 @@ SLACK = 24_000_000
 
 
 def taken(path: Path, wide: int = 800, high: int = 640) -> tuple[int, int]:
-    """Bytes that decoding took at its peak, and what was foretold."""
+    """Bytes that decoding took at its peak, and what was predicted."""
     code = (sys.executable, "-c", PEAK, str(path), str(wide), str(high))
     out = subprocess.run(code, capture_output=True, text=True, check=True).stdout
-    measured, foretold = map(int, out.split())
-    return measured, foretold
+    measured, predicted = map(int, out.split())
+    return measured, predicted
 
 
 def photo(path: Path, **options: object) -> Path:
@@ -82,12 +82,12 @@ WAYS = {
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_the_peak_is_bounded_and_foretold(tmp_path: Path, name: str) -> None:
+def test_the_peak_is_bounded_and_predicted(tmp_path: Path, name: str) -> None:
     options, most = WAYS[name]
-    measured, foretold = taken(photo(tmp_path / name, **options))
+    measured, predicted = taken(photo(tmp_path / name, **options))
     bound = most * SIZE[0] * SIZE[1] + SLACK
     assert measured < bound, f"{measured / 1e6:.0f} MB, at most {bound / 1e6:.0f}"
-    assert measured < foretold + SLACK, f"{measured / 1e6:.0f}, foretold {foretold / 1e6:.0f} MB"
+    assert measured < predicted + SLACK, f"{measured / 1e6:.0f}, predicted {predicted / 1e6:.0f} MB"
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
@@ -101,9 +101,9 @@ def test_each_colour_of_a_progressive_jpeg_is_counted(tmp_path: Path, mode: str,
     assert each <= counted < each + 1
 
 
-def test_the_peak_of_an_avif_is_bounded_and_foretold(tmp_path: Path) -> None:
-    measured, foretold = taken(photo(tmp_path / "a.avif", speed=10, quality=40))
-    assert measured < foretold + SLACK
+def test_the_peak_of_an_avif_is_bounded_and_predicted(tmp_path: Path) -> None:
+    measured, predicted = taken(photo(tmp_path / "a.avif", speed=10, quality=40))
+    assert measured < predicted + SLACK
 
 
 def test_a_few_bytes_that_stand_for_a_huge_picture_take_little(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_the_machine_cant_spare_is_refused_with_the_numbers(
     Image.new("RGB", (3000, 2000)).save(path)
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 8000000 kB\nMemAvailable:   20000 kB\n")
-    monkeypatch.setattr(room, "MEMINFO", meminfo)
+    monkeypatch.setattr(spare_memory, "MEMINFO", meminfo)
     for look in (images.inspect, images.decode):
         with pytest.raises(errors.ImageTooLarge) as caught:
             look(path)
@@ -135,7 +135,7 @@ def test_what_the_machine_cant_spare_is_refused_with_the_numbers(
 def test_a_large_picture_is_decoded_by_one_process_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "LARGE_BYTES", 10_000_000)
+    monkeypatch.setattr(spare_memory, "LARGE_BYTES", 10_000_000)
     path = tmp_path / "large.bmp"
     Image.new("RGB", (2000, 1500)).save(path)
     with path.open("rb") as other, path.open("rb") as ours:
@@ -145,30 +145,30 @@ def test_a_large_picture_is_decoded_by_one_process_at_a_time(
         waited.join(0.3)
         assert waited.is_alive()
         assert images.inspect(path).width == 2000
-        with room.alone(ours, 1000):  # a small one waits for nobody
+        with spare_memory.alone(ours, 1000):  # a small one waits for nobody
             pass
         fcntl.flock(other, fcntl.LOCK_UN)
         waited.join(60)
         assert not waited.is_alive()
         fcntl.flock(other, fcntl.LOCK_EX)
-        monkeypatch.setattr(room, "WAIT_SECONDS", 0.1)
+        monkeypatch.setattr(spare_memory, "WAIT_SECONDS", 0.1)
         assert images.thumbnail(path, 40, 30).size == (40, 30)  # the other one hangs
 
 
 def test_a_containers_limit_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meminfo").write_text("MemAvailable: 1000000 kB\n")
-    monkeypatch.setattr(room, "MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(room, "CGROUP", tmp_path)
-    assert room.spare_bytes() == 1_024_000_000
+    monkeypatch.setattr(spare_memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(spare_memory, "CGROUP", tmp_path)
+    assert spare_memory.spare_bytes() == 1_024_000_000
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "memory.current").write_text("700000\n")
-    assert room.spare_bytes() == 1_024_000_000
+    assert spare_memory.spare_bytes() == 1_024_000_000
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 50000\n")
-    assert room.spare_bytes() == 350_000
-    monkeypatch.setattr(room, "MEMINFO", tmp_path / "absent")
+    assert spare_memory.spare_bytes() == 350_000
+    monkeypatch.setattr(spare_memory, "MEMINFO", tmp_path / "absent")
     (tmp_path / "memory.max").unlink()
-    assert room.spare_bytes() is None
+    assert spare_memory.spare_bytes() is None
 
 
 def test_a_size_that_is_asked_for_is_given_exactly(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A simulated load foretells the real one, and disturbs nothing."""
+"""A simulated load predicts the real one, and disturbs nothing."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_it_goes_with_its_model_and_cuts_and_encodes_pictures_as_libmtmd_does(
     assert count_image_tokens(ours) > 0
 
 
-def test_in_every_detail_it_makes_as_many_tokens_as_was_foretold(
+def test_in_every_detail_it_makes_as_many_tokens_as_was_predicted(
     model: LoadedModel, tmp_path: Path
 ) -> None:
     picture = as_part(pictures.paint(tmp_path, 1, 150, 60))
@@ -81,19 +81,19 @@ def test_in_every_detail_it_makes_as_many_tokens_as_was_foretold(
         assert 0 < least <= most
         for detail in ("low", "normal", "high", 90):
             settled = vision.settled(picture, detail)
-            foretold = count_image_tokens(vision.layout(settled))
+            predicted = count_image_tokens(vision.layout(settled))
             if settled.detail is not None:
-                assert settled.detail == foretold
+                assert settled.detail == predicted
             vision.encode(settled)
             made = sum(map(len, vision._cache.get(settled.key)))
-            assert made == foretold * model.embedding_size
+            assert made == predicted * model.embedding_size
 
 
-def test_its_peak_is_foretold_within_a_tenth(files: zoo.Files, tmp_path: Path) -> None:
+def test_its_peak_is_predicted_within_a_tenth(files: zoo.Files, tmp_path: Path) -> None:
     picture = as_part(pictures.paint(tmp_path, 1, PICTURE, PICTURE))
     headers = gguf.from_path(files.model), gguf.from_path(files.mmproj)
     setup = memory.Setup(ctx=CTX)
-    foretold = memory.estimate(*headers, setup, picture=(PICTURE, PICTURE)).total.host
+    predicted = memory.estimate(*headers, setup, picture=(PICTURE, PICTURE)).total.host
     with closing(EngineClient(tmp_path / "log")) as engine:
         for _ in engine.load(Load(Files(str(files.model), str(files.mmproj)), ctx=CTX)):
             pass
@@ -102,4 +102,4 @@ def test_its_peak_is_foretold_within_a_tenth(files: zoo.Files, tmp_path: Path) -
         assert isinstance(last, Finished)
         assert engine.pid is not None
         # these models are hardly larger than Python and NumPy, which differ between versions
-        assert foretold == pytest.approx(peak(engine.pid), rel=0.10, abs=9_000_000)
+        assert predicted == pytest.approx(peak(engine.pid), rel=0.10, abs=9_000_000)

@@ -1,4 +1,4 @@
-"""What headers foretell, against llama.cpp's simulated loads of real shapes and measured peaks."""
+"""What headers predict, against llama.cpp's simulated loads of real shapes and measured peaks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SIMULATED = (
 
 @pytest.mark.parametrize("kv", ["f16", "q8_0"])
 @pytest.mark.parametrize("name", SIMULATED)
-def test_a_header_foretells_what_llama_cpp_would_take(
+def test_a_header_predicts_what_llama_cpp_would_take(
     name: str, kv: str, engine: EngineClient, written: Written
 ) -> None:
     files = written(name)
@@ -83,12 +83,12 @@ def test_the_states_that_are_kept_for_going_back_are_counted(
 
 
 @pytest.mark.parametrize("name", ["demo", "llama-0.1", "mrope-0.2"])
-def test_the_real_peak_is_foretold_within_a_tenth_and_hardly_ever_too_low(
+def test_the_real_peak_is_predicted_within_a_tenth_and_hardly_ever_too_low(
     name: str, tmp_path: Path
 ) -> None:
     measured = bench_fit.measure(name, tmp_path, ctx=2048)
-    for foretold in (measured.header, measured.simulated):
-        assert 0.97 <= foretold / measured.peak <= 1.10, measured
+    for predicted in (measured.header, measured.simulated):
+        assert 0.97 <= predicted / measured.peak <= 1.10, measured
 
 
 def setup_of(ctx: int, kv: str = "f16") -> Setup:

@@ -18,9 +18,9 @@ from tests.models.shelves import put
 from tests.processes import Child
 from vlmtui import demo
 from vlmtui.errors import BadModelFile, InputError, QuantizeFailed, StorageError
-from vlmtui.models import gguf, making, quantize
+from vlmtui.models import file_maker, gguf, quantize
+from vlmtui.models.file_maker import Progress
 from vlmtui.models.gguf.filetypes import FILE_TYPES
-from vlmtui.models.making import Progress
 from vlmtui.models.quantize import Quantization, Result
 
 
@@ -194,7 +194,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
 def test_a_disk_that_fills_up_on_the_way_is_told(
     tiny_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "ROOM_LEFT", 0)
+    monkeypatch.setattr(file_maker, "ROOM_LEFT", 0)
     job = quantize.prepare(demo.mmproj_path(), tiny_disk / "out.gguf", "Q8_0")
     with pytest.raises(StorageError, match="no room for"):
         list(quantize.run(job, 0))

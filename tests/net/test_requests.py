@@ -75,7 +75,7 @@ def test_the_web_does_not_lead_into_the_own_network(
 ) -> None:
     monkeypatch.setattr(addresses, "is_private", lambda url: "localhost" in url)
     server.answers["/it"] = redirects(f"http://localhost:{server.port}/secret")
-    assert "to localhost, in your own network" in failure(server.url("/it")).told("x")
+    assert "to localhost, in your own network" in failure(server.url("/it")).sentence("x")
     assert server.asked == ["/it"]
 
 
@@ -84,7 +84,7 @@ def test_a_name_that_means_the_own_network_when_it_is_opened_is_not_asked(
 ) -> None:
     monkeypatch.setattr(addresses, "is_private", lambda url: False)
     server.answers["/it"] = redirects(f"http://localhost:{server.port}/secret")
-    assert "in your own network" in failure(server.url("/it")).told("x")
+    assert "in your own network" in failure(server.url("/it")).sentence("x")
     assert server.asked == ["/it"]
 
 
@@ -152,7 +152,7 @@ def test_addresses_of_the_own_network_are_known(url: str, private: bool) -> None
 
 def test_redirects_without_end_are_given_up(server: WebServer) -> None:
     server.answers["/it"] = redirects("/it")
-    assert "without end" in failure(server.url("/it")).told("x")
+    assert "without end" in failure(server.url("/it")).sentence("x")
     assert len(server.asked) < 12
 
 
@@ -180,7 +180,7 @@ def trickle(server: WebServer, begin: bytes, piece: bytes = b"x") -> None:
 
 def test_an_answer_without_end_is_cut_off_at_its_bound(server: WebServer) -> None:
     trickle(server, b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 5000)
-    assert "more than the 20,000 bytes" in failure(server.url("/it"), most=20_000).told("it")
+    assert "more than the 20,000 bytes" in failure(server.url("/it"), most=20_000).sentence("it")
 
 
 def test_a_content_that_trickles_has_a_deadline(server: WebServer) -> None:
@@ -211,7 +211,7 @@ def test_a_packed_answer_is_not_unpacked(server: WebServer) -> None:
         request.wfile.write(bomb)
 
     server.answers["/it"] = answer
-    assert "packed (gzip)" in failure(server.url("/it"), most=10**9).told("it")
+    assert "packed (gzip)" in failure(server.url("/it"), most=10**9).sentence("it")
 
 
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
@@ -259,9 +259,9 @@ def test_a_proxy_that_is_not_there_is_blamed(
         port = listening.getsockname()[1]
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://me:secret@127.0.0.1:{port}")
     found = failure("http://server.example/it")
-    assert found.told("x") == "The proxy can't be reached: it refuses connections"
+    assert found.sentence("x") == "The proxy can't be reached: it refuses connections"
     assert "Check ALL_PROXY" in found.hint
-    assert "secret" not in f"{found.told('x')} {found.hint}"
+    assert "secret" not in f"{found.sentence('x')} {found.hint}"
 
 
 def test_a_proxy_that_wants_no_such_connection_is_blamed(
@@ -269,7 +269,7 @@ def test_a_proxy_that_wants_no_such_connection_is_blamed(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", server.url(""))
     found = failure("https://server.example/it")
-    assert found.told("x").startswith("The proxy refused: 501")
+    assert found.sentence("x").startswith("The proxy refused: 501")
     assert "Check HTTPS_PROXY" in found.hint
 
 
@@ -280,7 +280,7 @@ def test_what_a_proxy_may_have_answered_itself_is_told_so(
     server.answers["http://server.example/it"] = refuses(status)
     monkeypatch.setenv("HTTP_PROXY", server.url(""))
     found = failure("http://server.example/it")
-    assert found.told("x") == f"The proxy or the server behind it refused ({status})"
+    assert found.sentence("x") == f"The proxy or the server behind it refused ({status})"
     assert "Check HTTP_PROXY" in found.hint
 
 
@@ -300,7 +300,7 @@ def test_a_variable_that_names_no_proxy_is_named(
 ) -> None:
     monkeypatch.setenv("https_proxy", value)
     found = failure(server.url("/it"))
-    assert found.told("x") == "https_proxy is not a proxy address"
+    assert found.sentence("x") == "https_proxy is not a proxy address"
 
 
 @pytest.mark.parametrize("name", ["absent", "fifo"])
@@ -310,7 +310,7 @@ def test_a_variable_that_names_no_certificates_is_named(
 ) -> None:
     os.mkfifo(tmp_path / "fifo")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
-    assert failure(server.url("/it")).told("x").startswith("SSL_CERT_FILE has no certificates")
+    assert failure(server.url("/it")).sentence("x").startswith("SSL_CERT_FILE has no certificates")
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_what_is_no_address_is_told(server: WebServer, url: str) -> None:
 def test_a_connection_that_is_cut_while_it_is_made_is_told_in_words(cause: OSError) -> None:
     error = httpx2.ConnectError(str(cause))
     error.__cause__ = cause
-    assert failures.of(error).told("x") == "x can't be reached: the connection was cut"
+    assert failures.of(error).sentence("x") == "x can't be reached: the connection was cut"
 
 
 def test_a_refusal_tells_its_status(server: WebServer) -> None:

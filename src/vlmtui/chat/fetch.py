@@ -192,7 +192,7 @@ def _failed(url: str, failure: net.Failed) -> FetchFailed:
     """Why a picture couldn't be fetched."""
     host = host_of(url)
     if not isinstance(failure, net.Refused):
-        return FetchFailed(failure.told(host), failure.hint)
+        return FetchFailed(failure.sentence(host), failure.hint)
     if failure.status in (404, 410):
         return FetchFailed(f"{host} has nothing at that address ({failure.status})", "Check it")
     if failure.status in (401, 403):

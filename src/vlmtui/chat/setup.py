@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vlmtui.engine.base import Engine
     from vlmtui.storage.chats import ChatStore
     from vlmtui.storage.images import ImageStore
-    from vlmtui.storage.unsaved import Unsaved
+    from vlmtui.storage.temporary_store import TemporaryStore
 
 _QUIET_AFTER_SECONDS = 60.0
 """By then the model is loaded, and what starting had to do is done."""
@@ -45,7 +45,7 @@ class Backstage:
         self._engine: Engine | None = None
         self._store: ChatStore | None = None
         self._session: ChatSession | None = None
-        self._unsaved: Unsaved | None = None
+        self._unsaved: TemporaryStore | None = None
         self._tidying: threading.Timer | None = None
 
     def open(self) -> ChatSession:
@@ -78,7 +78,7 @@ class Backstage:
         from vlmtui.storage.chats import ChatStore
         from vlmtui.storage.database import Database
         from vlmtui.storage.images import ImageStore
-        from vlmtui.storage.unsaved import Unsaved
+        from vlmtui.storage.temporary_store import TemporaryStore
 
         try:
             store = ChatStore(Database(paths.database_path()))
@@ -86,7 +86,7 @@ class Backstage:
             self._tidy_later(store, images)
             return store, images, None
         except StorageError as error:
-            self._unsaved = Unsaved(error)
+            self._unsaved = TemporaryStore(error)
             return self._unsaved.store, self._unsaved.images, self._unsaved.warning
 
     def _tidy_later(self, store: ChatStore, images: ImageStore) -> None:

@@ -41,7 +41,7 @@ def mcp(model: str | None, mmproj: str | None, directories: tuple[str, ...]) -> 
     from vlmtui.chat.setup import engine_log
     from vlmtui.endings import ended_by_signals
     from vlmtui.engine.client import EngineClient
-    from vlmtui.mcp.looking import Eyes
+    from vlmtui.mcp.look_tool import LookTool
     from vlmtui.mcp.tool_server import ToolServer, lines
     from vlmtui.settings import keep_alive_seconds, load_settings
 
@@ -51,6 +51,8 @@ def mcp(model: str | None, mmproj: str | None, directories: tuple[str, ...]) -> 
     consent.settle(load)
     client = EngineClient(engine_log(), keep_alive_seconds(settings))
     with ended_by_signals(), closing(FittingEngine(client)) as engine:
-        eyes = Eyes(engine, load, requests.sampling(settings), [Path(each) for each in directories])
-        ToolServer(eyes, sys.stdout.buffer).run(lines(sys.stdin.buffer))
+        tool = LookTool(
+            engine, load, requests.sampling(settings), [Path(each) for each in directories]
+        )
+        ToolServer(tool, sys.stdout.buffer).run(lines(sys.stdin.buffer))
     return 0

@@ -12,7 +12,7 @@ from typing import TypeVar
 import click
 
 from vlmtui import units
-from vlmtui.models.making import Progress
+from vlmtui.models.file_maker import Progress
 from vlmtui.printable import line
 
 T = TypeVar("T")

@@ -38,7 +38,7 @@ class CancelFlag:
         self._text[0] = b"\0"
 
     @contextmanager
-    def heard_by(self, stop: Callable[[], object]) -> Iterator[None]:
+    def calling(self, stop: Callable[[], object]) -> Iterator[None]:
         """Have `stop` called, in the thread that sets the flag, while the body runs.
 
         For work that can't look at a flag since it waits for somebody else.

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from vlmtui.engine.engine_events import Waiting
 from vlmtui.engine.hosted_engine import Stopping
-from vlmtui.engine.waiting_line import Place, WaitingLine
+from vlmtui.engine.wait_queue import Place, WaitQueue
 
 _ALIVE_S = 1.0
 """Seconds between two signs of life while a client waits for others."""
@@ -29,7 +29,7 @@ class ClientPlaces:
         stopping: Tells when the request that the client is at shall end.
     """
 
-    def __init__(self, loading: WaitingLine, tell: Callable[[Waiting], None]) -> None:
+    def __init__(self, loading: WaitQueue, tell: Callable[[Waiting], None]) -> None:
         """Stand nowhere.
 
         Args:
@@ -49,7 +49,7 @@ class ClientPlaces:
 
     @asynccontextmanager
     async def turn(
-        self, line: WaitingLine, give_way: Callable[[], object] | None = None, model: str = ""
+        self, line: WaitQueue, give_way: Callable[[], object] | None = None, model: str = ""
     ) -> AsyncIterator[bool]:
         """Wait for the turn and have it; false when the request was cancelled before.
 
@@ -89,7 +89,7 @@ class ClientPlaces:
             await asyncio.sleep(_RESERVED_S)
             self.withdraw()
 
-    async def _called(self, line: WaitingLine, place: Place, model: str = "") -> bool:
+    async def _called(self, line: WaitQueue, place: Place, model: str = "") -> bool:
         while not place.turn.done() and not self.stopping.cancelled.done():
             # each time: another request of the client's own may have come in front of it
             self._tell(Waiting(line.before(place), line.first, model))

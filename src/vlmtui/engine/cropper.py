@@ -13,14 +13,14 @@ import sys
 from vlmtui.engine import images
 from vlmtui.engine.images.crops import Box, failed
 from vlmtui.errors import ImageError
-from vlmtui.offspring import make_way
+from vlmtui.offspring import prefer_oom_kill
 
 _FIRST_TO_GO = 900
 
 
 def main() -> int:
     """Cut; returns the exit code."""
-    make_way(_FIRST_TO_GO)
+    prefer_oom_kill(_FIRST_TO_GO)
     wanted = json.loads(sys.argv[1])
     try:
         image = images.decode_part(wanted["path"], Box(*wanted["part"]), wanted["name"])

@@ -213,7 +213,7 @@ class EngineConnection:
         except OSError:
             if not run.aborted and not self._closed:
                 raise self._crashed() from None
-            self._let_go()
+            self._discard()
             yield Finished("cancelled")
 
     def _drain(self, run: RunningRequest, channel: Channel[Report]) -> None:
@@ -231,7 +231,7 @@ class EngineConnection:
             if report.number == run.number and isinstance(report.event, _ENDINGS):
                 return
         self.abort()
-        self._let_go()
+        self._discard()
 
     def _follow(self, event: Event) -> None:
         """Keep track of what the process is doing, for the report of its death."""
@@ -269,7 +269,7 @@ class EngineConnection:
         for_host = isinstance(request, Join | MakeRoom)
         if for_host and not (load and self._shares(load)):
             raise NoHost("It isn't wanted")
-        self._let_go()
+        self._discard()
         process: EngineProcess | HostLink | None = None
         if load and self._shares(load):
             try:
@@ -292,7 +292,7 @@ class EngineConnection:
         if isinstance(self._process, HostLink):
             self._process.take(event)
 
-    def _let_go(self) -> None:
+    def _discard(self) -> None:
         if self._process is not None:
             self._process.discard()
         self._info = None

@@ -20,7 +20,7 @@ from vlmtui.engine.engine_requests import Load
 from vlmtui.engine.host_client import HostClient
 from vlmtui.engine.host_language import HostState
 from vlmtui.engine.hosted_engine import HostedEngine
-from vlmtui.engine.waiting_line import WaitingLine
+from vlmtui.engine.wait_queue import WaitQueue
 
 _LOOK_S = 15.0
 """How often is looked whether the socket is still where clients find it."""
@@ -40,7 +40,7 @@ class Host:
 
     def __init__(self, socket_path: Path) -> None:
         self.engines: list[HostedEngine] = []
-        self.loading = WaitingLine()
+        self.loading = WaitQueue()
         self._socket_path = socket_path
         self._clients: set[HostClient] = set()
         self._changed = asyncio.Event()

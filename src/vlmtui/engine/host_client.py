@@ -100,8 +100,8 @@ class HostClient:
             finally:
                 self._places.withdraw()
                 if self._engine is not None and self._engine.load is None:  # it has only planned
-                    await self._let_go()
-                self._leave()
+                    await self._release()
+                self._detach()
 
     def _take(self, command: Command) -> None:
         """Have a request wait for its turn; what is about the one that runs counts at once."""
@@ -165,7 +165,7 @@ class HostClient:
                 case MakeRoom():
                     return await self._make_room()
                 case Release():
-                    await self._let_go()
+                    await self._release()
                 case Look():
                     self._tell(self._host.state())
                 case Stop(now=now):
@@ -176,7 +176,7 @@ class HostClient:
 
     async def _join(self, asked: Load) -> Ending:
         if self._engine is not None and not self._engine.is_of(asked):
-            await self._let_go()
+            await self._release()
         while True:
             engine = self._host.find(asked)
             if engine is not None:
@@ -195,7 +195,7 @@ class HostClient:
     async def _use(self, engine: HostedEngine, asked: Load) -> Ending | None:
         """Use an engine that has the model, or is going to; None when it came to nothing."""
         if self._engine is not None and self._engine is not engine:
-            await self._let_go()
+            await self._release()
         if engine.info is None:
             async with self._places.turn(engine.line) as mine:
                 if not mine:
@@ -205,7 +205,7 @@ class HostClient:
             return None
         self._places.withdraw()
         self._asked = asked
-        self._sit_down(engine)
+        self._attach(engine)
         self._tell(Joined(loaded[0]))
         self._tell(Loaded(as_warm(loaded[1])))
         return Finished("done")
@@ -220,15 +220,15 @@ class HostClient:
             elif not await self._places.reserve():
                 return Finished("cancelled")
         if self._engine is not None and self._engine.load is not None:
-            await self._let_go()
+            await self._release()
         engine = self._engine or self._host.start_engine(self._hello.log)
         engine.will_load(load, asked)
         self._host.engines.append(engine)
-        self._sit_down(engine)
+        self._attach(engine)
         async with self._places.turn(engine.line):  # nobody else can be there
             ending = await self._run(engine, load)
         if engine.info is None or engine.ended:
-            self._leave()
+            self._detach()
             await self._host.end_engine(engine)
         self._places.withdraw()
         return ending
@@ -236,8 +236,8 @@ class HostClient:
     async def _plan(self, request: Plan) -> Ending:
         """Simulate a load in a process that can then be the one which loads."""
         if self._engine is None or self._engine.load is not None or self._engine.ended:
-            await self._let_go()
-            self._sit_down(self._host.start_engine(self._hello.log))
+            await self._release()
+            self._attach(self._host.start_engine(self._hello.log))
         engine = self._engine
         assert engine is not None
         async with self._places.turn(engine.line):
@@ -272,7 +272,7 @@ class HostClient:
 
     async def _make_room(self) -> Ending:
         while others := self._others():
-            engine = min(others, key=HostedEngine.missed)
+            engine = min(others, key=HostedEngine.eviction_order)
             async with self._places.turn(engine.line, model=engine.title) as mine:
                 if not mine:
                     return Finished("cancelled")
@@ -309,19 +309,19 @@ class HostClient:
     async def _looked_after(self, engine: HostedEngine, ending: Ending) -> Ending:
         """Let go of an engine that a request was the end of."""
         if engine.ended:
-            await self._let_go()
+            await self._release()
         return ending
 
-    def _sit_down(self, engine: HostedEngine) -> None:
+    def _attach(self, engine: HostedEngine) -> None:
         """Use an engine from now on."""
         if self._engine is not engine:
-            self._leave()
+            self._detach()
         self._engine = engine
         engine.clients[self] = self._hello.who
         engine.keep_alive = self._hello.keep_alive
         self._tell(Running(engine.pid))
 
-    def _leave(self) -> None:
+    def _detach(self) -> None:
         """Use no engine; it stays for others, and for a while."""
         engine, self._engine = self._engine, None
         if engine is not None:
@@ -330,10 +330,10 @@ class HostClient:
             self._tell(Running(0))
         self._host.changed()
 
-    async def _let_go(self) -> None:
+    async def _release(self) -> None:
         """Use no engine, and give its memory back unless others use it."""
         engine = self._engine
-        self._leave()
+        self._detach()
         if engine is not None and (engine.ended or not (engine.clients or engine.line.busy)):
             await self._host.end_engine(engine)
 

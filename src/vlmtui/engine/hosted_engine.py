@@ -29,7 +29,7 @@ from vlmtui.engine.engine_requests import (
     Prepare,
 )
 from vlmtui.engine.host_language import Died, EngineView, HostEvent
-from vlmtui.engine.waiting_line import WaitingLine
+from vlmtui.engine.wait_queue import WaitQueue
 from vlmtui.engine.wire import Command, Report
 
 DRAIN_S = 10.0
@@ -91,7 +91,7 @@ class HostedEngine:
         self.asked: Load | None = None
         self.load: Load | None = None
         self.info: ModelInfo | None = None
-        self.line = WaitingLine()
+        self.line = WaitQueue()
         self.clients: dict[object, str] = {}
         self.keep_alive = 0.0
         self.unused_since = time.monotonic()
@@ -137,7 +137,7 @@ class HostedEngine:
         """What its model is called; empty before there is one."""
         return self.load.title if self.load is not None else ""
 
-    def missed(self) -> tuple[bool, bool, bool, float]:
+    def eviction_order(self) -> tuple[bool, bool, bool, float]:
         """How much it would be missed, to compare: one that answers the most, then one in use."""
         return self.line.busy, self.grace_s > 0, bool(self.clients), self.unused_since
 

@@ -13,14 +13,14 @@ from contextlib import suppress
 
 from vlmtui.engine import images
 from vlmtui.errors import ImageError
-from vlmtui.offspring import make_way
+from vlmtui.offspring import prefer_oom_kill
 
 _FIRST_TO_GO = 900
 
 
 def main() -> None:
     """Serve what made this process, on standard input and output."""
-    make_way(_FIRST_TO_GO)
+    prefer_oom_kill(_FIRST_TO_GO)
     for line in sys.stdin.buffer:
         wanted = json.loads(line)
         pixels = b""

@@ -35,7 +35,7 @@ from vlmtui.engine.engine_requests import (
     Shutdown,
 )
 from vlmtui.engine.wire import Channel, Command, Report, WireError
-from vlmtui.offspring import make_way
+from vlmtui.offspring import prefer_oom_kill
 
 _OOM_SCORE = 500
 """Of -1000..1000: when memory runs out the kernel shall take the engine, which can be started
@@ -200,5 +200,5 @@ class Worker:
 def main(descriptor: int) -> None:
     """Run the worker on an inherited socket; does not return."""
     faulthandler.enable()
-    make_way(_OOM_SCORE)
+    prefer_oom_kill(_OOM_SCORE)
     Worker(Channel(socket.socket(fileno=descriptor), Command)).serve()

@@ -16,7 +16,7 @@ import msgspec
 
 from vlmtui import __version__, crash_log
 from vlmtui.errors import VlmtuiError
-from vlmtui.mcp.looking import Eyes
+from vlmtui.mcp.look_tool import LookTool
 
 VERSIONS = ("2025-06-18", "2025-03-26", "2024-11-05")
 """Of the protocol, the newest first."""
@@ -64,14 +64,14 @@ class _Refused(Exception):
 class ToolServer:
     """Answers requests until the input ends."""
 
-    def __init__(self, eyes: Eyes, output: BinaryIO) -> None:
+    def __init__(self, tool: LookTool, output: BinaryIO) -> None:
         """Prepare.
 
         Args:
-            eyes: Do what the tool is for.
+            tool: The one that is offered.
             output: Gets the answers.
         """
-        self._eyes = eyes
+        self._tool = tool
         self._output = output
         self._writing = threading.Lock()
         self._calls: SimpleQueue[tuple[Any, dict[str, str]] | None] = SimpleQueue()
@@ -91,7 +91,7 @@ class ToolServer:
                 self._hear(line)
         with self._state:
             self._unanswered.clear()
-            self._eyes.stop()
+            self._tool.stop()
         self._calls.put(None)
         worker.join(5)
 
@@ -155,7 +155,7 @@ class ToolServer:
             if number in self._unanswered:
                 self._unanswered.remove(number)
                 if self._looking == number:
-                    self._eyes.stop()
+                    self._tool.stop()
 
     # ------------------------------------------------------------------ answers
 
@@ -179,7 +179,7 @@ class ToolServer:
     def _looked(self, arguments: dict[str, str]) -> tuple[str, bool]:
         """The answer, or what went wrong, for the model that asked."""
         try:
-            return self._eyes.look(**arguments), False
+            return self._tool.look(**arguments), False
         except Exception as error:
             told = error if isinstance(error, VlmtuiError) else crash_log.recorded(error)
             return f"{told.message}. {told.hint}".strip(), True

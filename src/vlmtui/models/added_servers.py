@@ -45,7 +45,7 @@ def add(
     except net.Refused as refused:
         listed = _without_a_list(server, refused)
     except net.Failed as failed:
-        raise FetchFailed(failed.told(server.host), failed.hint) from failed
+        raise FetchFailed(failed.sentence(server.host), failed.hint) from failed
     if model and listed and model not in listed:
         raise InputError(
             f"{server.host} has no model {line(model)}",

@@ -227,7 +227,7 @@ def _heads(model: Header) -> list[tuple[int, int, int]]:
     """KV heads, width of a key and of a value, layer by layer."""
     name = model.architecture
     layers = model.number(f"{name}.block_count", 0) or len(model.layers)
-    # layers that foretell several tokens are not run here
+    # layers that predict several tokens are not run here
     layers -= min(layers, model.number(f"{name}.nextn_predict_layers", 0))
     width = model.number(f"{name}.embedding_length", 0)
     queries = _number(model, "attention.head_count", 1) or 1

@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.errors import InputError, QuantizeFailed
-from vlmtui.models import gguf, making
+from vlmtui.models import file_maker, gguf
+from vlmtui.models.file_maker import Progress
 from vlmtui.models.gguf.filetypes import FILE_TYPES
 from vlmtui.models.gguf.header import Header
-from vlmtui.models.making import Progress
 from vlmtui.offspring import Told
 
 TYPES = (
@@ -34,7 +34,9 @@ _NEEDS_MATRIX = frozenset(
     ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"]
 )
 _UNQUANTISED = frozenset(("F32", "F16", "BF16", "F64"))
-_MAKER = making.Maker("vlmtui.engine.backends.llamacpp.quantizer", "quantize.log", QuantizeFailed)
+_MAKER = file_maker.Maker(
+    "vlmtui.engine.backends.llamacpp.quantizer", "quantize.log", QuantizeFailed
+)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -163,13 +165,13 @@ def run(job: Quantization, expected: int) -> Generator[Progress | Result, None, 
         QuantizeFailed: llama.cpp refuses or dies.
     """
     free = shutil.disk_usage(job.target.parent).free
-    if free < expected + making.ROOM_LEFT:
-        raise making.no_room(job.target, expected, free)
+    if free < expected + file_maker.ROOM_LEFT:
+        raise file_maker.no_room(job.target, expected, free)
     try:
         yield from _child(job, dry=False)
     except QuantizeFailed as error:
-        if shutil.disk_usage(job.target.parent).free < max(making.ROOM_LEFT, 1_000_000):
-            raise making.no_room(job.target, expected, 0) from error
+        if shutil.disk_usage(job.target.parent).free < max(file_maker.ROOM_LEFT, 1_000_000):
+            raise file_maker.no_room(job.target, expected, 0) from error
         raise
 
 
@@ -179,12 +181,12 @@ def finish(job: Quantization) -> None:
     Raises:
         StorageError: It can't be renamed.
     """
-    making.settle(job.draft, job.target)
+    file_maker.settle(job.draft, job.target)
 
 
 def discard(job: Quantization) -> None:
     """Delete what there is of the result; safe to call at any time."""
-    making.discard(job.draft)
+    file_maker.discard(job.draft)
 
 
 def _type(to: str) -> str:
@@ -218,7 +220,7 @@ def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
     files = (os.fspath(job.source), os.fspath(job.draft))
     done = 0
     arguments = (order.decode(), *files)
-    with closing(_MAKER.tells(arguments, _Told, f"quantised {job.source}")) as heard:
+    with closing(_MAKER.run(arguments, _Told, f"quantised {job.source}")) as heard:
         for told in heard:
             if told.size >= 0:
                 yield _result(job, told, dry=dry)

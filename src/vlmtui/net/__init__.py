@@ -9,8 +9,8 @@ is trusted: no answer is without a bound of size (`Answer.whole`) or time. Whate
 httpx2 is imported with the first request.
 """
 
-from vlmtui.net.client import Answer, Method, request, size_told
+from vlmtui.net.client import Answer, Method, parse_size, request
 from vlmtui.net.failures import Failed, Refused
 from vlmtui.net.line import Line, Stopped
 
-__all__ = ["Answer", "Failed", "Line", "Method", "Refused", "Stopped", "request", "size_told"]
+__all__ = ["Answer", "Failed", "Line", "Method", "Refused", "Stopped", "parse_size", "request"]

@@ -49,7 +49,7 @@ class Answer:
     @property
     def length(self) -> int | None:
         """Bytes that are to come, where the server says so."""
-        return size_told(self.headers.get("Content-Length", ""))
+        return parse_size(self.headers.get("Content-Length", ""))
 
     def pieces(self) -> Iterator[bytes]:
         """The content as it comes. Each wait is bounded, all of them together are not.
@@ -90,7 +90,7 @@ class Answer:
         return bytes(content)
 
 
-def size_told(text: str) -> int | None:
+def parse_size(text: str) -> int | None:
     """Bytes, as a server writes a number of them; None where it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
@@ -133,7 +133,7 @@ def request(
     call = _Call(url, line, timeout_s, silence_s or timeout_s, content, public)
     sent = {"User-Agent": f"vlmtui/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
     with (
-        call.told(),
+        call.translated(),
         call.client() as client,
         closing(call.follow(client, method, sent, secret or {}, leave=leave)) as response,
     ):
@@ -142,7 +142,7 @@ def request(
             raise proxies.blamed(call.scheme, "refused: it wants a login (407)")
         if status not in accepted and not (response.has_redirect_location and not leave):
             raise call.refusal(response)
-        yield Answer(response, line, call.told)
+        yield Answer(response, line, call.translated)
 
 
 class _Call:
@@ -179,7 +179,7 @@ class _Call:
         return httpx2.Client(verify=proxies.certificates(), timeout=timeout)
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
         """Tell errors of the client in our words."""
         import httpx2
 

@@ -42,7 +42,7 @@ class Failed(Exception):
         self.hint = hint or "Check the address and the connection."
         self.again = again or kind in ("silent", "nobody", "cut", "unreachable")
 
-    def told(self, what: str) -> str:
+    def sentence(self, what: str) -> str:
         """A sentence without a full stop.
 
         Args:

@@ -24,7 +24,7 @@ from vlmtui.plain.following import interrupts
 from vlmtui.plain.measuring import Measuring
 from vlmtui.plain.reading import Lines
 from vlmtui.plain.voice import Voice
-from vlmtui.stats.image_costs import costs, foretold
+from vlmtui.stats.image_costs import costs, predicted
 from vlmtui.storage.records import Draft, StoredMessage
 
 PAGE = 20
@@ -197,5 +197,5 @@ class Sitting:
             name = printable.line(image.name, 80)
             words = [f"Attached: {name}, {image.width}×{image.height}"]
             with suppress(VlmtuiError):  # the next question tells what is wrong
-                words += filter(None, (foretold(self.session, (image,)),))
+                words += filter(None, (predicted(self.session, (image,)),))
             self.voice.note(", ".join(words))

@@ -16,8 +16,8 @@ from vlmtui import printable
 from vlmtui.engine.engine_requests import Constraint, Generate, Sampling, Think
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import InputError
-from vlmtui.serve import said_messages, tool_calls
-from vlmtui.serve.said_messages import Fetch, Said
+from vlmtui.serve import request_messages, tool_calls
+from vlmtui.serve.request_messages import Fetch, RequestMessage
 from vlmtui.serve.tool_calls import CallFinder, Tool
 from vlmtui.settings import Penalty
 
@@ -68,7 +68,7 @@ _Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 class ChatBody(msgspec.Struct):
     """The fields that mean something here; clients send null for what they leave open."""
 
-    messages: Annotated[list[Said], Meta(min_length=1)]
+    messages: Annotated[list[RequestMessage], Meta(min_length=1)]
     model: str | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
@@ -188,7 +188,7 @@ def asked(body: ChatBody, defaults: Sampling, fetch: Fetch, context_size: int) -
     if not must and 0 < context_size / 2 < len(about) / _CHARACTERS:
         tools, about = [], ""
         notice = "tools left out: they would take more than half of the context"
-    messages = said_messages.messages(body.messages, fetch, about)
+    messages = request_messages.messages(body.messages, fetch, about)
     sampling = _sampling(body, defaults)
     if constraint is not None:
         sampling = msgspec.structs.replace(sampling, constraint=constraint)

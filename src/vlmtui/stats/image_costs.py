@@ -1,7 +1,7 @@
 """What a picture cost the model: tokens of context, seconds in the vision tower, pixels it kept.
 
-Read from the stats of an answer, whose values `storage.stored_json` has checked; or foretold by the
-model that is loaded.
+Read from the stats of an answer, whose values `storage.stored_json` has checked; or
+predicted by the loaded model.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def thread_costs(all_stats: Iterable[Mapping[str, Any] | None]) -> dict[str, Cos
     return known
 
 
-def foretold(session: ChatSession, images: Sequence[ImagePart], text: str = "") -> str:
+def predicted(session: ChatSession, images: Sequence[ImagePart], text: str = "") -> str:
     """What pictures are going to take of the context, in words; empty where nobody can tell now.
 
     Args:

@@ -22,12 +22,12 @@ from vlmtui.messages import Message
 from vlmtui.storage import rows, stored_json
 from vlmtui.storage.database import Database
 from vlmtui.storage.drafts import Drafts
+from vlmtui.storage.fallback_drafts import FallbackDrafts
 from vlmtui.storage.listing import Listing
 from vlmtui.storage.pictures import storable
 from vlmtui.storage.presence import Presence
 from vlmtui.storage.prompts import Prompts
 from vlmtui.storage.records import Chat, Status, StoredMessage
-from vlmtui.storage.refused_words import RefusedWords
 from vlmtui.storage.trash import Trash, bring_back, no_chat, no_message
 from vlmtui.storage.trees import Trees
 
@@ -74,7 +74,7 @@ class ChatStore:
         if not database.in_memory:
             with suppress(StorageError):  # told when something is to be written
                 self._presence.enter()
-        self.refused = RefusedWords(self._root)
+        self.refused = FallbackDrafts(self._root)
         self.drafts = Drafts(database, self._presence)
         self.prompts = Prompts(database)
         self.listing = Listing(database, self._presence)

@@ -24,7 +24,7 @@ from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import Delta, Event, Finished, Loaded, Notice, Thought, Trimmed
 from vlmtui.engine.engine_requests import Endpoint, Generate, Load, Sampling
-from vlmtui.engine.images import room
+from vlmtui.engine.images import spare_memory
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import ContextOverflow, EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Detail, ImagePart, Message, assistant, system, user
@@ -345,7 +345,7 @@ def test_a_photo_is_sent_that_this_machine_has_no_room_for_in_full(
     server = serve(lambda exchange: exchange.stream(*words("Ok")))
     photo = picture(tmp_path / "photo.jpg", (6000, 4000))
     (tmp_path / "meminfo").write_text("MemAvailable: 50000 kB\n")
-    monkeypatch.setattr(room, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(spare_memory, "MEMINFO", tmp_path / "meminfo")
     Asker(server, most_pixels=1_000_000).ask(user("What?", [photo]))
     assert sent_picture(server).size == (1224, 816)
 

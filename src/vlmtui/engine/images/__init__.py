@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from vlmtui import errors, paths
-from vlmtui.engine.images import containers, pixels, room
+from vlmtui.engine.images import containers, pixels, spare_memory
 from vlmtui.engine.images.crops import Box
 from vlmtui.engine.images.sources import NotInstalled, Source, open_source
 
@@ -106,9 +106,9 @@ def decode(
             )
         source = _source(file, _container(file, name), name)
         wanted = size or pixels.turned(source.size, source.orientation)
-        with room.alone(file, pixels.peak_bytes(source, wanted)):
+        with spare_memory.alone(file, pixels.peak_bytes(source, wanted)):
             _require_room(source, wanted, name)
-            with _told(name):
+            with _translated(name):
                 return pixels.decode(source, size)
 
 
@@ -127,9 +127,9 @@ def decode_part(path: str | Path, part: Box, name: str | None = None) -> Image.I
     with _open_file(path) as file:
         source = _source(file, _container(file, name), name)
         needed = pixels.peak_bytes_of_part(source, part.width, part.height)
-        with room.alone(file, needed):
+        with spare_memory.alone(file, needed):
             _require_bytes(source, needed, name)
-            with _told(name):
+            with _translated(name):
                 return pixels.part(source, (part.x, part.y, part.width, part.height))
 
 
@@ -147,10 +147,10 @@ def thumbnail(path: str | Path, width: int, height: int) -> Image.Image:
     """
     with (
         _to_shrink(path, width, height) as (file, source, size),
-        room.alone(file, pixels.peak_bytes(source, size)),
+        spare_memory.alone(file, pixels.peak_bytes(source, size)),
     ):
         _require_room(source, size, str(path))
-        with _told(str(path)):
+        with _translated(str(path)):
             return pixels.decode(source, size)
 
 
@@ -240,7 +240,7 @@ def _digest(file: BinaryIO) -> tuple[str, int]:
 
 
 def _container(file: BinaryIO, name: str) -> containers.Container:
-    with _told(name):
+    with _translated(name):
         container = containers.look(file)
     if not container.format:
         raise errors.NotAnImage(
@@ -252,7 +252,7 @@ def _container(file: BinaryIO, name: str) -> containers.Container:
 
 def _source(file: BinaryIO, container: containers.Container, name: str) -> Source:
     try:
-        with _told(name):
+        with _translated(name):
             source = open_source(file, container)
     except NotInstalled:
         raise errors.NotAnImage(
@@ -274,7 +274,7 @@ def _require_room(source: Source, size: tuple[int, int], name: str) -> None:
 
 
 def _require_bytes(source: Source, needed: int, name: str) -> None:
-    spare = room.spare_bytes()
+    spare = spare_memory.spare_bytes()
     if spare is None or needed <= spare:
         return
     width, height = pixels.turned(source.size, source.orientation)
@@ -286,7 +286,7 @@ def _require_bytes(source: Source, needed: int, name: str) -> None:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _translated(name: str) -> Iterator[None]:
     """What decoders raise, in words."""
     try:
         yield

@@ -19,12 +19,12 @@ import msgspec
 
 from vlmtui import paths
 from vlmtui.errors import BadModelFile, ImportFailed, InputError, StorageError, os_errors_as
-from vlmtui.models import gguf, making
+from vlmtui.models import file_maker, gguf
 from vlmtui.models.convert.order import Contents, Head, Order, Told
+from vlmtui.models.file_maker import Progress
 from vlmtui.models.gguf import pairing
-from vlmtui.models.making import Progress
 
-_MAKER = making.Maker("vlmtui.models.convert.process", "import.log", ImportFailed)
+_MAKER = file_maker.Maker("vlmtui.models.convert.process", "import.log", ImportFailed)
 _LIBRARIES = ("numpy", "safetensors")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}")
 
@@ -163,14 +163,14 @@ def finish(job: Import) -> None:
         discard(job)
         raise
     if seen is not None:
-        making.settle(tower, job.mmproj)
-    making.settle(job.draft(job.model), job.model)
+        file_maker.settle(tower, job.mmproj)
+    file_maker.settle(job.draft(job.model), job.model)
 
 
 def discard(job: Import) -> None:
     """Delete what there is of an import that wasn't finished."""
     for file in job.files:
-        making.discard(job.draft(file))
+        file_maker.discard(job.draft(file))
     _remove_empty(job.folder)
 
 
@@ -184,7 +184,7 @@ def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Impo
     files = (os.fspath(job.draft(file)) for file in job.files)
     arguments = (order, os.fspath(job.source), *files)
     contents = None
-    with closing(_MAKER.tells(arguments, Told, f"imported {job.source}")) as heard:
+    with closing(_MAKER.run(arguments, Told, f"imported {job.source}")) as heard:
         for told in heard:
             if told.contents is not None:
                 contents = told.contents

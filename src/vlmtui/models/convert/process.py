@@ -15,7 +15,7 @@ import msgspec
 
 from vlmtui import kept, offspring
 from vlmtui.errors import ImportFailed, StorageError
-from vlmtui.models import making
+from vlmtui.models import file_maker
 from vlmtui.models.convert.order import Contents, Order
 from vlmtui.offspring import Telling
 
@@ -77,7 +77,7 @@ def _import(wanted: Order, source: Path, model: Path, mmproj: Path, telling: Tel
 def _check_room(drafts: list[Path], contents: Contents) -> None:
     begun = sum(draft.stat().st_size for draft in drafts if draft.exists())
     folder = drafts[0].parent
-    if shutil.disk_usage(folder).free + begun < _expected(contents) + making.ROOM_LEFT:
+    if shutil.disk_usage(folder).free + begun < _expected(contents) + file_maker.ROOM_LEFT:
         raise _no_room(folder, contents)
 
 
@@ -88,7 +88,7 @@ def _expected(contents: Contents) -> int:
 
 def _no_room(folder: Path, contents: Contents) -> StorageError:
     other = "set VLMTUI_HOME to a directory on another disk"
-    return making.no_room(folder, _expected(contents), shutil.disk_usage(folder).free, other)
+    return file_maker.no_room(folder, _expected(contents), shutil.disk_usage(folder).free, other)
 
 
 def _hold(descriptor: int, path: Path) -> None:

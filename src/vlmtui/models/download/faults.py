@@ -55,7 +55,7 @@ def of(failure: net.Failed, what: str) -> Fault:
         failure: Of a request.
         what: What was to be fetched, for the message: a repository, or an address without secrets.
     """
-    told = failure.told(what)
+    told = failure.sentence(what)
     match failure:
         case net.Refused() if failure.status in AGAIN:
             return _busy(failure, what)
@@ -71,7 +71,7 @@ def of(failure: net.Failed, what: str) -> Fault:
             error = Unreachable(told, failure.hint)
         case _:
             server = what if "://" in what else access.shown_endpoint().partition("://")[2]
-            error = Unreachable(failure.told(server), _network_hint())
+            error = Unreachable(failure.sentence(server), _network_hint())
     reason = f"the proxy {failure.reason}" if failure.kind == "proxy" else failure.reason
     return Fault(error, again=failure.again, reason=reason)
 

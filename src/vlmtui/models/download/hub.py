@@ -170,7 +170,7 @@ def stored(repository: Repository, file: Listed, connection: net.Line, timeout: 
         own = answer.length if answer.status == 200 else None
     etag = told.get("X-Linked-Etag") or told.get("ETag") or ""
     etag = etag.removeprefix("W/").strip('"') or file.digest.partition(":")[2]
-    size = net.size_told(told.get("X-Linked-Size", ""))
+    size = net.parse_size(told.get("X-Linked-Size", ""))
     known = own if size is None else size
     digest = file.digest
     if _SHA256.fullmatch(etag):  # so says the Hub itself, of large files

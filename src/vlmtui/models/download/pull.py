@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui import demo
 from vlmtui.errors import DamagedDownload
-from vlmtui.models import making
+from vlmtui.models import file_maker
 from vlmtui.models.convert import importing
 from vlmtui.models.convert.importing import Import, Remaining
 from vlmtui.models.download import hub_access as access
@@ -135,7 +135,7 @@ class Pull:
         with closing(importing.run(job)) as steps:
             for step in steps:
                 self._line.check()
-                if isinstance(step, making.Progress):
+                if isinstance(step, file_maker.Progress):
                     left = clock.at(step.fraction)
                     yield Importing(step.doing, step.fraction, left)
         importing.finish(job)

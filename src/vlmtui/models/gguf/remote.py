@@ -78,7 +78,7 @@ class HttpSource:
                 f"{self.name} can't be fetched: {failure.reason}", _HINTS.get(failure.status, later)
             ) from None
         except net.Failed as failure:
-            raise FetchFailed(failure.told(self.name), failure.hint) from None
+            raise FetchFailed(failure.sentence(self.name), failure.hint) from None
 
     def close(self) -> None:
         self._open.close()

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 
 from vlmtui.errors import ConversionFailed, InputError, StorageError, os_errors_as
-from vlmtui.models import making
+from vlmtui.models import file_maker
+from vlmtui.models.file_maker import Progress
 from vlmtui.models.installed import InstalledModel
-from vlmtui.models.making import Progress
 from vlmtui.models.towers import tower_store
 from vlmtui.models.towers.tower_store import Graph, Runner
 from vlmtui.offspring import Told
 
-_MAKER = making.Maker("vlmtui.engine.towers.tower_process", "towers.log", ConversionFailed)
+_MAKER = file_maker.Maker("vlmtui.engine.towers.tower_process", "towers.log", ConversionFailed)
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -63,13 +63,13 @@ def make(mmproj: Path, runner: Runner, *, half: bool) -> Generator[Progress | Ma
     order = {"mmproj": str(mmproj), "runner": runner, "half": half, "target": str(draft)}
     arguments = [msgspec.json.encode(order).decode()]
     try:
-        with closing(_MAKER.tells(arguments, _Told, "converted the tower")) as steps:
+        with closing(_MAKER.run(arguments, _Told, "converted the tower")) as steps:
             for step in steps:
                 if step.made is not None:
-                    making.settle(draft, target)
+                    file_maker.settle(draft, target)
                     tower_store.note(target, step.made)
                     yield Made(target, step.made)
                     return
                 yield Progress(step.fraction, step.doing)
     finally:
-        making.discard(draft)
+        file_maker.discard(draft)

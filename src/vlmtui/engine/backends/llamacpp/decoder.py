@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 
+from vlmtui.engine.backends.llamacpp.answer_stream import AnswerStream, thought_budget
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.chat_format import ChatFormat
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
-from vlmtui.engine.backends.llamacpp.spoken import Spoken, thought_budget
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.engine_events import FinishReason
@@ -51,64 +51,64 @@ class Decoder:
         vocabulary = self._model.vocabulary
         stop = (*settings.stop, *self._format.ends)
         budget = thought_budget(settings.think, self._model.parameters)
-        spoken = Spoken(prompt, vocabulary, self._format.markers, stop, budget)
+        stream = AnswerStream(prompt, vocabulary, self._format.markers, stop, budget)
         said = [unit for unit in prompt.units if isinstance(unit, int)]
         sampler = Sampler(settings, vocabulary, said)
         sampler.insists = sampler.insists or insist or bool(prompt.begun)
         try:
-            reason = self._speak(spoken, sampler, settings.max_tokens, report)
+            reason = self._generate(stream, sampler, settings.max_tokens, report)
             complete = sampler.complete
         finally:
             sampler.close()
-        spoken.finish(report, self._prompts)
+        stream.finish(report, self._prompts)
         report.checked(
             unmet(
                 settings.constraint,
-                prompt.begun + spoken.text.text,
+                prompt.begun + stream.text.text,
                 reason,
-                stopped=spoken.text.stopped,
+                stopped=stream.text.stopped,
                 complete=complete,
             )
         )
         return reason
 
-    def _speak(
-        self, spoken: Spoken, sampler: Sampler, limit: int, report: TurnReport
+    def _generate(
+        self, stream: AnswerStream, sampler: Sampler, limit: int, report: TurnReport
     ) -> FinishReason:
         """One token after the other, until the answer has come to its end."""
         put_in: deque[int] = deque()
         while True:
-            put_in = put_in or spoken.ending(concludes=self._cancel.concludes)
+            put_in = put_in or stream.ending(concludes=self._cancel.concludes)
             forced = bool(put_in)
-            token = put_in.popleft() if forced else self._sample(spoken, sampler, put_in)
+            token = put_in.popleft() if forced else self._sample(stream, sampler, put_in)
             if not forced and self._ends_turn(token):
                 return "stop"
-            spoken.take(token, report, put_in=forced)
-            if (end := self._end(spoken, limit)) is not None:
+            stream.take(token, report, put_in=forced)
+            if (end := self._end(stream, limit)) is not None:
                 return end
             try:
                 self._cache.append(token)
             except Aborted:
                 return "cancelled"
 
-    def _sample(self, spoken: Spoken, sampler: Sampler, put_in: deque[int]) -> int:
+    def _sample(self, stream: AnswerStream, sampler: Sampler, put_in: deque[int]) -> int:
         """The next token; the rest of what leads the answer in goes to `put_in`."""
-        if spoken.thinking:
+        if stream.thinking:
             return sampler.sample(self._model.context)
-        sampler.bind(spoken.begun)
-        sampler.insists = sampler.insists or bool(spoken.tokens)  # it has thought
-        token = sampler.sample_bound(self._model.context, spoken.leads)
-        put_in.extend(spoken.leads[token] if sampler.leads else ())
+        sampler.bind(stream.begun)
+        sampler.insists = sampler.insists or bool(stream.tokens)  # it has thought
+        token = sampler.sample_bound(self._model.context, stream.leads)
+        put_in.extend(stream.leads[token] if sampler.leads else ())
         return token
 
     def _ends_turn(self, token: int) -> bool:
         return self._model.vocabulary.ends_turn(token) or token in self._format.end_tokens
 
-    def _end(self, spoken: Spoken, limit: int) -> FinishReason | None:
+    def _end(self, stream: AnswerStream, limit: int) -> FinishReason | None:
         """Why the answer ends after its newest token, None if it goes on."""
-        if spoken.text.stopped:
+        if stream.text.stopped:
             return "stop"
-        if len(spoken.tokens) == limit:
+        if len(stream.tokens) == limit:
             return "length"
         if self._cache.used >= self._model.context_size:
             return "context"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from vlmtui.engine.images.room import spare_bytes
+from vlmtui.engine.images.spare_memory import spare_bytes
 
 _SPARE_BYTES = 256_000_000
 """Main memory that stays free beside the copy of a state."""

@@ -1,6 +1,6 @@
 """How llama.cpp and libmtmd are told to load: the same for a load and for its simulation.
 
-If the two differed, a plan would foretell the memory of another load than the one that follows.
+If the two differed, a plan would predict the memory of another load than the one that follows.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ class OpenAIBackend(Backend):
             last = attempt == _TRIES
             pause = _PAUSE_S * 2 ** (attempt - 1)
             try:
-                with self._wire.told():
+                with self._wire.translated():
                     outcome = self._try(asking)
             except GenerateFailed as error:
                 starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"

@@ -58,7 +58,7 @@ class EndpointWire:
             needed: Nothing can be done without it.
         """
         url = (self._root if path.startswith("/") else f"{self._interface}/") + path
-        with self.told(), self.asked(url, None, line, CONNECT_S) as answer:
+        with self.translated(), self.asked(url, None, line, CONNECT_S) as answer:
             content = answer.whole(MOST_JSON, CONNECT_S * 3)
             if answer.status != 200:
                 refusal = refusals.read(answer.status, content, answer.headers)
@@ -110,13 +110,13 @@ class EndpointWire:
         )
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
         """Tell failures of the network in words of this server."""
         try:
             yield
         except Failed as failed:
             what = self.host if failed.kind != "address" else self._endpoint.url
-            raise GenerateFailed(failed.told(what), failed.hint) from failed
+            raise GenerateFailed(failed.sentence(what), failed.hint) from failed
 
     def refused(self, refusal: Refusal) -> EngineError:
         """The error for what the server refuses."""
@@ -200,5 +200,5 @@ class EndpointWire:
 def cancellable_line(cancel: CancelFlag) -> Iterator[Line]:
     """A line that a cancel hangs up."""
     line = Line()
-    with cancel.heard_by(line.stop):
+    with cancel.calling(line.stop):
         yield line

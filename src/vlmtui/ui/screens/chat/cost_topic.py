@@ -10,7 +10,7 @@ from vlmtui.engine.engine_events import Loaded
 from vlmtui.engine.grounding import asks_for_boxes
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
-from vlmtui.stats.image_costs import foretold
+from vlmtui.stats.image_costs import predicted
 from vlmtui.ui.screens.chat.chat_facts import ThreadShown
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
@@ -69,7 +69,7 @@ class CostTopic(Topic):
     async def _measure(self, wanted: object, images: tuple[ImagePart, ...], text: str) -> None:
         said = ""
         with suppress(VlmtuiError):  # whoever asks a question is told
-            said = await self.chat.on_session(lambda session: foretold(session, images, text))
+            said = await self.chat.on_session(lambda session: predicted(session, images, text))
         if self.chat.left or wanted is None or wanted != self._wanted():
             return
         self._known = wanted if said else None

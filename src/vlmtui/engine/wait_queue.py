@@ -19,7 +19,7 @@ class Place:
         """Done when it is this client's turn."""
 
 
-class WaitingLine:
+class WaitQueue:
     """One has the turn, the others wait in the order of their coming."""
 
     def __init__(self) -> None:

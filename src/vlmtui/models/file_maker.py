@@ -48,7 +48,7 @@ class Maker(msgspec.Struct, frozen=True):
         """A sentence that says where the log is."""
         return f"Its log: {paths.state_dir() / self.log}"
 
-    def tells(
+    def run(
         self, arguments: Sequence[str], kind: type[_Told], doing: str
     ) -> Generator[_Told, None, None]:
         """Start it, and yield what it tells.

@@ -22,7 +22,7 @@ _ROOM_BYTES = 1_000_000
 """A directory that can't take this much has no room for pictures."""
 
 
-class Unsaved:
+class TemporaryStore:
     """A store without a place on the disk.
 
     Attributes:

@@ -22,7 +22,7 @@ LONGEST = 1024
 """Tokens of an answer where the settings have no bound: an agent wants facts."""
 
 
-class Eyes:
+class LookTool:
     """Answers questions about pictures below some directories. One at a time."""
 
     def __init__(

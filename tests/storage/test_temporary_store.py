@@ -13,8 +13,8 @@ from tests.disks import fill
 from tests.storage.pictures import keep
 from vlmtui.errors import StorageError
 from vlmtui.messages import ImagePart, assistant, user
-from vlmtui.storage import unsaved
-from vlmtui.storage.unsaved import Unsaved
+from vlmtui.storage import temporary_store
+from vlmtui.storage.temporary_store import TemporaryStore
 
 REASON = StorageError("The chats in /x/chats.db are damaged", "Look at them")
 
@@ -29,7 +29,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_chat_with_pictures_is_held_and_then_gone(temporary: Path) -> None:
-    with closing(Unsaved(REASON)) as held:
+    with closing(TemporaryStore(REASON)) as held:
         kept = keep(held.images, b"picture")
         image = ImagePart(str(kept.path), kept.sha256, "a.png", 1, 1)
         chat, question = held.store.start("t", user("q", (image,)))
@@ -52,7 +52,7 @@ def test_threads_share_it(temporary: Path) -> None:
             held.store.update_text(answer.id, "yes", "complete")
             assert held.store.thread(chat.id)[-1].message.text == "yes"
 
-    with closing(Unsaved(REASON)) as held:
+    with closing(TemporaryStore(REASON)) as held:
         threads = [threading.Thread(target=talk) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -68,9 +68,9 @@ def test_where_the_temporary_directory_is_full_too_another_place_is_found(
     memory = tmp_path / "memory"
     memory.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tiny_disk))
-    monkeypatch.setattr(unsaved, "_IN_MEMORY", str(memory))
+    monkeypatch.setattr(temporary_store, "_IN_MEMORY", str(memory))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    with closing(Unsaved(REASON)) as held:
+    with closing(TemporaryStore(REASON)) as held:
         assert keep(held.images, b"x").path.is_relative_to(memory)
     assert list(memory.iterdir()) == []
 
@@ -80,9 +80,9 @@ def test_where_there_is_no_room_at_all_the_reason_is_told(
 ) -> None:
     fill(tiny_disk / "ballast")
     monkeypatch.setattr(tempfile, "tempdir", str(tiny_disk))
-    monkeypatch.setattr(unsaved, "_IN_MEMORY", str(tiny_disk))
+    monkeypatch.setattr(temporary_store, "_IN_MEMORY", str(tiny_disk))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tiny_disk))
     with pytest.raises(StorageError) as caught:
-        Unsaved(REASON)
+        TemporaryStore(REASON)
     assert caught.value is REASON
     assert [each.name for each in tiny_disk.iterdir()] == ["ballast"]

@@ -55,7 +55,7 @@ _AnyText = _Text | _InputText | _OutputText
 _AnyPart = _AnyText | _Refusal | _Picture | _InputPicture
 
 
-class Said(msgspec.Struct):
+class RequestMessage(msgspec.Struct):
     """One message."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -64,7 +64,7 @@ class Said(msgspec.Struct):
     tool_calls: list[Call] | None = None
 
 
-def messages(said: Sequence[Said], fetch: Fetch, tools: str = "") -> tuple[Message, ...]:
+def messages(said: Sequence[RequestMessage], fetch: Fetch, tools: str = "") -> tuple[Message, ...]:
     """A conversation as the engine takes it; blocks while pictures are looked into.
 
     Args:
@@ -91,7 +91,7 @@ def messages(said: Sequence[Said], fetch: Fetch, tools: str = "") -> tuple[Messa
     return tuple(found)
 
 
-def _message(said: Said, fetch: Fetch) -> Message:
+def _message(said: RequestMessage, fetch: Fetch) -> Message:
     role = _ROLES.get(said.role) or Role(said.role)
     parts = _parts(said, role, fetch)
     if said.role in _RESULTS:
@@ -103,7 +103,7 @@ def _message(said: Said, fetch: Fetch) -> Message:
     return Message(role, tuple(parts), said.reasoning_content or "")
 
 
-def _parts(said: Said, role: Role, fetch: Fetch) -> list[Part]:
+def _parts(said: RequestMessage, role: Role, fetch: Fetch) -> list[Part]:
     if not isinstance(said.content, list):
         return [TextPart(said.content or "")]
     if role is not Role.USER and any(isinstance(part, _Picture) for part in said.content):

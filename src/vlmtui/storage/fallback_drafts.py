@@ -26,7 +26,7 @@ _MOST_BYTES = 64 << 20
 """A larger file is none of ours."""
 
 
-class RefusedWords:
+class FallbackDrafts:
     """The words of this instance, and those that others left. May be used from any thread."""
 
     def __init__(self, root: Path) -> None:

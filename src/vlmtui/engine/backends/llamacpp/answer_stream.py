@@ -33,7 +33,7 @@ def thought_budget(think: Think, parameters: int) -> int | None:
     return _SMALL_BUDGET if think == "auto" and parameters < _SMALL_MODEL else None
 
 
-class Spoken:
+class AnswerStream:
     """What a model says to one prompt.
 
     Attributes:

@@ -16,7 +16,7 @@ from tests.fakes import LOAD, FakeEngine
 from tests.processes import child
 from vlmtui.chat.session import ChatSession
 from vlmtui.errors import StorageError
-from vlmtui.storage import refused_words
+from vlmtui.storage import fallback_drafts
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
@@ -119,7 +119,7 @@ def test_nothing_typed_leaves_nothing(path: Path, locked: sqlite3.Connection) ->
 KILLED = """
 import sqlite3, sys
 from pathlib import Path
-from tests.chat.test_refused_words import begun
+from tests.chat.test_fallback_drafts import begun
 import vlmtui.storage.database as module
 module.BUSY_SECONDS = 0.05
 session = begun(Path(sys.argv[1]))
@@ -161,7 +161,7 @@ def test_where_the_disk_is_full_too_another_place_is_found(
         replace(source, place)
 
     session = begun(path)
-    monkeypatch.setattr(refused_words.os, "replace", full)
+    monkeypatch.setattr(fallback_drafts.os, "replace", full)
     with pytest.raises(StorageError, match="locked") as caught:
         session.questions.save_draft("precious words")
     assert str(elsewhere) in caught.value.hint
