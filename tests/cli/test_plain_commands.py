@@ -111,7 +111,7 @@ def test_what_cant_be_done_says_what_to_do_and_the_chat_goes_on(run: Run) -> Non
         "/compare demo": "/compare needs two models",
         "/compare demo demo": "There is no question in this chat yet",
         "/compare demo nonsense What?": "nonsense",
-        "/models info nonsense": "There is no model named 'nonsense'",
+        "/models info nonsense": "There is no model named 'nonsense'\n/models lists",
         "/models rm demo": "it comes with the program",
         "/models rm": "/models rm needs a name",
         "/regen #99": "There is no message #99",
@@ -163,6 +163,7 @@ def test_messages_have_numbers_by_which_they_are_changed(run: Run) -> None:
     assert "Second?" in back
     assert f"with {SAMPLE.name} (version 2 of 2): Other?" in ended.out  # its picture stays
     assert "generated: 4 tokens" in ended.out
+    assert f"picture: {SAMPLE.name}, 81 tokens" in ended.out
     assert "#7 demo (version 2 of 2, cut off)" in ended.out
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from vlmtui.commands import synonyms
 from vlmtui.commands.parsing import image_line, numbered, parse, split_paths
-from vlmtui.commands.specs import beginning_with, find, of, wanted
+from vlmtui.commands.specs import beginning_with, find, of, slashed, wanted
 from vlmtui.errors import InputError
 
 
@@ -111,3 +111,10 @@ def test_what_is_mistyped_is_guessed() -> None:
     with pytest.raises(InputError) as told:
         wanted("mdoel", "screen")
     assert told.value.hint.startswith("Did you mean /model?")
+
+
+def test_advice_for_a_shell_names_the_commands_of_the_chat() -> None:
+    assert slashed("`vlmtui models` lists them.") == "/models lists them."
+    assert slashed("`vlmtui models pull qwen`, then") == "/models pull qwen, then"
+    unknown = "`vlmtui models add --endpoint URL` adds one"
+    assert slashed(unknown) == unknown

@@ -287,8 +287,8 @@ async def test_each_answer_is_stored_with_the_energy_and_memory_it_took(stage: S
         size = stage.engine.info.size_bytes if stage.engine.info else 0
         assert taken["bandwidth_share"] == pytest.approx(32 * size / 68e9)
         entry = screen.transcript.messages()[-1]
-        await until(pilot, lambda: dict(details(entry.stored)).get("energy"))
-        told = dict(details(entry.stored))
+        await until(pilot, lambda: dict(details(entry.stored, ())).get("energy"))
+        told = dict(details(entry.stored, ()))
         assert told["energy"].startswith("25.0 J above idle")
         assert told["memory"] == "3.1 GB"
 

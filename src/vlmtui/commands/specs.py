@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from vlmtui.errors import InputError
 
 FrontEnd = Literal["screen", "lines"]
 
+_IN_SHELL = re.compile(r"`vlmtui (models(?: (?:pull|rm|info) [^`]+)?)`")
 _COLUMN = 24
 """Cells for a command in a list, where what it does stands beside it."""
 
@@ -286,6 +288,11 @@ def wanted(name: str, front_end: FrontEnd) -> Spec:
     if spec.only not in (None, front_end):
         raise InputError(*spec.instead)
     return spec
+
+
+def slashed(advice: str) -> str:
+    """Advice written for a shell, for somebody in the chat: /models, not `vlmtui models`."""
+    return _IN_SHELL.sub(r"/\1", advice)
 
 
 def of(front_end: FrontEnd) -> list[Spec]:

@@ -19,6 +19,7 @@ class Details(Outcome, frozen=True):
     """All that is known of a message."""
 
     stored: StoredMessage
+    thread: Sequence[StoredMessage]
 
 
 class AnswerStats(Outcome, frozen=True):
@@ -36,9 +37,9 @@ class Machine(Outcome, frozen=True):
 def stats(context: CommandContext, argument: str) -> Outcome:
     """Tell what the answers took, or all that is known of a message."""
     number = parsing.only_number(argument)
-    if number is not None:
-        return Details(message_commands.find(context, number))
     thread = context.session.transcript()
+    if number is not None:
+        return Details(message_commands.find(context, number), thread)
     if not any(stored.stats for stored in thread):
         raise InputError("No answer in this chat has statistics yet", "Ask something first")
     return AnswerStats(thread)

@@ -157,7 +157,7 @@ def _pictures(sitting: Sitting, pictures: PicturesOfChat) -> None:
 
 
 def _details(sitting: Sitting, details: Details) -> None:
-    for label, value in answer_stats.rows(details.stored):
+    for label, value in answer_stats.rows(details.stored, details.thread):
         sitting.voice.show(f"{label}: {printable.line(value, 400)}")
 
 

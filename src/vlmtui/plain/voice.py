@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from vlmtui import printable, standard_output
+from vlmtui.commands.specs import slashed
 from vlmtui.errors import EngineCrashed, VlmtuiError
 
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=\S)|(?<=[\u3002\uff01\uff1f\uff1a\uff1b])(?=[^\n])")
@@ -37,7 +38,7 @@ class Voice:
 
     def complain(self, error: VlmtuiError) -> None:
         """Tell what went wrong, and what to do."""
-        self.note(f"Error: {error.message}", error.hint)
+        self.note(f"Error: {error.message}", slashed(error.hint))
         if isinstance(error, EngineCrashed) and error.log_tail:
             self.note(f"The engine's log ends with:\n{error.log_tail}")
 

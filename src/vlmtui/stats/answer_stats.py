@@ -12,8 +12,13 @@ from vlmtui.stats.image_costs import costs
 from vlmtui.storage.records import StoredMessage
 
 
-def rows(stored: StoredMessage) -> list[tuple[str, str]]:
-    """What there is to tell, each with its label; what nobody measured is left out."""
+def rows(stored: StoredMessage, thread: Sequence[StoredMessage]) -> list[tuple[str, str]]:
+    """What there is to tell, each with its label; what nobody measured is left out.
+
+    Args:
+        stored: The message.
+        thread: Its chat, whose pictures have names.
+    """
     text = stored.message.text
     told = [
         ("written", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(stored.created))),
@@ -23,7 +28,7 @@ def rows(stored: StoredMessage) -> list[tuple[str, str]]:
         ("state", "" if stored.status == "complete" else stored.status),
         ("error", stored.error or ""),
         *_statistics(stored.stats or {}),
-        *_pictures(stored),
+        *_pictures(stored, thread),
         ("message", f"#{stored.id}" + (f", after #{stored.parent_id}" if stored.parent_id else "")),
     ]
     return [(label, value) for label, value in told if value]
@@ -83,15 +88,16 @@ def _energy(stats: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _pictures(stored: StoredMessage) -> list[tuple[str, str]]:
+def _pictures(stored: StoredMessage, thread: Sequence[StoredMessage]) -> list[tuple[str, str]]:
     """Those in the message; for an answer, what those in the prompt cost."""
     told = [
         ("picture", f"{image.name}, {image.width}×{image.height}, {image.sha256[:12]}")
         for image in stored.message.images
     ]
+    names = {image.sha256: image.name for each in thread for image in each.message.images}
     for sha256, cost in costs(stored.stats).items():
         if words := cost.words():
-            told.append(("picture", f"{sha256[:12]}: {', '.join(words)}"))
+            told.append(("picture", f"{names.get(sha256, sha256[:12])}, {', '.join(words)}"))
     return told
 
 

@@ -194,7 +194,7 @@ def unmet(
     if constraint is None or reason == "cancelled":
         return None
     cut = "it was ended by a stop text" if stopped else "it ended too early"
-    why = {"length": "it was cut off at the longest length", "context": "the context is full"}.get(
+    why = {"length": "it was cut off at the length limit", "context": "the context is full"}.get(
         reason, "" if complete else cut
     )
     if not why:
@@ -202,12 +202,13 @@ def unmet(
             data(constraint, text)
         except InputError as error:
             why = error.message
-    return _invalid(why, reason) if why else None
+    return _invalid(why, reason, constraint) if why else None
 
 
-def _invalid(why: str, reason: FinishReason) -> Notice:
+def _invalid(why: str, reason: FinishReason, constraint: Constraint) -> Notice:
+    bound = "A maxLength for its texts ends them sooner. " if constraint.kind == "schema" else ""
     hint = {
         "length": "A larger max_tokens leaves room for all of it.",
-        "context": "A larger context, or fewer messages and pictures, makes room for it.",
+        "context": bound + "A larger context, or fewer messages and pictures, leaves more room.",
     }.get(reason, "Ask again, or ask for something simpler.")
     return Notice("invalid", f"This answer is not valid: {why}", hint)

@@ -25,7 +25,7 @@ class CropScreen(FullScreenPicture[Box]):
         ("Enter", "attach"),
         ("←↑↓→", "move"),
         ("Shift+←↑↓→", "size"),
-        ("+ -", "zoom"),
+        ("+ -", "larger, smaller"),
         ("f", "fine"),
         ("mouse", "draw or move"),
         ("Esc", "back"),
@@ -41,8 +41,8 @@ class CropScreen(FullScreenPicture[Box]):
         Binding("shift+right,L", "size(1, 0)", "Wider", id="crop.wider"),
         Binding("shift+up,K", "size(0, -1)", "Lower", id="crop.lower"),
         Binding("shift+down,J", "size(0, 1)", "Higher", id="crop.higher"),
-        Binding("plus,equals_sign", "zoom(1)", "Larger", id="crop.larger"),
-        Binding("minus", "zoom(-1)", "Smaller", id="crop.smaller"),
+        Binding("plus,equals_sign", "scale(1)", "Larger", id="crop.larger"),
+        Binding("minus", "scale(-1)", "Smaller", id="crop.smaller"),
         Binding("f", "fine", "By single pixels, or by cells", id="crop.fine"),
     ]
 
@@ -86,7 +86,7 @@ class CropScreen(FullScreenPicture[Box]):
             self._framed.frame, self._whole, wider * wide, higher * high
         )
 
-    def action_zoom(self, direction: int) -> None:
+    def action_scale(self, direction: int) -> None:
         """Make the frame larger or smaller around its middle."""
         factor = _ZOOM**direction
         self._framed.frame = crop_frame.zoomed(self._framed.frame, self._whole, factor)

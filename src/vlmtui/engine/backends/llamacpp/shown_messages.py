@@ -136,6 +136,6 @@ def _blind(name: str, images: int) -> Notice:
     return Notice(
         "pictures",
         f"{name} sees no pictures: it answers without {them} of this chat",
-        "A model that sees pictures will see them again. One that should see them needs its mmproj "
-        "file: --mmproj.",
+        f"A model that sees pictures will see them again. If {name} should see them, name its "
+        "mmproj file when you start: --mmproj FILE.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vlmtui.commands.specs import slashed
 from vlmtui.errors import (
     EmptyPrompt,
     EngineCrashed,
@@ -38,7 +39,7 @@ async def tell(chat: ChatContext, error: VlmtuiError) -> None:
     if isinstance(error, EngineCrashed):
         chat.screen.engine_state = unloaded(chat.screen.engine_state)
     details = circumstances(chat, error)
-    await chat.transcript.tell(error.message, error.hint, details, error=True)
+    await chat.transcript.tell(error.message, slashed(error.hint), details, error=True)
 
 
 def circumstances(chat: ChatContext, error: BaseException | None) -> str:

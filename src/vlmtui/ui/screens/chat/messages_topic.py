@@ -25,6 +25,7 @@ _COMMANDS = {
     "previous": "previous",
     "next": "next",
     "delete": "delete",
+    "details": "stats",
 }
 """What does an action with the message that it is done with."""
 
@@ -41,7 +42,7 @@ class MessagesTopic(Topic):
         chat.hears[Transcript.ActionWanted].append(self._action_wanted)
         chat.hears[Transcript.UndoWanted].append(lambda _: self._undo())
         chat.commands.shows[Branch] = self._show_branch
-        chat.commands.shows[Details] = lambda details: self._show_details(details.stored)
+        chat.commands.shows[Details] = self._show_details
         chat.commands.shows[ThoughtShown] = self._show_thought
         chat.commands.shows[EditQuestion] = lambda edit: self._edit(edit.stored)
         chat.set_aside.append(lambda: self._written_before)
@@ -63,8 +64,6 @@ class MessagesTopic(Topic):
                 self.chat.commands.do("continue")
             case "retry_with":
                 self.chat.actions["retry_with"](event.message_id)
-            case "details":
-                self._show_details(entry.stored)
             case "thought":
                 if entry.answer is not None:
                     entry.answer.thought.fold()
@@ -86,10 +85,10 @@ class MessagesTopic(Topic):
         if entry is not None and entry.answer is not None:
             entry.answer.thought.fold(False)
 
-    def _show_details(self, stored: StoredMessage) -> None:
+    def _show_details(self, details: Details) -> None:
         from vlmtui.ui.screens.dialogs.details import DetailsScreen
 
-        self.chat.screen.app.push_screen(DetailsScreen(stored))
+        self.chat.screen.app.push_screen(DetailsScreen(details))
 
     async def _edit(self, stored: StoredMessage) -> None:
         """Have a question in the composer; sending it begins a branch beside the old one."""

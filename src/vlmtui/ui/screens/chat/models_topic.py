@@ -14,6 +14,7 @@ from vlmtui.chat.chat_events import GoingBack
 from vlmtui.chat.comparison import Exchanged, Exchanging
 from vlmtui.commands import model_commands
 from vlmtui.commands.outcomes import Switch
+from vlmtui.commands.specs import slashed
 from vlmtui.engine.base import up_to_finished
 from vlmtui.engine.engine_events import Adjusted, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
@@ -196,7 +197,7 @@ class ModelsTopic(Topic):
             return
         told = model_commands.not_switched(self.chat.commands.context(), error)
         details = failures.circumstances(self.chat, error.__cause__)
-        await self.chat.transcript.tell(told.message, told.hint, details, error=True)
+        await self.chat.transcript.tell(told.message, slashed(told.hint), details, error=True)
 
     def _exchanging(self, event: Exchanging) -> None:
         self._switching = True

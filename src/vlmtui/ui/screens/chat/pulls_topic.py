@@ -8,6 +8,7 @@ import msgspec
 
 from vlmtui import printable
 from vlmtui.commands.outcomes import Pull
+from vlmtui.commands.specs import slashed
 from vlmtui.net import addresses
 from vlmtui.ui.screens.chat.chat_facts import Leaving
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -63,7 +64,7 @@ class PullsTopic(Topic):
         name = printable.line(state.shown, _NAME)
         prompt = self.chat.prompt
         if state.error is not None:
-            prompt.say(f"{name}: {state.error.message}", state.error.hint, error=True)
+            prompt.say(f"{name}: {state.error.message}", slashed(state.error.hint), error=True)
         elif state.cancelled:
             prompt.say(f"Stopped downloading {name}", "What was downloaded is kept")
         elif state.ended:

@@ -19,6 +19,7 @@ from textual.binding import Binding
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Outcome
 from vlmtui.commands.picture_commands import NotOnThisMachine
+from vlmtui.commands.specs import slashed
 from vlmtui.commands.verbs import BUSY
 from vlmtui.errors import VlmtuiError
 from vlmtui.storage.records import Draft
@@ -182,7 +183,7 @@ class ChatContext:
         """Say above the composer what went wrong."""
         if self.left:
             return
-        hint, command = ". ".join(error.hint.splitlines()), ""
+        hint, command = slashed(". ".join(error.hint.splitlines())), ""
         if isinstance(error, NotOnThisMachine):
             command = error.command
             key = keymap.keys_of(self.screen.app, "chat.copy_command", "f8")

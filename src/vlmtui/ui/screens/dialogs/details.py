@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from vlmtui import printable
+from vlmtui.commands.stats_commands import Details
 from vlmtui.messages import Role
 from vlmtui.stats.answer_stats import rows
-from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.keys import key_hints
 from vlmtui.ui.screens.dialogs.dialog import Dialog
 
@@ -38,17 +38,16 @@ class DetailsScreen(Dialog[None]):
         Binding("escape,enter,q,i", "dismiss", "Close", id="details.close")
     ]
 
-    def __init__(self, stored: StoredMessage) -> None:
+    def __init__(self, details: Details) -> None:
         super().__init__()
-        self._stored = stored
+        self._details = details
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="frame") as panel:
-            panel.border_title = (
-                "Answer" if self._stored.message.role is Role.ASSISTANT else "Question"
-            )
+            stored, thread = self._details.stored, self._details.thread
+            panel.border_title = "Answer" if stored.message.role is Role.ASSISTANT else "Question"
             panel.border_subtitle = key_hints.line([("Esc", "close")], 20)
-            lines = [_line(label, value) for label, value in rows(self._stored)]
+            lines = [_line(label, value) for label, value in rows(stored, thread)]
             yield Static(Content("\n").join(lines))
 
 
