@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vlmtui import crash_log, paths
+from vlmtui.errors import StorageError, os_errors_as
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,8 @@ from vlmtui import crash_log, paths
         (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "not enough memory"),
         (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "utf_16_le.py"), "no more files"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "no space left"),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "disk"),
+        (RuntimeError("can't start new thread"), "no more threads"),
     ],
 )
 def test_what_the_machine_is_short_of_is_no_fault_to_report(error: Exception, said: str) -> None:
@@ -30,3 +33,24 @@ def test_anything_else_is_logged(home: Path) -> None:
     told = crash_log.recorded(ValueError("odd"))
     assert told.message == "Internal error: ValueError: odd"
     assert "ValueError: odd" in paths.app_log_path().read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "space"),
+        (errno.EDQUOT, "space"),
+        (errno.EIO, "Check the disk"),
+        (errno.EROFS, "writable"),
+        (errno.EMFILE, "ulimit"),
+        (errno.EACCES, "your own"),
+    ],
+)
+def test_the_advice_fits_what_the_system_refused(number: int, advice: str) -> None:
+    with (
+        pytest.raises(StorageError) as caught,
+        os_errors_as(StorageError, "It can't be written", "Take your own directory."),
+    ):
+        raise OSError(number, os.strerror(number))
+    assert os.strerror(number) in caught.value.message
+    assert advice in caught.value.hint

@@ -6,7 +6,7 @@ import errno
 import os
 
 from vlmtui import printable
-from vlmtui.errors import InputError, VlmtuiError
+from vlmtui.errors import SHORTAGES, InputError, VlmtuiError
 
 _LONGEST = 200
 """Characters of an error: those of libraries may have all of a text in them."""
@@ -18,15 +18,6 @@ def _without_waiting(path: str, flags: int) -> int:
 
 _OF_THE_NAME = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR}
 """Not our errors: Python asks whether a file is there, and these are raised in place of "no"."""
-
-
-_SHORT = {
-    errno.EMFILE: ("vlmtui may open no more files", "Allow it more: ulimit -n 1024."),
-    errno.ENFILE: ("This machine can open no more files", "End other programs."),
-    errno.ENOMEM: ("There is not enough memory", "End other programs, or allow vlmtui more."),
-    errno.ENOSPC: ("There is no space left on the disk", "Free some space."),
-}
-"""What the machine is short of, by the number of the error; what to say, and what to do."""
 
 
 def _is_nowhere() -> bool:
@@ -54,8 +45,13 @@ def recorded(error: BaseException) -> VlmtuiError:
         name = printable.line(os.fsdecode(error.filename), _LONGEST)
         return InputError(f"{name} can't be used: {error.strerror}", "Check the path.")
     number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-    if number in _SHORT:
-        return VlmtuiError(*_SHORT[number])
+    if number in SHORTAGES:
+        return VlmtuiError(*SHORTAGES[number])
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return VlmtuiError(
+            "The system lets vlmtui start no more threads",
+            "Allow it more memory or processes (ulimit -v, -u), or end other programs.",
+        )
     message = f"Internal error: {printable.line(f'{type(error).__name__}: {error}', _LONGEST)}"
     try:
         path = app_log_path()

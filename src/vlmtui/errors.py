@@ -48,6 +48,7 @@ it.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -302,4 +303,29 @@ def os_errors_as(kind: Callable[..., VlmtuiError], what: str, *hint: str) -> Ite
     try:
         yield
     except OSError as error:
-        raise kind(f"{what}: {error.strerror or error}", *hint) from error
+        raise kind(
+            f"{what}: {error.strerror or error}", remedy(error, hint[0] if hint else "")
+        ) from error
+
+
+SHORTAGES = {
+    errno.EMFILE: ("vlmtui may open no more files", "Allow it more: ulimit -n 1024."),
+    errno.ENFILE: ("This machine can open no more files", "End other programs."),
+    errno.ENOMEM: ("There is not enough memory", "End other programs, or allow vlmtui more."),
+    errno.ENOSPC: ("There is no space left on the disk", "Free some space."),
+    errno.EDQUOT: ("Your quota of the disk is used up", "Free some space, or ask for more."),
+    errno.EIO: ("A disk fails", "Check the disk; the system's log (dmesg) says more."),
+    errno.EROFS: ("The disk is read-only", "Mount it writable, or use another one."),
+    errno.ESTALE: ("The network disk has lost a file", "Mount it again."),
+}
+"""What the machine refuses whoever asks, by the number of the error; what to say, what to do."""
+
+
+def remedy(error: OSError, otherwise: str) -> str:
+    """What to do about an error of the system.
+
+    Args:
+        error: It.
+        otherwise: What to do where it is about the file, and not about the machine.
+    """
+    return SHORTAGES[error.errno][1] if error.errno in SHORTAGES else otherwise

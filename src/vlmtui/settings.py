@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from vlmtui import kept, paths
-from vlmtui.errors import SettingsError
+from vlmtui.errors import SettingsError, remedy
 from vlmtui.messages import Detail
 
 _Kind = TypeVar("_Kind")
@@ -285,7 +285,7 @@ def load_settings(path: Path | None = None) -> Settings:
             f"The settings file {file} can't be read: {error.strerror}",
             f"Set {paths.HOME_VARIABLE} or XDG_CONFIG_HOME to a directory, or unset it"
             if isinstance(error, NotADirectoryError) and path is None
-            else "Check its permissions",
+            else remedy(error, "Check its permissions"),
         ) from error
     try:
         return decoded_toml(content, Settings, f"The settings file {file}")

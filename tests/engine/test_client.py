@@ -16,6 +16,7 @@ import pytest
 from tests.engine.asking import GREEDY, ask
 from tests.engine.conftest import demo_load
 from vlmtui import errors
+from vlmtui.engine import death
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import Delta, Encoding, Finished, Loaded, Loading, Prefill
 from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
@@ -99,6 +100,16 @@ def test_the_log_of_the_dead_process_comes_with_the_error(engine):
     with pytest.raises(errors.EngineCrashed) as caught:
         kill_at(engine, Generate((user("Hello"),), ENDLESS), Delta, signal.SIGABRT)
     assert "Aborted" in caught.value.log_tail
+    assert "worker.py" not in caught.value.log_tail
+
+
+def test_an_abort_for_want_of_memory_doesnt_blame_the_model_file():
+    log = "ggml_aligned_malloc: insufficient memory (attempted to allocate   4.28 MB)"
+    for phase in ("load", "decode"):
+        cause, hint = death.explain(-signal.SIGABRT, phase, f"{log}\nGGML_ASSERT(buffer) failed")
+        assert "memory" in cause
+        assert "ulimit" in hint and "file" not in hint
+    assert "model file" in death.explain(-signal.SIGABRT, "load", "GGML_ASSERT(x) failed")[1]
 
 
 def test_death_while_idle_is_not_even_noticed(engine):

@@ -16,7 +16,7 @@ from typing import Literal, cast, get_args
 
 from vlmtui import kept, printable
 from vlmtui.chat import export_words
-from vlmtui.errors import ArchiveError, StorageError, VlmtuiError
+from vlmtui.errors import ArchiveError, StorageError, VlmtuiError, remedy
 from vlmtui.messages import ImagePart
 from vlmtui.storage.records import Chat, StoredMessage
 
@@ -182,5 +182,5 @@ def _told(path: Path) -> Iterator[None]:
                 "Free some space, or choose a place on another disk",
             ) from error
         raise ArchiveError(
-            f"{path} can't be written: {error.strerror}", "Choose another place"
+            f"{path} can't be written: {error.strerror}", remedy(error, "Choose another place")
         ) from error

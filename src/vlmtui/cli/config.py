@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vlmtui.errors import SettingsError
+from vlmtui.errors import SettingsError, remedy
 
 if TYPE_CHECKING:
     import msgspec
@@ -180,7 +180,7 @@ def _begin() -> Path:
     except OSError as error:
         raise SettingsError(
             f"The settings file {file} can't be written: {error.strerror}",
-            "Free space, or check the permissions",
+            remedy(error, "Free space, or check the permissions"),
         ) from error
     return file
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 DOING = {
@@ -14,15 +15,32 @@ DOING = {
 }
 """By phase, see `EngineCrashed`."""
 
+REFUSED_MEMORY = re.compile(
+    "out of memory|insufficient memory|(fail|unable|could not|cannot).{0,40}alloc|"
+    "alloc.{0,40}fail|bad_alloc|thread creation failed",
+    re.IGNORECASE,
+)
+"""What libraries write where memory can't be had; some of them abort then."""
 
-def explain(status: int | None, phase: str) -> tuple[str, str]:
-    """What the exit status of a dead process means, and what to do; None: nobody knows it."""
+
+def explain(status: int | None, phase: str, log: str = "") -> tuple[str, str]:
+    """What the exit status of a dead process means, and what to do.
+
+    Args:
+        status: None where nobody knows it.
+        phase: See `EngineCrashed`.
+        log: The last lines that it wrote.
+    """
     if status is None:
         return "its host was ended", "Was it killed, or did memory run out?"
-    if memory_was_short(status):
+    if status == -signal.SIGKILL:
         return (
             "killed by the system, probably because memory ran out",
             "Try a smaller context (--ctx 2048) or a smaller model.",
+        )
+    if memory_was_short(status, log):
+        return "the system gave it no more memory", (
+            "Allow vlmtui more (ulimit -v), or try a smaller context (--ctx 2048) or model."
         )
     if status == -signal.SIGABRT:
         return "llama.cpp gave up (abort)", (
@@ -43,6 +61,8 @@ def explain(status: int | None, phase: str) -> tuple[str, str]:
     return f"exit status {status}", "Is llama-cpp-python installed correctly? The log says more."
 
 
-def memory_was_short(status: int | None) -> bool:
-    """Whether the process ended as the system ends one when memory runs out."""
-    return status == -signal.SIGKILL
+def memory_was_short(status: int | None, log: str = "") -> bool:
+    """Whether the process ended as the system ends one when memory runs out, or says so itself."""
+    return status == -signal.SIGKILL or (
+        status == -signal.SIGABRT and REFUSED_MEMORY.search(log) is not None
+    )

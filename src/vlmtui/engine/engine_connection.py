@@ -304,14 +304,15 @@ class EngineConnection:
         status = process.reap()
         self._info = None
         name = self._load.title if self._load else "no model"
-        cause, hint = death.explain(status, phase)
+        log = process.log_tail()
+        cause, hint = death.explain(status, phase, log)
         return errors.EngineCrashed(
             f"The engine died while {death.DOING.get(phase, 'idle')} ({name}): {cause}",
             f"{hint} The chat is safe; the next message starts the engine again. "
             f"Its log: {process.log_path}",
             phase=phase,
-            log_tail=process.log_tail(),
-            memory_was_short=death.memory_was_short(status),
+            log_tail=log,
+            memory_was_short=death.memory_was_short(status, log),
         )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from vlmtui.engine.engine_requests import Shutdown
 from vlmtui.engine.logs import open_log
 from vlmtui.engine.wire import Channel, Command, Report
-from vlmtui.errors import EngineCrashed
+from vlmtui.errors import EngineCrashed, remedy
 
 _START = (
     "import sys; sys.path[:] = [p for p in sys.path if p]; from vlmtui.engine.worker import main"
@@ -24,6 +24,8 @@ run."""
 
 _EXIT_TIMEOUT_S = 3.0
 _LOG_TAIL_LINES = 40
+_PYTHON_S_END = "Fatal Python error: "
+"""What follows is where in our source that was, for each thread: of no use to who reads the end."""
 
 
 class EngineProcess:
@@ -54,7 +56,9 @@ class EngineProcess:
         except OSError as error:
             ours.close()
             raise EngineCrashed(
-                f"The engine's process can't be started: {error}", phase="starting"
+                f"The engine's process can't be started: {error.strerror or error}",
+                remedy(error, f"Check {error.filename or sys.executable}, which runs it."),
+                phase="starting",
             ) from None
         finally:
             theirs.close()
@@ -96,11 +100,12 @@ class EngineProcess:
             return self._process.wait()
 
     def log_tail(self) -> str:
-        """The last lines that it wrote."""
+        """The last lines that it wrote; where it was in our own source is only in the log."""
         try:
             with self.log_path.open("rb") as log:
                 log.seek(self._log_start)
                 lines = log.read().decode(errors="replace").splitlines()
         except OSError:
             return ""
-        return "\n".join(lines[-_LOG_TAIL_LINES:])
+        ends = [row for row, line in enumerate(lines, 1) if line.startswith(_PYTHON_S_END)]
+        return "\n".join(lines[: ends[-1] if ends else None][-_LOG_TAIL_LINES:])

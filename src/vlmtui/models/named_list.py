@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from vlmtui import kept, paths
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, remedy
 
 
 class Named(Protocol):
@@ -49,7 +49,8 @@ class NamedList(Generic[_Named]):
             return []
         except OSError as error:
             raise StorageError(
-                f"{self._path} can't be read: {error.strerror}", "Check its permissions."
+                f"{self._path} can't be read: {error.strerror}",
+                remedy(error, "Check its permissions."),
             ) from error
         except (ValueError, RecursionError) as error:
             raise StorageError(

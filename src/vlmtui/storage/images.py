@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 
 from vlmtui import kept
-from vlmtui.errors import StorageError, os_errors_as
+from vlmtui.errors import StorageError, os_errors_as, remedy
 
 _CHUNK = 1 << 20
 _INCOMING = "incoming-"
@@ -190,5 +190,5 @@ def _cannot_keep(error: OSError, directory: Path) -> StorageError:
         )
     return StorageError(
         f"The picture can't be kept in {directory}: {error.strerror}",
-        "Make the directory writable for you, or set VLMTUI_HOME to one that is",
+        remedy(error, "Make the directory writable for you, or set VLMTUI_HOME to one that is"),
     )

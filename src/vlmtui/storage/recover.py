@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from vlmtui.errors import StorageError
+from vlmtui.errors import StorageError, remedy
 from vlmtui.storage import stored_json
 from vlmtui.storage.database import APPLICATION_ID, Database
 from vlmtui.storage.images import ImageStore
@@ -114,7 +114,8 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
         raise explain(error, path) from error
     except OSError as error:
         raise StorageError(
-            f"{path} can't be replaced: {error.strerror}", "Make its directory writable for you"
+            f"{path} can't be replaced: {error.strerror}",
+            remedy(error, "Make its directory writable for you"),
         ) from error
     finally:
         for leftover in with_sidecars(fresh):

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui import kept, offspring
-from vlmtui.errors import ImportFailed, StorageError
+from vlmtui.errors import ImportFailed, StorageError, remedy
 from vlmtui.models import file_maker
 from vlmtui.models.convert.order import Contents, Order
 from vlmtui.offspring import Telling
@@ -106,4 +106,6 @@ def _hold(descriptor: int, path: Path) -> None:
 def _unwritable(error: OSError, path: Path, contents: Contents) -> StorageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _no_room(path.parent, contents)
-    return StorageError(f"{path} can't be written: {error.strerror}", "Check its directory.")
+    return StorageError(
+        f"{path} can't be written: {error.strerror}", remedy(error, "Check its directory.")
+    )

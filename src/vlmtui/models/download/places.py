@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from vlmtui import kept, paths
-from vlmtui.errors import NotTheFile, PullError, StorageError
+from vlmtui.errors import NotTheFile, PullError, StorageError, remedy
 from vlmtui.models import pulled
 from vlmtui.models.download import hub
 from vlmtui.models.download.events import Plan, RemoteFile, Role
@@ -229,7 +229,7 @@ def unwritable(error: OSError, file: RemoteFile) -> PullError:
     variable = cache_variable() if file.path != file.blob else "VLMTUI_HOME"
     return PullError(
         f"{where} can't be written: {error.strerror}",
-        f"Check its permissions, or set {variable} to a directory of yours.",
+        remedy(error, f"Check its permissions, or set {variable} to a directory of yours."),
     )
 
 

@@ -7,15 +7,11 @@ import sys
 from collections import deque
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
+from vlmtui.engine.death import REFUSED_MEMORY
 
 _DEBUG, _WARN, _ERROR, _CONTINUED = 1, 3, 4, 5  # ggml_log_level
 
 _TELLING = re.compile("error|fail|unable|out of memory", re.IGNORECASE)
-
-_MEMORY_SHORT = re.compile(
-    "out of memory|(fail|unable|could not|cannot).{0,40}alloc|alloc.{0,40}fail|bad_alloc",
-    re.IGNORECASE,
-)
 
 _complaints: deque[str] = deque(maxlen=8)
 
@@ -56,4 +52,4 @@ def last_complaint() -> str:
 
 def memory_was_short() -> bool:
     """Whether a line since `clear` says that memory could not be had."""
-    return any(_MEMORY_SHORT.search(line) for line in _complaints)
+    return any(REFUSED_MEMORY.search(line) for line in _complaints)
