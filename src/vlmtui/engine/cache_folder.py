@@ -46,12 +46,7 @@ class CacheFolder:
     """What is kept below a directory, which need not exist."""
 
     def __init__(self, path: Path, most_bytes: int = 0) -> None:
-        """Look at it; nothing is made yet.
-
-        Args:
-            path: The directory.
-            most_bytes: Bound of all that is kept; for who only looks or deletes, anything.
-        """
+        """Nothing is made yet; `most_bytes` bounds what is kept, and concerns only who writes."""
         self.path = path
         self.most_bytes = most_bytes
 

@@ -36,7 +36,6 @@ class EngineClient(EngineConnection):
     """One engine process, started when first needed. See `engine.base.Engine` for the methods."""
 
     def __init__(self, log_path: Path, keep_alive: float = 0.0) -> None:
-        """Prepare; starts nothing. For the arguments see `EngineConnection`."""
         super().__init__(log_path, keep_alive)
         self._busy = threading.Lock()
 

@@ -30,12 +30,6 @@ class ClientPlaces:
     """
 
     def __init__(self, loading: WaitQueue, tell: Callable[[Waiting], None]) -> None:
-        """Stand nowhere.
-
-        Args:
-            loading: The line of those who want to load.
-            tell: Sends an event to the client.
-        """
         self.who = ""
         self.stopping = Stopping()
         self._loading = loading
@@ -51,13 +45,7 @@ class ClientPlaces:
     async def turn(
         self, line: WaitQueue, give_way: Callable[[], object] | None = None, model: str = ""
     ) -> AsyncIterator[bool]:
-        """Wait for the turn and have it; false when the request was cancelled before.
-
-        Args:
-            line: Where.
-            give_way: See `Place`.
-            model: What is told to be waited for, see `Waiting`.
-        """
+        """Wait for the turn and have it; false when the request was cancelled before."""
         place = line.enter(self.who, give_way)
         try:
             yield await self._called(line, place, model)

@@ -92,10 +92,7 @@ class Host:
         return next((each for each in self.engines if each.is_of(asked)), None)
 
     def start_engine(self, log: str) -> HostedEngine:
-        """Start an engine's process, for a client.
-
-        Args:
-            log: The client's own log.
+        """Start an engine's process; its log lies beside that of the client.
 
         Raises:
             EngineCrashed: It can't be started.

@@ -28,11 +28,7 @@ class HostLink:
     """A connection to a host, and what it said of the engine behind it."""
 
     def __init__(self, log_path: Path, keep_alive: float) -> None:
-        """Connect; starts a host where there is none.
-
-        Args:
-            log_path: The client's own log; those of the engines lie beside.
-            keep_alive: Seconds that a model stays after its last client; negative: for ever.
+        """Connect; starts a host where there is none. See `EngineConnection` for the arguments.
 
         Raises:
             NoHost: There can't be one here, or it doesn't answer.

@@ -112,11 +112,7 @@ def connect(path: Path) -> socket.socket | None:
 
 
 def connect_or_start(path: Path, log: Path) -> socket.socket:
-    """Connect to a host, which is started if none listens.
-
-    Args:
-        path: Its socket.
-        log: Where its own output goes; not that of its engines.
+    """Connect to a host, which is started if none listens; `log` gets its own output.
 
     Raises:
         NoHost: It can't be started, or whoever listens is somebody else.

@@ -42,8 +42,7 @@ class _Cancelled(BaseException):
 def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Run a block under limits, which hold in the main thread of a process and nowhere else.
 
-    Args:
-        cancelled: Asked several times a second whether to give up.
+    `cancelled` is asked several times a second whether to give up.
 
     Raises:
         LimitPassed: It took too long, or too much memory.
@@ -89,11 +88,7 @@ def limited(cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
 
 @contextmanager
 def bounded_memory(more: int) -> Iterator[None]:
-    """Let the process have only so much more; an allocation beyond fails with `MemoryError`.
-
-    Args:
-        more: Bytes of address space.
-    """
+    """Let the process have so many more bytes of address space; then `MemoryError` is raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = _address_space() + more
     bounded = limit > more and (soft == resource.RLIM_INFINITY or limit < soft)

@@ -158,13 +158,7 @@ class ChatTemplate:
             return ""
 
     def joint(self, turns: Sequence[Turn], prompt: str, answer: str) -> str:
-        """What the template puts between a prompt and the answer: a space after Vicuna's colon.
-
-        Args:
-            turns: What was rendered.
-            prompt: As what it was rendered.
-            answer: Its beginning, not blank.
-        """
+        """What the template puts between a prompt and the answer: a space after Vicuna's colon."""
         whole = self.written([*turns, Turn("assistant", (), answer)])
         rest = whole[len(prompt) :].lstrip()
         if not whole.startswith(prompt) or not rest.startswith(answer.strip()):

@@ -50,7 +50,6 @@ class TemplateLanguage(jinja2.sandbox.SandboxedEnvironment):
     intercepted_binops = frozenset(("**", "*", "+"))
 
     def __init__(self) -> None:
-        """With the filters and functions that templates count on."""
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,

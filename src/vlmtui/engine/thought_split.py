@@ -37,13 +37,7 @@ class ThoughtSplit:
     """
 
     def __init__(self, markers: Markers, *, thinking: bool, answering: bool) -> None:
-        """Begin.
-
-        Args:
-            markers: What to look for.
-            thinking: A thought is open.
-            answering: Words of the answer are there.
-        """
+        """`thinking`: a thought is open; `answering`: there are words of the answer."""
         self.thinking = thinking
         self._answering = answering
         self._open, self._close = markers.open.encode(), markers.close.encode()

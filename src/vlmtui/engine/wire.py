@@ -114,8 +114,7 @@ class Channel(Generic[Received]):
     def receive(self, timeout: float | None = None) -> Received | None:
         """Wait for one frame; None when the peer has closed its end or died.
 
-        Args:
-            timeout: Seconds without a byte; None waits for ever.
+        `timeout` is for a silence, in seconds; None waits for ever.
 
         Raises:
             WireError: What came is no frame.

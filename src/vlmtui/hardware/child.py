@@ -32,10 +32,7 @@ class LineChild:
     """A running program. The thread that starts it must be the one that lives as long."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        """Start it.
-
-        Args:
-            command: Absolute path of the program, and its arguments.
+        """Start a program, given by its absolute path, with its arguments.
 
         Raises:
             OSError: No process can be started.

@@ -82,12 +82,6 @@ class JetsonProbe(Probe):
     """Reads what the board's kernel tells everyone."""
 
     def __init__(self, root: Sysroot, clock: Callable[[], float] = time.monotonic) -> None:
-        """Look where things lie.
-
-        Args:
-            root: Where to read.
-            clock: Seconds from any point.
-        """
         self._root = root
         self._clock = clock
         self._load: float | None = None

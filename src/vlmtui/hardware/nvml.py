@@ -60,11 +60,7 @@ class NvmlProbe:
     """Reads the GPUs that the engine is on, or all of them while it is on none."""
 
     def __init__(self, nvml: Any) -> None:
-        """Open NVML; where that fails the probe has no GPUs and no figures.
-
-        Args:
-            nvml: The bindings, the module `pynvml`.
-        """
+        """Open NVML by its bindings; where that fails the probe has no GPUs and no readings."""
         self._nvml: Any | None = nvml
         self._answered = False
         self._error: Exception | None = None

@@ -44,12 +44,7 @@ def modes(root: Sysroot) -> dict[int, PowerMode]:
 
 
 def current(root: Sysroot, known: dict[int, PowerMode]) -> PowerMode | None:
-    """The mode that the board is in; None where it doesn't tell.
-
-    Args:
-        root: Where to read.
-        known: The board's modes, as `modes` returns them.
-    """
+    """The mode that the board is in, of those that are known; None where it doesn't tell."""
     found = _CURRENT.search(root.text("/var/lib/nvpmodel/status") or "")
     if found is None:
         return None

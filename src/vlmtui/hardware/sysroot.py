@@ -22,11 +22,7 @@ class Sysroot:
     """Reads small files; whatever can't be read or isn't there is None."""
 
     def __init__(self, root: Path | None = None) -> None:
-        """Prepare; reads nothing.
-
-        Args:
-            root: What stands for `/`; None asks the environment.
-        """
+        """Read below `root`; None asks the environment."""
         self._root = Path(os.environ.get(SYSROOT_VARIABLE) or "/") if root is None else root
 
     @property

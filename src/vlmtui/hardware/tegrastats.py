@@ -107,14 +107,7 @@ _POWER = re.compile(
 
 
 def parse(line: str) -> Reading:
-    """What a line says; never raises.
-
-    Args:
-        line: Anything; only its first 16 KiB count.
-
-    Returns:
-        The fields that were understood, all others empty.
-    """
+    """The fields of a line that are understood; never raises. Only its first 16 KiB count."""
     line = line[:_LONGEST_LINE]
     ram_used, ram_total = _memory(line)
     gpu_load, gpu_clocks = _gpus(line)
@@ -199,12 +192,6 @@ class TegrastatsProbe:
     """Runs the program while others lack what it may have, and gives what they lack."""
 
     def __init__(self, program: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Prepare; starts nothing.
-
-        Args:
-            program: Absolute path.
-            clock: Seconds from any point.
-        """
         self._program = program
         self._clock = clock
         self._child: LineChild | None = None

@@ -31,12 +31,6 @@ class Throttle:
     """Reads what holds the board back now."""
 
     def __init__(self, root: Sysroot, clock: Callable[[], float]) -> None:
-        """Look what there is.
-
-        Args:
-            root: Where to read.
-            clock: Seconds from any point.
-        """
         self._clock = clock
         self._devices = [
             (name, device / "cur_state")

@@ -28,14 +28,6 @@ class LookTool:
     def __init__(
         self, engine: Engine, load: Load, sampling: Sampling, directories: Sequence[Path]
     ) -> None:
-        """Loads nothing yet.
-
-        Args:
-            engine: Answers.
-            load: The model.
-            sampling: How tokens are chosen.
-            directories: What lies below them may be looked at.
-        """
         self._engine = engine
         self._load = load
         longest = sampling.max_tokens or LONGEST
@@ -45,9 +37,7 @@ class LookTool:
     def look(self, picture: str, question: str) -> str:
         """Answer a question about a picture; blocks, and loads the model when it isn't.
 
-        Args:
-            picture: Its path, absolute or from the first directory on.
-            question: In plain words.
+        The path is absolute, or from the first directory on.
 
         Raises:
             InputError: The picture isn't there, may not be seen or can't be used.

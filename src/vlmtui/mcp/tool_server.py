@@ -65,12 +65,6 @@ class ToolServer:
     """Answers requests until the input ends."""
 
     def __init__(self, tool: LookTool, output: BinaryIO) -> None:
-        """Prepare.
-
-        Args:
-            tool: The one that is offered.
-            output: Gets the answers.
-        """
         self._tool = tool
         self._output = output
         self._writing = threading.Lock()

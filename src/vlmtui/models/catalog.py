@@ -127,12 +127,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         return self.model_bytes + tower
 
     def need(self, ctx: int = DEFAULT_CTX, kv_type: str = "f16") -> Need:
-        """Memory it takes, roughly: nobody has looked into the file.
-
-        Args:
-            ctx: Context in tokens.
-            kv_type: A key of `memory.KV_BYTES`.
-        """
+        """Memory it takes, roughly: nobody has looked into the file."""
         block, size = KV_BYTES[kv_type]
         kv = (self.kv or min(_USUAL_KV, self.model_bytes // 32_768)) * ctx // 2 * size // block
         tower = self.download_bytes - self.model_bytes

@@ -154,11 +154,7 @@ def interface(address: str) -> str:
 
 
 def listing(server: Server, seconds: float = _SECONDS) -> tuple[str, ...]:
-    """The models that a server lists now; blocks.
-
-    Args:
-        server: Which one.
-        seconds: For its answer to begin, and as many for its end.
+    """The models that a server lists now; blocks for twice these seconds at most.
 
     Raises:
         InputError: The key is missing, or the server doesn't list any.
@@ -219,11 +215,7 @@ def key_of(server: Server) -> str:
 
 
 def key_in(file: str, to: str) -> str:
-    """The key that a file holds.
-
-    Args:
-        file: Its path; nobody else may read it.
-        to: What the key is to, for an error.
+    """The key to something that a file holds, which nobody else may read.
 
     Raises:
         InputError: It can't be read, is open to others, or holds no key.

@@ -105,11 +105,7 @@ class FactsCache:
         return known.facts
 
     def save(self, *, forget: bool = False) -> None:
-        """Keep what was read; does nothing where that can't be written.
-
-        Args:
-            forget: Forget the files that nobody asked for.
-        """
+        """Keep what was read, if possible; `forget` drops the files that nobody asked for."""
         keep = self._used if forget else {**self._kept, **self._used}
         if self._path is None or keep == self._kept:
             return

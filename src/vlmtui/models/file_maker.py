@@ -144,14 +144,7 @@ def discard(draft: Path) -> None:
 def no_room(
     target: Path, expected: int, free: int, other: str = "name a file on another disk"
 ) -> StorageError:
-    """The error for a disk that is too small.
-
-    Args:
-        target: What has no room.
-        expected: Bytes that it takes.
-        free: Bytes that are free.
-        other: What to do where no space can be made.
-    """
+    """The error for a disk that has fewer bytes free than are expected; `other` is a way out."""
     return StorageError(
         f"There is no room for {target}: it takes {expected / 1e9:.2f} GB, "
         f"{free / 1e9:.2f} GB are free",

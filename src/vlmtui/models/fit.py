@@ -124,12 +124,6 @@ def judge(setup: Setup, need: Need, machine: Machine) -> Fit:
 def choose(needs: Needs, wanted: Setup, machine: Machine, options: Options) -> Fit:
     """How to load: as wanted where that fits, else the nearest setup that does.
 
-    Args:
-        needs: Memory by setup.
-        wanted: With everything as large as it is wanted.
-        machine: What there is.
-        options: What may be changed.
-
     Returns:
         A fit whose verdict is "no" only when nothing fits; then it is the wanted one.
     """

@@ -78,11 +78,7 @@ def remember(model: InstalledModel) -> None:
 
 
 def template(model: InstalledModel) -> str | None:
-    """The chat template that the catalogue has for a model whose file carries none.
-
-    Args:
-        model: Any; the file isn't looked into.
-    """
+    """The chat template that the catalogue has for a model whose file carries none."""
     if model.source == "demo":
         return None
     from vlmtui.models import catalog

@@ -17,11 +17,7 @@ def files(repository: str) -> frozenset[str]:
 
 
 def note(repository: str, file: str) -> None:
-    """Put down that a file was fetched.
-
-    Args:
-        repository: "owner/name".
-        file: Its name in the repository, with directories.
+    """Put down that a file of a repository ("owner/name") was fetched.
 
     Raises:
         StorageError: It can't be written.

@@ -155,10 +155,7 @@ def run(job: Quantization, expected: int) -> Generator[Progress | Result, None, 
     """Quantise; the result lies at `draft` when the last value, a `Result`, comes.
 
     Leaving the iterator kills the process. Whoever calls this calls `finish` or `discard` then.
-
-    Args:
-        job: What to do.
-        expected: Bytes of the result, from a dry run.
+    `expected` are the bytes of the result, from a dry run.
 
     Raises:
         StorageError: The disk is too small, or became so.

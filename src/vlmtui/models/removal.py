@@ -28,11 +28,7 @@ class Removal(msgspec.Struct, frozen=True):
 
 
 def plan(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
-    """What deleting a model would do; changes nothing.
-
-    Args:
-        model: The model.
-        others: All other models, whose files stay.
+    """What deleting a model would do, by which others keep their files; changes nothing.
 
     Raises:
         InputError: It isn't ours to delete; says how to delete it.

@@ -54,11 +54,7 @@ class Stock(msgspec.Struct):
 
 
 def stock(directories: Sequence[str] = ()) -> Stock:
-    """Look into all stores.
-
-    Args:
-        directories: Further ones of the user's, with everything below them; `~` is expanded.
-    """
+    """Look into all stores, and everything below the user's own directories; `~` is expanded."""
     found = Stock()
     with suppress(StorageError):
         _add_tree(found, paths.models_dir(), "own")

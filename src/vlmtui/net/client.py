@@ -71,11 +71,7 @@ class Answer:
             raise Failed("silent", "it takes too long")
 
     def whole(self, most: int, seconds: float) -> bytes:
-        """All of a small content.
-
-        Args:
-            most: Bytes that it may have.
-            seconds: That it may take.
+        """All of a small content, of so many bytes at most and within some seconds.
 
         Raises:
             Failed: It has more, takes longer, or ends before it should.

@@ -43,11 +43,7 @@ class Failed(Exception):
         self.again = again or kind in ("silent", "nobody", "cut", "unreachable")
 
     def sentence(self, what: str) -> str:
-        """A sentence without a full stop.
-
-        Args:
-            what: What was asked for, without secrets.
-        """
+        """A sentence without a full stop, about `what` was asked for, without secrets."""
         match self.kind:
             case "proxy":
                 return f"The proxy {self.reason}"

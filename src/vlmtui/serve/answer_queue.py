@@ -45,12 +45,6 @@ class AnswerQueue:
     """Who is answered, and who waits. Used from the event loop alone."""
 
     def __init__(self, engine: Engine, most_waiting: int) -> None:
-        """Nothing runs yet.
-
-        Args:
-            engine: Answers; its model is loaded.
-            most_waiting: Requests that may wait for their turn.
-        """
         self._engine = engine
         self._most = most_waiting
         self._turn = asyncio.Lock()

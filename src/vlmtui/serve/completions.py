@@ -44,14 +44,6 @@ class Completions:
     def __init__(
         self, queue: AnswerQueue, model: ModelInfo, rules: Rules, metrics: ServerMetrics
     ) -> None:
-        """Prepare.
-
-        Args:
-            queue: Who is answered, and who waits.
-            model: The one that answers.
-            rules: What is done for whom.
-            metrics: Count answers.
-        """
         self._queue = queue
         self._model = model
         self._rules = rules

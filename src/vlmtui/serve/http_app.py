@@ -33,14 +33,7 @@ class HttpApp:
     """Answers requests with what an engine says. Its methods run in the event loop."""
 
     def __init__(self, engine: Engine, model: ModelInfo, rules: Rules, log: Log) -> None:
-        """Prepare.
-
-        Args:
-            engine: Its model is loaded.
-            model: That model.
-            rules: What is done for whom.
-            log: Gets a line for each request, without what was said in it.
-        """
+        """`log` gets a line for each request, without what was said in it."""
         self._model = model
         self._rules = rules
         self._log = log

@@ -21,11 +21,7 @@ class ReceivedPictures:
     """The pictures of one request. A context: they are gone at its end."""
 
     def __init__(self, *, fetching: bool) -> None:
-        """Say what is allowed.
-
-        Args:
-            fetching: Pictures may be fetched from the web.
-        """
+        """`fetching` allows to fetch pictures from the web."""
         self._fetching = fetching
         self._count = 0
         self._kept = contextlib.ExitStack()

@@ -67,10 +67,7 @@ class RequestMessage(msgspec.Struct):
 def messages(said: Sequence[RequestMessage], fetch: Fetch, tools: str = "") -> tuple[Message, ...]:
     """A conversation as the engine takes it; blocks while pictures are looked into.
 
-    Args:
-        said: As it was sent.
-        fetch: Makes pictures of their addresses.
-        tools: What the system message says of tools, if anything.
+    `tools` is what the system message says of tools, if anything.
 
     Raises:
         InputError: A picture can't be used.

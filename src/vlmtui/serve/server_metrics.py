@@ -47,12 +47,7 @@ class ServerMetrics:
             self._sums[name] += getattr(stats, name)
 
     def text(self, *, running: int, waiting: int) -> str:
-        """All of it.
-
-        Args:
-            running: Answers in progress.
-            waiting: Requests waiting for their turn.
-        """
+        """All of it, with the answers in progress and the requests that wait for their turn."""
         return "\n".join([*self._counters(), *self._gauges(running, waiting), ""])
 
     def _counters(self) -> Iterator[str]:

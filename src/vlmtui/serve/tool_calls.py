@@ -129,12 +129,6 @@ class CallFinder:
     """Parts the calls of an answer from its words, as they come."""
 
     def __init__(self, tools: Sequence[Tool], *, several: bool) -> None:
-        """Begin.
-
-        Args:
-            tools: What may be called.
-            several: More than one call is wanted.
-        """
         self._functions = {tool.function.name: tool.function for tool in tools}
         self._several = several
         self._text = ""

@@ -38,11 +38,7 @@ class Prompts:
         self._root = Path(database.path).absolute().parent
 
     def latest(self, limit: int = 50, before: int | None = None) -> list[Asked]:
-        """Questions, the last one first.
-
-        Args:
-            limit: How many at most.
-            before: Only those that are older than this message.
+        """Questions, the last one first; only those older than the message `before`, if given.
 
         Raises:
             StorageError: They can't be read.

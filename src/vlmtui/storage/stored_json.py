@@ -71,11 +71,7 @@ _TYPES: dict[str, Any] = {
 
 
 def stats(value: Any) -> dict[str, Any] | None:
-    """What an answer took, of that which somebody says it took.
-
-    Args:
-        value: A mapping, or its JSON as text; anything else is None.
-    """
+    """What an answer took, of a mapping that somebody gives or of its JSON; else None."""
     found = mapping(value)
     if found is None:
         return None

@@ -32,11 +32,7 @@ class TemporaryStore:
     """
 
     def __init__(self, reason: StorageError) -> None:
-        """Open it.
-
-        Args:
-            reason: Why the real store can't be opened. It is raised when there is no room at all.
-        """
+        """Raises `reason`, why the real store can't be opened, when there is no room at all."""
         self.warning = StorageError(
             f"This chat is not saved. {reason.message}",
             f"{reason.hint}\nUntil then /export saves what is here, and nothing else does",

@@ -115,11 +115,6 @@ def decode(
 def decode_part(path: str | Path, part: Box, name: str | None = None) -> Image.Image:
     """The pixels of a part of a picture, as `decode` gives those of a whole one.
 
-    Args:
-        path: The file.
-        part: Inside the picture.
-        name: What the user calls the picture, for errors; None for the path.
-
     Raises:
         ImageError: One of its subclasses, naming the file and what to do.
     """

@@ -76,13 +76,7 @@ def _pixels(number: re.Match[str] | None, side: int) -> float:
 
 
 def cut(path: str | Path, part: Box, file: IO[bytes], called: str) -> None:
-    """Write a part of a picture into a file, as PNG. Belongs in a thread.
-
-    Args:
-        path: The picture.
-        part: Inside it.
-        file: A real file, open for writing.
-        called: What the user calls the picture, for errors.
+    """Write a part of a picture as PNG into a real file, open for writing. Belongs in a thread.
 
     Raises:
         ImageError: One of its subclasses, naming the picture and what to do.

@@ -11,12 +11,7 @@ if TYPE_CHECKING:
 
 
 def decode(source: Source, size: tuple[int, int] | None) -> Image.Image:
-    """The picture, upright.
-
-    Args:
-        source: Where its pixels come from.
-        size: Width and height, upright; None for its own.
-    """
+    """The picture, upright, in its own size or another: width and height, upright."""
     from PIL import Image
 
     wanted = source.size if size is None else turned(size, source.orientation)

@@ -29,9 +29,7 @@ WAIT_SECONDS = 20.0
 def alone(file: BinaryIO, size: int) -> Iterator[None]:
     """Let no other process decode the same large picture meanwhile.
 
-    Args:
-        file: The picture; the lock on it goes when it is closed.
-        size: Bytes that decoding takes.
+    The lock goes when the file is closed.
     """
     deadline = time.monotonic() + (WAIT_SECONDS if size > LARGE_BYTES else 0)
     while time.monotonic() < deadline:

@@ -90,12 +90,7 @@ def header(content: bytes) -> Header | None:
 
 
 def decode(content: bytes, head: Header, size: tuple[int, int]) -> bytearray:
-    """The pixels, as RGB, or as RGBA where some may be transparent.
-
-    Args:
-        content: The file.
-        head: What `header` said.
-        size: Width and height to scale down to.
+    """The pixels, scaled down to a size, as RGB, or as RGBA where some may be transparent.
 
     Raises:
         ValueError: The file is damaged.

@@ -17,12 +17,7 @@ from vlmtui.engine.structured.shapes import NOTHING, Items, Shape, Subset, Value
 
 
 def items(together: Together, read: Callable[[Together], Shape]) -> Shape:
-    """The shape of an array that several schemas hold of.
-
-    Args:
-        together: The schemas.
-        read: Gives the shape of a part of the array that several schemas hold of.
-    """
+    """The shape of an array that several schemas hold of; `read` gives that of its parts."""
     least, most = limits(together, "Items")
     if least > (most if most is not None else least):
         return NOTHING

@@ -59,12 +59,7 @@ def _pattern(keyword: str, given: Any, path: str) -> patterns.Pattern:
 
 
 def number(whole: bool, together: Together) -> Shape:
-    """The shape of a number that several schemas hold of.
-
-    Args:
-        whole: It must be a whole one.
-        together: The schemas.
-    """
+    """The shape of a number, perhaps a whole one, that several schemas hold of."""
     low, high, above, below = -math.inf, math.inf, False, False
     factor = 1
     for part in together:

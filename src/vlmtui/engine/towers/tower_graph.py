@@ -51,11 +51,7 @@ class TowerGraph:
     """Builds the graph, node by node."""
 
     def __init__(self, weights: TowerWeights, *, half: bool) -> None:
-        """Prepare.
-
-        Args:
-            weights: The tower.
-            half: Compute in float16 all but norms and softmax. Input and output stay float32.
+        """`half` computes in float16 all but norms and softmax; input and output stay float32.
 
         Raises:
             BadModelFile: It is of a kind that isn't known.

@@ -63,10 +63,6 @@ class Language(msgspec.Struct, frozen=True):
 def shape_of(given: dict[str, Any], where: str) -> Language:
     """Read a configuration.
 
-    Args:
-        given: It.
-        where: What it is called in an error.
-
     Raises:
         BadModelFile: A value is missing or means something that llama.cpp's graph doesn't do.
     """

@@ -18,10 +18,7 @@ _SPECIAL = ("bos", "eos", "unk", "pad")
 def read(folder: Path, model: dict[str, Any], rows: int) -> Tokens:
     """The vocabulary of a checkpoint: SentencePiece's where there is one, else BPE.
 
-    Args:
-        folder: Where `tokenizer.model` or `tokenizer.json` lies.
-        model: The language model's configuration.
-        rows: Of the token embeddings; as many tokens are made.
+    There are as many tokens as the embeddings have `rows`.
 
     Raises:
         BadModelFile: A file is missing or damaged, or of a kind that llama.cpp can't be told.

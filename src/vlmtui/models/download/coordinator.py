@@ -74,12 +74,7 @@ class Pulls:
         """Downloads whose end `follow` has not told."""
 
     def start(self, name: str, mmproj: str = "") -> bool:
-        """Begin to fetch a model; False where that goes on already.
-
-        Args:
-            name: As of `Pull`.
-            mmproj: As of `Pull`.
-        """
+        """Begin to fetch a model, named as for `Pull`; False where that goes on already."""
         job = self._jobs.get(name)
         if job is not None and not job.state.ended:
             return False
@@ -103,9 +98,7 @@ class Pulls:
     def cancel(self, name: str, error: VlmtuiError | None = None) -> bool:
         """Stop a download, what came is kept; False where there is none.
 
-        Args:
-            name: Of the model.
-            error: Why; None where that is just what somebody wants.
+        `error` says why; None where that is just what somebody wants.
         """
         job = self._jobs.get(name)
         if job is None or job.state.ended:
@@ -131,11 +124,7 @@ class Pulls:
             self.cancel(name)
 
     def follow(self, seconds: float | None = None) -> Iterator[Told]:
-        """All that happens, until every download has ended.
-
-        Args:
-            seconds: How long to wait for that; None for ever.
-        """
+        """All that happens, until every download has ended, or some seconds have passed."""
         end = None if seconds is None else time.monotonic() + seconds
         while self._followed:
             try:

@@ -49,12 +49,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def of(failure: net.Failed, what: str) -> Fault:
-    """Tell what a failure means.
-
-    Args:
-        failure: Of a request.
-        what: What was to be fetched, for the message: a repository, or an address without secrets.
-    """
+    """What a failure means; `what` was asked for is a repository or an address without secrets."""
     told = failure.sentence(what)
     match failure:
         case net.Refused() if failure.status in AGAIN:

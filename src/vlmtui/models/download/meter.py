@@ -30,12 +30,6 @@ class Meter:
     """Measures one file of several."""
 
     def __init__(self, file: RemoteFile, all_files: Sum) -> None:
-        """Prepare.
-
-        Args:
-            file: The one that comes.
-            all_files: What else comes, for the time that is left.
-        """
         self._file = file
         self._all = all_files
         self._window: deque[tuple[float, int]] = deque()

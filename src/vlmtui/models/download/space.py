@@ -13,11 +13,7 @@ from vlmtui.models.stores import cache_variable
 
 
 def check(files: Iterable[RemoteFile], also: tuple[Path, int] | None = None) -> None:
-    """See that there is room for what is still to come.
-
-    Args:
-        files: What is fetched.
-        also: A directory, and bytes that will be written there besides.
+    """See that there is room for what is still to come, and `also` for so many bytes elsewhere.
 
     Raises:
         DiskFull: There is not enough.
@@ -48,14 +44,7 @@ def imported(plan: Plan) -> int:
 
 
 def no_room(folder: Path, size: int, free: int, words: str = "") -> DiskFull:
-    """The error for a disk that is too small.
-
-    Args:
-        folder: A directory on it.
-        size: Bytes that have to go there.
-        free: Bytes that are free.
-        words: What came already.
-    """
+    """The error for a disk with fewer bytes free than have to go into a folder of it."""
     own = _existing(paths.models_dir()) == folder or folder.is_relative_to(paths.models_dir())
     other = "VLMTUI_HOME" if own else cache_variable()
     short = size - free

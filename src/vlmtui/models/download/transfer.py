@@ -45,17 +45,9 @@ class _Anew(Exception):
 
 
 class Transfer:
-    """Fetches a file into its part."""
+    """Fetches a file into its part; the directories are there."""
 
     def __init__(self, file: RemoteFile, line: Line, policy: RetryPolicy, all_files: Sum) -> None:
-        """Prepare.
-
-        Args:
-            file: Which one; its directories are there.
-            line: Ends all waiting when it is stopped.
-            policy: How often to try again.
-            all_files: What else comes, for the time that is left.
-        """
         self._file = file
         self._line = line
         self._policy = policy

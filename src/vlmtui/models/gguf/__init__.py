@@ -24,10 +24,7 @@ _MOST_PARTS = 1000
 
 
 def from_path(path: Path) -> Header:
-    """The header of a model on this machine, its other parts included where it is split.
-
-    Args:
-        path: The file, the first one of a split model.
+    """The header of a model on this machine: all parts, where the first of several is named.
 
     Raises:
         BadModelFile: It, or a part of it, is missing, damaged, or no GGUF file.

@@ -32,12 +32,7 @@ _MAGICS = (
 
 
 def not_a_gguf(name: str, beginning: bytes) -> BadModelFile:
-    """The error for a file that begins so.
-
-    Args:
-        name: The file.
-        beginning: Its first `SNIFFED_BYTES`, fewer where it is shorter.
-    """
+    """The error for a file that has these first `SNIFFED_BYTES`, or fewer."""
     what, hint = _describe(beginning)
     return BadModelFile(f"{name} is not a GGUF file: it is {what}", hint)
 

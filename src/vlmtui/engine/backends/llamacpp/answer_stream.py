@@ -20,12 +20,7 @@ think so many tokens unless it is asked for otherwise."""
 
 
 def thought_budget(think: Think, parameters: int) -> int | None:
-    """Tokens that a model may think; None for no limit.
-
-    Args:
-        think: What was asked for.
-        parameters: Of the model, as a count.
-    """
+    """Tokens that a model may think; None for no limit."""
     if isinstance(think, int):
         return think
     if think == "off":
@@ -49,15 +44,6 @@ class AnswerStream:
         stop: Sequence[str],
         budget: int | None,
     ) -> None:
-        """Begin.
-
-        Args:
-            prompt: What it answers to.
-            vocabulary: Spells tokens.
-            markers: What parts a thought from the answer; None where there are none.
-            stop: The answer ends before the first of these.
-            budget: Tokens that it may think; None for no limit.
-        """
         self._prompt = prompt
         self._vocabulary = vocabulary
         self._markers = markers
@@ -94,24 +80,14 @@ class AnswerStream:
         return {line[0]: line[1:] for line in lines if line}
 
     def ending(self, *, concludes: bool) -> deque[int]:
-        """The tokens that end the thought, where that must end now; else none.
-
-        Args:
-            concludes: The user has asked for its end.
-        """
+        """The tokens that end the thought, where it must end now or the user wants that."""
         over = self._budget is not None and self._thought_tokens >= self._budget
         if self._markers is None or not self.thinking or not (over or concludes):
             return deque()
         return deque(self._vocabulary.tokenize(self._markers.ending, parse_special=True))
 
     def take(self, token: int, report: TurnReport, *, put_in: bool) -> None:
-        """Add a token, and report the text that is certain now.
-
-        Args:
-            token: What comes next.
-            report: Is told of the text.
-            put_in: It comes of `ending`, not of the model.
-        """
+        """Add a token, `put_in` by `ending` or sampled, and report the text that is certain."""
         self.tokens.append(token)
         thinking = self.thinking and not put_in
         self._thought_tokens += thinking

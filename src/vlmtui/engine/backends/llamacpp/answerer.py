@@ -66,12 +66,7 @@ class Answerer:
     def answer(
         self, request: Generate, emit: Callable[[Event], None], *, insist: bool = False
     ) -> Finished:
-        """Read the prompt, then decode.
-
-        Args:
-            request: The conversation.
-            emit: Takes the events.
-            insist: Have one of the choices, however unlikely they are.
+        """Read the prompt, then decode; `insist` on one of the choices, however unlikely they are.
 
         Raises:
             Unlikely: None of the choices is what the model would say.

@@ -128,10 +128,9 @@ class ChatStates:
             self._seconds_per_token = 1 / stats.prefill_tokens_per_s
 
     def keep(self, *, now: bool = False) -> None:
-        """Keep what is there of the chat, if it would take long enough to compute it again.
+        """Keep what is there of the chat, if computing it again would take long.
 
-        Args:
-            now: There will be no other time for it.
+        `now` means that there will be no other time for it.
         """
         units = list(self._cache.units)
         mark = self._cache.checkpoint

@@ -45,12 +45,7 @@ class Checkpoints:
     """Those of one row, in the row's order."""
 
     def __init__(self, context: Any, limit: int) -> None:
-        """Prepare.
-
-        Args:
-            context: A `llama_context`, sequence 0 of which the row is.
-            limit: Bytes that all together may take.
-        """
+        """Keep at most `limit` bytes of states of sequence 0 of a `llama_context`."""
         self._context = context
         self._limit = limit
         self._kept: list[Checkpoint] = []

@@ -24,10 +24,7 @@ Answer = Callable[[Generate, Callable[[Event], None]], Finished]
 def in_own_words(answer: Answer, asked: Generate, emit: Callable[[Event], None]) -> Finished | None:
     """Have the model answer freely, and take the one choice that it names.
 
-    Args:
-        answer: Answers a request.
-        asked: The request, with choices.
-        emit: Takes the events; the model's own words are no part of them.
+    Its own words are not among the events.
 
     Returns:
         The last event; None where the answer names none of the choices, or several.

@@ -39,12 +39,6 @@ class Decoder:
     ) -> FinishReason:
         """Sample an answer, and remember its tokens.
 
-        Args:
-            prompt: What is in the KV cache.
-            settings: How to sample, and when to end.
-            report: Is told of the text.
-            insist: Have one of the choices, however unlikely they are.
-
         Raises:
             Unlikely: None of the choices is what the model would say.
         """

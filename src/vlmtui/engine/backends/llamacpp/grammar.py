@@ -33,11 +33,7 @@ class Grammar:
     """The state of an answer in its grammar; close it when the answer ends."""
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
-        """Read a grammar.
-
-        Args:
-            text: GBNF, with the rule `root` for the whole.
-            vocabulary: The model's.
+        """Read GBNF, with the rule `root` for the whole.
 
         Raises:
             Unreadable: It is none.

@@ -21,10 +21,7 @@ class GraphPictures:
     """How pictures are prepared for the tower of a load."""
 
     def __init__(self, request: Load) -> None:
-        """Read what the load says.
-
-        Args:
-            request: One with a `tower` and an mmproj.
+        """Read a load that has a `tower` and an mmproj.
 
         Raises:
             LoadFailed: The mmproj asks for a form that isn't known here.

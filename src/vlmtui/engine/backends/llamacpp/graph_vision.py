@@ -29,7 +29,7 @@ from vlmtui.messages import Detail, ImagePart
 
 
 class GraphVision(VisionTower):
-    """A graph in the place of libmtmd's tower."""
+    """A graph in the place of libmtmd's tower; closed with this."""
 
     def __init__(
         self,
@@ -38,14 +38,6 @@ class GraphVision(VisionTower):
         request: Load,
         disk: EmbeddingsOnDisk | None = None,
     ) -> None:
-        """Take over.
-
-        Args:
-            model: The language model.
-            graph: The tower; closed by `close`.
-            request: What was loaded: says of what form pictures are.
-            disk: Keeps embeddings for later engines.
-        """
         super().__init__(model, request.image_cache_bytes, disk)
         self._graph = graph
         self._pictures = GraphPictures(request)

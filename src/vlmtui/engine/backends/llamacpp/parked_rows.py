@@ -41,9 +41,7 @@ class ParkedRows:
     def change(self, units: Sequence[Unit], chat: str) -> None:
         """Another prompt comes: park what it would push out, take what was parked of it.
 
-        Args:
-            units: Its row.
-            chat: The name of its conversation, if it has one.
+        `chat` is the name of its conversation, if it has one.
         """
         if self._cache.goes_back:
             shared = self._shared(self._cache.units, units)

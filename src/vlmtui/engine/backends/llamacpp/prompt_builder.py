@@ -108,14 +108,6 @@ class PromptBuilder:
         layout: Callable[[ImagePart], list[Unit]],
         markers: Markers | None = None,
     ) -> None:
-        """Prepare.
-
-        Args:
-            template: Renders the conversation.
-            vocabulary: Tokenises it.
-            layout: Gives the units of a picture.
-            markers: What parts a thought from the answer.
-        """
         self._thinking: bool | None = None
         self._around = markers
         texts = () if markers is None else markers.texts

@@ -39,12 +39,7 @@ class Sampler:
     """One answer's sampler; close it when the answer ends."""
 
     def __init__(self, settings: Sampling, vocabulary: Vocabulary, prompt: Sequence[int]) -> None:
-        """Build the chain.
-
-        Args:
-            settings: What the user chose.
-            vocabulary: The model's.
-            prompt: The prompt's text tokens, which the penalties count as said already.
+        """Build the chain; its penalties count the text tokens of the prompt as said already.
 
         Raises:
             InputError: The constraint can't be enforced.
@@ -73,10 +68,7 @@ class Sampler:
             self._remember()
 
     def bind(self, begun: str) -> None:
-        """Hold what follows to the constraint, if there is one: the answer begins. Once is enough.
-
-        Args:
-            begun: What there is of it already.
+        """Hold what follows `begun` to the constraint, if there is one. Calling it once is enough.
 
         Raises:
             GenerateFailed: This doesn't follow the constraint.

@@ -20,13 +20,6 @@ class ShownMessages:
     """What one loaded model is shown; each thing that it can't have is told of once."""
 
     def __init__(self, name: str, model: LoadedModel, vision: VisionTower) -> None:
-        """Look at the tower.
-
-        Args:
-            name: What the user calls the model.
-            model: The model.
-            vision: Its tower.
-        """
         self._name = name
         self._model = model
         self._vision = vision
@@ -38,12 +31,7 @@ class ShownMessages:
         """Least and most tokens of a square picture; None for a model that sees none."""
 
     def asked(self, request: Generate, emit: Callable[[Event], None]) -> tuple[Message, ...]:
-        """The messages of a question, in the detail that is wanted.
-
-        Args:
-            request: The question.
-            emit: Is told of what the model can't be shown.
-        """
+        """The messages of a question, in the detail that is wanted."""
         sampling = request.sampling
         messages = trained_questions.worded(request.messages, sampling.question or self._usual)
         messages = self._seen(messages, emit)

@@ -31,12 +31,7 @@ class TurnReport:
     """Turns the steps of one `Generate` into events. Times in seconds, from a monotonic clock."""
 
     def __init__(self, emit: Callable[[Event], None], messages: tuple[Message, ...]) -> None:
-        """The request has arrived.
-
-        Args:
-            emit: Takes the events.
-            messages: The request's, all of them: pictures are numbered among these.
-        """
+        """The request has arrived; its pictures are numbered among those of all its messages."""
         self._emit = emit
         self._started = time.monotonic()
         self._keys = [image.key for message in messages for image in message.images]
@@ -63,13 +58,7 @@ class TurnReport:
             self._emit(Prefill(0, tokens, 0))
 
     def prompt(self, prompt: Prompt, kept: int, vision: VisionTower) -> None:
-        """The prompt is known.
-
-        Args:
-            prompt: What will be in the KV cache.
-            kept: How many of its units are there already.
-            vision: Knows the pictures.
-        """
+        """The prompt is known, and how many of its units are in the KV cache already."""
         self._prompt_tokens = count_tokens(prompt.units)
         self._image_tokens = count_image_tokens(prompt.units)
         self._reused = count_tokens(prompt.units[:kept])
@@ -114,13 +103,7 @@ class TurnReport:
     # ------------------------------------------------------------------------------------- answer
 
     def token(self, text: str, thought: str = "", *, thinking: bool = False) -> None:
-        """A token was sampled, and these texts of answer and thought are certain now.
-
-        Args:
-            text: Of the answer.
-            thought: Of the thought.
-            thinking: The token belongs to the thought.
-        """
+        """A token was sampled, and these texts of answer and thought are certain now."""
         now = time.monotonic()
         if not self._generated:
             self._first_token = now
@@ -149,13 +132,7 @@ class TurnReport:
             self._emit(unmet)
 
     def finish(self, reason: FinishReason, used: int, size: int) -> Finished:
-        """The last event, with the figures.
-
-        Args:
-            reason: Why the answer ended.
-            used: Tokens in the KV cache.
-            size: Tokens it has room for.
-        """
+        """The last event, with the statistics; of `size` tokens of the KV cache are `used`."""
         self._look_at_memory()
         first = self._first_token or time.monotonic()
         prefill_s = max(0.0, first - self._prefill_began - self._encode_s)

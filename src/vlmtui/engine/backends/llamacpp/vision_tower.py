@@ -36,10 +36,7 @@ class VisionTower(ABC):
         """The picture with the tokens that it is going to take as its `detail`.
 
         None where it takes as many as the tower makes of it anyway, or the tower has no choice.
-
-        Args:
-            image: The picture.
-            detail: How finely it is looked at where it doesn't say so itself.
+        `detail` is for a picture that has none of its own.
         """
 
     @abstractmethod

@@ -58,13 +58,7 @@ class Window:
         context_size: int,
         context_trained: int,
     ) -> None:
-        """Prepare.
-
-        Args:
-            build: Makes the prompt of a conversation.
-            context_size: Tokens that the context holds.
-            context_trained: Tokens that the model can make sense of.
-        """
+        """`build` makes the prompt of a conversation; sizes are in tokens."""
         self._build = build
         self._size = context_size
         self._trained = context_trained

@@ -35,11 +35,7 @@ def body(
 ) -> dict[str, Any]:
     """The body of a request to `/chat/completions`, streamed, with usage at its end.
 
-    Args:
-        request: What is asked.
-        endpoint: Whom.
-        server: What it is.
-        without: Fields that it has refused.
+    The fields `without` which the server wants it are left out.
 
     Raises:
         ImageError: A picture can't be read.

@@ -23,13 +23,7 @@ class EndpointReport:
     def __init__(
         self, emit: Callable[[Event], None], context_size: int, *, answering: bool = False
     ) -> None:
-        """Begin.
-
-        Args:
-            emit: Takes the events.
-            context_size: In tokens; 0: unknown.
-            answering: An answer is continued.
-        """
+        """Begin; the context size is in tokens, 0 where it isn't known."""
         self.begun = self.whole = self.thinking = False
         self.text = ""
         self._raw: RawThought | None = RawThought(answering=answering)

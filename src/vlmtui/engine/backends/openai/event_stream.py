@@ -19,9 +19,6 @@ class BadStream(Exception):
 def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The data of each event that is whole, in UTF-8; several lines are joined by line feeds.
 
-    Args:
-        pieces: The stream, cut anywhere.
-
     Raises:
         BadStream: A line or an event has no end.
     """

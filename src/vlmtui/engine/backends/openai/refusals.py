@@ -107,14 +107,7 @@ def _field(error: Mapping[str, Any], content: bytes) -> str:
 
 
 def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
-    """The error for a refusal that is final.
-
-    Args:
-        refusal: What came.
-        host: Whom the user is told of.
-        model: What the server calls the model.
-        key: A key was sent.
-    """
+    """The error for a refusal that is final; `key` tells whether one was sent."""
     name = printable.line(model, 60)
     if refusal.too_long:
         room = f" of {refusal.context_size:,} tokens" if refusal.context_size else ""

@@ -27,12 +27,7 @@ def path(conversation: str, offset: int | None = None) -> str:
 def pieces(
     answer: Answer, again: Callable[[int], AbstractContextManager[Answer]], line: Line
 ) -> Iterator[bytes]:
-    """The content of an answer, though the line breaks.
-
-    Args:
-        answer: As it began.
-        again: Asks for the content from a byte on.
-        line: Ends it when it is stopped.
+    """The content of an answer, though the line breaks; `again` asks for it from a byte on.
 
     Raises:
         Failed: It broke, and the server doesn't have the rest.

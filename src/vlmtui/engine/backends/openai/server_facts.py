@@ -61,13 +61,7 @@ class ServerFacts(msgspec.Struct, frozen=True):
 
 
 def of(listed: object, model: str, get: Get) -> ServerFacts:
-    """Find out.
-
-    Args:
-        listed: What `/models` answered.
-        model: The model that is meant.
-        get: Asks for more, by paths from the server's root: "/props".
-    """
+    """What a server is, by what `/models` answered; `get` asks for more."""
     rows = [row for row in _rows(listed) if isinstance(row.get("id"), str)]
     own = next((row for row in rows if row["id"] == model), {})
     kind = _OWNERS.get(str(own.get("owned_by")), "other")
