@@ -291,6 +291,16 @@ class SettingsError(VlmtuiError):
     exit_code = 2
 
 
+def named(
+    name: str, message: str, hint: str, otherwise: type[VlmtuiError] = VlmtuiError
+) -> VlmtuiError:
+    """The error of this name, as another process reports it; `otherwise` where it is unknown."""
+    kind = globals().get(name)
+    if not (isinstance(kind, type) and issubclass(kind, VlmtuiError)):
+        kind = otherwise
+    return kind(message, hint)
+
+
 @contextmanager
 def os_errors_as(kind: Callable[..., VlmtuiError], what: str, *hint: str) -> Iterator[None]:
     """Raise an error of ours where the system refuses something, with its reason.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
@@ -77,6 +78,17 @@ def prefer_oom_kill(score: int) -> None:
     """
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(str(score))
+
+
+def program(module: str, *arguments: object) -> list[str]:
+    """The command that calls `main` of a module in another process; `main` also gets what follows.
+
+    `python -c` puts the current directory on the path: a file named like a library there must not
+    run.
+    """
+    start = f"import sys; sys.path[:] = [p for p in sys.path if p]; from {module} import main; "
+    given = ", ".join([*map(repr, arguments), "*sys.argv[1:]"])
+    return [sys.executable, "-c", f"{start}main({given})"]
 
 
 def begin(parent: int) -> Telling:

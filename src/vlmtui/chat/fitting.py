@@ -157,7 +157,7 @@ class Prospect:
             compute=_by_place(planned, "compute"),
             mmproj=Bytes(gpu=mmproj) if planned.mmproj_gpu else Bytes(host=mmproj),
             images=images,
-            process=Bytes(planned.process, memory.gpu_context_bytes() if gpu else 0),
+            process=Bytes(planned.process, memory.GPU_CONTEXT if gpu else 0),
         )
 
 

@@ -144,7 +144,7 @@ class EngineConnection:
                 if isinstance(event, HostEvent):
                     self._heard_of_host(event)
                 elif isinstance(event, Failed):
-                    raise _error_of(event)
+                    raise errors.named(event.kind, event.message, event.hint, errors.EngineError)
                 else:
                     self._follow(event)
                     yield event
@@ -173,8 +173,8 @@ class EngineConnection:
             EngineCrashed: The engine died.
             ModelGone: Its model isn't loaded any more.
         """
-        if isinstance(event, Died | Running):
-            self._told_by_host(event)
+        if isinstance(event, Died | Running) and isinstance(self._process, HostLink):
+            self._process.take(event)
         if isinstance(event, Died):
             raise self._crashed()
         if isinstance(event, Gone):
@@ -288,10 +288,6 @@ class EngineConnection:
         if self._closed:  # closed while we were starting
             self.close()
 
-    def _told_by_host(self, event: Running | Died) -> None:
-        if isinstance(self._process, HostLink):
-            self._process.take(event)
-
     def _discard(self) -> None:
         if self._process is not None:
             self._process.discard()
@@ -331,10 +327,3 @@ def _receive(channel: Channel[Report], timeout: float) -> Report | None:
         return channel.receive(timeout)
     except WireError:
         return None  # a process that sends garbage is as good as dead
-
-
-def _error_of(event: Failed) -> errors.VlmtuiError:
-    kind = getattr(errors, event.kind, None)
-    if isinstance(kind, type) and issubclass(kind, errors.VlmtuiError):
-        return kind(event.message, event.hint)
-    return errors.EngineError(event.message, event.hint)

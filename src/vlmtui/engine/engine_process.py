@@ -8,19 +8,13 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
+from vlmtui import offspring
 from vlmtui.engine.engine_requests import Shutdown
 from vlmtui.engine.logs import open_log
 from vlmtui.engine.wire import Channel, Command, Report
 from vlmtui.errors import EngineCrashed, remedy
-
-_START = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; from vlmtui.engine.worker import main"
-)
-"""`python -c` puts the current directory on the path: a file named like a library there must not
-run."""
 
 _EXIT_TIMEOUT_S = 3.0
 _LOG_TAIL_LINES = 40
@@ -43,7 +37,7 @@ class EngineProcess:
             log, self._log_start = open_log(log_path)
             with log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", f"{_START}; main({theirs.fileno()})"],
+                    offspring.program("vlmtui.engine.worker", theirs.fileno()),
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
                     stdout=log,

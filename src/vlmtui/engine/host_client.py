@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import struct
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -43,6 +41,7 @@ from vlmtui.engine.host_language import (
     Stop,
     Welcome,
 )
+from vlmtui.engine.host_socket import is_ours
 from vlmtui.engine.hosted_engine import HostedEngine, Stopping, Work, as_warm
 from vlmtui.engine.wire import Command, Report
 from vlmtui.errors import EngineCrashed
@@ -342,9 +341,6 @@ class HostClient:
 
 
 def _is_ours(writer: asyncio.StreamWriter) -> bool:
-    """Whether the peer is of this user."""
-    connection = writer.get_extra_info("socket")
-    with suppress(OSError, struct.error):
-        packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        return bool(struct.unpack("3i", packed)[1] == os.geteuid())
+    with suppress(OSError):
+        return is_ours(writer.get_extra_info("socket"))
     return False

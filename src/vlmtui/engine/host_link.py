@@ -35,7 +35,8 @@ class HostLink:
         """
         self.log_path = log_path
         self._died: Died | None = None
-        self._pid: int | None = None
+        self.pid: int | None = None
+        """Process id of the engine behind it; None while there is none."""
         self.path = host_socket.address()
         hello = Hello(__version__, who(), keep_alive, os.fspath(log_path))
         for _ in range(_ATTEMPTS):
@@ -65,11 +66,6 @@ class HostLink:
         )
 
     @property
-    def pid(self) -> int | None:
-        """Process id of the engine behind it; None while there is none."""
-        return self._pid
-
-    @property
     def alive(self) -> bool:
         descriptor = self.channel.descriptor
         if descriptor < 0:
@@ -82,10 +78,10 @@ class HostLink:
         """Note what the host says of the engine."""
         if isinstance(event, Died):
             self._died = event
-            self._pid = None
+            self.pid = None
             self.log_path = Path(event.log)
         else:
-            self._pid = event.pid or None
+            self.pid = event.pid or None
 
     def kill(self) -> None:
         """End the request that runs, with its process; the connection is of no more use."""
@@ -95,7 +91,7 @@ class HostLink:
     def release(self) -> None:
         """Give the model's memory back unless others use it, and leave."""
         if self._ask(Release(), _RELEASE_S):
-            self._pid = None
+            self.pid = None
         self.end()
 
     def end(self) -> None:

@@ -21,10 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vlmtui import __version__, kept, paths
+from vlmtui import __version__, kept, offspring, paths
 from vlmtui.engine.logs import open_log
-
-_START = "import sys; sys.path[:] = [p for p in sys.path if p]; from vlmtui.engine.host import main"
 
 _HEEDED = ("CUDA", "GGML", "GOMP", "HIP", "HSA", "LD_", "LLAMA", "OMP", "PYTHON", "ROCR", "VK_")
 """How variables begin that libraries of an engine heed."""
@@ -98,17 +96,27 @@ def connect(path: Path) -> socket.socket | None:
         connection.settimeout(5.0)  # with a full backlog, a connect waits
         connection.connect(os.fspath(path))
         connection.settimeout(None)
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        ours = is_ours(connection)
     except (FileNotFoundError, ConnectionRefusedError):  # refused: of a host that was killed
         connection.close()
         return None
     except OSError as error:
         connection.close()
         raise NoHost(f"{path} can't be used: {error.strerror or 'nobody answers'}") from None
-    if struct.unpack("3i", credentials)[1] != os.geteuid():
+    if not ours:
         connection.close()
         raise NoHost(f"{path} belongs to another user", refused=True)
     return connection
+
+
+def is_ours(connection: socket.socket) -> bool:
+    """Whether the peer is of this user.
+
+    Raises:
+        OSError: It is gone.
+    """
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return bool(struct.unpack("3i", credentials)[1] == os.geteuid())
 
 
 def connect_or_start(path: Path, log: Path) -> socket.socket:
@@ -140,11 +148,7 @@ def _start(path: Path, log: Path) -> None:
             output, _ = open_log(log)
             with output:
                 starter = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-c",
-                        f"{_START}; main({listener.fileno()}, {os.fspath(path)!r})",
-                    ],
+                    offspring.program("vlmtui.engine.host", listener.fileno(), os.fspath(path)),
                     pass_fds=(listener.fileno(),),
                     stdin=subprocess.DEVNULL,
                     stdout=output,

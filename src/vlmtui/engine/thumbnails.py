@@ -113,8 +113,7 @@ class _Queue:
                 f"No thumbnail can be made of {path}: {str(error) or 'its process ended'}",
                 "Memory may be short: end other programs, or scale the picture down.",
             ) from None
-        kind = getattr(errors, answer["error"], errors.ImageError)
-        raise kind(answer["message"], answer["hint"])
+        raise errors.named(answer["error"], answer["message"], answer["hint"], errors.ImageError)
 
 
 class _Reader:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import BinaryIO, TypeVar, cast
 
 import msgspec
 
-from vlmtui import errors, paths
+from vlmtui import errors, offspring, paths
 from vlmtui.errors import StorageError, VlmtuiError, os_errors_as
 from vlmtui.offspring import Told
 
@@ -24,11 +23,6 @@ _Told = TypeVar("_Told", bound=Told)
 
 ROOM_LEFT = 64_000_000
 """Bytes of the disk that stay free."""
-
-_START = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; "
-    "from {module} import main; main({parent}, *sys.argv[1:])"
-)
 
 
 class Maker(msgspec.Struct, frozen=True):
@@ -69,8 +63,8 @@ class Maker(msgspec.Struct, frozen=True):
                 for line in lines:
                     told = msgspec.json.decode(line, type=kind)
                     if told.error:
-                        error = getattr(errors, told.error, self.failed)
-                        raise error(told.message, told.hint or self.see_log)
+                        hint = told.hint or self.see_log
+                        raise errors.named(told.error, told.message, hint, self.failed)
                     yield told
         except _Died as died:
             killed = "Memory may have run out: close other programs. "
@@ -95,7 +89,7 @@ class _Died(Exception):
 
 
 def _lines(module: str, arguments: Sequence[str], log: str) -> Generator[bytes, None, None]:
-    program = [sys.executable, "-c", _START.format(module=module, parent=os.getpid())]
+    program = offspring.program(module, os.getpid())
     with _opened(log) as errors:
         try:
             process = subprocess.Popen(

@@ -37,8 +37,8 @@ _CHECKPOINTS = 16
 _CHECKPOINT_BYTES = 160 * 1024 * 1024
 """States of a recurrent memory that the engine keeps: so many, and in so many bytes, at most."""
 
-_GPU_CONTEXT = 400_000_000
-"""What CUDA takes of the GPU's memory for itself; about this on Orin and on discrete GPUs [I]."""
+GPU_CONTEXT = 400_000_000
+"""What CUDA takes of the GPU's memory for a process, on Orin and on discrete GPUs."""
 
 _GEMMA_3N_OWN = 20
 """Layers of a Gemma 3n that have keys and values of their own; its files don't say."""
@@ -122,13 +122,8 @@ def estimate(
         compute=Bytes.on(share.layers > 0, compute),
         mmproj=Bytes.on(on_gpu, tower),
         images=images,
-        process=Bytes(process_bytes(model), _GPU_CONTEXT if share.layers else 0),
+        process=Bytes(process_bytes(model), GPU_CONTEXT if share.layers else 0),
     )
-
-
-def gpu_context_bytes() -> int:
-    """What a GPU's driver takes of the GPU's memory for a process."""
-    return _GPU_CONTEXT
 
 
 def rounded_ctx(ctx: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ _REDIRECTS = 8
 _TIMEOUTS = 4
 """Timeouts of a read that all of the head of an answer may take."""
 
+_RANGE = re.compile(r"bytes (\d{1,20})-\d{1,20}/(\d{1,20}|\*)")
 _OF_PROXIES = (403, 502, 503, 504)
 """Statuses that a proxy answers with as well."""
 
@@ -50,6 +52,12 @@ class Answer:
     def length(self) -> int | None:
         """Bytes that are to come, where the server says so."""
         return parse_size(self.headers.get("Content-Length", ""))
+
+    @property
+    def part(self) -> tuple[int, int | None] | None:
+        """Where the part of a file that is to come begins, and the bytes of all of it, if known."""
+        found = _RANGE.fullmatch(self.headers.get("Content-Range", ""))
+        return None if found is None else (int(found[1]), parse_size(found[2]))
 
     def pieces(self) -> Iterator[bytes]:
         """The content as it comes. Each wait is bounded, all of them together are not.

@@ -102,7 +102,7 @@ def cut(path: str | Path, part: Box, file: IO[bytes], called: str) -> None:
         kind, message, hint = answer["error"], answer["message"], answer["hint"]
     except (ValueError, KeyError, TypeError):
         raise failed(called, "its process ended") from None
-    raise getattr(errors, kind, errors.ImageError)(message, hint)
+    raise errors.named(kind, message, hint, errors.ImageError)
 
 
 def failed(called: str, why: str) -> errors.ImageError:

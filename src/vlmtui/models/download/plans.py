@@ -154,7 +154,7 @@ def _ask(url: str, what: str, role: Role, line: Line, policy: RetryPolicy) -> Re
         )
     size = answer.length
     if answer.status == 206:
-        size = net.parse_size(answer.headers.get("Content-Range", "").rpartition("/")[2])
+        size = answer.part[1] if answer.part is not None else None
     named = _NAMED.search(answer.headers.get("Content-Disposition", ""))
     name = urlsplit(url).path.rpartition("/")[2]
     if not name.lower().endswith(".gguf") and named is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -27,7 +26,6 @@ from vlmtui.net import Line, Stopped, addresses
 
 _MAGIC = b"GGUF"
 _TEXTS = (".json", ".jinja")
-_RANGE = re.compile(r"bytes (\d{1,20})-(\d{1,20})/(\d{1,20}|\*)")
 _TOLD_EVERY_S = 0.2
 _LOOKED_EVERY = 8_000_000
 """Bytes between two looks at the free space."""
@@ -127,11 +125,11 @@ class Transfer:
         pieces = self._flowing(answer.pieces())
         etag = hub.validator(answer.headers)
         if answer.status == 206:
-            told = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-            if told is None or int(told[1]) != offset:
+            part = answer.part
+            if part is None or part[0] != offset:
                 raise _Anew("the server sent another part of the file than it was asked for")
             size = self._file.size
-            if size is not None and told[3] != "*" and int(told[3]) != size:
+            if size is not None and part[1] not in (None, size):
                 raise _Anew("the file on the server has another length now")
             if offset and self._etag and etag and etag != self._etag:
                 raise _Anew("the file on the server has changed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
@@ -14,7 +13,6 @@ _TIMEOUT_S = 20.0
 _RANGE_S = 120.0
 """Longest time for a range."""
 
-_RANGE = re.compile(r"bytes (\d{1,20})-(\d{1,20})/(\d{1,20}|\*)")
 _HINTS = {
     401: "It asks for a login: set HF_TOKEN.",
     403: "It asks for permission: accept the model's terms on its page, and set HF_TOKEN.",
@@ -100,13 +98,13 @@ class HttpSource:
                 self.size = answer.length
                 self._pieces, self._open = answer.pieces(), opened.pop_all()
                 return None
-            told = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-            if told is None or int(told[1]) != offset:
+            part = answer.part
+            if part is None or part[0] != offset:
                 raise FetchFailed(
                     f"{self.name}: the server sent another part of the file than it was asked for",
                     "Download the file and give its path.",
                 )
-            self.size = int(told[3]) if told[3] != "*" else None
+            self.size = part[1]
             content = answer.whole(size, _RANGE_S)
         if addresses.origin(answer.url) != addresses.origin(self._url):
             self._secret = None

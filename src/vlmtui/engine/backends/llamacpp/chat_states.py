@@ -139,7 +139,8 @@ class ChatStates:
         per_token = self._seconds_per_token
         if self._about is not None:
             per_token = per_token or self._about.seconds_per_token
-        lacking = count_tokens(units) - self._on_disk(units)
+        on_disk = 0 if self._about is None else self._usable(self._about, units)
+        lacking = count_tokens(units) - on_disk
         if (
             not self._chat
             or not self._settled
@@ -169,11 +170,6 @@ class ChatStates:
             self._writing.join(seconds)
         self._closing = True
         self._wait()
-
-    def _on_disk(self, units: Sequence[Unit]) -> int:
-        if self._about is None:
-            return 0
-        return self._usable(self._about, units)
 
     def _usable(self, about: _About, units: Sequence[Unit]) -> int:
         """Tokens that a row need not read again with what is on the disk."""

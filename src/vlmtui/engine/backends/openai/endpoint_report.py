@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 
 from vlmtui.engine.backends.openai.completion_chunk import Chunk, Usage
-from vlmtui.engine.backends.openai.raw_thought import RawThought
 from vlmtui.engine.engine_events import Delta, Event, Finished, FinishReason, Stats, Thought
+from vlmtui.engine.thought_split import Markers, ThoughtSplit
+
+_MARKERS = Markers("<think>", "</think>", "", ("</think>",))
+"""Around a thought that older Ollamas, and vLLM without a parser of them, leave in the text."""
 
 
 class EndpointReport:
@@ -26,7 +29,10 @@ class EndpointReport:
         """Begin; the context size is in tokens, 0 where it isn't known."""
         self.begun = self.whole = self.thinking = False
         self.text = ""
-        self._raw: RawThought | None = RawThought(answering=answering)
+        self._split: ThoughtSplit | None = ThoughtSplit(
+            _MARKERS, thinking=False, answering=answering
+        )
+        """Finds a thought in the text, where the server doesn't send it apart."""
         self._answering = answering
         self._emit = emit
         self._context_size = context_size
@@ -53,13 +59,16 @@ class EndpointReport:
             self.ended()  # this server keeps them apart
             self._say(chunk.thought, "")
         if chunk.text:
-            self._say(*(self._raw.feed(chunk.text) if self._raw else ("", chunk.text)))
+            parts = ("", chunk.text)
+            if self._split is not None:
+                parts = _decoded(self._split.feed(chunk.text.encode("utf-8", "surrogatepass")))
+            self._say(*parts)
 
     def ended(self) -> None:
         """No thought can come in the text any more: what was held back is said."""
-        raw, self._raw = self._raw, None
-        if raw is not None:
-            self._say(*raw.finish())
+        split, self._split = self._split, None
+        if split is not None:
+            self._say(*_decoded(split.finish()))
 
     def _say(self, thought: str, text: str) -> None:
         # line breaks around a thought, and the space that tokenizers put before the first word
@@ -105,3 +114,8 @@ class EndpointReport:
             counted=counted is None,
         )
         return Finished(reason, stats)
+
+
+def _decoded(parts: tuple[bytes, bytes]) -> tuple[str, str]:
+    thought, text = (part.decode("utf-8", "surrogatepass") for part in parts)
+    return thought, text
