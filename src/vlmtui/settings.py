@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from vlmtui import kept, paths
+from vlmtui import kept, paths, wrong_values
 from vlmtui.errors import SettingsError, remedy
 from vlmtui.messages import Detail
 
@@ -318,34 +317,15 @@ def decoded_toml(content: bytes, kind: type[_Kind], what: str) -> _Kind:
         raise SettingsError(f"{what} is not valid TOML: {why}", "Correct that line") from error
 
 
-_KINDS = {
-    "array": "a list",
-    "array | null": "a list",
-    "bool": "true or false",
-    "float": "a number",
-    "float | null": "a number",
-    "int": "a whole number",
-    "int | null": "a whole number",
-    "object": "a table",
-    "str": "text in quotes",
-    "str | null": "text in quotes",
-}
-"""What msgspec calls the types of TOML."""
-
-
 def _refusal(complaint: str, file: Path) -> SettingsError:
     """Turn a complaint of msgspec into words about a key."""
-    what, _, where = complaint.partition(" - at ")
-    where = where.strip("`").removeprefix("$").removeprefix(".")
-    if unknown := re.search(r"unknown field `(.*?)`", complaint):
-        key = unknown[1]
+    where, what = wrong_values.in_words(complaint)
+    if key := wrong_values.unknown_key(complaint):
         within, fields = (f" in {where}", Preset) if where else ("", Settings)
         return SettingsError(
             f"The settings file {file} has an unknown key `{key}`{within}",
             _nearest(key, fields.__struct_fields__),
         )
-    what = re.sub(r"`([\w |]+)`", lambda kind: _KINDS.get(kind[1], kind[0]), what)
-    what = what[:1].lower() + what[1:]
     default = f" to get the default ({_default(where)})" if where in _defaults() else ""
     return SettingsError(
         f"The settings file {file} has a wrong value for `{where}`: {what}",

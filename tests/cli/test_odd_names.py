@@ -70,3 +70,25 @@ def test_a_chat_is_exported_and_imported_under_such_a_name(run: Run, tmp_path: P
         assert (folder / name).stat().st_size
     assert run("chats", "import", str(folder / f"{LATIN}.json")).code == 0
     assert run("chats", "export", "1", "-o", str(folder)).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("models", "import"),
+        ("models", "add"),
+        ("models", "info"),
+        ("chats", "import"),
+        ("ask", "Hello", "--image"),
+        ("ask", "Hello", "--schema"),
+    ],
+)
+def test_links_that_lead_to_each_other_are_told(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    for name, other in (("one", "two"), ("two", "one")):
+        (tmp_path / name).symlink_to(tmp_path / other)
+    assert cli.run([*words, str(tmp_path / "one")]) == 2
+    told = capsys.readouterr().err
+    assert str(tmp_path / "one") in told
+    assert "Internal" not in told

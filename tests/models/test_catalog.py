@@ -101,7 +101,7 @@ def test_the_user_adds_entries_and_changes_others() -> None:
     ("text", "said"),
     [
         ('["x"]\nrepository = "a/b"\nmodel = "*.gguf"', r"\['x'\], key `model`"),
-        ('["x"]\nrepository = "a/b"\nmodell = []', "unknown field `modell`"),
+        ('["x"]\nrepository = "a/b"\nmodell = []', "no key `modell`"),
         ('["x"]\nrepository = "no slash"\nmodel = ["*"]', r"\['x'\], key `repository`"),
         ('["demo"]\nsize = -1', "key `size`"),
         ('["x"]\nlicence = "MIT"', "where to get"),

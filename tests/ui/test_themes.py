@@ -52,13 +52,23 @@ async def test_a_theme_is_refused_or_can_be_used(
     ("content", "reason"),
     [
         ('name = "x"\n[colors]\nprimary = "#12"', "line 3: colors.primary = '#12' is not a colour"),
-        ('name = "x"\n[colors]\nprimary = "red"\nprimry = "red"', "line 4: "),
-        ('name = "x"\n\n[ colors ]\n"primary" = 3', "line 4: "),
-        ('name = "x"\n[colors]\naccent = "red"', "primary"),
+        (
+            'name = "x"\n[colors]\nprimary = "red"\nprimry = "red"',
+            "colors: there is no key `primry`",
+        ),
+        (
+            'name = "x"\n\n[ colors ]\n"primary" = 3',
+            "line 4: colors.primary: expected text",
+        ),
+        ("name = 'x'\ncolors = 5", "line 2: colors: expected a table, got a whole number"),
+        ("name = ''\n[colors]\nprimary = 'red'", "line 1: name: "),
+        ("[colors]\nprimary = 'red'", "the key `name` is missing"),
+        ('name = "x"\n[colors]\naccent = "red"', "line 2: colors: the key `primary` is missing"),
         ('name = "x"\n[colors]\nprimary = "red"\n[variables]\na = "#zz"', "line 5: variables.a"),
         ('name = "x"\n[colors]\nprimary = "red"\n[variables]\na = 1', "line 4: "),
         ('name = "x"\n[colors]\nprimary = "red" "', "line 3"),
-        ("name = ", "valid"),
+        ("name = ", "not valid TOML"),
+        ("x = " + "[" * 10_000, "nested too deeply"),
         ("\xff", "it is not UTF-8 text"),
     ],
 )

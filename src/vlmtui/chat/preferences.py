@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from vlmtui import wrong_values
 from vlmtui.chat.branches import Branches
 from vlmtui.engine.engine_requests import Sampling
 from vlmtui.errors import InputError, StorageError
@@ -138,8 +139,9 @@ def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
         msgspec.convert(as_settings, Preset)
         constraint = msgspec.convert(own, Sampling).constraint
     except msgspec.ValidationError as error:
+        key, what = wrong_values.in_words(str(error))
         raise InputError(
-            f"These sampling settings can't be used: {error}", "Give it a number"
+            f"These sampling settings can't be used: `{key}`, {what}", "Correct it"
         ) from None
     if constraint is not None:
         from vlmtui.engine.structured import constraints  # few chats have one

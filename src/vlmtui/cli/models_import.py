@@ -63,7 +63,7 @@ def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as
             as_json=as_json,
             available_models=available_models,
         )
-    folder = Path(os.path.expanduser(source)).resolve()
+    folder = Path(os.path.realpath(os.path.expanduser(source)))
     job = importing.job(folder, name or folder.name, head)
     if dry_run:
         _tell(job, importing.look(job), None, as_json=as_json)

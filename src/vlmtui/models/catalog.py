@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from vlmtui import kept, paths
+from vlmtui import kept, paths, wrong_values
 from vlmtui.errors import SettingsError, VlmtuiError
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need
 from vlmtui.models.stores import StoredFile
@@ -224,7 +224,7 @@ def _tables(file: Path) -> dict[str, dict[str, Any]]:
         message = f"The catalogue {file} can't be read: {error.strerror}"
         raise SettingsError(message, "Check its permissions.") from error
     except msgspec.ValidationError as error:
-        message = f"The catalogue {file} has something else than tables in it: {error}"
+        message = f"The catalogue {file} has something else than tables in it"
         raise SettingsError(message, 'Write each model as a table: ["my-model"].') from error
 
 
@@ -245,8 +245,7 @@ def _entries(tables: dict[str, dict[str, Any]], file: Path) -> tuple[Entry, ...]
         try:
             entry = msgspec.convert({**table, "name": name}, Entry)
         except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at ")
-            key = where.strip("`").removeprefix("$").removeprefix(".")
+            key, what = wrong_values.in_words(str(error))
             at = f", key `{key}`" if key else ""
             raise SettingsError(
                 f"The catalogue {file} has a wrong entry [{name!r}]{at}: {what}",

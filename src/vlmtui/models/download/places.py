@@ -262,7 +262,7 @@ def _point(plan: Plan, file: RemoteFile) -> None:
         return
     root = file.blob.parent.parent
     ref = root / "refs" / plan.revision
-    if not ref.resolve().is_relative_to((root / "refs").resolve()):
+    if not Path(os.path.realpath(ref)).is_relative_to(os.path.realpath(root / "refs")):
         return
     with suppress(OSError):
         if kept.read(ref) == plan.commit.encode():

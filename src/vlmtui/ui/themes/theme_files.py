@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from textual.color import Color, ColorParseError
 from textual.css.constants import VALID_STYLE_FLAGS
 from textual.theme import Theme
 
-from vlmtui import kept
+from vlmtui import kept, wrong_values
 
 DEFAULT = "vlmtui-dark"
 MONOCHROME = "mono"
@@ -48,7 +49,7 @@ class Colors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class ThemeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a theme file holds."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1)]
     colors: Colors
     about: str = ""
     """A few words for the list of themes."""
@@ -108,7 +109,7 @@ def load_themes(
         except UnicodeDecodeError:
             failures.append(ThemeFailure(path, "it is not UTF-8 text"))
         except (OSError, ValueError, RecursionError) as error:  # msgspec's are ValueErrors
-            reason = getattr(error, "strerror", None) or str(error)
+            reason = getattr(error, "strerror", None) or _in_words(error)
             failures.append(ThemeFailure(path, reason))
         else:
             colors = msgspec.structs.asdict(file.colors)
@@ -140,7 +141,9 @@ def _read(path: Path) -> ThemeFile:
     try:
         file = msgspec.toml.decode(text, type=ThemeFile)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{_line_of(text, str(error))}{error}") from None
+        key, what = wrong_values.in_words(str(error))
+        at = f"{key}: " if key else ""
+        raise ValueError(f"{_line_of(text, str(error))}{at}{what}") from None
     for key, value in msgspec.structs.asdict(file.colors).items():
         if value is not None and (not _is_colour(value) or Color.parse(value).is_transparent):
             raise _wrong(text, f"colors.{key}", value, "is not a colour")
@@ -154,6 +157,14 @@ def _read(path: Path) -> ThemeFile:
         elif not _is_colour(_SHARE.sub("", value)):
             raise _wrong(text, name, value, "is not a colour")
     return file
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, msgspec.DecodeError):
+        return f"it is not valid TOML: {error}"
+    return str(error)
 
 
 def _is_colour(value: str) -> bool:
