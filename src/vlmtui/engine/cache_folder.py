@@ -52,7 +52,6 @@ class CacheFolder:
 
     @classmethod
     def of(cls, wanted: DiskCache) -> CacheFolder:
-        """The folder that a load asks for."""
         return cls(Path(wanted.path), wanted.most_bytes)
 
     # ------------------------------------------------------------------ for engines
@@ -62,7 +61,6 @@ class CacheFolder:
         return self.path / f"{kind}-{_digest(name)}"
 
     def used(self, path: Path) -> None:
-        """Note that something was of use."""
         with suppress(OSError):
             os.utime(path)
 

@@ -27,7 +27,6 @@ class CancelFlag:
         """The running request is to end its thought and to answer."""
 
     def set(self) -> None:
-        """Ask the running request to stop."""
         self._text[0] = b"x"
         if (heard := self._heard) is not None:
             heard()
@@ -53,7 +52,6 @@ class CancelFlag:
 
     @property
     def is_set(self) -> bool:
-        """Whether a stop was asked for."""
         return self._text.value != b""
 
     @property

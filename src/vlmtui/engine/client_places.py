@@ -38,7 +38,6 @@ class ClientPlaces:
 
     @property
     def reserved(self) -> bool:
-        """Whether this client may load, and nobody else."""
         return self._reservation is not None
 
     @asynccontextmanager

@@ -110,13 +110,11 @@ class EngineConnection:
 
     @property
     def pid(self) -> int | None:
-        """Process id, None while no process runs."""
         process = self._process
         return process.pid if process is not None and process.alive else None
 
     @property
     def info(self) -> ModelInfo | None:
-        """What is loaded, None while nothing is."""
         return self._info if self._alive() else None
 
     # ----------------------------------------------------------------------------------- a request
@@ -313,7 +311,6 @@ class EngineConnection:
 
 
 def _load_of(request: Request | HostRequest) -> Load | None:
-    """The model that a request is about, where it says so."""
     match request:
         case Load():
             return request

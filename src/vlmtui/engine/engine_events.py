@@ -104,7 +104,6 @@ class ModelInfo(msgspec.Struct, frozen=True):
 
     @property
     def vision(self) -> bool:
-        """It sees pictures."""
         return "pictures" in self.can
 
     @property

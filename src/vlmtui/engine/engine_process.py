@@ -62,7 +62,6 @@ class EngineProcess:
 
     @property
     def pid(self) -> int:
-        """Process id, also when it has ended."""
         return self._process.pid
 
     @property

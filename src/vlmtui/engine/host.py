@@ -48,7 +48,6 @@ class Host:
         self._logs = 0
 
     async def serve(self, listener: socket.socket) -> None:
-        """Serve until nobody needs it any more."""
         ours = _identity(self._socket_path)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -79,7 +78,6 @@ class Host:
             await asyncio.gather(*(engine.end() for engine in self.engines))
 
     def stop(self) -> None:
-        """End everything now."""
         self._stopped = True
         self.changed()
 
@@ -88,7 +86,6 @@ class Host:
         self._changed.set()
 
     def find(self, asked: Load) -> HostedEngine | None:
-        """The engine of a model, loaded or about to be."""
         return next((each for each in self.engines if each.is_of(asked)), None)
 
     def start_engine(self, log: str) -> HostedEngine:

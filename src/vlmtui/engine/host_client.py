@@ -77,7 +77,6 @@ class HostClient:
         self._places = ClientPlaces(host.loading, self._tell)
 
     async def serve(self) -> None:
-        """Serve it until it leaves."""
         if not _is_ours(self._writer) or not await self._greeted():
             self._channel.close()
             return
@@ -283,7 +282,6 @@ class HostClient:
         return Finished("done")
 
     def _others(self) -> list[HostedEngine]:
-        """The engines that it doesn't use."""
         return [each for each in self._host.engines if each is not self._engine and not each.ended]
 
     async def _stop_host(self, now: bool) -> Ending:
@@ -312,7 +310,6 @@ class HostClient:
         return ending
 
     def _attach(self, engine: HostedEngine) -> None:
-        """Use an engine from now on."""
         if self._engine is not engine:
             self._detach()
         self._engine = engine

@@ -75,7 +75,6 @@ class HostLink:
         return not poll.poll(0)
 
     def take(self, event: Running | Died) -> None:
-        """Note what the host says of the engine."""
         if isinstance(event, Died):
             self._died = event
             self.pid = None
@@ -105,7 +104,6 @@ class HostLink:
         return self._died.status if self._died is not None else None
 
     def log_tail(self) -> str:
-        """The last lines that the engine's process wrote."""
         return self._died.log_tail if self._died is not None else ""
 
     def _ask(self, request: HostRequest, timeout: float) -> bool:

@@ -217,7 +217,6 @@ class HostedEngine:
         return self._channel
 
     def conclude(self) -> None:
-        """Have the request that runs end its thought."""
         if self._channel is not None:
             self._channel.send(Command(self._number, Conclude()))
 

@@ -23,7 +23,7 @@ from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.sysroot import text, told_bytes
 
 Origin = Literal["table", "measured"]
-"""table: the maker's figure for the board; measured: by `measure`."""
+"""table: the maker's value for the board; measured: by `measure`."""
 
 _BOARDS = (
     # the first that matches; a Super is an Orin Nano in a power mode that clocks the memory higher
@@ -69,7 +69,7 @@ def of_machine(snapshot: Snapshot) -> Bandwidth | None:
 
 
 def known(snapshot: Snapshot) -> Bandwidth | None:
-    """The best figure there is: the board's from the table, or what was once measured."""
+    """The best value there is: the board's from the table, or what was once measured."""
     return of_machine(snapshot) or measured()
 
 

@@ -1,6 +1,6 @@
 """What the machine is doing, as one frozen value, and what can be asked for it.
 
-A figure that nobody could measure is None (or an empty tuple) and never 0: a GPU at rest and a GPU
+A reading that nobody could measure is None (or an empty tuple) and never 0: a GPU at rest and a GPU
 that can't be asked are different facts. This module measures nothing itself.
 """
 
@@ -108,7 +108,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Main memory that this process holds."""
 
     sources: tuple[str, ...] = ()
-    """Names of the probes whose figures are in here, the best first."""
+    """Names of the probes whose readings are in here, the best first."""
 
     notes: tuple[str, ...] = ()
     """A sentence for every probe that is out of order just now."""
@@ -143,7 +143,7 @@ class Readings(TypedDict, total=False):
 
 
 class Probe(Protocol):
-    """A source of figures. Made, used and closed in one thread of its own; may be slow.
+    """A source of readings. Made, used and closed in one thread of its own; may be slow.
 
     It may raise whatever it likes: then it is closed, and a new one is made later.
     """

@@ -70,7 +70,6 @@ class LineChild:
         return [line.decode(errors="replace") for line in whole]
 
     def close(self) -> None:
-        """End it and all that it started; safe to call twice."""
         if self._process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A Jetson's figures from /proc and /sys: Orin, Xavier, Thor, and the older boards' GPU.
+"""A Jetson's readings from /proc and /sys: Orin, Xavier, Thor, and the older boards' GPU.
 
 Needs neither root nor any program; only the engine's share of GPU memory is in a file that is
 root's alone. Where things lie is looked up once a minute, so a driver that comes late is found.
@@ -48,7 +48,7 @@ class _Channel:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where this board keeps its figures."""
+    """Where this board keeps its readings."""
 
     board: str | None
     l4t: str | None
@@ -91,7 +91,7 @@ class JetsonProbe(Probe):
         self._throttle = Throttle(root, clock)
 
     def read(self, engine_pid: int | None, known: Readings) -> Readings:
-        """Measure now; a file that can't be read costs its own figure only."""
+        """Measure now; a file that can't be read costs its own reading only."""
         now = self._clock()
         if now - self._looked >= _LOOK_AGAIN_S:
             self._looked = now

@@ -1,8 +1,8 @@
-"""Live figures, once a second, that can neither crash nor hold up the application.
+"""Live readings, once a second, that can neither crash nor hold up the application.
 
-Every probe has a daemon thread of its own, because a driver in trouble may not return: its figures
+Every probe has a daemon thread of its own, because a driver in trouble may not return: its readings
 are then missing from the snapshots, and those of the next best source show. One more thread puts
-the snapshots together and hands them over. This module does not know what figures are for.
+the snapshots together and hands them over. This module does not know what readings are for.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SOURCES: tuple[Source, ...] = (
     Source("NVML", nvml.find),
     Source("host", HostProbe),
 )
-"""What is asked unless told otherwise, the best first: of two figures the earlier one's counts."""
+"""What is asked unless told otherwise, the best first: of two readings the earlier one's counts."""
 
 STALE_AFTER = 3.0
-"""Intervals after which a figure is no longer a live one."""
+"""Intervals after which a reading is no longer a live one."""
 
 HANGS_AFTER = 10.0
 """Intervals without an answer after which that is told: NVML may take seconds to wake up."""
@@ -48,7 +48,7 @@ class _Watched:
         self.failure: str | None = None
 
     def current(self, oldest: float) -> Readings:
-        """The figures, if they are not older than that."""
+        """The readings, if they are not older than that."""
         return self.readings if self.measured >= oldest else Readings()
 
     def note(self, asked_before: float) -> str | None:
@@ -100,7 +100,7 @@ class Monitor:
         threading.Thread(target=target, name="vlmtui-monitor", daemon=True).start()
 
     # Drivers and their bindings raise whatever they like, so the threads below catch everything: a
-    # figure is never worth a traceback across the screen.
+    # reading is never worth a traceback across the screen.
 
     def _keep_measuring(self, source: Source, watched: _Watched) -> None:
         """Find the probe and use it; again, after ever longer pauses, whenever it fails."""
@@ -165,7 +165,6 @@ class Monitor:
         return Snapshot(time=time.time(), sources=sources, notes=notes, **readings)
 
     def _merged(self, without: _Watched | None = None) -> Readings:
-        """The best figures that there are now."""
         readings = Readings()
         oldest = self._ago(STALE_AFTER)
         with self._lock:

@@ -1,7 +1,7 @@
 """GPU memory and load from NVML, the driver's own library, on machines that have it.
 
 On Jetson boards before Thor the library is missing, or a stub that names its GPU "(nvgpu)" and has
-neither memory nor load: there these figures are absent, and GPU memory is main memory anyway. On
+neither memory nor load: there these readings are absent, and GPU memory is main memory anyway. On
 Thor only the memory in use is missing. This module knows neither sysfs nor llama.cpp.
 """
 
@@ -157,7 +157,6 @@ class NvmlProbe:
         return tuple(GpuUser(_program(number), held[number]) for number in most if held[number])
 
     def _ask(self, question: Callable[[Any], T], gpu: Any) -> T | None:
-        """The answer, or None where the GPU has none."""
         assert self._nvml is not None
         try:
             return question(gpu)
@@ -167,7 +166,6 @@ class NvmlProbe:
 
 
 def _program(pid: int) -> str:
-    """What a process is called."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:  # it has gone, or lives in another container

@@ -1,4 +1,4 @@
-"""The files in which a board tells its figures, at their places or below a copy of them.
+"""The files in which a board tells its readings, at their places or below a copy of them.
 
 `VLMTUI_SYSROOT` names a directory that stands for `/`: what any board would show can then be seen
 anywhere. This is the only module that reads the variable. It does not know what the files mean.
@@ -31,18 +31,15 @@ class Sysroot:
         return self._root == Path("/")
 
     def path(self, path: str) -> Path:
-        """Where an absolute `path` lies."""
         return self._root / path.lstrip("/")
 
     def glob(self, pattern: str) -> list[Path]:
-        """What there is of an absolute pattern, in order."""
         try:
             return sorted(self._root.glob(pattern.lstrip("/")))
         except OSError:
             return []
 
     def text(self, path: str) -> str | None:
-        """Content of the file at an absolute `path`; see `text`."""
         return text(self.path(path))
 
     def system_name(self) -> str:

@@ -61,7 +61,6 @@ def is_gpu(device: Path) -> bool:
 
 
 def _gpu(root: Sysroot) -> str | None:
-    """The GPU by a name that no other maker's has."""
     names = [_name(device) for device in root.glob("/sys/class/devfreq/*")]
     return next((name for name in names if name in _GPUS), None)
 

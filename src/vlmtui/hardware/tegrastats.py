@@ -1,7 +1,7 @@
 """NVIDIA's own `tegrastats`: what its lines say, and a probe that runs it where it must.
 
 The lines differ between boards and releases, so each field is looked for by itself; what isn't
-understood is skipped, and no line can raise. The program is started only while a figure is missing
+understood is skipped, and no line can raise. The program is started only while a reading is missing
 that it may have: it is a process more on a small board.
 """
 
@@ -204,7 +204,6 @@ class TegrastatsProbe:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the program while it runs."""
         return self._child.pid if self._child is not None else None
 
     def read(self, engine_pid: int | None, known: Readings) -> Readings:

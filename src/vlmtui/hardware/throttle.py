@@ -46,7 +46,6 @@ class Throttle:
 
     @property
     def tells(self) -> bool:
-        """Whether there is anything that can tell."""
         return bool(self._devices or self._counters)
 
     def read(self) -> tuple[str, ...] | None:
@@ -67,6 +66,5 @@ class Throttle:
 
 
 def _name(device: Path) -> str | None:
-    """What a cooling device is called, as one short line."""
     name = "".join(filter(str.isprintable, sysroot.text(device / "type") or ""))[:40]
     return name.removesuffix("-throttle-alert") or None

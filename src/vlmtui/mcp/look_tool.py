@@ -62,7 +62,6 @@ class LookTool:
                 raise type(error)(words, error.hint) from None
 
     def stop(self) -> None:
-        """End the answer that is being given, from any thread."""
         self._engine.cancel()
 
     def _ensure(self) -> None:

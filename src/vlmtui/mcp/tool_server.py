@@ -171,7 +171,6 @@ class ToolServer:
                 self._send({"id": number, "result": {"content": content, "isError": failed}})
 
     def _looked(self, arguments: dict[str, str]) -> tuple[str, bool]:
-        """The answer, or what went wrong, for the model that asked."""
         try:
             return self._tool.look(**arguments), False
         except Exception as error:

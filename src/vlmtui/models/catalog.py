@@ -111,7 +111,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     @property
     def size_is_reckoned(self) -> bool:
-        """`download_bytes` is no figure that was seen."""
+        """`download_bytes` is an estimate."""
         return self.imported or not self.size or (not self.mmproj_size and bool(self.mmproj))
 
     @property

@@ -60,7 +60,6 @@ class Server(msgspec.Struct, frozen=True):
 
     @property
     def models(self) -> tuple[ServerModel, ...]:
-        """The models of it that can be chosen."""
         if self.model:
             return (ServerModel(self.name, self, self.model),)
         return tuple(ServerModel(f"{self.name}/{_short(each)}", self, each) for each in self.listed)

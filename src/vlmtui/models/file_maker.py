@@ -39,7 +39,6 @@ class Maker(msgspec.Struct, frozen=True):
 
     @property
     def see_log(self) -> str:
-        """A sentence that says where the log is."""
         return f"Its log: {paths.state_dir() / self.log}"
 
     def run(

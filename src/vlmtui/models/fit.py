@@ -43,7 +43,6 @@ class Machine(msgspec.Struct, frozen=True):
     """The GPU takes main memory, as on a Jetson."""
 
     def with_more(self, more: Bytes) -> Machine:
-        """The machine after so much was given back."""
         gpu = min(self.gpu_free + more.gpu, self.gpu_total)
         host = more.host + (more.gpu if self.shared else 0)
         return msgspec.structs.replace(self, free=min(self.free + host, self.total), gpu_free=gpu)

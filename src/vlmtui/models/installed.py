@@ -60,7 +60,6 @@ class InstalledModel(msgspec.Struct, frozen=True):
 
     @property
     def vision(self) -> bool:
-        """It sees pictures."""
         return self.mmproj is not None
 
 

@@ -91,7 +91,6 @@ def _cached(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
 
 
 def _files(model: InstalledModel, others: Sequence[InstalledModel]) -> list[Path]:
-    """All of a model's files that no other model needs."""
     needed = {os.path.realpath(other.path) for other in others}
     needed |= {os.path.realpath(other.mmproj) for other in others if other.mmproj is not None}
     files = facts.parts(model.path)

@@ -94,7 +94,6 @@ def _demo() -> InstalledModel:
 
 
 def _at(path: Path, mmproj: str | None) -> InstalledModel:
-    """The model whose file was named by its path."""
     gguf.sniff(path)
     known = facts.FactsCache()
     model = known.of(path)
@@ -154,7 +153,6 @@ def _by_name(name: str, models: Sequence[InstalledModel]) -> InstalledModel | No
 
 
 def _names(model: InstalledModel) -> list[str]:
-    """All that a model goes by, in small letters."""
     names = [model.name, *model.aliases]
     names += [name.removesuffix(":latest") for name in names if name.endswith(":latest")]
     return [name.lower() for name in names]

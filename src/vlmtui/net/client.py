@@ -50,7 +50,6 @@ class Answer:
 
     @property
     def length(self) -> int | None:
-        """Bytes that are to come, where the server says so."""
         return parse_size(self.headers.get("Content-Length", ""))
 
     @property
@@ -272,7 +271,6 @@ class _Call:
             raise _astray(f"to {peer}, in your own network")
 
     def refusal(self, response: httpx2.Response) -> Failed:
-        """The failure for a status that nobody wants."""
         status, headers = response.status_code, response.headers
         open_to_proxy = self._through_proxy and self.scheme == "http"
         if open_to_proxy and status in _OF_PROXIES and "X-Error-Code" not in headers:
@@ -302,6 +300,5 @@ def _private(peer: str) -> Failed:
 
 
 def _astray(where: str) -> Failed:
-    """The failure for a redirect that isn't followed."""
     hint = "If that is what you want, give that address."
     return Failed("astray", f"sends one on {where}", hint)

@@ -104,7 +104,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _of_cause(cause: BaseException) -> Failed | None:
-    """What the system's error below one of httpx2 says."""
     if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(cause):
         why = getattr(cause, "verify_message", "") or _between(str(cause))
         return Failed(

@@ -38,7 +38,6 @@ class Completion:
         return {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
 
     def calling(self, calls: Sequence[Call]) -> Json:
-        """A piece of a stream with calls of tools, which are whole."""
         return self.piece({"tool_calls": [{"index": n, **_json(c)} for n, c in enumerate(calls)]})
 
     def last_pieces(self, finished: Finished, *, calls: bool, usage: bool) -> list[Json]:

@@ -54,11 +54,9 @@ class HttpApp:
         self._queue.close()
 
     def cut(self) -> None:
-        """End what is being answered."""
         self._queue.cut()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, from uvicorn."""
         if scope["type"] != "http":
             return
         exchange = Exchange(scope, receive, send)

@@ -55,7 +55,6 @@ class Exchange:
 
     @property
     def client(self) -> str:
-        """The address it comes from."""
         client = self._scope.get("client")
         return str(client[0]) if client else "-"
 
@@ -114,7 +113,6 @@ class Exchange:
             pass
 
     async def respond(self, status: int, content: bytes, kind: str, **headers: str) -> None:
-        """Answer in one."""
         headers["content-length"] = str(len(content))
         await self._begin(status, kind, headers)
         await self._send({"type": "http.response.body", "body": content})
@@ -124,7 +122,6 @@ class Exchange:
         await self.respond(status, msgspec.json.encode(value), "application/json", **headers)
 
     async def begin_events(self) -> None:
-        """Begin a stream of server-sent events."""
         await self._begin(200, "text/event-stream", {"cache-control": "no-cache"})
 
     async def event(self, value: object) -> None:

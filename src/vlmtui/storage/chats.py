@@ -185,7 +185,7 @@ class ChatStore:
                 )
 
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:
-        """Add to the figures of an answer that is whole."""
+        """Add to the statistics of a complete answer."""
         with self._database.write() as connection:
             row = connection.execute(
                 "SELECT stats FROM messages WHERE id = ?", (message_id,)
@@ -199,11 +199,9 @@ class ChatStore:
             )
 
     def rename(self, chat_id: int, title: str) -> None:
-        """Give a chat another title."""
         self._change(chat_id, "title = ?", storable(title))
 
     def pin(self, chat_id: int, pinned: bool) -> None:
-        """Put a chat above the others in lists, or back among them."""
         self._change(chat_id, "pinned = ?", pinned)
 
     def configure(self, chat: Chat) -> None:
@@ -219,7 +217,6 @@ class ChatStore:
                 raise no_chat(chat_id, self._database)
 
     def set_leaf(self, chat_id: int, message_id: int) -> None:
-        """Show the branch that ends with this message."""
         with self._database.write() as connection:
             connection.execute("UPDATE chats SET leaf_id = ? WHERE id = ?", (message_id, chat_id))
 
@@ -233,7 +230,6 @@ class ChatStore:
         return rows.chat(row)
 
     def latest(self) -> Chat | None:
-        """The chat that got a message last."""
         return next(iter(self.recent(1)), None)
 
     def recent(self, limit: int = 100) -> list[Chat]:

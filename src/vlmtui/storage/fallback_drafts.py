@@ -30,7 +30,6 @@ class FallbackDrafts:
     """The words of this instance, and those that others left. May be used from any thread."""
 
     def __init__(self, root: Path) -> None:
-        """Name the directory of the database; nothing is written yet."""
         owner = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
         self._root = root
         self._start = f"vlmtui-unsaved-words-{owner}-"

@@ -64,7 +64,6 @@ class Presence:
             return not dead
 
     def others(self) -> bool:
-        """Whether another instance runs."""
         try:
             found = list(self._directory.iterdir())
         except OSError:
@@ -87,7 +86,6 @@ class Presence:
         return False
 
     def close(self) -> None:
-        """Be gone. Safe to call twice."""
         with self._lock:
             if self._token is not None:
                 with suppress(OSError):

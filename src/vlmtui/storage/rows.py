@@ -138,7 +138,6 @@ def images_of_message(connection: sqlite3.Connection, message_id: int, root: Pat
 def _put_images(
     connection: sqlite3.Connection, message_id: int, message: Message, root: Path
 ) -> None:
-    """Store which pictures a message has, and where."""
     remember(connection, root, message.images)
     connection.executemany(
         "INSERT INTO message_images (message_id, position, place, sha256, name, detail)"

@@ -59,13 +59,11 @@ class Trash:
             )
 
     def restore(self, chat_id: int) -> None:
-        """Bring a chat back as it was."""
         with self._database.write() as connection:
             self._chat(connection, chat_id)
             connection.execute("UPDATE chats SET deleted = NULL WHERE id = ?", (chat_id,))
 
     def chats(self) -> list[Chat]:
-        """The deleted chats, the one that was deleted last first."""
         with self._database.read() as connection:
             found = connection.execute(
                 "SELECT * FROM chats WHERE deleted IS NOT NULL ORDER BY deleted DESC, id DESC"

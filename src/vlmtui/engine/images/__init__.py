@@ -282,7 +282,6 @@ def _require_bytes(source: Source, needed: int, name: str) -> None:
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
-    """What decoders raise, in words."""
     try:
         yield
     except NotInstalled:

@@ -205,7 +205,6 @@ _PNG_METADATA: dict[bytes, Callable[[bytes], int]] = {
 
 
 def _in_webp(file: BinaryIO) -> int:
-    """The orientation in the chunks of a WebP."""
     end = file.seek(0, io.SEEK_END)
     place = 12
     found = 1

@@ -39,7 +39,6 @@ def exif_orientation(data: bytes) -> int:
 
 
 def _tag_value(data: bytes, order: str, kind: int, count: int, place: int) -> int:
-    """The first value of a tag, of whatever type."""
     if kind == 2:  # text
         digit = data[place : place + 1]
         return int(digit) if digit.isdigit() else 1

@@ -43,7 +43,6 @@ class Header(msgspec.Struct, frozen=True):
 
     @property
     def in_blocks(self) -> bool:
-        """Whether `bands` can read it."""
         return not self.interlaced and self.step in _RAW_MODES
 
     @property
@@ -53,7 +52,6 @@ class Header(msgspec.Struct, frozen=True):
 
     @property
     def line(self) -> int:
-        """Bytes of a line."""
         return (self.width * _CHANNELS[self.color] * self.depth + 7) // 8
 
 
@@ -121,7 +119,6 @@ class _Content:
             file.seek(self._left - len(content) + 4, 1)
 
     def read(self, size: int) -> bytes:
-        """The next bytes of the lines."""
         pieces = []
         while size:
             if not self._packed and not self._inflate.eof:
@@ -154,7 +151,6 @@ class _Content:
 
 
 def _colored(raw: Image.Image, head: Header, content: _Content) -> Image.Image:
-    """Unfiltered lines as pixels."""
     from PIL import Image
 
     size = (head.width, raw.height)

@@ -88,7 +88,6 @@ def _rows(width: int, bytes_per_pixel: int, factor: int) -> int:
 
 
 def _in_rows(image: Image.Image, rows: int) -> Iterator[Image.Image]:
-    """A picture, some lines at a time."""
     for top in range(0, image.height, rows):
         yield image.crop((0, top, image.width, min(top + rows, image.height)))
 

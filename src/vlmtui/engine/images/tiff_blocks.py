@@ -146,7 +146,6 @@ def _directory(order: str, tags: dict[int, _Tag]) -> bytes:
 
 
 def _tags(file: BinaryIO) -> tuple[str, dict[int, _Tag]]:
-    """The order of bytes, and the tags that pixels need."""
     order, big, _, entries = tiff.listed(file)
     inline = 8 if big else 4
     tags: dict[int, _Tag] = {}
@@ -197,7 +196,6 @@ def _header(order: str, tags: dict[int, _Tag]) -> Header | None:
 
 
 def _split(span: Span, height: int, rows: int) -> Iterator[Span]:
-    """A strip of all lines as strips of some."""
     line = (span[1] - span[0]) // height
     for row in range(0, height, rows):
         yield span[0] + row * line, span[0] + min(row + rows, height) * line

@@ -114,7 +114,6 @@ def decode(content: bytes, head: Header, size: tuple[int, int]) -> bytearray:
 
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL | None:
-    """The libwebp that Pillow has loaded."""
     with suppress(ImportError, OSError, AttributeError):
         from PIL import _webp  # noqa: F401 - it loads the library
 

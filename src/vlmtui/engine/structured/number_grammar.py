@@ -99,7 +99,6 @@ def _rest(low: str, high: str | None, above: bool, below: bool, *, point: bool =
 
 
 def _integers(low: int, high: int | None) -> str:
-    """Whole numbers from 0 up between limits."""
     if high is None:
         top = 10 ** len(str(low)) - 1
         longer = f"[1-9] [0-9]{{{len(str(low))},{max(len(str(low)), 15)}}}"

@@ -38,7 +38,6 @@ class Built(msgspec.Struct, frozen=True):
 
     @property
     def head_bytes(self) -> int:
-        """Bytes of token embeddings and output layer."""
         heads = ("token_embd.weight", "output.weight")
         return sum(item.size for item in self.model.items if item.name in heads)
 

@@ -79,7 +79,6 @@ class Tower(VisionTower):
         self.items = tuple(self._items())
 
     def metadata(self) -> dict[str, Any]:
-        """The keys that libmtmd reads."""
         told = self._common("mlp")
         told["clip.use_gelu"] = self._act == "gelu"
         told[f"{PREFIX}feature_layer"] = [self._layers]

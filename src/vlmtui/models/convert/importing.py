@@ -66,7 +66,6 @@ class Import(msgspec.Struct, frozen=True):
 
     @property
     def model(self) -> Path:
-        """The language model's file."""
         return self.folder / f"{self.name}.gguf"
 
     @property

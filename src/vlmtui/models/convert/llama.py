@@ -66,12 +66,10 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """Rows of the token embeddings."""
         return self.items[0].shape[0]
 
     @property
     def file_type(self) -> int:
-        """`general.file_type`."""
         return _FILE_TYPES["Q4_1" if self.quantised else self.items[-1].quant]
 
     def _items(self, head: Head) -> Iterable[Item]:

@@ -176,12 +176,10 @@ class Weights:
         return tensor
 
     def linear(self, name: str, made: str, rows: int, columns: int) -> Iterable[Item]:
-        """A matrix in float16, and its bias."""
         yield in_float16(f"{made}.weight", self.take(f"{name}.weight", rows, columns))
         yield in_float32(f"{made}.bias", self.take(f"{name}.bias", rows))
 
     def norm(self, name: str, made: str, width: int, *, biased: bool = True) -> Iterable[Item]:
-        """A norm's weights, and its bias where it has one."""
         for part in ("weight", "bias") if biased else ("weight",):
             yield in_float32(f"{made}.{part}", self.take(f"{name}.{part}", width))
 

@@ -82,7 +82,6 @@ def _check_room(drafts: list[Path], contents: Contents) -> None:
 
 
 def _expected(contents: Contents) -> int:
-    """Bytes of both files."""
     return contents.model_bytes + contents.mmproj_bytes
 
 

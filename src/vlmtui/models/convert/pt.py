@@ -189,7 +189,6 @@ class _Machine:
         self._memo: dict[int, Any] = {}
 
     def run(self, program: bytes) -> Any:
-        """What the pickle builds."""
         for code, argument, _ in pickletools.genops(program):
             name = code.name
             if name == "STOP":

@@ -83,7 +83,6 @@ class Tower(VisionTower):
         self._weights.check_all_taken()
 
     def metadata(self) -> dict[str, Any]:
-        """The keys that libmtmd reads."""
         told = self._common("qwen2.5vl_merger" if self._windowed else "qwen2vl_merger")
         told["clip.use_silu"] = self._windowed
         told[f"{PREFIX}spatial_merge_size"] = _MERGED

@@ -129,7 +129,6 @@ class Tower(VisionTower):
         self.items = tuple(self._items())
 
     def metadata(self) -> dict[str, Any]:
-        """The keys that libmtmd and the engine read."""
         return {
             **self._common("lfm2"),
             "clip.use_gelu": True,

@@ -91,7 +91,6 @@ class Stored(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, offset=self.offset + number * size, shape=shape)
 
     def floats(self) -> NDArray[np.float32]:
-        """All of it in float32."""
         return as_float32(self.read(), self.dtype)
 
 

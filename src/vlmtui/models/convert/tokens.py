@@ -42,7 +42,6 @@ class Tokens(msgspec.Struct):
         self.scores.append(score)
 
     def metadata(self) -> dict[str, Any]:
-        """The same as GGUF's keys."""
         prefix = "tokenizer.ggml."
         told: dict[str, Any] = {
             f"{prefix}model": self.model,

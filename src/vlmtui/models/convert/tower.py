@@ -49,7 +49,6 @@ class VisionTower:
     _std: list[float] = STD
 
     def _common(self, projector: str) -> dict[str, Any]:
-        """The keys that libmtmd reads of every tower."""
         return {
             "general.architecture": "clip",
             "general.type": "mmproj",

@@ -125,7 +125,6 @@ def _with_parts(name: str, names: Sequence[str]) -> list[str]:
 
 
 def _candidates(names: Sequence[str], files: Sequence[Listed]) -> list[_Candidate]:
-    """Files, the parts of one model together."""
     known = {file.name: file for file in files}
     groups: dict[str, list[Listed]] = {}
     for name in sorted(names):

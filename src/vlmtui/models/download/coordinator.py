@@ -201,8 +201,6 @@ class Pulls:
             self._tell(job, job.state, Planned(plan, expected))
 
     def _which(self, job: _Job, available_models: AvailableModels, error: AmbiguousFiles) -> None:
-        """Ask which file is meant."""
-
         def question(verdicts: Sequence[str | None]) -> Question:
             files = zip(error.candidates, verdicts, strict=True)
             candidates = tuple(Candidate(*file, word) for file, word in files)

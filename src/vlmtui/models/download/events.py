@@ -85,7 +85,6 @@ class Plan(msgspec.Struct, frozen=True):
         return sum(file.missing for file in self.files)
 
     def of(self, role: Role) -> tuple[RemoteFile, ...]:
-        """The files of one kind."""
         return tuple(file for file in self.files if file.role == role)
 
 

@@ -35,12 +35,10 @@ class Meter:
         self._window: deque[tuple[float, int]] = deque()
 
     def begin(self, done: int) -> None:
-        """Measure from here on, with so many bytes."""
         self._window.clear()
         self._window.append((time.monotonic(), done))
 
     def read(self, done: int) -> Progress:
-        """How far it is, with so many bytes now."""
         now = time.monotonic()
         window = self._window
         window.append((now, done))

@@ -175,7 +175,6 @@ class Origin(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(path: Path) -> Origin:
-        """What is kept; empty if nothing is."""
         return kept.load(_note(path), Origin) or Origin()
 
     def keep(self, path: Path) -> None:
@@ -183,7 +182,6 @@ class Origin(msgspec.Struct, frozen=True):
 
     @staticmethod
     def forget(path: Path) -> None:
-        """Keep nothing for a file."""
         _note(path).unlink(missing_ok=True)
 
 

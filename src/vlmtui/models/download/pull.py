@@ -125,7 +125,6 @@ class Pull:
         yield Finished(plan.name, paths, sums.fetched)
 
     def _import(self, source: Path, target: HubTarget | UrlTarget) -> Import | None:
-        """The import that follows, from a directory."""
         wish = target.imports if isinstance(target, HubTarget) else None
         return importing.job(source, wish.name, wish.head) if wish is not None else None
 

@@ -103,7 +103,6 @@ def understand(
 
 
 def _named(imports: ImportWish, name: str) -> ImportWish:
-    """With a name, that of a repository at last."""
     return ImportWish(imports.name or name.rpartition("/")[2], imports.head)
 
 

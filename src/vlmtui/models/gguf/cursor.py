@@ -37,12 +37,10 @@ class Cursor:
 
     @property
     def place(self) -> int:
-        """Offset in the file."""
         return self._start + self._at
 
     @property
     def file_size(self) -> int | None:
-        """Bytes of the whole file, where known."""
         return self._source.size
 
     def peek(self, size: int) -> bytes:
@@ -72,7 +70,6 @@ class Cursor:
         return content.decode("utf-8", errors="replace")
 
     def skip(self, size: int) -> None:
-        """Pass over bytes without reading them."""
         self._check(size)
         self._at += size
 
@@ -105,7 +102,6 @@ class Cursor:
             raise self._cut_off(end - total)
 
     def _require(self, size: int) -> None:
-        """Have so many bytes in the buffer."""
         if self._at + size <= len(self._buffer):
             return
         self._check(size)

@@ -324,7 +324,6 @@ class _Reader:
         return tuple(tensors)
 
     def _tensor(self) -> tuple[str, tuple[int, ...], str, int]:
-        """Name, shape, type and bytes of the next tensor."""
         cursor = self._cursor
         name = self._string(_LONGEST_NAME)
         dimensions = int(cursor.value(_U32))

@@ -173,6 +173,5 @@ class Answerer:
 
 
 def _count_images(messages: tuple[Message, ...], dropped: int) -> int:
-    """Pictures in the messages that were left out."""
     system = 1 if messages[0].role is Role.SYSTEM else 0
     return sum(len(message.images) for message in messages[system : system + dropped])

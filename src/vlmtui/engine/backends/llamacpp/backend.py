@@ -109,7 +109,6 @@ class LlamaCppBackend(Backend):
 
 
 def _paced(emit: Callable[[Event], None]) -> Callable[[float], None]:
-    """Tells the progress of a load, not too often."""
     sent = time.monotonic()
 
     def progress(done: float) -> None:

@@ -85,7 +85,6 @@ class KvCache:
         return self._checkpoints.newest
 
     def state_bytes(self) -> int:
-        """Size of `state` now."""
         return int(cpp.llama_state_seq_get_size(self._model.context, 0))
 
     def state(self) -> ctypes.Array[ctypes.c_uint8] | None:
@@ -128,7 +127,6 @@ class KvCache:
             self._cut(count)
 
     def holds(self, units: Sequence[Unit]) -> bool:
-        """Whether it begins with the given row."""
         return common_prefix(self.units, units) == len(units)
 
     def keep(self, units: Sequence[Unit]) -> int:
@@ -194,7 +192,6 @@ class KvCache:
         self._decode_tokens((token,), logits=True)
 
     def clear(self) -> None:
-        """Forget everything."""
         cpp.llama_memory_clear(self._model.memory, True)
         self._checkpoints.forget_behind(0)
         self.units.clear()

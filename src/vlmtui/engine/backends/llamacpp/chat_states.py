@@ -184,7 +184,6 @@ class ChatStates:
 
     @property
     def _busy(self) -> bool:
-        """Whether something is being written."""
         return self._writing is not None and self._writing.is_alive()
 
     def _write(self, chat: str, about: _About, parts: Sequence[memoryview]) -> None:

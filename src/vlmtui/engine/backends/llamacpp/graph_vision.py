@@ -114,7 +114,6 @@ class GraphVision(VisionTower):
 
 
 def _joined(parts: Sequence[Embedding]) -> Embedding:
-    """The rows of several embeddings, one after the other."""
     if len(parts) == 1:
         return parts[0]
     whole: Embedding = (ctypes.c_float * sum(len(part) for part in parts))()

@@ -79,7 +79,6 @@ class Vocabulary:
 
     @cached_property
     def candidates(self) -> Candidates:
-        """The tokens as samplers take them."""
         return Candidates(self)
 
     def spelled(self, token: int) -> bytes:
@@ -87,7 +86,6 @@ class Vocabulary:
         return self._raw(token, special=False)
 
     def _ends_turn(self, token: int) -> bool:
-        """Whether the model ends its turn with this token."""
         return bool(cpp.llama_vocab_is_eog(self.handle, token))
 
     def _raw(self, token: int, *, special: bool) -> bytes:

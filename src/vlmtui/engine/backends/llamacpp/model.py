@@ -101,7 +101,6 @@ class LoadedModel:
         self._create_context(request)
 
     def _ask_for_facts(self) -> None:
-        """Ask llama.cpp what there is to know of what was loaded."""
         self.vocabulary = Vocabulary(self.model)
         self.memory = cpp.llama_get_memory(self.context)
         self.context_size: int = cpp.llama_n_ctx(self.context)
@@ -168,7 +167,6 @@ class LoadedModel:
         return self.metadata("general.architecture") in grounding.FINDERS
 
     def chat_template(self) -> str | None:
-        """The file's own chat template, None where it has none."""
         template = cpp.llama_model_chat_template(self.model, None)
         return template.decode("utf-8", errors="replace") if template else None
 

@@ -94,7 +94,6 @@ class _Listener:
             self._error = failed[1].strip()
 
     def finish(self, refused: str) -> None:
-        """Tell how it ended: with a source that was refused, or well."""
         sys.stderr.flush()
         if refused:
             why = self._error or "llama.cpp gave no reason"

@@ -110,7 +110,6 @@ def _without_images(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _no_choice(name: str, tokens: int) -> Notice:
-    """What to tell of a detail that can't be had."""
     return Notice(
         "detail",
         f"{name} has no choice of detail: every picture takes {tokens:,} tokens",
@@ -119,7 +118,6 @@ def _no_choice(name: str, tokens: int) -> Notice:
 
 
 def _blind(name: str, images: int) -> Notice:
-    """What to tell of pictures that a model doesn't see."""
     them = "the picture" if images == 1 else f"the {images} pictures"
     return Notice(
         "pictures",

@@ -1,6 +1,6 @@
 """A load that is only simulated: llama.cpp says what it would allocate, and reads no weights.
 
-The figures come from two functions that llama.cpp's own `--fit` uses. They return a C++
+The numbers come from two functions that llama.cpp's own `--fit` uses. They return a C++
 `std::map`; `_rows` reads it as libstdc++ lays it out: a red-black tree whose nodes hold colour,
 parent, left and right, then key and value. Where that can't be right, a `LoadFailed` says so, and
 callers fall back to what the file's header tells.
@@ -201,7 +201,6 @@ def _rows(found: _Map, width: int) -> list[list[int]]:
 
 
 def _name(kind: int) -> str:
-    """Name of a buffer type."""
     ggml = library("ggml-base")
     ggml.ggml_backend_buft_name.restype = ctypes.c_char_p
     ggml.ggml_backend_buft_name.argtypes = [ctypes.c_void_p]

@@ -158,7 +158,6 @@ class Vision(VisionTower):
         return image.width, image.height
 
     def _sizes(self, image: ImagePart) -> tuple[Sized, ...]:
-        """The sizes that can be chosen among for a picture."""
         own = (image.width, image.height)
         if own not in self._tried:
             self._tried[own] = picture_sizes.tried(own, self._with_room)

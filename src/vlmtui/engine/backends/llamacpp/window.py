@@ -189,7 +189,6 @@ class _Attempts:
         self._built: dict[int, tuple[Prompt, int]] = {}
 
     def prompt(self, start: int) -> Prompt:
-        """The prompt from that message on."""
         return self._at(start)[0]
 
     def fits(self, start: int, share: float = 1.0) -> bool:
@@ -264,7 +263,6 @@ def _characters(message: Message) -> int:
 
 
 def _next_size(tokens: int) -> int:
-    """The next power of two with room for an answer."""
     size = 512
     while size < tokens + _MAX_RESERVE:
         size *= 2

@@ -203,7 +203,6 @@ class OpenAIBackend(Backend):
                 asking.line.wait(pause)
 
     def _leave_out(self, field: str, emit: Callable[[Event], None]) -> None:
-        """Do without a field of a request from now on."""
         self._without.add(field)
         if field in Sampling.__struct_fields__ and field != "max_tokens":
             emit(
@@ -288,7 +287,6 @@ class OpenAIBackend(Backend):
             raise _ThoughtEnds
 
     def _cut(self, why: str = "") -> GenerateFailed:
-        """The error for an answer that didn't come to its end."""
         continues = "/continue continues it, " if self._facts.continues else ""
         return GenerateFailed(
             f"The answer from {self._host} ended in the middle{why}",

@@ -42,7 +42,6 @@ class EndpointReport:
         self._usage = Usage()
 
     def sent(self) -> None:
-        """The question is on its way."""
         self._asked = time.monotonic()
 
     def take(self, chunk: Chunk) -> None:

@@ -119,7 +119,6 @@ class EndpointWire:
             raise GenerateFailed(failed.sentence(what), failed.hint) from failed
 
     def refused(self, refusal: Refusal) -> EngineError:
-        """The error for what the server refuses."""
         model, key = self._endpoint.model, bool(self._endpoint.key)
         return refusals.error(refusal, self.host, model, key=key)
 

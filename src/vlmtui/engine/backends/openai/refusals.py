@@ -134,7 +134,6 @@ def _failed(what: str, refusal: Refusal, hint: str) -> EngineError:
 
 
 def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str, str]:
-    """What happened, and what to do about it."""
     match refusal.status:
         case 401 | 403:
             what = "doesn't accept the key it was sent" if key else "wants a key"

@@ -37,5 +37,4 @@ def without(asked: Generate, gone: tuple[Message, ...]) -> Generate:
 
 
 def _fixed(messages: tuple[Message, ...]) -> int:
-    """Messages at the beginning that always stay."""
     return 1 if messages[0].role is Role.SYSTEM else 0
