@@ -8,7 +8,7 @@ from contextlib import closing
 
 from vlmtui.errors import BadModelFile, DamagedDownload, PullError
 from vlmtui.models.download.events import RemoteFile, Verifying
-from vlmtui.models.gguf import header
+from vlmtui.models.gguf import header_reader
 from vlmtui.models.gguf.source import FileSource
 from vlmtui.net import Line
 
@@ -60,7 +60,7 @@ def _check_header(file: RemoteFile) -> None:
         return
     try:
         with closing(FileSource(file.part)) as source:
-            header.read(source)
+            header_reader.read(source)
     except BadModelFile as error:
         raise _differs(file, error.message) from error
 

@@ -16,7 +16,8 @@ import msgspec
 
 from vlmtui.errors import BadModelFile
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
-from vlmtui.models.gguf.header import Header, read
+from vlmtui.models.gguf.header import Header
+from vlmtui.models.gguf.header_reader import read
 from vlmtui.models.gguf.source import FileSource
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE)
