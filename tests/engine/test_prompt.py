@@ -104,7 +104,7 @@ def test_an_answer_stands_in_the_next_prompt_as_it_was_sampled(builder):
     first = (user("hi"),)
     prompt = builder.build(first)
     sampled = [7777, 7778]
-    builder.remember(prompt, "hello there", sampled)
+    builder.answers.add(prompt, "hello there", sampled)
     following = builder.build((*first, assistant("hello there"), user("more")))
     at = len(prompt.units)
     assert following.units[:at] == prompt.units
@@ -116,7 +116,7 @@ def test_sampled_answers_of_all_turns_are_kept(builder):
     history: tuple = ()
     for turn in range(3):
         history = (*history, user(f"question {turn}"))
-        builder.remember(builder.build(history), f"answer {turn}", [8000 + turn])
+        builder.answers.add(builder.build(history), f"answer {turn}", [8000 + turn])
         history = (*history, assistant(f"answer {turn}"))
     units = builder.build((*history, user("last"))).units
     assert [unit for unit in units if isinstance(unit, int) and unit >= 8000] == [8000, 8001, 8002]
@@ -125,7 +125,7 @@ def test_sampled_answers_of_all_turns_are_kept(builder):
 @pytest.mark.parametrize("edited", ["Yes, it is", "No", "Ye"])
 def test_an_answer_that_was_edited_is_tokenised_anew(builder, edited):
     prompt = builder.build((user("hi"),))
-    builder.remember(prompt, "Yes", [7777])
+    builder.answers.add(prompt, "Yes", [7777])
     following = builder.build((user("hi"), assistant(edited), user("more")))
     assert 7777 not in following.units
     assert edited in spelled(following.units)
@@ -133,7 +133,7 @@ def test_an_answer_that_was_edited_is_tokenised_anew(builder, edited):
 
 def test_the_same_answer_to_another_picture_is_not_spliced(builder):
     prompt = builder.build((user("hi", (picture("aa"),)),))
-    builder.remember(prompt, "Yes", [7777])
+    builder.answers.add(prompt, "Yes", [7777])
     following = builder.build((user("hi", (picture("bb"),)), assistant("Yes"), user("more")))
     assert 7777 not in following.units
 
@@ -149,7 +149,7 @@ def test_a_begin_token_is_added_once_where_the_model_wants_one():
     first = (user("hi"),)
     prompt = builder.build(first)
     assert prompt.units[0] == 0 and prompt.units[1] != 0
-    builder.remember(prompt, "hello", [7777])
+    builder.answers.add(prompt, "hello", [7777])
     following = builder.build((*first, assistant("hello"), user("more")))
     assert following.units[: len(prompt.units)] == prompt.units
     assert following.units.count(0) == 1
@@ -178,18 +178,18 @@ def test_a_part_of_an_answer_follows_the_prompt_and_leaves_its_turn_open(builder
 
 def test_a_part_of_an_answer_is_taken_as_it_was_sampled(builder):
     prompt = builder.build((user("hi"),))
-    builder.remember(prompt, "A re \n", [7777, 7778])
+    builder.answers.add(prompt, "A re \n", [7777, 7778])
     rest = builder.build((user("hi"), assistant("A re \n")))
     assert rest.units == [*prompt.units, 7777, 7778]
     assert rest.unsaid == ""
-    builder.remember(rest, "d", [7779])
+    builder.answers.add(rest, "d", [7779])
     following = builder.build((user("hi"), assistant("A re \nd"), user("more")))
     assert following.units[: len(rest.units) + 1] == [*rest.units, 7779]
 
 
 def test_a_part_of_another_answer_is_tokenised_anew(builder):
     prompt = builder.build((user("hi"),))
-    builder.remember(prompt, "A red", [7777])
+    builder.answers.add(prompt, "A red", [7777])
     assert spelled(builder.build((user("hi"), assistant("A re"))).units) == CHATML_ANSWER + "A re"
     pictured = (user("hi", (picture("aa"),)), assistant("A red"))
     assert 7777 not in builder.build(pictured).units
@@ -215,7 +215,7 @@ def test_special_tokens_in_a_part_of_an_answer_are_plain_text(builder):
 
 def test_a_part_after_an_answer_that_was_sampled_leaves_that_one_as_it_was(builder):
     prompt = builder.build((user("hi"),))
-    builder.remember(prompt, "Yes", [7777])
+    builder.answers.add(prompt, "Yes", [7777])
     asked = (user("hi"), assistant("Yes"), user("more"))
     assert builder.build((*asked, assistant("A re"))).units == [
         *builder.build(asked).units,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit
+from vlmtui.engine.backends.llamacpp.sampled_answers import Prompt
 from vlmtui.engine.backends.llamacpp.window import Window
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import Message, assistant, system, user

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from vlmtui.engine.backends.llamacpp.answer_text import AnswerText
 from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
-from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
+from vlmtui.engine.backends.llamacpp.sampled_answers import Prompt
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.engine_requests import Think
 from vlmtui.engine.thought_split import Markers, ThoughtSplit
@@ -110,7 +111,7 @@ class AnswerStream:
         self._note_whole()
         tokens = self.tokens[: self._whole]
         spell = self._vocabulary.written if self._split else self._vocabulary.piece
-        prompts.remember(
+        prompts.answers.add(
             self._prompt,
             self.text.text,
             tokens,

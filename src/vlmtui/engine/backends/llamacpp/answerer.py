@@ -19,7 +19,8 @@ from vlmtui.engine.backends.llamacpp.graph_tower import GraphTower
 from vlmtui.engine.backends.llamacpp.graph_vision import GraphVision
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
 from vlmtui.engine.backends.llamacpp.parked_rows import ParkedRows
-from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
+from vlmtui.engine.backends.llamacpp.sampled_answers import Prompt
 from vlmtui.engine.backends.llamacpp.shown_messages import ShownMessages
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.backends.llamacpp.vision import Vision

@@ -41,7 +41,7 @@ class _About(msgspec.Struct, frozen=True):
     """What computing it took."""
 
     answer: bytes = b""
-    """The newest answer as it was sampled, see `PromptBuilder.newest`."""
+    """The newest answer as it was sampled, see `SampledAnswers.newest`."""
 
     place: int = 0
     checkpoint_bytes: int = 0
@@ -89,7 +89,7 @@ class ChatStates:
         about = found(self._folder.find("chat", chat), _About)
         if isinstance(about, _About) and about.identity == self._identity:
             self._about = about
-            self._prompts.recall(about.answer)
+            self._prompts.answers.recall(about.answer)
 
     def settle(self) -> None:
         """The row begins as the chat does now, and has nothing else."""
@@ -155,7 +155,7 @@ class ChatStates:
         state = self._cache.state()
         if state is None:
             return
-        answer = self._prompts.newest(units)
+        answer = self._prompts.answers.newest(units)
         about = _About(self._identity, units, per_token, answer, place, more)
         parts = [memoryview(state), *([memoryview(mark.state)] if mark else [])]
         self._about = about

@@ -8,7 +8,8 @@ from vlmtui.engine.backends.llamacpp.answer_stream import AnswerStream, thought_
 from vlmtui.engine.backends.llamacpp.cache import KvCache
 from vlmtui.engine.backends.llamacpp.chat_format import ChatFormat
 from vlmtui.engine.backends.llamacpp.model import LoadedModel
-from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt, PromptBuilder
+from vlmtui.engine.backends.llamacpp.prompt_builder import PromptBuilder
+from vlmtui.engine.backends.llamacpp.sampled_answers import Prompt
 from vlmtui.engine.backends.llamacpp.sampling import Sampler
 from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.cancellation import Aborted, CancelFlag

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
-
-import msgspec
 
 from vlmtui.builtin_templates import NAMES
 from vlmtui.engine.backends.llamacpp.prompt_units import Unit, common_prefix
+from vlmtui.engine.backends.llamacpp.sampled_answers import Prompt, SampledAnswers
 from vlmtui.engine.engine_requests import Think
 from vlmtui.engine.template import ChatTemplate, Turn
 from vlmtui.engine.thought_split import Markers
@@ -27,8 +25,6 @@ from vlmtui.messages import ImagePart, Message, Role, TextPart
 _GUARDS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
 """Unicode's noncharacters, never to be exchanged between programs. One of them is put into the
 texts of special tokens that a message contains, and taken out again before tokenising."""
-
-_KEPT_ANSWERS = 64
 
 _LATER = (Turn("assistant", (), "x"), Turn("user", (), "x"))
 """Stands for an answer and another question."""
@@ -52,54 +48,12 @@ class Tokenizer(Protocol):
         """Matches a special token's text, as one group."""
 
 
-class Prompt(msgspec.Struct, frozen=True):
-    """A conversation, ready to be decoded up to where the answer begins or goes on."""
-
-    messages: tuple[Message, ...]
-    """Without the part of an answer that is there already."""
-
-    text: str
-    """These as rendered, with guards and picture markers in it."""
-
-    units: list[Unit]
-    """These and what there is of the answer."""
-
-    images: dict[str, ImagePart]
-    """The pictures in it, by key."""
-
-    begun: str = ""
-    """What there is of the answer."""
-
-    thought: str = ""
-    """What was thought before."""
-
-    thinking: bool = False
-    """It ends inside a thought: the template has opened one, or the last was not closed."""
-
-    written: str = ""
-    """Both as they follow `text`, with their markers."""
-
-    unsaid: str = ""
-    """The end of what there is that is not in `units`: whitespace that the model is to say again,
-    since most tokenizers join it to the next word."""
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    prompt: Prompt
-    text: str
-    thought: str
-    written: str
-    """All that stands behind the prompt's text, the thought with its markers too."""
-
-    units: list[Unit]
-    """The prompt's, and those that were sampled."""
-
-    thinking: bool
-    """They end inside a thought."""
-
-
 class PromptBuilder:
-    """Builds prompts for one loaded model, and remembers the answers to them."""
+    """Builds prompts for one loaded model.
+
+    Attributes:
+        answers: Those to earlier prompts.
+    """
 
     def __init__(
         self,
@@ -124,10 +78,10 @@ class PromptBuilder:
         self._template = template
         self._vocabulary = vocabulary
         self._layout = layout
-        self._answers: deque[_Answer] = deque(maxlen=_KEPT_ANSWERS)
-        nonce = self._nonce = secrets.token_hex(8)  # so that no text can name a picture
-        self._marker = f"<__image_{nonce}_{{}}__>"
-        self._markers = re.compile(rf"(?:<__image_{nonce}_([0-9a-f]+(?:-[0-9]+)?)__>)")
+        marker = f"<__image_{secrets.token_hex(8)}_"  # so that no text can name a picture
+        self._marker = f"{marker}{{}}__>"
+        self._markers = re.compile(rf"(?:{marker}([0-9a-f]+(?:-[0-9]+)?)__>)")
+        self.answers = SampledAnswers(marker)
 
     def think(self, think: Think) -> None:
         """Say whether to think before the answers to the prompts that follow."""
@@ -148,7 +102,7 @@ class PromptBuilder:
             messages = messages[:-1]
         turns = [self._turn(message, guard) for message in messages]
         text = self._template.render(turns, thinking=self._thinking)
-        sampled = self._as_sampled(text, begun, thought)
+        sampled = self.answers.exactly(text, begun, thought)
         if sampled is not None:
             units, said, thinking = list(sampled.units), sampled.written, sampled.thinking
         else:
@@ -186,63 +140,6 @@ class PromptBuilder:
         units = self._units(text, prompt.messages, prompt.images, guard, "")
         return common_prefix(prompt.units, self._begun_by_bos(units))
 
-    def remember(
-        self,
-        prompt: Prompt,
-        text: str,
-        tokens: Sequence[int],
-        *,
-        thought: str = "",
-        written: str | None = None,
-        thinking: bool = False,
-    ) -> None:
-        """Keep an answer as it was sampled.
-
-        Args:
-            prompt: What was answered.
-            text: The answer's text, as the conversation will hold it, after what had begun.
-            tokens: The sampled tokens that make exactly this, without an end-of-turn token.
-            thought: What was thought before, after what had begun of that.
-            written: Both with their markers; None where there is the text alone.
-            thinking: It ends inside the thought.
-        """
-        whole, before = prompt.begun + text, prompt.thought + thought
-        if (whole + before).strip():
-            written = prompt.written + (text if written is None else written)
-            units = [*prompt.units, *tokens]
-            self._answers.append(_Answer(prompt, whole, before, written, units, thinking))
-
-    def newest(self, units: Sequence[Unit]) -> bytes:
-        """The newest answer that a row begins with, for `recall`; empty where there is none."""
-        for answer in reversed(self._answers):
-            # the last token may be one that was sampled and not decoded yet
-            if common_prefix(answer.units, units) >= len(answer.units) - 1:
-                return msgspec.msgpack.encode((self._nonce, answer))
-        return b""
-
-    def recall(self, newest: bytes) -> None:
-        """Remember an answer that another builder has kept; what can't be read is none."""
-        try:
-            nonce, answer = msgspec.msgpack.decode(newest, type=tuple[str, _Answer])
-        except msgspec.MsgspecError:
-            return
-        replace = msgspec.structs.replace
-        text = answer.prompt.text.replace(f"<__image_{nonce}_", f"<__image_{self._nonce}_")
-        self._answers.append(replace(answer, prompt=replace(answer.prompt, text=text)))
-
-    def _as_sampled(self, text: str, begun: str, thought: str) -> _Answer | None:
-        """A prompt and the beginning of its answer, if these are the very ones that came."""
-        if not begun and not thought:
-            return None
-        return next(
-            (
-                answer
-                for answer in reversed(self._answers)
-                if answer.text == begun and answer.thought == thought and answer.prompt.text == text
-            ),
-            None,
-        )
-
     def _opens(self, text: str) -> bool:
         """Whether a rendered prompt ends with the beginning of a thought."""
         return self._around is not None and text.rstrip().endswith(self._around.open)
@@ -266,7 +163,9 @@ class PromptBuilder:
         said: str,
     ) -> list[Unit]:
         """The units of a rendered prompt and what is said after it."""
-        answer = self._longest_answer(text, messages, guard)
+        answer = self.answers.longest(
+            text, messages, lambda said: self._guarded(said, guard) == said
+        )
         if answer is None:
             return self._tokenize(text + said, images, guard)
         known = answer.written.strip()
@@ -297,27 +196,6 @@ class PromptBuilder:
             return match[0][:1] + guard * (1 + (match[0] in self._always)) + match[0][1:]
 
         return self._data.sub(broken, text)
-
-    def _longest_answer(
-        self, text: str, messages: tuple[Message, ...], guard: str
-    ) -> _Answer | None:
-        """The remembered answer that reaches furthest into this prompt."""
-        best: _Answer | None = None
-        for answer in self._answers:
-            turn = len(answer.prompt.messages)
-            if (
-                turn < len(messages)
-                and (best is None or len(answer.prompt.text) > len(best.prompt.text))
-                and messages[turn].role is Role.ASSISTANT
-                and messages[turn].text.strip() == answer.text.strip()
-                # an answer with a special token's text in it would need its guard: not worth it
-                and self._guarded(answer.text, guard) == answer.text
-                and self._guarded(answer.thought, guard) == answer.thought
-                and text.startswith(answer.prompt.text)
-                and text[len(answer.prompt.text) :].lstrip().startswith(answer.written.strip())
-            ):
-                best = answer
-        return best
 
     def _tokenize(self, text: str, images: dict[str, ImagePart], guard: str) -> list[Unit]:
         units: list[Unit] = []

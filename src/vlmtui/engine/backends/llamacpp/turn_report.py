@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from vlmtui.engine.backends.llamacpp.memory_use import resident_bytes
-from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
 from vlmtui.engine.backends.llamacpp.prompt_units import ImageUnit, count_image_tokens, count_tokens
+from vlmtui.engine.backends.llamacpp.sampled_answers import Prompt
 from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.engine_events import (
     Delta,

@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from vlmtui.engine.backends.llamacpp.prompt_builder import Prompt
 from vlmtui.engine.backends.llamacpp.prompt_units import (
     common_prefix,
     count_image_tokens,
     count_images,
     count_tokens,
 )
+from vlmtui.engine.backends.llamacpp.sampled_answers import Prompt
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import Message, Role, TextPart
 
