@@ -23,7 +23,7 @@ from vlmtui.engine.engine_requests import Generate
 from vlmtui.errors import ContextOverflow
 from vlmtui.messages import ImagePart, Role, TextPart
 from vlmtui.net import addresses
-from vlmtui.serve import head_timeout
+from vlmtui.serve import completions, head_timeout
 
 CHAT = "/v1/chat/completions"
 PICTURE = demo.sample_images()[0].read_bytes()
@@ -74,6 +74,26 @@ def test_a_stream_comes_word_by_word_and_ends_with_usage_where_it_is_wanted(serv
     assert rest[2]["choices"] == []
     assert rest[2]["usage"]["completion_tokens"] == 4
     assert rest[3] == "[DONE]"
+
+
+def test_a_stream_that_waits_shows_signs_of_life(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completions, "SIGN_OF_LIFE_S", 0.005)
+    engine = FakeEngine()
+    gate = Gate()
+    engine.script(gate)
+    engine.script(ContextOverflow("The message is larger than the context"))
+    served = serve(engine)
+    reading = served.begin(CHAT, question(stream=True)).getresponse()
+    waiting = served.begin(CHAT, question(stream=True)).getresponse()
+    for response in (reading, waiting):
+        first = [response.readline() for _ in range(6)]
+        assert json.loads(first[0][6:])["choices"][0]["delta"]["role"] == "assistant"
+        assert first[2] == first[4] == b": keep-alive\n"
+    gate.open()
+    assert events(reading)[-1] == "[DONE]"
+    assert events(waiting)[-1]["error"]["code"] == "context_length_exceeded"
 
 
 def test_what_is_asked_for_reaches_the_engine(serve: Serve) -> None:

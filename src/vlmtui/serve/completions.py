@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 import msgspec
@@ -27,6 +27,9 @@ MOST_BODY = 64 * 1024 * 1024
 
 _BODY_S = 60.0
 """For the request to arrive."""
+
+SIGN_OF_LIFE_S = 15.0
+"""Proxies and clients hang up on a stream that is silent for some 30 seconds and more."""
 
 
 class _Called(msgspec.Struct, frozen=True):
@@ -134,27 +137,49 @@ async def _in_one(exchange: Exchange, completion: Completion, events: _Events) -
 async def _streamed(
     exchange: Exchange, body: ChatBody, completion: Completion, events: _Events
 ) -> str:
-    """Stream; what goes wrong before the first word still has a status of its own."""
+    """Stream; what goes wrong early, before the first word, still has a status of its own."""
     calls = False
-    async for event in events:
-        if not exchange.status:
-            await exchange.begin_events()
-            await exchange.event(completion.piece({"role": "assistant", "content": ""}))
-        match event:
-            case Delta():
-                await exchange.event(completion.piece({"content": event.text}))
-            case Thought():
-                await exchange.event(completion.piece({"reasoning_content": event.text}))
-            case _Called():
-                calls = True
-                await exchange.event(completion.calling(event.calls))
-            case Finished():
-                for piece in completion.last_pieces(event, calls=calls, usage=body.wants_usage):
-                    await exchange.event(piece)
-                await exchange.event("[DONE]")
-                await exchange.end_events()
-                return _note(event)
+    async with _signs_of_life(exchange, completion):
+        async for event in events:
+            await _begin(exchange, completion)
+            match event:
+                case Delta():
+                    await exchange.event(completion.piece({"content": event.text}))
+                case Thought():
+                    await exchange.event(completion.piece({"reasoning_content": event.text}))
+                case _Called():
+                    calls = True
+                    await exchange.event(completion.calling(event.calls))
+                case Finished():
+                    for piece in completion.last_pieces(event, calls=calls, usage=body.wants_usage):
+                        await exchange.event(piece)
+                    await exchange.event("[DONE]")
+                    await exchange.end_events()
+                    return _note(event)
     return ""
+
+
+async def _begin(exchange: Exchange, completion: Completion) -> None:
+    if not exchange.status:
+        await exchange.begin_events()
+        await exchange.event(completion.piece({"role": "assistant", "content": ""}))
+
+
+@asynccontextmanager
+async def _signs_of_life(exchange: Exchange, completion: Completion) -> AsyncIterator[None]:
+    """Send comments, which clients skip, as a request waits in the queue or a prompt is read."""
+
+    async def send() -> None:
+        while True:
+            await asyncio.sleep(SIGN_OF_LIFE_S)
+            await _begin(exchange, completion)
+            await exchange.comment("keep-alive")
+
+    sending = asyncio.ensure_future(send())
+    try:
+        yield
+    finally:
+        sending.cancel()
 
 
 async def _in_thread(work: Callable[[], Asked]) -> Asked:

@@ -122,12 +122,18 @@ class Exchange:
         await self.respond(status, msgspec.json.encode(value), "application/json", **headers)
 
     async def begin_events(self) -> None:
-        await self._begin(200, "text/event-stream", {"cache-control": "no-cache"})
+        """Begin a stream of server-sent events, which no proxy (nginx) is to hold back."""
+        told = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+        await self._begin(200, "text/event-stream", told)
 
     async def event(self, value: object) -> None:
         """An event: JSON, or the last one's word as it is."""
         data = value.encode() if isinstance(value, str) else msgspec.json.encode(value)
         await self._piece(b"data: " + data + b"\n\n", more=True)
+
+    async def comment(self, text: str) -> None:
+        """A line of a stream that is no event."""
+        await self._piece(f": {text}\n\n".encode(), more=True)
 
     async def end_events(self) -> None:
         await self._piece(b"", more=False)
