@@ -16,7 +16,7 @@ from vlmtui.chat.session import ChatSession
 async def test_enter_opens_the_last_chat_where_nothing_is_written(stage: Stage) -> None:
     seed(stage, "fruit", "What grows here?", "Apples.")
     seed(stage, "pie", "What is in it?", "Sugar.")
-    async with stage.app().run_test(size=(80, 24)) as pilot:
+    async with stage.app().run_test(size=(60, 15)) as pilot:
         await ready(pilot)
         await until(pilot, lambda: "opens “pie”" in shown(pilot))
         await pilot.press("enter")

@@ -65,7 +65,7 @@ class Welcome(Widget):
         return Content("\n").join(self._lines(self.content_size.width))
 
     def _lines(self, width: int) -> list[Content]:
-        """Logo, model, and ways to begin; on a low screen first the logo goes, then the space."""
+        """Logo, model, and ways to begin; on a low screen first the logo goes, then the sample."""
         logo = [Content.styled(line, "$primary") for line in LOGO]
         pick, model, helps, palette = (
             keymap.keys_of(self.app, name, key)
@@ -92,8 +92,9 @@ class Welcome(Widget):
             if self._sees or not key.startswith("@")
             for line in _way(key, printable.line(what), width)
         ]
-        parts = [part for part in (logo, [self._model()], ways, self._try(width), more) if part]
-        fewer = parts[1:-1] if more else parts[1:]
+        trying = self._try(width)
+        parts = [part for part in (logo, [self._model()], ways, trying, more) if part]
+        fewer = [part for part in parts[1:] if not more or part is not trying]
         for some in (parts, parts[1:], fewer):
             spaced = [line for part in some for line in (*part, Content(""))][:-1]
             if len(spaced) <= self._room:
