@@ -8,6 +8,7 @@ from vlmtui.messages import Role
 from vlmtui.settings import Preset
 from vlmtui.ui.screens.dialogs.chooser import CommandChooser
 from vlmtui.ui.screens.dialogs.text_editor import TextEditor
+from vlmtui.ui.widgets.heading import Heading
 
 SIZE = (120, 36)
 
@@ -88,6 +89,8 @@ async def test_a_preset_is_taken_by_name_or_from_the_list(stage: Stage) -> None:
         await ready(pilot)
         await say(pilot, "/preset mine")
         await until(pilot, lambda: "Answers are mine in this chat" in shown(pilot))
+        title = pilot.app.screen.query_one("#title", Heading)
+        await until(pilot, lambda: "a system prompt · " in title.note)
         session = stage.sessions[-1]
         assert (session.preferences.system, session.preferences.own_sampling) == (
             "Like a poet.",

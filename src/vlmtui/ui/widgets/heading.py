@@ -9,6 +9,7 @@ from textual.widget import Widget
 from vlmtui import printable
 
 _LEAST_RULE = 2
+_LEAST_TEXT = 24
 
 
 class Heading(Widget):
@@ -33,10 +34,12 @@ class Heading(Widget):
         self.set_reactive(Heading.note, note)
 
     def render(self) -> Content:
-        """The note gives way to the text."""
+        """A long text is cut for the note as long as enough of it stays to be known by."""
         width = self.content_size.width
-        text = Content(printable.line(self.text)).truncate(width, ellipsis=True)
         note = Content(printable.line(self.note))
+        beside = width - note.cell_length - _LEAST_RULE - 2
+        room = beside if note.cell_length and beside >= _LEAST_TEXT else width
+        text = Content(printable.line(self.text)).truncate(room, ellipsis=True)
         rule = width - text.cell_length - 1
         if note.cell_length and rule - note.cell_length - 1 >= _LEAST_RULE:
             rule -= note.cell_length + 1

@@ -15,7 +15,13 @@ from vlmtui.stats.engine_state import EngineState
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.arrangement import BOUNDS, Arrangement, Pane, arrange
-from vlmtui.ui.screens.chat.chat_facts import ChatsChanged, Leaving, PanesMounted
+from vlmtui.ui.screens.chat.chat_facts import (
+    ChatsChanged,
+    CommandDone,
+    Leaving,
+    PanesMounted,
+    ThreadShown,
+)
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.heading import Heading
 
@@ -57,6 +63,8 @@ class PanesTopic(Topic):
             chat.actions[f"panes.widen_{name}"] = partial(self._widen, name)
         chat.watch("engine_state", self._show_model)
         chat.watch("chat", self._show_title)
+        chat.hears[ThreadShown].append(lambda _: self._show_title())
+        chat.hears[CommandDone].append(lambda _: self._show_title())
         chat.hears[events.Resize].append(self._resized)
         chat.hears[events.DescendantFocus].append(self._focus_moved)
         chat.hears[events.Key].append(self._typed)
@@ -75,8 +83,16 @@ class PanesTopic(Topic):
         chat = self._screen.chat
         for heading in self._screen.query("#title").results(Heading):
             heading.text = chat.title if chat is not None else _NO_TITLE
-            heading.note = self._screen.engine_state.model
+            heading.note = " · ".join(filter(None, (self._own(), self._screen.engine_state.model)))
         self._screen.app.sub_title = chat.title if chat is not None else ""
+
+    def _own(self) -> str:
+        """What is set for this chat alone, in words."""
+        if (preferences := self.chat.preferences) is None:
+            return ""
+        from vlmtui.commands.settings_commands import own_settings  # not for the first paint
+
+        return own_settings(preferences)
 
     # ------------------------------------------------------------------ arranging
 
