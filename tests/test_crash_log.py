@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from vlmtui import crash_log, paths
@@ -27,6 +28,15 @@ def test_what_the_machine_is_short_of_is_no_fault_to_report(error: Exception, sa
     told = crash_log.recorded(error)
     assert said in told.message
     assert told.hint and "report" not in told.hint
+
+
+def test_a_system_without_proc_is_said_to_lack_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crash_log, "PROC", tmp_path / "proc" / "self")
+    told = crash_log.recorded(psutil.NoSuchProcess(1))
+    assert told.message.endswith("is not mounted")
+    assert "mount" in told.hint
 
 
 def test_anything_else_is_logged(home: Path) -> None:

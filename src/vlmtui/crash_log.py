@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from vlmtui import printable
 from vlmtui.errors import SHORTAGES, InputError, VlmtuiError
+
+PROC = Path("/proc/self")
+"""Where the system tells of processes; chroots and bare containers may lack it."""
 
 _LONGEST = 200
 """Characters of an error: those of libraries may have all of a text in them."""
@@ -47,6 +53,8 @@ def recorded(error: BaseException) -> VlmtuiError:
     number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     if number in SHORTAGES:
         return VlmtuiError(*SHORTAGES[number])
+    if not PROC.exists():
+        return VlmtuiError(f"{PROC} is not mounted", f"Run: mount -t proc proc {PROC.parent}")
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return VlmtuiError(
             "The system lets vlmtui start no more threads",
@@ -60,3 +68,12 @@ def recorded(error: BaseException) -> VlmtuiError:
     except (OSError, VlmtuiError):
         return VlmtuiError(message, "Please report it.")
     return VlmtuiError(message, f"Please report it, with the last lines of {path}.")
+
+
+@contextmanager
+def logged() -> Iterator[None]:
+    """Let no error out of a thread that nobody waits for; one that nobody thought of is logged."""
+    try:
+        yield
+    except Exception as error:
+        recorded(error)

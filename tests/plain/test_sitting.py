@@ -192,6 +192,20 @@ def test_what_a_load_gives_up_that_goes_on_when_the_question_comes_is_told_with_
     assert talk.told == "fake needs 48 GB, 13 GB are free\nIt is loaded with less\n"
 
 
+def test_an_unforeseen_error_of_the_load_in_the_background_is_in_the_log_alone(
+    talk: Talk, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def odd() -> None:
+        raise ValueError("odd")
+
+    talk.engine.script_load(odd)
+    do = talk.begin("What?")
+    do.load_ahead()
+    assert PlainChat(do).run() == 0
+    assert "odd" in (home / "state" / "vlmtui.log").read_text()
+    assert "odd" not in talk.told + "".join(capsys.readouterr())
+
+
 def test_whom_the_model_waits_for_is_told_with_the_question(talk: Talk) -> None:
     waiting = Waiting(1, "pts/3", "large")
     talk.engine.script_load(waiting, waiting)

@@ -52,7 +52,7 @@ class EngineProcess:
             ours.close()
             raise EngineCrashed(
                 f"The engine's process can't be started: {error.strerror or error}",
-                remedy(error, f"Check {error.filename or sys.executable}, which runs it."),
+                remedy(error, f"Check {error.filename or sys.executable}."),
                 phase="starting",
             ) from None
         finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 
-from vlmtui import printable
+from vlmtui import crash_log, printable
 from vlmtui.chat.chat_events import AnswerSaved, UserSaved
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Question
@@ -67,7 +67,7 @@ class Sitting:
 
         A failure is told by the first turn, which tries again; so is whom the model waits for.
         """
-        with suppress(VlmtuiError):
+        with crash_log.logged():
             with closing_events(self.session.model.load()) as events:
                 for event in events:
                     if isinstance(event, Waiting):
@@ -84,7 +84,7 @@ class Sitting:
 
     def _read_ahead(self) -> None:
         begun = user("", self.waiting) if self.waiting else None
-        with suppress(VlmtuiError):
+        with crash_log.logged():
             for _ in self.session.reading_ahead.run(begun, lambda: self.measuring.throttled):
                 pass
 
