@@ -42,6 +42,9 @@ _NAMES = {
     Phase.DECODING: "decode",
 }
 
+_MARKS = {Phase.LOADING: "▲", Phase.ENCODING: "◆", Phase.PREFILL: "■", Phase.DECODING: "●"}
+"""Told apart by their shape as well: a terminal may have no colours."""
+
 
 class MonitorPanel(Widget):
     """A row for each figure that this machine gives; `tick` when there is news."""
@@ -97,7 +100,7 @@ class MonitorPanel(Widget):
         cells = [
             Content.styled("·", "$text-dim")
             if phase is None
-            else Content.styled("■", STYLES[phase])
+            else Content.styled(_MARKS[phase], STYLES[phase])
             for phase in self._timeline.phases(graph)
         ]
         head = Content.styled(f"{'phases':<{_LABEL + _VALUE}}", "$text-dim")
@@ -105,7 +108,10 @@ class MonitorPanel(Widget):
 
     def _legend(self, graph: int, width: int) -> Content:
         _, seconds = self._timeline.columns(graph, lambda _: None)
-        parts = [Content.styled(f"■ {_NAMES[phase]}", STYLES[phase]) for phase in ACTIVE[::-1]]
+        parts = [
+            Content.styled(f"{_MARKS[phase]} {_NAMES[phase]}", STYLES[phase])
+            for phase in ACTIVE[::-1]
+        ]
         span = units.duration(graph * seconds)
         parts.append(Content(f"last {span}"))
         legend = Content("  ").join(parts)
