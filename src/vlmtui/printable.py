@@ -7,6 +7,8 @@ of this module: widgets show text as `Content`, which is never parsed as markup.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _KEPT = "\n\t"
 
 _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -19,6 +21,12 @@ count only newlines, so these must not reach one."""
 
 _DROPPED = (0x061C, 0xFEFF, *range(0xFFF9, 0xFFFC))
 """Invisible, and of no use in prose: Arabic letter mark, byte order mark, annotation anchors."""
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Names for a sentence: the first of them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _table() -> dict[int, int | str | None]:

@@ -448,7 +448,7 @@ def test_a_server_that_stops_lets_an_answer_end_and_takes_no_more(serve: Serve) 
     waiting = served.begin(CHAT, question("2"))
     served.wait_until(lambda: served.metric("requests_waiting") == 1)
     assert served.app is not None
-    served.call(served.app.close)
+    served.call(served.app.queue.close)
     assert waiting.getresponse().status == 503
     assert served.complete()[0] == 503
     gate.open()

@@ -58,7 +58,7 @@ class CacheFolder:
 
     def find(self, kind: Kind, name: str) -> Path:
         """Where something is, or would be."""
-        return self.path / f"{kind}-{_digest(name)}"
+        return self.path / f"{kind}-{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
     def used(self, path: Path) -> None:
         with suppress(OSError):
@@ -167,7 +167,3 @@ def found(path: Path, kind: type[msgspec.Struct]) -> msgspec.Struct | None:
         return msgspec.msgpack.decode(cached_file.described(path), type=kind)
     except (Useless, msgspec.MsgspecError):
         return None
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:40]

@@ -7,7 +7,7 @@ that can't be asked are different facts. This module measures nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict, cast
 
 import msgspec
 
@@ -140,6 +140,11 @@ class Readings(TypedDict, total=False):
     l4t: str
     shared_memory: bool
     ui_rss_bytes: int
+
+
+def measured(**values: Any) -> Readings:
+    """The readings that there are: those that are None are left out."""
+    return cast(Readings, {name: value for name, value in values.items() if value is not None})
 
 
 class Probe(Protocol):

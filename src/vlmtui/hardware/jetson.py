@@ -17,10 +17,10 @@ from pathlib import Path
 
 from vlmtui.errors import SettingsError
 from vlmtui.hardware import nvpmodel, sysroot
-from vlmtui.hardware.base import Probe, Rail, Readings, Temperature
+from vlmtui.hardware.base import Probe, Rail, Readings, Temperature, measured
 from vlmtui.hardware.nvpmodel import PowerMode
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
-from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot
+from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot, told_bytes
 from vlmtui.hardware.tegra import OLDER_GPUS, is_gpu, is_jetson
 from vlmtui.hardware.throttle import Throttle
 
@@ -31,7 +31,6 @@ _SMOOTHING_S = 2.0
 """Time constant of the GPU's load: the file tells of a few milliseconds, and one token's kernels
 with the gaps between them make it jump from 0 to 99 %."""
 
-_MEMORY = re.compile(r"^(MemTotal|MemAvailable|NvMapMemUsed):\s+([0-9]{1,15}) kB", re.MULTILINE)
 _RELEASE = re.compile(r"R([0-9]+)\b.*?REVISION:\s*([0-9]+(?:\.[0-9]+)*)")
 _CLIENT = re.compile(r"\s([0-9]{1,10})\s+([0-9]{1,15})K$", re.MULTILINE)
 
@@ -98,36 +97,28 @@ class JetsonProbe(Probe):
             self._layout = _look(self._root)
             if not self._throttle.tells:
                 self._throttle = Throttle(self._root, self._clock)
-        layout = self._layout
-        readings = Readings(shared_memory=True)
-        if layout.board is not None:
-            readings["board_name"] = layout.board
-        if layout.l4t is not None:
-            readings["l4t"] = layout.l4t
-        self._add_gpu(readings, now)
-        self._add_memory(readings, engine_pid)
-        if temperatures := _temperatures(layout.zones):
-            readings["temperatures"] = temperatures
-        if rails := _rails(layout.channels):
-            readings["power_rails"] = rails
-            if (watts := total_watts(rails)) is not None:
-                readings["power_w"] = watts
-        if (mode := nvpmodel.current(self._root, layout.modes)) is not None:
-            readings["power_mode"] = mode.name
-            if mode.memory_clock_hz is not None:
-                readings["memory_clock_max_hz"] = mode.memory_clock_hz
-        if (throttled := self._throttle.read()) is not None:
-            readings["throttled_by"] = throttled
-        return readings
-
-    def _add_gpu(self, readings: Readings, now: float) -> None:
-        if (load := self._smooth_load(now)) is not None:
-            readings["gpu_load"] = load
-        if (clock := self._layout.clock) is not None:
-            if (hertz := _positive(clock / "cur_freq")) is not None:
-                readings["gpu_clock_hz"] = hertz
-            if (hertz := _positive(clock / "max_freq")) is not None:
-                readings["gpu_clock_max_hz"] = hertz
+        layout, report = self._layout, self._root.text("/proc/meminfo")
+        clock = layout.clock
+        rails = _rails(layout.channels)
+        mode = nvpmodel.current(self._root, layout.modes)
+        return measured(
+            shared_memory=True,
+            board_name=layout.board,
+            l4t=layout.l4t,
+            gpu_load=self._smooth_load(now),
+            gpu_clock_hz=_positive(clock / "cur_freq") if clock is not None else None,
+            gpu_clock_max_hz=_positive(clock / "max_freq") if clock is not None else None,
+            ram_total_bytes=told_bytes(report, "MemTotal"),
+            ram_available_bytes=told_bytes(report, "MemAvailable"),
+            gpu_used_bytes=told_bytes(report, "NvMapMemUsed"),
+            engine_gpu_bytes=self._held_by(engine_pid),
+            temperatures=_temperatures(layout.zones) or None,
+            power_rails=rails or None,
+            power_w=total_watts(rails),
+            power_mode=mode.name if mode is not None else None,
+            memory_clock_max_hz=mode.memory_clock_hz if mode is not None else None,
+            throttled_by=self._throttle.read(),
+        )
 
     def _smooth_load(self, now: float) -> float | None:
         """The load, each new value weighing more the longer the last one is ago."""
@@ -143,18 +134,10 @@ class JetsonProbe(Probe):
         self._load, self._load_read = load, now
         return load
 
-    def _add_memory(self, readings: Readings, engine_pid: int | None) -> None:
-        found = dict(_MEMORY.findall(self._root.text("/proc/meminfo") or ""))
-        if "MemTotal" in found and "MemAvailable" in found:
-            readings["ram_total_bytes"] = int(found["MemTotal"]) * 1024
-            readings["ram_available_bytes"] = int(found["MemAvailable"]) * 1024
-        if "NvMapMemUsed" in found:
-            readings["gpu_used_bytes"] = int(found["NvMapMemUsed"]) * 1024
-        if engine_pid is None:
-            return
-        clients = _CLIENT.findall(self._root.text(_CLIENTS) or "")
-        if held := sum(int(kib) for pid, kib in clients if int(pid) == engine_pid):
-            readings["engine_gpu_bytes"] = held * 1024
+    def _held_by(self, pid: int | None) -> int | None:
+        """Bytes of GPU memory that a process holds; None where that isn't told."""
+        clients = _CLIENT.findall(self._root.text(_CLIENTS) or "") if pid is not None else []
+        return sum(int(kib) for client, kib in clients if int(client) == pid) * 1024 or None
 
 
 def _look(root: Sysroot) -> _Layout:

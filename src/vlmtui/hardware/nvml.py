@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vlmtui.hardware.base import GpuUser, Readings
+from vlmtui.hardware.base import GpuUser, Readings, measured
 from vlmtui.hardware.sysroot import Sysroot
 
 _LIBRARY = "libnvidia-ml.so.1"
@@ -85,29 +85,24 @@ class NvmlProbe:
         Raises:
             NVMLError: No question is answered any more, as when the driver was exchanged.
         """
-        readings = Readings()
         if self._nvml is None:
-            return readings
+            return Readings()
         held = [self._held_by(gpu, engine_pid) for gpu in self.gpus]
         gpus = [gpu for gpu, used in zip(self.gpus, held, strict=True) if used] or self.gpus
-        if any(held):
-            readings["engine_gpu_bytes"] = sum(used or 0 for used in held)
-        if others := self._others(gpus, engine_pid):
-            readings["gpu_others"] = others
         memory = [self._ask(self._nvml.nvmlDeviceGetMemoryInfo, gpu) for gpu in gpus]
         whole = [info for info in memory if info is not None and info.total]
-        if whole:
-            readings["gpu_used_bytes"] = sum(info.used for info in whole)
-            readings["gpu_total_bytes"] = sum(info.total for info in whole)
         loads = [self._ask(self._nvml.nvmlDeviceGetUtilizationRates, gpu) for gpu in gpus]
-        busy = [rates.gpu / 100 for rates in loads if rates is not None]
-        if busy:
-            readings["gpu_load"] = max(busy)
         ask_reasons = self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons
-        reasons = [self._ask(ask_reasons, gpu) for gpu in gpus]
-        if told := [bits for bits in reasons if bits is not None]:
-            active = [name for bit, name in _SLOWED_BY if any(bits & bit for bits in told)]
-            readings["throttled_by"] = tuple(active)
+        reasons = [bits for gpu in gpus if (bits := self._ask(ask_reasons, gpu)) is not None]
+        slowed = tuple(name for bit, name in _SLOWED_BY if any(bits & bit for bits in reasons))
+        readings = measured(
+            engine_gpu_bytes=sum(used or 0 for used in held) or None,
+            gpu_others=self._others(gpus, engine_pid) or None,
+            gpu_used_bytes=sum(info.used for info in whole) if whole else None,
+            gpu_total_bytes=sum(info.total for info in whole) if whole else None,
+            gpu_load=max((rates.gpu / 100 for rates in loads if rates is not None), default=None),
+            throttled_by=slowed if reasons else None,
+        )
         if self._answered and not readings and self._error is not None:
             raise self._error
         self._answered = self._answered or bool(readings)

@@ -17,7 +17,7 @@ from typing import cast
 
 import msgspec
 
-from vlmtui.hardware.base import Rail, Readings, Temperature
+from vlmtui.hardware.base import Rail, Readings, Temperature, measured
 from vlmtui.hardware.child import LineChild
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
 from vlmtui.hardware.sysroot import Sysroot
@@ -62,23 +62,19 @@ class Reading(msgspec.Struct, frozen=True):
 
     def readings(self) -> Readings:
         """The same as a probe tells it."""
-        readings = Readings()
+        available = None
         if self.ram_used_bytes is not None and self.ram_total_bytes is not None:
-            readings["ram_total_bytes"] = self.ram_total_bytes
-            readings["ram_available_bytes"] = max(self.ram_total_bytes - self.ram_used_bytes, 0)
-        if self.core_loads:
-            readings["cpu_core_loads"] = self.core_loads
-        if self.gpu_load is not None:
-            readings["gpu_load"] = self.gpu_load
-        if clock := max(self.gpu_clocks_hz, default=0):
-            readings["gpu_clock_hz"] = clock
-        if self.temperatures:
-            readings["temperatures"] = self.temperatures
-        if self.rails:
-            readings["power_rails"] = self.rails
-            if (watts := total_watts(self.rails)) is not None:
-                readings["power_w"] = watts
-        return readings
+            available = max(self.ram_total_bytes - self.ram_used_bytes, 0)
+        return measured(
+            ram_total_bytes=self.ram_total_bytes,
+            ram_available_bytes=available,
+            cpu_core_loads=self.core_loads or None,
+            gpu_load=self.gpu_load,
+            gpu_clock_hz=max(self.gpu_clocks_hz, default=0) or None,
+            temperatures=self.temperatures or None,
+            power_rails=self.rails or None,
+            power_w=total_watts(self.rails),
+        )
 
 
 # ------------------------------------------------------------------------------------ the grammar

@@ -186,7 +186,8 @@ def load(user_file: Path | None = None) -> Catalog:
     file = user_file or paths.config_path().with_name(USER_FILE)
     try:
         own = _tables(file)
-        entries = _entries({**tables, **_merged(tables, own)}, file)
+        changed = {name: {**tables.get(name, {}), **table} for name, table in own.items()}
+        entries = _entries({**tables, **changed}, file)
         return Catalog(entries)
     except SettingsError as error:
         return Catalog(_entries(tables, file), error)
@@ -226,12 +227,6 @@ def _tables(file: Path) -> dict[str, dict[str, Any]]:
     except msgspec.ValidationError as error:
         message = f"The catalogue {file} has something else than tables in it"
         raise SettingsError(message, 'Write each model as a table: ["my-model"].') from error
-
-
-def _merged(
-    shipped: dict[str, dict[str, Any]], own: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    return {name: {**shipped.get(name, {}), **table} for name, table in own.items()}
 
 
 def _entries(tables: dict[str, dict[str, Any]], file: Path) -> tuple[Entry, ...]:

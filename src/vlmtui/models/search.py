@@ -18,6 +18,7 @@ from vlmtui.models.discovery import absolute, discover, text
 from vlmtui.models.installed import DEMO, BrokenModel, Discovery, InstalledModel
 from vlmtui.models.opened import Opened
 from vlmtui.models.projectors import Candidate
+from vlmtui.printable import listed
 from vlmtui.settings import load_settings
 
 _MOST_NAMED = 8
@@ -143,12 +144,9 @@ def _by_name(name: str, models: Sequence[InstalledModel]) -> InstalledModel | No
         model for model in models if any(each.startswith(wanted) for each in _names(model))
     ]
     if len(begun) > 1:
-        raise ModelNotFound(
-            f"{name!r} is the beginning of several models: {_listed(m.name for m in begun)}"
-            if not known
-            else f"{name!r} means several models: {_listed(m.name for m in begun)}",
-            "Type the full name.",
-        )
+        names = listed([model.name for model in begun], _MOST_NAMED)
+        means = "means" if known else "is the beginning of"
+        raise ModelNotFound(f"{name!r} {means} several models: {names}", "Type the full name.")
     return begun[0] if begun else None
 
 
@@ -156,12 +154,6 @@ def _names(model: InstalledModel) -> list[str]:
     names = [model.name, *model.aliases]
     names += [name.removesuffix(":latest") for name in names if name.endswith(":latest")]
     return [name.lower() for name in names]
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _MOST_NAMED} more" if len(every) > _MOST_NAMED else ""
-    return ", ".join(every[:_MOST_NAMED]) + more
 
 
 def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> ModelNotFound:
@@ -176,7 +168,7 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
     import difflib  # only in the case of an error, and it costs 5 ms
 
     near = difflib.get_close_matches(name, [model.name for model in models], n=3)
-    meant = f"Did you mean {_listed(near)}? " if near else ""
+    meant = f"Did you mean {listed(near, _MOST_NAMED)}? " if near else ""
     return ModelNotFound(
         f"There is no model named {name!r}",
         f"{meant}`vlmtui models` lists the installed ones; {DEMO!r} is always there. "
@@ -208,8 +200,9 @@ def _broken(name: str, broken: Sequence[BrokenModel]) -> ModelNotFound | None:
 
 
 def _ambiguous_projector(model: Path, towers: Iterable[Path]) -> ModelNotFound:
+    names = listed([tower.name for tower in towers], _MOST_NAMED)
     return ModelNotFound(
-        f"Several mmproj files lie beside {model.name}: {_listed(file.name for file in towers)}",
+        f"Several mmproj files lie beside {model.name}: {names}",
         "Say which one belongs to it with --mmproj.",
     )
 

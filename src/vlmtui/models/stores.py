@@ -65,8 +65,8 @@ def stock(directories: Sequence[str] = ()) -> Stock:
         else:
             found.unreadable.append(root)  # a slip of the pen, or a disk that isn't mounted
     _add_hugging_face(found, hugging_face_cache())
-    for place in _homes(".lmstudio/models", ".cache/lm-studio/models"):
-        _add_tree(found, place, "lm-studio")
+    for place in ("~/.lmstudio/models", "~/.cache/lm-studio/models"):
+        _add_tree(found, Path(os.path.expanduser(place)), "lm-studio")
     _add_llama_cpp(found, _llama_cpp_cache())
     for store in ollama.stores():
         _add_ollama(found, store)
@@ -101,10 +101,6 @@ def _llama_cpp_cache() -> Path:
 def _user_cache() -> Path:
     place = os.environ.get("XDG_CACHE_HOME")
     return Path(place) if place else Path(os.path.expanduser("~/.cache"))
-
-
-def _homes(*places: str) -> list[Path]:
-    return [Path(os.path.expanduser(f"~/{place}")) for place in places]
 
 
 def _add_tree(found: Stock, root: Path, source: Source) -> None:

@@ -38,9 +38,9 @@ class HttpApp:
         self._rules = rules
         self._log = log
         self._since = int(time.time())
-        self._queue = AnswerQueue(engine, rules.waiting)
+        self.queue = AnswerQueue(engine, rules.waiting)
         self.metrics = ServerMetrics()
-        completions = Completions(self._queue, model, rules, self.metrics)
+        completions = Completions(self.queue, model, rules, self.metrics)
         self._routes: dict[tuple[str, str], Callable[[Exchange], Awaitable[str]]] = {
             ("GET", "/v1/health"): self._health,
             ("GET", "/v1/metrics"): self._metrics,
@@ -48,13 +48,6 @@ class HttpApp:
             ("GET", f"/v1/models/{model.name}"): self._one_model,
             ("POST", "/v1/chat/completions"): completions.respond,
         }
-
-    def close(self) -> None:
-        """Take nothing more on; what is being answered may come to its end."""
-        self._queue.close()
-
-    def cut(self) -> None:
-        self._queue.cut()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -174,6 +167,6 @@ class HttpApp:
         return ""
 
     async def _metrics(self, exchange: Exchange) -> str:
-        text = self.metrics.text(running=self._queue.running, waiting=self._queue.waiting)
+        text = self.metrics.text(running=self.queue.running, waiting=self.queue.waiting)
         await exchange.respond(200, text.encode(), CONTENT_TYPE)
         return ""

@@ -94,10 +94,10 @@ def _server(config: Config, app: HttpApp, hello: str) -> Server:
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if not self.should_exit:
-                app.close()
-                asyncio.get_running_loop().call_later(_GRACE_S, app.cut)
+                app.queue.close()
+                asyncio.get_running_loop().call_later(_GRACE_S, app.queue.cut)
             else:
-                app.cut()  # asked twice
+                app.queue.cut()  # asked twice
             super().handle_exit(sig, frame)
 
     return Ending(config)

@@ -74,7 +74,7 @@ def inspect(path: str | Path) -> ImageInfo:
         container = _container(file, str(path))
         source = _source(file, container, str(path))
         width, height = pixels.turned(source.size, source.orientation)
-        _require_room(source, _seen(width, height), str(path))
+        _require_bytes(source, pixels.peak_bytes(source, _seen(width, height)), str(path))
         return ImageInfo(width, height, container.format, digest, size)
 
 
@@ -106,8 +106,9 @@ def decode(
             )
         source = _source(file, _container(file, name), name)
         wanted = size or pixels.turned(source.size, source.orientation)
-        with spare_memory.alone(file, pixels.peak_bytes(source, wanted)):
-            _require_room(source, wanted, name)
+        needed = pixels.peak_bytes(source, wanted)
+        with spare_memory.alone(file, needed):
+            _require_bytes(source, needed, name)
             with _translated(name):
                 return pixels.decode(source, size)
 
@@ -140,13 +141,12 @@ def thumbnail(path: str | Path, width: int, height: int) -> Image.Image:
     Raises:
         ImageError: One of its subclasses, naming the file and what to do.
     """
-    with (
-        _to_shrink(path, width, height) as (file, source, size),
-        spare_memory.alone(file, pixels.peak_bytes(source, size)),
-    ):
-        _require_room(source, size, str(path))
-        with _translated(str(path)):
-            return pixels.decode(source, size)
+    with _to_shrink(path, width, height) as (file, source, size):
+        needed = pixels.peak_bytes(source, size)
+        with spare_memory.alone(file, needed):
+            _require_bytes(source, needed, str(path))
+            with _translated(str(path)):
+                return pixels.decode(source, size)
 
 
 def thumbnail_bytes(path: str | Path, width: int, height: int) -> int:
@@ -262,10 +262,6 @@ def _source(file: BinaryIO, container: containers.Container, name: str) -> Sourc
             "Scale it down first.",
         )
     return source
-
-
-def _require_room(source: Source, size: tuple[int, int], name: str) -> None:
-    _require_bytes(source, pixels.peak_bytes(source, size), name)
 
 
 def _require_bytes(source: Source, needed: int, name: str) -> None:

@@ -14,6 +14,7 @@ from vlmtui.models.download import checkpoint_files
 from vlmtui.models.download.events import Role
 from vlmtui.models.download.hub import Listed, Repository
 from vlmtui.models.download.target import NO_TOWER, HubTarget, near_names
+from vlmtui.printable import listed
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
 _MOST_NAMED = 12
@@ -76,12 +77,11 @@ def _one(
         return candidates[0]
     what = "model" if role == "model" else "vision tower (mmproj)"
     if not candidates:
-        listed = _listed(names)
         near = near_names(patterns[0], names) if patterns else []
         meant = f"Did you mean {', '.join(near)}? " if near else ""
         raise NothingToPull(
             f"{repository.name} has no {what} like {' or '.join(patterns)}",
-            f"{meant}It has {listed}.",
+            f"{meant}It has {listed(names, _MOST_NAMED)}.",
         )
     how = f"hf:{repository.name}:PATTERN" if role == "model" else "--mmproj PATTERN (or none)"
     raise AmbiguousFiles(
@@ -154,8 +154,3 @@ def _is_tower(name: str) -> bool:
 
 def _file(name: str) -> str:
     return name.rpartition("/")[2].lower()
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
