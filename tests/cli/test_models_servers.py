@@ -40,6 +40,21 @@ def test_the_models_of_a_server_are_asked_by_their_names(run: Run, server: OpenA
     assert [part["type"] for part in asked["messages"][-1]["content"]] == ["image_url", "text"]
 
 
+def test_models_of_gemini_have_the_names_that_its_documentation_gives_them(
+    run: Run, server: OpenAIServer
+) -> None:
+    listed = "models/gemini-3-flash"
+    server.answers["/v1/models"] = {
+        "data": [{"id": listed, "object": "model", "owned_by": "google"}]
+    }
+    added = run("models", "add", "--endpoint", server.url, "--name", "all")
+    assert added.out.splitlines() == ["all/gemini-3-flash"]
+    added = run(
+        *("models", "add", "--endpoint", server.url, "--model", "gemini-3-flash", "--name", "g")
+    )
+    assert (added.code, run("ask", "--model", "g", "What?").out) == (0, "Two shapes.\n")
+
+
 def test_they_stand_in_the_lists_and_are_told_of(run: Run, server: OpenAIServer) -> None:
     run("models", "add", "--endpoint", server.url, "--name", "board")
     told = run("models", "--here").out

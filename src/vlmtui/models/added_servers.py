@@ -46,6 +46,8 @@ def add(
         listed = _without_a_list(server, refused)
     except net.Failed as failed:
         raise FetchFailed(failed.sentence(server.host), failed.hint) from failed
+    if f"models/{model}" in listed:  # Gemini's endpoint lists them so, its documentation doesn't
+        model = f"models/{model}"
     if model and listed and model not in listed:
         raise InputError(
             f"{server.host} has no model {line(model)}",

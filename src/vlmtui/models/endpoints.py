@@ -77,8 +77,10 @@ class ServerModel(msgspec.Struct, frozen=True):
 
 
 def _short(model: str) -> str:
-    """A model's name without the directories of a file's path, which llama-server tells."""
-    return model.rpartition("/")[2].removesuffix(".gguf") if model.startswith("/") else model
+    """A model's name without the path of a file, which llama-server tells, or Gemini's folder."""
+    if model.startswith("/"):
+        return model.rpartition("/")[2].removesuffix(".gguf")
+    return model.removeprefix("models/")
 
 
 # ------------------------------------------------------------------------------------- the list

@@ -247,6 +247,16 @@ def test_a_server_is_told_to_think_or_not(serve: Serve, think: object, told: obj
     assert "think_switch" in asker.info.can
 
 
+@pytest.mark.parametrize("owner", ["library", "someone"])
+def test_ollama_is_told_to_think_or_not_whoever_made_the_model(serve: Serve, owner: str) -> None:
+    name = "hf.co/someone/Qwen3-VL-4B-GGUF:Q4_K_M"
+    models = {"data": [{"id": name, "object": "model", "created": 1, "owned_by": owner}]}
+    server = serve(lambda exchange: exchange.stream(*words("Red")), models=models)
+    server.answers["/api/version"] = {"version": "0.40.12"}
+    Asker(server, model=name).ask(think="off")
+    assert server.asked[0]["reasoning_effort"] == "none"
+
+
 def test_a_thought_that_was_cut_off_is_gone_on_with(serve: Serve) -> None:
     models = {"data": [{"id": "llava", "owned_by": "llamacpp"}]}
     server = serve(lambda exchange: exchange.stream(*words("Red")), models=models)
@@ -480,6 +490,7 @@ def test_a_stream_of_any_dialect_is_read_though_it_comes_byte_by_byte(serve: Ser
         b'data: {"object": "error", "message": "CUDA out of memory", "code": 500}\n\n',
         b'data: {"type": "error", "error": {"message": "CUDA out of memory"}}\n\n',
         b'error: {"error": "CUDA out of memory"}\n\n',
+        b'data: [{"error": {"code": 500, "message": "CUDA out of memory"}}]\n\n',
     ],
 )
 def test_an_error_inside_an_answer_is_told_in_whatever_way_it_comes(
@@ -499,6 +510,7 @@ def picky(exchange: Exchange) -> None:
         "max_tokens": {"error": {"message": "Unsupported parameter", "param": "max_tokens"}},
         "temperature": {"error": {"message": "Unsupported value", "param": "temperature"}},
         "top_p": {"error": {"message": "Unsupported parameter: 'top_p'", "param": None}},
+        "stream": {"error": {"message": "Organization must be verified", "param": "stream"}},
         "seed": [{"error": {"code": 400, "message": 'Unknown name "seed": Cannot find field.'}}],
         "stream_options": {"object": "error", "detail": [{"loc": ["body", "stream_options"]}]},
     }
@@ -506,7 +518,8 @@ def picky(exchange: Exchange) -> None:
         if name in exchange.body:
             exchange.refuse(422 if name == "stream_options" else 400, content)
             return
-    exchange.stream(*words("Yes"))
+    message = {"message": {"role": "assistant", "content": "Yes"}, "finish_reason": "stop"}
+    exchange.refuse(200, {"choices": [message]}, Content_Type="application/json")
 
 
 def test_what_a_model_doesnt_take_is_left_out_and_told_once(serve: Serve) -> None:
@@ -519,12 +532,14 @@ def test_what_a_model_doesnt_take_is_left_out_and_told_once(serve: Serve) -> Non
     assert [message.partition("doesn't take ")[2] for message in told] == [
         "temperature for llava",
         "top_p for llava",
+        "",
         "seed for llava",
     ]
+    assert "doesn't stream answers of llava to this account" in told[2]
     sent = len(server.asked)
     asker.ask(max_tokens=7, seed=1)
     assert len(server.asked) == sent + 1
-    assert len([event for event in asker.events if isinstance(event, Notice)]) == 3
+    assert len([event for event in asker.events if isinstance(event, Notice)]) == 4
 
 
 def test_a_field_that_is_refused_though_it_wasnt_sent_is_an_error(serve: Serve) -> None:
@@ -546,7 +561,10 @@ def test_an_answer_that_a_filter_stopped_is_told_of(serve: Serve) -> None:
 def too_long(exchange: Exchange) -> None:
     if len(exchange.body["messages"]) > 3:
         error = {"type": "exceed_context_size_error", "message": "too long", "n_ctx": 2048}
-        exchange.refuse(400, {"error": error})
+        if len(exchange.body["messages"]) > 5:
+            exchange.refuse(400, {"error": error})
+        else:
+            exchange.stream({"error": error}, end=False)  # as LM Studio refuses questions
     else:
         exchange.stream(*words("Short"))
 
@@ -563,6 +581,34 @@ def test_a_conversation_that_is_too_long_loses_its_oldest_part(
     assert [event for event in asker.events if isinstance(event, Trimmed)][-1].images == 1
     told = server.asked[-1]["messages"]
     assert (told[0]["role"], told[1]["role"], told[-1]["content"]) == ("system", "user", "last")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "'max_tokens' or 'max_completion_tokens' is too large: {0}. This model's maximum context "
+        "length is 2048 tokens and your request has {1} input tokens ({0} > 2048 - {1}).",
+        "This model's maximum context length is 2048 tokens. However, you requested 9999 tokens "
+        "({1} in the messages, {0} in the completion). Please reduce the length of the messages.",
+    ],
+)
+def test_an_answer_is_bounded_to_the_room_that_the_conversation_leaves(
+    serve: Serve, said: str
+) -> None:
+    def as_vllm(exchange: Exchange) -> None:
+        read = 600 * len(exchange.body["messages"])
+        if exchange.body["max_tokens"] > 2048 - read:
+            message = said.format(exchange.body["max_tokens"], read)
+            exchange.refuse(400, {"error": {"message": message, "code": 400, "param": None}})
+        else:
+            exchange.stream(*words("Yes"))
+
+    server = serve(as_vllm)
+    Asker(server).ask(max_tokens=4096)
+    assert server.asked[-1]["max_tokens"] == 2048 - 600
+    asker = Asker(server)
+    asker.ask(user("1"), assistant("1"), user("2"), max_tokens=4096)  # 248 tokens would be left
+    assert (len(server.asked[-1]["messages"]), server.asked[-1]["max_tokens"]) == (1, 2048 - 600)
 
 
 def test_a_question_that_is_too_long_by_itself_is_told_with_the_room(serve: Serve) -> None:

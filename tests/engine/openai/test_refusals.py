@@ -78,6 +78,14 @@ def test_each_refusal_is_one_clear_line(status: int, start: str) -> None:
             8192,
         ),
         ({"message": "too many tokens: 210000 > 200000"}, 200_000),
+        (
+            {
+                "error": "The number of tokens to keep from the initial prompt is greater than the "
+                "context length (n_keep: 5000>= n_ctx: 4096). Try to load the model with a larger "
+                "context length, or provide a shorter input."
+            },
+            4096,
+        ),
     ],
 )
 def test_a_conversation_that_is_too_long_is_known_with_the_room_there_is(
@@ -116,6 +124,18 @@ def test_a_web_page_in_the_place_of_an_answer_is_called_so() -> None:
             "doesn't accept the key",
         ),
         (400, {"error": "this model does not support image input"}, "that sees pictures"),
+        (
+            500,
+            {
+                "error": {
+                    "message": "Failed to process inputs: this model is missing data required for "
+                    "image input",
+                    "type": "api_error",
+                }
+            },
+            "that sees pictures",
+        ),
+        (500, {"error": "out of memory in the image encoder"}, "Try again later"),
     ],
 )
 def test_what_hosted_services_say_leads_to_the_right_remedy(

@@ -61,6 +61,8 @@ def body(
         told |= {"continue_final_message": True, "add_generation_prompt": False}
     if "max_tokens" in without and "max_tokens" in told:  # OpenAI's newer models
         told["max_completion_tokens"] = told["max_tokens"]
+    if "stream" in without:
+        told.pop("stream_options")
     return {name: value for name, value in told.items() if name not in without}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vlmtui.engine.backends.openai.server_json import count, decoded, mapping, text
+from vlmtui.engine.backends.openai.server_json import count, mapping, text, unwrapped
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -48,8 +48,8 @@ class Chunk(msgspec.Struct, frozen=True):
 
 def read(data: bytes) -> Chunk | None:
     """Read the data of an event; None where it is no JSON object."""
-    whole = decoded(data)
-    if not isinstance(whole, dict):
+    whole = unwrapped(data)
+    if whole is None:
         return None
     error = whole.get("error") or (whole if whole.get("object") == "error" else None)  # vLLM's
     if error:

@@ -192,6 +192,9 @@ class OpenAIBackend(Backend):
             if outcome.field and outcome.field not in self._without:
                 self._leave_out(outcome.field, asking.emit)
                 attempt -= 1
+            elif outcome.fits_shorter(bool(gone)) and not last:
+                asked = shorter_conversation.answered_within(asking.asked, outcome.answer_room)
+                asking = asking._replace(asked=asked)
             elif gone and not last:
                 left = (*left, *gone)
                 asking.emit(Trimmed(len(left), sum(len(message.images) for message in left)))
@@ -204,11 +207,15 @@ class OpenAIBackend(Backend):
 
     def _leave_out(self, field: str, emit: Callable[[Event], None]) -> None:
         self._without.add(field)
+        model = one_line(self._endpoint.model, 60)
+        if field == "stream":
+            what = f"{self._host} doesn't stream answers of {model} to this account"
+            emit(Notice("server", what, "Each comes in one piece."))
         if field in Sampling.__struct_fields__ and field != "max_tokens":
             emit(
                 Notice(
                     "server",
-                    f"{self._host} doesn't take {field} for {one_line(self._endpoint.model, 60)}",
+                    f"{self._host} doesn't take {field} for {model}",
                     "It is left out from now on.",
                 )
             )
@@ -250,7 +257,7 @@ class OpenAIBackend(Backend):
                     raise
                 raise self._cut(f": {failed.reason}") from failed
 
-    def _heard(self, chunks: Iterator[Chunk], asking: _Asking) -> FinishReason:
+    def _heard(self, chunks: Iterator[Chunk], asking: _Asking) -> FinishReason | Refusal:
         """Take an answer in.
 
         Raises:
@@ -261,7 +268,10 @@ class OpenAIBackend(Backend):
         concluded = False
         for chunk in chunks:
             if chunk.error is not None:
-                raise self._wire.refused(refusals.read(500, msgspec.json.encode(chunk.error), {}))
+                refusal = refusals.in_stream(chunk.error)
+                if asking.report.begun:
+                    raise self._wire.refused(refusal)
+                return refusal
             asking.report.take(chunk)
             if asking.cancel.concludes and asking.report.thinking and not concluded:
                 self._conclude(chunk.completion)

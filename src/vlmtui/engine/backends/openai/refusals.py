@@ -22,7 +22,10 @@ _TOO_LONG = re.compile(
     r"context (length|size|window)|too (long|many tokens)|maximum.{0,20}(length|tokens)",
     re.IGNORECASE,
 )
-_ROOM = re.compile(r"(?:context|maximum)\D{0,40}\b(\d{3,8})\b", re.IGNORECASE)
+_ROOM = re.compile(r"(?:n_ctx:|(?:context|maximum)(?!.*n_ctx))\D{0,40}\b(\d{3,8})\b", re.IGNORECASE)
+_READ = re.compile(r"length is (\d+) tokens.{0,60}?\b(\d+) (?:in the messages|input tokens)")
+"""In vLLM's words and OpenAI's: the size of the context, and what the conversation takes of it."""
+
 _LENGTHS = re.compile(r"\b(\d{3,8})\b")
 
 _OPTIONAL = (
@@ -51,7 +54,10 @@ class Refusal(msgspec.Struct, frozen=True):
     """Tokens that it has room for, where the conversation was too long and it tells; else 0."""
 
     too_long: bool = False
-    """The conversation doesn't fit into its context."""
+    """The conversation doesn't fit into its context, or not with an answer of `max_tokens`."""
+
+    answer_room: int = 0
+    """Tokens that are left for an answer, where it tells and there are some."""
 
     retry_after_s: float | None = None
     """When it wants to be asked again."""
@@ -61,6 +67,11 @@ class Refusal(msgspec.Struct, frozen=True):
 
     field: str = ""
     """What of the request it doesn't take, where an answer can do without: "temperature"."""
+
+    def fits_shorter(self, divisible: bool) -> bool:
+        """A shorter answer fits, and is better than a shorter conversation, if one is possible."""
+        enough = self.context_size // 4 if divisible else 1
+        return self.too_long and self.answer_room >= max(enough, 1)
 
 
 def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
@@ -79,15 +90,23 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
         # it is named; else what there is room for is less than what was sent
         found = _ROOM.findall(said)[:1] or _LENGTHS.findall(said)
         size = min(map(int, found), default=0)
+    taken = _READ.search(said)
     return Refusal(
         status,
         said or _page(content, headers),
         context_size=size if isinstance(size, int) and too_long else 0,
         too_long=too_long,
+        answer_room=max(int(taken[1]) - int(taken[2]), 0) if taken else 0,
         retry_after_s=_seconds(headers.get("Retry-After", "") or _delay(error)),
         spent=status == 402 or "insufficient_quota" in kind,
         field="" if too_long or status not in (400, 422) else _field(error, content),
     )
+
+
+def in_stream(error: Mapping[str, Any]) -> Refusal:
+    """Read what came as a piece of an answer; LM Studio refuses all questions so."""
+    code = server_json.count(error.get("code")) or 0
+    return read(code if 400 <= code < 600 else 500, msgspec.json.encode(error), {})
 
 
 def _delay(error: Mapping[str, Any]) -> str:
@@ -100,7 +119,7 @@ def _delay(error: Mapping[str, Any]) -> str:
 
 def _field(error: Mapping[str, Any], content: bytes) -> str:
     """The optional field that is refused: OpenAI has it in `param`, others in their words."""
-    if error.get("param") in _OPTIONAL:
+    if error.get("param") in (*_OPTIONAL, "stream"):  # of accounts that aren't verified
         return str(error["param"])
     found = _NAMED.search(content[:_SEARCHED].decode(errors="replace"))
     return found[1] if found else ""
@@ -153,7 +172,7 @@ def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str,
             return f"{host} has no credit left for this key", hint
         case 429:
             return f"{host} is busy, or you asked too often", _later(refusal)
-        case 400 | 422:
+        case status if status in (400, 422) or (status >= 500 and _blind(refusal.said)):
             seen = _PICTURES.search(refusal.said)
             hint = "Choose a model that sees pictures, or remove them." if seen else "Rephrase it."
             return f"{host} can't take this question", hint
@@ -161,6 +180,11 @@ def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str,
             return f"{host} failed ({status})", _later(refusal)
         case status:
             return f"{host} answered {status}", "Check the address."
+
+
+def _blind(said: str) -> bool:
+    """The model sees no pictures, which Ollama and llama-server call a failure (500)."""
+    return bool(_PICTURES.search(said) and re.search("not support|missing", said))
 
 
 def _later(refusal: Refusal) -> str:
@@ -171,10 +195,8 @@ def _later(refusal: Refusal) -> str:
 
 def _error(content: bytes) -> Mapping[str, Any]:
     """The object with the server's words: `{"error": {"message": …}}`, and what comes close."""
-    whole = server_json.decoded(content)
-    if isinstance(whole, list) and whole:  # Gemini's
-        whole = whole[0]
-    if not isinstance(whole, dict):
+    whole = server_json.unwrapped(content)
+    if whole is None:
         return {}
     error = whole.get("error", whole)
     return error if isinstance(error, dict) else {"message": error}

@@ -65,6 +65,8 @@ def of(listed: object, model: str, get: Get) -> ServerFacts:
     rows = [row for row in _rows(listed) if isinstance(row.get("id"), str)]
     own = next((row for row in rows if row["id"] == model), {})
     kind = _OWNERS.get(str(own.get("owned_by")), "other")
+    if kind == "other" and ":" in model and "version" in mapping(get("/api/version")):
+        kind = "ollama"  # a model that isn't of its library has another owner
     meta = mapping(own.get("meta"))
     facts = ServerFacts(
         kind=kind,

@@ -16,6 +16,14 @@ def decoded(data: bytes) -> Any:
         return None
 
 
+def unwrapped(data: bytes) -> Mapping[str, Any] | None:
+    """An object in JSON, be it in a list, as Gemini has its errors; None where it is none."""
+    whole = decoded(data)
+    if isinstance(whole, list) and whole:
+        whole = whole[0]
+    return whole if isinstance(whole, dict) else None
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     """An object; empty where the value is none."""
     return value if isinstance(value, dict) else {}

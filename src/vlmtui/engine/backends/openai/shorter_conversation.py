@@ -29,6 +29,12 @@ def oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return rest[: min((at for at in starts if at >= len(rest) // 2), default=starts[-1])]
 
 
+def answered_within(asked: Generate, tokens: int) -> Generate:
+    """The same question, for an answer of so many tokens at most."""
+    sampling = msgspec.structs.replace(asked.sampling, max_tokens=tokens)
+    return msgspec.structs.replace(asked, sampling=sampling)
+
+
 def without(asked: Generate, gone: tuple[Message, ...]) -> Generate:
     """The same question without these messages, which `oldest` named."""
     fixed = _fixed(asked.messages)
