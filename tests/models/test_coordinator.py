@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from vlmtui import paths
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.errors import AmbiguousFiles, InputError
 from vlmtui.models.download.coordinator import AT_ONCE, Pulls
-from vlmtui.models.download.events import Finished, Progress
+from vlmtui.models.download.events import Finished, Plan, Progress
 from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.states import Planned, Told
@@ -94,6 +95,25 @@ def test_one_that_waits_for_its_turn_is_stopped_at_once(four: Hub) -> None:
     states = [told.state for told in pulls.follow(60) if told.state.ended]
     assert [state.cancelled for state in states] == [True, True]
     assert "three.gguf" not in started(four)
+
+
+def test_one_whose_header_a_silent_server_keeps_back_is_stopped_at_once(four: Hub) -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    class Silent(QuickModels):
+        def expected(self, plan: Plan) -> None:
+            asked.set()
+            released.wait(60)
+
+    pulls = Pulls(Silent)
+    pulls.start(NAMES[0])
+    try:
+        assert asked.wait(30)
+        pulls.close()
+        assert [told.state.cancelled for told in pulls.follow(60) if told.state.ended] == [True]
+        assert not released.is_set()
+    finally:
+        released.set()
 
 
 def test_held_no_byte_comes_before_all_is_planned(four: Hub) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -193,7 +193,8 @@ class Pulls:
     def _consider(self, job: _Job, available_models: AvailableModels, plan: Plan) -> None:
         """Ask about what is of no use here, unless all of it came before."""
         here = all(file.present for file in plan.files) and plan.files
-        expected = None if here else available_models.expected(plan)
+        with job.nothing_runs():  # a server may go silent when its header is read
+            expected = None if here else available_models.expected(plan)
         doubt = expected.words if expected is not None and expected.warns else ""
         if self._held or doubt:
             self._ask(job, Question(doubt), Planned(plan, expected))
@@ -269,6 +270,17 @@ class _Job:
                 self._pull.cancel()
             return self._pull is None or self._asks
 
+    @contextmanager
+    def nothing_runs(self) -> Iterator[None]:
+        """While nothing is fetched or written, so that who stops it waits for nothing."""
+        with self._changed:
+            self._asks = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._asks = False
+
     def decide(self, answer: str) -> None:
         with self._changed:
             self._answer = answer
@@ -276,10 +288,8 @@ class _Job:
 
     def answer(self) -> str:
         """What is decided, once; empty when it is cancelled before."""
-        with self._changed:
-            self._asks = True
+        with self.nothing_runs(), self._changed:
             self._changed.wait_for(lambda: self._cancelled or self._answer is not None)
-            self._asks = False
             answer, self._answer = self._answer, None
             return answer or ""
 
