@@ -328,6 +328,23 @@ def test_a_connection_that_is_cut_while_it_is_made_is_told_in_words(cause: OSErr
     assert failures.of(error).sentence("x") == "x can't be reached: the connection was cut"
 
 
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [
+        ("self-signed certificate", "set SSL_CERT_FILE"),
+        ("unable to get local issuer certificate", "set SSL_CERT_FILE"),
+        ("Hostname mismatch, certificate is not valid for 'board'.", "the name that"),
+        ("certificate is not yet valid", "the clock"),
+    ],
+)
+def test_a_certificate_that_isnt_trusted_is_told_with_what_helps(why: str, hint: str) -> None:
+    error = ssl.SSLCertVerificationError(1, f"[SSL] certificate verify failed: {why} (_ssl.c:1)")
+    found = failures.of(error)
+    assert found.kind == "untrusted"
+    assert found.reason.endswith(why)
+    assert hint in found.hint
+
+
 def test_a_refusal_tells_its_status(server: WebServer) -> None:
     server.answers["/it"] = refuses(404)
     found = failure(server.url("/it"))

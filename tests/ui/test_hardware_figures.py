@@ -195,7 +195,7 @@ async def test_what_nobody_knows_of_a_servers_model_is_no_figure() -> None:
     async with BoxHost().run_test(size=(60, 16)) as pilot:
         await pilot.pause()
         kind, size, _, context, offload = shown(pilot).split("\n")[:5]
-        assert kind.split() == ["kind", "llava", "on", "board"]
+        assert kind.split() == ["kind", "on", ON_A_BOARD.host]
         assert size.split() == ["size", "–"]
         assert context.split() == ["context", "–"]
         assert offload.split()[-1] == "–"

@@ -109,9 +109,7 @@ def _of_cause(cause: BaseException) -> Failed | None:
         return Failed(
             "untrusted",
             f"the server's certificate is not trusted: {printable.line(why, 100)}",
-            "See whether the clock is right (`date`): a board without a battery wakes up long "
-            "ago. Behind a proxy that reads HTTPS, set SSL_CERT_FILE to the file of its "
-            "certificate.",
+            _way_to_trust(why),
         )
     if isinstance(cause, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):
         return Failed("cut", "the connection was cut")
@@ -124,6 +122,18 @@ def _of_cause(cause: BaseException) -> Failed | None:
     if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ConnectionError):
         return Failed("unreachable", os.strerror(cause.errno))
     return None
+
+
+def _way_to_trust(why: str) -> str:
+    """What to do about a certificate, by OpenSSL's words for what is wrong with it."""
+    if "mismatch" in why:
+        return "Give the server the name that its certificate is for."
+    if "self-signed" in why or "issuer" in why:
+        return (
+            "If the server is yours, or a proxy that reads HTTPS is in between, set SSL_CERT_FILE "
+            "to the file of its certificate."
+        )
+    return "See whether the clock is right (`date`): a board without a battery wakes up long ago."
 
 
 def _between(text: str) -> str:

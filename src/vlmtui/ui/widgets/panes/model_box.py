@@ -49,11 +49,12 @@ def _facts(info: ModelInfo | None) -> list[tuple[str, str]]:
     if info.whole_bytes:
         size.append(units.size(info.whole_bytes))
     context = info.context_trained or info.context_size
+    server = info.source.host if isinstance(info.source, Endpoint) else ""
     values = (
-        info.description or info.architecture,
+        f"on {server}" if server else info.description or info.architecture,
         " · ".join(size),
         "yes" if info.vision else "no, text only",
         f"{units.count(context)} tok" if context else "",
-        "" if isinstance(info.source, Endpoint) else "possible" if info.gpu else "no",
+        "" if server else "possible" if info.gpu else "no",
     )
     return [(label, value or "–") for label, value in zip(_LABELS, values, strict=True)]
