@@ -320,8 +320,8 @@ def os_errors_as(kind: Callable[..., VlmtuiError], what: str, *hint: str) -> Ite
 
 SHORTAGES = {
     errno.EMFILE: ("vlmtui may open no more files", "Allow it more: ulimit -n 1024."),
-    errno.ENFILE: ("This machine can open no more files", "End other programs."),
-    errno.ENOMEM: ("There is not enough memory", "End other programs, or allow vlmtui more."),
+    errno.ENFILE: ("This machine can open no more files", "Close other programs."),
+    errno.ENOMEM: ("There is not enough memory", "Close other programs, or allow vlmtui more."),
     errno.ENOSPC: ("There is no space left on the disk", "Free some space."),
     errno.EDQUOT: ("Your quota of the disk is used up", "Free some space, or ask for more."),
     errno.EIO: ("A disk fails", "Check the disk; the system's log (dmesg) says more."),

@@ -53,7 +53,7 @@ def test_letters_beyond_ascii_travel_encoded(server: WebServer) -> None:
     ("answer", "told"),
     [
         (refuses(404), r"has nothing at that address \(404\)"),
-        (refuses(403), r"doesn't give it to everyone \(403\)"),
+        (refuses(403), r"needs a login or permission for it \(403\)"),
         (refuses(500), "error 500"),
         (sends(b"<html>", kind="text/html"), "a web page, not a picture"),
         (sends(b"<html>", kind="image/png"), "sent no picture that can be used: it is not"),

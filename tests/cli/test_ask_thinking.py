@@ -68,4 +68,4 @@ def test_a_thought_without_an_answer_is_a_failure(
 def test_what_can_not_be_meant_is_refused(run: Run, value: str) -> None:
     ended = run("ask", "--think", value, "What?")
     assert ended.code == 2
-    assert "none of on, off, auto" in ended.err
+    assert "is not on, off, auto" in ended.err

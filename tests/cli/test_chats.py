@@ -95,7 +95,7 @@ def test_a_chat_is_exported_and_imported(run: Run, store: ChatStore, tmp_path: P
         assert (tmp_path / name).read_text().startswith(beginning)
     again = run("chats", "export", "1", "-o", tmp_path / "a.json")
     assert again.code == 2
-    assert "There is already" in again.err
+    assert "already exists" in again.err
     assert run("chats", "export", "1", "-o", tmp_path / "a.json", "--force").code == 0
     named = run("chats", "export", "1", "--format", "json")
     assert named.out.endswith("/elsewhere/shapes.json\n")

@@ -189,7 +189,7 @@ def test_only_what_a_server_tells_is_measured(run: Run, server: OpenAIServer) ->
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("ask", "--ctx", "512", "What?"), "a server, which sees to its context"),
+        (("ask", "--ctx", "512", "What?"), "a server, which manages its context"),
         (("ask", "--template", "chatml", "What?"), "runs on a server: there are no files"),
         (("ask", "--mmproj", "x.gguf", "What?"), "runs on a server: there are no files"),
     ],

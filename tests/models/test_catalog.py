@@ -105,7 +105,7 @@ def test_the_user_adds_entries_and_changes_others() -> None:
         ('["x"]\nrepository = "no slash"\nmodel = ["*"]', r"\['x'\], key `repository`"),
         ('["demo"]\nsize = -1', "key `size`"),
         ('["x"]\nlicence = "MIT"', "where to get"),
-        ("x = 1", "something else than tables"),
+        ("x = 1", "something other than tables"),
         ("[x y]\n", "not valid TOML.*line 1"),
         ('["x"]\nkv = nan', "key `kv`"),
     ],

@@ -246,7 +246,7 @@ def test_a_place_that_is_no_directory_is_named(
     monkeypatch.delenv("HF_HUB_CACHE")
     monkeypatch.delenv("HF_TOKEN_PATH")
     monkeypatch.setenv(variable, "/dev/null")
-    assert fails().message == f"{variable} leads to /dev/null, which is not a directory"
+    assert fails().message == f"{variable} points to /dev/null, which is not a directory"
     assert not tiny.asked
 
 

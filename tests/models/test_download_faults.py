@@ -195,7 +195,7 @@ def test_a_token_without_the_right_is_told_apart(
     monkeypatch.setenv("HF_TOKEN", "hf_other")
     with pytest.raises(AccessDenied) as caught:
         pull()
-    assert "the account that your token is of" in caught.value.hint
+    assert "the account that your token belongs to" in caught.value.hint
     assert "hf_other" not in f"{caught.value.message} {caught.value.hint}"
 
 

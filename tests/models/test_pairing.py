@@ -54,7 +54,7 @@ def test_a_projector_that_only_hears_is_refused(tmp_path: Path) -> None:
         [text("general.architecture", "clip"), headers.boolean("clip.has_vision_encoder", False)],
         [("a.x", (32,), F32)],
     )
-    with pytest.raises(BadModelFile, match="does not see"):
+    with pytest.raises(BadModelFile, match="for sound"):
         pairing.check(model, header(tmp_path / "p.gguf", deaf))
 
 

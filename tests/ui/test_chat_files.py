@@ -63,7 +63,7 @@ async def test_what_is_there_is_replaced_only_by_force(stage: Stage) -> None:
         await ready(pilot)
         await ask(pilot, "Hello")
         await say(pilot, "/export a.md")
-        await until(pilot, lambda: "There is already" in shown(pilot))
+        await until(pilot, lambda: "already exists" in shown(pilot))
         assert path.read_text() == "precious"
         await say(pilot, "/export a.md --force")
         await until(pilot, lambda: "Saved as" in shown(pilot))

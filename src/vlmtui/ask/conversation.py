@@ -118,9 +118,9 @@ class _Conversation:
                     if sight and not event.info.vision:
                         raise GenerateFailed(
                             f"{request.title} sees no pictures",
-                            "Give the model's mmproj file with --mmproj, or take another model."
+                            "Give the model's mmproj file with --mmproj, or choose another model."
                             if isinstance(request.source, Files)
-                            else "Take another model.",
+                            else "Choose another model.",
                         )
         except KeyboardInterrupt:
             self._engine.cancel()

@@ -113,7 +113,9 @@ class Branches:
             raise NothingToContinue("There is no answer to continue", "Ask a question")
         last = thread[-1]
         if last.status == "streaming":
-            raise NothingToContinue("Another window is writing that answer", "Wait for its end")
+            raise NothingToContinue(
+                "Another window is writing that answer", "Wait until it is done"
+            )
         reason = (last.stats or {}).get("finish_reason")
         if last.status == "complete" and reason not in ("length", "context"):
             raise NothingToContinue(

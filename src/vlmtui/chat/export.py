@@ -162,9 +162,7 @@ def _write(path: Path, pieces: Iterable[bytes], *, overwrite: bool, durable: boo
 
 
 def _exists(path: Path) -> ArchiveError:
-    return ArchiveError(
-        f"There is already {path}", "Choose another name, or replace it with --force"
-    )
+    return ArchiveError(f"{path} already exists", "Choose another name, or replace it with --force")
 
 
 @contextlib.contextmanager

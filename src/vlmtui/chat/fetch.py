@@ -101,7 +101,7 @@ def host_of(url: str) -> str:
         raise FetchFailed(f"{shown} is not fetched", "Only http and https addresses are")
     if parts.username is not None:
         raise FetchFailed(
-            f"The address of {host} has a password in it", "Take it out, or download the file"
+            f"The address of {host} has a password in it", "Remove it, or download the file"
         )
     if not url.isprintable() or " " in url:
         raise FetchFailed(f"{shown} is not a valid address", "Spaces in it are written %20")
@@ -197,7 +197,7 @@ def _failed(url: str, failure: net.Failed) -> FetchFailed:
         return FetchFailed(f"{host} has nothing at that address ({failure.status})", "Check it")
     if failure.status in (401, 403):
         return FetchFailed(
-            f"{host} doesn't give it to everyone ({failure.status})",
+            f"{host} needs a login or permission for it ({failure.status})",
             "Download it in a browser, and attach the file",
         )
     return FetchFailed(f"{host} answered with error {failure.status}", "Try again later")

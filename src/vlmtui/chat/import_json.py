@@ -113,7 +113,9 @@ class _Pictures:
             raise damaged(self._path, f"picture {sha256[:12]}…: {error}") from None
         if picture.data is not None:
             if hashlib.sha256(picture.data).hexdigest() != sha256:
-                raise damaged(self._path, f"picture {sha256[:12]}… has other bytes than it should")
+                raise damaged(
+                    self._path, f"picture {sha256[:12]}… is damaged: its bytes don't match its hash"
+                )
             with os_errors_as(
                 StorageError,
                 f"The pictures of {self._path} can't be looked at in {self._file.parent}",

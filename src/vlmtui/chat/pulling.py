@@ -29,7 +29,7 @@ def expected(plan: Plan, settings: Settings, machine: Machine) -> FitVerdict:
     if plan.of("checkpoint"):
         return _of_checkpoint(plan, settings, machine)
     if not plan.of("model"):
-        return FitVerdict(words="a vision tower alone, for a model that is here")
+        return FitVerdict(words="a vision tower alone, for an installed model")
     try:
         prospect = prospect_of(plan, settings.ctx, settings.kv, settings.gpu_layers)
     except (BadModelFile, FetchFailed) as error:

@@ -65,7 +65,7 @@ def asked_for(
     given = {name: value for name, value in (("ctx", ctx), ("kv", kv)) if value is not None}
     if given and isinstance(load.source, Endpoint):
         raise InputError(
-            f"{load.name} runs on a server, which sees to its context and KV cache itself",
+            f"{load.name} runs on a server, which manages its context and KV cache itself",
             "Leave out --ctx and --kv.",
         )
     return msgspec.structs.replace(load, **given)

@@ -154,7 +154,7 @@ def template() -> str:
     from vlmtui.settings import Settings
 
     defaults = msgspec.to_builtins(Settings())
-    lines = ["# Settings of vlmtui. Take the # away from a line to change it."]
+    lines = ["# Settings of vlmtui. Remove the # from a line to change it."]
     words = explained(Settings)
     tables = [name for name in words if isinstance(defaults[name], dict)]
     for name in [*(name for name in words if name not in tables), *tables]:
@@ -175,7 +175,7 @@ def _begin() -> Path:
         kept.write(file, template().encode(), replace=False)
     except FileExistsError:
         raise SettingsError(
-            f"There is a settings file already: {file}", "`vlmtui config edit` opens it"
+            f"There already is a settings file: {file}", "`vlmtui config edit` opens it"
         ) from None
     except OSError as error:
         raise SettingsError(

@@ -126,7 +126,7 @@ def default_model(name: str | None, *, as_json: bool) -> int:
         click.echo(f"{line(chosen)} is the default now ({line(str(file))}).")
     if settings.mmproj is not None:
         click.echo(
-            f"The settings also name an mmproj, {line(settings.mmproj)}: take that line out, "
+            f"The settings also name an mmproj, {line(settings.mmproj)}; remove that line, "
             "unless it belongs to this model.",
             err=True,
         )
@@ -184,7 +184,7 @@ def _quoted(text: str) -> str:
 
 def _announce(todo: removal.Removal) -> None:
     if not todo.files:
-        click.echo(f"{line(todo.model.name)} comes off the list; its file stays.", err=True)
+        click.echo(f"{line(todo.model.name)} is removed from the list; its file stays.", err=True)
         return
     click.echo(f"This deletes {line(todo.model.name)}, {units.size(todo.freed)}:", err=True)
     for file in todo.files:

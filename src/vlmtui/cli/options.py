@@ -17,7 +17,7 @@ class Finite(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is not a number to work with", param, ctx)
+            self.fail(f"{value} is not a usable number", param, ctx)
         return number
 
 
@@ -31,7 +31,7 @@ class Thinking(click.ParamType[str | int]):
             return value.lower()
         if value.isdecimal() and 0 < int(value) < 2**31:
             return int(value)
-        self.fail(f"{value} is none of on, off, auto, or tokens from 1 up", param, ctx)
+        self.fail(f"{value} is not on, off, auto, or a number of tokens", param, ctx)
 
 
 class Named(click.types.StringParamType):

@@ -185,7 +185,7 @@ def _chosen(question: Question) -> str:
 def _agreed() -> bool:
     if click.confirm("Download it anyway?", err=True):
         return True
-    click.echo("Nothing was fetched.", err=True)
+    click.echo("Nothing was downloaded.", err=True)
     return False
 
 

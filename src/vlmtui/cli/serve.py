@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     type=NAMED,
     multiple=True,
     metavar="SITE",
-    help="A site whose web pages may ask: https://example.org. Repeatable.",
+    help="A site whose web pages may send requests: https://example.org. Repeatable.",
 )
 @click.option("--fetch-pictures", is_flag=True, help="Fetch pictures that are given by address.")
 @click.option(

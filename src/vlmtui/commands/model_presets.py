@@ -25,7 +25,7 @@ def presets(context: CommandContext) -> Mapping[str, Preset]:
     advised = msgspec.structs.asdict(entry.sampling) if entry is not None else {}
     found = {}
     if any(value is not None for value in advised.values()):
-        found[CARD] = Preset(about=f"as the card of {load.title} recommends", **advised)
+        found[CARD] = Preset(about=f"as recommended on the model card of {load.title}", **advised)
     if info is not None:
         questions = info.questions
     else:  # it isn't loaded yet: its names tell

@@ -51,7 +51,7 @@ class NotOnThisMachine(ImageNotFound):
 
     def __init__(self, command: str) -> None:
         super().__init__(
-            "This path is not on this machine", f"On yours run this, then send again:\n{command}"
+            "This path is not on this machine", f"Run this on yours, then send again:\n{command}"
         )
         self.command = command
 

@@ -21,7 +21,7 @@ FIELDS = {
     "top_p": ("a number from 0 to 1; 1 turns it off", "0.9"),
     "min_p": ("a number from 0 to 1; 0 turns it off", "0.05"),
     "repeat_penalty": ("a number from 0.01 to 100; 1 turns it off", "1.1"),
-    "seed": ("a whole number from 0 to 4294967295; default draws a fresh one", "42"),
+    "seed": ("a whole number from 0 to 4294967295; default picks a new one each time", "42"),
     "max_tokens": ("a whole number from 0 up; 0 is unlimited", "256"),
     "think": ("auto, on, off, or a whole number of tokens from 1 up", "256"),
     "detail": ("low, normal, high, max, or how many tokens a picture may take", "high"),

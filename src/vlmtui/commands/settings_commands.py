@@ -84,7 +84,7 @@ def detail(context: CommandContext, word: str) -> Outcome:
 
 _DETAILS = {
     "low": "256 tokens each at most",
-    "normal": "as many tokens as the model makes of each",
+    "normal": "as many tokens as the model uses by default",
     "high": "1,024 tokens each at least",
     "max": "as many tokens as the model can take",
 }

@@ -69,13 +69,13 @@ def _power_mode(root: Sysroot) -> Finding:
     modes = nvpmodel.modes(root)
     mode = nvpmodel.current(root, modes)
     if mode is None:
-        return Finding(TOPIC, "power mode", "info", "unknown", "`sudo nvpmodel -q` tells it")
+        return Finding(TOPIC, "power mode", "info", "unknown", "`sudo nvpmodel -q` shows it")
     if mode.name.upper().startswith("MAXN"):
         return Finding(TOPIC, "power mode", "ok", mode.name)
     fastest = [each for each in modes.values() if each.name.upper().startswith("MAXN")]
     if fastest:
         best = max(fastest, key=lambda each: "SUPER" in each.name.upper())
-        advice = f"Faster, and hungrier: `sudo nvpmodel -m {best.number}` ({best.name})"
+        advice = f"Faster, for more power: `sudo nvpmodel -m {best.number}` ({best.name})"
     else:
         names = ", ".join(f"{each.number} {each.name}" for each in modes.values())
         advice = f"`sudo nvpmodel -m N` changes it{': ' if names else ''}{names}"

@@ -48,7 +48,7 @@ def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
     try:
         kept.write(path, bundled(findings), replace=False, mode=0o666)
     except FileExistsError as error:
-        raise InputError(f"{path} exists already", "Name another file") from error
+        raise InputError(f"{path} already exists", "Name another file") from error
     except OSError as error:
         raise InputError(
             f"The bundle {path} can't be written: {error.strerror}", "Name another place"

@@ -68,5 +68,5 @@ def _token() -> Finding:
         present = False
     if present:
         return Finding(TOPIC, "Hugging Face token", "ok", f"present ({paths.shown(place)})")
-    advice = "Only models with terms to accept want one: `hf auth login`, or HF_TOKEN"
+    advice = "Only models with terms to accept need one: `hf auth login`, or HF_TOKEN"
     return Finding(TOPIC, "Hugging Face token", "info", "none", advice)

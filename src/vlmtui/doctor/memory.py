@@ -41,7 +41,7 @@ def _free(available: int, total: int) -> Finding:
     value = f"{units.size(available)} available of {units.size(total)}"
     if available < _TIGHT_MEMORY:
         advice = (
-            "Only small models fit (`vlmtui models`). Ending the desktop frees about 0.8 GB:"
+            "Only small models fit (`vlmtui models`). Stopping the desktop frees about 0.8 GB:"
             " `sudo systemctl set-default multi-user.target`"
         )
         return Finding(TOPIC, "memory", "warn", value, advice)

@@ -63,7 +63,7 @@ class RunningRequest:
                 "silent",
                 f"The engine has shown no sign of life for {now - self._heard:.0f} seconds while "
                 f"{doing}",
-                "It may be stopped, or memory may be short. Stop twice to end its process; the "
+                "It may be stopped, or memory may be low. Stop twice to end its process; the "
                 "next question starts another.",
             )
         elif self._cancelled is not None and now - self._cancelled >= CANCEL_S and not self._told:

@@ -111,7 +111,7 @@ class _Queue:
             self._end()
             raise errors.ImageUnreadable(
                 f"No thumbnail can be made of {path}: {str(error) or 'its process ended'}",
-                "Memory may be short: end other programs, or scale the picture down.",
+                "Memory may be low: end other programs, or scale the picture down.",
             ) from None
         raise errors.named(answer["error"], answer["message"], answer["hint"], errors.ImageError)
 

@@ -154,7 +154,7 @@ class Channel(Generic[Received]):
         except UnicodeEncodeError as error:  # a path, since texts are looked at where they come in
             name = printable.line(error.object, 200)
             raise InputError(
-                f"{name} is not valid UTF-8, and the engine can't be told of it",
+                f"{name} is not valid UTF-8, and can't be passed to the engine",
                 "Rename it, or set VLMTUI_HOME to a directory with another name.",
             ) from None
         return LENGTH.pack(len(body)) + body

@@ -78,7 +78,7 @@ def _called(server: Server, name: str) -> Server:
 def _without_a_list(server: Server, refused: net.Refused) -> tuple[str, ...]:
     """What to do about a server that doesn't list its models."""
     if refused.status in (401, 403):
-        what = "doesn't accept this key" if endpoints.key_of(server) else "wants a key"
+        what = "doesn't accept this key" if endpoints.key_of(server) else "needs a key"
         raise InputError(
             f"{server.host} {what}",
             "Name the variable that holds it: `vlmtui models add --endpoint URL "
@@ -89,6 +89,6 @@ def _without_a_list(server: Server, refused: net.Refused) -> tuple[str, ...]:
     if refused.status >= 500:
         raise InputError(
             f"{server.host} failed when it was asked for its models ({refused.status})",
-            "Its log says why. It may want a key: --api-key-env NAME.",
+            "Its log says why. It may need a key: --api-key-env NAME.",
         )
     raise endpoints.without_list(server, f" (it answered {refused.status})")

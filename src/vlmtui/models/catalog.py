@@ -225,7 +225,7 @@ def _tables(file: Path) -> dict[str, dict[str, Any]]:
         message = f"The catalogue {file} can't be read: {error.strerror}"
         raise SettingsError(message, "Check its permissions.") from error
     except msgspec.ValidationError as error:
-        message = f"The catalogue {file} has something else than tables in it"
+        message = f"The catalogue {file} has something other than tables in it"
         raise SettingsError(message, 'Write each model as a table: ["my-model"].') from error
 
 
@@ -244,7 +244,7 @@ def _entries(tables: dict[str, dict[str, Any]], file: Path) -> tuple[Entry, ...]
             at = f", key `{key}`" if key else ""
             raise SettingsError(
                 f"The catalogue {file} has a wrong entry [{name!r}]{at}: {what}",
-                "Correct it, or take the key out.",
+                "Correct it, or remove the key.",
             ) from error
         known = entry.repository and (entry.model or entry.imported)
         if not (entry.bundled or known):

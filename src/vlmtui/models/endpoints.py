@@ -148,7 +148,7 @@ def interface(address: str) -> str:
     parts = urlsplit(address)
     if parts.username or parts.password:
         raise InputError(
-            "A key doesn't belong in the address, where everybody sees it",
+            "A key doesn't belong in the address, where everyone can see it",
             "Name the variable that holds it with --api-key-env NAME.",
         )
     return address.rstrip("/") + ("" if parts.path.strip("/") else "/v1")

@@ -76,7 +76,7 @@ def read(path: Path) -> Facts:
         return _broken(
             header,
             f"{path} has its vision tower inside: only Ollama's own engine runs such files",
-            "Take the model from Hugging Face, where the mmproj is a file of its own.",
+            "Get the model from Hugging Face, where the mmproj is a file of its own.",
         )
     try:
         pairing.check(header)

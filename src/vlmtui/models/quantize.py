@@ -108,18 +108,18 @@ def _quantisable(source: Path, kind: str, *, requantise: bool) -> Header:
     header = gguf.from_path(source)
     if header.text("general.type") in ("adapter", "imatrix", "vocab"):
         what = header.text("general.type")
-        raise InputError(f"{source} is not a model to quantise ({what})", "Take a model's file.")
+        raise InputError(f"{source} is not a model to quantise ({what})", "Name a model's file.")
     if header.architecture == "clip" and kind not in MMPROJ_TYPES:
         raise InputError(
             f"{source} is a vision tower (mmproj), which is made {' or '.join(MMPROJ_TYPES)}",
-            "Below that pictures suffer more than the memory is worth: --to Q8_0.",
+            "Below that, pictures lose too much for the memory saved: --to Q8_0.",
         )
     done = sorted({tensor.quant for tensor in header.tensors} - _UNQUANTISED)
     if done and not requantise:
         raise InputError(
             f"{source} is quantised already ({', '.join(done)})",
-            "Quantising it again loses more than quantising the F16 or BF16 file once: take that "
-            "one, or add --allow-requantize.",
+            "Quantising it again loses more quality than quantising the F16 or BF16 file once: use "
+            "that one, or add --allow-requantize.",
         )
     return header
 
@@ -134,7 +134,7 @@ def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
             f"{target} is the source itself, which is never touched", "Name another file."
         )
     if target.exists() and not overwrite:
-        raise InputError(f"{target} is there already", "Name another file, or add --force.")
+        raise InputError(f"{target} already exists", "Name another file, or add --force.")
 
 
 def dry_run(job: Quantization) -> Result:
@@ -191,7 +191,7 @@ def _type(to: str) -> str:
     if kind in _NEEDS_MATRIX:
         raise InputError(
             f"{kind} needs an importance matrix, which vlmtui can't make",
-            "Without one the model would talk nonsense: take Q2_K, Q3_K_S or IQ4_XS.",
+            "Without one the model would talk nonsense: use Q2_K, Q3_K_S or IQ4_XS.",
         )
     if kind not in TYPES:
         raise InputError(f"{to} is not a type to quantise to", f"Choose one of {', '.join(TYPES)}.")

@@ -134,7 +134,7 @@ def _keeper(model: InstalledModel) -> str:
         "ollama": "it lies in Ollama's store",
         "lm-studio": "it lies in LM Studio's directory",
         "llama.cpp": "it lies in llama.cpp's cache",
-        "huggingface": "something else put it into the Hugging Face cache",
+        "huggingface": "another program put it into the Hugging Face cache",
     }.get(model.source, f"it lies in {model.path.parent}")
 
 

@@ -180,7 +180,7 @@ def _no_file(what: str, path: Path, hint: str) -> ModelNotFound:
     if path.exists():
         return ModelNotFound(f"{path} is not a regular file", hint)
     if path.is_symlink():
-        return ModelNotFound(f"{path} is a link that leads to no file", "Make it anew.")
+        return ModelNotFound(f"{path} is a link that leads to no file", "Create the link again.")
     return ModelNotFound(f"There is no {what} file {path}", hint)
 
 
@@ -188,7 +188,7 @@ def _not_here(entry: catalog.Entry) -> ModelNotFound:
     about = "about " if entry.size_is_reckoned else ""
     return ModelNotFound(
         f"{entry.name} is not installed",
-        f"`vlmtui models pull {entry.name}` fetches {about}{entry.download_bytes / 1e9:.1f} GB.",
+        f"`vlmtui models pull {entry.name}` downloads {about}{entry.download_bytes / 1e9:.1f} GB.",
     )
 
 

@@ -67,7 +67,9 @@ class Answer:
         """
         if (packed := self.headers.get("Content-Encoding", "identity").lower()) != "identity":
             # nobody asked for it, and a few bytes may unpack to a full disk
-            raise Failed("nonsense", f"sends it packed ({packed[:20]}), which was not asked for")
+            raise Failed(
+                "nonsense", f"sends it compressed ({packed[:20]}), which was not asked for"
+            )
         with self._told():
             for piece in self._response.iter_raw():
                 self._line.check()
@@ -142,7 +144,7 @@ def request(
     ):
         status = response.status_code
         if status == 407:
-            raise proxies.blamed(call.scheme, "refused: it wants a login (407)")
+            raise proxies.blamed(call.scheme, "refused: it needs a login (407)")
         if status not in accepted and not (response.has_redirect_location and not leave):
             raise call.refusal(response)
         yield Answer(response, line, call.translated)

@@ -40,7 +40,7 @@ class Admission(msgspec.Struct, frozen=True):
         if origin and not self.allows(origin):
             return Refusal(
                 403,
-                "Pages of this site may not ask this server (--allow-origin allows them).",
+                "Pages of this site may not use this server (--allow-origin allows them).",
                 "origin",
             )
         if not self.key:

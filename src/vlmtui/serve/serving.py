@@ -131,7 +131,7 @@ def _bound(host: str, port: int, *, key: bool) -> Iterator[socket.socket]:
         with os_errors_as(
             InputError,
             f"Can't listen at {line(host)}, port {port}",
-            "Take another port with --port.",
+            "Choose another port with --port.",
         ):
             listener.bind(address)
         yield listener

@@ -89,9 +89,7 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
     """
     _require_file(path)
     if Presence(path.parent / "instances").others():
-        raise StorageError(
-            f"An instance of vlmtui is running on {path}", "End it, and recover then"
-        )
+        raise StorageError(f"An instance of vlmtui is running on {path}", "Quit it, then recover")
     fresh = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}")
     try:
         with mended(path) as readable, closing(_checked(readable, path)) as old:
@@ -116,7 +114,7 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
 def _require_file(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise StorageError(
-            f"{path} is not a regular file", "Move it away, and vlmtui will begin a new one"
+            f"{path} is not a regular file", "Move it away, and vlmtui will start a new one"
         )
 
 
@@ -140,7 +138,7 @@ def _checked(path: Path, called: Path) -> sqlite3.Connection:
         connection.close()
         raise StorageError(
             f"Nothing can be read of {called}: {error}",
-            "Move it away, and vlmtui will begin a new one; the pictures are files below "
+            "Move it away, and vlmtui will start a new one; the pictures are files below "
             f"{called.parent / 'images'}",
         ) from error
     if owner != APPLICATION_ID or version > len(MIGRATIONS):

@@ -49,7 +49,7 @@ _COMPLAINTS = (
         "not a database",
         "{path} is not a database",
         "`vlmtui chats recover` saves what can be read, where anything can; "
-        "or move it away, and vlmtui will begin a new one",
+        "or move it away, and vlmtui will start a new one",
     ),
     (
         "malformed",

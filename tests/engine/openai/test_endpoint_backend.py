@@ -639,7 +639,7 @@ def test_an_answer_that_was_cut_off_is_continued_by_servers_that_can(serve: Serv
     [
         (lambda exchange: exchange.refuse(200, b"<html>", Content_Type="text/html"), "no answer"),
         (lambda exchange: exchange.stream("{", "nonsense"), "no answer"),
-        (lambda exchange: exchange.refuse(401, {}), "wants a key"),
+        (lambda exchange: exchange.refuse(401, {}), "needs a key"),
         (lambda exchange: exchange.refuse(500, b"\xff\x00"), "failed"),
         (
             lambda exchange: exchange.refuse(

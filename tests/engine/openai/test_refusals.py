@@ -18,14 +18,14 @@ def told(status: int, content: object, *, key: bool = False, **headers: str) -> 
 
 def test_a_missing_key_and_a_wrong_one_are_told_apart() -> None:
     words = {"error": {"message": "Unauthorized"}}
-    assert told(401, words).startswith("board:8000 wants a key: Unauthorized")
+    assert told(401, words).startswith("board:8000 needs a key: Unauthorized")
     assert told(401, words, key=True).startswith("board:8000 doesn't accept the key")
 
 
 @pytest.mark.parametrize(
     ("status", "start"),
     [
-        (403, "board:8000 wants a key"),
+        (403, "board:8000 needs a key"),
         (404, "board:8000 has no model llava at this address"),
         (413, "What was sent is too large for board:8000"),
         (422, "board:8000 can't take this question"),

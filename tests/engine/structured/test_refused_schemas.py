@@ -41,7 +41,7 @@ DOUBLING = {
         ({"oneOf": [{"type": "integer"}, {"minimum": 2}]}, "at #/oneOf/1"),
         ({"$ref": "https://example.com/s.json"}, "nothing is fetched, at #/$ref"),
         ({"$ref": "other.json#/a"}, "nothing is fetched"),
-        ({"$ref": "#/$defs/none"}, "there is nothing where it refers to"),
+        ({"$ref": "#/$defs/none"}, "what it refers to isn't there"),
         ({"$ref": "#"}, "refers to itself without end"),
         ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "refers to itself without end"),
         ({"properties": {"a": {"$ref": "#"}}, "required": ["a"], "type": "object"}, "without end"),

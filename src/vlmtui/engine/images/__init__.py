@@ -293,5 +293,5 @@ def _translated(name: str) -> Iterator[None]:
             reason = "its header makes no sense"
         raise errors.ImageTruncated(
             f"{name} is damaged or cut off: {reason or kind}",
-            "Was it copied completely? Copy it again, or save it again.",
+            "Was it copied completely? Copy or save it again.",
         ) from None

@@ -59,7 +59,7 @@ def box(text: str, size: tuple[int, int], name: str) -> Box:
         edges.append((round(start), round(start + _pixels(length, side))))
     (left, right), (top, bottom) = edges
     if right <= left or bottom <= top:
-        raise errors.InputError(f"[{written[:60]}] holds no pixel of {name}", _HINT)
+        raise errors.InputError(f"[{written[:60]}] is empty: it has no pixels of {name}", _HINT)
     wide, high = size
     if right > wide or bottom > high:
         raise errors.InputError(
@@ -109,5 +109,5 @@ def failed(called: str, why: str) -> errors.ImageError:
     """No part of a picture can be made, for a reason that isn't the picture's."""
     return errors.ImageUnreadable(
         f"No part of {called} can be cut out: {why}",
-        "Memory or disk may be short: end other programs, or scale the picture down.",
+        "Memory or disk space may be low: end other programs, or scale the picture down.",
     )

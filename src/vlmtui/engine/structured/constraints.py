@@ -137,7 +137,7 @@ def read_json(text: str) -> Any:
 
 
 def _refused(word: str) -> Any:
-    raise ValueError(f"{word[:20]} is not a number that can be worked with")
+    raise ValueError(f"{word[:20]} is not a usable number")
 
 
 def _float(digits: str) -> float:
@@ -162,7 +162,9 @@ def data(constraint: Constraint, text: str) -> Any:
         )
         if not fine:
             raise InputError(
-                "it is none of the choices" if constraint.kind == "choices" else "it doesn't match"
+                "it is not one of the choices"
+                if constraint.kind == "choices"
+                else "it doesn't match"
             )
         return text
     try:

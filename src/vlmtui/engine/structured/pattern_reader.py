@@ -144,7 +144,7 @@ class _Reader:
                 return part
         self._take("?")  # as short as possible: the same texts match
         if self.source[self.at : self.at + 1] in ("*", "+", "{"):
-            raise BadPattern("what repeats is repeated at once")
+            raise BadPattern("a repetition is itself repeated")
         low, _ = lengths(part)
         if low == 0:  # nothing, repeated, is nothing
             least = 0

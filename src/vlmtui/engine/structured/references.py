@@ -97,7 +97,7 @@ class Document:
         return found[0] if len(found) == 1 else self._lost(where)
 
     def _lost(self, where: str) -> Any:
-        raise Unenforceable(where, "there is nothing where it refers to")
+        raise Unenforceable(where, "what it refers to isn't there")
 
 
 def _names_itself(address: Any) -> bool:

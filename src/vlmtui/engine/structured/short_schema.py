@@ -39,7 +39,7 @@ def expanded(text: str) -> dict[str, Any]:
     begins = reader.peek()
     schema = reader.kind(0) if begins in ("[", "{") or ":" not in text else reader.fields("", 0)
     if reader.peek():
-        raise reader.wrong("something unexpected comes")
+        raise reader.wrong("something unexpected follows")
     return schema
 
 
@@ -54,7 +54,7 @@ class _Reader:
         while True:
             name, _ = self._word("a name")
             if name in properties:
-                raise self.wrong(f"{name} comes for the second time")
+                raise self.wrong(f"{name} is there twice")
             optional = self._take("?")
             self._expect(":")
             properties[name] = self.kind(depth + 1)

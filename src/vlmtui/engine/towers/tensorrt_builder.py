@@ -88,7 +88,7 @@ def build(graph: Path, tell: Tell) -> Any:
     if engine is None:
         raise ConversionFailed(
             f"TensorRT {trt.__version__} could not build the tower's engine",
-            f"Memory may be short: close other programs, the desktop too. {_ADVICE}",
+            f"Memory may be low: close other programs, the desktop too. {_ADVICE}",
         )
     return engine
 

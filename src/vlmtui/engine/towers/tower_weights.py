@@ -48,7 +48,7 @@ class TowerWeights:
         if field is not None:
             return field.contents()
         if default is _NEEDED:
-            raise BadModelFile(f"{self._path} has no {key}", "Take another mmproj file.")
+            raise BadModelFile(f"{self._path} has no {key}", "Choose another mmproj file.")
         return default
 
     def __contains__(self, name: str) -> bool:
@@ -63,7 +63,7 @@ class TowerWeights:
         from gguf import dequantize
 
         if name not in self._tensors:
-            raise BadModelFile(f"{self._path} has no {name}", "Take another mmproj file.")
+            raise BadModelFile(f"{self._path} has no {name}", "Choose another mmproj file.")
         found = self._tensors[name]
         values = dequantize(found.data, found.tensor_type)
         shape = tuple(int(length) for length in reversed(found.shape))

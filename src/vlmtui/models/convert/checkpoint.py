@@ -273,9 +273,9 @@ def _not_imported(folder: Path, config: dict[str, Any], kind: str) -> InputError
         return InputError(
             f"{folder} is a LLaVA as its authors' code saves it: its vision tower ({tower}) is "
             "not in it",
-            "Take the version for transformers, from hf:llava-hf.",
+            "Use the version for transformers, from hf:llava-hf.",
         )
     return InputError(
         f"{folder} is {what}, which vlmtui can't import",
-        f"It imports {IMPORTED}. Others can be had as GGUF: `vlmtui models` lists some.",
+        f"It imports {IMPORTED}. Others are available as GGUF: `vlmtui models` lists some.",
     )

@@ -112,7 +112,7 @@ def require_new(job: Import) -> None:
     """
     if job.model.exists():
         raise InputError(
-            f"{job.model} is there already",
+            f"{job.model} already exists",
             f"Give the new one another name with --name, or delete it: vlmtui models rm {job.name}",
         )
 

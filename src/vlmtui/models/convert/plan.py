@@ -126,7 +126,7 @@ def to_float16(values: Numbers, title: str) -> Numbers:
         small = values.astype(np.float16)
     if not np.isfinite(small).all():
         raise BadModelFile(
-            f"{title} has numbers that are none, or too large for float16",
+            f"{title} has values that are not numbers, or too large for float16",
             "Its file may be damaged: copy or download it again.",
         )
     return small

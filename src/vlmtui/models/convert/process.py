@@ -98,7 +98,7 @@ def _hold(descriptor: int, path: Path) -> None:
     """
     if not kept.locked(descriptor):
         raise StorageError(
-            f"{path} is being written by another import", "Wait for its end, or stop it."
+            f"{path} is being written by another import", "Wait until it is done, or stop it."
         )
 
 

@@ -36,13 +36,13 @@ def read(path: Path) -> dict[str, Stored]:
     except Refused as error:
         raise BadModelFile(
             f"{path} is not a plain list of tensors: {error}",
-            "It is not opened, as such a file can run programs. Take the checkpoint in "
+            "It is not opened, as such a file can run programs. Use the checkpoint in "
             "safetensors, or save its state_dict() alone with torch.save.",
         ) from None
     except zipfile.BadZipFile as error:
         raise BadModelFile(
             f"{path} is not a PyTorch file of version 1.6 or newer: {error}",
-            "Was it copied completely? An older file has to be saved anew with torch.save.",
+            "Was it copied completely? An older file has to be saved again with torch.save.",
         ) from None
     except OSError as error:
         raise BadModelFile(f"{path} can't be read: {error}", "Check the file.") from error

@@ -40,7 +40,7 @@ def read(folder: Path, model: dict[str, Any], rows: int) -> Tokens:
         raise BadModelFile(
             f"The tokenizer in {folder} has {len(tokens.texts):,} tokens, and the model's "
             f"embeddings have {rows:,} rows",
-            "The files belong to two models: take both from one repository.",
+            "The files belong to two models: get both from one repository.",
         )
     while len(tokens.texts) < rows:
         tokens.append(f"[PAD{len(tokens.texts)}]", UNUSED)

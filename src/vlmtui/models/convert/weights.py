@@ -34,7 +34,7 @@ def read(folder: Path) -> dict[str, Stored]:
                 if name in tensors:
                     raise BadModelFile(
                         f"{tensors[name].file} and {file} both have the tensor {name}",
-                        "Leave one version of the checkpoint in the directory.",
+                        "Keep only one version of the checkpoint in the directory.",
                     )
                 tensors[name] = tensor
         _check_complete(folder, {file.name for file in files}, ending)

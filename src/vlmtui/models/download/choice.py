@@ -139,7 +139,7 @@ def _whole(candidate: _Candidate, repository: Repository) -> None:
         raise NothingToPull(
             f"{repository.name} has {len(candidate.parts)} of the {count} parts of "
             f"{_PART.sub('', candidate.name)}",
-            "Its owner has not uploaded all of them; take another file.",
+            "Its owner has not uploaded all of them; choose another file.",
         )
 
 

@@ -84,7 +84,7 @@ def _final(response: net.Refused, what: str) -> VlmtuiError:
         return _no_repository(response, what)
     if _said(response) == _DISABLED:
         message = f"{what} has been closed by the Hub"
-        return NothingToPull(message, "Take another model, or one of its copies.")
+        return NothingToPull(message, "Choose another model, or a copy of it.")
     if status in (401, 403):
         return _denied(response, what)
     if status in (404, 410):
@@ -99,7 +99,7 @@ def _gated(response: net.Refused, repository: str) -> AccessDenied:
         said = _said(response)
         return AccessDenied(
             f"{repository} is only for those who have accepted its terms",
-            f"Accept them on {page}, with the account that your token is of."
+            f"Accept them on {page}, with the account that your token belongs to."
             + (f" The server says: {said}" if said else ""),
         )
     return AccessDenied(
@@ -115,7 +115,7 @@ def page(what: str, kind: str) -> NotTheFile:
 
 
 _PAGE_HINT = (
-    "A network that wants a login first, or a proxy, may answer so: open a web page in a browser. "
+    "This can be a proxy, or a network that needs a login first: open a web page in a browser. "
     "Or the address is wrong."
 )
 
@@ -136,7 +136,7 @@ def _busy(response: net.Refused, what: str) -> Fault:
         )
     return Fault(
         Unreachable(
-            f"{what}: the server is in trouble (it answered {status})",
+            f"{what}: the server has a problem (it answered {status})",
             "Pull again later; what came is kept. Its state: https://status.huggingface.co"
             if access.endpoint() == "https://huggingface.co"
             else "Pull again later; what came is kept.",
@@ -182,7 +182,7 @@ def _denied(response: net.Refused, what: str) -> AccessDenied:
         said = _said(response)
         return AccessDenied(
             f"{what}: your token does not allow it (the server answered {status})",
-            "Accept the terms on the model's page, or take a token with the right to read it."
+            "Accept the terms on the model's page, or use a token that may read it."
             + (f" The server says: {said}" if said else ""),
         )
     return AccessDenied(

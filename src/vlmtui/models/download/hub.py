@@ -137,7 +137,7 @@ def look_into(repository: str, revision: str, connection: net.Line, timeout: flo
     commit = found.sha or revision
     if not _SHA1.fullmatch(commit):
         raise NotTheFile(
-            f"{repository}: the server says no commit of {line(revision, 80)}",
+            f"{repository}: the server gives no commit for {line(revision, 80)}",
             "This is not a Hub, or an incomplete mirror: check HF_ENDPOINT.",
         )
     return Repository(

@@ -37,7 +37,7 @@ def check() -> None:
     place = next((each for each in (cache, *cache.parents) if os.path.exists(each)), cache)
     if os.environ.get(variable) and not place.is_dir():
         raise SettingsError(
-            f"{variable} leads to {line(str(place))}, which is not a directory",
+            f"{variable} points to {line(str(place))}, which is not a directory",
             "Set it to a directory of yours, or unset it.",
         )
     seconds()
@@ -141,7 +141,7 @@ def _sendable(found: str | None, where: str) -> str | None:
     """A token that can stand in a header."""
     if found and not (found.isascii() and found.isprintable() and " " not in found):
         raise SettingsError(
-            f"{where} has a token with characters that no token has",
+            f"{where} has a token with characters that can't be in one",
             "Copy it again, from https://huggingface.co/settings/tokens",
         )
     return found

@@ -48,7 +48,7 @@ def in_cache(
     etag = known.etag if known is not None else file.digest.partition(":")[2]
     if not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(repository.commit):
         raise NotTheFile(
-            f"{repository.name}: the server says no commit and hash of {file.name}",
+            f"{repository.name}: the server gives no commit and hash for {file.name}",
             "This is not a Hub, or an incomplete mirror: check HF_ENDPOINT.",
         )
     cache = hugging_face_cache()

@@ -280,8 +280,8 @@ class Transfer:
         if error.errno == errno.EFBIG:
             return DiskFull(
                 f"The disk of {folder} takes no file of {units.size(self._file.size)}",
-                f"A FAT file system ends at 4 GB: set {cache_variable()} to a directory on another "
-                "disk.",
+                f"FAT file systems hold files of up to 4 GB: set {cache_variable()} to a directory "
+                "on another disk.",
                 0,
             )
         return places.unwritable(error, self._file)

@@ -28,7 +28,7 @@ def verify(file: RemoteFile, line: Line) -> Iterator[Verifying]:
     try:
         size = file.part.stat().st_size
         if file.size is not None and size != file.size:
-            raise _differs(file, f"it has {size:,} bytes in place of {file.size:,}")
+            raise _differs(file, f"it has {size:,} bytes instead of {file.size:,}")
         kind, _, expected = file.digest.partition(":")
         if not expected:
             yield Verifying(file.name, size, size)

@@ -8,7 +8,7 @@ SNIFFED_BYTES = 512
 
 _AGAIN = "Download the model file itself again."
 _PICTURE = "Attach the picture to a question; the model is another file."
-_CONVERT = "Take a GGUF version of the model: its page lists them under quantizations."
+_CONVERT = "Use a GGUF version of the model: its page lists them under quantizations."
 
 _MAGICS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for", "git lfs pull"),
@@ -39,7 +39,7 @@ def not_a_gguf(name: str, beginning: bytes) -> BadModelFile:
 
 def _describe(beginning: bytes) -> tuple[str, str]:
     if not beginning:
-        return "empty", "The download has not begun: download it again."
+        return "empty", "The download had not started: download it again."
     for magic, what, hint in _MAGICS:
         if beginning.startswith(magic):
             return what, f"Fetch it with: {hint}" if hint.startswith("git") else hint
@@ -49,8 +49,8 @@ def _describe(beginning: bytes) -> tuple[str, str]:
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return (
             "a web page",
-            "The address led to a page, not to the file: log in, or take the download link "
-            "(on Hugging Face /resolve/ in place of /blob/).",
+            "The address led to a page, not to the file: log in, or use the download link "
+            "(on Hugging Face /resolve/ instead of /blob/).",
         )
     if len(beginning) > 9 and beginning[8:9] == b"{" and not any(beginning[5:8]):
         return "a safetensors file", _CONVERT

@@ -81,7 +81,7 @@ class _Reader:
             cursor.within = f"metadata entry {number + 1} of {pair_count}"
             key = self._string(_LONGEST_KEY)
             if not key or key in metadata:
-                raise self._bad(f"metadata key {key!r} stands in it twice" if key else "empty key")
+                raise self._bad(f"metadata key {key!r} is in it twice" if key else "empty key")
             metadata[key] = self._value(key)
         alignment = self._alignment(metadata)
         tensors = self._tensors(tensor_count, alignment)
@@ -101,20 +101,20 @@ class _Reader:
         version = int(self._cursor.value(_U32))
         if version and version & 0xFFFF == 0:
             raise BadModelFile(
-                f"{self._name} is a GGUF file for big-endian machines", "Take the usual one."
+                f"{self._name} is a GGUF file for big-endian machines", "Use the little-endian one."
             )
         if version > NEWEST_VERSION:
             raise BadModelFile(
                 f"{self._name} is a GGUF file of version {version}; "
                 f"this llama.cpp reads up to version {NEWEST_VERSION}",
-                "Update vlmtui and llama-cpp-python, or take an older file of the model.",
+                "Update vlmtui and llama-cpp-python, or choose an older file of the model.",
             )
         if version == 0:
             raise self._bad("its version is 0")
         if version < 2:
             raise BadModelFile(
                 f"{self._name} is a GGUF file of version {version}, which is no longer read",
-                "Take a newer file of the model.",
+                "Choose a newer file of the model.",
             )
         return version
 
@@ -184,7 +184,7 @@ class _Reader:
             cursor.within = f"the description of tensor {number + 1} of {count}"
             name, shape, quant, size = self._tensor()
             if name in names:
-                raise self._bad(f"tensor {name!r} stands in it twice")
+                raise self._bad(f"tensor {name!r} is in it twice")
             names.add(name)
             if int(cursor.value(_U64)) != offset:
                 raise self._bad(f"tensor {name!r} doesn't begin where the one before it ends")
@@ -215,7 +215,7 @@ class _Reader:
                 f"{self._name}: tensor {name!r} is of the type {kind}, "
                 "which this llama.cpp does not know",
                 "The file is damaged, too new (update llama-cpp-python), or too old: "
-                "take another file of the model.",
+                "choose another file of the model.",
             )
         quant = QUANTS[kind]
         row = shape[0] if shape else 1

@@ -93,19 +93,17 @@ def _check_model(model: Header) -> None:
         what = {"adapter": "a LoRA adapter", "imatrix": "an importance matrix"}.get(
             kind, "a vocabulary without weights"
         )
-        raise BadModelFile(
-            f"{model.name} is {what}, not a model", "Take the model's own GGUF file."
-        )
+        raise BadModelFile(f"{model.name} is {what}, not a model", "Use the model's own GGUF file.")
     if not architecture:
         raise BadModelFile(
             f"{model.name} doesn't say what it is: it has no general.architecture",
-            "Take another file of the model.",
+            "Choose another file of the model.",
         )
     if architecture not in SUPPORTED and _llama_cpp_is_known():
         raise BadModelFile(
             f"{model.name} is of the architecture {architecture!r}, "
             f"which this llama.cpp ({LLAMA_CPP}) can't run",
-            "Update llama-cpp-python when a version knows it, or take another model.",
+            "Update llama-cpp-python when a version knows it, or choose another model.",
         )
 
 
@@ -121,12 +119,12 @@ def _check_tower(mmproj: Header) -> None:
         raise BadModelFile(
             f"{mmproj.name} has the projector {kind!r}, "
             f"which this llama.cpp ({LLAMA_CPP}) can't show pictures with",
-            "Update llama-cpp-python when a version knows it, or take another model.",
+            "Update llama-cpp-python when a version knows it, or choose another model.",
         )
     sees = mmproj.metadata.get("clip.has_vision_encoder")
     if sees is False or (sees is None and mmproj.metadata.get("clip.has_audio_encoder") is True):
         raise BadModelFile(
-            f"{mmproj.name} hears and does not see: it holds no vision encoder",
+            f"{mmproj.name} is for sound, not pictures: it has no vision encoder",
             "Choose an mmproj file for pictures.",
         )
 
@@ -137,7 +135,7 @@ def _check_pair(model: Header, mmproj: Header) -> None:
         raise BadModelFile(
             f"{mmproj.name} belongs to another model: its pictures are rows of {made} numbers, "
             f"and {model.name} reads rows of {wanted}",
-            "Take the mmproj file published beside the model.",
+            "Use the mmproj file published beside the model.",
         )
 
 

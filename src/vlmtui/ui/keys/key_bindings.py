@@ -140,7 +140,7 @@ def check(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
                 Problem(
                     binding,
                     "a plain character would be typed into the message",
-                    "Add ctrl or alt, or take a function key",
+                    "Add ctrl or alt, or use a function key",
                 )
             )
         else:

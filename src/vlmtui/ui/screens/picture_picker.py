@@ -105,7 +105,7 @@ class PickerScreen(Dialog[Picked]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+o", "dismiss", "Close", id="picker.close"),
-        Binding("ctrl+d", "detail", "Look at them in another detail", id="picker.detail"),
+        Binding("ctrl+d", "detail", "Look at them in more or less detail", id="picker.detail"),
         Binding("backspace", "back", "To the parent directory", id="picker.back"),
         Binding("full_stop", "hidden", "Show hidden files", id="picker.hidden"),
         Binding("ctrl+home,tilde", "home", "To the home directory", id="picker.home"),

@@ -273,20 +273,20 @@ def _model_hint(reason: str) -> str:
     if "architecture" in reason:
         return "This version of llama.cpp does not know the model; update llama-cpp-python."
     if llama_logs.memory_was_short():
-        return "Memory is short: close other programs, or take a smaller model."
+        return "Memory is low: close other programs, or use a smaller model."
     return "The file may be incomplete or damaged; download it again."
 
 
 def _context_hint(reason: str) -> str:
     if "block size" in reason:
         return "This model's KV cache can't be quantised so: use f16."
-    return "Probably memory is short: try a smaller context, --ctx 2048."
+    return "Memory is probably low: try a smaller context, --ctx 2048."
 
 
 def _mmproj_hint(reason: str) -> str:
     if "n_embd" in reason or "mismatch" in reason:
-        return "This mmproj belongs to another model; take the one published beside the model."
-    return "The file may be damaged, or no mmproj at all; take the one published beside the model."
+        return "This mmproj belongs to another model; use the one published beside the model."
+    return "The file may be damaged, or not an mmproj; use the one published beside the model."
 
 
 def _text(fill: Callable[[Any], int]) -> str:

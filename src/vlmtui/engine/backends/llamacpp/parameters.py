@@ -87,8 +87,8 @@ def thread_notice(request: Load) -> Notice | None:
     return Notice(
         "threads",
         f"{request.threads} threads were asked for; this machine runs {most} at once, "
-        "so there are as many",
-        "Leave `threads` out of the settings to have it chosen.",
+        "so it uses that many",
+        "Without `threads` in the settings vlmtui chooses.",
     )
 
 

@@ -85,7 +85,7 @@ class TurnReport:
                 Notice(
                     "incomplete",
                     "The end of a picture's file is missing; the model gets what is there",
-                    "Copied again, and attached again, it may be whole",
+                    "Copy the file again, and attach the copy",
                 )
             )
 

@@ -246,7 +246,7 @@ def encoded(model: LoadedModel, chunk: Any, name: str) -> Embedding:
     if mtmd.mtmd_encode_chunk(model.vision, chunk) != 0:
         raise GenerateFailed(
             f"The vision tower failed on {name}",
-            "Memory may be short: try a smaller model or context.",
+            "Memory may be low: try a smaller model or context.",
         )
     count = model.embedding_size * chunks.count_tokens(chunk)
     embedding: Embedding = (ctypes.c_float * count)()

@@ -307,6 +307,6 @@ class OpenAIBackend(Backend):
 def _filtered(host: str) -> Notice:
     return Notice(
         "server",
-        f"{host} stopped this answer: its filter doesn't let it through",
-        "Put the question another way, or ask a model on this machine.",
+        f"{host} stopped this answer: its content filter blocked it",
+        "Ask in other words, or ask a model on this machine.",
     )

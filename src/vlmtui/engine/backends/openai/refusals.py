@@ -132,7 +132,7 @@ def error(refusal: Refusal, host: str, model: str, *, key: bool) -> EngineError:
         room = f" of {refusal.context_size:,} tokens" if refusal.context_size else ""
         return ContextOverflow(
             f"The conversation is longer than the context{room} that {host} gives {name}",
-            "/new begins another chat; fewer or smaller pictures take less.",
+            "/new starts another chat; fewer or smaller pictures take less.",
         )
     what, hint = _meaning(refusal, host, name, key=key)
     return _failed(what, refusal, hint)
@@ -155,7 +155,7 @@ def _failed(what: str, refusal: Refusal, hint: str) -> EngineError:
 def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str, str]:
     match refusal.status:
         case 401 | 403:
-            what = "doesn't accept the key it was sent" if key else "wants a key"
+            what = "doesn't accept the key it was sent" if key else "needs a key"
             return f"{host} {what}", (
                 "Name the variable that holds the key: `vlmtui models add --endpoint URL "
                 "--api-key-env NAME`."
@@ -168,7 +168,7 @@ def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str,
         case 413:
             return f"What was sent is too large for {host}", "Attach fewer or smaller pictures."
         case _ if refusal.spent:
-            hint = "See to the account there, or choose another model."
+            hint = "Check the account there, or choose another model."
             return f"{host} has no credit left for this key", hint
         case 429:
             return f"{host} is busy, or you asked too often", _later(refusal)

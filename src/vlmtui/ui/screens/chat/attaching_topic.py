@@ -102,7 +102,7 @@ class AttachingTopic(Topic):
     def _tell_undo(self, count: int) -> None:
         key = keymap.keys_of(self.chat.screen.app, "edit.undo", "ctrl+z")
         what = "A picture" if count == 1 else f"{count} pictures"
-        self.chat.prompt.say(f"{what} attached", f"{key} makes it the pasted text again")
+        self.chat.prompt.say(f"{what} attached", f"{key} turns it back into the pasted text")
 
     async def _show(self, attached: Attached, instead: str = "") -> None:
         """Put pictures into the message; what can't be attached can be corrected there."""

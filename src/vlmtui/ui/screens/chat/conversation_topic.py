@@ -144,7 +144,7 @@ class ConversationTopic(Topic):
         session = opened.result()
         if session.warning is not None and self.chat.transcript.messages():
             return "This chat is not saved"
-        return "The disk doesn't take the last answer" if session.unsaved() else ""
+        return "The last answer can't be saved" if session.unsaved() else ""
 
     def _edited(self, _: Prompt.Edited) -> None:
         """Keep the text a moment after the last change."""

@@ -242,4 +242,4 @@ class ModelsTopic(Topic):
         except VlmtuiError:
             return  # that memory is short was told
         if words:
-            self.chat.prompt.say("Memory is short", words)
+            self.chat.prompt.say("Memory is low", words)

@@ -187,7 +187,7 @@ class ChatContext:
         if isinstance(error, NotOnThisMachine):
             command = error.command
             key = keymap.keys_of(self.screen.app, "chat.copy_command", "f8")
-            hint = f"On yours run this ({key} copies it), then send again:"
+            hint = f"Run this on yours ({key} copies it), then send again:"
         self.prompt.say(error.message, hint, error=True, command=command)
 
 

@@ -40,7 +40,7 @@ _KEYS = (
     ("c", "copy"),
     ("x", "export"),
 )
-_NONE_YET = "No chats yet.\nEach begins with its first question, and stays here."
+_NONE_YET = "No chats yet.\nEach starts with its first question, and stays here."
 
 
 class Line(LineInput):
