@@ -62,8 +62,8 @@ def bench(
     """Measure models: load, image, prefill, decode, memory, energy.
 
     Prints a table to paste into an issue, with the machine's name, system and versions, and a plot.
-    Figures are medians, with the least and the most in brackets. What this machine can't measure
-    is left out. The machine should do nothing else meanwhile.
+    Numbers are medians, with the lowest and the highest in brackets. What this machine can't
+    measure is left out. The machine should do nothing else meanwhile.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def cache(context: click.Context, as_json: bool) -> int:
-    """Show what models have computed and keep: encoded pictures, chats that were read.
+    """Show what is kept on disk for models: encoded pictures, chats that were read.
 
     How much of the disk it may take is set by `disk_cache_gb` in the settings.
 

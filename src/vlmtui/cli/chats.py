@@ -35,8 +35,8 @@ chat_argument = click.argument("chat_id", metavar="ID", type=_ROW, shell_complet
 def chats() -> None:
     """List, search, export and import chats.
 
-    Exit codes: 0 done, 1 there is no such chat or the disk refuses, 2 usage, or a file that can't
-    be written or imported.
+    Exit codes: 0 done, 1 there is no such chat or the disk can't be read or written, 2 usage,
+    or a file that can't be written or imported.
     """
 
 

@@ -76,11 +76,11 @@ def _meant(word: str, names: Iterable[str]) -> str:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete commands, options, models and chats.
+    """Print a script with which a shell completes commands, options, models and chats.
 
     \b
     bash   source <(vlmtui completion bash)       in ~/.bashrc
-    zsh    source <(vlmtui completion zsh)        in ~/.zshrc, behind compinit
+    zsh    source <(vlmtui completion zsh)        in ~/.zshrc, after compinit
     fish   vlmtui completion fish | source        in ~/.config/fish/config.fish
     """  # noqa: D301 - click's mark for lines that stay as they are
     root = click.get_current_context().find_root()

@@ -29,7 +29,7 @@ _WIDTH = 96
 
 @click.group()
 def config() -> None:
-    """Show, begin or edit the settings file."""
+    """Show, create or edit the settings file."""
 
 
 @config.command()

@@ -10,7 +10,7 @@ import click
 def keys(as_json: bool) -> None:
     """List all keys, ready to be pasted into the settings file.
 
-    Keys of the settings file that can't be used are told on standard error.
+    Keys of the settings file that can't be used are reported on standard error.
     """
     from vlmtui import paths
     from vlmtui.settings import load_settings

@@ -29,7 +29,7 @@ def mcp(model: str | None, mmproj: str | None, directories: tuple[str, ...]) -> 
     model here answers. It speaks the protocol on standard input and output.
 
     \b
-    Example, as most agents are told of it:
+    Most agents are configured like this:
       {"mcpServers": {"eyes": {"command": "vlmtui", "args": ["mcp", "--dir", "/home/me/project"]}}}
     """  # noqa: D301 - click's mark for lines that stay as they are
     import gc

@@ -60,7 +60,7 @@ completion.also_ls(models, list_)
 @name_argument
 @json_option
 def info(name: str, as_json: bool) -> int:
-    """Tell what is known of a model: files, size, memory, licence, what it is good at."""
+    """Show what is known about a model: files, size, memory, licence, what it is good at."""
     from vlmtui.cli.models_info import tell
 
     return tell(name, json_wanted=as_json)
@@ -175,11 +175,11 @@ def pull(wanted: tuple[str, ...], mmproj: str, yes: bool, dry_run: bool, as_json
       vlmtui models pull hf:ggml-org/SmolVLM2-2.2B-Instruct-GGUF:Q8_0 --mmproj f16
       vlmtui models pull https://host/model.gguf --mmproj https://host/mmproj.gguf
 
-    The model and its vision tower are fetched. Whatever breaks a download off, pulling again goes
-    on where it stopped; Ctrl+C does too. A token for closed models is taken from HF_TOKEN or from
+    The vision tower is downloaded, too. An interrupted download, by Ctrl+C or anything else,
+    continues when it is pulled again. A token for gated models comes from HF_TOKEN or from
     `hf auth login`; HF_HOME, HF_ENDPOINT and HF_HUB_OFFLINE are respected.
 
-    Exit codes: 0 all are here, 1 failed, 2 usage, no such model, or one has to choose,
+    Exit codes: 0 all are here, 1 failed, 2 usage, no such model, or several to choose from,
     3 it does not fit, 130 interrupted; of several, that of the first that failed.
     """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.cli.pull import pull_models
@@ -192,7 +192,7 @@ def pull(wanted: tuple[str, ...], mmproj: str, yes: bool, dry_run: bool, as_json
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 @json_option
 def rm(name: str, yes: bool, as_json: bool) -> int:
-    """Delete a model that vlmtui fetched; forget one that was added or opened by its path.
+    """Delete a model that vlmtui downloaded; forget one that was added or opened by its path.
 
     Asks first, and says what it frees. Files of other programs are never touched: it says
     which command deletes them.
@@ -206,7 +206,7 @@ def rm(name: str, yes: bool, as_json: bool) -> int:
 @click.argument("name", metavar="[NAME]", required=False)
 @json_option
 def default(name: str | None, as_json: bool) -> int:
-    """Print the model that is taken when none is named, or make NAME that model.
+    """Print the model that is used when none is named, or make NAME the default.
 
     Changes the line `model` of the settings file, and nothing else in it.
     """
@@ -237,9 +237,9 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
       vlmtui models fit hf:ggml-org/SmolVLM2-2.2B-Instruct-GGUF:Q8_0 --mmproj f16
       vlmtui models fit https://host/model.gguf --mmproj https://host/mmproj.gguf
 
-    Of a model that isn't here only the header is fetched, a few megabytes at most.
+    Of a model that isn't installed only the header is downloaded, a few megabytes at most.
 
-    Exit codes: 0 it fits, 1 it can't be told, 2 usage or a bad file, 3 it does not fit.
+    Exit codes: 0 it fits, 1 it isn't known, 2 usage or a bad file, 3 it does not fit.
     """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.cli.fit import report
 
@@ -332,7 +332,8 @@ def import_(source: str, name: str | None, head: Head, dry_run: bool, as_json: b
       vlmtui models import ./my-llava --head q8_0 --dry-run
 
     VILA1.5 (3B, 8B, 13B), LLaVA-1.5 and 1.6, and language models of Llama's kind are known, in 16
-    bits or in 4-bit AWQ. The checkpoint is only read. Broken off, it goes on where it stopped.
+    bits or in 4-bit AWQ. The checkpoint is only read. An interrupted import continues where it
+    stopped.
 
     Exit codes: 0 done, 1 failed (no room, it can't be loaded), 2 usage, or a checkpoint that is
     damaged or of another kind, 130 interrupted.

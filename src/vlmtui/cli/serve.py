@@ -84,8 +84,8 @@ def serve(
     """Serve the model to other programs, over OpenAI's protocol.
 
     Answers at http://ADDRESS:PORT/v1 (chat completions, with pictures), one request after the
-    other. Without a key only programs on this machine are heard. The log on standard error tells
-    of requests, never of what was said in them.
+    other. Without a key only programs on this machine are answered. The log on standard error
+    lists requests, never what was said in them.
 
     \b
     Examples:

@@ -79,7 +79,7 @@ class PullLines:
             self._say(f"  {units.size(file.size):>8}  {line(file.name)}")
         told = expected.words
         if expected.problem is not None:
-            unknown = "it can't be loaded" if expected.warns else "whether it fits can't be told"
+            unknown = "it can't be loaded" if expected.warns else "whether it fits isn't known"
             told = f"{unknown}: {told}"
         self._say(f"  {line(told)}.")
 
