@@ -50,7 +50,7 @@ def test_a_checkpoint_becomes_a_model_that_answers(run: Run, vila: Path, models:
     assert "Q4_1" in info.out and "mmproj-vila.gguf" in info.out
     again = run("models", "import", vila, "--name", "vila")
     assert again.code == 2
-    assert "there already" in again.err
+    assert "already exists" in again.err
     assert run("models", "rm", "vila", "--yes").code == 0
     assert not (models / "vila" / "vila.gguf").exists()
 

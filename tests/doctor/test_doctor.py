@@ -474,7 +474,7 @@ def test_a_bundle_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixtu
     target = tmp_path / "report.zip"
     target.write_text("mine")
     assert run(["doctor", "--bundle", str(target)]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert target.read_text() == "mine"
 
 

@@ -115,7 +115,7 @@ def test_what_is_quantised_is_quantised_again_only_when_asked(tmp_path: Path) ->
 
 def test_files_that_are_there_stay(files: zoo.Files, tmp_path: Path) -> None:
     target = put(tmp_path / "out.gguf", b"mine")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="already exists"):
         quantize.prepare(files.model, target, "Q8_0")
     job = quantize.prepare(files.model, target, "Q8_0", overwrite=True)
     assert target.read_bytes() == b"mine"

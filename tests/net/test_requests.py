@@ -211,7 +211,7 @@ def test_a_packed_answer_is_not_unpacked(server: WebServer) -> None:
         request.wfile.write(bomb)
 
     server.answers["/it"] = answer
-    assert "packed (gzip)" in failure(server.url("/it"), most=10**9).sentence("it")
+    assert "compressed (gzip)" in failure(server.url("/it"), most=10**9).sentence("it")
 
 
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])

@@ -555,7 +555,7 @@ def test_an_answer_that_a_filter_stopped_is_told_of(serve: Serve) -> None:
     asker = Asker(server)
     asker.ask()
     (notice,) = [event for event in asker.events if isinstance(event, Notice)]
-    assert "its filter" in notice.message
+    assert "its content filter" in notice.message
 
 
 def too_long(exchange: Exchange) -> None:
