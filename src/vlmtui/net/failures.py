@@ -133,7 +133,7 @@ def _way_to_trust(why: str) -> str:
             "If the server is yours, or a proxy that reads HTTPS is in between, set SSL_CERT_FILE "
             "to the file of its certificate."
         )
-    return "See whether the clock is right (`date`): a board without a battery wakes up long ago."
+    return "Check the clock (`date`): a board without a battery may start with a date long past."
 
 
 def _between(text: str) -> str:
