@@ -76,6 +76,7 @@ def test_a_named_projector_is_taken(tmp_path):
         ("missing.gguf", r"no model file .*missing\.gguf"),
         ("/nowhere/model", "no model file /nowhere/model"),
         ("/", "directory"),
+        ("http://me:secret@host:1/v1", r"http://\S*host:1/v1 is an address"),
     ],
 )
 def test_what_is_not_there_is_told(name, said):

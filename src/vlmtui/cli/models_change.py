@@ -35,8 +35,8 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
     Raises:
         VlmtuiError: The files are bad or don't go together, or the name is taken.
     """
-    path = Path(os.path.expanduser(file))
-    model = library.resolve(os.path.abspath(path), mmproj)
+    path = file if "://" in file else os.path.abspath(os.path.expanduser(file))
+    model = library.resolve(path, mmproj)
     tower = gguf.from_path(model.mmproj) if model.mmproj is not None else None
     pairing.check(gguf.from_path(model.path), tower)
     loading(load_settings(), model)  # a name that the engine can't be told is told here

@@ -161,6 +161,14 @@ def _not_found(name: str, path: Path, models: Sequence[InstalledModel]) -> Model
         return ModelNotFound(
             f"{path} is a directory, not a model", "Name the .gguf file inside it."
         )
+    if "://" in name:
+        from vlmtui.net import addresses
+
+        return ModelNotFound(
+            f"{addresses.shown(name)} is an address, not a model of this machine",
+            "`vlmtui models add --endpoint ADDRESS` adds a server's models, "
+            "`vlmtui models pull ADDRESS` downloads a file.",
+        )
     if name.endswith(".gguf") or path.is_absolute() or name.startswith(("~", ".")):
         return _no_file("model", path, "Check the path.")
     if entry := catalog.load().find(name):

@@ -35,6 +35,10 @@ def test_lines_of_an_event_are_joined_and_a_last_one_without_an_end_is_left_out(
     assert list(events([b"data: whole line\n"])) == []
 
 
+def test_a_byte_order_mark_costs_no_event() -> None:
+    assert list(events(["\ufeffdata: a\n\n".encode(), b"data: b\n\n"])) == [b"a", b"b"]
+
+
 def test_an_empty_line_behind_a_cr_lf_that_was_cut_in_two_ends_an_event() -> None:
     assert list(events([b"data: a\r", b"\n", b"", b"\ndata: b\n\n"])) == [b"a", b"b"]
 

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator
 MOST_BYTES = 4_000_000
 """Of one line, and of one event. A token takes some hundred bytes."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""May stand at the beginning of a stream."""
+
 
 class BadStream(Exception):
     """What comes is no stream of events; says why, as the end of a sentence."""
@@ -30,7 +33,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 yield b"\n".join(data)
             data, size = [], 0
             continue
-        name, _, value = line.partition(b":")
+        name, _, value = line.removeprefix(_BYTE_ORDER_MARK).partition(b":")
         if name in (b"data", b"error"):  # older llama-servers have `error: {…}`
             data.append(value.removeprefix(b" "))
             size += len(value)
