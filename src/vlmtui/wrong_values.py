@@ -14,8 +14,17 @@ _KINDS = {
 }
 """What msgspec calls the types of TOML."""
 
+_BOUNDS = {
+    "of length >=": "of a length of at least",
+    "of length <=": "of a length of at most",
+    ">=": "of at least",
+    "<=": "of at most",
+}
+"""How msgspec writes what a value may be at least and at most."""
+
 _UNKNOWN = re.compile(r"unknown field `(.*?)`")
 _MISSING = re.compile(r"missing required field `(.*?)`")
+_NO_CHOICE = re.compile(r"Invalid enum value (.*)", re.DOTALL)
 _KIND = re.compile(r"`([a-z |]+)`")
 
 
@@ -34,7 +43,11 @@ def in_words(complaint: str) -> tuple[str, str]:
         return key, f"there is no key `{found[1]}`"
     if found := _MISSING.search(what):
         return key, f"the key `{found[1]}` is missing"
+    if found := _NO_CHOICE.fullmatch(what):
+        return key, f"{found[1]} is none of its values"
     what = _KIND.sub(_kinds, what)
+    for sign, words in _BOUNDS.items():
+        what = what.replace(f" {sign} ", f" {words} ")
     return key, what[:1].lower() + what[1:]
 
 

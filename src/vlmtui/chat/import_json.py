@@ -52,7 +52,7 @@ def _check_sampling(export: Export, path: Path) -> None:
     try:
         preferences.checked(preferences.known(export.chat.sampling))  # the rest is kept as it is
     except InputError as error:
-        raise damaged(path, f"its sampling settings can't be used: {error.message}") from None
+        raise damaged(path, f"{error.message[:1].lower()}{error.message[1:]}") from None
 
 
 def _check_tree(export: Export, pictures: Sequence[str], path: Path) -> None:

@@ -141,7 +141,7 @@ def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         key, what = wrong_values.in_words(str(error))
         raise InputError(
-            f"These sampling settings can't be used: `{key}`, {what}", "Correct it"
+            f"The sampling setting `{key}` can't be used: {what}", "Correct it"
         ) from None
     if constraint is not None:
         from vlmtui.engine.structured import constraints  # few chats have one
