@@ -33,9 +33,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     server.close()
 
 
-def whole(url: str, line: net.Line | None = None, most: int = 1000, **how: float) -> bytes:
+def whole(url: str, scope: net.CancelScope | None = None, most: int = 1000, **how: float) -> bytes:
     seconds = how.pop("seconds", 20.0)
-    with net.request(url, line=line or net.Line(), **how) as answer:
+    with net.request(url, scope=scope or net.CancelScope(), **how) as answer:
         return answer.whole(most, seconds)
 
 
@@ -63,7 +63,7 @@ def test_a_redirect_is_followed_and_the_secret_stays_behind(server: WebServer) -
     try:
         for path in ("/a", "/c"):
             secret = {"Authorization": "Bearer x"}
-            with net.request(server.url(path), line=net.Line(), secret=secret) as answer:
+            with net.request(server.url(path), scope=net.CancelScope(), secret=secret) as answer:
                 assert answer.whole(10, 10) == b"here"
     finally:
         elsewhere.close()
@@ -99,12 +99,10 @@ def test_the_own_network_may_lead_into_itself_and_out(
 
 
 @pytest.mark.parametrize("by_us", [True, False])
-def test_a_line_that_is_hung_up_as_a_redirect_arrives_leaves_nothing_open(
-    server: WebServer, by_us: bool
-) -> None:
+def test_a_stop_as_a_redirect_arrives_leaves_nothing_open(server: WebServer, by_us: bool) -> None:
     held: list[socket.socket] = []
 
-    class HungUp(net.Line):
+    class HungUp(net.CancelScope):
         def hold(self, stream: object) -> None:
             super().hold(stream)
             if stream is not None:
@@ -226,18 +224,18 @@ def test_a_stop_ends_it_at_once(server: WebServer, begin: bytes) -> None:
         server.released.wait(60)
 
     server.answers["/it"] = answer
-    line = net.Line()
+    scope = net.CancelScope()
 
     def stop() -> None:
         asked.wait(30)
         time.sleep(0.2)
-        line.stop()
+        scope.stop()
 
     threading.Thread(target=stop, daemon=True).start()
     with pytest.raises(net.Stopped):
-        whole(server.url("/it"), line, timeout_s=60)
+        whole(server.url("/it"), scope, timeout_s=60)
     with pytest.raises(net.Stopped):
-        whole(server.url("/it"), line)
+        whole(server.url("/it"), scope)
 
 
 # ----------------------------------------------------------------------------- proxies, environment

@@ -126,11 +126,11 @@ def _wait(
 ) -> None:
     """Fetch in a thread that is left alone when it is too late: a name server can't be hung up."""
     ended: queue.Queue[Exception | None] = queue.Queue()
-    line = net.Line()
+    scope = net.CancelScope()
 
     def work() -> None:
         try:
-            _fetch(url, file, progress, line, public)
+            _fetch(url, file, progress, scope, public)
         except Exception as error:  # raised again below, where it is waited for
             ended.put(error)
         else:
@@ -151,14 +151,14 @@ def _wait(
                     raise error
                 return
     finally:
-        line.stop()
+        scope.stop()
 
 
-def _fetch(url: str, file: Path, progress: Progress, line: net.Line, public: bool) -> None:
+def _fetch(url: str, file: Path, progress: Progress, scope: net.CancelScope, public: bool) -> None:
     host = host_of(url)
     accept = {"Accept": "image/*"}
     with net.request(
-        url, line=line, headers=accept, timeout_s=STALL_SECONDS, public=public
+        url, scope=scope, headers=accept, timeout_s=STALL_SECONDS, public=public
     ) as answer:
         kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):

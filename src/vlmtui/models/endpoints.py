@@ -164,7 +164,7 @@ def listing(server: Server, seconds: float = _SECONDS) -> tuple[str, ...]:
     key = key_of(server)
     with net.request(
         f"{server.url}/models",
-        line=net.Line(),
+        scope=net.CancelScope(),
         secret={"Authorization": f"Bearer {key}"} if key else {},
         timeout_s=seconds,
         leave=False,

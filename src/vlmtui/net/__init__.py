@@ -2,15 +2,24 @@
 
 Models, headers of models and pictures are all asked for with `request`. It follows redirects as far
 as they may lead, uses the proxies and certificates of the user's environment, gives a token to its
-own server alone, and can be ended at any time by the `Line` it is given. Nothing that a server says
-is trusted: no answer is without a bound of size (`Answer.whole`) or time. Whatever goes wrong is a
-`Failed` or, where the server says no, a `Refused`; both know in words why.
+own server alone, and can be ended at any time by the `CancelScope` it is given. Nothing that a
+server says is trusted: no answer is without a bound of size (`Answer.whole`) or time. Whatever goes
+wrong is a `Failed` or, where the server says no, a `Refused`; both know in words why.
 
 httpx2 is imported with the first request.
 """
 
+from vlmtui.net.cancel_scope import CancelScope, Stopped
 from vlmtui.net.client import Answer, Method, parse_size, request
 from vlmtui.net.failures import Failed, Refused
-from vlmtui.net.line import Line, Stopped
 
-__all__ = ["Answer", "Failed", "Line", "Method", "Refused", "Stopped", "parse_size", "request"]
+__all__ = [
+    "Answer",
+    "CancelScope",
+    "Failed",
+    "Method",
+    "Refused",
+    "Stopped",
+    "parse_size",
+    "request",
+]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vlmtui import __version__, printable
 from vlmtui.net import addresses, failures, proxies
+from vlmtui.net.cancel_scope import CancelScope
 from vlmtui.net.failures import Failed, Refused
-from vlmtui.net.line import Line
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,14 +38,14 @@ class Answer:
     def __init__(
         self,
         response: httpx2.Response,
-        line: Line,
+        scope: CancelScope,
         told: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.url = str(response.url)
         self._response = response
-        self._line = line
+        self._scope = scope
         self._told = told
 
     @property
@@ -72,11 +72,11 @@ class Answer:
             )
         with self._told():
             for piece in self._response.iter_raw():
-                self._line.check()
+                self._scope.check()
                 yield piece
         # who hung up doesn't take what came for all of it
-        self._line.check()
-        if self._line.late:
+        self._scope.check()
+        if self._scope.late:
             raise Failed("silent", "it takes too long")
 
     def whole(self, most: int, seconds: float) -> bytes:
@@ -87,7 +87,7 @@ class Answer:
             Stopped: So it was wanted.
         """
         content = bytearray()
-        with self._line.within(seconds):
+        with self._scope.within(seconds):
             for piece in self.pieces():
                 content += piece
                 if len(content) > most:
@@ -104,7 +104,7 @@ def parse_size(text: str) -> int | None:
 def request(
     url: str,
     *,
-    line: Line,
+    scope: CancelScope,
     method: Method = "GET",
     headers: Mapping[str, str] | None = None,
     secret: Mapping[str, str] | None = None,
@@ -119,7 +119,7 @@ def request(
 
     Args:
         url: http or https.
-        line: Ends it when it is stopped.
+        scope: Ends it when it is stopped.
         method: Of HTTP.
         headers: Sent to every server on the way.
         secret: Sent to the first server only.
@@ -135,7 +135,7 @@ def request(
         Failed: There is no answer, or a redirect leads to where one shouldn't go.
         Stopped: So it was wanted.
     """
-    call = _Call(url, line, timeout_s, silence_s or timeout_s, content, public)
+    call = _Call(url, scope, timeout_s, silence_s or timeout_s, content, public)
     sent = {"User-Agent": f"vlmtui/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
     with (
         call.translated(),
@@ -147,7 +147,7 @@ def request(
             raise proxies.blamed(call.scheme, "refused: it needs a login (407)")
         if status not in accepted and not (response.has_redirect_location and not leave):
             raise call.refusal(response)
-        yield Answer(response, line, call.translated)
+        yield Answer(response, scope, call.translated)
 
 
 class _Call:
@@ -156,14 +156,14 @@ class _Call:
     def __init__(
         self,
         url: str,
-        line: Line,
+        scope: CancelScope,
         timeout_s: float,
         silence_s: float,
         content: bytes | None,
         public: bool,
     ) -> None:
         self._first = self._url = url
-        self._line = line
+        self._scope = scope
         self._timeout_s = timeout_s
         self._silence_s = silence_s
         self._content = content
@@ -188,14 +188,14 @@ class _Call:
         """Tell errors of the client in our words."""
         import httpx2
 
-        self._line.check()
+        self._scope.check()
         try:
             yield
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            self._line.check()
+            self._scope.check()
             raise self._failure(error) from error
         finally:
-            self._line.hold(None)
+            self._scope.hold(None)
 
     def follow(
         self,
@@ -239,7 +239,7 @@ class _Call:
             )
             self._target = addresses.origin(str(asked.url))[1:]
             self._connected = False
-            with self._line.within(_TIMEOUTS * self._silence_s):
+            with self._scope.within(_TIMEOUTS * self._silence_s):
                 return client.send(asked, stream=True)
         except ValueError as error:  # a host that can't be one, a header that isn't ASCII
             raise Failed("address", str(error), "Check the address.") from error
@@ -252,7 +252,7 @@ class _Call:
                 raise _private(self._target[0])
         elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._connected = True
-            self._line.hold(info["return_value"])
+            self._scope.hold(info["return_value"])
             if not self._through_proxy and (self._public or self._url != self._first):
                 self._check_peer(info["return_value"])
 
@@ -283,7 +283,7 @@ class _Call:
     def _failure(self, error: Exception) -> Failed:
         import httpx2
 
-        if self._line.late:
+        if self._scope.late:
             return Failed("silent", "it takes too long")
         if isinstance(error, httpx2.ProxyError):
             return proxies.blamed(self.scheme, f"refused: {printable.line(str(error), 100)}")

@@ -117,7 +117,7 @@ def address(url: str) -> tuple[str, str, str] | None:
     return match["repository"], unquote(revision), unquote(match["file"] or "")
 
 
-def look_into(repository: str, revision: str, connection: net.Line, timeout: float) -> Repository:
+def look_into(repository: str, revision: str, scope: net.CancelScope, timeout: float) -> Repository:
     """List the files of a repository. Asks the network once.
 
     Raises:
@@ -126,7 +126,7 @@ def look_into(repository: str, revision: str, connection: net.Line, timeout: flo
         SettingsError, Unreachable: As `hub_access.check`.
     """
     path = f"models/{quote(repository)}/revision/{quote(revision, safe='')}?blobs=true"
-    found = _asked(path, _Model, connection, timeout)
+    found = _asked(path, _Model, scope, timeout)
     listed = []
     for file in found.siblings:
         digest = f"git:{file.blob_id}" if file.blob_id else ""
@@ -149,7 +149,7 @@ def look_into(repository: str, revision: str, connection: net.Line, timeout: flo
     )
 
 
-def stored(repository: Repository, file: Listed, connection: net.Line, timeout: float) -> Stored:
+def stored(repository: Repository, file: Listed, scope: net.CancelScope, timeout: float) -> Stored:
     """Ask for the size and hash of a file, and whether it may be had.
 
     Raises:
@@ -160,7 +160,7 @@ def stored(repository: Repository, file: Listed, connection: net.Line, timeout: 
     # what it leads to isn't asked: the Hub knows its size and hash, a CDN may not
     with net.request(
         url,
-        line=connection,
+        scope=scope,
         method="HEAD",
         secret=access.secret(url),
         timeout_s=timeout,
@@ -180,7 +180,7 @@ def stored(repository: Repository, file: Listed, connection: net.Line, timeout: 
     return Stored(etag, known if known is not None else file.size, digest)
 
 
-def similar(repository: str, connection: net.Line, timeout: float) -> list[str]:
+def similar(repository: str, scope: net.CancelScope, timeout: float) -> list[str]:
     """Names of repositories that are alike.
 
     Raises:
@@ -188,13 +188,13 @@ def similar(repository: str, connection: net.Line, timeout: float) -> list[str]:
     """
     words = repository.partition("/")[2] or repository
     asked = urlencode({"search": words, "limit": _NEAR})
-    return [found.id for found in _asked(f"models?{asked}", list[_Found], connection, timeout)]
+    return [found.id for found in _asked(f"models?{asked}", list[_Found], scope, timeout)]
 
 
-def _asked(path: str, kind: type[_Answer], connection: net.Line, timeout: float) -> _Answer:
+def _asked(path: str, kind: type[_Answer], scope: net.CancelScope, timeout: float) -> _Answer:
     access.check()
     url = f"{access.endpoint()}/api/{path}"
-    with net.request(url, line=connection, secret=access.secret(url), timeout_s=timeout) as answer:
+    with net.request(url, scope=scope, secret=access.secret(url), timeout_s=timeout) as answer:
         content = answer.whole(_MOST_BYTES, _TIMEOUTS * timeout)
     try:
         return msgspec.json.decode(content, type=kind)

@@ -19,14 +19,16 @@ from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.target import NO_TOWER, HubTarget, UrlTarget, near_names
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 from vlmtui.models.stores import StoredFile, hugging_face_cache
-from vlmtui.net import Line, addresses
+from vlmtui.net import CancelScope, addresses
 
 _Answer = TypeVar("_Answer")
 
 _NAMED = re.compile(r'filename="?([^";]+)"?', re.IGNORECASE)
 
 
-def of_hub(target: HubTarget, line: Line, policy: RetryPolicy) -> Generator[Event, None, Plan]:
+def of_hub(
+    target: HubTarget, scope: CancelScope, policy: RetryPolicy
+) -> Generator[Event, None, Plan]:
     """Plan for files of the Hub; when it can't be reached, for what the cache has of them.
 
     Raises:
@@ -36,13 +38,13 @@ def of_hub(target: HubTarget, line: Line, policy: RetryPolicy) -> Generator[Even
     name = target.repository
     try:
         repository = yield from _with_retries(
-            lambda: hub.look_into(name, target.revision, line, policy.timeout_s),
+            lambda: hub.look_into(name, target.revision, scope, policy.timeout_s),
             name,
-            line,
+            scope,
             policy,
         )
     except NothingToPull as error:
-        raise _with_near_names(error, name, line, policy) from None
+        raise _with_near_names(error, name, scope, policy) from None
     except Unreachable:
         here = _in_cache(target)
         if here is None:
@@ -54,23 +56,25 @@ def of_hub(target: HubTarget, line: Line, policy: RetryPolicy) -> Generator[Even
         if not places.in_snapshot(repository, listed.name).exists():
 
             def ask(listed: hub.Listed = listed) -> hub.Stored:
-                return hub.stored(repository, listed, line, policy.timeout_s)
+                return hub.stored(repository, listed, scope, policy.timeout_s)
 
-            known = yield from _with_retries(ask, name, line, policy)
+            known = yield from _with_retries(ask, name, scope, policy)
         files.append(places.in_cache(repository, listed, known, role))
     return _plan(target, files, repository)
 
 
-def of_url(target: UrlTarget, line: Line, policy: RetryPolicy) -> Generator[Event, None, Plan]:
+def of_url(
+    target: UrlTarget, scope: CancelScope, policy: RetryPolicy
+) -> Generator[Event, None, Plan]:
     """Plan for files at addresses.
 
     Raises:
         As `of_hub`.
     """
-    model = yield from _at_address(target.model, "model", line, policy)
+    model = yield from _at_address(target.model, "model", scope, policy)
     files = [model]
     if target.mmproj:
-        tower = yield from _at_address(target.mmproj, "mmproj", line, policy)
+        tower = yield from _at_address(target.mmproj, "mmproj", scope, policy)
         # beside its model, also when it comes from elsewhere
         if tower.path.parent != model.path.parent:
             tower = places.beside(tower, model)
@@ -126,22 +130,24 @@ def _in_cache(target: HubTarget) -> Plan | None:
 
 
 def _at_address(
-    url: str, role: Role, line: Line, policy: RetryPolicy
+    url: str, role: Role, scope: CancelScope, policy: RetryPolicy
 ) -> Generator[Event, None, RemoteFile]:
     """A file at an address: its name and size, from its first bytes."""
     what = addresses.shown(url)
-    file = yield from _with_retries(lambda: _ask(url, what, role, line, policy), what, line, policy)
+    file = yield from _with_retries(
+        lambda: _ask(url, what, role, scope, policy), what, scope, policy
+    )
     return file
 
 
-def _ask(url: str, what: str, role: Role, line: Line, policy: RetryPolicy) -> RemoteFile:
+def _ask(url: str, what: str, role: Role, scope: CancelScope, policy: RetryPolicy) -> RemoteFile:
     access.check()
     asked = {"Range": f"bytes=0-{SNIFFED_BYTES - 1}"}
     with net.request(
-        url, line=line, headers=asked, secret=access.secret(url), timeout_s=policy.timeout_s
+        url, scope=scope, headers=asked, secret=access.secret(url), timeout_s=policy.timeout_s
     ) as answer:
         first = b""
-        with line.within(policy.slow_s):
+        with scope.within(policy.slow_s):
             for piece in answer.pieces():
                 first += piece
                 if len(first) >= SNIFFED_BYTES:
@@ -165,12 +171,12 @@ def _ask(url: str, what: str, role: Role, line: Line, policy: RetryPolicy) -> Re
 
 
 def _with_retries(
-    ask: Callable[[], _Answer], what: str, line: Line, policy: RetryPolicy
+    ask: Callable[[], _Answer], what: str, scope: CancelScope, policy: RetryPolicy
 ) -> Generator[Event, None, _Answer]:
     """Ask until there is an answer, or no sense in asking again."""
     failed = 0
     while True:
-        line.check()
+        scope.check()
         try:
             return ask()
         except net.Failed as failure:
@@ -182,18 +188,18 @@ def _with_retries(
         if seconds > policy.most_asked_s:
             raise fault.error
         yield Waiting(fault.reason, seconds)
-        line.wait(seconds)
+        scope.wait(seconds)
 
 
 def _with_near_names(
-    error: NothingToPull, repository: str, line: Line, policy: RetryPolicy
+    error: NothingToPull, repository: str, scope: CancelScope, policy: RetryPolicy
 ) -> NothingToPull:
     """The error, with repositories that may be meant."""
     known = {entry.repository for entry in catalog.load().entries}
     entries = sorted(name for name in known if name and name != repository)
     near = near_names(repository, entries)
     with suppress(net.Failed):  # it is only to be of help
-        similar = hub.similar(repository, line, policy.timeout_s)
+        similar = hub.similar(repository, scope, policy.timeout_s)
         near += [name for name in similar if name not in near]
     if not near:
         return error

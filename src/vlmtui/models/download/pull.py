@@ -34,7 +34,7 @@ from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.target import Bundled, HubTarget, ImportWish, UrlTarget, understand
 from vlmtui.models.download.transfer import Transfer
 from vlmtui.models.download.verify import verify
-from vlmtui.net import Line, Stopped, addresses
+from vlmtui.net import CancelScope, Stopped, addresses
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -71,13 +71,13 @@ class Pull:
         self._target = understand(wanted, model, mmproj, imports)
         self._policy = policy or RetryPolicy()
         self._default_policy = policy is None
-        self._line = Line()
+        self._scope = CancelScope()
         self.plan: Plan | None = None
         """What is fetched, once it is known."""
 
     def cancel(self) -> None:
         """End soon, also in the middle of a file. What came is kept."""
-        self._line.stop()
+        self._scope.stop()
 
     def run(self) -> Iterator[Event]:
         """Download. The last event is `Finished` or `Cancelled`.
@@ -106,12 +106,12 @@ class Pull:
             yield Finished(job.name, tuple(file for file in job.files if file.exists()), 0)
             return
         if isinstance(target, HubTarget):
-            plan = yield from plans.of_hub(target, self._line, self._policy)
+            plan = yield from plans.of_hub(target, self._scope, self._policy)
         else:
-            plan = yield from plans.of_url(target, self._line, self._policy)
+            plan = yield from plans.of_url(target, self._scope, self._policy)
         self.plan = plan
         yield Resolved(plan)
-        self._line.check()
+        self._scope.check()
         space.check(plan.files, (job.folder, space.imported(plan)) if job is not None else None)
         sums = Sum(plan.size)
         for file in plan.files:
@@ -133,7 +133,7 @@ class Pull:
         clock = Remaining()
         with closing(importing.run(job)) as steps:
             for step in steps:
-                self._line.check()
+                self._scope.check()
                 if isinstance(step, file_maker.Progress):
                     left = clock.at(step.fraction)
                     yield Importing(step.doing, step.fraction, left)
@@ -163,7 +163,7 @@ class Pull:
                     held.enter_context(lock.acquire(timeout=_LOCK_ASKED_EVERY_S))
                 return
             except Timeout:
-                self._line.check()
+                self._scope.check()
             except NotImplementedError:  # a file system that locks nothing
                 lock = SoftFileLock(file.lock)
                 continue
@@ -180,9 +180,9 @@ class Pull:
         """Fetch a file and compare its hash; once more when that is another."""
         again = True
         while True:
-            yield from Transfer(file, self._line, self._policy, sums).run()
+            yield from Transfer(file, self._scope, self._policy, sums).run()
             try:
-                yield from verify(file, self._line)
+                yield from verify(file, self._scope)
                 return
             except DamagedDownload as error:
                 # a part of it of no use is of no use at all: nobody knows where it is wrong

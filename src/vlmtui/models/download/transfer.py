@@ -22,7 +22,7 @@ from vlmtui.models.download.meter import Meter, Sum
 from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.gguf.foreign import SNIFFED_BYTES, not_a_gguf
 from vlmtui.models.stores import cache_variable
-from vlmtui.net import Line, Stopped, addresses
+from vlmtui.net import CancelScope, Stopped, addresses
 
 _MAGIC = b"GGUF"
 _TEXTS = (".json", ".jinja")
@@ -45,9 +45,11 @@ class _Anew(Exception):
 class Transfer:
     """Fetches a file into its part; the directories are there."""
 
-    def __init__(self, file: RemoteFile, line: Line, policy: RetryPolicy, all_files: Sum) -> None:
+    def __init__(
+        self, file: RemoteFile, scope: CancelScope, policy: RetryPolicy, all_files: Sum
+    ) -> None:
         self._file = file
-        self._line = line
+        self._scope = scope
         self._policy = policy
         self._all = all_files
         self._etag = places.Origin.of(file.part).etag if file.path == file.blob else ""
@@ -81,7 +83,7 @@ class Transfer:
                 yield Restarted(self._file.name, str(error))
                 continue
             except Exception as error:
-                self._line.check()
+                self._scope.check()
                 fault = self._fault(error)
             # a trickle is no progress
             went_on = self._done - before >= self._policy.least_bytes
@@ -95,7 +97,7 @@ class Transfer:
                     raise fault.error
                 seconds = fault.after
             yield Waiting(fault.reason, seconds)
-            self._line.wait(seconds)
+            self._scope.wait(seconds)
 
     # ------------------------------------------------------------------------------- one request
 
@@ -110,7 +112,7 @@ class Transfer:
                 asked["If-Range"] = self._etag
         with net.request(
             url,
-            line=self._line,
+            scope=self._scope,
             headers=asked,
             secret=access.secret(url),
             timeout_s=self._policy.timeout_s,
@@ -192,7 +194,7 @@ class Transfer:
         try:
             os.lseek(descriptor, self._done, os.SEEK_SET)
             for piece in pieces:
-                self._line.check()  # before a byte of a line that was hung up is written
+                self._scope.check()  # before a byte of a connection that was ended is written
                 if self._done - looked >= _LOOKED_EVERY:
                     looked = self._done
                     self._see_to_space()

@@ -10,14 +10,14 @@ from vlmtui.errors import BadModelFile, DamagedDownload, PullError
 from vlmtui.models.download.events import RemoteFile, Verifying
 from vlmtui.models.gguf import header_reader
 from vlmtui.models.gguf.source import FileSource
-from vlmtui.net import Line
+from vlmtui.net import CancelScope
 
 _PIECE = 4 << 20
 _TOLD_EVERY = 256 << 20
 """Bytes between two events: about two a second on a Jetson."""
 
 
-def verify(file: RemoteFile, line: Line) -> Iterator[Verifying]:
+def verify(file: RemoteFile, scope: CancelScope) -> Iterator[Verifying]:
     """Compare length and hash of what came; where there is no hash, see that the header fits.
 
     Raises:
@@ -41,7 +41,7 @@ def verify(file: RemoteFile, line: Line) -> Iterator[Verifying]:
         yield Verifying(file.name, 0, size)
         with file.part.open("rb", buffering=0) as content:
             while piece := content.read(_PIECE):
-                line.check()
+                scope.check()
                 digest.update(piece)
                 done += len(piece)
                 if done - told >= _TOLD_EVERY:

@@ -50,7 +50,7 @@ class HttpSource:
             )
         self._url = url
         self._secret = headers
-        self._line = net.Line()
+        self._scope = net.CancelScope()
         self._open = ExitStack()
         self._pieces: Iterator[bytes] | None = None
         """What comes of a file that is sent from its beginning, as far as it wasn't asked for."""
@@ -88,7 +88,7 @@ class HttpSource:
             answer = opened.enter_context(
                 net.request(
                     self._url,
-                    line=self._line,
+                    scope=self._scope,
                     headers={"Range": f"bytes={offset}-{offset + size - 1}"},
                     secret=self._secret,
                     timeout_s=_TIMEOUT_S,

@@ -25,7 +25,7 @@ from vlmtui.engine.backends.openai.endpoint_wire import (
     CONNECT_S,
     MOST_JSON,
     EndpointWire,
-    cancellable_line,
+    cancellation,
 )
 from vlmtui.engine.backends.openai.event_stream import BadStream
 from vlmtui.engine.backends.openai.refusals import Refusal
@@ -47,7 +47,7 @@ from vlmtui.engine.registry import Backend
 from vlmtui.engine.structured import constraints
 from vlmtui.errors import EngineError, GenerateFailed, LoadFailed
 from vlmtui.messages import Message, Role
-from vlmtui.net import Failed, Line, Stopped
+from vlmtui.net import CancelScope, Failed, Stopped
 from vlmtui.printable import line as one_line
 
 _TRIES = 4
@@ -67,7 +67,7 @@ class _Asking(NamedTuple):
 
     asked: Generate
     cancel: CancelFlag
-    line: Line
+    scope: CancelScope
     report: EndpointReport
     emit: Callable[[Event], None]
 
@@ -93,8 +93,8 @@ class OpenAIBackend(Backend):
         self._endpoint, self._host = request.source, request.source.host
         self._wire = EndpointWire(request.source)
         try:
-            with cancellable_line(cancel) as line:
-                self._facts = self._find_out(line)
+            with cancellation(cancel) as scope:
+                self._facts = self._find_out(scope)
         except Stopped:
             return Finished("cancelled")
         except EngineError as error:
@@ -125,10 +125,10 @@ class OpenAIBackend(Backend):
             load_s=load_s,
         )
 
-    def _find_out(self, line: Line) -> ServerFacts:
-        listed = self._wire.found("models", line, needed=True)
+    def _find_out(self, scope: CancelScope) -> ServerFacts:
+        listed = self._wire.found("models", scope, needed=True)
         facts = server_facts.of(
-            listed, self._endpoint.model, lambda path: self._wire.found(path, line)
+            listed, self._endpoint.model, lambda path: self._wire.found(path, scope)
         )
         if facts.models and self._endpoint.model not in facts.models:
             raise GenerateFailed(
@@ -149,8 +149,8 @@ class OpenAIBackend(Backend):
             )
         begun = last.text if last.role is Role.ASSISTANT else ""
         report = EndpointReport(emit, self._facts.context_size, answering=bool(begun))
-        with cancellable_line(cancel) as line:
-            asking = _Asking(request, cancel, line, report, emit)
+        with cancellation(cancel) as scope:
+            asking = _Asking(request, cancel, scope, report, emit)
             try:
                 reason = self._answer(asking)
             except Stopped:
@@ -184,7 +184,7 @@ class OpenAIBackend(Backend):
                 starting = isinstance(error.__cause__, Failed) and error.__cause__.kind == "nobody"
                 if last or asking.report.begun or not starting:
                     raise
-                asking.line.wait(pause)
+                asking.scope.wait(pause)
                 continue
             if not isinstance(outcome, Refusal):
                 return outcome
@@ -203,7 +203,7 @@ class OpenAIBackend(Backend):
                 pause = self._pause_after(outcome, asking, pause)
                 if last:
                     raise self._wire.refused(outcome)
-                asking.line.wait(pause)
+                asking.scope.wait(pause)
 
     def _leave_out(self, field: str, emit: Callable[[Event], None]) -> None:
         self._without.add(field)
@@ -241,13 +241,13 @@ class OpenAIBackend(Backend):
         asking.report.sent()
         with (
             self._wire.ended(conversation),
-            self._wire.completion(body, asking.line, conversation) as answer,
+            self._wire.completion(body, asking.scope, conversation) as answer,
         ):
             if answer.status != 200:
                 content = answer.whole(MOST_JSON, CONNECT_S)
                 return refusals.read(answer.status, content, answer.headers)
             try:
-                return self._heard(self._wire.chunks(answer, conversation, asking.line), asking)
+                return self._heard(self._wire.chunks(answer, conversation, asking.scope), asking)
             except BadStream as error:
                 raise GenerateFailed(
                     f"{self._host} {error}", "Check that the address is that of a model's server."

@@ -21,14 +21,14 @@ from vlmtui.engine.backends.openai.refusals import Refusal
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.engine_requests import Endpoint
 from vlmtui.errors import EngineError, GenerateFailed
-from vlmtui.net import Answer, Failed, Line, Method, Stopped, request
+from vlmtui.net import Answer, CancelScope, Failed, Method, Stopped, request
 
 CONNECT_S = 10.0
 SILENCE_S = 600.0
 """Until something comes: the server may have to load the model first."""
 
 WORDLESS_S = SILENCE_S
-"""Until a word comes, be it that comments keep the line open."""
+"""Until a word comes, be it that comments keep the connection open."""
 
 MOST_JSON = 5_000_000
 
@@ -49,16 +49,16 @@ class EndpointWire:
         self._interface = endpoint.url.rstrip("/")
         self._root = self._interface.removesuffix("/v1")
 
-    def found(self, path: str, line: Line, *, needed: bool = False) -> Any:
+    def found(self, path: str, scope: CancelScope, *, needed: bool = False) -> Any:
         """What an address answers, as JSON; None where there is nothing of the kind.
 
         Args:
             path: From the interface on ("models"), or with a slash from the server's root on.
-            line: Ends it when it is stopped.
+            scope: Ends it when it is stopped.
             needed: Nothing can be done without it.
         """
         url = (self._root if path.startswith("/") else f"{self._interface}/") + path
-        with self.translated(), self.asked(url, None, line, CONNECT_S) as answer:
+        with self.translated(), self.asked(url, None, scope, CONNECT_S) as answer:
             content = answer.whole(MOST_JSON, CONNECT_S * 3)
             if answer.status != 200:
                 refusal = refusals.read(answer.status, content, answer.headers)
@@ -74,17 +74,17 @@ class EndpointWire:
         return told
 
     def completion(
-        self, body: bytes, line: Line, conversation: str
+        self, body: bytes, scope: CancelScope, conversation: str
     ) -> AbstractContextManager[Answer]:
         """Ask for an answer to a conversation, which may be taken up under a name."""
         url = f"{self._interface}/chat/completions"
-        return self.asked(url, body, line, SILENCE_S, conversation=conversation)
+        return self.asked(url, body, scope, SILENCE_S, conversation=conversation)
 
     def asked(
         self,
         url: str,
         content: bytes | None,
-        line: Line,
+        scope: CancelScope,
         silence_s: float,
         *,
         conversation: str = "",
@@ -94,7 +94,7 @@ class EndpointWire:
         key = self._endpoint.key
         return request(
             url,
-            line=line,
+            scope=scope,
             method=method if content is None else "POST",
             content=content,
             headers={
@@ -130,7 +130,7 @@ class EndpointWire:
         body = {"id": completion, "action": "reasoning_end", "model": self._endpoint.model}
         url = f"{self._interface}/chat/completions/control"
         try:
-            with self.asked(url, msgspec.json.encode(body), Line(), _END_S) as answer:
+            with self.asked(url, msgspec.json.encode(body), CancelScope(), _END_S) as answer:
                 told = server_json.decoded(answer.whole(MOST_JSON, _END_S))
         except Failed:
             return False
@@ -146,12 +146,12 @@ class EndpointWire:
                 url = self._root + resumed_stream.path(conversation)
                 with (
                     suppress(Failed, Stopped),
-                    self.asked(url, None, Line(), _END_S, method="DELETE"),
+                    self.asked(url, None, CancelScope(), _END_S, method="DELETE"),
                 ):
                     pass
             raise
 
-    def chunks(self, answer: Answer, conversation: str, line: Line) -> Iterator[Chunk]:
+    def chunks(self, answer: Answer, conversation: str, scope: CancelScope) -> Iterator[Chunk]:
         """The pieces of an answer.
 
         Raises:
@@ -165,14 +165,14 @@ class EndpointWire:
         heard, nothing = time.monotonic(), True
 
         def pieces() -> Iterator[bytes]:
-            for piece in self._pieces(answer, conversation, line):
+            for piece in self._pieces(answer, conversation, scope):
                 if time.monotonic() - heard > WORDLESS_S:
                     minutes = f"{WORDLESS_S / 60:.0f} minutes"
                     raise Failed("nonsense", f"sent no words for {minutes}, only signs of life")
                 yield piece
 
         for data in events(pieces()):
-            heard = time.monotonic()  # comments, which only keep the line open, are no events
+            heard = time.monotonic()  # comments, which only keep the connection open, are no events
             if data.strip() == b"[DONE]":
                 if not nothing:
                     yield Chunk(finish="stop")  # not every server says why it ends
@@ -183,21 +183,21 @@ class EndpointWire:
         if nothing:
             raise BadStream("sent no answer that could be read")
 
-    def _pieces(self, answer: Answer, conversation: str, line: Line) -> Iterator[bytes]:
-        """The content of a stream, though the line breaks, where the server sees to that."""
+    def _pieces(self, answer: Answer, conversation: str, scope: CancelScope) -> Iterator[bytes]:
+        """The content of a stream, though the connection breaks, where the server sees to that."""
         if not conversation:
             return answer.pieces()
 
         def again(offset: int) -> AbstractContextManager[Answer]:
             url = self._root + resumed_stream.path(conversation, offset)
-            return self.asked(url, None, line, SILENCE_S)
+            return self.asked(url, None, scope, SILENCE_S)
 
-        return resumed_stream.pieces(answer, again, line)
+        return resumed_stream.pieces(answer, again, scope)
 
 
 @contextmanager
-def cancellable_line(cancel: CancelFlag) -> Iterator[Line]:
-    """A line that a cancel hangs up."""
-    line = Line()
-    with cancel.calling(line.stop):
-        yield line
+def cancellation(cancel: CancelFlag) -> Iterator[CancelScope]:
+    """A scope that ends when the request is cancelled."""
+    scope = CancelScope()
+    with cancel.calling(scope.stop):
+        yield scope

@@ -1,8 +1,8 @@
-"""A streamed answer that is taken up again where the line broke, by servers that keep its bytes.
+"""A streamed answer that is resumed after its connection broke, by servers that keep its bytes.
 
 llama-server keeps them for whoever sends `X-Conversation-Id` with the question (its tools/server/
-README-dev.md, "Resumable streaming"). Then it goes on when the line breaks, and stops when it is
-told to. Servers that don't know the header heed nothing of this.
+README-dev.md, "Resumable streaming"). Then it goes on when the connection breaks, and stops when it
+is told to. Servers that don't know the header ignore all of this.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-from vlmtui.net import Answer, Failed, Line
+from vlmtui.net import Answer, CancelScope, Failed
 
 HEADER = "X-Conversation-Id"
 
@@ -25,9 +25,9 @@ def path(conversation: str, offset: int | None = None) -> str:
 
 
 def pieces(
-    answer: Answer, again: Callable[[int], AbstractContextManager[Answer]], line: Line
+    answer: Answer, again: Callable[[int], AbstractContextManager[Answer]], scope: CancelScope
 ) -> Iterator[bytes]:
-    """The content of an answer, though the line breaks; `again` asks for it from a byte on.
+    """The content of an answer, though the connection breaks; `again` asks for it from a byte on.
 
     Raises:
         Failed: It broke, and the server doesn't have the rest.
@@ -42,7 +42,7 @@ def pieces(
     except Failed as failed:
         broken = failed
     for pause in _PAUSES_S:
-        line.wait(pause)
+        scope.wait(pause)
         try:
             with again(taken) as rest:
                 if rest.status != 200:

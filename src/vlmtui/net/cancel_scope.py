@@ -1,4 +1,4 @@
-"""The line to a server: one thread waits on it, any other hangs up."""
+"""Ends a wait for a server from another thread: it hangs up on the connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Stopped(Exception):
     """A stop was asked for."""
 
 
-class Line:
+class CancelScope:
     """Lets one thread wait and another one end that. Good for one request at a time."""
 
     def __init__(self) -> None:
