@@ -55,6 +55,8 @@ async def test_local_only_refuses_other_machines_and_takes_this_one(
     models = AvailableModels(Settings(local_only=True))
     with pytest.raises(Exception, match="local_only is set"):
         models.load("away/llava")
+    with pytest.raises(Exception, match="another machine, and local_only is set"):
+        models.add_server("http://other.invalid:8080/v1")
     stage.available_models = lambda: models
     app = stage.app()
     async with app.run_test(size=SIZE) as pilot:

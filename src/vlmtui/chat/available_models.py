@@ -137,7 +137,7 @@ class AvailableModels:
         Raises:
             VlmtuiError: As `added_servers.add`.
         """
-        return added_servers.add(address)
+        return added_servers.add(address, local_only=self._settings.local_only)
 
     def forget_server(self, server: Server) -> None:
         """Take a server and its models off the list.

@@ -20,8 +20,15 @@ def add_server(
     Raises:
         VlmtuiError: As `added_servers.add`.
     """
+    from vlmtui.settings import load_settings
+
     server = added_servers.add(
-        address, model=model, key_variable=key_variable, key_file=key_file, name=name
+        address,
+        model=model,
+        key_variable=key_variable,
+        key_file=key_file,
+        name=name,
+        local_only=load_settings().local_only,
     )
     names = [each.name for each in server.models]
     if as_json:

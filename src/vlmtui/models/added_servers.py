@@ -18,7 +18,13 @@ _SHOWN = 20
 
 
 def add(
-    address: str, *, model: str = "", key_variable: str = "", key_file: str = "", name: str = ""
+    address: str,
+    *,
+    model: str = "",
+    key_variable: str = "",
+    key_file: str = "",
+    name: str = "",
+    local_only: bool = False,
 ) -> Server:
     """Put a server and its models on the list; blocks.
 
@@ -28,6 +34,7 @@ def add(
         key_variable: The variable of the environment that has the key.
         key_file: The file that has it.
         name: What to call the server; its host where nobody says.
+        local_only: Nothing is sent to another machine, not even the key.
 
     Raises:
         VlmtuiError: The address, the name or the key is wrong, or the server can't be asked.
@@ -39,6 +46,11 @@ def add(
             "Write https:. http: is for this machine and your own network.",
         )
     server = Server("", url, model, key_variable, os.path.abspath(key_file) if key_file else "")
+    if local_only and not server.is_here:
+        raise InputError(
+            f"{line(server.host)} is another machine, and local_only is set",
+            "Set local_only = false in the settings to add it.",
+        )
     server = _called(server, name or server.host)
     try:
         listed = endpoints.listing(server)
