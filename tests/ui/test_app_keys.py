@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from textual.app import App
 from textual.widgets import Input
 
 from tests.fakes import answer
 from tests.ui.conftest import Stage, answered, ask, ready, say, shown, type_text, until
 from vlmtui.commands import specs
+from vlmtui.terminal.pixel_app import PixelApp
 from vlmtui.ui.screens.dialogs import chooser, palette
 from vlmtui.ui.screens.dialogs.palette import PaletteScreen
 from vlmtui.ui.screens.help_screen import HelpScreen
@@ -29,6 +31,22 @@ async def test_the_users_keys_send_and_begin_a_line(stage: Stage) -> None:
         await until(pilot, lambda: stage.engine.requests)
         await answered(pilot)
     assert stage.engine.requests[0].messages[-1].text == "one\ntwo"
+
+
+async def test_ctrl_z_suspends_where_no_text_is_written(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.engine.script(*answer("One."))
+    suspended: list[App[None]] = []
+    monkeypatch.setattr(PixelApp, "action_suspend", lambda app: suspended.append(app))
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await ask(pilot, "What?")
+        await type_text(pilot, "one")
+        await pilot.press("ctrl+z")
+        assert screen.prompt.text != "one" and not suspended
+        await pilot.press("alt+up", "ctrl+z")
+        await until(pilot, lambda: suspended == [pilot.app])
 
 
 async def test_an_editing_key_can_be_changed(stage: Stage) -> None:

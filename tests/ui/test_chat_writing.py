@@ -106,6 +106,21 @@ async def test_a_path_of_a_laptop_gives_the_command_that_brings_the_file(
     assert stage.engine.requests == []
 
 
+async def test_a_pasted_path_of_a_laptop_is_taken_once_the_file_is_here(stage: Stage) -> None:
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        screen.query_one(Composer).post_message(Paste("'/Users/me/my cat.png'"))
+        await until(pilot, lambda: "This path is not on this machine" in shown(pilot))
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        assert stage.engine.requests == []
+        stage.picture("my cat.png")
+        await pilot.press("enter")
+        await until(pilot, lambda: stage.engine.requests)
+        await answered(pilot)
+    assert stage.engine.requests[0].messages[0].images[0].name == "my cat.png"
+
+
 async def test_pictures_are_picked_from_directories(stage: Stage) -> None:
     stage.picture("shots/a.png")
     stage.picture("b.png")

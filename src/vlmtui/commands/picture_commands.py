@@ -211,7 +211,7 @@ def pictures(context: CommandContext, reference: str) -> list[ImagePart]:
 
     session = context.session
     reference, part = crops.split(reference)
-    found = references.resolve(reference)
+    found = remote_paths.copied(reference) or references.resolve(reference)
     try:
         if part is None:
             images = [session.images.attach(Path(path)) for path in found]

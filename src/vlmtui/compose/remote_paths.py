@@ -26,6 +26,12 @@ def is_elsewhere(path: str) -> bool:
     return home is not None and not os.path.isdir(home[0])
 
 
+def copied(path: str) -> list[str]:
+    """The file of another machine by its name, once `copy_command` has brought it; or nothing."""
+    name = re.split(r"[/\\]", path)[-1]
+    return [name] if is_elsewhere(path) and os.path.isfile(name) else []
+
+
 def copy_command(path: str, directory: str | None = None) -> str:
     """The command that, run on the other machine, copies the file here.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -47,7 +48,9 @@ class PixelApp(PacedApp):
     """How often the terminal may have lost what it held for us. Widgets watch it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw", show=False)
+        Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw", show=False),
+        # what edits text has this key for undoing
+        Binding("ctrl+z", "suspend", "Suspend; fg continues", id="app.suspend", show=False),
     ]
 
     def __init__(self, *, images: str = "auto", **options: Any) -> None:
@@ -66,6 +69,11 @@ class PixelApp(PacedApp):
         self._lost = False
         if images not in ("auto", "kitty", "sixel"):  # the terminal need not be asked
             self.set_reactive(PixelApp.graphics, Graphics(Kind(images)))
+
+    def action_suspend(self) -> None:
+        """Stop as a job of the shell; where no shell could continue it, nothing happens."""
+        if isinstance(self._driver, TerminalDriver) and os.getpgrp() != os.getsid(0):
+            os.kill(os.getpid(), signal.SIGTSTP)
 
     def detect_graphics(self) -> None:
         """Begin to find out; called when the screen has been painted."""

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from vlmtui.commands import parsing, picture_commands
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Attached
-from vlmtui.commands.picture_commands import Folder
+from vlmtui.commands.picture_commands import Folder, NotOnThisMachine
 from vlmtui.compose.mentions import is_url
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Detail
@@ -87,6 +87,8 @@ class AttachingTopic(Topic):
     async def _do(self, verb: Attach, instead: str, pasted: bool) -> None:
         try:
             attached = await self.chat.commands.done(verb)
+            if pasted and isinstance(attached.error, NotOnThisMachine):
+                self._mention(attached.left, instead)
             await self._show(attached, instead)
             if attached.images and pasted:
                 self._tell_undo(len(attached.images))
@@ -98,6 +100,14 @@ class AttachingTopic(Topic):
         if self._send_when_attached and not self._running:
             self._send_when_attached = False
             self.chat.screen.post_message(Prompt.Submitted(self.chat.prompt.text))
+
+    def _mention(self, paths: Sequence[str], pasted: str) -> None:
+        """Have pasted paths of another machine looked for again when the message is sent."""
+        from vlmtui.compose.completion import spell
+
+        mentions = " ".join(f"@{spell(path, '', whole=True)}" for path in paths)
+        self.chat.prompt.composer.put_instead(pasted, mentions)
+        self.chat.prompt.completion.leave()
 
     def _tell_undo(self, count: int) -> None:
         key = keymap.keys_of(self.chat.screen.app, "edit.undo", "ctrl+z")
