@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from vlmtui import crash_log, paths
-from vlmtui.errors import StorageError, os_errors_as
+from vlmtui.ask import standard_input
+from vlmtui.errors import InputError, StorageError, os_errors_as
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,13 @@ def test_the_advice_fits_what_the_system_refused(number: int, advice: str) -> No
         raise OSError(number, os.strerror(number))
     assert os.strerror(number) in caught.value.message
     assert advice in caught.value.hint
+
+
+def test_a_terminal_that_is_gone_is_no_disk_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    os.close(theirs)
+    with os.fdopen(ours) as terminal, pytest.raises(InputError) as caught:
+        monkeypatch.setattr("sys.stdin", terminal)
+        standard_input.read(10)
+    assert os.strerror(errno.EIO) in caught.value.message
+    assert "Name a file" in caught.value.hint

@@ -8,7 +8,7 @@ import stat
 import sys
 from contextlib import suppress
 
-from vlmtui.errors import InputError, os_errors_as
+from vlmtui.errors import InputError
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """More can't be meant: it is a thousand times the context of most models."""
@@ -57,12 +57,13 @@ def read(most: int) -> bytes:
     Raises:
         InputError: It can't be read.
     """
-    with os_errors_as(
-        InputError,
-        "Standard input can't be read",
-        "Name a file: vlmtui ask … < FILE. nohup takes the terminal away as input.",
-    ):  # a directory, or what nohup puts in the place of a terminal
+    try:
         return sys.stdin.buffer.read(most)
+    except OSError as error:  # of a directory, or a terminal that nohup or its end took away
+        raise InputError(
+            f"Standard input can't be read: {error.strerror}",
+            "Name a file: vlmtui ask … < FILE. nohup takes the terminal away as input.",
+        ) from error
 
 
 def _text() -> str:
