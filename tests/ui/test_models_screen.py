@@ -180,6 +180,17 @@ async def test_a_name_that_is_written_out_is_meant_before_those_that_contain_it(
         await until(pilot, lambda: screen.row is not None and screen.row.name == "gemma-3-4b")
 
 
+def test_letters_from_all_over_a_name_count_only_where_nothing_else_is_found() -> None:
+    rows = [Choice(name) for name in ("my-qwen3", "qwen2.5-vl-3b", "qwen3-vl-2b")]
+
+    def found(query: str) -> list[str]:
+        return [row.name for row in model_rows.chosen(rows, query, "name")]
+
+    assert found("Qwen3 ") == ["qwen3-vl-2b", "my-qwen3"]
+    assert found("qw25") == ["qwen2.5-vl-3b"]
+    assert found("") == [row.name for row in rows]
+
+
 async def test_the_list_is_ordered_by_name_size_or_fit(
     stage: Stage, available_models: FullShelf
 ) -> None:

@@ -26,14 +26,21 @@ _SIZE = 9
 
 
 def chosen(rows: Sequence[Choice], query: str, order: str) -> list[Choice]:
-    """The rows that answer a query, in an order; all of them where nothing is asked."""
-    found = [row for row in rows if not query.strip() or _answers(row, query)]
+    """The rows that answer a query, in an order; all of them where nothing is asked.
+
+    Names that begin with it come first, and scattered letters count only where nothing else does:
+    Enter downloads the first row.
+    """
+    asked = query.strip().lower()
+    found = [row for row in rows if not asked or _answers(row, asked)]
+    found = found or [row for row in rows if fuzzy.match(asked, row.name) is not None]
     keys = {
         "name": lambda row: (not row.here, row.name.lower()),
         "size": lambda row: (not row.here, row.size_bytes),
         "fit": lambda row: (not row.here, WORDS.index(row.fit_verdict.word), -row.size_bytes),
     }
-    return sorted(found, key=keys[order])
+    found.sort(key=keys[order])
+    return sorted(found, key=lambda row: not row.name.lower().startswith(asked))
 
 
 def _answers(row: Choice, query: str) -> bool:
@@ -41,10 +48,7 @@ def _answers(row: Choice, query: str) -> bool:
     words = f"{entry.title} {entry.about} {entry.licence}" if entry is not None else ""
     state = "installed" if row.here else "not downloaded"
     text = f"{row.name} {row.fit_verdict.word} {state} {words}"
-    return (
-        fuzzy.match(query, row.name) is not None
-        or fuzzy.match(query, text, scattered=False) is not None
-    )
+    return fuzzy.match(query, text, scattered=False) is not None
 
 
 def line(
