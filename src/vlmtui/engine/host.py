@@ -72,7 +72,7 @@ class Host:
             for client in list(self._clients):
                 client.close()
             for engine in self.engines:
-                if engine.line.busy:
+                if engine.queue.busy:
                     engine.kill()
             # the others keep what is worth it
             await asyncio.gather(*(engine.end() for engine in self.engines))
@@ -123,7 +123,7 @@ class Host:
 
     async def _end_unused(self, *, at_once: bool) -> None:
         for engine in list(self.engines):
-            unused = not engine.clients and not engine.line.busy
+            unused = not engine.clients and not engine.queue.busy
             if engine.ended or (unused and (at_once or engine.left_s == 0.0)):
                 await self.end_engine(engine)
 

@@ -1,7 +1,7 @@
 """A client of the host, as the host sees it: what it asks, one thing after the other.
 
 A cancel, the end of a thought and an abort are heard at once, whatever the client waits for. When
-the connection ends, however that came, what the client asked is cancelled, its place in every line
+the connection ends, however that came, what the client asked is cancelled, its place in every queue
 is given up, and the engine is the others'.
 """
 
@@ -195,7 +195,7 @@ class HostClient:
         if self._engine is not None and self._engine is not engine:
             await self._release()
         if engine.info is None:
-            async with self._places.turn(engine.line) as mine:
+            async with self._places.turn(engine.queue) as mine:
                 if not mine:
                     return Finished("cancelled")
         loaded = engine.loaded
@@ -223,7 +223,7 @@ class HostClient:
         engine.will_load(load, asked)
         self._host.engines.append(engine)
         self._attach(engine)
-        async with self._places.turn(engine.line):  # nobody else can be there
+        async with self._places.turn(engine.queue):  # nobody else can be there
             ending = await self._run(engine, load)
         if engine.info is None or engine.ended:
             self._detach()
@@ -238,7 +238,7 @@ class HostClient:
             self._attach(self._host.start_engine(self._hello.log))
         engine = self._engine
         assert engine is not None
-        async with self._places.turn(engine.line):
+        async with self._places.turn(engine.queue):
             ending = await self._run(engine, request)
         return await self._looked_after(engine, ending)
 
@@ -246,7 +246,7 @@ class HostClient:
         engine = self._engine
         if engine is None or engine.ended:
             return Gone()
-        async with self._places.turn(engine.line) as mine:
+        async with self._places.turn(engine.queue) as mine:
             if not mine:
                 return Finished("cancelled")
             if engine.loaded is None:
@@ -259,10 +259,10 @@ class HostClient:
         ahead = isinstance(request, Prepare)
         undone = Finished("cancelled" if ahead else "done")
         engine = self._engine
-        if engine is None or engine.loaded is None or engine.line.busy:
+        if engine is None or engine.loaded is None or engine.queue.busy:
             return undone
         give_way = self._places.stopping.cancel if ahead else None
-        async with self._places.turn(engine.line, give_way) as mine:
+        async with self._places.turn(engine.queue, give_way) as mine:
             if not mine or engine.loaded is None:
                 return undone
             ending = await self._run(engine, request)
@@ -271,7 +271,7 @@ class HostClient:
     async def _make_room(self) -> Ending:
         while others := self._others():
             engine = min(others, key=HostedEngine.eviction_order)
-            async with self._places.turn(engine.line, model=engine.title) as mine:
+            async with self._places.turn(engine.queue, model=engine.title) as mine:
                 if not mine:
                     return Finished("cancelled")
                 if not engine.grace_s and not engine.ended:
@@ -330,7 +330,7 @@ class HostClient:
         """Use no engine, and give its memory back unless others use it."""
         engine = self._engine
         self._detach()
-        if engine is not None and (engine.ended or not (engine.clients or engine.line.busy)):
+        if engine is not None and (engine.ended or not (engine.clients or engine.queue.busy)):
             await self._host.end_engine(engine)
 
     def _tell(self, event: Event | HostEvent) -> None:

@@ -1,6 +1,6 @@
 """An engine in a host: its process, what is loaded there, and who uses it.
 
-It runs one request at a time, for whoever has the first place in its line. It knows nothing of
+It runs one request at a time, for whoever has the first place in its queue. It knows nothing of
 other engines.
 """
 
@@ -75,7 +75,7 @@ class HostedEngine:
         asked: What the client that loaded it wanted, before it was made to fit.
         load: What is loaded, or being loaded; None before.
         info: What it said of itself; None while it isn't loaded.
-        line: Who has it, and who waits.
+        queue: Who has it, and who waits.
         clients: The names of those who use it, by whatever stands for them.
         keep_alive: Seconds it stays when the last of them has left; negative: for ever.
         unused_since: When that was, by the monotonic clock.
@@ -91,7 +91,7 @@ class HostedEngine:
         self.asked: Load | None = None
         self.load: Load | None = None
         self.info: ModelInfo | None = None
-        self.line = WaitQueue()
+        self.queue = WaitQueue()
         self.clients: dict[object, str] = {}
         self.keep_alive = 0.0
         self.unused_since = time.monotonic()
@@ -128,7 +128,7 @@ class HostedEngine:
     @property
     def left_s(self) -> float | None:
         """Seconds until it has been unused for long enough; None where that isn't to be."""
-        if self.clients or self.line.busy or self.keep_alive < 0:
+        if self.clients or self.queue.busy or self.keep_alive < 0:
             return None
         return max(0.0, self.unused_since + self.keep_alive - time.monotonic())
 
@@ -139,7 +139,7 @@ class HostedEngine:
 
     def eviction_order(self) -> tuple[bool, bool, bool, float]:
         """How much it would be missed, to compare: one that answers the most, then one in use."""
-        return self.line.busy, self.grace_s > 0, bool(self.clients), self.unused_since
+        return self.queue.busy, self.grace_s > 0, bool(self.clients), self.unused_since
 
     def is_of(self, asked: Load) -> bool:
         """Whether this is the model that somebody asks for, and its files are still the same."""
@@ -156,8 +156,8 @@ class HostedEngine:
             self.load,
             self.info,
             tuple(self.clients.values()),
-            self.line.first,
-            self.line.waiting,
+            self.queue.first,
+            self.queue.waiting,
             self._context_used,
             self._pictures,
             self.left_s,
@@ -170,7 +170,7 @@ class HostedEngine:
     async def run(
         self, request: Work, emit: Callable[[Event | HostEvent], None], stopping: Stopping
     ) -> Finished | Failed | Died:
-        """Work on a request, for whoever has the first place in the line.
+        """Work on a request, for whoever has the first place in the queue.
 
         Returns:
             Its last event.

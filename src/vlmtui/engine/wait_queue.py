@@ -1,4 +1,4 @@
-"""A line of clients that wait for the same thing: who came first has it first."""
+"""Clients that wait for the same thing: who came first has it first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Place:
-    """A client's place in a line."""
+    """A client's place in a queue."""
 
     def __init__(self, who: str, give_way: Callable[[], object] | None = None) -> None:
         self.who = who

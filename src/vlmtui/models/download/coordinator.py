@@ -29,7 +29,7 @@ from vlmtui.models.download.states import (
 )
 
 AT_ONCE = 2
-"""More would only share the line."""
+"""More would only share the bandwidth."""
 
 
 class AvailableModels(Protocol):

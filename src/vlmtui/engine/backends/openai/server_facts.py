@@ -51,7 +51,7 @@ class ServerFacts(msgspec.Struct, frozen=True):
 
     @property
     def resumes(self) -> bool:
-        """It may keep a streamed answer for a line that broke."""
+        """It may keep a streamed answer after a connection broke."""
         return self.kind == "llama-server"
 
     @property
