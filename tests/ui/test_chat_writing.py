@@ -106,6 +106,20 @@ async def test_a_path_of_a_laptop_gives_the_command_that_brings_the_file(
     assert stage.engine.requests == []
 
 
+async def test_what_several_names_begin_with_is_not_sent_as_text(stage: Stage) -> None:
+    stage.picture("shapes-1.png")
+    stage.picture("shapes-2.png")
+    async with stage.app().run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await say(pilot, "What is @shapes- here?")
+        await until(pilot, lambda: "@shapes- is the beginning of 2 pictures" in shown(pilot))
+        assert screen.prompt.text == "What is @shapes- here?"
+        await say(pilot, r"What is \@shapes- here?")
+        await until(pilot, lambda: stage.engine.requests)
+        await answered(pilot)
+    assert stage.engine.requests[0].messages[0].text == "What is @shapes- here?"
+
+
 async def test_a_pasted_path_of_a_laptop_is_taken_once_the_file_is_here(stage: Stage) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)

@@ -193,12 +193,38 @@ def with_pictures(
         return WantsFetch(
             urls, lambda context, images: with_pictures(context, text, typed, then, images), typed
         )
-    for mention in mentions.pictures(text, tokens):
+    meant = mentions.pictures(text, tokens)
+    _refuse_beginnings(text, tokens, meant)
+    for mention in meant:
         start = mention.start
         for found in pictures(context, mention.path):
             tokens.append(Token(start, mention.end, found))
             start = mention.end  # all pictures of one pattern stand at its place
     return then(mentions.take_out(text, tokens))
+
+
+def _refuse_beginnings(
+    text: str, tokens: Sequence[Token], meant: Sequence[mentions.Mention]
+) -> None:
+    """Refuse an `@` with what several names begin with: as text it would miss its picture.
+
+    Raises:
+        InputError: There is one.
+    """
+    from vlmtui.compose import references
+
+    taken = [(each.start, each.end) for each in meant]
+    taken += [(each.start, each.end) for each in tokens]
+    for mention in mentions.find(text):
+        if mention.quoted or any(s < mention.end and mention.start < e for s, e in taken):
+            continue
+        begun = references.beginning_with(mention.path)
+        if len(begun) > 1:
+            typed = text[mention.start : mention.end]
+            raise InputError(
+                f"{typed} is the beginning of {len(begun)} pictures, and the name of none",
+                f"Tab after it shows them; \\{typed} is just text",
+            )
 
 
 def pictures(context: CommandContext, reference: str) -> list[ImagePart]:

@@ -79,6 +79,11 @@ def matching(pattern: str) -> list[str]:
     return sorted(itertools.islice(fitting, _COUNTED + 1))
 
 
+def beginning_with(path: str) -> list[str]:
+    """Pictures whose names begin so; a bounded number of them."""
+    return matching(glob.escape(os.path.expanduser(path)) + "*")
+
+
 def newest(count: int = 1, directory: str = ".") -> list[str]:
     """The pictures of a directory that were changed last, the newest first.
 
