@@ -106,7 +106,7 @@ import asyncio, sys
 from vlmtui.chat.requests import load_request
 from vlmtui.settings import Settings
 from vlmtui.ui.app import VlmtuiApp
-from vlmtui.chat.setup import Backstage
+from vlmtui.chat.chat_runtime import ChatRuntime
 from vlmtui.ui.launch import make_app
 
 painted = None
@@ -118,15 +118,15 @@ def after(app):
     continue_after(app)
 
 VlmtuiApp._after_first_paint = after
-backstage = Backstage(Settings(), load_request(Settings(), None, None), False)
+runtime = ChatRuntime(Settings(), load_request(Settings(), None, None), False)
 
 async def start():
-    async with make_app(backstage, Settings()).run_test() as pilot:
+    async with make_app(runtime, Settings()).run_test() as pilot:
         while painted is None:
             await pilot.pause(0.01)
 
 asyncio.run(start())
-backstage.close()
+runtime.close()
 sys.modules = painted
 """
     late = {"sqlite3", "psutil", "huggingface_hub", "textual_image", "markdown_it", "jinja2"}

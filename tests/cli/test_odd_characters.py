@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from vlmtui.plain import reading
+from vlmtui.plain import line_reader
 
 readline = pytest.importorskip("readline")
 
@@ -22,7 +22,7 @@ def test_any_text_can_be_remembered(
 ) -> None:
     monkeypatch.setattr(locale, "getpreferredencoding", lambda _=True: encoding)
     before = readline.get_current_history_length()
-    reading.remember(["日本 \0 ok"])
+    line_reader.remember(["日本 \0 ok"])
     last = readline.get_current_history_length()
     assert last == before + 1
     assert readline.get_history_item(last) == known

@@ -250,10 +250,10 @@ def test_a_signal_in_mid_answer_keeps_what_came_and_leaves_nothing_running(
 def test_a_screen_reader_gets_whole_sentences() -> None:
     import io
 
-    from vlmtui.plain.voice import Answer, Voice
+    from vlmtui.plain.printer import Answer, Printer
 
     stream = io.StringIO()
-    answer = Answer(Voice(stream, stream))
+    answer = Answer(Printer(stream, stream))
     for word in ("A red", " circle. And a", " blue sq", "uare\x1b[2J"):
         answer.feed(word)
     assert stream.getvalue() == "A red circle. "

@@ -20,10 +20,10 @@ from tests.ui.test_chat_models import FakeShelf
 from vlmtui.chat.session import ChatSession
 from vlmtui.commands import specs
 from vlmtui.commands.context import CommandContext
+from vlmtui.plain.console import Console
+from vlmtui.plain.line_reader import LineReader
 from vlmtui.plain.plain_chat import PlainChat
-from vlmtui.plain.reading import Lines
-from vlmtui.plain.sitting import Sitting
-from vlmtui.plain.voice import Voice
+from vlmtui.plain.printer import Printer
 from vlmtui.settings import PRESETS
 from vlmtui.ui.widgets.composer.hint import Hint
 from vlmtui.ui.widgets.transcript.notice import Notice
@@ -189,7 +189,7 @@ def by_lines(stage: Stage, line: str) -> str:
     session = stage.session(continue_last=True)
     answers, notes = io.StringIO(), io.StringIO()
     context = CommandContext(session, FakeShelf(), PRESETS)
-    PlainChat(Sitting(context, Voice(answers, notes), Lines())).run()
+    PlainChat(Console(context, Printer(answers, notes), LineReader())).run()
     return words(f"{notes.getvalue()}\n{answers.getvalue()}", stage.folder)
 
 

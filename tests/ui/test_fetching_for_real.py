@@ -13,8 +13,8 @@ from tests.models.hub import Hub, cut_after, model_bytes, refuses, spoiled, towe
 from tests.ui.conftest import Stage, ask, ready, say, screen_of, shown, type_text, until
 from vlmtui import demo, paths
 from vlmtui.chat.available_models import AvailableModels
+from vlmtui.chat.chat_runtime import ChatRuntime
 from vlmtui.chat.requests import load_request
-from vlmtui.chat.setup import Backstage
 from vlmtui.commands.outcomes import Pull as WantedPull
 from vlmtui.models import library
 from vlmtui.models.download.coordinator import Pulls
@@ -95,9 +95,9 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
     hub.sends += [cut_after(500_000), refuses(503, Retry_After="0"), cut_after(300_000)]
     hub.hold_at = 1_500_000
     settings = Settings(temperature=0.0, max_tokens=8)
-    backstage = Backstage(settings, load_request(settings), continue_last=False)
+    runtime = ChatRuntime(settings, load_request(settings), continue_last=False)
     try:
-        async with make_app(backstage, settings).run_test(size=SIZE) as pilot:
+        async with make_app(runtime, settings).run_test(size=SIZE) as pilot:
             await opened(pilot)
             await fetch(pilot, "gemma-3-4b")
             await until(pilot, lambda: parts(tmp_path) and hub.holding.is_set())
@@ -114,7 +114,7 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
             assert (last.model, last.status) == ("gemma-3-4b", "complete")
             await pilot.press("ctrl+q")
     finally:
-        backstage.close()
+        runtime.close()
     found = library.resolve("gemma-3-4b")
     assert found.path.read_bytes() == model
     assert found.mmproj is not None
@@ -132,9 +132,9 @@ async def test_a_checkpoint_is_fetched_and_imported_and_answers_about_a_picture(
     hub.put_folder("Efficient-Large-Model/VILA1.5-3b-AWQ", made.folder)
     picture = paint(tmp_path, 1, 100, 60)
     settings = Settings(temperature=0.0, max_tokens=8)
-    backstage = Backstage(settings, load_request(settings), continue_last=False)
+    runtime = ChatRuntime(settings, load_request(settings), continue_last=False)
     try:
-        async with make_app(backstage, settings).run_test(size=SIZE) as pilot:
+        async with make_app(runtime, settings).run_test(size=SIZE) as pilot:
             await opened(pilot)
             await fetch(pilot, "vila1.5-3b")
             await until(pilot, lambda: "vila1.5-3b: here" in shown(pilot))
@@ -146,7 +146,7 @@ async def test_a_checkpoint_is_fetched_and_imported_and_answers_about_a_picture(
             assert (last.model, last.status) == ("vila1.5-3b", "complete")
             await pilot.press("ctrl+q")
     finally:
-        backstage.close()
+        runtime.close()
     folder = paths.models_dir() / "vila1.5-3b"
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["mmproj-vila1.5-3b.gguf", "vila1.5-3b.gguf"]

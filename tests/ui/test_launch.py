@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.ui.conftest import ask, ready, say, screen_of, shown, until
+from vlmtui.chat.chat_runtime import ChatRuntime
 from vlmtui.chat.requests import load_request
-from vlmtui.chat.setup import Backstage
 from vlmtui.settings import Settings
 from vlmtui.storage.database import Database
 from vlmtui.ui.launch import make_app
@@ -42,9 +42,9 @@ async def test_chats_that_cannot_be_opened_leave_one_that_is_not_saved(
     path.parent.mkdir(parents=True)
     reason = break_it(path)
     before = path.read_bytes()
-    backstage = Backstage(Settings(), load_request(Settings()), continue_last=True)
+    runtime = ChatRuntime(Settings(), load_request(Settings()), continue_last=True)
     try:
-        async with make_app(backstage, Settings()).run_test(size=(120, 36)) as pilot:
+        async with make_app(runtime, Settings()).run_test(size=(120, 36)) as pilot:
             await until(pilot, lambda: "This chat is not saved." in shown(pilot))
             text = " ".join(shown(pilot).split())
             assert reason in text
@@ -57,18 +57,18 @@ async def test_chats_that_cannot_be_opened_leave_one_that_is_not_saved(
             await until(pilot, lambda: not screen_of(pilot).transcript.messages())
             assert "not saved" not in shown(pilot)  # told once
     finally:
-        backstage.close()
+        runtime.close()
     assert path.read_bytes() == before
 
 
 async def test_a_home_in_which_nothing_can_be_made_leaves_a_chat_too(home: Path) -> None:
     home.write_text("a file where the directory should be")
-    backstage = Backstage(Settings(), load_request(Settings()), continue_last=False)
+    runtime = ChatRuntime(Settings(), load_request(Settings()), continue_last=False)
     try:
-        async with make_app(backstage, Settings()).run_test(size=(80, 24)) as pilot:
+        async with make_app(runtime, Settings()).run_test(size=(80, 24)) as pilot:
             await ready(pilot)
             assert "not saved. The data directory" in " ".join(shown(pilot).split())
             await ask(pilot, "Hello")
             assert "Hello" in shown(pilot)
     finally:
-        backstage.close()
+        runtime.close()

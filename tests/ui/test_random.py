@@ -19,7 +19,7 @@ from textual.message import Message
 
 from tests.fakes import TIMEOUT
 from tests.ui.conftest import Stage, ready
-from tests.ui.sitting import Sitting, steps
+from tests.ui.random_user import RandomUser, steps
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 SEED = int(os.environ.get("VLMTUI_RANDOM_FROM", "0"))
@@ -69,17 +69,17 @@ async def sit(
         app = stage.app(continue_last=True)
         async with app.run_test(size=(100, 30), message_hook=hear) as pilot:
             await ready(pilot)
-            sitting = Sitting(stage, pilot, words, heard)
+            user = RandomUser(stage, pilot, words, heard)
             for step in left:
                 done.append(step)
-                await sitting.do(step)
-                if sitting.left:
+                await user.do(step)
+                if user.left:
                     more = True
                     break
-            sitting.end()
+            user.end()
         stage.engine.forget_scripts()
-        sent += sitting.sent
-        given_out += sitting.given
+        sent += user.sent
+        given_out += user.given
     return sent, given_out
 
 

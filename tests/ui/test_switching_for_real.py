@@ -9,8 +9,8 @@ import pytest
 from tests.engine import zoo
 from tests.ui.conftest import ask, ready, say, shown, until
 from vlmtui import demo
+from vlmtui.chat.chat_runtime import ChatRuntime
 from vlmtui.chat.requests import load_request
-from vlmtui.chat.setup import Backstage
 from vlmtui.settings import Settings
 from vlmtui.ui.launch import make_app
 
@@ -24,16 +24,16 @@ async def test_the_demo_model_gives_way_to_another_one_and_comes_back(
     files = zoo.build("qwen2.5-vl", tmp_path)
     picture = demo.sample_images()[0]
     settings = Settings(temperature=0.0, max_tokens=12, ctx=1024)
-    backstage = Backstage(settings, load_request(settings), continue_last=False)
-    app = make_app(backstage, settings)
+    runtime = ChatRuntime(settings, load_request(settings), continue_last=False)
+    app = make_app(runtime, settings)
     try:
         async with app.run_test(size=(160, 48)) as pilot:
             screen = await ready(pilot)
             await ask(pilot, f'@"{picture}" Describe the image.')
-            first = backstage.pid()
+            first = runtime.pid()
             await say(pilot, f"/model {files.model}")
             await until(pilot, lambda: "Switched to qwen2.5-vl" in shown(pilot))
-            assert backstage.pid() != first
+            assert runtime.pid() != first
             await ask(pilot, "/regen")
             assert "2/2" in shown(pilot)
             await say(pilot, "/model demo")
@@ -47,5 +47,5 @@ async def test_the_demo_model_gives_way_to_another_one_and_comes_back(
             assert not screen.query("Notice")
             await pilot.press("ctrl+q")
     finally:
-        backstage.close()
-    assert backstage.pid() is None
+        runtime.close()
+    assert runtime.pid() is None

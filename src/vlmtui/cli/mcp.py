@@ -37,8 +37,8 @@ def mcp(model: str | None, mmproj: str | None, directories: tuple[str, ...]) -> 
     from pathlib import Path
 
     from vlmtui.chat import consent, requests
+    from vlmtui.chat.chat_runtime import engine_log
     from vlmtui.chat.fitting_engine import FittingEngine
-    from vlmtui.chat.setup import engine_log
     from vlmtui.endings import ended_by_signals
     from vlmtui.engine.client import EngineClient
     from vlmtui.mcp.look_tool import LookTool

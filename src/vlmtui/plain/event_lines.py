@@ -10,7 +10,7 @@ from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, Stora
 from vlmtui.chat.comparison import Began, Exchanging, Failed
 from vlmtui.commands.event_words import said_after, said_of
 from vlmtui.engine.engine_events import Delta, Encoding, Loading, Prefill, Thought, Waiting
-from vlmtui.plain.voice import Answer, Voice
+from vlmtui.plain.printer import Answer, Printer
 from vlmtui.standard_output import ReaderGone
 from vlmtui.stats import answer_stats
 from vlmtui.stats.engine_state import waits_for
@@ -22,7 +22,7 @@ _LONG_PROMPT = 1500
 _NAME = 40
 
 
-class Told:
+class EventPrinter:
     """Tells the events of one request. Each phase has one line at most: there are no spinners.
 
     Attributes:
@@ -30,10 +30,10 @@ class Told:
         stopped: The user wanted no more.
     """
 
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, printer: Printer) -> None:
         self.answers: list[StoredMessage] = []
         self.stopped = False
-        self._voice = voice
+        self._printer = printer
         self._answer: Answer | None = None
         self._said: set[str] = set()
 
@@ -59,7 +59,7 @@ class Told:
             case Prefill(total=total, reused=reused) if total - reused > _LONG_PROMPT:
                 self._once("prefill", f"Reading {total - reused:,} tokens …")
             case AnswerStarted():
-                self._answer = Answer(self._voice)
+                self._answer = Answer(self._printer)
             case Thought():
                 self._once("think", "Thinking …")
             case Delta(text=text) if self._answer is not None:
@@ -69,31 +69,31 @@ class Told:
                 self.answers.append(stored)
                 self._tell_thought(stored)
             case StorageWarning(message=message, hint=hint):
-                self._voice.note(message, hint)
+                self._printer.note(message, hint)
             case GoingBack(model=model):
-                self._voice.note(f"Going back to {printable.line(model, _NAME)} …")
+                self._printer.note(f"Going back to {printable.line(model, _NAME)} …")
             case _ if (said := said_of(event)) is not None:
-                self._voice.note(said.message, said.advice)
+                self._printer.note(said.message, said.advice)
             case _:
                 self._tell_comparison(event)
 
     def _tell_thought(self, stored: StoredMessage) -> None:
         if (said := said_after(stored)) is not None:
-            self._voice.note(said.message, said.advice)
+            self._printer.note(said.message, said.advice)
         if stored.message.thought.strip():
             took = answer_stats.thought(stored.stats or {})
-            self._voice.note(f"Thought{took and f' for {took}'}; /thought shows it")
+            self._printer.note(f"Thought{took and f' for {took}'}; /thought shows it")
 
     def _tell_comparison(self, event: object) -> None:
         match event:
             case Began(model=model):
                 self._end_answer()
-                self._voice.show(f"{printable.line(model, _NAME)}:")
+                self._printer.show(f"{printable.line(model, _NAME)}:")
             case Exchanging():
                 self._said.clear()  # another model is loaded, and encodes the pictures again
             case Failed(error=error):
                 self._end_answer()
-                self._voice.complain(error)
+                self._printer.complain(error)
 
     def _end_answer(self) -> None:
         answer, self._answer = self._answer, None
@@ -103,4 +103,4 @@ class Told:
     def _once(self, key: str, text: str) -> None:
         if key not in self._said:
             self._said.add(key)
-            self._voice.note(text)
+            self._printer.note(text)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from vlmtui import printable, units
 from vlmtui.commands.outcomes import Said
 from vlmtui.net import addresses
+from vlmtui.plain.console import Console
 from vlmtui.plain.following import interrupts
-from vlmtui.plain.sitting import Sitting
 
 if TYPE_CHECKING:  # a client for the network
     from vlmtui.models.download.coordinator import Pulls
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # a client for the network
 _NAME = 60
 
 
-def fetch(sitting: Sitting, name: str) -> Said:
+def fetch(console: Console, name: str) -> Said:
     """Fetch a model; lines tell how far it is.
 
     Raises:
@@ -28,19 +28,17 @@ def fetch(sitting: Sitting, name: str) -> Said:
     from vlmtui.models.download.coordinator import Pulls
     from vlmtui.stats.pull_lines import PullLines
 
-    pulls = Pulls(lambda: sitting.context.models)
+    pulls = Pulls(lambda: console.context.models)
     pulls.start(name)
     shown = printable.line(addresses.shown(name))
-    lines = PullLines([shown], sitting.voice.note)
-    told = _follow(sitting, pulls, name, lines)
+    lines = PullLines([shown], console.printer.note)
+    told = _follow(console, pulls, name, lines)
     while (question := told.state.question) is not None:
-        if question.error is not None or not sitting.lines.confirm(
-            sitting.voice.note, "Download it anyway?"
-        ):
+        if question.error is not None or not console.confirm("Download it anyway?"):
             pulls.cancel(name)
-            return _refused(sitting, question)
+            return _refused(console, question)
         pulls.answer(name)
-        told = _follow(sitting, pulls, name, lines)
+        told = _follow(console, pulls, name, lines)
     if told.state.error is not None:
         raise told.state.error
     if told.state.cancelled:
@@ -49,17 +47,17 @@ def fetch(sitting: Sitting, name: str) -> Said:
     return Said(f"{here} is installed", f"/model {here} switches to it")
 
 
-def _refused(sitting: Sitting, question: Question) -> Said:
+def _refused(console: Console, question: Question) -> Said:
     """What comes of a question that isn't answered: which of several files is meant is an error."""
     if question.error is None:
         return Said("Nothing was downloaded")
     for file in question.candidates:
         size = f"{units.size(file.size)} {file.verdict or ''}".rstrip()
-        sitting.voice.note(f"{size} {printable.line(file.name)}")
+        console.printer.note(f"{size} {printable.line(file.name)}")
     raise question.error
 
 
-def _follow(sitting: Sitting, pulls: Pulls, name: str, lines: PullLines) -> Told:
+def _follow(console: Console, pulls: Pulls, name: str, lines: PullLines) -> Told:
     """Tell what comes of a download, which Ctrl+C stops, up to a question or its end."""
     from vlmtui.models.download.states import Planned
     from vlmtui.stats.pull_lines import fit_verdict_of
@@ -73,6 +71,6 @@ def _follow(sitting: Sitting, pulls: Pulls, name: str, lines: PullLines) -> Told
             question = told.state.question
             if told.state.ended or (question is not None and question.judged):
                 break
-    if stopped.is_set() and not sitting.lines.interactive:
+    if stopped.is_set() and not console.reader.interactive:
         raise KeyboardInterrupt
     return told

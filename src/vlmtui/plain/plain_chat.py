@@ -14,8 +14,8 @@ from vlmtui.endings import HUNG_UP, INTERRUPTED
 from vlmtui.engine.engine_events import Delta
 from vlmtui.errors import StorageError
 from vlmtui.plain import showing
-from vlmtui.plain.reading import remember
-from vlmtui.plain.sitting import Sitting
+from vlmtui.plain.console import Console
+from vlmtui.plain.line_reader import remember
 from vlmtui.standard_output import ReaderGone
 from vlmtui.storage.records import Draft
 
@@ -32,16 +32,16 @@ def _from_its_start(events: Iterator[object]) -> Iterator[object]:
 
 
 class PlainChat:
-    """The loop over one sitting."""
+    """Reads, does and prints, line by line."""
 
-    def __init__(self, sitting: Sitting) -> None:
-        self._sitting = sitting
-        self._lines = sitting.lines
-        self._voice = sitting.voice
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._reader = console.reader
+        self._printer = console.printer
         self._ended = False
         self._kept = Draft()
         self._own = {"more": self._more, "help": self._help, "quit": self._quit}
-        self._lines.typed = self.keep
+        self._reader.typed = self.keep
 
     def run(self) -> int:
         """Talk until the user leaves; returns the exit code."""
@@ -51,15 +51,15 @@ class PlainChat:
                 if text.strip():
                     self._take(text)
         except ReaderGone as gone:
-            if self._lines.interactive and gone.reason == os.strerror(errno.EIO):
+            if self._reader.interactive and gone.reason == os.strerror(errno.EIO):
                 raise SystemExit(HUNG_UP) from None  # SIGHUP may come later, or not at all
             if gone.reason:
-                self._voice.note(f"Error: The answers can't be written: {gone.reason}")
+                self._printer.note(f"Error: The answers can't be written: {gone.reason}")
             return 1 if gone.reason else 0
         except KeyboardInterrupt:
             return INTERRUPTED
         # a script wants to know; a person has read it
-        return 1 if self._sitting.failed and not self._lines.interactive else 0
+        return 1 if self._console.failed and not self._reader.interactive else 0
 
     def keep(self, text: str | None = None) -> None:
         """Keep what is typed or attached and not sent.
@@ -67,21 +67,21 @@ class PlainChat:
         Args:
             text: The line that is being typed; None for what stood there last.
         """
-        draft = self._sitting.draft
+        draft = self._console.draft
         if text is not None:
             draft = Draft(text, draft.images)
-        if self._lines.interactive and draft != self._kept:
+        if self._reader.interactive and draft != self._kept:
             with suppress(StorageError):  # the next change tries again, and sending tells
-                self._sitting.session.questions.save_draft(draft.text, draft.images)
+                self._console.session.questions.save_draft(draft.text, draft.images)
                 self._kept = draft
 
     def _next(self) -> str | None:
-        self._sitting.read_ahead()
+        self._console.read_ahead()
         while True:
             try:
-                line = self._lines.read("> ", self._sitting.begun)
+                line = self._reader.read("> ", self._console.begun)
                 if line is not None:
-                    self._sitting.begun = ""
+                    self._console.begun = ""
                 return line
             except KeyboardInterrupt:
                 self._hint()
@@ -93,77 +93,77 @@ class PlainChat:
             except ReaderGone:
                 raise
             except Exception as error:
-                self._sitting.failed = True
-                self._voice.complain(crash_log.recorded(error))
-            self.keep(self._sitting.begun)
+                self._console.failed = True
+                self._printer.complain(crash_log.recorded(error))
+            self.keep(self._console.begun)
         except KeyboardInterrupt:
             self._hint()
-            self.keep(self._sitting.begun)
+            self.keep(self._console.begun)
 
     def _do(self, text: str) -> None:
-        context = self._sitting.context
+        context = self._console.context
         command = parsing.parse(text)
-        context.draft = Draft("", tuple(self._sitting.waiting))
+        context.draft = Draft("", tuple(self._console.waiting))
         if command is None:
-            showing.show(self._sitting, message_commands.ask(context, text))
+            showing.show(self._console, message_commands.ask(context, text))
             return
         spec = specs.wanted(command.name, "lines")
         if spec.topic:
-            showing.show(self._sitting, verbs.do(spec, context, command.argument))
+            showing.show(self._console, verbs.do(spec, context, command.argument))
         else:
             spec.check(command.argument)
             self._own[spec.name](command.argument)
 
     def _hint(self) -> None:
-        if not self._lines.interactive:
+        if not self._reader.interactive:
             raise KeyboardInterrupt
         with suppress(KeyboardInterrupt):  # a second one while that is printed
-            self._voice.note("\nCtrl+D or /quit quits; everything is saved")
+            self._printer.note("\nCtrl+D or /quit quits; everything is saved")
 
     def _greet(self) -> None:
         """Say what there is to say, and go on with what was typed last time and not sent."""
-        session = self._sitting.session
+        session = self._console.session
         if session.warning is not None:
-            self._voice.complain(session.warning)
-        if not self._lines.interactive:
+            self._printer.complain(session.warning)
+        if not self._reader.interactive:
             with suppress(StorageError):
                 self._watch()
             return
-        self._voice.note("/help lists the commands, Ctrl+D quits")
+        self._printer.note("/help lists the commands, Ctrl+D quits")
         with suppress(StorageError):
             asked = session.questions.asked_before(_WALKED)
             remember([one.message.text for one in reversed(asked) if "\n" not in one.message.text])
         with suppress(StorageError):
             if session.chat is not None:
-                self._voice.note(f"Continuing: {chat_commands.title(session.chat)}")
+                self._printer.note(f"Continuing: {chat_commands.title(session.chat)}")
                 for said in chat_commands.peculiarities(session):
-                    showing.show(self._sitting, said)
+                    showing.show(self._console, said)
             self._watch()
             self._kept = session.questions.draft()
-            self._sitting.take_up(self._kept)
+            self._console.take_up(self._kept)
 
     def _watch(self) -> None:
         """Follow an answer that another vlmtui is writing in this chat."""
-        thread = self._sitting.session.transcript()
+        thread = self._console.session.transcript()
         if thread and thread[-1].status == "streaming":
-            self._voice.note("This answer is still being written; Ctrl+C stops it")
-            watched = self._sitting.session.watching.watch(thread[-1])
-            self._sitting.follow(_from_its_start(watched))
+            self._printer.note("This answer is still being written; Ctrl+C stops it")
+            watched = self._console.session.watching.watch(thread[-1])
+            self._console.follow(_from_its_start(watched))
 
     def _more(self, _: str) -> None:
-        if not self._sitting.more():
-            self._voice.note("There is no more")
+        if not self._console.more():
+            self._printer.note("There is no more")
 
     def _help(self, name: str) -> None:
         if name:
             spec = specs.wanted(name.strip().lstrip("/").lower(), "lines")
-            self._voice.note(spec.usage)
+            self._printer.note(spec.usage)
             if spec.example:
-                self._voice.note(f"For example: /{spec.name} {spec.example}")
+                self._printer.note(f"For example: /{spec.name} {spec.example}")
             return
         for spec in specs.of("lines"):
-            self._voice.note(spec.usage)
-        self._voice.note(
+            self._printer.note(spec.usage)
+        self._printer.note(
             "@path in a message attaches a picture, @newest the newest one in this folder. "
             "#17 is a message; /show prints the numbers. A backslash at the end of a line "
             "continues it on the next. Ctrl+C stops an answer, Ctrl+D quits."

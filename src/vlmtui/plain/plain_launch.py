@@ -8,16 +8,16 @@ import sys
 import threading
 from functools import partial
 
-from vlmtui.chat.setup import Backstage
+from vlmtui.chat.chat_runtime import ChatRuntime
 from vlmtui.commands.context import CommandContext
 from vlmtui.endings import HUNG_UP, ended_by_signals, undisturbed
 from vlmtui.engine.engine_requests import Load
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.plain.completing import complete
+from vlmtui.plain.console import Console
+from vlmtui.plain.line_reader import LineReader
 from vlmtui.plain.plain_chat import PlainChat
-from vlmtui.plain.reading import Lines
-from vlmtui.plain.sitting import Sitting
-from vlmtui.plain.voice import Voice
+from vlmtui.plain.printer import Printer
 from vlmtui.settings import PRESETS, Settings
 
 
@@ -39,29 +39,27 @@ def launch(settings: Settings, load: Load, *, continue_last: bool = False) -> in
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # where the locale has no “…”
     gc.enable()  # off since `__main__`
-    backstage = Backstage(settings, load, continue_last)
+    runtime = ChatRuntime(settings, load, continue_last)
     with ended_by_signals(by_hand=sys.stdin.isatty()):
         try:
-            return _talk(backstage, settings)
+            return _talk(runtime, settings)
         except SystemExit as ending:
             if ending.code == HUNG_UP:
-                backstage.finish()
+                runtime.finish()
             raise
         finally:
             with undisturbed():
-                backstage.close()
+                runtime.close()
 
 
-def _talk(backstage: Backstage, settings: Settings) -> int:
+def _talk(runtime: ChatRuntime, settings: Settings) -> int:
     presets = {**PRESETS, **settings.presets}
-    context = CommandContext(
-        backstage.open(), backstage.available_models(), presets, backstage.samples
-    )
-    sitting = Sitting(context, Voice(), Lines(partial(complete, context)))
-    chat = PlainChat(sitting)
-    monitor = Monitor(backstage.pid, sitting.measuring.take)
+    context = CommandContext(runtime.open(), runtime.available_models(), presets, runtime.samples)
+    console = Console(context, Printer(), LineReader(partial(complete, context)))
+    chat = PlainChat(console)
+    monitor = Monitor(runtime.pid, console.measuring.take)
     monitor.start()
-    threading.Thread(target=sitting.load_ahead, daemon=True).start()
+    threading.Thread(target=console.load_ahead, daemon=True).start()
     try:
         return chat.run()
     finally:

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from vlmtui.chat.chat_runtime import engine_log
 from vlmtui.chat.fitting_engine import FittingEngine
-from vlmtui.chat.setup import engine_log
 from vlmtui.commands.event_words import said_of
 from vlmtui.engine.base import Engine
 from vlmtui.engine.client import EngineClient

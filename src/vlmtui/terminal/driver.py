@@ -31,7 +31,7 @@ from textual.drivers.linux_driver import (
 
 from vlmtui import printable
 from vlmtui.terminal.bracketed_paste import PasteParser
-from vlmtui.terminal.pace import REPLY, Line, is_far
+from vlmtui.terminal.flow_control import REPLY, FlowControl, is_far
 from vlmtui.terminal.terminal_replies import TerminalReplied
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class TerminalDriver(LinuxDriver):
     """Textual's driver on a `HangupSafe` file, which also names the terminal's window.
 
     Attributes:
-        line: What is on its way to the terminal; None where it can't be asked.
+        flow: What is on its way to the terminal; None where it can't be asked.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -136,7 +136,9 @@ class TerminalDriver(LinuxDriver):
         self._file = HangupSafe(self._file)  # type: ignore[assignment, arg-type] # as good as a file
         self._title = ""
         self._away = False
-        self.line = None if os.environ.get("TERM", "") in _DUMB else Line(far=is_far(os.environ))
+        self.flow = (
+            None if os.environ.get("TERM", "") in _DUMB else FlowControl(far=is_far(os.environ))
+        )
         # The Linux console and dumb terminals have no title, and may print what they are told.
         self._has_title = os.environ.get("TERM", "") not in _WITHOUT_TITLE
 
@@ -145,14 +147,14 @@ class TerminalDriver(LinuxDriver):
         """The terminal, or the line to it, doesn't keep up with what is written."""
         file: object = self._file
         blocked = isinstance(file, HangupSafe) and file.slow
-        return blocked or (self.line is not None and self.line.slow)
+        return blocked or (self.flow is not None and self.flow.slow)
 
     def write(self, data: str) -> None:
         """Write to the terminal, in a thread."""
         if self._away:  # the thread has gone; all is drawn anew when we come back
             return
-        if self.line is not None:
-            self.line.wrote(len(data))
+        if self.flow is not None:
+            self.flow.sent(len(data))
         super().write(data)
 
     def disable_input(self) -> None:
@@ -162,10 +164,10 @@ class TerminalDriver(LinuxDriver):
 
     def _await_replies(self) -> None:
         file: object = self._file
-        if self.line is None or self._key_thread is None or self.exit_event.is_set():
+        if self.flow is None or self._key_thread is None or self.exit_event.is_set():
             return
         deadline = time.monotonic() + _LAST_REPLY_SECONDS
-        while self.line.waiting and time.monotonic() < deadline:
+        while self.flow.waiting and time.monotonic() < deadline:
             if isinstance(file, HangupSafe) and file.gone:
                 return
             time.sleep(_LOOK_SECONDS)
@@ -259,8 +261,8 @@ class TerminalDriver(LinuxDriver):
 
     def _process(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            if isinstance(message, TerminalReplied) and message.reply == REPLY and self.line:
-                self.line.heard()
+            if isinstance(message, TerminalReplied) and message.reply == REPLY and self.flow:
+                self.flow.replied()
             self.process_message(message)
 
     def cell(self) -> tuple[int, int] | None:

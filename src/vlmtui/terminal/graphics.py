@@ -18,7 +18,7 @@ from enum import Enum
 
 import msgspec
 
-from vlmtui.terminal.pace import is_far
+from vlmtui.terminal.flow_control import is_far
 
 NAMES = ("auto", "kitty", "sixel", "symbols", "quadrants", "halfblock", "none")
 """What `--images` and the setting `images` may be."""

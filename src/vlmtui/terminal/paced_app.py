@@ -1,6 +1,6 @@
 """An application that draws no faster than its terminal can take it.
 
-Over a narrow line a frame is written row by row, as room is made by what has arrived. What has the
+Over a narrow line a frame is written row by row, as what was sent before arrives. What has the
 focus goes in front of the rest, so that keys are echoed at once; pictures go behind it. Whatever
 changes meanwhile is drawn with the next frame, as it is then: frames are left out, not queued.
 """
@@ -16,8 +16,9 @@ from textual.app import App
 from textual.geometry import Region
 from textual.screen import Screen
 
-from vlmtui.terminal import pace
+from vlmtui.terminal import flow_control
 from vlmtui.terminal.driver import TerminalDriver
+from vlmtui.terminal.flow_control import FlowControl
 from vlmtui.terminal.terminal_replies import TerminalReplied
 
 if TYPE_CHECKING:
@@ -76,28 +77,28 @@ class PacedApp(App[int]):
         return [] if opaque else super()._background_screens
 
     @property
-    def _line(self) -> pace.Line | None:
+    def _flow(self) -> FlowControl | None:
         driver = self._driver
-        return driver.line if isinstance(driver, TerminalDriver) else None
+        return driver.flow if isinstance(driver, TerminalDriver) else None
 
     def send(self, commands: list[str]) -> None:
-        """Write what nobody waits for, in these pieces, as there is room for it."""
-        if self._line is None:
+        """Write what nobody waits for, in these pieces, as the line takes them."""
+        if self._flow is None:
             self.say("".join(commands))
         else:
             self._behind.extend(commands)
             self._go_on()
 
     def on_terminal_replied(self, event: TerminalReplied) -> None:
-        if event.reply == pace.REPLY:
+        if event.reply == flow_control.REPLY:
             self._go_on()
 
     def put(self, text: str) -> bool:
         """Write what can't be taken apart, unless everything else had to wait too long for it."""
-        way = self._line
-        if way is not None and way.narrow and len(text) > _LONGEST_SECONDS * way.rate:
+        flow = self._flow
+        if flow is not None and flow.narrow and len(text) > _LONGEST_SECONDS * flow.rate:
             return False
-        self.say(text + (way.ask() if way is not None else ""))
+        self.say(text + (flow.ask() if flow is not None else ""))
         return True
 
     def say(self, text: str) -> None:
@@ -107,15 +108,15 @@ class PacedApp(App[int]):
             self._driver.flush()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        way = self._line
-        if way is None or not isinstance(renderable, ChopsUpdate | LayoutUpdate):
+        flow = self._flow
+        if flow is None or not isinstance(renderable, ChopsUpdate | LayoutUpdate):
             self._show(screen, renderable)
-        elif way.narrow or way.room <= 0 or self._first or self._rest:
+        elif flow.narrow or flow.available <= 0 or self._first or self._rest:
             self._take(screen, renderable)
             self._go_on()
         else:
             self._show(screen, renderable)
-            self.say(way.ask())
+            self.say(flow.ask())
 
     def _show(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Draw it now."""
@@ -141,37 +142,37 @@ class PacedApp(App[int]):
         screen._compositor._dirty_regions.update(row.region for row in late)
 
     def _go_on(self) -> None:
-        """Draw as much as there is room for."""
-        way = self._line
-        if way is None or not self._running or not self._screen_stack:
+        """Draw as much as the line takes."""
+        flow = self._flow
+        if flow is None or not self._running or not self._screen_stack:
             return
         # an echo need not wait for all that it isn't allowed to stand behind
         while rows := self._first or self._rest:
-            room = way.room + (pace.LEAST if self._first else 0)
-            if room <= 0:
+            available = flow.available + (flow_control.LEAST_WINDOW if self._first else 0)
+            if available <= 0:
                 break
             piece = [rows.pop(0)]
             length = len(piece[0].text)
-            while rows and length + len(rows[0].text) <= room:
+            while rows and length + len(rows[0].text) <= available:
                 length += len(rows[0].text)
                 piece.append(rows.pop(0))
             self._show(self.screen, _Rows(piece))
-            self.say(way.ask())
-        if way.room > 0 and self._drawn_for is not None:
+            self.say(flow.ask())
+        if flow.available > 0 and self._drawn_for is not None:
             screen, self._drawn_for = self._drawn_for, None
             screen._compositor_refresh()  # what has become dirty meanwhile
-        self._send_behind(way)
+        self._send_behind(flow)
         if self._again is None and (self._first or self._rest or self._drawn_for or self._behind):
             self._again = self.set_timer(_AGAIN_SECONDS, self._look_again)
 
-    def _send_behind(self, way: pace.Line) -> None:
-        while self._behind and way.room > 0 and not (self._first or self._rest):
+    def _send_behind(self, flow: FlowControl) -> None:
+        while self._behind and flow.available > 0 and not (self._first or self._rest):
             piece = [self._behind.popleft()]
-            room = way.room - len(piece[0])
-            while self._behind and len(self._behind[0]) <= room:
-                room -= len(self._behind[0])
+            available = flow.available - len(piece[0])
+            while self._behind and len(self._behind[0]) <= available:
+                available -= len(self._behind[0])
                 piece.append(self._behind.popleft())
-            self.say("".join(piece) + way.ask())
+            self.say("".join(piece) + flow.ask())
 
     def _look_again(self) -> None:
         self._again = None

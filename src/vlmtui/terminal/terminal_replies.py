@@ -13,10 +13,10 @@ from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
-from vlmtui.terminal import pace
+from vlmtui.terminal import flow_control
 from vlmtui.terminal.graphics import REPLIES
 
-_REPLY = re.compile(f"{REPLIES.pattern}|{re.escape(pace.REPLY)}")
+_REPLY = re.compile(f"{REPLIES.pattern}|{re.escape(flow_control.REPLY)}")
 _BEGUN = re.compile(r"\x1b(\[0|\[\?[\d;]*|\[6;[\d;]*|P>(\|[^\x1b]*\x1b?)?|_G[^\x1b]*\x1b?)\Z")
 """The first part of a reply that was torn apart on its way. A lone Esc is the key."""
 

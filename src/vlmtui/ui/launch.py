@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui import paths, printable
-from vlmtui.chat.setup import Backstage, engine_log
+from vlmtui.chat.chat_runtime import ChatRuntime, engine_log
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import InputError, StorageError
 from vlmtui.settings import Settings
@@ -59,9 +59,9 @@ def launch(
 
 
 def _run(settings: Settings, load: Load, continue_last: bool, images: str | None) -> int:
-    backstage = Backstage(settings, load, continue_last)
+    runtime = ChatRuntime(settings, load, continue_last)
     try:
-        app = make_app(backstage, settings, images=images)
+        app = make_app(runtime, settings, images=images)
         code = app.run()
         if app.failure is not None:
             raise app.failure
@@ -72,7 +72,7 @@ def _run(settings: Settings, load: Load, continue_last: bool, images: str | None
             print(app.farewell)
         return code
     finally:
-        backstage.close()
+        runtime.close()
 
 
 def _library_log() -> Path | None:
@@ -82,11 +82,11 @@ def _library_log() -> Path | None:
     return None
 
 
-def make_app(backstage: Backstage, settings: Settings, *, images: str | None = None) -> VlmtuiApp:
+def make_app(runtime: ChatRuntime, settings: Settings, *, images: str | None = None) -> VlmtuiApp:
     """The application before what stands behind it.
 
     Args:
-        backstage: Opened by the application once it is on the screen.
+        runtime: Opened by the application once it is on the screen.
         settings: The user's settings.
         images: How pictures are shown, instead of what the settings say.
     """
@@ -94,26 +94,26 @@ def make_app(backstage: Backstage, settings: Settings, *, images: str | None = N
     def monitor(on_snapshot: Callable[[Snapshot], None]) -> Monitor:
         from vlmtui.hardware.monitor import Monitor  # psutil: not needed for the first paint
 
-        return Monitor(backstage.pid, on_snapshot)
+        return Monitor(runtime.pid, on_snapshot)
 
     themes = paths.config_path().parent / "themes"  # need not exist
     remembered = memory()
     first = {settings.theme, remembered.value.theme or "", DEFAULT, MONOCHROME}
     return VlmtuiApp(
-        backstage.open,
+        runtime.open,
         monitor=monitor,
         loaded_themes=load_themes(themes, shipped=first),
         theme_directory=themes,
         theme=settings.theme,
-        model=backstage.load.name,
+        model=runtime.load.name,
         log=engine_log(),
         memory=remembered,
-        samples=backstage.samples,
+        samples=runtime.samples,
         keys=settings.keys,
         images=images or settings.images,
         presets=settings.presets,
-        available_models=backstage.available_models,
+        available_models=runtime.available_models,
         config=paths.config_path(),
         finish_seconds=settings.finish_after_hangup * 60,
-        continues=backstage.continue_last,
+        continues=runtime.continue_last,
     )

@@ -87,7 +87,7 @@ class Column(VerticalScroll):
     """Shows `entries`, follows its end while the reader is there.
 
     A subclass may compose widgets of its own: they stand above the entries. After them it composes
-    `floor`, which is as large as nothing, and tells Textual how far the column reaches.
+    `sentinel`, an empty widget at the end, which tells Textual how far the column reaches.
     """
 
     DEFAULT_CSS = """
@@ -101,7 +101,7 @@ class Column(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__()
-        self.floor = Widget()
+        self.sentinel = Widget()
         self.entries: list[Entry] = []
         self.following = True
         self._tops: list[int] = [0]
@@ -173,7 +173,7 @@ class Column(VerticalScroll):
         """Move what was laid out from top to bottom to where it belongs in the whole column."""
         owners = {entry.widget: entry for entry in self.entries if entry.widget is not None}
         mine = [p for p in placements if p.widget in owners]
-        above = [p for p in placements if p.widget not in owners and p.widget is not self.floor]
+        above = [p for p in placements if p.widget not in owners and p.widget is not self.sentinel]
         for placement in mine:
             height = placement.region.height + placement.margin.bottom
             owners[placement.widget].measured(height, size.width)
@@ -190,7 +190,7 @@ class Column(VerticalScroll):
         ]
         end = Region(0, self._tops[-1], 0, 0)
         self._fill_soon()
-        return [*above, *moved, WidgetPlacement(end, NULL_OFFSET, NULL_SPACING, self.floor)]
+        return [*above, *moved, WidgetPlacement(end, NULL_OFFSET, NULL_SPACING, self.sentinel)]
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The reader has moved: hold on to what can be seen now."""
@@ -246,7 +246,7 @@ class Column(VerticalScroll):
         return self.entries[first:last]
 
     def _refit(self) -> None:
-        self.floor.refresh(layout=True)
+        self.sentinel.refresh(layout=True)
 
     # ------------------------------------------------------------------ widgets
 
@@ -288,7 +288,7 @@ class Column(VerticalScroll):
 
     def _next_widget(self, entry: Entry) -> Widget:
         following = self.entries[self.entries.index(entry) + 1 :]
-        return next((e.widget for e in following if e.widget is not None), self.floor)
+        return next((e.widget for e in following if e.widget is not None), self.sentinel)
 
     async def _clear(self, top: int, page: int) -> None:
         margin = round(page * PAGES_KEPT)

@@ -53,7 +53,7 @@ class Conversation(Column):
     def compose(self) -> ComposeResult:
         """The welcome, shown while there is nothing else."""
         yield Welcome().data_bind(Conversation.engine_state, Conversation.sample)
-        yield self.floor
+        yield self.sentinel
         yield self._news
 
     def watch_engine_state(self, engine_state: EngineState) -> None:

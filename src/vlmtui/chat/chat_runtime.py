@@ -30,8 +30,8 @@ _QUIET_AFTER_SECONDS = 60.0
 """By then the model is loaded, and what starting had to do is done."""
 
 
-class Backstage:
-    """What stands behind the screen.
+class ChatRuntime:
+    """Opens and closes what a chat runs on.
 
     Attributes:
         load: What the engine is asked to load.

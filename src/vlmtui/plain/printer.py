@@ -18,7 +18,7 @@ _LONGEST = 400
 """Characters that are held back at most, waiting for the end of a sentence."""
 
 
-class Voice:
+class Printer:
     """Prints answers on one stream, everything else on another.
 
     On a terminal both are the same place; in a script the answers alone are standard output. Where
@@ -62,8 +62,8 @@ class Voice:
 class Answer:
     """Prints a growing answer sentence by sentence: a screen reader reads what is whole."""
 
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
         self._safe = printable.ProseStream()
         self._held = ""
         self._line_open = False
@@ -92,5 +92,5 @@ class Answer:
 
     def _write(self, text: str) -> None:
         if text:
-            self._voice.write(text)
+            self._printer.write(text)
             self._line_open = not text.endswith("\n")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from vlmtui.errors import InputError
-from vlmtui.plain import reading
-from vlmtui.plain.reading import Lines
+from vlmtui.plain import line_reader
+from vlmtui.plain.line_reader import LineReader
 
 
 def _pipes() -> set[str]:
@@ -37,7 +37,7 @@ def test_ctrl_c_in_the_clean_up_of_a_line_leaves_no_pipe_open(
     before = _pipes()
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(threading.Thread, "join", interrupted)
-        with Lines()._looked_at():
+        with LineReader()._looked_at():
             assert len(_pipes() - before) == 1
     assert signal.set_wakeup_fd(-1) == -1
     deadline = time.monotonic() + 60
@@ -60,7 +60,7 @@ def test_a_line_that_the_end_of_its_terminal_ends_was_not_sent(
     monkeypatch.setattr("builtins.input", ended)
     with open(theirs) as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
-        lines = Lines()
+        lines = LineReader()
         monkeypatch.setattr(lines, "_edited", True)
         assert (lines.read("> "), lines.pending) == ("all of it", "")
         assert (lines.read("> "), lines.pending) == (None, "begun\nhalf a line")
@@ -69,7 +69,7 @@ def test_a_line_that_the_end_of_its_terminal_ends_was_not_sent(
 def test_a_line_that_readline_throws_away_with_its_terminal_stays_as_it_was_typed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lines = Lines()
+    lines = LineReader()
     lines.pending, lines.typed = "half a line", pytest.fail
     came, told = os.pipe()
 
@@ -79,7 +79,7 @@ def test_a_line_that_readline_throws_away_with_its_terminal_stays_as_it_was_type
 
     ours, theirs = pty.openpty()
     os.close(ours)
-    monkeypatch.setattr(reading, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(line_reader, "_LOOK_SECONDS", 0)
     monkeypatch.setattr("readline.get_line_buffer", thrown_away)
     with open(theirs) as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
@@ -93,7 +93,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
 ) -> None:
     endless = io.StringIO(text)
     monkeypatch.setattr("sys.stdin", endless)
-    monkeypatch.setattr(reading, "_LONGEST", 20)
+    monkeypatch.setattr(line_reader, "_LONGEST", 20)
     with pytest.raises(InputError, match="longer than 20 characters"):
-        Lines().read("> ")
+        LineReader().read("> ")
     assert endless.tell() < len(text)

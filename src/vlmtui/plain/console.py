@@ -1,4 +1,4 @@
-"""One sitting of the plain chat: what is attached, what is followed, what is printed."""
+"""One console of the plain chat: what is attached, what is followed, what is printed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from vlmtui.engine.engine_events import Adjusted, Waiting
 from vlmtui.engine.event_thread import EventThread
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart, user
-from vlmtui.plain.event_lines import Told
+from vlmtui.plain.event_lines import EventPrinter
 from vlmtui.plain.following import interrupts
+from vlmtui.plain.line_reader import LineReader
 from vlmtui.plain.measuring import Measuring
-from vlmtui.plain.reading import Lines
-from vlmtui.plain.voice import Voice
+from vlmtui.plain.printer import Printer
 from vlmtui.stats.image_costs import costs, predicted
 from vlmtui.storage.records import Draft, StoredMessage
 
@@ -31,25 +31,25 @@ PAGE = 20
 """Lines of a list that are printed at a time."""
 
 
-class Sitting:
+class Console:
     """The state between two lines.
 
     Attributes:
         context: What commands work on.
         session: The conversation.
         voice: Prints.
-        lines: Reads.
+        reader: Reads.
         measuring: Knows what machine and engine do.
         waiting: Pictures that go with the next message.
         begun: What stands in the next line already: a question that never reached the disk.
         failed: Something that was asked for could not be done.
     """
 
-    def __init__(self, context: CommandContext, voice: Voice, lines: Lines) -> None:
+    def __init__(self, context: CommandContext, printer: Printer, reader: LineReader) -> None:
         self.context = context
         self.session = context.session
-        self.voice = voice
-        self.lines = lines
+        self.printer = printer
+        self.reader = reader
         self.measuring = Measuring(context.session)
         self.waiting: list[ImagePart] = []
         self.begun = ""
@@ -79,7 +79,7 @@ class Sitting:
 
     def read_ahead(self) -> None:
         """Have the chat and the pictures that wait read, while the user types."""
-        if self.lines.interactive:
+        if self.reader.interactive:
             threading.Thread(target=self._read_ahead, name="vlmtui-ahead", daemon=True).start()
 
     def _read_ahead(self) -> None:
@@ -93,7 +93,7 @@ class Sitting:
         events: Iterator[object],
         stop: Callable[[], object] | None = None,
         question: Question | None = None,
-    ) -> Told:
+    ) -> EventPrinter:
         """Tell what happens, until it has ended; Ctrl+C stops it, and what has come is kept.
 
         The events are made in a thread: an exception in the midst of a frame would leave the
@@ -108,7 +108,7 @@ class Sitting:
             VlmtuiError: What the iterator raises.
             KeyboardInterrupt: It was stopped, and nobody is there to go on.
         """
-        told = Told(self.voice)
+        told = EventPrinter(self.printer)
         self.begun = question.typed if question is not None else ""
         try:
             with interrupts(stop or self.session.stop) as stopped:
@@ -116,7 +116,7 @@ class Sitting:
         finally:
             self.measuring.end_turn()
         told.stopped = stopped.is_set()
-        if told.stopped and not self.lines.interactive:
+        if told.stopped and not self.reader.interactive:
             raise KeyboardInterrupt
         return told
 
@@ -146,7 +146,7 @@ class Sitting:
         images = [image for stored in self.session.transcript() for image in stored.message.images]
         names = list(dict.fromkeys(image.name for image in images if image.sha256 in new))
         listed = ", ".join(printable.line(name, 40) for name in names)
-        self.voice.note(f"No longer seen by the model: {listed}")
+        self.printer.note(f"No longer seen by the model: {listed}")
 
     # ------------------------------------------------------------------ what is printed
 
@@ -160,27 +160,31 @@ class Sitting:
         """
         self._rest = rows
         if not self.more():
-            self.voice.note(nothing)
+            self.printer.note(nothing)
         elif advice:
-            self.voice.note(advice)
+            self.printer.note(advice)
 
     def more(self) -> bool:
         """Print the next rows of the last list; False where there are none."""
         printed = 0
         for row in self._rest:
-            self.voice.show(row)
+            self.printer.show(row)
             printed += 1
             if printed == PAGE:
-                self.voice.note("/more prints the rest")
+                self.printer.note("/more prints the rest")
                 break
         return printed > 0
 
     # ------------------------------------------------------------------ what is written
 
+    def confirm(self, question: str) -> bool:
+        """Ask something that is answered with yes or no."""
+        return self.reader.confirm(self.printer.note, question)
+
     @property
     def draft(self) -> Draft:
         """What is typed or attached and not sent."""
-        return Draft(self.lines.pending, tuple(self.waiting))
+        return Draft(self.reader.pending, tuple(self.waiting))
 
     def take_up(self, draft: Draft) -> None:
         """Go on with what was typed or attached and not sent."""
@@ -198,4 +202,4 @@ class Sitting:
             words = [f"Attached: {name}, {image.width}×{image.height}"]
             with suppress(VlmtuiError):  # the next question tells what is wrong
                 words += filter(None, (predicted(self.session, (image,)),))
-            self.voice.note(", ".join(words))
+            self.printer.note(", ".join(words))

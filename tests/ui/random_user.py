@@ -1,6 +1,6 @@
 """A person at the chat who does anything at all, with an engine that may do anything, too.
 
-What is done is a list of steps, `steps()` says which there are; `Sitting.do` does one and looks
+What is done is a list of steps, `steps()` says which there are; `RandomUser.do` does one and looks
 whether everything still stands: no exception, a screen that can be drawn, no control character on
 it, nothing that was sent and is not on disk.
 """
@@ -90,7 +90,7 @@ KINDS |= {"click": 3, "drag": 1, "wheel": 1, "resize": 1, "measure": 1, "leave":
 
 
 def steps(random: Random, number: int) -> Iterator[tuple[object, ...]]:
-    """Things to do: the name of a method of `Sitting`, and its arguments."""
+    """Things to do: the name of a method of `RandomUser`, and its arguments."""
     bound = keys()
     names = [spec.name for spec in specs.SPECS if spec.name != "quit"]
 
@@ -128,7 +128,7 @@ def steps(random: Random, number: int) -> Iterator[tuple[object, ...]]:
                 yield (kind,)
 
 
-class Sitting:
+class RandomUser:
     """The chat on a stage, from one start of the application to its end.
 
     Attributes:

@@ -27,7 +27,7 @@ _NUL = "␀"
 """How a NUL is shown, here as on the screen."""
 
 
-class Lines:
+class LineReader:
     """Reads messages; a backslash at the end of a line goes on with the next one.
 
     Attributes:

@@ -38,11 +38,11 @@ from vlmtui.engine.engine_events import (
 from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
 from vlmtui.messages import assistant
 from vlmtui.plain import showing_steps
-from vlmtui.plain.event_lines import Told
+from vlmtui.plain.console import Console
+from vlmtui.plain.event_lines import EventPrinter
+from vlmtui.plain.line_reader import LineReader
 from vlmtui.plain.plain_chat import PlainChat
-from vlmtui.plain.reading import Lines
-from vlmtui.plain.sitting import Sitting
-from vlmtui.plain.voice import Answer, Voice
+from vlmtui.plain.printer import Answer, Printer
 from vlmtui.settings import PRESETS
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
@@ -59,11 +59,11 @@ class Talk:
         self.answers = io.StringIO()
         self.notes = io.StringIO()
 
-    def begin(self, *lines: str) -> Sitting:
-        """A sitting, with these lines to be read."""
+    def begin(self, *lines: str) -> Console:
+        """A console, with these lines to be read."""
         sys.stdin = io.StringIO("".join(f"{line}\n" for line in lines))
-        voice = Voice(self.answers, self.notes)
-        return Sitting(CommandContext(self.session, FakeShelf(), PRESETS), voice, Lines())
+        printer = Printer(self.answers, self.notes)
+        return Console(CommandContext(self.session, FakeShelf(), PRESETS), printer, LineReader())
 
     def say(self, *lines: str) -> int:
         """Say these lines; returns the exit code."""
@@ -261,7 +261,7 @@ def test_an_answer_is_printed_by_whole_sentences_and_lines(
     pieces: tuple[str, ...], printed: str
 ) -> None:
     stream = io.StringIO()
-    growing = Answer(Voice(stream, stream))
+    growing = Answer(Printer(stream, stream))
     for piece in pieces:
         growing.feed(piece)
     assert stream.getvalue() == printed
@@ -337,21 +337,21 @@ def test_pictures_of_a_question_that_can_not_be_saved_go_with_the_next(
 ) -> None:
     picture = tmp_path / "cat.png"
     picture.write_bytes(png())
-    sitting = talk.begin(f"/image {picture}", "What?")
+    console = talk.begin(f"/image {picture}", "What?")
     with closing(sqlite3.connect(tmp_path / "chats.db")) as database:
         database.execute(
             "CREATE TRIGGER refuse BEFORE INSERT ON messages "
             "BEGIN SELECT RAISE(ABORT, 'refused'); END"
         )
-        assert PlainChat(sitting).run() == 1
+        assert PlainChat(console).run() == 1
         assert "refused" in talk.told
-        assert sitting.begun == "What?"  # stands in the next line of a terminal
+        assert console.begun == "What?"  # stands in the next line of a terminal
         database.execute("DROP TRIGGER refuse")
     sys.stdin = io.StringIO("What, now?\n")
-    PlainChat(sitting).run()
+    PlainChat(console).run()
     (request,) = talk.engine.requests
     assert [image.name for image in request.messages[-1].images] == ["cat.png"]
-    assert not sitting.waiting
+    assert not console.waiting
 
 
 def test_a_question_for_two_models_that_both_fail_is_not_lost(talk: Talk, tmp_path: Path) -> None:
@@ -360,11 +360,11 @@ def test_a_question_for_two_models_that_both_fail_is_not_lost(talk: Talk, tmp_pa
     for _ in range(2):
         talk.engine.script_load(LoadFailed("It is damaged", "Fetch it again"))
     compare = "/compare qwen2.5-vl-3b llava:7b What is it?"
-    sitting = talk.begin(f"/image {picture}", compare)
-    assert PlainChat(sitting).run() == 1
+    console = talk.begin(f"/image {picture}", compare)
+    assert PlainChat(console).run() == 1
     assert talk.told.count("It is damaged") == 2
-    assert sitting.begun == compare
-    assert [image.name for image in sitting.waiting] == ["cat.png"]
+    assert console.begun == compare
+    assert [image.name for image in console.waiting] == ["cat.png"]
     assert talk.session.chat is None
 
 
@@ -378,13 +378,13 @@ def test_the_mark_of_another_model_stands_where_it_began_to_answer(talk: Talk) -
 def test_a_stopped_answer_is_only_continued_by_a_model_that_can(
     talk: Talk, monkeypatch: pytest.MonkeyPatch, can: set[Capability], offered: bool
 ) -> None:
-    sitting = talk.begin()
-    stopped = Told(sitting.voice)
+    console = talk.begin()
+    stopped = EventPrinter(console.printer)
     stopped.stopped = True
     stopped.answers = [StoredMessage(2, 1, assistant("A red"), "cancelled", 0.0)]
-    monkeypatch.setattr(sitting, "follow", lambda *_, **__: stopped)
-    sitting.measuring.notice(Loaded(msgspec.structs.replace(INFO, can=frozenset(can))))
-    said = showing_steps.take(sitting, Ask(talk.session.continue_answer))
+    monkeypatch.setattr(console, "follow", lambda *_, **__: stopped)
+    console.measuring.notice(Loaded(msgspec.structs.replace(INFO, can=frozenset(can))))
+    said = showing_steps.take(console, Ask(talk.session.continue_answer))
     assert isinstance(said, Said)
     assert ("/continue" in said.message) is offered
     assert "/regen answers again" in said.message
