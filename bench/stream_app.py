@@ -281,7 +281,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
             await self.action_quit()
 
         async def _turn(self, *, begun: bool) -> None:
-            while self._chat._topics.busy != begun:
+            while self._chat.topics.busy != begun:
                 await asyncio.sleep(0.1)
 
     with tempfile.TemporaryDirectory() as folder:

@@ -216,7 +216,7 @@ async def settled(pilot: Pilot[int]) -> None:
     screen = screen_of(pilot)
     await pilot.pause()
     await pilot.app.workers.wait_for_complete()
-    await until(pilot, lambda: not screen._topics.busy)
+    await until(pilot, lambda: not screen.topics.busy)
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
 

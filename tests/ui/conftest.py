@@ -164,7 +164,7 @@ async def say(pilot: Pilot[int], text: str) -> None:
 async def answered(pilot: Pilot[int]) -> None:
     """The turn is over, and what it brought is on the screen."""
     screen = screen_of(pilot)
-    await until(pilot, lambda: not screen._topics.busy)
+    await until(pilot, lambda: not screen.topics.busy)
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
 

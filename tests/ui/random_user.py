@@ -219,7 +219,7 @@ class RandomUser:
         for _ in range(50):
             if self._pilot.app.screen is not screen:
                 self._key("escape")
-            elif not screen._topics.busy and not screen.query("Editing"):
+            elif not screen.topics.busy and not screen.query("Editing"):
                 return True
             elif screen.query("Editing"):
                 self._key("escape")

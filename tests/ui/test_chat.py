@@ -285,7 +285,7 @@ async def test_where_an_answer_is_cut_off_what_waits_is_in_the_composer_again(
             gate.open()
         else:
             await pilot.press("escape")
-        await until(pilot, lambda: not screen._topics.busy)
+        await until(pilot, lambda: not screen.topics.busy)
         await until(pilot, lambda: screen.prompt.text == "second")
         assert "Next:" not in shown(pilot)
     assert len(stage.engine.requests) == 1
@@ -700,14 +700,14 @@ async def test_an_answer_of_thousands_of_tokens_is_redrawn_seldom(stage: Stage) 
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         taken = 0
-        take = screen._topics.stream.inbox.take
+        take = screen.topics.stream.inbox.take
 
         def counted() -> list[tuple[object, float]]:
             nonlocal taken
             taken += 1
             return take()
 
-        screen._topics.stream.inbox.take = counted
+        screen.topics.stream.inbox.take = counted
         await ask(pilot, "go")
         assert "word4000" in shown(pilot)
         assert taken < 200

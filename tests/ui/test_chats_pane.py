@@ -332,7 +332,7 @@ async def test_a_chat_has_its_new_title_wherever_it_is_named_afterwards(stage: S
         await say(pilot, "/pin")
         await until(pilot, lambda: "Pinned “Fruit of the tree”" in shown(pilot))
         await say(pilot, "Pears?")
-        await until(pilot, lambda: "No." in shown(pilot) and not screen._topics.busy)
+        await until(pilot, lambda: "No." in shown(pilot) and not screen.topics.busy)
         assert screen.chat is not None
         assert screen.chat.title == "Fruit of the tree"
         assert screen.chat.pinned

@@ -135,7 +135,7 @@ async def test_escape_stops_it_and_the_model_from_before_is_back(stage: Stage) -
         await over(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
-        assert (screen.engine_state.model, screen._topics.busy) == ("fake", False)
+        assert (screen.engine_state.model, screen.topics.busy) == ("fake", False)
     assert answers(stage) == {"qwen2.5-vl-3b": "Half"}
     assert [load.name for load in stage.engine.loads] == ["fake", "qwen2.5-vl-3b", "fake"]
 
@@ -154,6 +154,6 @@ async def test_what_can_not_be_compared_is_told(stage: Stage, line: str, told: s
         screen = await ready(pilot)
         await say(pilot, line)
         await until(pilot, lambda: told in shown(pilot))
-        await until(pilot, lambda: not screen._topics.busy)
+        await until(pilot, lambda: not screen.topics.busy)
     assert not stage.engine.requests
     assert len(stage.engine.loads) == 1

@@ -57,7 +57,7 @@ def tiny(hub: Hub, stage: Stage) -> Hub:
 
 def pulls_of(chat: ChatScreen) -> Pulls:
     """The downloads behind a chat."""
-    topic = chat._topics.commands.shows[WantedPull].__self__
+    topic = chat.topics.commands.shows[WantedPull].__self__
     assert isinstance(topic, PullsTopic)
     return topic.pulls
 
@@ -104,13 +104,13 @@ async def test_a_model_comes_while_one_chats_with_cuts_in_the_line_and_answers_t
             await pilot.press("escape", "escape")  # what was typed goes first
             await until(pilot, lambda: "↓ gemma-3-4b" in shown(pilot))
             await ask(pilot, "Hello")
-            assert len(screen_of(pilot)._topics.session().transcript()) == 2
+            assert len(screen_of(pilot).topics.session().transcript()) == 2
             hub.go_on.set()
             await until(pilot, lambda: "gemma-3-4b is installed" in shown(pilot))
             await say(pilot, "/model gemma-3-4b")
             await until(pilot, lambda: "Switched to gemma-3-4b" in shown(pilot))
             await ask(pilot, "Hello again")
-            last = screen_of(pilot)._topics.session().transcript()[-1]
+            last = screen_of(pilot).topics.session().transcript()[-1]
             assert (last.model, last.status) == ("gemma-3-4b", "complete")
             await pilot.press("ctrl+q")
     finally:
@@ -142,7 +142,7 @@ async def test_a_checkpoint_is_fetched_and_imported_and_answers_about_a_picture(
             await say(pilot, "/model vila1.5-3b")
             await until(pilot, lambda: "Switched to vila1.5-3b" in shown(pilot))
             await ask(pilot, f"What is this? @{picture}")
-            last = screen_of(pilot)._topics.session().transcript()[-1]
+            last = screen_of(pilot).topics.session().transcript()[-1]
             assert (last.model, last.status) == ("vila1.5-3b", "complete")
             await pilot.press("ctrl+q")
     finally:

@@ -262,7 +262,7 @@ async def test_what_can_not_be_done_leaves_no_trace_in_the_chat(
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
         await say(pilot, typed)
-        await until(pilot, lambda: told in shown(pilot) and not screen._topics.busy)
+        await until(pilot, lambda: told in shown(pilot) and not screen.topics.busy)
         assert screen.transcript.entries == []
         await type_text(pilot, "a")
         await until(pilot, lambda: told not in shown(pilot))

@@ -301,7 +301,7 @@ async def test_statistics_of_the_chat_are_a_command(stage: Stage) -> None:
     async with stage.app().run_test(size=(100, 30)) as pilot:
         screen = await ready(pilot)
         await say(pilot, "What is it?")
-        await until(pilot, lambda: not screen._topics.busy)
+        await until(pilot, lambda: not screen.topics.busy)
         await say(pilot, "/stats")
         await until(pilot, lambda: isinstance(pilot.app.screen, StatsScreen))
         assert "What is it?" in drawn(pilot, StatsTable)

@@ -99,14 +99,14 @@ async def test_another_detail_or_system_prompt_is_read_anew(reader: Stage) -> No
         await say(pilot, f"/image {path}")
         await until(pilot, lambda: reader.engine.prepared and "ready ─" in shown(pilot))
         reader.engine.script_prepare(Encoding(1, 1), old)  # this one isn't waited for
-        screen._topics.commands.do("detail", "low")
+        screen.topics.commands.do("detail", "low")
         await until(pilot, lambda: reader.engine.prepared[-1].detail == "low")
-        screen._topics.commands.do("detail", "high")
+        screen.topics.commands.do("detail", "high")
         await until(pilot, lambda: reader.engine.prepared[-1].detail == "high")
-        screen._topics.commands.do("system", "Be brief.")
+        screen.topics.commands.do("system", "Be brief.")
         await until(pilot, lambda: reader.engine.prepared[-1].messages[0].text == "Be brief.")
         rounds = len(reader.engine.prepared)
-        screen._topics.commands.do("set", "seed 7")
+        screen.topics.commands.do("set", "seed 7")
         await pilot.pause(0.5)
     assert len(reader.engine.prepared) == rounds
 

@@ -39,7 +39,7 @@ async def test_the_demo_model_gives_way_to_another_one_and_comes_back(
             await say(pilot, "/model demo")
             await until(pilot, lambda: "Switched to demo" in shown(pilot))
             await ask(pilot, "/regen")
-            session = screen._topics.session()
+            session = screen.topics.session()
             last = session.transcript()[-1]
             before = session.branches.neighbour(last.id, -1)
             assert before is not None

@@ -5,7 +5,7 @@ Their answers are siblings in the chat. Afterwards the model from before answers
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,18 +14,12 @@ from vlmtui.chat.chat_events import ChatEvent, UserSaved
 from vlmtui.engine.base import up_to_finished
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import VlmtuiError
-from vlmtui.messages import ImagePart
 
 if TYPE_CHECKING:
-    from vlmtui.chat.session import ChatSession  # the database: not needed for the first paint
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """A question that is not in the chat yet."""
-
-    text: str
-    images: tuple[ImagePart, ...] = ()
-    places: tuple[int, ...] = ()
+    from vlmtui.chat.session import (  # the database: not needed for the first paint
+        ChatSession,
+        Turn,
+    )
 
 
 class Began(msgspec.Struct, frozen=True):
@@ -64,18 +58,18 @@ class Comparison:
     """One question, and the models that answer it."""
 
     def __init__(
-        self, session: ChatSession, loads: Sequence[Load], question: Asked | None = None
+        self, session: ChatSession, loads: Sequence[Load], ask: Callable[[], Turn] | None = None
     ) -> None:
         """Prepare; nothing is asked yet.
 
         Args:
             session: The conversation.
             loads: The models.
-            question: What they are asked; None for the last question of the chat.
+            ask: Begins the turn of a question that is not in the chat yet; None for its last one.
         """
         self._session = session
         self._loads = loads
-        self._unasked = question
+        self._ask = ask
         self._stopped = False
         self.left = False
         """Nobody waits for the end any more."""
@@ -115,13 +109,9 @@ class Comparison:
 
     def _answer(self) -> Iterator[ChatEvent]:
         """A turn of the loaded model: with the question, or answering it again."""
-        if (asked := self._unasked) is None:
-            turn = self._session.regenerate()
-        else:
-            turn = self._session.send(asked.text, asked.images, asked.places)
-        for event in turn:
+        for event in (self._ask or self._session.regenerate)():
             if isinstance(event, UserSaved):
-                self._unasked = None
+                self._ask = None
             yield event
 
     def _exchange(self, load: Load) -> Generator[Step, None, bool]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vlmtui import printable
 from vlmtui.commands import parsing
 from vlmtui.commands.context import CommandContext
-from vlmtui.commands.outcomes import Ask, Branch, Copied, EditQuestion, Outcome, Question, Said
+from vlmtui.commands.outcomes import Ask, Branch, Copied, EditQuestion, Outcome, Said
 from vlmtui.commands.picture_commands import with_pictures
 from vlmtui.compose.mentions import Draft
 from vlmtui.errors import InputError, MessageNotFound
@@ -52,8 +52,7 @@ def ask_again(context: CommandContext, message: Message, text: str) -> Outcome:
 
 def _sending(context: CommandContext, typed: str) -> Callable[[Draft], Ask]:
     def send(draft: Draft) -> Ask:
-        question = Question(draft.text, draft.images, draft.places, typed)
-        return Ask(lambda: context.session.send(draft.text, draft.images, draft.places), question)
+        return Ask(lambda: context.session.send(draft.text, draft.images, draft.places), typed)
 
     return send
 
@@ -73,8 +72,7 @@ def ask_instead(
 
     def send(draft: Draft) -> Ask:
         parts = (draft.text, draft.images, draft.places)
-        edit = context.session.edit
-        return Ask(lambda: edit(stored.id, *parts), Question(*parts, typed), changes=True)
+        return Ask(lambda: context.session.edit(stored.id, *parts), typed, changes=True)
 
     if whole:
         return with_pictures(context, text, typed, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vlmtui import printable, units
@@ -16,7 +17,6 @@ from vlmtui.commands.outcomes import (
     Listing,
     Outcome,
     Pull,
-    Question,
     Said,
     Switch,
     Table,
@@ -114,28 +114,37 @@ def compare(context: CommandContext, argument: str) -> Outcome:
     def carry_out(context: CommandContext) -> Outcome:
         if question:
             return with_pictures(
-                context, question, typed, lambda draft: _compared(context, loads, draft, typed)
+                context,
+                question,
+                typed,
+                lambda draft: _compared(context, loads, draft.text, typed, draft),
             )
         last = message_commands.last(context, Role.USER).message
-        return _compared(context, loads, None, last.text or "a picture")
+        return _compared(context, loads, last.text)
 
     return _agreed(context, loads, carry_out, Said("Nothing was asked"))
 
 
 def _compared(
-    context: CommandContext, loads: Sequence[Load], draft: Draft | None, typed: str
+    context: CommandContext,
+    loads: Sequence[Load],
+    asked: str,
+    typed: str = "",
+    draft: Draft | None = None,
 ) -> Compare:
-    from vlmtui.chat.comparison import Asked, Comparison
+    from vlmtui.chat.comparison import Comparison
 
-    asked = Asked(draft.text, draft.images, draft.places) if draft is not None else None
-    comparison = Comparison(context.session, loads, asked)
+    session, ask = context.session, None
+    if draft is not None:
+        ask = partial(session.send, draft.text, draft.images, draft.places)
+    comparison = Comparison(session, loads, ask)
+    names = tuple(load.name for load in loads)
     return Compare(
-        comparison.run,
-        Question(asked.text, asked.images, asked.places, typed) if asked is not None else None,
+        *(comparison.run, typed),
         changes=True,
         comparison=comparison,
-        models=tuple(load.name for load in loads),
-        asked=(asked.text or "a picture") if asked is not None else typed,
+        models=names,
+        asked=asked or "a picture",
     )
 
 

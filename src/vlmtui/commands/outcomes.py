@@ -96,24 +96,14 @@ class Copied(Outcome, frozen=True):
 # ---------------------------------------------------------------------- turns
 
 
-class Question(msgspec.Struct, frozen=True):
-    """A question that is not on disk until the first `UserSaved` of its turn."""
-
-    text: str
-    images: tuple[ImagePart, ...] = ()
-    places: tuple[int, ...] = ()
-    typed: str = ""
-    """What was typed: to be given back if the question never reaches the disk."""
-
-
 class Ask(Outcome, frozen=True):
     """A turn to follow: a question that is sent, edited, answered again, or gone on with."""
 
     events: Callable[[], Iterator[object]]
     """Begins the turn; iterated in a thread, as the turns of `ChatSession`."""
 
-    question: Question | None = None
-    """What must not be lost before it is on disk; None where it is there already."""
+    typed: str = ""
+    """What was typed: to be given back if the question isn't on disk by the end of the turn."""
 
     changes: bool = False
     """It changes what stood there before: when it fails, the disk tells what does now."""

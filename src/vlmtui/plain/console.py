@@ -10,7 +10,6 @@ from queue import SimpleQueue
 from vlmtui import crash_log, printable
 from vlmtui.chat.chat_events import AnswerSaved, UserSaved
 from vlmtui.commands.context import CommandContext
-from vlmtui.commands.outcomes import Question
 from vlmtui.compose import mentions
 from vlmtui.compose.mentions import Token
 from vlmtui.compose.tokens import Tokens
@@ -92,7 +91,7 @@ class Console:
         self,
         events: Iterator[object],
         stop: Callable[[], object] | None = None,
-        question: Question | None = None,
+        typed: str = "",
     ) -> EventPrinter:
         """Tell what happens, until it has ended; Ctrl+C stops it, and what has come is kept.
 
@@ -102,14 +101,14 @@ class Console:
         Args:
             events: What happens.
             stop: Done at Ctrl+C; nothing: a thought is ended, what the session does is cancelled.
-            question: Stands in the next line, with its pictures, if it never reaches the disk.
+            typed: A question that stands in the next line again if it never reaches the disk.
 
         Raises:
             VlmtuiError: What the iterator raises.
             KeyboardInterrupt: It was stopped, and nobody is there to go on.
         """
         told = EventPrinter(self.printer)
-        self.begun = question.typed if question is not None else ""
+        self.begun = typed
         try:
             with interrupts(stop or self.session.stop) as stopped:
                 told.follow(self._noticed(EventThread(events)))

@@ -48,7 +48,7 @@ def take(console: Console, outcome: Outcome) -> Outcome | None:
 
 
 def _ask(console: Console, ask: Ask) -> Outcome | None:
-    told = console.follow(ask.events(), question=ask.question)
+    told = console.follow(ask.events(), typed=ask.typed)
     if not told.stopped:
         return None
     if told.answers and told.answers[-1].message.text.strip():
@@ -63,7 +63,7 @@ def _compare(console: Console, compare: Compare) -> Outcome | None:
         compare.comparison.stop()
         console.session.cancel()
 
-    told = console.follow(compare.events(), stop, compare.question)
+    told = console.follow(compare.events(), stop, compare.typed)
     for stored in told.answers:
         name = printable.line(stored.model or "", _NAME)
         console.printer.note(f"{name}: {answer_stats.sentence(stored.stats or {})}")

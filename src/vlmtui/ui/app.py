@@ -157,13 +157,15 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             memory=memory,
             continues=continues,
         )
-        self._leaving = Leaving(self, self._close, self._chat.hurry, finish_seconds)
-        self.refused: Callable[[], StorageError | None] = lambda: self._chat.refused
-        """Why the database doesn't have what was typed last, and where it is instead."""
-
+        self._leaving = Leaving(self, self._close, self._chat.topics.cancel, finish_seconds)
         if available_models is not None:
             self._chat.open_available_models = available_models
         self._chat.presets = {**PRESETS, **(presets or {})}
+
+    @property
+    def refused(self) -> StorageError | None:
+        """Why the database doesn't have what was typed last, and where it is instead."""
+        return self._chat.conversation.refused
 
     def get_default_screen(self) -> ChatScreen:
         """The chat, and not a blank screen that would be painted before it."""
@@ -221,7 +223,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         """Save everything, end the engine, leave; asks first where something can't be saved."""
         from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo
 
-        why = self._chat.unsaved()
+        why = self._chat.conversation.unsaved()
         if not why or isinstance(self.screen, YesOrNo):  # a second time means it
             await self._leaving.leave(0)
             return
@@ -237,7 +239,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             self._monitor.stop()
         if (asked := self._chat.asked) is not None:
             self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
-        return self._chat.leave(finish_seconds)
+        return self._chat.conversation.leave(finish_seconds)
 
     def _handle_exception(self, error: Exception) -> None:
         """End with an error that is in the log.

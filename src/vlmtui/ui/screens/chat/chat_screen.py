@@ -51,10 +51,7 @@ from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 if TYPE_CHECKING:
-    from textual.worker import Worker
-
     from vlmtui.chat.available_models import AvailableModels
-    from vlmtui.errors import StorageError
     from vlmtui.hardware.base import Snapshot
     from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
@@ -171,11 +168,11 @@ class ChatScreen(MendedScreen[None]):
         self.samples = samples
         self.presets: Mapping[str, Preset] = PRESETS
         self.open_available_models: Callable[[], AvailableModels] = _usual_models
-        self._topics = ChatContext(self)
-        self._conversation = ConversationTopic(self._topics, open_session)
-        self._asking = AskingTopic(self._topics)
+        self.topics = ChatContext(self)
+        self.conversation = ConversationTopic(self.topics, open_session)
+        self._asking = AskingTopic(self.topics)
         for topic in TOPICS:
-            topic(self._topics)
+            topic(self.topics)
         self.set_reactive(ChatScreen.engine_state, EngineState(phase=Phase.LOADING, model=model))
         self.set_reactive(ChatScreen.sample, samples[0] if samples else None)
 
@@ -218,7 +215,7 @@ class ChatScreen(MendedScreen[None]):
         from vlmtui.ui.widgets.panes.side_pane import SidePane
         from vlmtui.ui.widgets.panes.status_strip import StatusStrip
 
-        self._conversation.begin()
+        self.conversation.begin()
         strip = StatusStrip().data_bind(
             ChatScreen.engine_state, ChatScreen.snapshot, ChatScreen.pulling
         )
@@ -233,48 +230,27 @@ class ChatScreen(MendedScreen[None]):
             await body.mount(chats, Divider(classes="chats"), before="#main")
             await body.mount(Divider(classes="side"), side)
             body.styles.padding = 0
-            self._topics.note(PanesMounted())
+            self.topics.note(PanesMounted())
 
     # ------------------------------------------------------------------ routing
 
     async def action_topic(self, name: str, *arguments: object) -> None:
         """Do what a topic has registered for a key; Textual passes at most one argument."""
-        done = self._topics.actions[name](*arguments)
+        done = self.topics.actions[name](*arguments)
         if isawaitable(done):
             await done
 
     async def _on_message(self, message: Message) -> None:
         """Tell the topics first what has happened here, or was said by a widget."""
-        await self._topics.tell(message)
-        await self._topics.tell(message, message.handler_name)
+        await self.topics.tell(message)
+        await self.topics.tell(message, message.handler_name)
         await super()._on_message(message)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key counts just now."""
-        if action == "topic" and (applies := self._topics.applies.get(str(parameters[0]))):
+        if action == "topic" and (applies := self.topics.applies.get(str(parameters[0]))):
             return applies()
         return super().check_action(action, parameters)
-
-    def unsaved(self) -> str:
-        """Why leaving would cost words; empty where it doesn't."""
-        return self._conversation.unsaved()
-
-    @property
-    def refused(self) -> StorageError | None:
-        """Why the database doesn't have what is in the composer, and where it is instead."""
-        return self._conversation.refused
-
-    def leave(self, finish_seconds: float = 0.0) -> Worker[object]:
-        """Save what is written, stop what runs, end the engine; done when the worker is.
-
-        Args:
-            finish_seconds: How long the answer that is being written may go on before.
-        """
-        return self._conversation.leave(finish_seconds)
-
-    def hurry(self) -> None:
-        """End the answer that is still being written while the screen is left."""
-        self._topics.cancel()
 
     # ------------------------------------------------------------------ keys
 
@@ -283,12 +259,12 @@ class ChatScreen(MendedScreen[None]):
         if self.prompt.completion.close():
             return
         self.prompt.say()
-        if any(stop() for stop in self._topics.stops):
+        if any(stop() for stop in self.topics.stops):
             return
-        if self._topics.turn is not None:
-            self._topics.turn.stop()
+        if self.topics.turn is not None:
+            self.topics.turn.stop()
         elif self.engine_state.waits_for:
-            self._topics.cancel()
+            self.topics.cancel()
 
     async def do_command(self, name: str) -> None:
         """Do a command that was chosen from a list; the composer takes one that needs more."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui import crash_log
 from vlmtui.chat.chat_events import UserSaved
-from vlmtui.commands.outcomes import Ask, Question
+from vlmtui.commands.outcomes import Ask
 from vlmtui.errors import VlmtuiError
 from vlmtui.stats.engine_state import Phase, begin, idle, stopping
 from vlmtui.ui.screens.chat import failures
@@ -31,16 +31,12 @@ class Turn:
 
     def __init__(self, chat: ChatContext) -> None:
         self._chat = chat
-        self._question: Question | None = None
+        self.unsaved = ""
+        """What was typed, as long as it is neither in the composer nor in the chat."""
+
         self._before = chat.screen.engine_state
         self._stopped = self._broken = self._concluded = False
         self.answer: Answer | None = None
-
-    @property
-    def unsaved(self) -> str:
-        """What was typed, as long as it is neither in the composer nor in the chat."""
-        question = self._question
-        return question.typed if question is not None else ""
 
     def begin(self, ask: Awaitable[Ask | None] | Ask) -> None:
         """Begin; nothing else may until it has ended.
@@ -50,7 +46,7 @@ class Turn:
                 nothing can be asked, and where it was told why.
         """
         if isinstance(ask, Ask) and self._chat.must_wait():  # another was quicker
-            self._question = ask.question
+            self.unsaved = ask.typed
             self._give_back()
             return
         self._chat.turn = self
@@ -69,7 +65,7 @@ class Turn:
         try:
             ask = asking if isinstance(asking, Ask) else await asking
             if ask is not None:
-                self._question = ask.question
+                self.unsaved = ask.typed
                 await self._follow(ask)
         except Exception as error:
             await self._failed(ask, crash_log.recorded(error))
@@ -92,7 +88,7 @@ class Turn:
         """The same events; in their thread, since drafts must know at once what is saved."""
         for event in events:
             if isinstance(event, UserSaved):
-                self._question = None
+                self.unsaved = ""
             yield event
 
     def stop(self) -> None:
@@ -150,8 +146,7 @@ class Turn:
 
     def _give_back(self) -> None:
         """Put the question where it was typed, before what was typed since."""
-        typed = self.unsaved
-        self._question = None
+        typed, self.unsaved = self.unsaved, ""
         self._chat.prompt.put_before(typed)
 
     def _settle(self) -> None:
