@@ -36,7 +36,7 @@ class Console:
     Attributes:
         context: What commands work on.
         session: The conversation.
-        voice: Prints.
+        printer: Prints.
         reader: Reads.
         measuring: Knows what machine and engine do.
         waiting: Pictures that go with the next message.
