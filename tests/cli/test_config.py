@@ -59,7 +59,8 @@ def test_a_file_is_never_written_over(file: Path, capsys: Captured) -> None:
 def test_settings_are_shown_with_their_source(file: Path, capsys: Captured) -> None:
     file.parent.mkdir()
     file.write_text(
-        '\ufeffctx = 7\nmodel = "ä"\n[keys]\n"chat.stop" = "f4"\n[presets."a b"]\nstop = ["x"]\n',
+        '\ufeffctx = 7\nmodel = "ä"\n[keys]\n"chat.stop" = "f4"\n'
+        '[presets."a b"]\nstop = ["\\u009bm"]\n',
         "utf-8",
     )
     assert run(["config", "show"]) == 0
@@ -68,9 +69,11 @@ def test_settings_are_shown_with_their_source(file: Path, capsys: Captured) -> N
     assert "top_k = 40" in shown and "# default" in shown
     settings = msgspec.toml.decode(shown, type=Settings)
     assert (settings.model, settings.keys) == ("ä", {"chat.stop": "f4"})
-    assert settings.presets == {"a b": Preset(stop=["x"])}
+    assert settings.presets == {"a b": Preset(stop=["\x9bm"])}
     assert run(["config", "show", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr().out
+    assert "\x9b" not in shown + told
+    rows = json.loads(told)
     assert rows["settings"]["ctx"] == {"value": 7, "source": "file"}
     assert rows["settings"]["top_k"] == {"value": 40, "source": "default"}
 

@@ -29,7 +29,7 @@ def cache(context: click.Context, as_json: bool) -> int:
     folder, most = _folder(), load_settings().disk_cache_gb
     entries = folder.entries()
     if as_json:
-        click.echo(_json(folder, entries, most))
+        _print_json(folder, entries, most)
         return 0
     from vlmtui import paths, units
     from vlmtui.printable import line
@@ -62,15 +62,16 @@ def _folder() -> CacheFolder:
     return CacheFolder(paths.engine_cache_dir())
 
 
-def _json(folder: CacheFolder, entries: Sequence[Entry], most: float) -> str:
-    import json
-
+def _print_json(folder: CacheFolder, entries: Sequence[Entry], most: float) -> None:
     import msgspec
 
-    found = {
-        "path": str(folder.path),
-        "most_bytes": int(most * 1e9),
-        "bytes": sum(entry.size_bytes for entry in entries),
-        "entries": [msgspec.to_builtins(entry) for entry in entries],
-    }
-    return json.dumps(found, indent=2, ensure_ascii=False)
+    from vlmtui.cli.json_output import print_json
+
+    print_json(
+        {
+            "path": str(folder.path),
+            "most_bytes": int(most * 1e9),
+            "bytes": sum(entry.size_bytes for entry in entries),
+            "entries": [msgspec.to_builtins(entry) for entry in entries],
+        }
+    )

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from vlmtui.cli import completion
+from vlmtui.cli.json_output import print_json
 from vlmtui.cli.options import NAMED, STANDARD_OUTPUT
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
         else:
             found = [(row.chat, row) for row in archive.listing.rows(limit)]
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "id": chat.id,
@@ -96,7 +97,7 @@ def search(text: str, as_json: bool, limit: int) -> None:
     with opened_archive(to_read=True) as archive:
         found = archive.listing.search(text, limit)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "chat": hit.chat.id,
@@ -245,12 +246,6 @@ def opened_archive(*, to_read: bool = False) -> Iterator[Archive]:
         yield Archive(store, ImageStore(paths.images_dir()))
     finally:
         store.close()
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    click.echo(json.dumps(value, indent=2))  # ASCII: no sign of it means anything to a terminal
 
 
 def _ascii(piece: bytes) -> bytes:

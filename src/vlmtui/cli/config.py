@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from vlmtui.cli.json_output import print_json
 from vlmtui.errors import SettingsError, remedy
 
 if TYPE_CHECKING:
@@ -58,13 +60,7 @@ def show(as_json: bool) -> None:
             name: {"value": value, "source": "file" if name in written else "default"}
             for name, value in values.items()
         }
-        click.echo(
-            json.dumps(
-                {"file": str(file), "exists": file.exists(), "settings": rows},
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
+        print_json({"file": str(file), "exists": file.exists(), "settings": rows})
         return
     click.echo(f"# {file}{'' if file.exists() else ' (not there; these are the defaults)'}")
     for name, value in values.items():
@@ -192,21 +188,25 @@ def _text(file: Path) -> bytes:
 
 
 def _toml(value: Any) -> str:
-    """A plain value as TOML writes it; JSON's strings are TOML's, too."""
-    return '""' if value is None else json.dumps(value, ensure_ascii=False)
+    """A plain value as TOML writes it; JSON's strings are TOML's, too.
+
+    Characters that a terminal takes as commands are escaped.
+    """
+    text = json.dumps("" if value is None else value, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _table(name: str, table: dict[str, Any]) -> str:
     """A table as TOML writes it, with the tables in it."""
     lines = [f"[{name}]"]
     lines += [
-        f"{json.dumps(key, ensure_ascii=False)} = {_toml(value)}"
+        f"{_toml(key)} = {_toml(value)}"
         for key, value in table.items()
         if not isinstance(value, dict)
     ]
     parts = ["\n".join(lines)] if len(lines) > 1 else []
     parts += [
-        _table(f"{name}.{json.dumps(key, ensure_ascii=False)}", value)
+        _table(f"{name}.{_toml(key)}", value)
         for key, value in table.items()
         if isinstance(value, dict)
     ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 
 import click
 
 from vlmtui.chat import consent
+from vlmtui.cli.json_output import print_json
 from vlmtui.errors import ModelNotFound
 from vlmtui.printable import line
 
@@ -36,7 +36,7 @@ def agree(name: str, *, as_json: bool) -> int:
         )
     consent.give(server)
     if as_json:
-        print(json.dumps({"name": server.name, "url": server.url, "agreed": True}))
+        print_json({"name": server.name, "url": server.url, "agreed": True})
     else:
         click.echo(f"Questions and their pictures may go to {line(server.host)}.")
     return 0

@@ -24,14 +24,13 @@ def engine(context: click.Context, as_json: bool) -> int:
     """
     if context.invoked_subcommand is not None:
         return 0
-    import json
-
+    from vlmtui.cli.json_output import print_json
     from vlmtui.engine import host_inquiry
 
     found = list(host_inquiry.states())
     hosts = [state for _, state in found if state is not None]
     if as_json:
-        click.echo(json.dumps([_as_json(host) for host in hosts], indent=2, ensure_ascii=False))
+        print_json([_as_json(host) for host in hosts])
     elif not any(host.engines for host in hosts) and len(hosts) == len(found):
         click.echo("No model is kept loaded.")
     else:

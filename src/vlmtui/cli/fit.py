@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from vlmtui.chat import pulling
 from vlmtui.chat.fitting import Prospect, machine_with_room_made, shortage
 from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.chat.requests import loading
+from vlmtui.cli.json_output import print_json
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_requests import Files, KvType, Load
 from vlmtui.engine.logs import log_or_temporary
@@ -78,9 +78,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
             others = alternatives(needs, prospect.wanted, machine, options)
     name = prospect.load.name
     if as_json:
-        print(
-            json.dumps(_as_json(name, fit, machine, others, simulated=found is not None), indent=2)
-        )
+        print_json(_as_json(name, fit, machine, others, simulated=found is not None))
     else:
         print(_as_text(name, fit, machine, others))
     return DOES_NOT_FIT if fit.verdict == "no" else 0

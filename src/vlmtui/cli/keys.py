@@ -20,7 +20,7 @@ def keys(as_json: bool) -> None:
     usable, more = key_bindings.check(wanted)
     entries = key_bindings.every_binding()
     if as_json:
-        import json
+        from vlmtui.cli.json_output import print_json
 
         rows = [
             {
@@ -31,7 +31,7 @@ def keys(as_json: bool) -> None:
             }
             for entry in entries
         ]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
     else:
         click.echo(f"# Paste what you change into {paths.config_path()}")
         click.echo("[keys]")

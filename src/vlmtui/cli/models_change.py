@@ -14,6 +14,7 @@ import msgspec
 
 from vlmtui import kept, paths, units
 from vlmtui.chat.requests import loading
+from vlmtui.cli.json_output import print_json
 from vlmtui.errors import InputError, SettingsError, os_errors_as
 from vlmtui.models import added, endpoints, gguf, library, removal
 from vlmtui.models.gguf import pairing
@@ -56,7 +57,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
     tower_path = str(model.mmproj) if model.mmproj is not None else None
     added.ADDED.add(added.Added(wanted, str(model.path), tower_path))
     if as_json:
-        _print({"name": wanted, "path": str(model.path), "mmproj": tower_path})
+        print_json({"name": wanted, "path": str(model.path), "mmproj": tower_path})
     else:
         sees = f"with {model.mmproj.name}" if model.mmproj is not None else "text only"
         click.echo(f"{line(wanted)}: {line(str(model.path))} ({line(sees)})")
@@ -88,7 +89,7 @@ def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
     removal.carry_out(todo)
     if as_json:
         files = [str(file) for file in todo.files]
-        _print({"name": model.name, "freed": todo.freed, "files": files})
+        print_json({"name": model.name, "freed": todo.freed, "files": files})
     elif todo.files:
         click.echo(f"Deleted {line(model.name)}: {units.size(todo.freed)} freed.")
     else:
@@ -108,7 +109,7 @@ def default_model(name: str | None, *, as_json: bool) -> int:
     settings = load_settings()
     if name is None:
         if as_json:
-            _print({"model": settings.model, "mmproj": settings.mmproj})
+            print_json({"model": settings.model, "mmproj": settings.mmproj})
         else:
             click.echo(line(settings.model))
         return 0
@@ -121,7 +122,7 @@ def default_model(name: str | None, *, as_json: bool) -> int:
     file = paths.config_path()
     write_default(file, chosen)
     if as_json:
-        _print({"model": chosen, "mmproj": settings.mmproj, "file": str(file)})
+        print_json({"model": chosen, "mmproj": settings.mmproj, "file": str(file)})
     else:
         click.echo(f"{line(chosen)} is the default now ({line(str(file))}).")
     if settings.mmproj is not None:
@@ -189,7 +190,3 @@ def _announce(todo: removal.Removal) -> None:
     click.echo(f"This deletes {line(todo.model.name)}, {units.size(todo.freed)}:", err=True)
     for file in todo.files:
         click.echo(f"  {line(str(file))}", err=True)
-
-
-def _print(value: dict[str, Any]) -> None:
-    print(json.dumps(value, indent=2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import msgspec
 from vlmtui import units
 from vlmtui.chat.available_models import AvailableModels
 from vlmtui.cli import progress_bar, trial
+from vlmtui.cli.json_output import print_json
 from vlmtui.cli.pull import pull_models
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine.engine_requests import Files, Load
@@ -112,7 +112,7 @@ def _tell(
             "loads": loads,
             "dry_run": made is None,
         }
-        click.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
     click.echo("\n".join(_words(job, contents, made, loads)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 import msgspec
 
 from vlmtui.chat.model_choice import Choice, find
+from vlmtui.cli.json_output import print_json
 from vlmtui.cli.models_list import as_json
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import library
@@ -28,7 +28,7 @@ def tell(name: str, *, json_wanted: bool) -> int:
     settings = load_settings()
     choice = find(name, settings)
     if json_wanted:
-        print(json.dumps(_json(choice), indent=2))
+        print_json(_json(choice))
         return 0
     rows = [("", choice.name + (" (default)" if choice.name == settings.model else ""))]
     rows += model_details.rows(choice)
@@ -50,7 +50,7 @@ def tell_path(name: str, *, mmproj: bool, as_json: bool) -> int:
     model = library.resolve(name)
     if as_json:
         tower = str(model.mmproj) if model.mmproj is not None else None
-        print(json.dumps({"name": model.name, "path": str(model.path), "mmproj": tower}, indent=2))
+        print_json({"name": model.name, "path": str(model.path), "mmproj": tower})
         return 0
     wanted: Path | None = model.mmproj if mmproj else model.path
     if wanted is None:

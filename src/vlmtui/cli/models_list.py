@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import click
 
 from vlmtui import units
 from vlmtui.chat.model_choice import Choice, Choices, choices
+from vlmtui.cli.json_output import print_json
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
 from vlmtui.stats.model_details import KEEPERS
@@ -39,7 +39,7 @@ def list_models(*, here: bool, as_json: bool) -> int:
     settings = load_settings()
     found = choices(settings)
     if as_json:
-        print(json.dumps(_as_json(found, settings, here=here), indent=2))
+        print_json(_as_json(found, settings, here=here))
         return 0
     wide = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if wide else 0

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from vlmtui.cli import progress_bar, trial
+from vlmtui.cli.json_output import print_json
 from vlmtui.cli.quantize_display import Answer, Outcome, as_json, in_words
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine import images
@@ -77,7 +78,10 @@ def quantise(wish: Wish) -> int:
 
 
 def _tell(wish: Wish, outcome: Outcome) -> int:
-    click.echo(as_json(outcome) if wish.as_json else in_words(outcome))
+    if wish.as_json:
+        print_json(as_json(outcome))
+    else:
+        click.echo(in_words(outcome))
     return 0
 
 

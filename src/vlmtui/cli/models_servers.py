@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from vlmtui.cli.json_output import print_json
 from vlmtui.models import added_servers, endpoints
 from vlmtui.printable import line
 
@@ -32,7 +31,7 @@ def add_server(
     )
     names = [each.name for each in server.models]
     if as_json:
-        print(json.dumps({"name": server.name, "url": server.url, "models": names}))
+        print_json({"name": server.name, "url": server.url, "models": names})
         return 0
     for each in names[:_SHOWN]:
         click.echo(line(each))
@@ -52,7 +51,7 @@ def remove_server(name: str, *, as_json: bool) -> bool:
         return False
     endpoints.SERVERS.remove(server.name)
     if as_json:
-        print(json.dumps({"name": server.name, "freed": 0, "files": []}))
+        print_json({"name": server.name, "freed": 0, "files": []})
     else:
         click.echo(f"{line(server.name)} and its models are no longer listed.")
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import msgspec
 from vlmtui import units
 from vlmtui.chat.requests import loading
 from vlmtui.cli import progress_bar, trial
+from vlmtui.cli.json_output import print_json
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine.engine_events import TowerCompared
 from vlmtui.engine.engine_requests import Tower
@@ -80,7 +80,7 @@ def remove(name: str, *, as_json: bool) -> int:
     with os_errors_as(StorageError, "The graph can't be deleted", "Check its permissions."):
         gone = tower_store.remove(tower_making.tower_of(model))
     if as_json:
-        click.echo(json.dumps({"name": model.name, "files": [str(file) for file in gone]}))
+        print_json({"name": model.name, "files": [str(file) for file in gone]})
     else:
         click.echo(f"{line(model.name)} sees through llama.cpp's own tower again.")
     return 0
@@ -123,7 +123,7 @@ def _tell(
             "graph_s": compared.graph_s,
             "libmtmd_s": compared.libmtmd_s,
         }
-        click.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
     kind = f"{_NAMES[about.runner]} {about.version}".strip()
     verdict = "agrees with" if about.agrees else "does NOT agree with"

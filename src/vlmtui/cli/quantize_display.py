@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -37,10 +37,10 @@ class Outcome(msgspec.Struct, frozen=True):
     answers: Sequence[Answer] = ()
 
 
-def as_json(outcome: Outcome) -> str:
+def as_json(outcome: Outcome) -> dict[str, Any]:
     """All of it as one object."""
     job, result = outcome.job, outcome.result
-    told = {
+    return {
         "source": str(job.source),
         "target": str(job.target),
         "type": job.to,
@@ -51,7 +51,6 @@ def as_json(outcome: Outcome) -> str:
         "loads": outcome.loads,
         "answers": msgspec.to_builtins(outcome.answers),
     }
-    return json.dumps(told, indent=2)
 
 
 def in_words(outcome: Outcome) -> str:
