@@ -292,15 +292,6 @@ def test_a_copy_has_all_branches_and_goes_its_own_way(
     assert archive.duplicate(copy.id).title == "t (copy)"
 
 
-def test_a_copy_can_be_of_the_shown_branch_alone(archive: Archive, store: ChatStore) -> None:
-    chat, question = store.start("t", user("q"))
-    store.add(chat.id, question.id, assistant("one"))
-    store.add(chat.id, question.id, assistant("two"), "demo", "streaming")
-    copy = archive.duplicate(chat.id, branch_only=True)
-    assert [m.message.text for m in store.trees.read(copy.id)] == ["q", "two"]
-    assert store.thread(copy.id)[-1].status == "interrupted"
-
-
 # ---------------------------------------------------------------------- searching
 
 

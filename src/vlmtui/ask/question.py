@@ -101,11 +101,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """
         names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "detail", "think")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        forms = (self.schema, self.choices, self.grammar, self.regex)
-        if any(form is not None for form in forms):
-            from vlmtui.chat import answer_forms
+        constraint = (self.schema, self.choices, self.grammar, self.regex)
+        if any(each is not None for each in constraint):
+            from vlmtui.chat import answer_constraints
 
-            given["constraint"] = answer_forms.of(*forms)
+            given["constraint"] = answer_constraints.of(*constraint)
         return msgspec.structs.replace(requests.sampling(settings), **given)
 
     def system_prompt(self, settings: Settings) -> str:

@@ -67,22 +67,16 @@ class Archive:
             raise ArchiveError("A chat needs a title", "Give it a few words")
         self.chats.rename(chat_id, " ".join(words)[:LONGEST_TITLE])
 
-    def duplicate(self, chat_id: int, *, branch_only: bool = False) -> Chat:
-        """Copy a chat, which then goes its own way.
-
-        Args:
-            chat_id: The chat.
-            branch_only: Leave out what isn't on the branch that is shown.
-        """
+    def duplicate(self, chat_id: int) -> Chat:
+        """Copy a chat with all its branches; the copy then goes its own way."""
         store = self.chats
         chat = store.get(chat_id)
-        messages = store.thread(chat_id) if branch_only else store.trees.read(chat_id)
         ending = " (copy)"
         title = chat.title.removesuffix(ending)[: max(MAX_LENGTH, len(chat.title)) - len(ending)]
         copy = msgspec.structs.replace(
             chat, title=title + ending, created=time.time(), pinned=False, deleted=None
         )
-        return store.trees.add(copy, messages)
+        return store.trees.add(copy, store.trees.read(chat_id))
 
     # ------------------------------------------------------------------ to files and back
 

@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal
 
 from vlmtui import kept, printable
 from vlmtui.chat import export_words
@@ -29,11 +29,8 @@ SUFFIXES: dict[str, str] = {"markdown": ".md", "json": ".json", "html": ".html"}
 _BY_SUFFIX: dict[str, Format] = {".json": "json", ".html": "html", ".htm": "html"}
 
 
-def format_of(path: Path, wanted: str | None = None) -> Format:
-    """The format of this name, or else what the file's name ends in, or else Markdown."""
-    for known in get_args(Format):
-        if wanted == known:
-            return cast("Format", known)
+def format_of(path: Path) -> Format:
+    """What the file's name ends in, or else Markdown."""
     return _BY_SUFFIX.get(path.suffix.lower(), "markdown")
 
 

@@ -77,12 +77,12 @@ def bench(
     import gc
 
     from vlmtui import benchmark
-    from vlmtui.chat import answer_forms
+    from vlmtui.chat import answer_constraints
     from vlmtui.settings import load_settings
 
     gc.enable()  # off since `__main__`
     settings = load_settings()
-    constraint = answer_forms.of(schema, choices)
+    constraint = answer_constraints.of(schema, choices)
     earlier = benchmark.load_report(Path(compare)) if compare else None
     report, failure = _measured(
         settings, models, image, constraint, repeat=1 if quick else repeat, quick=quick

@@ -16,6 +16,7 @@ from vlmtui.cli.options import NAMED, STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
+    from vlmtui.chat.export import Format
     from vlmtui.storage.records import Chat, ChatRow, Found, StoredMessage
 
 _ROW = click.IntRange(1, 2**63 - 1)
@@ -155,13 +156,13 @@ def show(chat_id: int) -> None:
     help="A file, a directory, or - for standard output. Default: here, named after the chat.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-def export(chat_id: int, format_name: str | None, output: str, force: bool) -> None:
+def export(chat_id: int, format_name: Format | None, output: str, force: bool) -> None:
     """Write a chat to a file, and print its path."""
     from vlmtui import printable
     from vlmtui.chat.export import format_of
 
     with opened_archive(to_read=True) as archive:
-        chosen = format_of(Path(output), format_name)
+        chosen = format_name or format_of(Path(output))
         if output == STANDARD_OUTPUT:
             for piece in archive.exported(chat_id, chosen):
                 click.echo(_ascii(piece) if chosen == "json" else piece, nl=False)

@@ -256,7 +256,7 @@ def export_chat(context: CommandContext, chat: Chat, asked: Export) -> Outcome:
     written = session.archive.export(
         chat.id,
         asked.destination,
-        format_of(asked.destination, asked.format),
+        asked.format or format_of(asked.destination),
         overwrite=asked.overwrite,
         shown=session.transcript() if is_open else None,
     )

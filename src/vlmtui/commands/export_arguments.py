@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from vlmtui.commands import parsing
 from vlmtui.errors import InputError
 
-_FORMATS = {"markdown": "markdown", "md": "markdown", "json": "json", "html": "html"}
+if TYPE_CHECKING:
+    from vlmtui.chat.export import Format
+
+_FORMATS: dict[str, Format] = {
+    "markdown": "markdown",
+    "md": "markdown",
+    "json": "json",
+    "html": "html",
+}
 _FORCE = "--force"
 
 
@@ -20,8 +29,8 @@ class Export(msgspec.Struct, frozen=True):
     destination: Path
     """A file, or a directory, in which it gets a name of its own."""
 
-    format: str | None
-    """As `Archive.export` takes it; None goes by the file's name."""
+    format: Format | None
+    """None goes by the file's name."""
 
     overwrite: bool
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from vlmtui import printable, units
-from vlmtui.chat import answer_forms
+from vlmtui.chat import answer_constraints
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.model_presets import presets
@@ -194,8 +194,8 @@ def preset(context: CommandContext, name: str) -> Outcome:
 
 def _sampling_of(chosen: Preset) -> dict[str, Any]:
     sampling = sampling_text.of_preset(chosen)
-    forms = (chosen.schema, chosen.choices, chosen.grammar, chosen.regex)
-    if (constraint := answer_forms.of(*forms)) is not None:
+    given = (chosen.schema, chosen.choices, chosen.grammar, chosen.regex)
+    if (constraint := answer_constraints.of(*given)) is not None:
         sampling["constraint"] = constraint
     return sampling
 
@@ -227,7 +227,7 @@ def own_settings(preferences: Preferences) -> str:
 def _form(preferences: Preferences) -> str:
     """What answers must be like, in words."""
     constraint = preferences.sampling.constraint
-    return "free" if constraint is None else answer_forms.shown(constraint)
+    return "free" if constraint is None else answer_constraints.shown(constraint)
 
 
 def preset_choices(context: CommandContext) -> Sequence[Choice]:

@@ -217,19 +217,24 @@ SPECS = (
         example="high",
     ),
     Spec(
-        *("schema", "[SCHEMA or off]", "make answers in this chat follow a schema", "form"),
+        *("schema", "[SCHEMA or off]", "make answers in this chat follow a schema", "constraint"),
         example="name: str, tags: [str]",
     ),
     Spec(
-        *("choices", "[A,B,C or off]", "make the answer one of these choices", "form"),
+        *("choices", "[A,B,C or off]", "make the answer one of these choices", "constraint"),
         example="red,green,blue",
     ),
     Spec(
-        *("grammar", "[FILE.gbnf or off]", "make answers in this chat follow a grammar", "form"),
+        *(
+            "grammar",
+            "[FILE.gbnf or off]",
+            "make answers in this chat follow a grammar",
+            "constraint",
+        ),
         example="answer.gbnf",
     ),
     Spec(
-        *("regex", "[PATTERN or off]", "make answers in this chat match a pattern", "form"),
+        *("regex", "[PATTERN or off]", "make answers in this chat match a pattern", "constraint"),
         example="[0-9]{5}",
     ),
     Spec(

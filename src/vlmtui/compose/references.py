@@ -84,22 +84,22 @@ def beginning_with(path: str) -> list[str]:
     return matching(glob.escape(os.path.expanduser(path)) + "*")
 
 
-def newest(count: int = 1, directory: str = ".") -> list[str]:
-    """The pictures of a directory that were changed last, the newest first.
+def newest(count: int = 1) -> list[str]:
+    """The pictures of the working directory that were changed last, the newest first.
 
     Raises:
         InputError: There is none, or the directory can't be read.
     """
-    here = os.path.abspath(directory)
+    here = os.getcwd()
     with os_errors_as(InputError, f"{here} can't be read", "Name a file"):
-        dated = sorted(itertools.islice(_dated(directory), _LOOKED_AT), reverse=True)
+        dated = sorted(itertools.islice(_dated(), _LOOKED_AT), reverse=True)
     if not dated:
         raise ImageNotFound(
             f"There is no picture in {here}", "/pick looks for pictures in other directories"
         )
     if count > MOST:
         raise InputError(f"At most {MOST} pictures can be attached at once", "Ask for fewer")
-    return [os.path.join("" if directory == "." else directory, name) for _, name in dated[:count]]
+    return [name for _, name in dated[:count]]
 
 
 def is_named_like_a_picture(name: str) -> bool:
@@ -107,8 +107,8 @@ def is_named_like_a_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
 
 
-def _dated(directory: str) -> Iterator[tuple[float, str]]:
-    with os.scandir(directory) as entries:
+def _dated() -> Iterator[tuple[float, str]]:
+    with os.scandir() as entries:
         for entry in entries:
             if is_named_like_a_picture(entry.name) and not entry.name.startswith("."):
                 try:

@@ -133,12 +133,11 @@ class Composer(TokenArea, inherit_bindings=False):
     recalled: str | None = None
     """The text, when it is an earlier message that nobody has changed yet."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self) -> None:
         self._undecided: asyncio.Event | None = None
         self._sent = ""
         self._decided_at = 0.0
         super().__init__(
-            id=id,
             soft_wrap=True,
             highlight_cursor_line=False,
             placeholder=SEEING,

@@ -56,15 +56,12 @@ class Picture(Widget):
     _image: reactive[Image | None] = reactive["Image | None"](None)
     _failure: reactive[str] = reactive("")
 
-    def __init__(
-        self, part: ImagePart | None = None, *, max_rows: int = 0, id: str | None = None
-    ) -> None:
-        super().__init__(id=id)
+    def __init__(self, part: ImagePart | None = None) -> None:
+        super().__init__()
         self._drawn: tuple[Image, Size, Pixels] | None = None
         self._placed: tuple[Size, int] | None = None
         self._strips: list[Strip] = []
         self.set_reactive(Picture.part, part)
-        self.set_reactive(Picture.max_rows, max_rows)
 
     def on_mount(self) -> None:
         if isinstance(self.app, PixelApp):

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from vlmtui.chat import answer_forms
+from vlmtui.chat import answer_constraints
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Outcome, Said
 from vlmtui.engine.engine_requests import Constraint
+from vlmtui.engine.structured import constraints
 
 _OFF = ("off", "none", sampling_text.DEFAULT)
 
 
 def _hold(read: Callable[[str], Constraint], context: CommandContext, given: str) -> Outcome:
-    """Hold the chat's answers to a format, or tell what they are held to."""
+    """Constrain the chat's answers, or tell what constrains them."""
     preferences = context.session.preferences
     if given and given.lower() not in _OFF:
         constraint = read(given)
         preferences.change(sampling={**preferences.own_sampling, "constraint": constraint})
         return Said(
-            f"From now on, answers in this chat follow {answer_forms.shown(constraint)}",
+            f"From now on, answers in this chat follow {answer_constraints.shown(constraint)}",
             "/schema off ends this",
         )
     if given:
@@ -33,15 +34,16 @@ def _hold(read: Callable[[str], Constraint], context: CommandContext, given: str
             "Answers in this chat have no set format",
             "/schema name: str, tags: [str] or /choices red,green,blue sets one",
         )
-    return Said(f"Answers in this chat follow {answer_forms.shown(held)}", "/schema off ends this")
+    shown = answer_constraints.shown(held)
+    return Said(f"Answers in this chat follow {shown}", "/schema off ends this")
 
 
 VERBS = {
     name: partial(_hold, read)
     for name, read in (
-        ("schema", answer_forms.schema),
-        ("choices", answer_forms.choices),
-        ("grammar", answer_forms.grammar),
-        ("regex", answer_forms.regex),
+        ("schema", answer_constraints.schema),
+        ("choices", answer_constraints.choices),
+        ("grammar", answer_constraints.grammar),
+        ("regex", constraints.of_regex),
     )
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vlmtui.chat import answer_forms
+from vlmtui.chat import answer_constraints
 from vlmtui.errors import InputError
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -20,10 +20,10 @@ def test_a_schema_is_json_or_a_file_or_short(
     Path("form.json").write_text("\ufeff" + json.dumps(SCHEMA))
     Path("a: int").write_text(json.dumps({"type": "null"}))  # a file goes before
     for given in (json.dumps(SCHEMA), " form.json ", str(tmp_path / "form.json")):
-        assert json.loads(answer_forms.schema(given).text) == SCHEMA
-    assert json.loads(answer_forms.schema("a: int").text) == {"type": "null"}
-    assert json.loads(answer_forms.schema("{a: int}").text)["required"] == ["a"]
-    assert json.loads(answer_forms.schema("true").text) is True
+        assert json.loads(answer_constraints.schema(given).text) == SCHEMA
+    assert json.loads(answer_constraints.schema("a: int").text) == {"type": "null"}
+    assert json.loads(answer_constraints.schema("{a: int}").text)["required"] == ["a"]
+    assert json.loads(answer_constraints.schema("true").text) is True
 
 
 @pytest.mark.parametrize(
@@ -37,18 +37,18 @@ def test_a_schema_is_json_or_a_file_or_short(
     ],
 )
 def test_choices_have_commas_between_them_or_are_an_array(given: str, choices: list[str]) -> None:
-    assert json.loads(answer_forms.choices(given).text) == choices
+    assert json.loads(answer_constraints.choices(given).text) == choices
 
 
 @pytest.mark.parametrize("given", ["", "a,,b", "a,b,a", '["a", 5]', '["a"', "[]", '["a", "a"]'])
 def test_choices_that_are_none_are_refused(given: str) -> None:
     with pytest.raises(InputError):
-        answer_forms.choices(given)
+        answer_constraints.choices(given)
 
 
 def test_one_form_at_a_time() -> None:
     with pytest.raises(InputError, match="at a time"):
-        answer_forms.of("a: int", ["b"])
-    assert answer_forms.of(None, None) is None
-    assert answer_forms.shown(answer_forms.choices("a,b")) == "the choices a, b"
-    assert answer_forms.shown(answer_forms.schema("true")) == "the schema true"
+        answer_constraints.of("a: int", ["b"])
+    assert answer_constraints.of(None, None) is None
+    assert answer_constraints.shown(answer_constraints.choices("a,b")) == "the choices a, b"
+    assert answer_constraints.shown(answer_constraints.schema("true")) == "the schema true"

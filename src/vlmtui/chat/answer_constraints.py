@@ -41,7 +41,7 @@ def of(
         return constraints.of_choices(list(choices_given))
     if grammar_path is not None:
         return grammar(grammar_path)
-    return None if pattern is None else regex(pattern)
+    return None if pattern is None else constraints.of_regex(pattern)
 
 
 def schema(given: str) -> Constraint:
@@ -83,15 +83,6 @@ def grammar(path: str) -> Constraint:
         InputError: It can't be read, or is none.
     """
     return constraints.of_grammar(_read(path))
-
-
-def regex(pattern: str) -> Constraint:
-    """A regular expression, for the whole answer.
-
-    Raises:
-        InputError: It can't be enforced.
-    """
-    return constraints.of_regex(pattern)
 
 
 def shown(constraint: Constraint) -> str:
