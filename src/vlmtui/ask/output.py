@@ -38,7 +38,7 @@ from vlmtui.engine.engine_events import (
 from vlmtui.errors import VlmtuiError
 from vlmtui.printable import ProseStream, prose
 from vlmtui.standard_output import ReaderGone
-from vlmtui.stats.engine_state import waits_for
+from vlmtui.stats.engine_progress import waits_for
 
 _ERASE_LINE = "\r\x1b[K"
 _REFRESH_S = 0.1

@@ -8,7 +8,7 @@ from typing import Any
 
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Choice, Outcome, Said
-from vlmtui.commands.specs import Spec
+from vlmtui.commands.spec import Spec
 
 Verb = Callable[[CommandContext, str], Outcome]
 """Does a command with its argument. Blocks; raises `VlmtuiError` where it can't be done."""

@@ -13,7 +13,7 @@ from vlmtui.engine.engine_events import Delta, Encoding, Loading, Prefill, Thoug
 from vlmtui.plain.printer import Answer, Printer
 from vlmtui.standard_output import ReaderGone
 from vlmtui.stats import answer_stats
-from vlmtui.stats.engine_state import waits_for
+from vlmtui.stats.engine_progress import waits_for
 from vlmtui.storage.records import StoredMessage
 
 _LONG_PROMPT = 1500

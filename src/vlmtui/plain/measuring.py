@@ -15,7 +15,8 @@ from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.errors import StorageError
 from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.answer_costs import Pricing
-from vlmtui.stats.engine_state import EngineState, begin, fold
+from vlmtui.stats.engine_progress import begin, fold
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.stats.timeline import Moment
 from vlmtui.storage.records import StoredMessage
 

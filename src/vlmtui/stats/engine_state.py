@@ -1,7 +1,4 @@
-"""What an engine is doing, as one value that the screen shows: events are folded into it.
-
-Pure: it knows neither widgets nor clocks; whoever folds says when an event arrived.
-"""
+"""What an engine is doing, as one value that the screen shows."""
 
 from __future__ import annotations
 
@@ -10,24 +7,9 @@ from enum import Enum
 import msgspec
 
 from vlmtui import units
-from vlmtui.engine.engine_events import (
-    Delta,
-    Encoded,
-    Encoding,
-    Finished,
-    Loaded,
-    Loading,
-    ModelInfo,
-    Prefill,
-    Stats,
-    Thought,
-    Trimmed,
-    Waiting,
-)
+from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Endpoint
-from vlmtui.printable import line
 
-_NAME = 24
 _SHOWN_S = 2.0
 """Shorter waits aren't told in seconds."""
 
@@ -80,10 +62,10 @@ class EngineState(msgspec.Struct, frozen=True):
     model: str = ""
     info: ModelInfo | None = None
     started: float = 0.0
-    """When the request began; seconds of the folder's clock."""
+    """When the request began; on the clock of who follows it."""
 
     first_token: float | None = None
-    """Seconds from the request to the first text as seen here; in the end the engine's figure."""
+    """Seconds from request to first text as seen here; at the end, what the engine measured."""
 
     decode_started: float = 0.0
     first_count: int = 0
@@ -152,169 +134,3 @@ class EngineState(msgspec.Struct, frozen=True):
             text += f", in about {left:.0f} s" if left >= 1 else ""
         seconds = now - self.started if self.started else 0.0
         return f"{text} · {seconds:.0f} s" if seconds >= _SHOWN_S else text
-
-
-def waits_for(event: Waiting) -> str:
-    """Whom a request waits for, in words."""
-    who = line(event.who)
-    if not event.model:
-        return f"waiting for another vlmtui ({who}), {event.before} before you"
-    model = line(event.model, _NAME)
-    return f"waiting for {model} to finish its answer ({who}): no memory for both models"
-
-
-def begin(engine_state: EngineState, now: float) -> EngineState:
-    """A question was sent at `now`."""
-    return msgspec.structs.replace(
-        engine_state,
-        phase=Phase.SENDING,
-        fraction=None,
-        waits_for="",
-        started=now,
-        first_token=None,
-        generated=0,
-        image=0,
-        thought_s=0.0,
-        tokens_per_s=None,
-        encoding_s=0.0,
-        network_s=0.0,
-        prefill_per_s=None,
-        prompt=0,
-        reused=0,
-        dropped=0,
-    )
-
-
-def idle(engine_state: EngineState) -> EngineState:
-    """Nothing runs any more, however it ended."""
-    phase = Phase.ABSENT if engine_state.info is None else Phase.READY
-    return msgspec.structs.replace(engine_state, phase=phase, fraction=None, waits_for="")
-
-
-def unloaded(engine_state: EngineState) -> EngineState:
-    """The engine's process is gone, and the model with it."""
-    return msgspec.structs.replace(engine_state, info=None)
-
-
-def stopping(engine_state: EngineState) -> EngineState:
-    """The user wants the answer to end."""
-    return msgspec.structs.replace(engine_state, phase=Phase.STOPPING, fraction=None)
-
-
-def exchanging(engine_state: EngineState, model: str) -> EngineState:
-    """Another model is going to be loaded; what the old one's answer took is no longer shown."""
-    waiting = engine_state.started
-    return msgspec.structs.replace(
-        begin(engine_state, waiting),
-        phase=Phase.LOADING,
-        model=model,
-        info=None,
-        context_used=0,
-        encode_s=0.0,
-    )
-
-
-def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
-    """The figures after an event that arrived at `now`. Events without figures change nothing."""
-    replace = msgspec.structs.replace
-    if engine_state.phase is Phase.STOPPING and not isinstance(event, Finished):
-        return engine_state
-    if engine_state.waits_for:
-        engine_state = replace(engine_state, waits_for="")
-    match event:
-        case Waiting():
-            return replace(engine_state, waits_for=waits_for(event))
-        case Loading(fraction=fraction):
-            return replace(engine_state, phase=Phase.LOADING, fraction=fraction, info=None)
-        case Loaded(info=info):
-            return replace(
-                engine_state,
-                phase=Phase.READY if not engine_state.started else Phase.SENDING,
-                fraction=None,
-                info=info,
-                model=info.name or engine_state.model,
-                context_size=info.context_size,
-            )
-        case Trimmed(dropped=dropped):
-            return replace(engine_state, dropped=dropped)
-        case Encoding(image=image, of=of):
-            return replace(
-                engine_state,
-                phase=Phase.ENCODING,
-                fraction=None,
-                image=image,
-                images=of,
-                encode_began=now,
-            )
-        case Encoded(seconds=seconds, reused=False) if seconds:
-            return replace(engine_state, encode_s=seconds, image=0)
-        case Prefill(done=done, total=total, reused=reused):
-            new = total - reused
-            return replace(
-                engine_state,
-                phase=Phase.PREFILL,
-                fraction=(done - reused) / new if new > 0 else 1.0,
-                prompt=total,
-                reused=reused,
-                context_used=done,
-            )
-        case Thought():
-            state = _decoded(engine_state, event, now)
-            thought_s = now - state.decode_started
-            return replace(state, phase=Phase.THINKING, thought_s=thought_s)
-        case Delta():
-            return _decoded(engine_state, event, now)
-        case Finished(stats=stats):
-            return _answered(engine_state, stats)
-        case _:
-            return engine_state
-
-
-def _decoded(engine_state: EngineState, event: Delta | Thought, now: float) -> EngineState:
-    replace = msgspec.structs.replace
-    if engine_state.first_token is None:
-        return replace(
-            engine_state,
-            phase=Phase.DECODING,
-            fraction=None,
-            first_token=now - engine_state.started,
-            decode_started=now,
-            first_count=event.tokens,
-            generated=event.tokens,
-            context_used=engine_state.prompt + event.tokens,
-        )
-    seconds = now - engine_state.decode_started
-    # under half a second the rate of a handful of tokens jumps about; who watches counts none
-    told = seconds > 0.5 and event.tokens > 0
-    return replace(
-        engine_state,
-        phase=Phase.DECODING,
-        fraction=None,
-        generated=event.tokens,
-        context_used=engine_state.prompt + event.tokens,
-        tokens_per_s=(event.tokens - engine_state.first_count) / seconds if told else None,
-    )
-
-
-def _answered(engine_state: EngineState, stats: Stats) -> EngineState:
-    """The engine's own figures, at the end; a stopped server tells nothing of the prompt."""
-    ended = msgspec.structs.replace(
-        idle(engine_state),
-        started=0.0,
-        first_token=stats.time_to_first_token_s or engine_state.first_token,
-        generated=stats.generated_tokens or engine_state.generated,
-        tokens_per_s=stats.decode_tokens_per_s or engine_state.tokens_per_s,
-    )
-    if not stats.prompt_tokens:
-        return ended
-    return msgspec.structs.replace(
-        ended,
-        generated=stats.generated_tokens,
-        encoding_s=stats.encode_s,
-        network_s=stats.network_s,
-        prefill_per_s=stats.prefill_tokens_per_s or None,
-        prompt=stats.prompt_tokens,
-        reused=stats.reused_tokens,
-        context_used=stats.context_used,
-        context_size=stats.context_size,
-    )

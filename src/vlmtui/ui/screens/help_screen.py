@@ -16,7 +16,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from vlmtui.commands import specs
+from vlmtui.commands.spec import Spec
 from vlmtui.ui import fuzzy
 from vlmtui.ui.keys import key_hints, keymap
 from vlmtui.ui.keys.key_bindings import Entry
@@ -44,7 +44,7 @@ def key_rows(entries: Sequence[Entry]) -> list[Row]:
     return [Row(entry.heading, keymap.shown(entry.keys), entry.description) for entry in entries]
 
 
-def command_rows(specs: Sequence[specs.Spec]) -> list[Row]:
+def command_rows(specs: Sequence[Spec]) -> list[Row]:
     """The lines about commands."""
     return [
         Row("Commands", f"/{spec.name} {spec.arguments}".rstrip(), spec.summary, spec.also)

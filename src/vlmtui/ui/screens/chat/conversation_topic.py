@@ -13,7 +13,7 @@ from vlmtui import crash_log
 from vlmtui.commands.outcomes import Ask, ChatShown
 from vlmtui.engine.base import up_to_finished
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.stats.engine_state import idle
+from vlmtui.stats.engine_progress import idle
 from vlmtui.storage.records import Draft
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat import failures

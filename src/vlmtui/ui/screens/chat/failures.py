@@ -13,7 +13,7 @@ from vlmtui.errors import (
     TurnRunning,
     VlmtuiError,
 )
-from vlmtui.stats.engine_state import unloaded
+from vlmtui.stats.engine_progress import unloaded
 
 if TYPE_CHECKING:
     from vlmtui.ui.screens.chat.topic import ChatContext

@@ -18,7 +18,8 @@ from vlmtui.commands.specs import slashed
 from vlmtui.engine.base import up_to_finished
 from vlmtui.engine.engine_events import Adjusted, Loaded, Loading
 from vlmtui.errors import SwitchFailed, VlmtuiError
-from vlmtui.stats.engine_state import EngineState, Phase, exchanging, idle
+from vlmtui.stats.engine_progress import exchanging, idle
+from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat import failures
 from vlmtui.ui.screens.chat.pulls_topic import PullsTopic

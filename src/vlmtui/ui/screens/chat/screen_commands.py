@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from vlmtui.commands import specs, verbs
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.outcomes import Choice, Choices, Confirm, Listing, Outcome, Said, Table
-from vlmtui.commands.specs import Spec
+from vlmtui.commands.spec import Spec
 from vlmtui.storage.records import Draft
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.chat_facts import CommandDone

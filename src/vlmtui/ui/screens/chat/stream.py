@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vlmtui.engine.engine_events import Delta, Thought
-from vlmtui.stats.engine_state import Phase, fold
+from vlmtui.stats.engine_progress import fold
+from vlmtui.stats.engine_state import Phase
 from vlmtui.terminal.driver import is_slow
 from vlmtui.ui.screens.chat.inbox import Inbox
 

@@ -10,7 +10,8 @@ from vlmtui import crash_log
 from vlmtui.chat.chat_events import UserSaved
 from vlmtui.commands.outcomes import Ask
 from vlmtui.errors import VlmtuiError
-from vlmtui.stats.engine_state import Phase, begin, idle, stopping
+from vlmtui.stats.engine_progress import begin, idle, stopping
+from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.screens.chat import failures
 from vlmtui.ui.screens.chat.chat_facts import TurnBegan, TurnEnded
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from textual.dom import DOMNode
 
-from vlmtui.commands import specs, synonyms
+from vlmtui.commands import synonyms
+from vlmtui.commands.spec import Spec
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.keys.key_bindings import Entry
 from vlmtui.ui.screens.dialogs.chooser import Choice, Chooser
@@ -38,7 +39,7 @@ def actions(
     }
 
 
-def choices(offered: dict[str, tuple[Entry, DOMNode]], specs: Sequence[specs.Spec]) -> list[Choice]:
+def choices(offered: dict[str, tuple[Entry, DOMNode]], specs: Sequence[Spec]) -> list[Choice]:
     """The rows: commands that are also on a key stand once."""
     on_keys = {spec.binding for spec in specs}
     rows = [

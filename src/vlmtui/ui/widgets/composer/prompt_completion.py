@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from vlmtui.commands import outcomes, specs
+from vlmtui.commands.spec import Spec
 from vlmtui.compose import completion
 from vlmtui.compose.completion import Candidate, Fragment, Kind
 from vlmtui.errors import VlmtuiError
@@ -206,7 +207,7 @@ class PromptCompletion:
         return completion.fragment(text, composer.cursor_index, composer.tokens.lead(text))
 
 
-def _command(spec: specs.Spec) -> Candidate:
+def _command(spec: Spec) -> Candidate:
     return Candidate(
         f"/{spec.name}" + (" " if spec.arguments and not spec.alone else ""),
         spec.brief,

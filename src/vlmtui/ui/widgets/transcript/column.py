@@ -1,14 +1,13 @@
 """A long column of widgets, of which only those in and near the view exist.
 
-Each place in the column is an `Entry`, which can build its widget. The height of an entry is
-estimated until its widget has been laid out once; when the truth differs, what the reader looks at
-stays where it is and the rest moves. Knows nothing of messages.
+The height of an entry is estimated until its widget has been laid out once; when the truth
+differs, what the reader looks at stays where it is and the rest moves. Knows nothing of messages.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -20,6 +19,8 @@ from textual.reactive import Reactive
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 
+from vlmtui.ui.widgets.transcript.column_entry import Entry
+
 PAGES_NEAR = 1.5
 """Pages above and below the view whose widgets exist: enough for Page Down to find them there."""
 
@@ -28,40 +29,6 @@ PAGES_KEPT = 3.0
 
 _AT_ONCE = 6
 """Widgets outside the view that are made in one go; each takes one or two milliseconds."""
-
-
-class Entry:
-    """A place in the column.
-
-    Attributes:
-        widget: What shows it, while it is in or near the view.
-        height: Rows it takes with the space below, measured or estimated.
-        pinned: Its widget stays however far away the reader is.
-    """
-
-    def __init__(self, build: Callable[[], Widget], estimate: Callable[[int], int]) -> None:
-        """Make an entry that has no widget yet.
-
-        Args:
-            build: Makes its widget.
-            estimate: Guesses its height in rows from the columns it has.
-        """
-        self.build = build
-        self.widget: Widget | None = None
-        self.height = 1
-        self.pinned = False
-        self._estimate = estimate
-        self._width = 0
-
-    def measured(self, height: int, width: int) -> None:
-        """Its widget was laid out."""
-        self.height = height
-        self._width = width
-
-    def fit(self, width: int) -> None:
-        """Guess the height unless it is known for this width."""
-        if self._width != width:
-            self.measured(max(self._estimate(width), 1), width)
 
 
 class _Held(NamedTuple):
@@ -203,12 +170,11 @@ class Column(VerticalScroll):
         return max(self._tops[-1] - self._page.height, 0)
 
     def _hold(self) -> None:
-        top = round(self.scroll_y)
-        seen = self._between(top, top + self._page.height)
+        seen = self.in_view()
         entry = next((entry for entry in seen if entry.widget is not None), None)
         entry = entry or next(iter(seen), None)
         if entry is not None:
-            row = self.top_of(entry) - top
+            row = self.top_of(entry) - round(self.scroll_y)
             self._held = _Held(entry, row, entry.height, self._page.width)
 
     def _held_above(self, held: _Held, kept: Container[Entry]) -> _Held | None:

@@ -20,7 +20,8 @@ from vlmtui.messages import Role, assistant
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.stats.image_costs import Cost, costs, thread_costs
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.widgets.transcript.column import Column, Entry
+from vlmtui.ui.widgets.transcript.column import Column
+from vlmtui.ui.widgets.transcript.column_entry import Entry
 from vlmtui.ui.widgets.transcript.entries import MarkEntry, MessageEntry, NoticeEntry
 from vlmtui.ui.widgets.transcript.news import News
 from vlmtui.ui.widgets.transcript.welcome import Welcome

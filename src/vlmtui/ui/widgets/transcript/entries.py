@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from vlmtui.messages import Role
 from vlmtui.storage.records import StoredMessage
-from vlmtui.ui.widgets.transcript.column import Entry
+from vlmtui.ui.widgets.transcript.column_entry import Entry
 from vlmtui.ui.widgets.transcript.wrapped_rows import MOST_SHOWN, wrapped_rows
 
 if TYPE_CHECKING:  # the widgets are imported when the first of them is built, after the first paint

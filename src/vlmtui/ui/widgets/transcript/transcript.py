@@ -17,7 +17,7 @@ from textual.message import Message
 from vlmtui.commands import message_actions
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.keys import key_hints
-from vlmtui.ui.widgets.transcript.column import Entry
+from vlmtui.ui.widgets.transcript.column_entry import Entry
 from vlmtui.ui.widgets.transcript.conversation_column import Conversation
 from vlmtui.ui.widgets.transcript.entries import MessageEntry
 from vlmtui.ui.widgets.transcript.offered_actions import OfferedActions

@@ -15,7 +15,8 @@ from vlmtui.engine.engine_events import (
     Thought,
     Waiting,
 )
-from vlmtui.stats.engine_state import EngineState, Phase, begin, exchanging, fold, stopping
+from vlmtui.stats.engine_progress import begin, exchanging, fold, stopping
+from vlmtui.stats.engine_state import EngineState, Phase
 
 
 def after(*events: object, engine_state: EngineState = EngineState()) -> EngineState:  # noqa: B008 - frozen
