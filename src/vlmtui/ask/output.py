@@ -1,4 +1,4 @@
-"""Where the answer goes: text or JSON on standard output, progress and figures on standard error.
+"""The answer goes to standard output, as text or JSON; progress and statistics to standard error.
 
 Standard error is written only when it is a terminal, and progress is erased before anything else
 appears. A terminal is never sent control characters that the model wrote; a file or a pipe gets the
@@ -73,7 +73,7 @@ class TextOutput:
         self._end_line()
         self._turns += 1
         self._last = ""
-        self._progress.figures(turn.stats)
+        self._progress.statistics(turn.stats)
 
     def abandon(self) -> None:
         """End the line of what was written so far."""
@@ -101,7 +101,7 @@ class JsonOutput:
         """Wait for the end of the turn."""
 
     def end(self, turn: Turn) -> None:
-        self._turns.append(turn.figures(self._model))
+        self._turns.append(turn.as_json(self._model))
 
     def abandon(self) -> None:
         """A failure prints no JSON."""
@@ -177,7 +177,7 @@ class Progress:
         self.clear()
         self._resting = True
 
-    def figures(self, stats: Stats) -> None:
+    def statistics(self, stats: Stats) -> None:
         """Say in a line that stays what a turn took."""
         if not stats.generated_tokens:
             return

@@ -1,4 +1,4 @@
-"""One turn of the conversation: its answer and figures, gathered from the engine's events."""
+"""One turn of the conversation: its answer and statistics, gathered from the engine's events."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Turn:
                 self.stats = stats
         return ""
 
-    def figures(self, model: str) -> dict[str, Any]:
+    def as_json(self, model: str) -> dict[str, Any]:
         """The turn as `--json` prints it. Times in seconds, rates in tokens per second."""
         stats = self.stats
         return {

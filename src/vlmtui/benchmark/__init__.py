@@ -1,6 +1,6 @@
 """`vlmtui bench`: how fast models are on this machine, and what they cost.
 
-Asks through the same engine as the chat, so that its figures are the chat's. Stores nothing.
+Asks through the same engine as the chat, so that its measurements are the chat's. Stores nothing.
 """
 
 from __future__ import annotations

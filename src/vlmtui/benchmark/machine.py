@@ -16,7 +16,7 @@ from vlmtui.hardware.monitor import Monitor
 from vlmtui.hardware.sysroot import Sysroot
 
 _LOOK_S = 3.0
-"""Longest wait for the first figures; a GPU's driver may take a second to wake up."""
+"""Longest wait for the first readings; a GPU's driver may take a second to wake up."""
 
 
 def describe_machine() -> tuple[Machine, Bandwidth | None]:

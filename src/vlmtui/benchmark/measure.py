@@ -58,7 +58,7 @@ def measure(
     Args:
         load: The model.
         picture: What it is asked about.
-        repeat: How often each figure is measured.
+        repeat: How often each quantity is measured.
         bandwidth: Of the memory the model will lie in; None leaves its share out.
         progress: Is told what goes on.
         lengths: Tokens of the answers.

@@ -35,8 +35,8 @@ def as_comparison(before: Report, after: Report) -> str:
     shared = [model for model in after.models if model.name in old]
     rows = []
     for model in shared:
-        for label, figure in _FIGURES + _decode_figures(model):
-            one, two = figure(old[model.name]), figure(model)
+        for label, read in _QUANTITIES + _decode_quantities(model):
+            one, two = read(old[model.name]), read(model)
             if one and two:
                 rows.append(
                     [
@@ -54,7 +54,7 @@ def as_comparison(before: Report, after: Report) -> str:
 
 
 def as_csv(report: Report) -> str:
-    """A line for each figure of each model: model, figure, median, low, high."""
+    """A line for each quantity of each model: model, figure, median, low, high."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["model", "figure", "median", "low", "high"])
@@ -121,7 +121,7 @@ def _middle(spread: Spread | None) -> float | None:
     return spread.median if spread is not None else None
 
 
-_FIGURES: list[tuple[str, Measure]] = [
+_QUANTITIES: list[tuple[str, Measure]] = [
     ("load, s", lambda model: model.load_s.median),
     ("encode a picture, s", lambda model: _middle(model.encode_s)),
     ("first token, s", lambda model: _middle(model.first_token_s)),
@@ -136,7 +136,7 @@ _FIGURES: list[tuple[str, Measure]] = [
 ]
 
 
-def _decode_figures(model: ModelResult) -> list[tuple[str, Measure]]:
+def _decode_quantities(model: ModelResult) -> list[tuple[str, Measure]]:
     def speed(tokens: int) -> Measure:
         def of(other: ModelResult) -> float | None:
             found = (d.tokens_per_s.median for d in other.decode if d.tokens == tokens)
@@ -148,7 +148,7 @@ def _decode_figures(model: ModelResult) -> list[tuple[str, Measure]]:
 
 
 def _values(model: ModelResult) -> list[tuple[str, Spread | float | None]]:
-    """All figures of a model by their names in tables."""
+    """All quantities of a model by their names in tables."""
     values: list[tuple[str, Spread | float | None]] = [
         ("weights, MB", _megabytes(model.size_bytes or None)),
         ("load, s", model.load_s),
@@ -173,7 +173,7 @@ def _values(model: ModelResult) -> list[tuple[str, Spread | float | None]]:
 
 
 def _rows(models: Sequence[ModelResult]) -> list[tuple[str, list[str]]]:
-    """Figures that some model has, in the order of the first that has them."""
+    """Quantities that some model has, in the order of the first that has them."""
     columns = [dict(_values(model)) for model in models]
     labels = list(dict.fromkeys(label for column in columns for label in column))
     rows = [(label, [_cell(column.get(label)) for column in columns]) for label in labels]

@@ -16,7 +16,7 @@ FORMAT = 1
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Several measurements of one figure."""
+    """Several measurements of one quantity."""
 
     values: Annotated[tuple[float, ...], Meta(min_length=1)]
 
@@ -43,7 +43,7 @@ class Decode(msgspec.Struct, frozen=True):
 
 
 class ModelResult(msgspec.Struct, frozen=True):
-    """One model's figures. Times in seconds, sizes in bytes; what couldn't be measured is None."""
+    """What was measured of a model. Times in seconds, sizes in bytes; None where it couldn't be."""
 
     name: str
     description: str

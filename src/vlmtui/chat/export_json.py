@@ -1,4 +1,4 @@
-"""A chat as JSON, with all there is to it: every branch, every figure, every picture.
+"""A chat as JSON, with all there is to it: every branch, all statistics, every picture.
 
 The format, which `docs/chats.md` describes for others too. What is written can be read back by this
 and by later versions; `chat.import_json` does.

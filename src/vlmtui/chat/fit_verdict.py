@@ -2,7 +2,7 @@
 
 Lists, the catalogue and downloads all ask here. A context that the settings leave open gives way
 where memory is short, as it does when the model is loaded; one in numbers doesn't. From headers and
-figures alone: nothing is loaded.
+numbers alone: nothing is loaded.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class LiveAnswer:
             self._row = msgspec.structs.replace(self._row, model=model)
 
     def annotate(self, extra: Mapping[str, Any]) -> None:
-        """Add to the figures of an answer that has ended, and write it."""
+        """Add to the statistics of an answer that has ended, and write it."""
         with self._lock:
             stats = {**(self._row.stats or {}), **extra}
             self._row = msgspec.structs.replace(self._row, stats=stats)
@@ -128,7 +128,7 @@ class LiveAnswer:
     ) -> StoredMessage:
         """Put the answer into its final form and write it. Only the first call counts.
 
-        Without figures it keeps those it had. When the disk refuses, `on_disk` is False and the
+        Without statistics it keeps those it had. When the disk refuses, `on_disk` is False and the
         writing goes on in the background.
         """
         with self._lock:

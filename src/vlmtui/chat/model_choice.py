@@ -57,7 +57,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     @property
     def reckoned(self) -> bool:
-        """The size is no figure that was seen."""
+        """The size is an estimate."""
         return self.installed is None and self.entry is not None and self.entry.size_is_reckoned
 
     @property

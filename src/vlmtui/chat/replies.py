@@ -47,7 +47,7 @@ class Replies:
         return [answer.stored for answer in self._answers if answer.refused]
 
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> bool:
-        """Add to the figures of an answer in memory; False when it isn't one of these."""
+        """Add to the statistics of an answer in memory; False when it isn't one of these."""
         for answer in self._answers:
             if answer.stored.id == message_id:
                 answer.annotate(extra)

@@ -316,7 +316,7 @@ class ChatSession:
             return self.branches.follow(self.archive.restore_message(message_id))
 
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:
-        """Add figures to those of an answer that has ended.
+        """Add statistics to those of an answer that has ended.
 
         Args:
             message_id: The answer.

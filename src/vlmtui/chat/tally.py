@@ -79,14 +79,14 @@ class Tally:
 
 
 def continued(before: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of an answer that went on: tokens and seconds add up.
+    """The statistics of an answer that went on: tokens and seconds add up.
 
     What the question took to read, and the time to the first token, stay those of the beginning;
-    of a beginning without figures (its process died) only the rest is told.
+    of a beginning without statistics (its process died) only the rest is told.
 
     Args:
-        before: Figures up to where it stopped.
-        more: Figures of the rest.
+        before: Statistics up to where it stopped.
+        more: Statistics of the rest.
     """
     if not before or "generated_tokens" not in before:
         return {**(before or {}), **more, "continued": 1}

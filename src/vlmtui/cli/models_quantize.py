@@ -182,7 +182,7 @@ def _loads(job: Quantization, pair: _Pair | None) -> bool | None:
 
 
 def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
-    """What a model says, with its figures."""
+    """What a model says, with its statistics."""
     message = Message(Role.USER, (picture, TextPart(question)))
     request = Generate(
         (message,), Sampling(temperature=0.0, max_tokens=_ANSWER_TOKENS, think="off")

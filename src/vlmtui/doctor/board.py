@@ -1,4 +1,4 @@
-"""The board, its system software, and who tells of its figures."""
+"""The board, its system software, and where its readings come from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ORIN = 87
 
 
 def findings() -> list[Finding]:
-    """Board, system, processor, power mode, sources of figures."""
+    """Board, system, processor, power mode, sources of readings."""
     root = Sysroot()
     readings = jetson.readings_now(root) or None
     found = [

@@ -21,7 +21,7 @@ from vlmtui.stats.timeline import Moment
 from vlmtui.storage.records import StoredMessage
 
 _FIRST_SECONDS = 5.0
-"""The monitor needs a second for its first figures."""
+"""The monitor needs a second for its first readings."""
 
 
 class Measuring:

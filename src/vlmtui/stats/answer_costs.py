@@ -56,7 +56,7 @@ class Pricing:
         """What the machine gave for an answer that has just ended, as far as it was measured.
 
         Args:
-            stats: The engine's figures for it.
+            stats: The engine's statistics for it.
         """
         last = self.timeline.last
         if last is None:
@@ -76,7 +76,7 @@ class Pricing:
         """How near an answer came to what memory bandwidth allows; reads files, so it may block.
 
         Args:
-            stats: The engine's figures for it.
+            stats: The engine's statistics for it.
             model: Who answered, where that is known.
         """
         last, rate = self.timeline.last, stats.get("decode_tokens_per_s")

@@ -113,7 +113,7 @@ def roofline(stats: Mapping[str, Any]) -> str:
 
 
 def answers(thread: Sequence[StoredMessage]) -> list[tuple[str, StoredMessage]]:
-    """The answers of a chat that have figures, each with the text of its question."""
+    """The answers of a chat that have statistics, each with the text of its question."""
     found: list[tuple[str, StoredMessage]] = []
     question = ""
     for stored in thread:
@@ -128,7 +128,7 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """What several answers took in all, on a line, and what is to be added to that.
 
     Args:
-        answers: The figures of each, at least one.
+        answers: The statistics of each, at least one.
     """
     tokens = sum(stats.get("generated_tokens") or 0 for stats in answers)
     seconds = sum(stats.get("decode_s") or 0.0 for stats in answers)

@@ -45,7 +45,7 @@ class Cost(msgspec.Struct, frozen=True):
         return self.trimmed or self.unseen
 
     def words(self) -> list[str]:
-        """The figures, each short enough for a line under a small picture."""
+        """The costs, each short enough for a line under a small picture."""
         if self.unseen:
             return ["not seen by this model"]
         if self.trimmed:

@@ -16,7 +16,7 @@ _ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A figure now, and how it was."""
+    """A reading now, and earlier ones."""
 
     label: str
     value: str
@@ -31,7 +31,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def rows(moment: Moment, roofline: float | None = None) -> Iterator[Row]:
-    """The figures that there are at a moment; those that the machine doesn't give are left out.
+    """The readings that there are at a moment; those that the machine doesn't give are left out.
 
     Args:
         moment: The moment.

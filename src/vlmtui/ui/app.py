@@ -1,4 +1,4 @@
-"""The Textual application: themes, the chat screen, hardware figures, leaving without a loss."""
+"""The Textual application: themes, the chat screen, hardware readings, leaving without a loss."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     ENABLE_COMMAND_PALETTE = False
     # Text in a column of no width can't be laid out: Rich divides by it. What lies over the chat is
     # never that narrow, but cut off, when a terminal is made so small that it can only say so.
-    # What is told in passing stands above the chat, not over the composer and its figures.
+    # What is told in passing stands above the chat, not over the composer and the status line.
     CSS = """
     ModalScreen > * {
         min-width: 36;
@@ -121,7 +121,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
         Args:
             open_session: Opens the conversation; called in a thread, after the first paint.
-            monitor: Makes what watches the hardware; None shows no hardware figures.
+            monitor: Makes what watches the hardware; None shows no hardware readings.
             loaded_themes: The themes and what was wrong with others; None reads the shipped ones.
             theme: Name of the theme to use; empty for the one that was chosen last.
             theme_directory: Where the user's own themes are, to notice changes.

@@ -25,7 +25,7 @@ class Remembered(msgspec.Struct, frozen=True):
     """Whether the list of chats stands beside the transcript where there is room."""
 
     side: bool | None = None
-    """Whether the figures do."""
+    """Whether the statistics do."""
 
     chats_width: int | None = None
     """Columns, without the divider."""

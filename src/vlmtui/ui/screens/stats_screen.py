@@ -57,7 +57,7 @@ class StatsScreen(Dialog[None]):
 
 
 class StatsTable(Widget):
-    """The rows; a figure that wasn't measured is a dash."""
+    """The rows; a value that wasn't measured is a dash."""
 
     DEFAULT_CSS = """
     StatsTable {

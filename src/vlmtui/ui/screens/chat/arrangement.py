@@ -77,7 +77,7 @@ class Arrangement(msgspec.Struct, frozen=True):
 def arrange(columns: int, wanted: Remembered, drawer: Pane | None = None) -> Arrangement:
     """Give each pane a place.
 
-    The figures come first where there is no room for both; what is dragged too wide gives way.
+    The statistics come first where there is no room for both; what is dragged too wide gives way.
 
     Args:
         columns: Width of the terminal.

@@ -222,7 +222,7 @@ class PanesTopic(Topic):
             self.chat.prompt.focus_composer(event.character)
 
     def _next(self) -> None:
-        """Go round: chats, transcript, composer, figures."""
+        """Go round: chats, transcript, composer, statistics."""
         places = [
             *(self._stops("chats")),
             self.chat.transcript,

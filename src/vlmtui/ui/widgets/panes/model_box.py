@@ -29,7 +29,7 @@ class ModelBox(Widget):
     engine_state: reactive[EngineState] = reactive(EngineState(), repaint=False)
 
     def watch_engine_state(self, before: EngineState, after: EngineState) -> None:
-        """Most figures are none of its business."""
+        """Most of the state is none of its business."""
         if before.info != after.info:
             self.refresh()
 

@@ -23,7 +23,7 @@ from vlmtui.ui.widgets.pictures.captioned_picture import caption
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
 
 _LEAST_FIGURE_ROWS = 8
-"""Those of a machine without a GPU: the picture needn't shrink when the first figures come."""
+"""Those of a machine without a GPU: the picture needn't shrink when the first readings come."""
 
 _OTHER_ROWS = 6
 """Headings, caption, and space between."""
@@ -37,7 +37,7 @@ _NO_PICTURE_ROWS = 1
 
 
 class SidePane(VerticalScroll):
-    """Preview above, figures below, the model at the end where the terminal is high enough."""
+    """Preview above, statistics below, the model at the end where the terminal is high enough."""
 
     DEFAULT_CSS = """
     SidePane {
@@ -108,11 +108,11 @@ class SidePane(VerticalScroll):
         self._fit(self.size.height)
 
     def watch_snapshot(self) -> None:
-        """More figures leave less for the picture."""
+        """More statistics leave less for the picture."""
         self._fit(self.size.height)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Give the picture the rows that the figures leave."""
+        """Give the picture the rows that the statistics leave."""
         self._fit(event.size.height)
 
     def _fit(self, height: int) -> None:

@@ -20,12 +20,12 @@ _ANSWER_ROWS = 6  # with the blank one below
 
 
 def rows(snapshot: Snapshot | None) -> int:
-    """Lines that the panel takes with these figures."""
+    """Lines that the panel takes with these values."""
     return _ANSWER_ROWS + len(_machine(snapshot, 1))
 
 
 class StatsPanel(Widget):
-    """A table of figures; those that aren't known are dashes."""
+    """A table of statistics; values that aren't known are dashes."""
 
     DEFAULT_CSS = """
     StatsPanel {
@@ -37,7 +37,7 @@ class StatsPanel(Widget):
     snapshot: reactive[Snapshot | None] = reactive[Snapshot | None](None)
 
     def watch_snapshot(self, before: Snapshot | None, after: Snapshot | None) -> None:
-        """Make room where figures appear; a new layout each second would redraw the screen."""
+        """Make room where values appear; a new layout each second would redraw the screen."""
         if rows(before) != rows(after):
             self.refresh(layout=True)
 
@@ -48,7 +48,7 @@ class StatsPanel(Widget):
 
 
 def row(label: str, value: str, width: int) -> Content:
-    """A label on the left and a figure on the right, where it stays when its digits change."""
+    """A label on the left and a value on the right, where it stays when its digits change."""
     label = f"{label:<{_LABEL}}"
     value = printable.line(value, max(width - len(label), 1))
     return Content.assemble((label, "$text-dim"), (value.rjust(width - len(label)), ""))
@@ -75,7 +75,7 @@ def _share(part: int | None, whole: int | None) -> float:
 
 
 def _machine(snapshot: Snapshot | None, width: int) -> list[Content]:
-    """What the hardware says; a figure that it doesn't give has no line."""
+    """What the hardware says; a reading that it doesn't give has no line."""
     if snapshot is None:
         return []
     lines = []

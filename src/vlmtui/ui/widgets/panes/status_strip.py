@@ -1,4 +1,4 @@
-"""The figures on one line below everything, each in a column of its own."""
+"""The statistics on one line below everything, each in a column of its own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StatusStrip(Widget):
     pulling: reactive[str] = reactive("")
 
     def render(self) -> Content:
-        """As many figures as fit, in the order of their worth, and the model on the right."""
+        """As many values as fit, the most important first, and the model on the right."""
         engine_state = self.engine_state
         width = self.content_size.width
         style = STYLES[engine_state.phase]
@@ -83,7 +83,7 @@ class StatusStrip(Widget):
         return host + Content(" ") + name, host
 
     def _parts(self, bar: int, *, short: bool = False) -> list[Content]:
-        """The figures; `bar` cells show how full the context is, if it isn't told in `short`."""
+        """The values; `bar` cells show how full the context is, if it isn't told in `short`."""
         engine_state, snapshot = self.engine_state, self.snapshot
         parts = [_part(units.rate(engine_state.tokens_per_s), 5, " tok/s")]
         if self.pulling:
@@ -105,7 +105,7 @@ def _joined(parts: Sequence[Content]) -> Content:
 
 
 def _part(value: str, cells: int, unit: str = "") -> Content:
-    """A figure that ends in the same column however many digits it has."""
+    """A value that ends in the same column however many digits it has."""
     return Content.assemble((value.rjust(cells), "$foreground"), unit)
 
 

@@ -1,4 +1,4 @@
-"""Figures side by side, in as many rows as it takes."""
+"""Pictures side by side, in as many rows as it takes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from vlmtui.stats.image_costs import Cost
 from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 
 GAP = 2
-"""Columns between two figures; a row is followed by one blank line."""
+"""Columns between two pictures; a row is followed by one blank line."""
 
 _LEAST = 24
-"""Columns that a name and its figures want."""
+"""Columns that a caption wants."""
 
 _MOST = 56
 
 
 def columns(width: int, count: int) -> tuple[int, int]:
-    """How many figures stand in a row of this many cells, and how wide each may be."""
+    """How many pictures stand in a row of this many cells, and how wide each may be."""
     across = max(1, min(count, (width + GAP) // (_LEAST + GAP)))
     return across, max(1, min(_MOST, (width + GAP) // across - GAP))
 
@@ -68,5 +68,5 @@ class Gallery(Widget):
 
     @property
     def layout(self) -> Layout:
-        """Rows of figures: CSS can name only the layouts that Textual brings."""
+        """Rows of pictures: CSS can name only the layouts that Textual brings."""
         return self._rows

@@ -207,8 +207,8 @@ class Conversation(Column):
         self._costs.update(costs(stats, self._costs))
         from vlmtui.ui.widgets.pictures.captioned_picture import CaptionedPicture
 
-        for figure in self.query(CaptionedPicture):
-            figure.cost = self._costs.get(figure.image.sha256)
+        for picture in self.query(CaptionedPicture):
+            picture.cost = self._costs.get(picture.image.sha256)
 
     def _entry(self, stored: StoredMessage) -> MessageEntry:
         return MessageEntry(stored, self._costs)
