@@ -26,7 +26,7 @@ _OF_THE_NAME = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errn
 """Not our errors: Python asks whether a file is there, and these are raised in place of "no"."""
 
 
-def _is_nowhere() -> bool:
+def _directory_is_gone() -> bool:
     try:
         os.getcwd()
     except OSError:
@@ -42,7 +42,7 @@ def recorded(error: BaseException) -> VlmtuiError:
 
     if isinstance(error, VlmtuiError):
         return error
-    if isinstance(error, FileNotFoundError) and _is_nowhere():
+    if isinstance(error, FileNotFoundError) and _directory_is_gone():
         return InputError(
             "The directory that vlmtui was started in has been deleted",
             "Go to another one, or give whole paths, from / on.",

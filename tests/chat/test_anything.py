@@ -60,7 +60,7 @@ def told(thread: list[StoredMessage]) -> list[tuple[object, ...]]:
     ]
 
 
-class Sitting(RuleBasedStateMachine):
+class SessionMachine(RuleBasedStateMachine):
     """A person at a chat, and what must be on disk."""
 
     def __init__(self) -> None:
@@ -232,12 +232,12 @@ class Sitting(RuleBasedStateMachine):
         assert self.deleted or set(on_disk) == set(self.given)
 
 
-Sitting.TestCase.settings = settings(
+SessionMachine.TestCase.settings = settings(
     max_examples=60,
     stateful_step_count=20,
     suppress_health_check=list(HealthCheck),
 )
-TestAnySequence = Sitting.TestCase
+TestAnySequence = SessionMachine.TestCase
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,4 +1,4 @@
-"""A sitting without a disk: everything works, and nothing stays."""
+"""A run without a disk: everything works, and nothing stays."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ async def test_what_was_sent_before_the_chat_was_open_does_not_come_back(
         kept.set()
 
     def reads(self: Questions) -> Any:
-        kept.wait(1)  # as long as a draft of this sitting could come before
+        kept.wait(1)  # as long as a draft of this run could come before
         return read(self)
 
     monkeypatch.setattr(stage, "session", opens)

@@ -63,7 +63,7 @@ def test_each_key_of_a_topic_does_what_the_topic_has_registered(topic: type[Topi
 async def test_a_download_that_has_ended_is_told_with_what_to_do_next() -> None:
     chat, screen = context()
     PullsTopic(chat)
-    await chat.tell(PullMoved(State("gemma-3-4b", "here", ended=True)))
+    await chat.emit(PullMoved(State("gemma-3-4b", "here", ended=True)))
     assert screen.prompt.said == [("gemma-3-4b is installed", "/model gemma-3-4b switches to it")]
     assert screen.pulling == ""
 

@@ -39,7 +39,7 @@ class Task:
         self.queued = False
         """It waits for another vlmtui; stopping what is behind it leaves that queue, too."""
 
-        self.insistence: threading.Timer | None = None
+        self.abort_timer: threading.Timer | None = None
         """The user has stopped it twice: the engine is ended when it doesn't hear in time."""
 
 
@@ -211,19 +211,21 @@ class TurnLock:
                     self._cancel_engine()
                 else:
                     self._abort_engine()
-            if left is not None and left > 0 and task.insistence is None:
-                task.insistence = threading.Timer(left, self._end_deaf, (task, task.stopped_at))
-                task.insistence.daemon = True
-                task.insistence.start()
+            if left is not None and left > 0 and task.abort_timer is None:
+                task.abort_timer = threading.Timer(
+                    left, self._abort_unresponsive, (task, task.stopped_at)
+                )
+                task.abort_timer.daemon = True
+                task.abort_timer.start()
             before = self._holder
             if before is not None and before is not task and before.queued:
                 before.stopped = True
                 self._cancel_engine()
             self._changed.notify_all()
 
-    def _end_deaf(self, task: Task, stopped_at: float) -> None:
+    def _abort_unresponsive(self, task: Task, stopped_at: float) -> None:
         with self._changed:
-            task.insistence = None
+            task.abort_timer = None
             if self._holder is task and task.stopped and task.stopped_at == stopped_at:
                 self._abort_engine()
 
@@ -259,8 +261,8 @@ class TurnLock:
     def _release(self, task: Task) -> None:
         with self._changed:
             task.done = True
-            if task.insistence is not None:
-                task.insistence.cancel()
+            if task.abort_timer is not None:
+                task.abort_timer.cancel()
             if self._holder is task:
                 self._holder = None
             self._changed.notify_all()

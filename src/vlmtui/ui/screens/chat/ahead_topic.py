@@ -44,13 +44,13 @@ class AheadTopic(Topic):
 
         self._progress = ReadingProgress()
         self._inbox: Inbox[tuple[int, Event]] = Inbox(lambda: chat.screen.call_later(self._arrived))
-        chat.hears[Prompt.Edited].append(lambda _: self._edited())
-        chat.hears[CommandDone].append(lambda _: self._edited())
-        chat.hears[ThreadShown].append(lambda _: self._soon())
-        chat.hears[Loaded].append(lambda _: self._soon())
-        chat.hears[GoingBack].append(lambda _: self._show(None))
-        chat.hears[TurnBegan].append(lambda _: self._show(None))
-        chat.hears[TurnEnded].append(lambda _: self._soon())
+        chat.handlers[Prompt.Edited].append(lambda _: self._edited())
+        chat.handlers[CommandDone].append(lambda _: self._edited())
+        chat.handlers[ThreadShown].append(lambda _: self._soon())
+        chat.handlers[Loaded].append(lambda _: self._soon())
+        chat.handlers[GoingBack].append(lambda _: self._show(None))
+        chat.handlers[TurnBegan].append(lambda _: self._show(None))
+        chat.handlers[TurnEnded].append(lambda _: self._soon())
 
     def _show(self, fraction: float | None) -> None:
         """Show how much of the pictures and long texts is read ahead; None shows nothing."""

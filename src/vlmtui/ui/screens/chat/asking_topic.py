@@ -28,21 +28,21 @@ class AskingTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
-        chat.hears[Prompt.Submitted].append(lambda event: self._submitted(event.text))
+        chat.handlers[Prompt.Submitted].append(lambda event: self._submitted(event.text))
         chat.commands.shows[Ask] = self._begin
         chat.set_aside.append(lambda: "\n\n".join(chat.prompt.waiting.texts))
-        chat.hears[TurnEnded].append(self._go_on)
+        chat.handlers[TurnEnded].append(self._go_on)
         for name in ("help", "keys", "quit"):
             chat.commands.forms[name] = partial(self._do_in_app, name)
-        chat.hears[UserSaved].append(self._question_saved)
-        chat.hears[AnswerStarted].append(self._answer_started)
-        chat.hears[Words].append(self._said)
-        chat.hears[Thoughts].append(self._thought)
-        chat.hears[AnswerSaved].append(self._answer_saved)
-        chat.hears[Adjusted].append(self._tell)
-        chat.hears[Encoded].append(self._tell)
-        chat.hears[Notice].append(self._tell)
-        chat.hears[StorageWarning].append(self._not_stored)
+        chat.handlers[UserSaved].append(self._question_saved)
+        chat.handlers[AnswerStarted].append(self._answer_started)
+        chat.handlers[Words].append(self._said)
+        chat.handlers[Thoughts].append(self._thought)
+        chat.handlers[AnswerSaved].append(self._answer_saved)
+        chat.handlers[Adjusted].append(self._tell)
+        chat.handlers[Encoded].append(self._tell)
+        chat.handlers[Notice].append(self._tell)
+        chat.handlers[StorageWarning].append(self._not_stored)
 
     async def _submitted(self, typed: str) -> None:
         """Do a command, or send a message."""
@@ -134,7 +134,7 @@ class AskingTopic(Topic):
             await self.chat.commands.show(outcome)
             self.chat.prompt.take_back()
             return None
-        self.chat.note(Sent())
+        self.chat.emit_now(Sent())
         return outcome
 
     # ------------------------------------------------------------------ what the turn tells

@@ -48,8 +48,8 @@ class AttachingTopic(Topic):
         chat.commands.forms["sample"] = lambda _: self._run(picture_commands.sample)
         chat.commands.shows[Attached] = self._show
         chat.commands.shows[Folder] = lambda folder: self._browse(folder.listing.directory)
-        chat.hears[Composer.Pasted].append(self._pasted)
-        chat.hears[PathChosen].append(lambda event: self._attach((event.path,), event.written))
+        chat.handlers[Composer.Pasted].append(self._pasted)
+        chat.handlers[PathChosen].append(lambda event: self._attach((event.path,), event.written))
         chat.actions["attach_part"] = lambda image, part: self._run(
             partial(picture_commands.crop_of, image=image, part=part)
         )

@@ -230,7 +230,7 @@ class ChatScreen(MendedScreen[None]):
             await body.mount(chats, Divider(classes="chats"), before="#main")
             await body.mount(Divider(classes="side"), side)
             body.styles.padding = 0
-            self.topics.note(PanesMounted())
+            self.topics.emit_now(PanesMounted())
 
     # ------------------------------------------------------------------ routing
 
@@ -242,8 +242,8 @@ class ChatScreen(MendedScreen[None]):
 
     async def _on_message(self, message: Message) -> None:
         """Tell the topics first what has happened here, or was said by a widget."""
-        await self.topics.tell(message)
-        await self.topics.tell(message, message.handler_name)
+        await self.topics.emit(message)
+        await self.topics.emit(message, message.handler_name)
         await super()._on_message(message)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

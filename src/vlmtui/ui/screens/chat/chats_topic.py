@@ -24,14 +24,14 @@ class ChatsTopic(Topic):
         super().__init__(chat)
         self._open: int | None = None
         chat.commands.shows[ChatChanged] = self._show_changed
-        chat.hears["on_chats_pane_page_wanted"].append(
+        chat.handlers["on_chats_pane_page_wanted"].append(
             lambda event: chat.start(self._read(event), "chats")
         )
-        chat.hears["on_chat_rows_action_wanted"].append(self._act)
-        chat.hears["on_chats_pane_renamed"].append(self._rename)
+        chat.handlers["on_chat_rows_action_wanted"].append(self._act)
+        chat.handlers["on_chats_pane_renamed"].append(self._rename)
         chat.watch("chat", self._mark)
-        chat.hears[TurnEnded].append(lambda _: self._reload())  # it stands above the others now
-        chat.hears[ChatsChanged].append(lambda _: self._reload())
+        chat.handlers[TurnEnded].append(lambda _: self._reload())  # it stands above the others now
+        chat.handlers[ChatsChanged].append(lambda _: self._reload())
 
     # ------------------------------------------------------------------ the list
 

@@ -74,11 +74,11 @@ class CompareTopic(Topic):
 
         chat.watch("engine_state", self._show_phase)
         chat.commands.shows[Compare] = self._begin
-        chat.hears[Began].append(self._began)
-        chat.hears[Failed].append(self._failed)
-        chat.hears[Words].append(self._said)
-        chat.hears[AnswerSaved].append(self._answer_saved)
-        chat.hears[Priced].append(self._priced)
+        chat.handlers[Began].append(self._began)
+        chat.handlers[Failed].append(self._failed)
+        chat.handlers[Words].append(self._said)
+        chat.handlers[AnswerSaved].append(self._answer_saved)
+        chat.handlers[Priced].append(self._priced)
 
     @property
     def _columns(self) -> CompareScreen | None:

@@ -57,10 +57,10 @@ class ConversationTopic(Topic):
         self._beginning = True
         """What is on disk hasn't been shown yet."""
 
-        # read before anything of this sitting is kept: that may be sent before the chat is shown
+        # read before this run saves a draft of its own: that may be sent before the chat is shown
         self._left_over = Draft()
         chat.commands.shows[ChatShown] = self._show
-        chat.hears[Prompt.Edited].append(self._edited)
+        chat.handlers[Prompt.Edited].append(self._edited)
 
     # ------------------------------------------------------------------ opened
 
@@ -172,7 +172,7 @@ class ConversationTopic(Topic):
             finish_seconds: How long the answer that is being written may go on before.
         """
         self.chat.left = True
-        self.chat.note(Leaving())
+        self.chat.emit_now(Leaving())
         if self.chat.turn is not None:
             self.chat.turn.leave()
         return self.chat.start(self._close(finish_seconds), "close")

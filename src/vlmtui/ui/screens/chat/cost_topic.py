@@ -31,9 +31,9 @@ class CostTopic(Topic):
         self._known: object = None
         """What the cost that is shown depends on; None while it isn't known."""
 
-        chat.hears[Prompt.Edited].append(lambda _: self._look())
-        chat.hears[Loaded].append(lambda _: self._forget())
-        chat.hears[ThreadShown].append(lambda _: self._forget())
+        chat.handlers[Prompt.Edited].append(lambda _: self._look())
+        chat.handlers[Loaded].append(lambda _: self._forget())
+        chat.handlers[ThreadShown].append(lambda _: self._forget())
 
     def _forget(self) -> None:
         """Another model, or other questions before this one."""

@@ -25,7 +25,7 @@ class ElsewhereTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._version = 0
-        chat.hears[events.Mount].append(
+        chat.handlers[events.Mount].append(
             lambda _: chat.screen.set_interval(LOOK_SECONDS, self._look)
         )
 
@@ -55,4 +55,4 @@ class ElsewhereTopic(Topic):
                     self.chat.transcript.price(stored.stats)
             if version != self._version:
                 self._version = version
-                self.chat.note(ChatsChanged())
+                self.chat.emit_now(ChatsChanged())

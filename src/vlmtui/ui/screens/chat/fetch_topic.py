@@ -55,7 +55,7 @@ class FetchTopic(Topic):
         chat.commands.shows[WantsFetch] = lambda wants: self._start(self._for_command(wants))
         chat.holds.append(self._hold)
         chat.stops.append(self._stop)
-        chat.hears[Leaving].append(lambda _: self._stop())
+        chat.handlers[Leaving].append(lambda _: self._stop())
 
     def _hold(self, text: str) -> bool:
         """Have a message wait for the pictures of the web that it mentions."""

@@ -43,9 +43,9 @@ class MachineTopic(Topic):
         chat.actions["monitor"] = self._monitor
         chat.commands.forms["monitor"] = lambda _: self._monitor()
         chat.commands.shows[AnswerStats] = self._show_stats
-        chat.hears[TurnBegan].append(lambda _: self.pricing.begin())
-        chat.hears[AnswerSaved].append(self._answer_saved)
-        chat.hears[Priced].append(self._priced)
+        chat.handlers[TurnBegan].append(lambda _: self.pricing.begin())
+        chat.handlers[AnswerSaved].append(self._answer_saved)
+        chat.handlers[Priced].append(self._priced)
 
     @property
     def pricing(self) -> Pricing:
@@ -89,7 +89,7 @@ class MachineTopic(Topic):
             await self.chat.on_session(lambda session: session.annotate(answer.id, extra))
         except StorageError:
             return  # the answer itself is safe, or was told not to be
-        self.chat.note(Priced(msgspec.structs.replace(answer, stats={**stats, **extra})))
+        self.chat.emit_now(Priced(msgspec.structs.replace(answer, stats={**stats, **extra})))
 
     def _priced(self, event: Priced) -> None:
         """Have it where the message's details are looked up."""

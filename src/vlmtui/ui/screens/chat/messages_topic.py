@@ -39,17 +39,17 @@ class MessagesTopic(Topic):
         self._written_before = ""
         """What was in the composer when editing began."""
 
-        chat.hears[Transcript.ActionWanted].append(self._action_wanted)
-        chat.hears[Transcript.UndoWanted].append(lambda _: self._undo())
+        chat.handlers[Transcript.ActionWanted].append(self._action_wanted)
+        chat.handlers[Transcript.UndoWanted].append(lambda _: self._undo())
         chat.commands.shows[Branch] = self._show_branch
         chat.commands.shows[Details] = self._show_details
         chat.commands.shows[ThoughtShown] = self._show_thought
         chat.commands.shows[EditQuestion] = lambda edit: self._edit(edit.stored)
         chat.set_aside.append(lambda: self._written_before)
         chat.stops.append(self._cancel_editing)
-        chat.hears[Sent].append(lambda _: self._leave_editing())
-        chat.hears[ThreadShown].append(self._thread_shown)
-        chat.hears[Transcript.Offered].append(lambda event: chat.prompt.name_keys(event.hints))
+        chat.handlers[Sent].append(lambda _: self._leave_editing())
+        chat.handlers[ThreadShown].append(self._thread_shown)
+        chat.handlers[Transcript.Offered].append(lambda event: chat.prompt.name_keys(event.hints))
 
     def _undo(self) -> None:
         if not self.chat.must_wait():

@@ -54,12 +54,12 @@ class ModelsTopic(Topic):
         )
         chat.commands.shows[Switch] = self._switch
         chat.stops.append(self._stop_loading)
-        chat.hears[Exchanging].append(self._exchanging)
-        chat.hears[Exchanged].append(lambda event: self._exchanged(event.model))
-        chat.hears[GoingBack].append(self._going_back)
-        chat.hears[Loading].append(self._happens)
-        chat.hears[Loaded].append(self._happens)
-        chat.hears[Adjusted].append(self._adjusted)
+        chat.handlers[Exchanging].append(self._exchanging)
+        chat.handlers[Exchanged].append(lambda event: self._exchanged(event.model))
+        chat.handlers[GoingBack].append(self._going_back)
+        chat.handlers[Loading].append(self._happens)
+        chat.handlers[Loaded].append(self._happens)
+        chat.handlers[Adjusted].append(self._adjusted)
 
     # ------------------------------------------------------------------ choosing
 

@@ -63,14 +63,14 @@ class PanesTopic(Topic):
             chat.actions[f"panes.widen_{name}"] = partial(self._widen, name)
         chat.watch("engine_state", self._show_model)
         chat.watch("chat", self._show_title)
-        chat.hears[ThreadShown].append(lambda _: self._show_title())
-        chat.hears[CommandDone].append(lambda _: self._show_title())
-        chat.hears[events.Resize].append(self._resized)
-        chat.hears[events.DescendantFocus].append(self._focus_moved)
-        chat.hears[events.Key].append(self._typed)
-        chat.hears["on_divider_dragged"].append(self._dragged)
-        chat.hears[PanesMounted].append(lambda _: self._furnished())
-        chat.hears[Leaving].append(lambda _: self._memory.save())
+        chat.handlers[ThreadShown].append(lambda _: self._show_title())
+        chat.handlers[CommandDone].append(lambda _: self._show_title())
+        chat.handlers[events.Resize].append(self._resized)
+        chat.handlers[events.DescendantFocus].append(self._focus_moved)
+        chat.handlers[events.Key].append(self._typed)
+        chat.handlers["on_divider_dragged"].append(self._dragged)
+        chat.handlers[PanesMounted].append(lambda _: self._furnished())
+        chat.handlers[Leaving].append(lambda _: self._memory.save())
 
     # ------------------------------------------------------------------ the title
 
@@ -116,7 +116,7 @@ class PanesTopic(Topic):
                 appears = place != "hidden" and not pane.display
                 pane.display = place != "hidden"
                 if appears and name == "chats":  # Textual's `Show` may be left out
-                    self.chat.note(ChatsChanged())
+                    self.chat.emit_now(ChatsChanged())
                 pane.set_class(place == "over", "-over")
                 pane.styles.width = now.width(name)
             for divider in self._screen.query(f"Divider.{name}"):

@@ -33,8 +33,8 @@ class PullsTopic(Topic):
         super().__init__(chat)
         self._pulls: Pulls | None = None
         chat.commands.shows[Pull] = self._pull
-        chat.hears[PullMoved].append(lambda moved: self._moved(moved.state))
-        chat.hears[Leaving].append(lambda _: self._leave())
+        chat.handlers[PullMoved].append(lambda moved: self._moved(moved.state))
+        chat.handlers[Leaving].append(lambda _: self._leave())
 
     @property
     def pulls(self) -> Pulls:

@@ -38,14 +38,14 @@ class ReadingTopic(Topic):
         chat.actions["reading.browse"] = lambda step: chat.transcript.browse(step)
         for action in ("page", "start", "end"):
             chat.applies[f"reading.{action}"] = self._in_no_pane
-        chat.hears[Transcript.Typed].append(
+        chat.handlers[Transcript.Typed].append(
             lambda event: chat.prompt.focus_composer(event.character)
         )
-        chat.hears[Transcript.Left].append(lambda _: chat.prompt.focus_composer())
-        chat.hears[Transcript.CodeWanted].append(
+        chat.handlers[Transcript.Left].append(lambda _: chat.prompt.focus_composer())
+        chat.handlers[Transcript.CodeWanted].append(
             lambda event: self._copied(copied_code(event.block))
         )
-        chat.hears[TurnBegan].append(lambda _: chat.start(in_thread(_get_ready), "ready"))
+        chat.handlers[TurnBegan].append(lambda _: chat.start(in_thread(_get_ready), "ready"))
 
     # ------------------------------------------------------------------ scrolling
 

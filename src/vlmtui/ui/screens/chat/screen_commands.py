@@ -96,7 +96,7 @@ class ScreenCommands:
             return verb(context)
 
         done = await in_thread(do)
-        self._chat.note(CommandDone())
+        self._chat.emit_now(CommandDone())
         return done
 
     def context(self) -> CommandContext:

@@ -125,12 +125,12 @@ class Stream:
             await self._say(said, words)
             self._count()
             screen.engine_state = fold(screen.engine_state, item, when)
-            await self._chat.tell(item)
+            await self._chat.emit(item)
         await self._say(said, words)
 
     async def _say(self, kind: type[Words | Thoughts], words: list[str]) -> None:
         if words:
-            await self._chat.tell(kind("".join(words)))
+            await self._chat.emit(kind("".join(words)))
         words.clear()
 
     def _count(self) -> None:

@@ -57,9 +57,9 @@ class ChatContext:
         opened: Gets the conversation.
         commands: Does what a command says.
         actions: What keys do, by the name that stands in their binding.
-        hears: Who hears of a fact, by its type: a message of a widget (where that isn't imported
-            before the first paint, by its `handler_name`); an event of a turn, a load or a switch,
-            which the state of the engine has already; what is in `chat_facts`.
+        handlers: What is called with a fact, by its type: a message of a widget (where that isn't
+            imported before the first paint, by its `handler_name`); an event of a turn, a load or
+            a switch, which the state of the engine has already; what is in `chat_facts`.
         stops: Asked when Esc is pressed, in this order, until one returns True: it had something to
             stop. The turn or the load is stopped after all of them.
         set_aside: Texts that are neither in the composer nor in the chat; drafts have them, too.
@@ -77,7 +77,7 @@ class ChatContext:
         self.opened: Future[ChatSession] = Future()
         self.commands = ScreenCommands(self)
         self.actions: dict[str, Callable[..., object]] = {}
-        self.hears: defaultdict[type[object] | str, list[Handler]] = defaultdict(list)
+        self.handlers: defaultdict[type[object] | str, list[Handler]] = defaultdict(list)
         self.stops: list[Callable[[], bool]] = []
         self.set_aside: list[Callable[[], str]] = [self._unsaved]
         self.holds: list[Callable[[str], bool]] = []
@@ -103,21 +103,21 @@ class ChatContext:
             self.prompt.say(BUSY.message, advice)
         return self.busy
 
-    async def tell(self, fact: object, name: str = "") -> None:
-        """Let all who hear of such a fact know, or of one with this name, one after the other."""
-        for hear in self.hears.get(name or type(fact), ()):
-            if isawaitable(done := hear(fact)):
+    async def emit(self, fact: object, name: str = "") -> None:
+        """Call all handlers of such a fact, or of one with this name, one after the other."""
+        for handler in self.handlers.get(name or type(fact), ()):
+            if isawaitable(done := handler(fact)):
                 await done
 
-    def note(self, fact: object) -> None:
-        """Let all who hear of such a fact know before this returns: none of them may wait."""
-        for hear in self.hears.get(type(fact), ()):
-            hear(fact)
+    def emit_now(self, fact: object) -> None:
+        """Call all handlers of such a fact before this returns: none of them may wait."""
+        for handler in self.handlers.get(type(fact), ()):
+            handler(fact)
 
     def watch(self, name: str, changed: Callable[..., None]) -> None:
         """Have something done at first, and whenever a reactive of the screen has changed."""
         screen = self.screen
-        self.hears[events.Mount].append(lambda _: screen.watch(screen, name, changed))
+        self.handlers[events.Mount].append(lambda _: screen.watch(screen, name, changed))
 
     # ------------------------------------------------------------------ what is written, and shown
 
@@ -138,7 +138,7 @@ class ChatContext:
             stay: Leave what is being read in its place.
         """
         await self.transcript.show(thread, stay=stay)
-        self.note(ThreadShown(thread))
+        self.emit_now(ThreadShown(thread))
 
     # ------------------------------------------------------------------ work
 

@@ -59,7 +59,7 @@ class Turn:
         screen = self._chat.screen
         self._before = screen.engine_state
         screen.engine_state = begin(screen.engine_state, time.monotonic())
-        self._chat.note(TurnBegan())
+        self._chat.emit_now(TurnBegan())
 
     async def _run(self, asking: Awaitable[Ask | None] | Ask) -> None:
         ask: Ask | None = None
@@ -158,4 +158,4 @@ class Turn:
         self._chat.turn = None
         if screen.engine_state.phase is not Phase.LOADING:
             screen.engine_state = idle(screen.engine_state)
-        self._chat.note(TurnEnded(well=self._stopped or not self._broken))
+        self._chat.emit_now(TurnEnded(well=self._stopped or not self._broken))

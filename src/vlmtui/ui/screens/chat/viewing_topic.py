@@ -37,14 +37,14 @@ class ViewingTopic(Topic):
         chat.actions["view"] = self._view
         chat.commands.forms["view"] = lambda _: self._view()
         chat.commands.forms["crop"] = self._crop_wanted
-        chat.hears["on_captioned_picture_opened"].append(self._opened)
-        chat.hears[Prompt.Edited].append(lambda _: self._choose())
-        chat.hears[ThreadShown].append(self._thread_shown)
-        chat.hears[UserSaved].append(self._question_saved)
-        chat.hears[AnswerStarted].append(self._answer_started)
-        chat.hears[Encoded].append(self._priced)
-        chat.hears[Trimmed].append(self._priced)
-        chat.hears[Trimmed].append(self._trimmed)
+        chat.handlers["on_captioned_picture_opened"].append(self._opened)
+        chat.handlers[Prompt.Edited].append(lambda _: self._choose())
+        chat.handlers[ThreadShown].append(self._thread_shown)
+        chat.handlers[UserSaved].append(self._question_saved)
+        chat.handlers[AnswerStarted].append(self._answer_started)
+        chat.handlers[Encoded].append(self._priced)
+        chat.handlers[Trimmed].append(self._priced)
+        chat.handlers[Trimmed].append(self._trimmed)
 
     # ------------------------------------------------------------------ beside the chat
 

@@ -24,9 +24,9 @@ class WelcomeTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._last: Chat | None = None
-        chat.hears[ThreadShown].append(self._shown)
+        chat.handlers[ThreadShown].append(self._shown)
         chat.holds.append(self._hold)
-        chat.hears[Loaded].append(lambda loaded: chat.prompt.invite(pictures=loaded.info.vision))
+        chat.handlers[Loaded].append(lambda loaded: chat.prompt.invite(pictures=loaded.info.vision))
 
     def _shown(self, shown: ThreadShown) -> None:
         self._last = None

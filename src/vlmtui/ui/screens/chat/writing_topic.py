@@ -48,8 +48,8 @@ class WritingTopic(Topic):
         chat.commands.shows[WriteAgain] = lambda again: self._write_again(again.message)
         chat.commands.shows[OpenEditor] = self._open_editor
         chat.commands.shows[SystemPrompt] = self._edit_system
-        chat.hears[Composer.RecallWanted].append(self._recall)
-        chat.hears[ChoicesWanted].append(
+        chat.handlers[Composer.RecallWanted].append(self._recall)
+        chat.handlers[ChoicesWanted].append(
             lambda event: chat.start(self._offer_choices(event), "choices")
         )
 
