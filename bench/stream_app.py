@@ -271,7 +271,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
 
         async def _measure(self) -> None:
             await asyncio.sleep(1.5)
-            composer = self._chat.query_one(Composer)
+            composer = self.chat.query_one(Composer)
             composer.insert("What do you see?")
             composer.action_submit()
             await self._turn(begun=True)
@@ -281,7 +281,7 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
             await self.action_quit()
 
         async def _turn(self, *, begun: bool) -> None:
-            while self._chat.topics.busy != begun:
+            while self.chat.topics.busy != begun:
                 await asyncio.sleep(0.1)
 
     with tempfile.TemporaryDirectory() as folder:

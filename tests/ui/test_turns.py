@@ -93,7 +93,7 @@ async def test_leaving_tells_where_the_words_are_that_the_database_refuses(
         monkeypatch.setattr(stage.store.drafts, "save", locked)
         screen.prompt.text = "words"
         await pilot.press("ctrl+q")
-    assert (refused := pilot.app.refused) is not None
+    assert (refused := pilot.app.chat.conversation.refused) is not None
     assert "comes back at the next start" in refused.hint
 
 
@@ -174,7 +174,7 @@ async def test_a_draft_from_before_stands_before_what_was_typed_too_early(stage:
         await pilot.press("ctrl+q")
     gate = threading.Event()
     app = stage.app()
-    app._chat.conversation._open_session = lambda: (gate.wait(60), stage.session())[1]
+    app.chat.conversation._open_session = lambda: (gate.wait(60), stage.session())[1]
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: app.screen.query("Hint"))
         await type_text(pilot, "early")

@@ -18,7 +18,7 @@ from textual.widget import MountError
 from textual.worker import Worker
 
 from vlmtui import crash_log, printable
-from vlmtui.errors import StorageError, VlmtuiError
+from vlmtui.errors import VlmtuiError
 from vlmtui.settings import PRESETS, Preset
 from vlmtui.terminal.driver import TerminalDriver
 from vlmtui.terminal.early_input import EarlyInput
@@ -149,7 +149,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         self.take_themes(loaded_themes, theme, theme_directory, memory)
         self.farewell = ""
         self._interrupted = -_TWICE_SECONDS
-        self._chat = ChatScreen(
+        self.chat = ChatScreen(
             open_session,
             model=model,
             log=log,
@@ -157,20 +157,15 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
             memory=memory,
             continues=continues,
         )
-        self._leaving = Leaving(self, self._close, self._chat.topics.cancel, finish_seconds)
+        self._leaving = Leaving(self, self._close, self.chat.topics.cancel, finish_seconds)
         if available_models is not None:
-            self._chat.open_available_models = available_models
-        self._chat.presets = {**PRESETS, **(presets or {})}
-
-    @property
-    def refused(self) -> StorageError | None:
-        """Why the database doesn't have what was typed last, and where it is instead."""
-        return self._chat.conversation.refused
+            self.chat.open_available_models = available_models
+        self.chat.presets = {**PRESETS, **(presets or {})}
 
     def get_default_screen(self) -> ChatScreen:
         """The chat, and not a blank screen that would be painted before it."""
-        self._chat.expect_width(self.size.width)
-        return self._chat
+        self.chat.expect_width(self.size.width)
+        return self.chat
 
     def on_mount(self) -> None:
         """Watch the hardware once the chat is painted."""
@@ -208,7 +203,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Hand the readings down; say once what can't be measured any more."""
-        self._chat.snapshot = snapshot
+        self.chat.snapshot = snapshot
         for note in snapshot.notes:
             if note not in self._noted:
                 self._noted.add(note)
@@ -223,7 +218,7 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
         """Save everything, end the engine, leave; asks first where something can't be saved."""
         from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo
 
-        why = self._chat.conversation.unsaved()
+        why = self.chat.conversation.unsaved()
         if not why or isinstance(self.screen, YesOrNo):  # a second time means it
             await self._leaving.leave(0)
             return
@@ -237,9 +232,9 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     def _close(self, finish_seconds: float) -> Worker[Any]:
         if self._monitor is not None:
             self._monitor.stop()
-        if (asked := self._chat.asked) is not None:
+        if (asked := self.chat.asked) is not None:
             self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
-        return self._chat.conversation.leave(finish_seconds)
+        return self.chat.conversation.leave(finish_seconds)
 
     def _handle_exception(self, error: Exception) -> None:
         """End with an error that is in the log.
@@ -262,14 +257,14 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     async def action_interrupt(self) -> None:
         """Ctrl+C with nothing selected: stop the answer, or else quit at the second time."""
         now, before = time.monotonic(), self._interrupted
-        if self._chat.engine_state.busy:
-            self._chat.action_stop()
+        if self.chat.engine_state.busy:
+            self.chat.action_stop()
         elif now - before < _TWICE_SECONDS:
             await self.action_quit()
         else:
             self._interrupted = now
-            key = keymap.keys_of(self._chat.app, "app.interrupt", "ctrl+c")
-            if self.screen is self._chat:
-                self._chat.prompt.say(f"{key} again quits", "Nothing is lost")
+            key = keymap.keys_of(self.chat.app, "app.interrupt", "ctrl+c")
+            if self.screen is self.chat:
+                self.chat.prompt.say(f"{key} again quits", "Nothing is lost")
             else:
                 self.notify(f"{key} again quits", timeout=_TWICE_SECONDS, markup=False)

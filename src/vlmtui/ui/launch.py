@@ -66,7 +66,7 @@ def _run(settings: Settings, load: Load, continue_last: bool, images: str | None
         if app.failure is not None:
             raise app.failure
         code = code or app.return_code or 0
-        if (refused := app.refused) is not None:
+        if (refused := app.chat.conversation.refused) is not None:
             print(printable.prose(f"{refused.message}\n{refused.hint}"))
         if not code and app.farewell:
             print(app.farewell)
