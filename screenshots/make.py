@@ -258,15 +258,15 @@ NAMES = (*SHOTS, "gallery")
 
 async def shoot(picture: Picture) -> str:
     """Run the application once and draw its screen, as SVG."""
+    from vlmtui.chat.chat_runtime import ChatRuntime
     from vlmtui.chat.requests import load_request
-    from vlmtui.chat.setup import Backstage
     from vlmtui.settings import Settings
     from vlmtui.ui.launch import make_app
 
     # greedy, so that the pictures stay the same
     settings = Settings(temperature=0.0, theme=picture.theme)
-    backstage = Backstage(settings, load_request(settings, None, None), continue_last=False)
-    app = make_app(backstage, settings)
+    runtime = ChatRuntime(settings, load_request(settings, None, None), continue_last=False)
+    app = make_app(runtime, settings)
     if picture.board:
         from tests.hardware.boards import BOARDS
 
@@ -283,7 +283,7 @@ async def shoot(picture: Picture) -> str:
             await pilot.press("ctrl+q")
     finally:
         os.environ.pop("VLMTUI_SYSROOT", None)
-        backstage.close()
+        runtime.close()
     return svg
 
 
