@@ -102,4 +102,4 @@ def test_its_peak_is_predicted_within_a_tenth(files: zoo.Files, tmp_path: Path) 
         assert isinstance(last, Finished)
         assert engine.pid is not None
         # these models are hardly larger than Python and NumPy, which differ between versions
-        assert predicted == pytest.approx(peak(engine.pid), rel=0.10, abs=9_000_000)
+        assert predicted == pytest.approx(peak(engine.pid), rel=0.10, abs=12_000_000)
