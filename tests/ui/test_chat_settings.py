@@ -90,7 +90,7 @@ async def test_a_preset_is_taken_by_name_or_from_the_list(stage: Stage) -> None:
         await say(pilot, "/preset mine")
         await until(pilot, lambda: "Answers are mine in this chat" in shown(pilot))
         title = pilot.app.screen.query_one("#title", Heading)
-        await until(pilot, lambda: "a system prompt · " in title.note)
+        await until(pilot, lambda: title.note.endswith(" · top_k 3, a system prompt"))
         session = stage.sessions[-1]
         assert (session.preferences.system, session.preferences.own_sampling) == (
             "Like a poet.",

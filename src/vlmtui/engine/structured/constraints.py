@@ -129,8 +129,9 @@ def read_json(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refused, parse_float=_float, parse_int=_integer)
     except json.JSONDecodeError as error:
+        what = error.msg.lower().removesuffix(" at")
         where = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"It is not JSON: {error.msg.lower()}, {where}", "Correct it.") from None
+        raise InputError(f"It is not JSON: {what}, {where}", "Correct it.") from None
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise InputError(f"It can't be read as JSON: {why}", "Correct it.") from None

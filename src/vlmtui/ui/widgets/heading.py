@@ -10,6 +10,7 @@ from vlmtui import printable
 
 _LEAST_RULE = 2
 _LEAST_TEXT = 24
+_LEAST_NOTE = 8
 
 
 class Heading(Widget):
@@ -34,17 +35,15 @@ class Heading(Widget):
         self.set_reactive(Heading.note, note)
 
     def render(self) -> Content:
-        """A long text is cut for the note as long as enough of it stays to be known by."""
+        """Where there isn't room for both, the text keeps half of it, and the note is cut first."""
         width = self.content_size.width
-        note = Content(printable.line(self.note))
-        beside = width - note.cell_length - _LEAST_RULE - 2
-        room = beside if note.cell_length and beside >= _LEAST_TEXT else width
-        text = Content(printable.line(self.text)).truncate(room, ellipsis=True)
-        rule = width - text.cell_length - 1
-        if note.cell_length and rule - note.cell_length - 1 >= _LEAST_RULE:
-            rule -= note.cell_length + 1
-            end = Content(" ") + note.stylize("$text-dim")
-        else:
-            end = Content("")
-        line = text.stylize("bold $foreground")
+        text, note = Content(printable.line(self.text)), Content(printable.line(self.note))
+        kept = min(text.cell_length, max(_LEAST_TEXT, width // 2))
+        beside = width - kept - _LEAST_RULE - 2
+        if note.cell_length > beside:
+            note = note.truncate(beside, ellipsis=True) if beside >= _LEAST_NOTE else Content("")
+        end = Content(" ") + note.stylize("$text-dim") if note.cell_length else note
+        line = text.truncate(kept if note.cell_length else width, ellipsis=True)
+        rule = width - line.cell_length - 1 - end.cell_length
+        line = line.stylize("bold $foreground")
         return line if rule < _LEAST_RULE else line + Content(f" {'─' * rule}") + end

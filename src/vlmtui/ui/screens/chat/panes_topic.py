@@ -83,7 +83,7 @@ class PanesTopic(Topic):
         chat = self._screen.chat
         for heading in self._screen.query("#title").results(Heading):
             heading.text = chat.title if chat is not None else _NO_TITLE
-            heading.note = " · ".join(filter(None, (self._own(), self._screen.engine_state.model)))
+            heading.note = " · ".join(filter(None, (self._screen.engine_state.model, self._own())))
         self._screen.app.sub_title = chat.title if chat is not None else ""
 
     def _own(self) -> str:
