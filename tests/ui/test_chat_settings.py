@@ -108,6 +108,7 @@ async def test_a_preset_is_taken_by_name_or_from_the_list(stage: Stage) -> None:
         )
         await say(pilot, "/preset poet")
         await until(pilot, lambda: "There is no preset poet" in shown(pilot))
+        await until(pilot, lambda: screen_of(pilot).prompt.text == "/preset poet")
 
 
 async def test_a_chat_with_settings_of_its_own_says_so_when_it_is_opened(stage: Stage) -> None:

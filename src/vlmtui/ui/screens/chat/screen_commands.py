@@ -55,7 +55,8 @@ class ScreenCommands:
             name: The command.
             argument: What stands behind it. A message that the cursor is on is meant where none is
                 named.
-            typed: The line, where one was typed: a question in it comes back if the command fails.
+            typed: The line, where one was typed: it comes back if the command fails. Of what
+                was begun meanwhile, only a longer text is put in front.
         """
         spec = specs.find(name)
         assert spec is not None
@@ -68,8 +69,9 @@ class ScreenCommands:
         try:
             await self.change(lambda context: verbs.do(spec, context, argument))
         except Exception:
-            if argument and spec.composed and not self._chat.left:
-                self._chat.prompt.put_before(typed)
+            prompt = self._chat.prompt
+            if argument and (spec.composed or not prompt.text) and not self._chat.left:
+                prompt.put_before(typed)
             raise
 
     async def change(self, verb: Callable[[CommandContext], Outcome]) -> None:
