@@ -55,8 +55,8 @@ class ScreenCommands:
             name: The command.
             argument: What stands behind it. A message that the cursor is on is meant where none is
                 named.
-            typed: The line, where one was typed: it comes back if the command fails. Of what
-                was begun meanwhile, only a longer text is put in front.
+            typed: The line, where one was typed: it comes back if the command fails, a
+                short one only where nothing else has been begun.
         """
         spec = specs.find(name)
         assert spec is not None
