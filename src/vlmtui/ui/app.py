@@ -66,6 +66,9 @@ class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
     # never that narrow, but cut off, when a terminal is made so small that it can only say so.
     # What is told in passing stands above the chat, not over the composer and the status line.
     CSS = """
+    * {
+        scrollbar-size-vertical: 1;
+    }
     ModalScreen > * {
         min-width: 36;
     }

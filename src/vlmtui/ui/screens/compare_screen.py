@@ -33,47 +33,21 @@ class CompareScreen(Dialog[None]):
     CompareScreen {
         background: $background;
 
-        & > #compared {
-            height: 1fr;
-        }
         & #compared-question {
-            height: auto;
             max-height: 2;
-            padding: 0 1;
             margin: 0 0 1 0;
-            color: $text-dim;
-        }
-        & #columns {
-            height: 1fr;
-            layout: vertical;
         }
         &.-wide #columns {
             layout: horizontal;
-        }
-        & .column {
-            width: 1fr;
-            height: 1fr;
         }
         &.-wide .column.second {
             border-left: solid $border-blurred;
         }
         & .column VerticalScroll {
-            height: 1fr;
             padding: 0 1;
-            scrollbar-size-vertical: 1;
         }
         & .column .speaker {
             display: none;
-        }
-        & .column .took {
-            height: auto;
-            padding: 0 1;
-            color: $text-dim;
-        }
-        & #compared-keys {
-            height: 1;
-            padding: 0 1;
-            color: $text-dim;
         }
     }
     """
@@ -87,20 +61,21 @@ class CompareScreen(Dialog[None]):
         self._question = question
         self._stop = stop
         self._columns = [
-            Column(name, classes=f"column {'second' if number else 'first'}")
+            ModelColumn(name, classes=f"column {'second' if number else 'first'}")
             for number, name in enumerate(models)
         ]
         self._going_on = True
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="compared"):
+        with Vertical():
             yield Heading("Two answers")
-            yield Static(Content(printable.line(self._question, _QUESTION)), id="compared-question")
+            question = Content(printable.line(self._question, _QUESTION))
+            yield Static(question, id="compared-question", classes="said")
             with Container(id="columns"):
                 yield from self._columns
-            yield Static(key_hints.line(_HINTS, _HINT_CELLS), id="compared-keys")
+            yield Static(key_hints.line(_HINTS, _HINT_CELLS), id="compared-keys", classes="said")
 
-    def column(self, number: int) -> Column:
+    def column(self, number: int) -> ModelColumn:
         return self._columns[number]
 
     def end(self) -> None:
@@ -120,14 +95,14 @@ class CompareScreen(Dialog[None]):
             self.dismiss(None)
 
 
-class Column(Vertical):
+class ModelColumn(Vertical):
     """What one model does."""
 
     def __init__(self, model: str, *, classes: str) -> None:
         super().__init__(classes=classes)
         self._heading = Heading(model, "waits")
         self._answer = Answer(model)
-        self._took = Static(classes="took")
+        self._took = Static(classes="said")
         self._over = False
 
     def compose(self) -> ComposeResult:

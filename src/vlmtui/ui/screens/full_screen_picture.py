@@ -28,7 +28,6 @@ class FullScreenPicture(Overlying[ScreenResultType]):
             background: $surface;
         }
         & > #place {
-            height: 1fr;
             align: center middle;
         }
         & > #keys {

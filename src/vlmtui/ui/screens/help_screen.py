@@ -69,10 +69,6 @@ class HelpScreen(Dialog[None]):
         & VerticalScroll {
             height: auto;
             max-height: 100%;
-            scrollbar-size-vertical: 1;
-        }
-        & Static {
-            height: auto;
         }
     }
     """

@@ -74,29 +74,17 @@ class PickerScreen(Dialog[Picked]):
         }
         & FileList {
             width: 3fr;
-            height: 1fr;
         }
         & #look {
             width: 2fr;
-            height: 1fr;
             padding: 0 1;
             align: center top;
         }
         & #facts {
             width: 1fr;
-            height: auto;
             margin: 1 0 0 0;
             text-align: center;
             color: $text-dim;
-        }
-        & #told {
-            height: auto;
-            max-height: 3;
-            padding: 0 1;
-            color: $text-dim;
-        }
-        & #told.error {
-            color: $error;
         }
         &.-small #look {
             display: none;
@@ -132,7 +120,7 @@ class PickerScreen(Dialog[Picked]):
                 with Vertical(id="look"):
                     yield self._picture
                     yield Static(id="facts")
-            yield Static(id="told")
+            yield Static(id="told", classes="said")
 
     def on_mount(self) -> None:
         self._list.focus()

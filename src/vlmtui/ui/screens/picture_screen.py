@@ -33,7 +33,6 @@ class PictureScreen(FullScreenPicture[ImagePart]):
     DEFAULT_CSS = """
     PictureScreen {
         & > #facts {
-            height: auto;
             max-height: 50%;
             padding: 0 1;
             background: $surface;

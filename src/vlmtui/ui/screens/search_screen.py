@@ -58,24 +58,17 @@ class SearchScreen(Dialog[Found]):
     SearchScreen {
         background: $background;
 
-        & > #search {
-            height: 1fr;
-            background: $background;
-        }
         & Input {
             margin: 0 1;
         }
         & #search-body {
-            height: 1fr;
             layers: base over;
         }
         & OptionList {
-            width: 1fr;
             height: 1fr;
             border: none;
             padding: 0;
             background: $background;
-            scrollbar-size-vertical: 1;
 
             & > .option-list--option-highlighted {
                 background: $primary 18%;
@@ -83,22 +76,15 @@ class SearchScreen(Dialog[Found]):
         }
         & #search-preview {
             display: none;
-            width: 1fr;
-            height: 1fr;
             padding: 0 2;
             border-left: solid $border-blurred;
-            scrollbar-size-vertical: 1;
         }
         &.-wide #search-preview {
             display: block;
         }
-        & #search-preview > Static {
-            height: auto;
-        }
         & #search-none {
             layer: over;
             dock: top;
-            height: auto;
             display: none;
             padding: 1 2;
             color: $text-dim;
@@ -108,14 +94,6 @@ class SearchScreen(Dialog[Found]):
         }
         &.-none #search-preview {
             visibility: hidden;
-        }
-        & #search-said {
-            height: 1;
-            padding: 0 1;
-            color: $text-dim;
-        }
-        & #search-said.error {
-            color: $error;
         }
     }
     """
@@ -146,7 +124,7 @@ class SearchScreen(Dialog[Found]):
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="search"):
+        with Vertical():
             yield Heading(f"Search in {'this chat' if self._here else 'all chats'}")
             yield LineInput(
                 self._first, placeholder="Words, or their beginnings", select_on_focus=True
@@ -158,7 +136,7 @@ class SearchScreen(Dialog[Found]):
                 yield options
                 with VerticalScroll(id="search-preview", can_focus=False):
                     yield Static()
-            yield Static(id="search-said")
+            yield Static(id="search-said", classes="said")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

@@ -13,7 +13,7 @@ from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
 
 if TYPE_CHECKING:
-    from vlmtui.ui.screens.compare_screen import Column, CompareScreen
+    from vlmtui.ui.screens.compare_screen import CompareScreen, ModelColumn
 
 
 class ComparisonTurn(Turn):
@@ -95,7 +95,7 @@ class CompareTopic(Topic):
             self._turn.model_began(event.number)
 
     @property
-    def _column(self) -> Column | None:
+    def _column(self) -> ModelColumn | None:
         """That of the model whose turn it is, while the columns are shown."""
         if self._turn is None or self._columns is None:
             return None

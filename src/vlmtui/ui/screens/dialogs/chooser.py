@@ -58,12 +58,10 @@ class Chooser(Dialog[str]):
             background: $surface;
         }
         & OptionList {
-            height: auto;
             max-height: 24;
             border: none;
             padding: 0;
             background: $surface;
-            scrollbar-size-vertical: 1;
 
             & > .option-list--option {
                 padding: 0 1;

@@ -29,9 +29,6 @@ class DetailsScreen(Dialog[None]):
             width: 72;
             padding: 0 1;
         }
-        & Static {
-            height: auto;
-        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -55,6 +55,14 @@ class Dialog(Overlying[ScreenResultType], ModalScreen[ScreenResultType]):
         & Heading {
             color: $primary;
         }
+        & .said {
+            max-height: 3;
+            padding: 0 1;
+            color: $text-dim;
+        }
+        & .said.error {
+            color: $error;
+        }
         & .frame {
             max-width: 100%;
             height: auto;
@@ -64,7 +72,6 @@ class Dialog(Overlying[ScreenResultType], ModalScreen[ScreenResultType]):
             border-title-style: bold;
             border-subtitle-color: $text-dim;
             background: $surface;
-            scrollbar-size-vertical: 1;
         }
     }
     """

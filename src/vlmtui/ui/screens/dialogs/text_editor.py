@@ -26,12 +26,10 @@ class TextEditor(Dialog[str]):
             height: 16;
         }
         & TextArea, & TextArea:focus {
-            height: 1fr;
             border: none;
             padding: 0 1;
             background: $surface;
             background-tint: transparent;
-            scrollbar-size-vertical: 1;
 
             & .text-area--placeholder {
                 color: $text-dim;

@@ -16,12 +16,10 @@ class TooSmallScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     TooSmallScreen {
-        align: center middle;
         background: $background;
 
         & > Static {
             width: 1fr;
-            height: auto;
             text-align: center;
             color: $text-dim;
         }

@@ -28,23 +28,14 @@ class ModelsScreen(ModelsFetch):
     ModelsScreen {
         background: $background;
 
-        & > #models {
-            height: 1fr;
-        }
         & Input {
             margin: 0 1;
         }
-        & #models-body {
-            height: 1fr;
-            layout: vertical;
-        }
         & OptionList {
-            width: 1fr;
             height: 3fr;
             border: none;
             padding: 0;
             background: $background;
-            scrollbar-size-vertical: 1;
 
             & > .option-list--option {
                 padding: 0 1;
@@ -57,10 +48,6 @@ class ModelsScreen(ModelsFetch):
             height: 2fr;
             padding: 0 2;
             border-top: solid $border-blurred;
-            scrollbar-size-vertical: 1;
-        }
-        & #models-details > Static {
-            height: auto;
         }
         &.-low #models-details {
             display: none;
@@ -85,15 +72,6 @@ class ModelsScreen(ModelsFetch):
             height: 1fr;
             border-top: none;
             border-left: solid $border-blurred;
-        }
-        & #models-said {
-            height: auto;
-            max-height: 3;
-            padding: 0 1;
-            color: $text-dim;
-        }
-        & #models-said.error {
-            color: $error;
         }
     }
     """

@@ -72,7 +72,7 @@ class ModelsList(Dialog[str]):
         self._said = ""
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="models"):
+        with Vertical():
             yield Heading("Models")
             yield LineInput(placeholder="Search: a name, “fits”, “installed”, what it is good at")
             with Vertical(id="models-body"):
@@ -81,7 +81,7 @@ class ModelsList(Dialog[str]):
                 yield options
                 with VerticalScroll(id="models-details", can_focus=False):
                     yield Static()
-            yield Static("Looking for models…", id="models-said")
+            yield Static("Looking for models…", id="models-said", classes="said")
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()

@@ -22,7 +22,6 @@ class Completions(OptionList, can_focus=False):
 
     DEFAULT_CSS = """
     Completions {
-        height: auto;
         max-height: 6;
         margin: 0 1;
         padding: 0 1;
@@ -30,7 +29,6 @@ class Completions(OptionList, can_focus=False):
         background: $surface;
         text-wrap: nowrap;
         text-overflow: ellipsis;
-        scrollbar-size-vertical: 1;
         display: none;
 
         &.filled {

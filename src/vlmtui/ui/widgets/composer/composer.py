@@ -71,7 +71,6 @@ class Composer(TokenArea, inherit_bindings=False):
         border: round $border-blurred;
         background: $background;
         padding: 0 1;
-        scrollbar-size-vertical: 1;
         border-title-color: $text-dim;
         border-subtitle-color: $text-dim;
 

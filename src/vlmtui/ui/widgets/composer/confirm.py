@@ -31,7 +31,6 @@ class Confirm(Horizontal, can_focus=True):
 
         & > .question {
             width: 1fr;
-            height: auto;
         }
         & > .answer {
             width: auto;

@@ -11,7 +11,6 @@ class Editing(Static):
 
     DEFAULT_CSS = """
     Editing {
-        height: auto;
         margin: 0 1;
         padding: 0 1;
         color: $warning;

@@ -13,7 +13,6 @@ class Hint(Static):
 
     DEFAULT_CSS = """
     Hint {
-        height: auto;
         max-height: 6;
         margin: 0 1;
         padding: 0 1;

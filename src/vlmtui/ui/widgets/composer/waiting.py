@@ -24,7 +24,6 @@ class Waiting(Static):
 
     DEFAULT_CSS = """
     Waiting {
-        height: auto;
         margin: 0 1;
         padding: 0 1;
         color: $text-dim;

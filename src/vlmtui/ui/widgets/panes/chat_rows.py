@@ -30,8 +30,6 @@ class ChatRows(ScrollView, can_focus=True):
 
     DEFAULT_CSS = """
     ChatRows {
-        height: 1fr;
-        scrollbar-size-vertical: 1;
         overflow-x: hidden;
 
         & > .chat-rows--cursor {

@@ -69,7 +69,6 @@ class ChatsPane(Vertical):
     DEFAULT_CSS = """
     ChatsPane {
         width: 30;
-        height: 1fr;
         layers: base line;
 
         &:focus-within > Heading {
@@ -99,7 +98,6 @@ class ChatsPane(Vertical):
         }
         & > #chats-about {
             height: 4;
-            max-height: 4;
             margin: 1 0 0 0;
         }
         &.-about > #chats-about, &.-keys > #chats-keys {

@@ -42,11 +42,8 @@ class SidePane(VerticalScroll):
     DEFAULT_CSS = """
     SidePane {
         width: 38;
-        height: 1fr;
-        scrollbar-size-vertical: 1;
 
         & > #preview {
-            height: 1fr;
             min-height: 3;
             align: center top;
             padding: 0 2;
@@ -54,7 +51,6 @@ class SidePane(VerticalScroll):
         }
         & #preview-caption {
             width: 1fr;
-            height: auto;
             text-align: center;
             color: $text-dim;
         }

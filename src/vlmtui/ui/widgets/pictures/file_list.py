@@ -30,7 +30,6 @@ class FileList(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     FileList {
         background: $surface;
-        scrollbar-size-vertical: 1;
 
         & > .file-list--cursor {
             background: $primary;

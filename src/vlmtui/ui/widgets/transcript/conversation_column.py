@@ -35,9 +35,7 @@ class Conversation(Column):
 
     DEFAULT_CSS = """
     Conversation {
-        height: 1fr;
         padding: 1 0 0 1;
-        scrollbar-size-vertical: 1;
     }
     """
 

@@ -13,7 +13,6 @@ class Notice(Static):
 
     DEFAULT_CSS = """
     Notice {
-        height: auto;
         margin: 0 0 1 0;
         padding: 0 1;
         border-left: outer $warning;

@@ -35,9 +35,6 @@ class Question(MessageBlock):
         & > Gallery {
             margin: 0 0 1 0;
         }
-        & > .text {
-            height: auto;
-        }
     }
     """
 
