@@ -23,6 +23,7 @@ from vlmtui.errors import InputError, StorageError, os_errors_as
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "no space left"),
         (OSError(errno.EIO, os.strerror(errno.EIO)), "disk"),
         (RuntimeError("can't start new thread"), "no more threads"),
+        (OverflowError("timestamp too large to convert to C _PyTime_t"), "clock"),
     ],
 )
 def test_what_the_machine_is_short_of_is_no_fault_to_report(error: Exception, said: str) -> None:

@@ -27,3 +27,18 @@ def test_a_complaint_is_in_plain_words(given: dict[str, Any], key: str, what: st
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert(given, Settings)
     assert wrong_values.in_words(str(caught.value)) == (key, what)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"ctx": "x"}', "ctx: expected a whole number, got text in quotes"),
+        ('{"mdoel": "x"}', "there is no key `mdoel`"),
+        ("{", "Input data was truncated"),
+    ],
+)
+def test_why_json_can_not_be_read_is_said(content: str, words: str) -> None:
+    with pytest.raises(msgspec.DecodeError) as caught:
+        msgspec.json.decode(content, type=Settings)
+    assert wrong_values.why(caught.value) == words
+    assert wrong_values.why(RecursionError("maximum")) == "it is nested too deeply"

@@ -53,6 +53,11 @@ def recorded(error: BaseException) -> VlmtuiError:
     number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     if number in SHORTAGES:
         return VlmtuiError(*SHORTAGES[number])
+    if isinstance(error, OverflowError) and "timestamp" in str(error):
+        return VlmtuiError(
+            "The clock of this machine is set to a year that programs can't count with",
+            "Set it: sudo date --set '2030-01-31 12:00'.",
+        )
     if not PROC.exists():
         return VlmtuiError(f"{PROC} is not mounted", f"Run: mount -t proc proc {PROC.parent}")
     if isinstance(error, RuntimeError) and "start new thread" in str(error):

@@ -52,6 +52,15 @@ import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+MOST_CHARACTERS = 2_000
+"""Of an error's text: what was typed wrongly, and stands in it, may be of any length."""
+
+
+def bounded(text: str) -> str:
+    """The text without its middle where it is too long: both ends tell something."""
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]}…{text[-half:]}"
+
 
 class VlmtuiError(Exception):
     """Base of all errors of vlmtui.
@@ -64,9 +73,9 @@ class VlmtuiError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = bounded(message)
+        self.hint = bounded(hint)
+        super().__init__(self.message)
 
 
 class InputError(VlmtuiError):

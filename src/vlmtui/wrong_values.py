@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
+_MOST_CHARACTERS = 200
+"""Of a sentence: msgspec quotes what is wrong whole."""
+
 _KINDS = {
     "array": "a list",
     "bool": "true or false",
@@ -49,6 +54,16 @@ def in_words(complaint: str) -> tuple[str, str]:
     for sign, words in _BOUNDS.items():
         what = what.replace(f" {sign} ", f" {words} ")
     return key, what[:1].lower() + what[1:]
+
+
+def why(error: Exception) -> str:
+    """Why JSON can't be read: what is wrong with it, and where."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    words = str(error)
+    if isinstance(error, msgspec.ValidationError):
+        words = ": ".join(filter(None, in_words(words)))
+    return words[:_MOST_CHARACTERS]
 
 
 def unknown_key(complaint: str) -> str:

@@ -10,7 +10,10 @@ import pytest
 
 from tests.cli.conftest import Run
 from vlmtui import cli, demo
+from vlmtui.compose import references
+from vlmtui.errors import InputError
 
+LONG = "x" * 100_000
 LATIN = os.fsdecode(b"caf\xe9")
 
 
@@ -58,6 +61,35 @@ def test_a_directory_that_was_deleted_is_told(
     (tmp_path / "gone").rmdir()
     assert cli.run(["chats", "import", "x.json"]) == 2
     assert "vlmtui was started in has been deleted" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"working directory can't be read"):
+        references.newest()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("models", "info", LONG),
+        ("models", "pull", LONG),
+        ("ask", f"{LONG}.png", "What?"),
+        ("ask", f"--{LONG}"),
+        ("chats", "show", LONG),
+        (LONG,),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:16],
+)
+def test_what_was_typed_is_not_echoed_without_end(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments) == 2
+    assert 20 < len(capsys.readouterr().err) < 5_000
+
+
+@pytest.mark.parametrize("site", ["example.org", "https://example.org/", "https://a.b/page", "x"])
+def test_a_site_that_no_browser_names_so_is_refused(
+    site: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["serve", "--allow-origin", site]) == 2
+    assert f"{site!r} is not like https://example.org" in capsys.readouterr().err
 
 
 def test_a_chat_is_exported_and_imported_under_such_a_name(run: Run, tmp_path: Path) -> None:

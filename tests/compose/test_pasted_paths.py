@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import getpass
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from vlmtui.compose.pasted_paths import paths
-from vlmtui.compose.remote_paths import copy_command, is_elsewhere
+from vlmtui.compose.remote_paths import copied, copy_command, is_elsewhere
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,19 @@ def test_paths_of_a_laptop_are_told_from_typos(
     assert is_elsewhere(path)
     assert not is_elsewhere("~/typo.png")
     assert not is_elsewhere("/nowhere/typo.png")
+
+
+def test_a_file_of_that_name_that_was_here_before_is_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"x")
+    os.utime(picture, (1e9, 1e9))  # as `scp -p` leaves it
+    assert copied("/Users/me/a.png") == ["a.png"]
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + 86_400)
+    assert copied("/Users/me/a.png") == []
 
 
 def test_a_file_that_is_there_is_not_elsewhere(

@@ -56,7 +56,7 @@ from vlmtui.net import failures
 
 REPOSITORY = "acme/Tiny-VL-GGUF"
 MODEL = model_bytes()
-QUICK = RetryPolicy(tries=3, base_s=0.01, most_s=0.05, timeout_s=5)
+QUICK = RetryPolicy(tries=3, base_s=0.01, most_s=0.05, timeout_s=60)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from vlmtui import wrong_values
 from vlmtui.chat.export_json import VERSION, Export, Head
 from vlmtui.errors import ArchiveError, os_errors_as
 
@@ -128,7 +129,7 @@ def _decoded(content: bytes, path: Path) -> Export:
         head = msgspec.json.decode(content, type=Head)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ArchiveError(
-            f"{path} is not the JSON of a chat: {str(error)[:200]}",
+            f"{path} is not the JSON of a chat: {wrong_values.why(error)}",
             "Import what `vlmtui chats export --format json` or /export wrote. "
             "Was it copied completely?",
         ) from None
@@ -141,4 +142,4 @@ def _decoded(content: bytes, path: Path) -> Export:
     try:
         return msgspec.json.decode(content, type=Export)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise damaged(path, str(error)[:200]) from None
+        raise damaged(path, wrong_values.why(error)) from None

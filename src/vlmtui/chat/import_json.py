@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from vlmtui import wrong_values
 from vlmtui.chat import preferences
 from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.chat.export_json import Export, ExportedImage, ExportedMessage, Image, Text
@@ -110,7 +111,9 @@ class _Pictures:
         try:
             picture = msgspec.json.decode(self._exported.picture(sha256), type=ExportedImage)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise damaged(self._path, f"picture {sha256[:12]}…: {error}") from None
+            raise damaged(
+                self._path, f"picture {sha256[:12]}…: {wrong_values.why(error)}"
+            ) from None
         if picture.data is not None:
             if hashlib.sha256(picture.data).hexdigest() != sha256:
                 raise damaged(

@@ -17,9 +17,6 @@ from vlmtui.endings import INTERRUPTED
 from vlmtui.errors import EngineCrashed, VlmtuiError
 from vlmtui.standard_output import ReaderGone
 
-_LONGEST_LINE = 2_000
-"""Characters of an error: what was typed wrongly, and stands in it, may be of any length."""
-
 COMPLETE = "_VLMTUI_COMPLETE"
 """Set where a shell asks what could be typed; click has its name from the program's."""
 
@@ -67,10 +64,6 @@ def _command(arguments: Sequence[str]) -> int:
         raise
 
 
-def _bounded(line: str) -> str:
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
-
-
 def _complained(error: VlmtuiError) -> int:
     """Say on standard error what happened and what to do; returns the exit code."""
     from vlmtui.printable import prose
@@ -82,7 +75,7 @@ def _complained(error: VlmtuiError) -> int:
         lines.append("The engine's log ends with:")
         lines.extend(f"  {line}" for line in error.log_tail.splitlines())
     with suppress(OSError):
-        print(prose("\n".join(map(_bounded, lines))), file=sys.stderr)
+        print(prose("\n".join(lines)), file=sys.stderr)
     with suppress(ReaderGone):  # of what was printed before
         standard_output.settle()
     return error.exit_code

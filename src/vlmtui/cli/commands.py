@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ from vlmtui.cli.options import (
 )
 from vlmtui.cli.serve import serve
 from vlmtui.endings import INTERRUPTED
+from vlmtui.errors import bounded
+from vlmtui.printable import prose
 
 
 def parse_and_run(arguments: Sequence[str]) -> int:
@@ -53,8 +56,10 @@ def parse_and_run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
+        said = io.StringIO()
+        error.show(said)
         with suppress(OSError):
-            error.show(sys.stderr)
+            print(prose(bounded(said.getvalue())), end="", file=sys.stderr)
         return error.exit_code
     except click.Abort:
         return INTERRUPTED

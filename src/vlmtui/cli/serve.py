@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,20 @@ from vlmtui.cli.options import (
 
 if TYPE_CHECKING:
     from vlmtui.engine.engine_requests import KvType
+
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+|\*|null|[a-z-]+-extension://[^/\s]+")
+"""What browsers send for a page: of an address no more than this. `null` stands for a file's."""
+
+
+class Origin(click.ParamType[str]):
+    """A site as browsers name it; any other text would allow nobody, without a word."""
+
+    name = "SITE"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not _ORIGIN.fullmatch(value.lower()):
+            self.fail(f"{value!r} is not like https://example.org, without a path", param, ctx)
+        return value.lower()
 
 
 @click.command()
@@ -43,7 +58,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-origin",
     "origins",
-    type=NAMED,
+    type=Origin(),
     multiple=True,
     metavar="SITE",
     help="A site whose web pages may send requests: https://example.org. Repeatable.",

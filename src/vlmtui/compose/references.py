@@ -90,8 +90,8 @@ def newest(count: int = 1) -> list[str]:
     Raises:
         InputError: There is none, or the directory can't be read.
     """
-    here = os.getcwd()
-    with os_errors_as(InputError, f"{here} can't be read", "Name a file"):
+    with os_errors_as(InputError, "The working directory can't be read", "Name a file"):
+        here = os.getcwd()
         dated = sorted(itertools.islice(_dated(), _LOOKED_AT), reverse=True)
     if not dated:
         raise ImageNotFound(

@@ -9,11 +9,15 @@ import getpass
 import os
 import re
 import socket
+import time
 
 from vlmtui.compose.pasted_paths import WINDOWS
 
 _ELSEWHERE = re.compile(r"/(?:Users|Volumes|private/var|var/folders|mnt/[a-z])/")
 _FOLDERS = re.compile(r"~/(?:Desktop|Downloads|Pictures|Documents|Library|OneDrive)/")
+
+_FRESH_S = 3600
+"""A file has come lately if its inode changed within so many seconds."""
 
 
 def is_elsewhere(path: str) -> bool:
@@ -27,9 +31,15 @@ def is_elsewhere(path: str) -> bool:
 
 
 def copied(path: str) -> list[str]:
-    """The file of another machine by its name, once `copy_command` has brought it; or nothing."""
+    """The file of another machine by its name, once `copy_command` has brought it; or nothing.
+
+    A file that has been here for longer is another one, such as the IMG_0001.jpg of last month.
+    """
     name = re.split(r"[/\\]", path)[-1]
-    return [name] if is_elsewhere(path) and os.path.isfile(name) else []
+    if not (is_elsewhere(path) and os.path.isfile(name)):
+        return []
+    # not the time of its change: `scp -p` brings that along
+    return [name] if os.stat(name).st_ctime > time.time() - _FRESH_S else []
 
 
 def copy_command(path: str, directory: str | None = None) -> str:

@@ -22,6 +22,9 @@ from vlmtui.models.download.events import (
 from vlmtui.models.download.states import Planned
 from vlmtui.printable import line
 
+_LONGEST = 300
+"""Characters of what was asked for."""
+
 _LINE_EVERY_S = 10.0
 _LINE_EVERY_PERCENT = 10
 
@@ -49,7 +52,7 @@ class PullLines:
         """
         match event:
             case Resolving(wanted=wanted):
-                self._say(f"{line(wanted)}: looking it up")
+                self._say(f"{line(wanted, _LONGEST)}: looking it up")
             case Waiting(reason=reason, seconds=seconds):
                 self._say(f"{self._name(number)}: {waiting(reason, seconds)}")
             case Restarted(file=file, reason=reason):

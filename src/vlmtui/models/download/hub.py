@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 import msgspec
 from msgspec import Meta
 
-from vlmtui import net
+from vlmtui import net, wrong_values
 from vlmtui.errors import NotTheFile
 from vlmtui.models.download import hub_access as access
 from vlmtui.printable import line
@@ -200,7 +200,7 @@ def _asked(path: str, kind: type[_Answer], scope: net.CancelScope, timeout: floa
         return msgspec.json.decode(content, type=kind)
     except (ValueError, RecursionError) as error:
         raise net.Failed(
-            "nonsense", line(f"sends an answer that makes no sense ({error})", 300)
+            "nonsense", f"sends an answer that makes no sense ({line(wrong_values.why(error))})"
         ) from error
 
 
