@@ -130,7 +130,7 @@ runtime.close()
 sys.modules = painted
 """
     late = {"sqlite3", "psutil", "huggingface_hub", "textual_image", "markdown_it", "jinja2"}
-    late |= {"shlex", "ctypes", "numpy", "pygments", "httpx2"}
+    late |= {"shlex", "ctypes", "numpy", "pygments", "httpx2", "hashlib", "json", "csv"}
     names = imported_by(code)
     assert "textual" in names
     assert names & (late | {"PIL", *INFERENCE}) == set()

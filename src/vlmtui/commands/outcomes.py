@@ -201,6 +201,14 @@ class WriteAgain(Outcome, frozen=True):
     message: Message
 
 
+class SystemPrompt(Outcome, frozen=True):
+    """The system prompt of the chat, to be shown or edited."""
+
+    text: str
+    own: bool
+    """It is this chat's, not the settings'."""
+
+
 class OpenEditor(Outcome, frozen=True):
     """A text is to be written in the user's own editor."""
 

@@ -12,7 +12,7 @@ from vlmtui.chat import answer_constraints
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
 from vlmtui.commands.model_presets import presets
-from vlmtui.commands.outcomes import Choice, Choices, Outcome, Said, Table
+from vlmtui.commands.outcomes import Choice, Choices, Outcome, Said, SystemPrompt, Table
 from vlmtui.errors import InputError
 
 if TYPE_CHECKING:  # the database: not needed for the first paint
@@ -24,14 +24,6 @@ _EXCERPT = 60
 """Longest part of a system prompt that is shown on one line, in characters."""
 
 _NAME = 40
-
-
-class SystemPrompt(Outcome, frozen=True):
-    """The system prompt of the chat, to be shown or edited."""
-
-    text: str
-    own: bool
-    """It is this chat's, not the settings'."""
 
 
 def system(context: CommandContext, text: str) -> Outcome:

@@ -17,10 +17,10 @@ from vlmtui.commands.outcomes import (
     Listing,
     Outcome,
     Said,
+    SystemPrompt,
     Table,
 )
 from vlmtui.commands.picture_commands import Folder, PicturesOfChat
-from vlmtui.commands.settings_commands import SystemPrompt
 from vlmtui.commands.stats_commands import AnswerStats, Details, Machine
 from vlmtui.compose.picture_folders import Entry
 from vlmtui.messages import Role

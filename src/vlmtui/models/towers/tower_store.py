@@ -7,7 +7,6 @@ that is here only the process that loads it can tell.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +67,8 @@ def identity(mmproj: Path) -> str:
     Raises:
         OSError: It can't be read.
     """
+    import hashlib  # brings OpenSSL; `any_there` is asked at each start
+
     digest = hashlib.sha256()
     with mmproj.open("rb") as file:
         size = os.fstat(file.fileno()).st_size

@@ -9,7 +9,6 @@ import msgspec
 from vlmtui import printable
 from vlmtui.commands.outcomes import Pull
 from vlmtui.commands.specs import slashed
-from vlmtui.net import addresses
 from vlmtui.ui.screens.chat.chat_facts import Leaving
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
@@ -52,6 +51,8 @@ class PullsTopic(Topic):
             self._pulls.close()  # what came of them is kept
 
     def _pull(self, wanted: Pull) -> None:
+        from vlmtui.net import addresses
+
         name = printable.line(addresses.shown(wanted.name), _NAME)
         if self.pulls.start(wanted.name):
             self.chat.prompt.say(f"Downloading {name}", "/models shows how far it is")

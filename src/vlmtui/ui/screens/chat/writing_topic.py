@@ -9,8 +9,7 @@ from textual.app import SuspendNotSupported
 from textual.binding import Binding
 
 from vlmtui.commands import specs
-from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, WriteAgain
-from vlmtui.commands.settings_commands import SystemPrompt, set_system
+from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, SystemPrompt, WriteAgain
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
@@ -149,6 +148,7 @@ class WritingTopic(Topic):
         prompt.focus_composer()
 
     def _edit_system(self, prompt: SystemPrompt) -> None:
+        from vlmtui.commands.settings_commands import set_system
         from vlmtui.ui.screens.dialogs.text_editor import TextEditor
 
         def take(text: str | None) -> None:
