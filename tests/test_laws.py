@@ -127,6 +127,9 @@ async def start():
 
 asyncio.run(start())
 runtime.close()
+rooms = ("vlmtui.hardware", "vlmtui.net", "vlmtui.storage.database", "vlmtui.engine.structured")
+print(*(name for name in painted if name.startswith(rooms)), file=sys.stderr)
+assert not any(name.startswith(rooms) for name in painted)
 sys.modules = painted
 """
     late = {"sqlite3", "psutil", "huggingface_hub", "textual_image", "markdown_it", "jinja2"}

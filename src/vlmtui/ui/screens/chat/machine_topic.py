@@ -10,10 +10,10 @@ from textual.binding import Binding
 from vlmtui.chat.chat_events import AnswerSaved
 from vlmtui.commands.stats_commands import AnswerStats
 from vlmtui.errors import StorageError
-from vlmtui.stats.engine_state import EngineState, Phase
+from vlmtui.stats.engine_state import EngineState
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.background import in_thread
-from vlmtui.ui.screens.chat.chat_facts import TurnBegan
+from vlmtui.ui.screens.chat.chat_facts import PanesMounted, TurnBegan
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 
 if TYPE_CHECKING:  # not needed for the first paint
@@ -37,12 +37,12 @@ class MachineTopic(Topic):
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
-        chat.watch("engine_state", self._note_phase)
         chat.watch("snapshot", self._sample)
         self._pricing_of_this: Pricing | None = None
         chat.actions["monitor"] = self._monitor
         chat.commands.forms["monitor"] = lambda _: self._monitor()
         chat.commands.shows[AnswerStats] = self._show_stats
+        chat.handlers[PanesMounted].append(lambda _: self._follow())
         chat.handlers[TurnBegan].append(lambda _: self.pricing.begin())
         chat.handlers[AnswerSaved].append(self._answer_saved)
         chat.handlers[Priced].append(self._priced)
@@ -58,10 +58,13 @@ class MachineTopic(Topic):
 
     # ------------------------------------------------------------------ following
 
-    def _note_phase(self, engine_state: EngineState) -> None:
+    def _follow(self) -> None:
         """Note each phase: many are over before the next snapshot."""
-        if engine_state.phase is not Phase.ABSENT:  # as it is until the first paint
-            self.pricing.timeline.saw(engine_state.phase)
+        screen = self.chat.screen
+        screen.watch(screen, "engine_state", self._note_phase)
+
+    def _note_phase(self, engine_state: EngineState) -> None:
+        self.pricing.timeline.saw(engine_state.phase)
 
     def _sample(self, snapshot: Snapshot | None) -> None:
         if snapshot is not None:
