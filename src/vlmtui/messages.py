@@ -89,17 +89,22 @@ def user(text: str, images: Sequence[ImagePart] = (), places: Sequence[int] = ()
         places: How many characters of the text stand before each picture, ascending; those that
             have none stand before the text, as templates expect.
     """
-    parts: list[Part] = []
-    done = 0
     ahead = (0,) * (len(images) - len(places))
-    for image, place in zip(images, (*ahead, *places), strict=True):
+    return Message(Role.USER, parts(text, list(zip((*ahead, *places), images, strict=True))))
+
+
+def parts(text: str, images: Sequence[tuple[int, ImagePart]]) -> tuple[Part, ...]:
+    """The opposite of `placed`: put the pictures back between the characters."""
+    found: list[Part] = []
+    done = 0
+    for place, image in images:
         if place > done:
-            parts.append(TextPart(text[done:place]))
+            found.append(TextPart(text[done:place]))
             done = place
-        parts.append(image)
+        found.append(image)
     if text[done:]:
-        parts.append(TextPart(text[done:]))
-    return Message(Role.USER, tuple(parts))
+        found.append(TextPart(text[done:]))
+    return tuple(found)
 
 
 def placed(message: Message) -> list[tuple[int, ImagePart]]:

@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,7 +27,7 @@ from vlmtui.storage.pictures import storable
 from vlmtui.storage.presence import Presence
 from vlmtui.storage.prompts import Prompts
 from vlmtui.storage.records import Chat, Status, StoredMessage
-from vlmtui.storage.trash import Trash, bring_back, no_chat, no_message
+from vlmtui.storage.trash import Trash, bring_back, chat_of, no_chat, no_message
 from vlmtui.storage.trees import Trees
 
 _BRANCH = """
@@ -69,7 +68,7 @@ class ChatStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._root = Path(database.path).absolute().parent
+        self._root = database.folder
         self._presence = Presence(self._root / "instances")
         if not database.in_memory:
             with suppress(StorageError):  # told when something is to be written
@@ -224,10 +223,7 @@ class ChatStore:
 
     def get(self, chat_id: int) -> Chat:
         with self._database.read() as connection:
-            row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
-        if row is None:
-            raise no_chat(chat_id, self._database)
-        return rows.chat(row)
+            return chat_of(connection, chat_id, self._database)
 
     def latest(self) -> Chat | None:
         return next(iter(self.recent(1)), None)
@@ -251,7 +247,7 @@ class ChatStore:
         self._database.in_use.add(chat_id)
         with self._database.read() as connection:
             found = connection.execute(_BRANCH, {"chat": chat_id, "leaf": leaf_id}).fetchall()
-            images = rows.images_of(connection, chat_id, self._root)
+            images = rows.images_of(connection, self._root, chat=chat_id)
         return [rows.stored(row, images[row["id"]], self._presence) for row in found]
 
     def ask_to_stop(self, message_id: int) -> None:

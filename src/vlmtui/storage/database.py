@@ -77,6 +77,11 @@ class Database:
             self._writer.close()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """The directory that the file lies in, absolute."""
+        return self.path.absolute().parent
+
     @classmethod
     def to_read(cls, path: Path) -> Database:
         """Open a file in which nothing will be changed.

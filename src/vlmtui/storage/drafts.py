@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -28,7 +27,7 @@ class Drafts:
     def __init__(self, database: Database, presence: Presence) -> None:
         self._database = database
         self._presence = presence
-        self._root = Path(database.path).absolute().parent
+        self._root = database.folder
 
     def save(self, chat_id: int | None, text: str, images: Sequence[ImagePart] = ()) -> None:
         """Keep what is in this instance's composer. Nothing in it: nothing is kept.

@@ -7,11 +7,10 @@ once however many chats there are.
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 
 import msgspec
 
-from vlmtui.messages import Message, Role
+from vlmtui.messages import Message, Role, parts
 from vlmtui.storage import rows
 from vlmtui.storage.database import Database
 
@@ -35,7 +34,6 @@ class Prompts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._root = Path(database.path).absolute().parent
 
     def latest(self, limit: int = 50, before: int | None = None) -> list[Asked]:
         """Questions, the last one first; only those older than the message `before`, if given.
@@ -45,8 +43,10 @@ class Prompts:
         """
         with self._database.read() as connection:
             found = connection.execute(_ASKED, {"before": before, "limit": limit}).fetchall()
-            return [self._asked(connection, row) for row in found]
+            return [
+                Asked(number, Message(Role.USER, parts(text, self._images(connection, number))))
+                for number, text in found
+            ]
 
-    def _asked(self, connection: sqlite3.Connection, row: sqlite3.Row) -> Asked:
-        images = rows.images_of_message(connection, row["id"], self._root)
-        return Asked(row["id"], Message(Role.USER, rows.parts(row["text"], images)))
+    def _images(self, connection: sqlite3.Connection, message: int) -> list[rows.Placed]:
+        return rows.images_of(connection, self._database.folder, message=message)[message]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from vlmtui.messages import ImagePart, Message, Part, Role, TextPart, placed
+from vlmtui.messages import ImagePart, Message, Part, Role, TextPart, parts, placed
 from vlmtui.storage import stored_json
 from vlmtui.storage.pictures import picture, remember, storable
 from vlmtui.storage.presence import Presence
@@ -111,28 +111,23 @@ def insert(
 
 
 def images_of(
-    connection: sqlite3.Connection, chat_id: int, root: Path
+    connection: sqlite3.Connection,
+    root: Path,
+    *,
+    chat: int | None = None,
+    message: int | None = None,
 ) -> defaultdict[int, list[Placed]]:
-    """The pictures of a chat by message."""
+    """The pictures of a chat, or of one message, by message."""
     found: defaultdict[int, list[Placed]] = defaultdict(list)
+    where, number = ("message_id = ?", message) if chat is None else ("chat_id = ?", chat)
     for row in connection.execute(
         "SELECT message_images.*, images.* FROM messages"
         " JOIN message_images ON message_id = messages.id JOIN images USING (sha256)"
-        " WHERE chat_id = ? ORDER BY message_id, position",
-        (chat_id,),
+        f" WHERE {where} ORDER BY message_id, position",
+        (number,),
     ):
         found[row["message_id"]].append((row["place"], picture(row, root)))
     return found
-
-
-def images_of_message(connection: sqlite3.Connection, message_id: int, root: Path) -> list[Placed]:
-    """The pictures of one message."""
-    found = connection.execute(
-        "SELECT message_images.*, images.* FROM message_images JOIN images USING (sha256)"
-        " WHERE message_id = ? ORDER BY position",
-        (message_id,),
-    )
-    return [(row["place"], picture(row, root)) for row in found]
 
 
 def _put_images(
@@ -165,17 +160,3 @@ def _storable_part(part: Part) -> Part:
     if isinstance(part, TextPart):
         return TextPart(storable(part.text))
     return msgspec.structs.replace(part, name=storable(part.name))
-
-
-def parts(text: str, images: Sequence[Placed]) -> tuple[Part, ...]:
-    """The opposite of `placed`: put the pictures back between the characters."""
-    found: list[Part] = []
-    done = 0
-    for place, image in images:
-        if place > done:
-            found.append(TextPart(text[done:place]))
-            done = place
-        found.append(image)
-    if done < len(text):
-        found.append(TextPart(text[done:]))
-    return tuple(found)

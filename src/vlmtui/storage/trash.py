@@ -52,7 +52,7 @@ class Trash:
     def delete(self, chat_id: int) -> None:
         """Take a chat out of lists and searches. Nothing happens to one that is deleted already."""
         with self._database.write() as connection:
-            self._chat(connection, chat_id)
+            chat_of(connection, chat_id, self._database)
             connection.execute(
                 "UPDATE chats SET deleted = ? WHERE id = ? AND deleted IS NULL",
                 (_now(connection), chat_id),
@@ -60,7 +60,7 @@ class Trash:
 
     def restore(self, chat_id: int) -> None:
         with self._database.write() as connection:
-            self._chat(connection, chat_id)
+            chat_of(connection, chat_id, self._database)
             connection.execute("UPDATE chats SET deleted = NULL WHERE id = ?", (chat_id,))
 
     def chats(self) -> list[Chat]:
@@ -86,7 +86,7 @@ class Trash:
                 " WHERE deleted IS NULL AND id IN below",
                 {"message": message_id, "now": _now(connection)},
             )
-            chat = self._chat(connection, row["chat_id"])
+            chat = chat_of(connection, row["chat_id"], self._database)
             if not self._is_hidden(connection, chat.leaf_id):
                 return chat
             neighbour = connection.execute(
@@ -113,7 +113,7 @@ class Trash:
                 "UPDATE messages SET deleted = ?, deleted_with = ? WHERE deleted_with = ?",
                 (*(parent or (None, None)), message_id),
             )
-            chat = self._chat(connection, row["chat_id"])
+            chat = chat_of(connection, row["chat_id"], self._database)
             if self._is_hidden(connection, message_id):
                 return chat
             return _shown(connection, chat, _leaf_below(connection, message_id))
@@ -176,12 +176,6 @@ class Trash:
                     gone += 1
         return gone
 
-    def _chat(self, connection: sqlite3.Connection, chat_id: int) -> Chat:
-        row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
-        if row is None:
-            raise no_chat(chat_id, self._database)
-        return rows.chat(row)
-
     def _message(self, connection: sqlite3.Connection, message_id: int) -> sqlite3.Row:
         row: sqlite3.Row | None = connection.execute(
             "SELECT chat_id, parent_id FROM messages WHERE id = ?", (message_id,)
@@ -197,7 +191,19 @@ class Trash:
         return found.fetchone() is not None
 
 
-def no_chat(chat_id: int, database: Database) -> StorageError:
+def chat_of(connection: sqlite3.Connection, chat_id: int | None, database: Database) -> Chat:
+    """A chat by its number.
+
+    Raises:
+        StorageError: There is none.
+    """
+    row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
+    if row is None:
+        raise no_chat(chat_id, database)
+    return rows.chat(row)
+
+
+def no_chat(chat_id: int | None, database: Database) -> StorageError:
     """What to say of a chat that isn't there."""
     return StorageError(
         f"There is no chat {chat_id} in {database.path}", "It may have been deleted for good"

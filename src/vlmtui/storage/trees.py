@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -14,6 +13,7 @@ from vlmtui.storage.database import Database
 from vlmtui.storage.pictures import storable
 from vlmtui.storage.presence import Presence
 from vlmtui.storage.records import Chat, StoredMessage
+from vlmtui.storage.trash import chat_of
 
 _TREE = """
     SELECT messages.*,
@@ -29,7 +29,7 @@ class Trees:
     def __init__(self, database: Database, presence: Presence) -> None:
         self._database = database
         self._presence = presence
-        self._root = Path(database.path).absolute().parent
+        self._root = database.folder
 
     def read(self, chat_id: int) -> list[StoredMessage]:
         """All messages that aren't deleted, each after the one it follows.
@@ -39,7 +39,7 @@ class Trees:
         """
         with self._database.read() as connection:
             found = connection.execute(_TREE, (chat_id,)).fetchall()
-            images = rows.images_of(connection, chat_id, self._root)
+            images = rows.images_of(connection, self._root, chat=chat_id)
         return [rows.stored(row, images[row["id"]], self._presence) for row in found]
 
     def add(self, chat: Chat, messages: Sequence[StoredMessage]) -> Chat:
@@ -69,8 +69,7 @@ class Trees:
                 new_ids[message.id] = rows.insert(connection, chat_id, put, self._root)
             leaf_id = new_ids[chat.leaf_id]
             connection.execute("UPDATE chats SET leaf_id = ? WHERE id = ?", (leaf_id, chat_id))
-            row = connection.execute("SELECT * FROM chats WHERE id = ?", (chat_id,)).fetchone()
-            return rows.chat(row)
+            return chat_of(connection, chat_id, self._database)
 
     def _add_chat(self, connection: sqlite3.Connection, chat: Chat) -> int | None:
         return connection.execute(
