@@ -1,49 +1,7 @@
-"""Everything that can go wrong, as one tree.
-
-Each error says what happened, to what, and what to do.
-
-    VlmtuiError
-    ├── InputError                 the user gave something that can't work (exit code 2)
-    │   ├── EmptyPrompt
-    │   ├── ModelNotFound
-    │   ├── BadModelFile
-    │   ├── ArchiveError           a chat can't be exported there, a file can't be imported
-    │   ├── MessageNotFound
-    │   ├── NothingToContinue
-    │   ├── TurnRunning
-    │   └── ImageError
-    │       ├── ImageNotFound
-    │       ├── ImageIsDirectory
-    │       ├── ImageUnreadable
-    │       ├── ImageEmpty
-    │       ├── NotAnImage
-    │       ├── ImageTruncated
-    │       └── ImageTooLarge
-    ├── EngineError                the engine could not do it (exit code 1)
-    │   ├── LoadFailed
-    │   │   └── OutOfMemory        it needs more memory than there is
-    │   ├── SwitchFailed
-    │   ├── GenerateFailed
-    │   ├── ContextOverflow
-    │   ├── InvalidAnswer          an answer isn't what it was asked to be (exit code 3)
-    │   └── EngineCrashed
-    ├── QuantizeFailed             a model could not be quantised (exit code 1)
-    ├── ImportFailed               a checkpoint could not be imported (exit code 1)
-    ├── FetchFailed                a file could not be fetched over the network (exit code 1)
-    ├── PullError                  a model could not be downloaded (exit code 1)
-    │   ├── NothingToPull          no such entry, repository or file (exit code 2)
-    │   ├── AmbiguousFiles         several files may be meant (exit code 2)
-    │   ├── AccessDenied           the repository wants a login, or its terms accepted
-    │   ├── Unreachable            no network, a proxy in the way, a server that doesn't answer
-    │   ├── NotTheFile             something else came in its place
-    │   ├── DamagedDownload        what came is not what the server said it would be
-    │   ├── DiskFull               no room for it
-    │   └── DoesNotFit             it would be of no use on this machine (exit code 3)
-    ├── StorageError               a chat could not be read or written (exit code 1)
-    └── SettingsError              a settings file is wrong (exit code 2)
+"""Everything that can go wrong, as one tree below `VlmtuiError`.
 
 The text of an error is for a person: `str(error)` is what happened, `error.hint` what to do about
-it.
+it. Scripts go by `exit_code`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import cast
 
-import msgspec
-
 from vlmtui.hardware.base import Rail, Readings, Temperature, measured
 from vlmtui.hardware.child import LineChild
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
@@ -40,41 +38,6 @@ _MOST_LINES = 8
 _MIB = 1024 * 1024
 _UNITS = {"K": 1024, "M": _MIB, "G": 1024 * _MIB}
 _LONGEST_LINE = 16384
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """What one line says. Sizes in bytes, loads from 0 to 1, clocks in hertz."""
-
-    ram_used_bytes: int | None = None
-    ram_total_bytes: int | None = None
-
-    core_loads: tuple[float | None, ...] = ()
-    """One for each core; None for a core that is off."""
-
-    gpu_load: float | None = None
-    """Of the busiest, where there are several."""
-
-    gpu_clocks_hz: tuple[int, ...] = ()
-    """One for each part of the GPU that has its own clock."""
-
-    temperatures: tuple[Temperature, ...] = ()
-    rails: tuple[Rail, ...] = ()
-
-    def readings(self) -> Readings:
-        """The same as a probe tells it."""
-        available = None
-        if self.ram_used_bytes is not None and self.ram_total_bytes is not None:
-            available = max(self.ram_total_bytes - self.ram_used_bytes, 0)
-        return measured(
-            ram_total_bytes=self.ram_total_bytes,
-            ram_available_bytes=available,
-            cpu_core_loads=self.core_loads or None,
-            gpu_load=self.gpu_load,
-            gpu_clock_hz=max(self.gpu_clocks_hz, default=0) or None,
-            temperatures=self.temperatures or None,
-            power_rails=self.rails or None,
-            power_w=total_watts(self.rails),
-        )
 
 
 # ------------------------------------------------------------------------------------ the grammar
@@ -102,32 +65,35 @@ _POWER = re.compile(
 )
 
 
-def parse(line: str) -> Reading:
-    """The fields of a line that are understood; never raises. Only its first 16 KiB count."""
+def parse(line: str) -> Readings:
+    """What of a line is understood; never raises. Only its first 16 KiB count."""
     line = line[:_LONGEST_LINE]
-    ram_used, ram_total = _memory(line)
+    available, total = _memory(line)
     gpu_load, gpu_clocks = _gpus(line)
-    return Reading(
-        ram_used_bytes=ram_used,
-        ram_total_bytes=ram_total,
-        core_loads=_cores(line),
+    rails = _rails(line)
+    return measured(
+        ram_total_bytes=total,
+        ram_available_bytes=available,
+        cpu_core_loads=_cores(line) or None,
         gpu_load=gpu_load,
-        gpu_clocks_hz=gpu_clocks,
-        temperatures=_temperatures(line),
-        rails=_rails(line),
+        gpu_clock_hz=max(gpu_clocks, default=0) or None,
+        temperatures=_temperatures(line) or None,
+        power_rails=rails or None,
+        power_w=total_watts(rails),
     )
 
 
 def _memory(line: str) -> tuple[int, int] | tuple[None, None]:
-    """Bytes in use and in all."""
+    """Bytes that are free and in all."""
     found = _RAM.search(line)
     if found is None:
         return None, None
-    unit = _UNITS[found[3].upper()]
-    return int(found[1]) * unit, int(found[2]) * unit
+    used, total = (int(each) * _UNITS[found[3].upper()] for each in found.group(1, 2))
+    return max(total - used, 0), total
 
 
 def _cores(line: str) -> tuple[float | None, ...]:
+    """One for each core; None for a core that is off."""
     found = _CPU.search(line)
     if found is None:
         return ()
@@ -135,14 +101,15 @@ def _cores(line: str) -> tuple[float | None, ...]:
     return tuple(_share(core[1]) if core else None for core in cores)
 
 
-def _gpus(line: str) -> tuple[float | None, tuple[int, ...]]:
+def _gpus(line: str) -> tuple[float | None, list[int]]:
+    """The load of the busiest, and the clocks of all parts that have one, in hertz."""
     loads, clocks = [], []
     for found in _GPU.finditer(line):
         if (load := _share(found[1])) is not None:
             loads.append(load)
         each = (found[2] or "").strip("[]").split(",")  # "off" for a part that is switched off
         clocks += [int(clock) * 1_000_000 for clock in each if _CLOCK.fullmatch(clock.strip())]
-    return max(loads, default=None), tuple(clocks)
+    return max(loads, default=None), clocks
 
 
 def _temperatures(line: str) -> tuple[Temperature, ...]:
@@ -238,7 +205,7 @@ class TegrastatsProbe:
 
     def _listen(self, child: LineChild, now: float) -> None:
         for line in reversed(child.lines()[-_MOST_LINES:]):
-            if readings := parse(line).readings():
+            if readings := parse(line):
                 self._readings, self._heard = readings, now
                 if self._missing & readings.keys():
                     self._useful = now
