@@ -19,18 +19,11 @@ _OOM_SCORE = 500
 """It can be begun again."""
 
 
-class Told(msgspec.Struct):
-    """What every line may have: an error, which is the last one."""
-
-    error: str = ""
-    """Name of one of `vlmtui.errors`."""
-
-    message: str = ""
-    hint: str = ""
-
-
 class Telling:
-    """The line to the process that started this one: JSON objects, one a line."""
+    """The line to the process that started this one: JSON objects, one a line.
+
+    `models.file_maker` reads them: `fraction` and `doing`, or what is `made`, or an `error`.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -260,30 +260,23 @@ def keep_alive_seconds(settings: Settings) -> float:
     return minutes * 60 if minutes < 100 * _YEAR_MINUTES else -1.0
 
 
-def load_settings(path: Path | None = None) -> Settings:
-    """Read the settings.
-
-    Args:
-        path: The file; None takes the user's own, which need not exist.
+def load_settings() -> Settings:
+    """Read the user's settings; the defaults where there is no file.
 
     Raises:
-        SettingsError: The file is missing (when named), can't be read, is not TOML, or has a key or
-            value that means nothing.
+        SettingsError: The file can't be read, is not TOML, or has a key or value that means
+            nothing.
     """
-    file = paths.config_path() if path is None else path
+    file = paths.config_path()
     try:
         content = kept.read(file)
-    except FileNotFoundError as error:
-        if path is None:
-            return Settings()
-        raise SettingsError(
-            f"There is no settings file {file}", "Check the path, or leave the option out"
-        ) from error
+    except FileNotFoundError:
+        return Settings()
     except OSError as error:
         raise SettingsError(
             f"The settings file {file} can't be read: {error.strerror}",
             f"Set {paths.HOME_VARIABLE} or XDG_CONFIG_HOME to a directory, or unset it"
-            if isinstance(error, NotADirectoryError) and path is None
+            if isinstance(error, NotADirectoryError)
             else remedy(error, "Check its permissions"),
         ) from error
     try:

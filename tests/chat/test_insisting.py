@@ -34,7 +34,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_lock, "TIMEOUT_S", 0.0)
+    monkeypatch.setattr(turn_lock, "GRACE_S", 0.0)
     monkeypatch.setattr(sessions, "CLOSE_SECONDS", 0.05)
 
 
@@ -58,7 +58,7 @@ def test_stopping_again_ends_the_engine_and_keeps_the_words(
 def test_stopping_twice_at_once_does_not_insist(
     session: ChatSession, engine: FakeEngine, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn_lock, "TIMEOUT_S", 1000.0)
+    monkeypatch.setattr(turn_lock, "GRACE_S", 1000.0)
     gate = Gate()
     engine.script(gate)
     turn = begin(session.send("What is it?"), gate)
@@ -72,7 +72,7 @@ def test_stopping_twice_at_once_does_not_insist(
 def test_stopping_twice_at_once_ends_an_engine_that_does_not_hear_in_time(
     session: ChatSession, engine: FakeEngine, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn_lock, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(turn_lock, "GRACE_S", 0.2)
     gate = Gate()
     engine.script(Delta("A red", 2), gate)
     turn = begin(session.send("What is it?"), gate)

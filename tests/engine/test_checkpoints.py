@@ -27,7 +27,7 @@ OTHER = 99
 
 
 class Silence:
-    """A `PrefillReport` that nobody reads."""
+    """A `TurnReport` that tells nobody."""
 
     def encoding(self, number: int, of: int) -> None: ...
 

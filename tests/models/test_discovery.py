@@ -36,7 +36,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def found() -> dict[str, InstalledModel]:
     """All models but the demo, by name; each of which must be found again by its name."""
-    models = library.installed()
+    models = search.survey().models
     assert models[0].name == "demo"
     for model in models:
         again = library.resolve(model.name)
@@ -101,7 +101,7 @@ def test_a_split_model_is_one_model(empty_home: Path) -> None:
     assert big.size_bytes == len(parts[0]) + len(parts[1])
     second.unlink()
     assert not found()
-    (broken,) = library.survey().broken
+    (broken,) = search.survey().broken
     assert broken.name == "big-Q8_0"
     assert "00002-of-00002" in broken.reason
 
@@ -226,7 +226,7 @@ def test_a_tower_that_can_not_be_told_is_asked_for() -> None:
     put(folder / "tiny.gguf", MODEL)
     put(folder / "mmproj-red.gguf", TOWER)
     blue = put(folder / "mmproj-blue.gguf", TOWER)
-    (tiny,) = library.installed()[1:]
+    (tiny,) = search.survey().models[1:]
     assert not tiny.vision
     assert len(tiny.towers) == 2
     with pytest.raises(ModelNotFound, match=r"mmproj-blue\.gguf, mmproj-red\.gguf"):
@@ -243,7 +243,7 @@ def test_broken_files_are_told_and_stop_nothing() -> None:
     (folder / "gone.gguf").symlink_to(folder / "nowhere")
     put(folder / "lora.gguf", headers.model(text("general.type", "adapter")))
     assert list(found()) == ["good"]
-    reasons = {model.name: model.reason for model in library.survey().broken}
+    reasons = {model.name: model.reason for model in search.survey().broken}
     assert set(reasons) == {"cut", "page", "future", "gone"}
     assert "cut off" in reasons["cut"]
     assert "a web page" in reasons["page"]
@@ -262,7 +262,7 @@ def test_what_can_not_be_read_is_named(empty_home: Path, monkeypatch: pytest.Mon
         return real(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert library.survey().unreadable == (closed,)
+    assert search.survey().unreadable == (closed,)
 
 
 def test_a_damaged_manifest_is_named(empty_home: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_damaged_manifest_is_named(empty_home: Path) -> None:
     damaged = store.put("bad", "1b", MODEL)
     damaged.write_text("{")
     assert list(found()) == ["good:1b"]
-    assert library.survey().unreadable == (damaged,)
+    assert search.survey().unreadable == (damaged,)
 
 
 def test_names_may_be_shortened_as_long_as_one_model_is_meant() -> None:
@@ -287,7 +287,7 @@ def test_names_may_be_shortened_as_long_as_one_model_is_meant() -> None:
 
 def test_headers_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(paths.models_dir() / "tiny.gguf", MODEL)
-    library.installed()
+    search.survey()
     read: list[Path] = []
     real = facts.read
     monkeypatch.setattr(facts, "read", lambda path: read.append(path) or real(path))
@@ -295,7 +295,7 @@ def test_headers_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found()["tiny"].context == 4096
     assert not read
     put(path, headers.model(width=32, layers=1))
-    library.installed()
+    search.survey()
     assert read == [path]
 
 
@@ -316,4 +316,4 @@ def test_a_file_name_that_is_no_text_is_found_all_the_same() -> None:
 def test_thousands_of_files_are_fine() -> None:
     for number in range(2000):
         put(paths.models_dir() / f"{number // 100}" / f"m{number}.gguf", MODEL)
-    assert len(library.installed()) == 2001
+    assert len(search.survey().models) == 2001

@@ -38,7 +38,7 @@ from vlmtui.errors import (
     PullError,
     Unreachable,
 )
-from vlmtui.models import library, removal
+from vlmtui.models import library, removal, search
 from vlmtui.models.download import faults
 from vlmtui.models.download.events import (
     Cancelled,
@@ -401,7 +401,7 @@ def test_an_address_goes_to_our_own_directory(tiny: Hub, home: Path) -> None:
 def test_deleting_what_came_from_an_address_leaves_nothing(tiny: Hub, home: Path) -> None:
     done = pull(f"{tiny.cdn}/plain/{REPOSITORY}/tiny_Q4_K_M.gguf")[-1]
     assert isinstance(done, Finished)
-    removal.carry_out(removal.plan(library.resolve_installed(done.name), []))
+    removal.carry_out(removal.plan(search.by_name(done.name), []))
     assert not [path for path in (home / "data" / "models").rglob("*") if path.is_file()]
 
 

@@ -11,7 +11,8 @@ from vlmtui import paths
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import removal
 from vlmtui.models.installed import InstalledModel
-from vlmtui.models.library import installed, remember, resolve, survey
+from vlmtui.models.library import remember, resolve
+from vlmtui.models.search import survey
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -135,16 +136,16 @@ def test_a_damaged_list_of_opened_models_is_as_good_as_none():
 def test_a_model_that_was_opened_by_its_path_is_listed_with_its_tower(tmp_path):
     model = put(tmp_path / "usb" / "big.gguf", headers.model())
     remember(resolve(str(model)))
-    (listed,) = installed()[1:]
+    (listed,) = survey().models[1:]
     assert (listed.name, listed.path, listed.mmproj, listed.source) == ("big", model, None, "file")
     tower = put(tmp_path / "usb" / "big-mmproj.gguf", headers.tower())
     assert resolve("big").mmproj == tower, "one that came later is found, too"
     remember(resolve(str(model)))
-    assert [each.mmproj for each in installed()[1:]] == [tower]
+    assert [each.mmproj for each in survey().models[1:]] == [tower]
     tower.unlink()
-    assert [each.mmproj for each in installed()[1:]] == [None]
+    assert [each.mmproj for each in survey().models[1:]] == [None]
     model.unlink()
-    assert installed()[1:] == []
+    assert survey().models[1:] == ()
 
 
 def test_what_a_store_has_is_not_listed_again_because_it_was_opened_by_its_path(tmp_path):
@@ -153,7 +154,7 @@ def test_what_a_store_has_is_not_listed_again_because_it_was_opened_by_its_path(
     link = tmp_path / "link.gguf"
     link.symlink_to(model)
     remember(resolve(str(link)))
-    assert [each.source for each in installed()[1:]] == ["own"]
+    assert [each.source for each in survey().models[1:]] == ["own"]
 
 
 def test_an_opened_file_that_is_damaged_by_now_is_not_complained_about(tmp_path):
@@ -169,11 +170,11 @@ def test_opened_models_of_one_name_are_told_apart_and_can_be_forgotten(tmp_path)
         model = put(tmp_path / folder / "big.gguf", headers.model())
         put(paths.models_dir() / "big.gguf", headers.model())
         remember(resolve(str(model)))
-    (own, last, first) = installed()[1:]
+    (own, last, first) = survey().models[1:]
     assert [each.name for each in (own, last, first)] == ["big", "big@two", "big@one"]
     assert resolve("big@two").path == model
     todo = removal.plan(last, [own, first])
     assert todo.files == ()
     removal.carry_out(todo)
-    assert [each.name for each in installed()[1:]] == ["big", "big@one"]
+    assert [each.name for each in survey().models[1:]] == ["big", "big@one"]
     assert model.exists()

@@ -10,7 +10,7 @@ from tests.models.shelves import HuggingFace
 from tests.models.test_download import MODEL, REPOSITORY, TOWER, tiny
 from tests.models.test_download import pulled as pull
 from vlmtui import paths
-from vlmtui.models import library, pulled, removal
+from vlmtui.models import library, pulled, removal, search
 from vlmtui.models.stores import hugging_face_cache
 
 __all__ = ["tiny"]
@@ -22,13 +22,13 @@ def files(folder: Path) -> list[Path]:
 
 def test_a_pulled_model_is_deleted_whole(tiny: Hub) -> None:
     done = pull()
-    (model,) = library.installed()[1:]
+    (model,) = search.survey().models[1:]
     assert model.path in done.paths
     todo = removal.plan(model, ())
     assert todo.freed == len(MODEL) + len(TOWER)
     assert all(path.exists() for path in todo.files)
     removal.carry_out(todo)
-    assert library.installed()[1:] == []
+    assert search.survey().models[1:] == ()
     assert not [path for path in files(hugging_face_cache()) if ".locks" not in path.parts]
     assert pulled.files(REPOSITORY) == frozenset()
     assert pull().fetched == len(MODEL) + len(TOWER)
@@ -43,7 +43,7 @@ def test_a_link_out_of_the_cache_goes_and_what_it_leads_to_stays(hub: Hub, tmp_p
     link.unlink()
     link.symlink_to(elsewhere)
     pulled.note("a/b-GGUF", "tiny.gguf")
-    (model,) = library.installed()[1:]
+    (model,) = search.survey().models[1:]
     todo = removal.plan(model, ())
     assert todo.freed == 0
     removal.carry_out(todo)
@@ -58,11 +58,11 @@ def test_of_a_model_that_was_opened_by_its_path_only_the_name_goes(
     file.parent.mkdir()
     file.write_bytes(headers.model())
     library.remember(library.resolve(str(file)))
-    (model,) = library.installed()[1:]
+    (model,) = search.survey().models[1:]
     todo = removal.plan(model, ())
     assert (todo.files, todo.freed) == ((), 0)
     removal.carry_out(todo)
-    assert library.installed()[1:] == []
+    assert search.survey().models[1:] == ()
     assert file.exists()
 
 
@@ -72,7 +72,7 @@ def test_what_lies_beside_a_file_because_it_was_downloaded_goes_with_it(hub: Hub
     (folder / "tiny.gguf").write_bytes(headers.model())
     (folder / "tiny.gguf.part").write_bytes(b"of a newer one")
     (folder / "note.txt").write_text("mine")
-    (model,) = library.installed()[1:]
+    (model,) = search.survey().models[1:]
     todo = removal.plan(model, ())
     assert todo.freed == len(headers.model())
     removal.carry_out(todo)

@@ -18,9 +18,8 @@ from tests.fakes import INFO, LOAD, TIMEOUT, FakeEngine
 from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Sampling
 from vlmtui.serve import serving
-from vlmtui.serve.admission import Admission
+from vlmtui.serve.admission import Admission, Rules
 from vlmtui.serve.http_app import HttpApp
-from vlmtui.serve.server_rules import Rules
 
 
 class Served:

@@ -16,7 +16,7 @@ from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.chat_runtime import ChatRuntime
 from vlmtui.chat.requests import load_request
 from vlmtui.commands.outcomes import Pull as WantedPull
-from vlmtui.models import library
+from vlmtui.models import library, search
 from vlmtui.models.download.coordinator import Pulls
 from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.retry_policy import RetryPolicy
@@ -266,7 +266,7 @@ async def test_several_come_at_once_and_one_that_waits_for_its_turn_is_stopped_a
         await until(pilot, lambda: "three-GGUF: stopped" in shown(pilot))
         tiny.go_on.set()
         await until(pilot, lambda: not screen.pulls.running)
-    assert {model.name for model in library.installed()} == {"demo", "one", "two"}
+    assert {model.name for model in search.survey().models} == {"demo", "one", "two"}
 
 
 async def test_what_came_before_a_stop_is_kept_and_not_fetched_again(

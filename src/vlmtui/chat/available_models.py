@@ -15,7 +15,7 @@ from vlmtui.chat.fitting import Prospect, machine_with_room_made
 from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.engine_requests import Files, Load
-from vlmtui.models import added_servers, endpoints, library, local_servers, removal
+from vlmtui.models import added_servers, endpoints, local_servers, removal, search
 from vlmtui.models.endpoints import Server, ServerModel
 from vlmtui.models.fit import Machine
 from vlmtui.models.installed import Discovery, InstalledModel
@@ -55,7 +55,7 @@ class AvailableModels:
             SettingsError: The settings, which name directories, can't be understood.
             StorageError: The list of added models can't be read.
         """
-        return library.survey()
+        return search.survey()
 
     def served(self) -> list[ServerModel]:
         """Models that servers run; blocks.
@@ -113,8 +113,8 @@ class AvailableModels:
         Raises:
             InputError: There is no such model, or it isn't ours to delete.
         """
-        model = library.resolve_installed(name)
-        return removal.plan(model, [other for other in library.installed() if other != model])
+        model = search.by_name(name)
+        return removal.plan(model, [each for each in search.survey().models if each != model])
 
     def remove(self, planned: Removal) -> None:
         """Delete a model.

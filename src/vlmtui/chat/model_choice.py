@@ -14,7 +14,7 @@ from vlmtui.chat import fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.chat.fitting import machine_with_room_made
 from vlmtui.errors import VlmtuiError
-from vlmtui.models import catalog, endpoints, library, local_servers
+from vlmtui.models import catalog, endpoints, library, local_servers, search
 from vlmtui.models.catalog import Entry
 from vlmtui.models.endpoints import ServerModel
 from vlmtui.models.fit import Machine
@@ -105,7 +105,7 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     """
     now = machine or machine_with_room_made()
     known = catalog.load()
-    found = library.survey()
+    found = search.survey()
     here = [of_installed(model, known, settings, now) for model in found.models]
     names = {choice.entry.name for choice in here if choice.entry is not None}
     away = [

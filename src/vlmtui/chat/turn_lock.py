@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from vlmtui.errors import TurnRunning
 
-TIMEOUT_S = 2.0
+GRACE_S = 2.0
 """Seconds that a cancelled task has to end by itself; then whoever insists ends the engine."""
 
 
@@ -175,7 +175,7 @@ class TurnLock:
             if before is not None:
                 before.stopped = before.superseded = True
                 self._cancel_engine()
-                self._insist(lambda: before.done or self.closed, TIMEOUT_S)
+                self._insist(lambda: before.done or self.closed, GRACE_S)
                 self._changed.wait_for(lambda: before.done or self.closed)
         try:
             yield before is not None
@@ -203,7 +203,7 @@ class TurnLock:
             task = self._turn or self._holder
             if task is None or task.yields:
                 return
-            left = task.stopped_at + TIMEOUT_S - time.monotonic() if task.stopped else None
+            left = task.stopped_at + GRACE_S - time.monotonic() if task.stopped else None
             if left is None:
                 task.stopped, task.stopped_at = True, time.monotonic()
             if self._holder is task:

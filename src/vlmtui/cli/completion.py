@@ -98,10 +98,10 @@ def also_ls(group: click.Group, command: click.Command) -> None:
 
 def models(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Models that can be used: installed ones, and those of servers."""
-    from vlmtui.models import endpoints, library
+    from vlmtui.models import endpoints, search
 
     with suppress(VlmtuiError):
-        installed = [(model.name, model.source) for model in library.installed()]
+        installed = [(model.name, model.source) for model in search.survey().models]
         served = [(model.name, "on a server") for model in endpoints.models()]
         return _beginning(incomplete, [*installed, *served])
     return []

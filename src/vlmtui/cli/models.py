@@ -12,7 +12,7 @@ from vlmtui.cli.options import NAMED, kv_option
 
 if TYPE_CHECKING:
     from vlmtui.engine.engine_requests import KvType
-    from vlmtui.models.convert.order import Head
+    from vlmtui.models.convert.importing import Head
     from vlmtui.models.towers.tower_store import Runner
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

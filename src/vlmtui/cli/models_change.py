@@ -16,7 +16,7 @@ from vlmtui import kept, paths, units
 from vlmtui.chat.requests import loading
 from vlmtui.cli.json_output import print_json
 from vlmtui.errors import InputError, SettingsError, os_errors_as
-from vlmtui.models import added, endpoints, gguf, library, removal
+from vlmtui.models import added, endpoints, gguf, library, removal, search
 from vlmtui.models.gguf import pairing
 from vlmtui.models.installed import DEMO
 from vlmtui.printable import line
@@ -47,7 +47,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
             f"A model can't be called {line(wanted)!r}",
             "Give it another with --name: no slashes, no @, and not demo.",
         )
-    for other in library.survey().models:
+    for other in search.survey().models:
         taken = other.name.lower() == wanted.lower() and other.source not in _YIELDING
         if taken and os.path.realpath(other.path) != os.path.realpath(model.path):
             raise InputError(
@@ -74,8 +74,8 @@ def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
 
     if remove_server(name, as_json=as_json):
         return 0
-    model = library.resolve_installed(name)
-    others = [other for other in library.installed() if other.name != model.name]
+    model = search.by_name(name)
+    others = [other for other in search.survey().models if other.name != model.name]
     todo = removal.plan(model, others)
     if not yes:
         if not sys.stdin.isatty():

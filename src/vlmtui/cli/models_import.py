@@ -17,8 +17,7 @@ from vlmtui.endings import ended_by_signals
 from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import LoadFailed
 from vlmtui.models.convert import importing
-from vlmtui.models.convert.importing import Import, Imported
-from vlmtui.models.convert.order import Contents, Head
+from vlmtui.models.convert.importing import Contents, Head, Import
 from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.target import ImportWish
 from vlmtui.printable import line
@@ -66,21 +65,15 @@ def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as
     folder = Path(os.path.realpath(os.path.expanduser(source)))
     job = importing.job(folder, name or folder.name, head)
     if dry_run:
-        _tell(job, importing.look(job), None, as_json=as_json)
+        _tell(job, importing.look(job), as_json=as_json)
         return 0
     importing.require_new(job)
     with ended_by_signals():
-        made = _make(job)
-        loads = _try(job, made.contents)
+        made = progress_bar.last_of(importing.run(job), job.name)
+        loads = _try(job, made)
         importing.finish(job)
-    _tell(job, made.contents, made, as_json=as_json, loads=loads)
+    _tell(job, made, as_json=as_json, loads=loads)
     return 0
-
-
-def _make(job: Import) -> Imported:
-    made = progress_bar.last_of(importing.run(job), job.name)
-    assert isinstance(made, Imported)
-    return made
 
 
 def _try(job: Import, contents: Contents) -> bool | None:
@@ -92,14 +85,7 @@ def _try(job: Import, contents: Contents) -> bool | None:
         raise
 
 
-def _tell(
-    job: Import,
-    contents: Contents,
-    made: Imported | None,
-    *,
-    as_json: bool,
-    loads: bool | None = None,
-) -> None:
+def _tell(job: Import, contents: Contents, *, as_json: bool, loads: bool | None = None) -> None:
     tower = contents.mmproj_bytes > 0
     if as_json:
         told = {
@@ -108,16 +94,15 @@ def _tell(
             "mmproj": str(job.mmproj) if tower else None,
             **msgspec.to_builtins(contents),
             "head": job.head,
-            "rounding": made.rounding if made is not None else None,
             "loads": loads,
-            "dry_run": made is None,
+            "dry_run": contents.rounding is None,
         }
         print_json(told)
         return
-    click.echo("\n".join(_words(job, contents, made, loads)))
+    click.echo("\n".join(_words(job, contents, loads)))
 
 
-def _words(job: Import, contents: Contents, made: Imported | None, loads: bool | None) -> list[str]:
+def _words(job: Import, contents: Contents, loads: bool | None) -> list[str]:
     kind = "a language model" if contents.family == "text" else contents.family
     kept = "4-bit AWQ, as Q4_1" if contents.quantised else "not quantised"
     words = [
@@ -132,11 +117,11 @@ def _words(job: Import, contents: Contents, made: Imported | None, loads: bool |
             f"Embeddings and output layer are {units.size(contents.head_bytes)} of it: --head q8_0 "
             f"saves {units.size(spared)}, which can decide whether it fits a board of 8 GB."
         )
-    if made is None:
+    if contents.rounding is None:
         return [*words, "Nothing was written."]
-    if made.rounding:
+    if contents.rounding:
         words.append(
-            f"A zero had to be rounded by {made.rounding:.4f} of a quantisation step at most."
+            f"A zero had to be rounded by {contents.rounding:.4f} of a quantisation step at most."
         )
     if loads is None:
         words.append("Not loaded: there is not enough memory free to try.")

@@ -12,7 +12,7 @@ from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.cli.pull_display import Display, display
 from vlmtui.endings import INTERRUPTED, ended_by_signals
 from vlmtui.errors import DoesNotFit, VlmtuiError
-from vlmtui.models import library
+from vlmtui.models import search
 from vlmtui.models.download.coordinator import Pulls
 from vlmtui.models.download.events import Finished
 from vlmtui.models.download.states import Planned, Question, Told
@@ -192,7 +192,7 @@ def _agreed() -> bool:
 def _name(finished: Finished) -> str:
     """What a model is called now that it is here."""
     try:
-        for model in library.installed():
+        for model in search.survey().models:
             if model.path in finished.paths:
                 return model.name
     except VlmtuiError:

@@ -125,8 +125,7 @@ def serve(
         raise InputError(
             "The server needs a package that isn't installed", "pip install 'vlmtui[serve]'"
         )
-    from vlmtui.serve.admission import Admission
-    from vlmtui.serve.server_rules import Rules
+    from vlmtui.serve.admission import Admission, Rules
     from vlmtui.serve.serving import serve as run
 
     settings = load_settings()

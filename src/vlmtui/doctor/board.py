@@ -36,7 +36,7 @@ def findings() -> list[Finding]:
 
 def _board(root: Sysroot, readings: Readings | None) -> str:
     if readings is not None:
-        return readings.get("board_name", "a Jetson of an unknown model")
+        return str(readings.get("board_name", "a Jetson of an unknown model"))
     names = [root.text(f"/sys/class/dmi/id/{part}") for part in ("sys_vendor", "product_name")]
     model = root.text("/proc/device-tree/model")  # a Raspberry Pi
     return model or " ".join(name for name in names if name) or "unknown"

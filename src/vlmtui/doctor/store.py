@@ -12,7 +12,7 @@ from pathlib import Path
 from vlmtui import paths
 from vlmtui.doctor.finding import Finding
 from vlmtui.errors import StorageError, VlmtuiError
-from vlmtui.models import catalog, library
+from vlmtui.models import catalog, search
 from vlmtui.settings import load_settings
 from vlmtui.storage.migrations import MIGRATIONS
 
@@ -108,7 +108,7 @@ def _database() -> Finding:
 def _models() -> list[Finding]:
     """What the library finds, where, and what of it can't be used."""
     try:
-        survey = library.survey()
+        survey = search.survey()
         settings = load_settings()
     except VlmtuiError as error:
         return [Finding(TOPIC, "models", "fail", error.message, error.hint)]

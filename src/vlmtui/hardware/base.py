@@ -7,7 +7,7 @@ that can't be asked are different facts. This module measures nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypedDict, cast
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -114,37 +114,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     """A sentence for every probe that is out of order just now."""
 
 
-class Readings(TypedDict, total=False):
-    """The fields of `Snapshot` that one source could measure; those it couldn't are left out."""
-
-    engine_rss_bytes: int
-    engine_gpu_bytes: int
-    gpu_used_bytes: int
-    gpu_total_bytes: int
-    gpu_others: tuple[GpuUser, ...]
-    gpu_name: str
-    gpu_load: float
-    gpu_clock_hz: int
-    gpu_clock_max_hz: int
-    ram_total_bytes: int
-    ram_available_bytes: int
-    cpu_load: float
-    cpu_core_loads: tuple[float | None, ...]
-    temperatures: tuple[Temperature, ...]
-    power_w: float
-    power_rails: tuple[Rail, ...]
-    power_mode: str
-    memory_clock_max_hz: int
-    throttled_by: tuple[str, ...]
-    board_name: str
-    l4t: str
-    shared_memory: bool
-    ui_rss_bytes: int
+Readings = dict[str, Any]
+"""The fields of `Snapshot` that one source could measure; those it couldn't are left out."""
 
 
 def measured(**values: Any) -> Readings:
     """The readings that there are: those that are None are left out."""
-    return cast(Readings, {name: value for name, value in values.items() if value is not None})
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class Probe(Protocol):

@@ -13,7 +13,6 @@ import shutil
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from typing import cast
 
 from vlmtui.hardware.base import Rail, Readings, Temperature, measured
 from vlmtui.hardware.child import LineChild
@@ -194,8 +193,7 @@ class TegrastatsProbe:
             self.close()
         if now - self._heard > _FRESH_S:
             return Readings()
-        new = {name: value for name, value in self._readings.items() if name not in known}
-        return cast(Readings, new)
+        return {name: value for name, value in self._readings.items() if name not in known}
 
     def close(self) -> None:
         if self._child is not None:

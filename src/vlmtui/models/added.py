@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
+from vlmtui.models.installed import StoredFile
 from vlmtui.models.named_list import NamedList
-from vlmtui.models.stores import StoredFile
 
 
 class Added(msgspec.Struct, frozen=True):
-    """A model under a name of the user's."""
+    """A model under a name of the user's, or one that was named by its path."""
 
     name: str
     path: str

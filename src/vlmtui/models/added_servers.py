@@ -7,7 +7,7 @@ import re
 
 from vlmtui import net
 from vlmtui.errors import FetchFailed, InputError
-from vlmtui.models import endpoints, library
+from vlmtui.models import endpoints, search
 from vlmtui.models.endpoints import Server
 from vlmtui.models.installed import DEMO
 from vlmtui.net import addresses
@@ -78,7 +78,7 @@ def _called(server: Server, name: str) -> Server:
             f"A server can't be called {line(name)!r}",
             "Give it another name with --name: no slashes, no @, and not demo.",
         )
-    for model in library.survey().models:
+    for model in search.survey().models:
         if model.name.lower() == name.lower():
             raise InputError(
                 f"There is a model named {model.name} on this machine",

@@ -17,8 +17,8 @@ from msgspec import Meta
 
 from vlmtui import kept, paths, wrong_values
 from vlmtui.errors import SettingsError, VlmtuiError
+from vlmtui.models.installed import StoredFile
 from vlmtui.models.memory import DEFAULT_CTX, KV_BYTES, Bytes, Need
-from vlmtui.models.stores import StoredFile
 from vlmtui.settings import Penalty, decoded_toml
 
 USER_FILE = "models.toml"

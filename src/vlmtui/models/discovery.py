@@ -11,14 +11,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from vlmtui.models import projectors
 from vlmtui.models.facts import Facts, FactsCache
-from vlmtui.models.installed import BrokenModel, Discovery, InstalledModel
+from vlmtui.models.installed import BrokenModel, Discovery, InstalledModel, StoredFile
 from vlmtui.models.projectors import Candidate
-from vlmtui.models.stores import StoredFile, stock
+from vlmtui.models.stores import stock
 
 _PART = re.compile(r"-00001-of-\d{5}$")
 _NAMELESS = re.compile(r"(ggml[-_.])?model(?P<rest>[-_.].*)?", re.IGNORECASE)
@@ -94,19 +95,13 @@ class _Survey:
 
     def _model(self, file: StoredFile, facts: Facts) -> InstalledModel:
         mmproj, towers = self._tower(file, facts)
-        size = facts.size + (self._cache.of(mmproj).size if mmproj is not None else 0)
         own = plain_name(file)
-        return InstalledModel(
+        return described(
+            absolute(file.path),
+            absolute(mmproj) if mmproj is not None else None,
+            self._cache.of,
             name=self._naming(file) or own,
-            path=absolute(file.path),
-            mmproj=absolute(mmproj) if mmproj is not None else None,
             source=file.source,
-            size_bytes=size,
-            architecture=facts.architecture,
-            parameters=facts.parameters,
-            quantisation=facts.quantisation,
-            context=facts.context,
-            title=facts.title,
             repository=file.repository,
             aliases=tuple(dict.fromkeys((own, text(_stem(file.path))))),
             towers=tuple(map(absolute, towers)),
@@ -130,6 +125,24 @@ class _Survey:
     def _report(self, file: StoredFile, path: Path, reason: str, hint: str) -> None:
         size = self._cache.of(path).size
         self.broken.append(BrokenModel(plain_name(file), path, file.source, reason, hint, size))
+
+
+def described(
+    path: Path, mmproj: Path | None, facts_of: Callable[[Path], Facts], **more: Any
+) -> InstalledModel:
+    """A model by the facts of its files, and what else is known of it."""
+    facts = facts_of(path)
+    return InstalledModel(
+        path=path,
+        mmproj=mmproj,
+        size_bytes=facts.size + (facts_of(mmproj).size if mmproj is not None else 0),
+        architecture=facts.architecture,
+        parameters=facts.parameters,
+        quantisation=facts.quantisation,
+        context=facts.context,
+        title=facts.title,
+        **more,
+    )
 
 
 class _Group:

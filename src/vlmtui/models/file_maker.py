@@ -11,15 +11,14 @@ import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, Generic, TypeVar, cast
 
 import msgspec
 
 from vlmtui import errors, offspring, paths
 from vlmtui.errors import StorageError, VlmtuiError, os_errors_as
-from vlmtui.offspring import Told
 
-_Told = TypeVar("_Told", bound=Told)
+_Made = TypeVar("_Made")
 
 ROOM_LEFT = 64_000_000
 """Bytes of the disk that stay free."""
@@ -42,29 +41,33 @@ class Maker(msgspec.Struct, frozen=True):
         return f"Its log: {paths.state_dir() / self.log}"
 
     def run(
-        self, arguments: Sequence[str], kind: type[_Told], doing: str
-    ) -> Generator[_Told, None, None]:
-        """Start it, and yield what it tells.
+        self, arguments: Sequence[str], kind: type[_Made], doing: str
+    ) -> Generator[Progress | _Made, None, None]:
+        """Start it, and yield what it tells, at last what it has made.
 
         Leaving the iterator kills it. It also dies with the thread that began.
 
         Args:
             arguments: For `main`, behind the id of this process.
-            kind: What it tells.
+            kind: What is told of what is made, once it is known or done.
             doing: What it does, for "The process that … died".
 
         Raises:
-            VlmtuiError: One that it tells; or `failed`: it ended, and nobody had left the iterator.
+            VlmtuiError: One that it tells; or `failed`: it ended without a last word.
         """
         lines = _lines(self.module, arguments, self.log)
+        made: _Made | None = None
         try:
             with closing(lines):
                 for line in lines:
-                    told = msgspec.json.decode(line, type=kind)
+                    told = msgspec.json.decode(line, type=_Told[kind])  # type: ignore[valid-type]
                     if told.error:
                         hint = told.hint or self.see_log
                         raise errors.named(told.error, told.message, hint, self.failed)
-                    yield told
+                    made = told.made
+                    yield Progress(told.fraction, told.doing) if made is None else made
+                if made is None:
+                    raise _Died("exit status 0")
         except _Died as died:
             killed = "Memory may have run out: close other programs. "
             raise self.failed(
@@ -81,6 +84,19 @@ class Progress(msgspec.Struct, frozen=True):
 
     doing: str
     """What is being worked on: a tensor, a step."""
+
+
+class _Told(msgspec.Struct, Generic[_Made]):
+    """A line of the process, as `offspring.Telling` writes it."""
+
+    error: str = ""
+    """Name of one of `vlmtui.errors`; nothing follows it."""
+
+    message: str = ""
+    hint: str = ""
+    fraction: float = 0.0
+    doing: str = ""
+    made: _Made | None = None
 
 
 class _Died(Exception):
@@ -110,7 +126,8 @@ def _lines(module: str, arguments: Sequence[str], log: str) -> Generator[bytes, 
                 process.kill()
             process.wait()
             process.stdout.close()
-    raise _Died(signal.Signals(-status).name if status < 0 else f"exit status {status}")
+    if status:
+        raise _Died(signal.Signals(-status).name if status < 0 else f"exit status {status}")
 
 
 def settle(draft: Path, target: Path) -> None:

@@ -18,6 +18,24 @@ DEMO = "demo"
 """The name of the model that comes with vlmtui."""
 
 
+class StoredFile(msgspec.Struct, frozen=True):
+    """A GGUF file in a store; of a split model, the first part."""
+
+    path: Path
+    source: Source
+    group: str
+    """Files with the same group were published together or lie together."""
+
+    repository: str = ""
+    """"owner/name" on Hugging Face, where the store tells."""
+
+    name: str = ""
+    """What the store calls the model; empty where it knows only files."""
+
+    mmproj: Path | None = None
+    """The projector that the store itself names."""
+
+
 class InstalledModel(msgspec.Struct, frozen=True):
     """A model whose files are on this machine."""
 

@@ -8,40 +8,16 @@ from __future__ import annotations
 
 from vlmtui import demo
 from vlmtui.errors import ModelNotFound
-from vlmtui.models.installed import DEMO, Discovery, InstalledModel
+from vlmtui.models.installed import DEMO, InstalledModel
 
 # `search` is imported when it is needed: the chat with the demo model starts without it
-
-
-def installed() -> list[InstalledModel]:
-    """All models on this machine, the demo model first; each name resolves to its model.
-
-    Blocks: directories are listed, and headers of files that are new are read.
-
-    Raises:
-        SettingsError: The settings, which name directories, can't be understood.
-        StorageError: The list of added models can't be read.
-    """
-    return list(survey().models)
-
-
-def survey() -> Discovery:
-    """All models on this machine, the files that can't be used, and what can't be looked into.
-
-    Raises:
-        SettingsError: As `installed`.
-        StorageError: The list of added models can't be read.
-    """
-    from vlmtui.models import search
-
-    return search.survey()
 
 
 def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
     """Find a model by its name or by the path of its GGUF file.
 
-    Names are those of `installed`, their aliases, what one of them alone begins with, and those of
-    files that were opened by their path before; whether letters are large or small doesn't matter.
+    Names are those of `search.survey`, their aliases, what one of them alone begins with, and
+    those of files that were opened by their path before; large and small letters are the same.
     Without `mmproj`, the tower that lies beside the model and goes with it is taken.
 
     Args:
@@ -85,14 +61,3 @@ def template(model: InstalledModel) -> str | None:
 
     entry = catalog.load().find(model.name)
     return (entry.template or None) if entry is not None else None
-
-
-def resolve_installed(name: str) -> InstalledModel:
-    """The model of `installed` that a name means; a path is no name here.
-
-    Raises:
-        ModelNotFound: No such model, or several of them.
-    """
-    from vlmtui.models import search
-
-    return search.by_name(name)

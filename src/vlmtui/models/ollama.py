@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from vlmtui import kept
+from vlmtui.models.installed import StoredFile
 
 _MODEL = "application/vnd.ollama.image.model"
 _PROJECTOR = "application/vnd.ollama.image.projector"
@@ -33,16 +34,6 @@ class _Manifest(msgspec.Struct):
     layers: list[_Layer]
 
 
-class OllamaModel(msgspec.Struct, frozen=True):
-    """A model as Ollama has it."""
-
-    name: str
-    """What `ollama run` takes: "llava:7b"; with owner and host where they aren't the usual ones."""
-
-    path: Path
-    mmproj: Path | None
-
-
 def stores() -> list[Path]:
     """Where Ollama keeps models."""
     if place := os.environ.get("OLLAMA_MODELS"):
@@ -50,12 +41,12 @@ def stores() -> list[Path]:
     return [Path(os.path.expanduser("~/.ollama/models")), SYSTEM_STORE]
 
 
-def read(store: Path) -> tuple[list[OllamaModel], list[Path]]:
+def read(store: Path) -> tuple[list[StoredFile], list[Path]]:
     """The models of a store, and what in it can't be read. Missing blobs are left to the reader.
 
     Of two tags with the same files, `latest` comes last.
     """
-    models: list[OllamaModel] = []
+    models: list[StoredFile] = []
     unreadable: list[Path] = []
     root = store / "manifests"
     try:
@@ -80,7 +71,7 @@ def read(store: Path) -> tuple[list[OllamaModel], list[Path]]:
 
 def _model(
     store: Path, path: Path, parts: tuple[str, ...], unreadable: list[Path]
-) -> OllamaModel | None:
+) -> StoredFile | None:
     if len(parts) != _DEPTH:
         return None
     manifest = kept.load(path, _Manifest)
@@ -91,10 +82,12 @@ def _model(
     model = blobs.get(_MODEL)
     if model is None:
         return None  # a model that runs elsewhere, or an adapter alone
-    return OllamaModel(_name(*parts), model, blobs.get(_PROJECTOR))
+    name = _name(*parts)
+    return StoredFile(model, "ollama", f"ollama:{name}", "", name, blobs.get(_PROJECTOR))
 
 
 def _name(host: str, owner: str, name: str, tag: str) -> str:
+    """What `ollama run` takes: with owner and host where they aren't the usual ones."""
     if host != "registry.ollama.ai":
         return f"{host}/{owner}/{name}:{tag}"
     return f"{name}:{tag}" if owner == "library" else f"{owner}/{name}:{tag}"

@@ -13,20 +13,13 @@ import msgspec
 
 from vlmtui import kept, paths
 from vlmtui.errors import StorageError
-from vlmtui.models.stores import StoredFile
+from vlmtui.models.added import Added
+from vlmtui.models.installed import StoredFile
 
 _MOST = 100
 
 
-class Opened(msgspec.Struct, frozen=True):
-    """A model that was named by its path."""
-
-    name: str
-    path: str
-    mmproj: str | None = None
-
-
-def remember(model: Opened) -> None:
+def remember(model: Added) -> None:
     """Put a model at the end of the list; of one name the last one counts."""
     _exchange(model.path, [model])
 
@@ -36,7 +29,7 @@ def forget(path: Path) -> None:
     _exchange(str(path), [])
 
 
-def _exchange(path: str, new: list[Opened]) -> None:
+def _exchange(path: str, new: list[Added]) -> None:
     with contextlib.suppress(StorageError), kept.alone(_list()):
         before = _read()
         after = [*(each for each in before if each.path != path), *new][-_MOST:]
@@ -61,12 +54,12 @@ def files() -> list[StoredFile]:
     return found
 
 
-def find(name: str) -> Opened | None:
+def find(name: str) -> Added | None:
     """The model that was opened under a name and is still there."""
     return next((model for model in _there() if model.name.lower() == name.lower()), None)
 
 
-def _there() -> Iterator[Opened]:
+def _there() -> Iterator[Added]:
     """Those whose files are still there, what was opened last first, without towers that aren't."""
     for model in reversed(_read()):
         if Path(model.path).is_file():
@@ -74,9 +67,9 @@ def _there() -> Iterator[Opened]:
             yield msgspec.structs.replace(model, mmproj=None) if gone else model
 
 
-def _read() -> list[Opened]:
+def _read() -> list[Added]:
     try:
-        return kept.load(_list(), list[Opened]) or []
+        return kept.load(_list(), list[Added]) or []
     except StorageError:
         return []
 

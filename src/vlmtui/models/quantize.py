@@ -19,7 +19,6 @@ from vlmtui.models import file_maker, gguf
 from vlmtui.models.file_maker import Progress
 from vlmtui.models.gguf.filetypes import FILE_TYPES
 from vlmtui.models.gguf.header import Header
-from vlmtui.offspring import Told
 
 TYPES = (
     *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S"),
@@ -198,14 +197,11 @@ def _type(to: str) -> str:
     return kind
 
 
-class _Told(Told):
-    """A line of the process: a tensor begun, or the end."""
+class _Written(msgspec.Struct, frozen=True):
+    """What the process says at the end."""
 
-    tensor: int = 0
-    of: int = 0
-    name: str = ""
-    size: int = -1
-    fallbacks: int = 0
+    size: int
+    fallbacks: int
 
 
 def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
@@ -217,16 +213,16 @@ def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
     files = (os.fspath(job.source), os.fspath(job.draft))
     done = 0
     arguments = (order.decode(), *files)
-    with closing(_MAKER.run(arguments, _Told, f"quantised {job.source}")) as heard:
-        for told in heard:
-            if told.size >= 0:
-                yield _result(job, told, dry=dry)
-                return
-            yield Progress(done / max(1, job.header.weights), told.name)
-            done += sizes.get(told.name, 0)
+    with closing(_MAKER.run(arguments, _Written, f"quantised {job.source}")) as steps:
+        for step in steps:
+            if isinstance(step, Progress):
+                yield Progress(done / max(1, job.header.weights), step.doing)
+                done += sizes.get(step.doing, 0)
+            else:
+                yield _result(job, step, dry=dry)
 
 
-def _result(job: Quantization, told: _Told, *, dry: bool) -> Result:
+def _result(job: Quantization, told: _Written, *, dry: bool) -> Result:
     if dry:
         # llama.cpp counts the tensors; header and vocabulary stay as they are
         first = min((tensor.offset for tensor in job.header.tensors), default=0)

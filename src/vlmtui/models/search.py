@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -14,9 +15,8 @@ import msgspec
 from vlmtui import demo
 from vlmtui.errors import ModelNotFound
 from vlmtui.models import added, catalog, facts, gguf, opened, projectors
-from vlmtui.models.discovery import absolute, discover, text
+from vlmtui.models.discovery import absolute, described, discover, text
 from vlmtui.models.installed import DEMO, BrokenModel, Discovery, InstalledModel
-from vlmtui.models.opened import Opened
 from vlmtui.models.projectors import Candidate
 from vlmtui.printable import listed
 from vlmtui.settings import load_settings
@@ -26,7 +26,15 @@ _MOST_NAMED = 8
 
 
 def survey() -> Discovery:
-    """See `library.survey`."""
+    """All models on this machine, the files that can't be used, and what can't be looked into.
+
+    The demo model comes first; each name resolves to its model. Blocks: directories are listed, and
+    headers of files that are new are read.
+
+    Raises:
+        SettingsError: The settings, which name directories, can't be understood.
+        StorageError: The list of added models can't be read.
+    """
     named = catalog.load().name_of
     found = discover(load_settings().model_dirs, added.files(), named, opened.files())
     return Discovery((_demo(), *found.models), found.broken, found.unreadable)
@@ -55,11 +63,11 @@ def resolve(name: str, mmproj: str | None) -> InstalledModel:
 def remember(model: InstalledModel) -> None:
     """See `library.remember`."""
     tower = str(model.mmproj) if model.mmproj is not None else None
-    opened.remember(Opened(model.name, str(model.path), tower))
+    opened.remember(added.Added(model.name, str(model.path), tower))
 
 
 def _chosen(name: str) -> InstalledModel:
-    """The model of `installed` that a name means, or one that was opened by its path."""
+    """The model of `survey` that a name means, or one that was opened by its path."""
     try:
         return by_name(name)
     except ModelNotFound:
@@ -70,7 +78,11 @@ def _chosen(name: str) -> InstalledModel:
 
 
 def by_name(name: str) -> InstalledModel:
-    """See `library.resolve_installed`."""
+    """The model of `survey` that a name means; a path is no name here.
+
+    Raises:
+        ModelNotFound: No such model, or several of them.
+    """
     found = survey()
     model = _by_name(name, found.models)
     if model is None:
@@ -78,40 +90,19 @@ def by_name(name: str) -> InstalledModel:
     return model
 
 
+@cache
 def _demo() -> InstalledModel:
-    model, tower = facts.read(demo.model_path()), demo.mmproj_path()
-    return InstalledModel(
-        DEMO,
-        demo.model_path(),
-        tower,
-        "demo",
-        model.size + tower.stat().st_size,
-        architecture=model.architecture,
-        parameters=model.parameters,
-        quantisation=model.quantisation,
-        context=model.context,
-        title=model.title,
-    )
+    files = demo.model_path(), demo.mmproj_path()
+    return described(*files, facts.read, name=DEMO, source="demo")
 
 
 def _at(path: Path, mmproj: str | None) -> InstalledModel:
     gguf.sniff(path)
     known = facts.FactsCache()
-    model = known.of(path)
     tower = _named_projector(mmproj) if mmproj is not None else _projector_beside(path, known)
-    size = model.size + (known.of(tower).size if tower is not None else 0)
+    model = described(path, tower, known.of, name=text(path.stem))
     known.save()
-    return InstalledModel(
-        name=text(path.stem),
-        path=path,
-        mmproj=tower,
-        size_bytes=size,
-        architecture=model.architecture,
-        parameters=model.parameters,
-        quantisation=model.quantisation,
-        context=model.context,
-        title=model.title,
-    )
+    return model
 
 
 def _projector_beside(model: Path, known: facts.FactsCache) -> Path | None:

@@ -18,31 +18,13 @@ import msgspec
 from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 from vlmtui.models import ollama
-from vlmtui.models.installed import Source
+from vlmtui.models.installed import Source, StoredFile
 
 _DEEPEST = 8
 """Directories below a root that are looked into."""
 
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 _MANIFEST = re.compile(r"manifest=([^=]+)=([^=]+)=.*\.json")
-
-
-class StoredFile(msgspec.Struct, frozen=True):
-    """A GGUF file in a store; of a split model, the first part."""
-
-    path: Path
-    source: Source
-    group: str
-    """Files with the same group were published together or lie together."""
-
-    repository: str = ""
-    """"owner/name" on Hugging Face, where the store tells."""
-
-    name: str = ""
-    """What the store calls the model; empty where it knows only files."""
-
-    mmproj: Path | None = None
-    """The projector that the store itself names."""
 
 
 class Stock(msgspec.Struct):
@@ -69,7 +51,9 @@ def stock(directories: Sequence[str] = ()) -> Stock:
         _add_tree(found, Path(os.path.expanduser(place)), "lm-studio")
     _add_llama_cpp(found, _llama_cpp_cache())
     for store in ollama.stores():
-        _add_ollama(found, store)
+        models, unreadable = ollama.read(store)
+        found.files += models
+        found.unreadable += unreadable
     return found
 
 
@@ -156,17 +140,6 @@ def _guessed_prefix(name: str) -> str:
     """Owner and repository in a file's name without a manifest: most end in `-GGUF`."""
     match = re.match(r"[^_]+_.+?[-_.]gguf_", name, re.IGNORECASE)
     return match[0] if match else ""
-
-
-def _add_ollama(found: Stock, store: Path) -> None:
-    models, unreadable = ollama.read(store)
-    found.unreadable += unreadable
-    for model in models:
-        found.files.append(
-            StoredFile(
-                model.path, "ollama", f"ollama:{model.name}", name=model.name, mmproj=model.mmproj
-            )
-        )
 
 
 def _ggufs(found: Stock, root: Path) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from vlmtui.engine.engine_requests import Sampling
 from vlmtui.serve.http_exchange import Exchange
 
 
@@ -60,6 +61,23 @@ class Admission(msgspec.Struct, frozen=True):
     def allows(self, origin: str) -> bool:
         """Whether pages of a site may ask."""
         return origin in self.origins or "*" in self.origins
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the server does for whom, as its command line sets it."""
+
+    admission: Admission
+    defaults: Sampling
+    """How tokens are chosen where a request doesn't say."""
+
+    fetching: bool = False
+    """Pictures may be fetched from the web."""
+
+    waiting: int = 8
+    """Requests that may wait for their turn."""
+
+    seconds: float = 600.0
+    """For a request to be answered, its waiting included."""
 
 
 def is_loopback(host: str) -> bool:

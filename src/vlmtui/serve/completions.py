@@ -13,13 +13,13 @@ from vlmtui.engine.engine_events import Delta, Finished, ModelInfo, Thought, Tri
 from vlmtui.errors import InputError
 from vlmtui.printable import line
 from vlmtui.serve import chat_body, completion_json
+from vlmtui.serve.admission import Rules
 from vlmtui.serve.answer_queue import AnswerQueue
 from vlmtui.serve.chat_body import Asked, ChatBody
 from vlmtui.serve.completion_json import Completion
 from vlmtui.serve.http_exchange import Exchange
 from vlmtui.serve.received_pictures import ReceivedPictures
 from vlmtui.serve.server_metrics import ServerMetrics
-from vlmtui.serve.server_rules import Rules
 from vlmtui.serve.tool_calls import Call
 
 MOST_BODY = 64 * 1024 * 1024

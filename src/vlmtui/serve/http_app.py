@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from vlmtui import crash_log, printable
 from vlmtui.engine.base import Engine
 from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.errors import ContextOverflow, EngineError, InputError, StorageError, VlmtuiError
 from vlmtui.serve import completion_json
+from vlmtui.serve.admission import Rules
 from vlmtui.serve.answer_queue import AnswerQueue, Busy, Closing
 from vlmtui.serve.chat_body import BadRequest
 from vlmtui.serve.completions import MOST_BODY, Completions
@@ -24,7 +26,6 @@ from vlmtui.serve.http_exchange import (
     TooLarge,
 )
 from vlmtui.serve.server_metrics import CONTENT_TYPE, ServerMetrics
-from vlmtui.serve.server_rules import Rules
 
 Log = Callable[[str], None]
 
@@ -34,20 +35,22 @@ class HttpApp:
 
     def __init__(self, engine: Engine, model: ModelInfo, rules: Rules, log: Log) -> None:
         """`log` gets a line for each request, without what was said in it."""
-        self._model = model
         self._rules = rules
         self._log = log
-        self._since = int(time.time())
         self.queue = AnswerQueue(engine, rules.waiting)
         self.metrics = ServerMetrics()
         completions = Completions(self.queue, model, rules, self.metrics)
         self._routes: dict[tuple[str, str], Callable[[Exchange], Awaitable[str]]] = {
-            ("GET", "/v1/health"): self._health,
             ("GET", "/v1/metrics"): self._metrics,
-            ("GET", "/v1/models"): self._models,
-            ("GET", f"/v1/models/{model.name}"): self._one_model,
             ("POST", "/v1/chat/completions"): completions.respond,
         }
+        models = completion_json.models(model, int(time.time()))
+        for path, told in (
+            ("/v1/health", {"status": "ok"}),
+            ("/v1/models", models),
+            (f"/v1/models/{model.name}", models["data"][0]),
+        ):
+            self._routes["GET", path] = partial(_tell, told)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -151,22 +154,12 @@ class HttpApp:
         )
         return ""
 
-    # ------------------------------------------------------------------ small answers
-
-    async def _health(self, exchange: Exchange) -> str:
-        await exchange.respond_json(200, {"status": "ok"})
-        return ""
-
-    async def _models(self, exchange: Exchange) -> str:
-        await exchange.respond_json(200, completion_json.models(self._model, self._since))
-        return ""
-
-    async def _one_model(self, exchange: Exchange) -> str:
-        row = completion_json.models(self._model, self._since)["data"][0]
-        await exchange.respond_json(200, row)
-        return ""
-
     async def _metrics(self, exchange: Exchange) -> str:
         text = self.metrics.text(running=self.queue.running, waiting=self.queue.waiting)
         await exchange.respond(200, text.encode(), CONTENT_TYPE)
         return ""
+
+
+async def _tell(told: completion_json.Json, exchange: Exchange) -> str:
+    await exchange.respond_json(200, told)
+    return ""

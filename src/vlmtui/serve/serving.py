@@ -21,9 +21,9 @@ from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import EngineError, InputError, os_errors_as
 from vlmtui.hardware.monitor import Monitor
 from vlmtui.printable import line
+from vlmtui.serve.admission import Rules
 from vlmtui.serve.http_app import HttpApp
 from vlmtui.serve.http_exchange import Receive, Scope, Send
-from vlmtui.serve.server_rules import Rules
 
 if TYPE_CHECKING:
     from uvicorn import Config, Server

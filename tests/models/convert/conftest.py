@@ -16,7 +16,7 @@ from tests.models.convert.checkpoints import Made
 from vlmtui.messages import ImagePart
 from vlmtui.models.convert import building, checkpoint, writer
 from vlmtui.models.convert.building import Built
-from vlmtui.models.convert.order import Head
+from vlmtui.models.convert.importing import Head
 
 pytest.importorskip("safetensors", reason="the extra awq is not installed")
 

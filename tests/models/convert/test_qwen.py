@@ -242,7 +242,7 @@ def test_a_published_configuration_leaves_out_what_is_usual() -> None:
         ):
             shapes |= {f"{prefix}{name}.weight": (rows, columns), f"{prefix}{name}.bias": (rows,)}
     stored = {name: Stored(name, Path("w"), 0, "BF16", shape) for name, shape in shapes.items()}
-    tower = qwen_tower.Tower({**vision, "model_type": "qwen2_5_vl"}, stored, 5120, "m")
+    tower = qwen_tower.Tower({**vision, "model_type": "qwen2_5_vl"}, stored, {}, 5120, "m")
     told = tower.metadata()
     assert told["clip.vision.block_count"] == 32
     assert told["clip.vision.attention.head_count"] == 16

@@ -18,8 +18,9 @@ from vlmtui.models.convert import (
     vocabulary,
 )
 from vlmtui.models.convert.checkpoint import QWEN, Checkpoint
-from vlmtui.models.convert.order import Head
+from vlmtui.models.convert.importing import Head
 from vlmtui.models.convert.plan import File
+from vlmtui.models.convert.tower import VisionTower
 from vlmtui.models.convert.weights import config
 
 _SOURCE = "vlmtui.import.source"
@@ -74,14 +75,13 @@ def build(checkpoint: Checkpoint, name: str, head: Head) -> Built:
 def _mmproj(checkpoint: Checkpoint, width: int, name: str, source: dict[str, Any]) -> File | None:
     if checkpoint.family == "text":
         return None
-    vision, tensors, where = checkpoint.vision, checkpoint.tower, str(checkpoint.folder)
-    tower: clip_tower.Tower | qwen_tower.Tower | siglip_tower.Tower
-    if checkpoint.family == "VILA1.5":
-        tower = siglip_tower.Tower(vision, tensors, checkpoint.projector, width, where)
-    elif checkpoint.family in QWEN.values():
-        tower = qwen_tower.Tower(vision, tensors, width, where)
-    else:
-        tower = clip_tower.Tower(checkpoint.config, tensors, checkpoint.projector, width, where)
+    kinds: dict[str, type[VisionTower]] = {
+        "VILA1.5": siglip_tower.Tower,
+        **dict.fromkeys(QWEN.values(), qwen_tower.Tower),
+    }
+    tower = kinds.get(checkpoint.family, clip_tower.Tower)(
+        checkpoint.vision, checkpoint.tower, checkpoint.projector, width, str(checkpoint.folder)
+    )
     named = {"general.name": f"{name} vision tower", "general.file_type": 1}
     return File({**tower.metadata(), **named, **source}, tower.items)
 

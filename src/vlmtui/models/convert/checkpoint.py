@@ -13,7 +13,7 @@ import msgspec
 
 from vlmtui.errors import InputError
 from vlmtui.models.convert import weights
-from vlmtui.models.convert.order import Family
+from vlmtui.models.convert.importing import Family
 from vlmtui.models.convert.stored import Stored
 
 IMPORTED = (
@@ -25,6 +25,12 @@ _QUANTISATIONS = ("awq",)
 _LLAVA: dict[str, Family] = {"llava": "LLaVA-1.5", "llava_next": "LLaVA-1.6"}
 QWEN: dict[str, Family] = {"qwen2_vl": "Qwen2-VL", "qwen2_5_vl": "Qwen2.5-VL"}
 """By `model_type`."""
+
+_LLAVA_PICTURES = (
+    *("vision_feature_layer", "vision_feature_select_strategy", "image_grid_pinpoints"),
+    "projector_hidden_act",
+)
+"""What the whole model's configuration says of pictures."""
 
 _TEXT = ("llama", "mistral", "qwen2")
 _LLAVA_PREFIXES = {
@@ -184,7 +190,7 @@ def _llava(folder: Path, config: dict[str, Any]) -> Checkpoint:
         {"model_type": "llama", **(config.get("text_config") or {})},
         parts["language"],
         folder,
-        config.get("vision_config") or {},
+        {**(config.get("vision_config") or {}), **_of(config, _LLAVA_PICTURES)},
         _without(parts["tower"], ("vision_model.",)),
         parts["projector"],
     )
@@ -197,8 +203,7 @@ def _qwen(folder: Path, config: dict[str, Any]) -> Checkpoint:
     parts = _parts(folder, _QWEN_PREFIXES, QWEN[kind])
     tied = config.get("tie_word_embeddings")
     own = {"tie_word_embeddings": tied, **(config.get("text_config") or config)}
-    pictures = _pictures(folder)
-    colors = {key: value for key, value in pictures.items() if key in ("image_mean", "image_std")}
+    colors = _of(_pictures(folder), ("image_mean", "image_std"))
     return Checkpoint(
         QWEN[kind],
         folder,
@@ -209,6 +214,10 @@ def _qwen(folder: Path, config: dict[str, Any]) -> Checkpoint:
         {**(config.get("vision_config") or {}), **colors, "model_type": kind},
         parts["tower"],
     )
+
+
+def _of(config: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: config[key] for key in keys if key in config}
 
 
 def _pictures(folder: Path) -> dict[str, Any]:

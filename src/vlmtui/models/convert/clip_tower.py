@@ -14,17 +14,16 @@ LLaVA-1.6 is cut into tiles by libmtmd itself, so it is written as others write 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from vlmtui.errors import BadModelFile
 from vlmtui.models.convert import plan
-from vlmtui.models.convert.plan import Item, Weights
+from vlmtui.models.convert.plan import Item
 from vlmtui.models.convert.stored import Numbers, Stored
 from vlmtui.models.convert.tower import MEAN, PREFIX, STD, VisionTower, layer
-from vlmtui.models.convert.weights import number, refused
 
 PICTURE_FORM = "llava"
 PADDING = (122, 116, 104)
@@ -34,49 +33,23 @@ _PROJECTOR = {"linear_1": "mm.0", "linear_2": "mm.2"}
 
 
 class Tower(VisionTower):
-    """Plans the tensors of tower and projector."""
+    """CLIP as `CLIPVisionModel` has it; `linear_1`, `linear_2` and `image_newline` project."""
 
-    def __init__(
-        self,
-        given: Mapping[str, Any],
-        tower: Mapping[str, Stored],
-        projector: Mapping[str, Stored],
-        language_width: int,
-        where: str,
-    ) -> None:
-        """Plan.
-
-        Args:
-            given: The configuration of the whole model: `vision_config`, `vision_feature_layer`,
-                and for LLaVA-1.6 `image_grid_pinpoints`.
-            tower: Tensors as `CLIPVisionModel` names them, without `vision_model.`.
-            projector: `linear_1`, `linear_2` and `image_newline`.
-            language_width: Numbers in a row of the language model.
-            where: What the checkpoint is called in an error.
-
-        Raises:
-            BadModelFile: A tensor or value is missing or another than LLaVA has.
-        """
-        self._weights = Weights(tower, where)
-        self._projector = Weights(projector, where)
-        self._out = language_width
-        vision: Mapping[str, Any] = given.get("vision_config") or {}
-        self._width = number(vision, "hidden_size", 1024, where, "its tower's")
-        self._heads = number(vision, "num_attention_heads", 16, where, "its tower's")
-        self._units = number(vision, "intermediate_size", 4096, where, "its tower's")
-        self._image = number(vision, "image_size", 336, where, "its tower's")
-        self._patch = number(vision, "patch_size", 14, where, "its tower's")
-        self._epsilon = float(vision.get("layer_norm_eps", 1e-5))
-        self._act = str(vision.get("hidden_act", "quick_gelu"))
-        layers = number(vision, "num_hidden_layers", 24, where, "its tower's")
-        chosen = given.get("vision_feature_layer", -2)
+    def _read(self) -> None:
+        self._width = self._number("hidden_size", 1024)
+        self._heads = self._number("num_attention_heads", 16)
+        self._units = self._number("intermediate_size", 4096)
+        self._image = self._number("image_size", 336)
+        self._patch = self._number("patch_size", 14)
+        self._epsilon = float(self._given.get("layer_norm_eps", 1e-5))
+        self._act = str(self._given.get("hidden_act", "quick_gelu"))
+        layers = self._number("num_hidden_layers", 24)
+        chosen = self._given.get("vision_feature_layer", -2)
         self._layers = layers + 1 + chosen if isinstance(chosen, int) and chosen < 0 else -1
         # libmtmd has width before height, the configuration height before width
-        self._tiles = [
-            int(side) for pair in given.get("image_grid_pinpoints") or () for side in pair[::-1]
-        ]
-        self._check(vision, given, where)
-        self.items = tuple(self._items())
+        pairs = self._given.get("image_grid_pinpoints") or ()
+        self._tiles = [int(side) for pair in pairs for side in pair[::-1]]
+        self._check()
 
     def metadata(self) -> dict[str, Any]:
         told = self._common("mlp")
@@ -89,17 +62,18 @@ class Tower(VisionTower):
             told[f"{PREFIX}mm_patch_merge_type"] = "spatial_unpad"
         return told
 
-    def _check(self, vision: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
-        kind = vision.get("model_type", "clip_vision_model")
-        select = given.get("vision_feature_select_strategy", "default")
-        act = given.get("projector_hidden_act", "gelu")
+    def _check(self) -> None:
+        kind = self._given.get("model_type", "clip_vision_model")
+        select = self._given.get("vision_feature_select_strategy", "default")
+        act = self._given.get("projector_hidden_act", "gelu")
         if kind != "clip_vision_model" or select != "default" or act != "gelu":
             raise BadModelFile(
-                f"{where} can't be imported: its tower is {kind!r}, of which it takes {select!r}",
+                f"{self._where} can't be imported: its tower is {kind!r}, of which it takes "
+                f"{select!r}",
                 "LLaVA-1.5 and 1.6 have CLIP, and take its patches.",
             )
         if self._layers < 1 or self._act not in ("quick_gelu", "gelu") or self._image % self._patch:
-            raise refused(where, "its tower's layers are not CLIP's")
+            raise self._refused("layers are not CLIP's")
 
     def _items(self) -> Iterable[Item]:
         take, width = self._weights.take, self._width

@@ -11,20 +11,25 @@ import os
 import re
 import sys
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from vlmtui import paths
 from vlmtui.errors import BadModelFile, ImportFailed, InputError, StorageError, os_errors_as
 from vlmtui.models import file_maker, gguf
-from vlmtui.models.convert.order import Contents, Head, Order, Told
 from vlmtui.models.file_maker import Progress
 from vlmtui.models.gguf import pairing
 
 _MAKER = file_maker.Maker("vlmtui.models.convert.process", "import.log", ImportFailed)
+Head = Literal["f16", "q8_0"]
+"""What token embeddings and output layer of a quantised model are kept in."""
+
+Family = Literal["VILA1.5", "LLaVA-1.6", "LLaVA-1.5", "Qwen2.5-VL", "Qwen2-VL", "text"]
+
 _LIBRARIES = ("numpy", "safetensors")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,99}")
 
@@ -44,12 +49,36 @@ class Remaining:
         return seconds * (1 - fraction) / done if done > 0.02 else None
 
 
-class Imported(msgspec.Struct, frozen=True):
-    """What was made."""
+class Order(msgspec.Struct, frozen=True):
+    """What the process is to do."""
 
-    contents: Contents
-    rounding: float
-    """See `Told`."""
+    name: str
+    """What the model is called, in its file."""
+
+    head: Head = "f16"
+    dry_run: bool = False
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What a checkpoint is, and what becomes of it."""
+
+    family: Family
+    quantised: bool
+    """It is AWQ, and becomes Q4_1."""
+
+    head_bytes: int
+    """Of token embeddings and output layer."""
+
+    model_bytes: int
+    mmproj_bytes: int
+    """0 for a model without a tower."""
+
+    source_bytes: int
+    """Of the checkpoint's tensors."""
+
+    rounding: float | None = None
+    """The largest difference to the checkpoint's weights, in steps of the quantisation; None until
+    all is written."""
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -123,14 +152,13 @@ def look(job: Import) -> Contents:
     Raises:
         As `run`.
     """
-    for step in _heard(job, dry_run=True):
-        if isinstance(step, Contents):
-            return step
-    raise AssertionError("it tells, or raises")
+    (contents,) = _steps(job, dry_run=True)
+    assert isinstance(contents, Contents)
+    return contents
 
 
-def run(job: Import) -> Generator[Progress | Contents | Imported, None, None]:
-    """Import. `Contents` comes first; when `Imported` comes, the last one, call `finish`.
+def run(job: Import) -> Generator[Progress | Contents, None, None]:
+    """Import. `Contents` comes first; when it comes again, at the end, call `finish`.
 
     Leaving the iterator kills the process. What was written is kept for another attempt.
 
@@ -142,7 +170,7 @@ def run(job: Import) -> Generator[Progress | Contents | Imported, None, None]:
     with os_errors_as(StorageError, f"{job.folder} can't be made", "Check its permissions."):
         job.folder.mkdir(parents=True, exist_ok=True)
     try:
-        yield from _heard(job, dry_run=False)
+        yield from _steps(job, dry_run=False)
     finally:
         _remove_empty(job.folder)
 
@@ -178,20 +206,8 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _heard(job: Import, *, dry_run: bool) -> Iterator[Progress | Contents | Imported]:
+def _steps(job: Import, *, dry_run: bool) -> Generator[Progress | Contents, None, None]:
     order = msgspec.json.encode(Order(job.name, job.head, dry_run)).decode()
     files = (os.fspath(job.draft(file)) for file in job.files)
     arguments = (order, os.fspath(job.source), *files)
-    contents = None
-    with closing(_MAKER.run(arguments, Told, f"imported {job.source}")) as heard:
-        for told in heard:
-            if told.contents is not None:
-                contents = told.contents
-                yield contents
-            elif told.done and contents is not None:
-                yield Imported(contents, told.rounding)
-                return
-            else:
-                yield Progress(told.fraction, told.tensor)
-            if dry_run:
-                return
+    return _MAKER.run(arguments, Contents, f"imported {job.source}")

@@ -14,8 +14,8 @@ import numpy as np
 
 from vlmtui.models.convert import awq, plan
 from vlmtui.models.convert.awq import Linear, Rounding
+from vlmtui.models.convert.importing import Head
 from vlmtui.models.convert.language_shape import Language, scaling_kind
-from vlmtui.models.convert.order import Head
 from vlmtui.models.convert.plan import Item, Order, Weights, unexpected
 from vlmtui.models.convert.stored import Numbers, Stored
 from vlmtui.models.convert.weights import refused

@@ -16,7 +16,7 @@ import msgspec
 from vlmtui import kept, offspring
 from vlmtui.errors import ImportFailed, StorageError, remedy
 from vlmtui.models import file_maker
-from vlmtui.models.convert.order import Contents, Order
+from vlmtui.models.convert.importing import Contents, Order
 from vlmtui.offspring import Telling
 
 
@@ -50,7 +50,7 @@ def _import(wanted: Order, source: Path, model: Path, mmproj: Path, telling: Tel
         built.mmproj.size if built.mmproj is not None else 0,
         sum(tensor.size for tensor in found.all_tensors()),
     )
-    telling.tell(contents=contents)
+    telling.tell(made=contents)
     if wanted.dry_run:
         return
     files = [(model, built.model)]
@@ -62,7 +62,7 @@ def _import(wanted: Order, source: Path, model: Path, mmproj: Path, telling: Tel
     for path, file in files:
 
         def tell(name: str, done: int, begun: int = before) -> None:
-            telling.tell(fraction=(begun + done) / total, tensor=name)
+            telling.tell(fraction=(begun + done) / total, doing=name)
 
         with path.open("ab") as held:
             _hold(held.fileno(), path)
@@ -71,7 +71,8 @@ def _import(wanted: Order, source: Path, model: Path, mmproj: Path, telling: Tel
             except OSError as error:
                 raise _unwritable(error, path, contents) from error
         before += file.size
-    telling.tell(done=True, rounding=built.language.rounding.largest)
+    rounding = built.language.rounding.largest
+    telling.tell(made=msgspec.structs.replace(contents, rounding=rounding))
 
 
 def _check_room(drafts: list[Path], contents: Contents) -> None:

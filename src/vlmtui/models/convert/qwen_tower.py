@@ -12,12 +12,11 @@ norms' epsilon is no value of the configuration in Hugging Face's code either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from vlmtui.errors import BadModelFile
-from vlmtui.models.convert import plan, weights
-from vlmtui.models.convert.plan import Item, Weights
+from vlmtui.models.convert import plan
+from vlmtui.models.convert.plan import Item
 from vlmtui.models.convert.stored import Numbers, Stored, as_float32
 from vlmtui.models.convert.tower import MEAN, PREFIX, STD, VisionTower
 
@@ -38,35 +37,15 @@ _FEED_FORWARD = {
 
 
 class Tower(VisionTower):
-    """Plans the tensors of tower and merger."""
+    """Tower and merger; the configuration has the pictures' `image_mean` and `image_std`, too."""
 
     _image = 560
     """libmtmd wants a size, and takes pictures in their own."""
 
     _epsilon = 1e-6
 
-    def __init__(
-        self, given: Mapping[str, Any], tower: Mapping[str, Stored], language_width: int, where: str
-    ) -> None:
-        """Plan.
-
-        Args:
-            given: The tower's configuration, with the pictures' `image_mean` and `image_std`;
-                `model_type` is "qwen2_vl" or "qwen2_5_vl".
-            tower: Its tensors, without `visual.`.
-            language_width: Numbers in a row of the language model.
-            where: What the checkpoint is called in an error.
-
-        Raises:
-            BadModelFile: A tensor or value is missing, unexpected or another than libmtmd's graph
-                has.
-        """
-        self._given = given
-        self._where = where
-        self._weights = Weights(tower, where)
-        self._out = language_width
-        self._kind: str = given["model_type"]
-        # what a configuration leaves out is as Hugging Face's classes have it by default
+    def _read(self) -> None:
+        self._kind: str = self._given["model_type"]
         self._layers = self._number("depth", 32)
         self._heads = self._number("num_heads", 16)
         self._patch = self._number("patch_size", 14)
@@ -79,8 +58,6 @@ class Tower(VisionTower):
         self._mean = self._colors("image_mean", MEAN)
         self._std = self._colors("image_std", STD)
         self._check()
-        self.items = tuple(self._items())
-        self._weights.check_all_taken()
 
     def metadata(self) -> dict[str, Any]:
         told = self._common("qwen2.5vl_merger" if self._windowed else "qwen2vl_merger")
@@ -136,12 +113,6 @@ class Tower(VisionTower):
             raise self._refused(f"{key} is {values!r}, and not three numbers")
         return [float(each) for each in values]
 
-    def _refused(self, why: str) -> BadModelFile:
-        return weights.refused(self._where, f"its tower's {why}")
-
-    def _number(self, key: str, default: int) -> int:
-        return weights.number(self._given, key, default, self._where, "its tower's")
-
     def _items(self) -> Iterable[Item]:
         side, joined = self._patch, self._width * _MERGED**2
         kernels = self._weights.take("patch_embed.proj.weight", self._width, 3, _FRAMES, side, side)
@@ -152,6 +123,7 @@ class Tower(VisionTower):
         yield from self._norm("merger.ln_q", "v.post_ln")
         yield from self._weights.linear("merger.mlp.0", "mm.0", joined, joined)
         yield from self._weights.linear("merger.mlp.2", "mm.2", self._out, joined)
+        self._weights.check_all_taken()
 
     def _layer(self, source: str, target: str) -> Iterable[Item]:
         width = self._width

@@ -29,17 +29,16 @@ some e/2n of the variance; a narrower tower shows more of that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlmtui.errors import BadModelFile
-from vlmtui.models.convert.plan import Item, Weights, to_float16
+from vlmtui.models.convert.plan import Item, to_float16
 from vlmtui.models.convert.stored import Stored
 from vlmtui.models.convert.tower import NORMS, PREFIX, VisionTower, layer
-from vlmtui.models.convert.weights import number
 
 PICTURE_FORM = "vila"
 IMAGE, PATCH = 384, 14
@@ -72,46 +71,25 @@ def _null(width: int) -> Floats:
 
 
 class Tower(VisionTower):
-    """Plans the tensors of tower and projector."""
+    """SigLIP as `SiglipVisionModel` has it, and VILA's projector."""
 
     _image = SIDE * PATCH
     _patch = PATCH
     _mean = _std = [0.5, 0.5, 0.5]  # noqa: RUF012 - as the class has them, which nobody changes
 
-    def __init__(
-        self,
-        given: Mapping[str, Any],
-        tower: Mapping[str, Stored],
-        projector: Mapping[str, Stored],
-        language_width: int,
-        where: str,
-    ) -> None:
-        """Plan.
-
-        Args:
-            given: The tower's configuration.
-            tower: Its tensors, as `SiglipVisionModel` names them, without `vision_model.`.
-            projector: The projector's.
-            language_width: Numbers in a row of the language model.
-            where: What the checkpoint is called in an error.
-
-        Raises:
-            BadModelFile: A tensor or value is missing or another than VILA1.5 has.
-        """
-        self._weights = Weights(tower, where)
-        self._projector = Weights(projector, where)
-        self._out = language_width
-        self._width = number(given, "hidden_size", 768, where, "its tower's")
-        self._heads = number(given, "num_attention_heads", 12, where, "its tower's")
-        self._units = number(given, "intermediate_size", 3072, where, "its tower's")
-        self._layers = number(given, "num_hidden_layers", 12, where, "its tower's") - 1
+    def _read(self) -> None:
+        self._width = self._number("hidden_size", 768)
+        self._heads = self._number("num_attention_heads", 12)
+        self._units = self._number("intermediate_size", 3072)
+        self._layers = self._number("num_hidden_layers", 12) - 1
+        given = self._given
         act = given.get("hidden_act", "gelu_pytorch_tanh")
         fits = (given.get("image_size"), given.get("patch_size")) == (IMAGE, PATCH)
         fits = fits and act == "gelu_pytorch_tanh" and self._width % self._heads == 0
         if not fits or self._layers < 1:
             raise BadModelFile(
-                f"{where} can't be imported: its tower is not a SigLIP for {IMAGE}x{IMAGE} pixels "
-                f"with patches of {PATCH}",
+                f"{self._where} can't be imported: its tower is not a SigLIP for {IMAGE}x{IMAGE} "
+                f"pixels with patches of {PATCH}",
                 "Only VILA1.5's 3B, 8B and 13B have the one that vlmtui knows.",
             )
         self._epsilon = float(given.get("layer_norm_eps", 1e-6))
@@ -126,7 +104,6 @@ class Tower(VisionTower):
         """The indicator, as weights over the further channels."""
 
         self._check()
-        self.items = tuple(self._items())
 
     def metadata(self) -> dict[str, Any]:
         return {

@@ -44,6 +44,9 @@ class Listed(msgspec.Struct, frozen=True):
     digest: str = ""
     """As in `RemoteFile`."""
 
+    etag: str = ""
+    """What its content goes by in the cache; empty until the Hub is asked, see `asked_for`."""
+
 
 class Repository(msgspec.Struct, frozen=True):
     """What a repository has at one commit."""
@@ -55,14 +58,6 @@ class Repository(msgspec.Struct, frozen=True):
     """Its terms have to be accepted before its files can be had."""
 
     licence: str = ""
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """What the Hub says of one file."""
-
-    etag: str
-    size: int | None
-    digest: str
 
 
 Size = Annotated[int, Meta(ge=0, le=2**60)]
@@ -149,8 +144,10 @@ def look_into(repository: str, revision: str, scope: net.CancelScope, timeout: f
     )
 
 
-def stored(repository: Repository, file: Listed, scope: net.CancelScope, timeout: float) -> Stored:
-    """Ask for the size and hash of a file, and whether it may be had.
+def asked_for(
+    repository: Repository, file: Listed, scope: net.CancelScope, timeout: float
+) -> Listed:
+    """The file with its size and hash, which the Hub is asked for, and whether it may be had.
 
     Raises:
         As `look_into`.
@@ -177,7 +174,7 @@ def stored(repository: Repository, file: Listed, scope: net.CancelScope, timeout
         digest = f"sha256:{etag}"
     elif _SHA1.fullmatch(etag):
         digest = f"git:{etag}"
-    return Stored(etag, known if known is not None else file.size, digest)
+    return Listed(file.name, known if known is not None else file.size, digest, etag)
 
 
 def similar(repository: str, scope: net.CancelScope, timeout: float) -> list[str]:

@@ -31,21 +31,13 @@ _ETAG = re.compile(r"[A-Za-z0-9_-][\w.-]{0,200}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def in_cache(
-    repository: hub.Repository, file: hub.Listed, known: hub.Stored | None, role: Role
-) -> RemoteFile:
-    """A file of the Hub, with its place in the cache.
-
-    Args:
-        repository: What it is in.
-        file: Which one.
-        known: What the Hub said of it; None when it need not be asked, as the file is here.
-        role: What it is for.
+def in_cache(repository: hub.Repository, file: hub.Listed, role: Role) -> RemoteFile:
+    """A file of the Hub, with its place in the cache; one that isn't there was `asked_for`.
 
     Raises:
         NotTheFile: The server's commit or hash can't be one.
     """
-    etag = known.etag if known is not None else file.digest.partition(":")[2]
+    etag = file.etag or file.digest.partition(":")[2]
     if not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(repository.commit):
         raise NotTheFile(
             f"{repository.name}: the server gives no commit and hash for {file.name}",
@@ -59,13 +51,13 @@ def in_cache(
         file.name,
         role,
         hub.file_url(repository.name, repository.commit, file.name),
-        known.size if known is not None else file.size,
+        file.size,
         path,
         blob,
         part,
         hub.lock_folder(cache, repository.name) / f"{blob.name}.lock",
         etag,
-        known.digest if known is not None else file.digest,
+        file.digest,
         present=path.exists() or blob.exists(),
         kept=_size(part),
     )

@@ -14,7 +14,7 @@ from vlmtui.models import file_maker
 from vlmtui.models.convert import importing
 from vlmtui.models.convert.importing import Import, Remaining
 from vlmtui.models.download import hub_access as access
-from vlmtui.models.download import places, plans, space
+from vlmtui.models.download import places, space
 from vlmtui.models.download.events import (
     Cancelled,
     Event,
@@ -30,6 +30,7 @@ from vlmtui.models.download.events import (
     Waiting,
 )
 from vlmtui.models.download.meter import Sum
+from vlmtui.models.download.plans import Planner
 from vlmtui.models.download.retry_policy import RetryPolicy
 from vlmtui.models.download.target import Bundled, HubTarget, ImportWish, UrlTarget, understand
 from vlmtui.models.download.transfer import Transfer
@@ -105,10 +106,11 @@ class Pull:
         if job is not None and job.model.exists():
             yield Finished(job.name, tuple(file for file in job.files if file.exists()), 0)
             return
+        planner = Planner(self._scope, self._policy)
         if isinstance(target, HubTarget):
-            plan = yield from plans.of_hub(target, self._scope, self._policy)
+            plan = yield from planner.of_hub(target)
         else:
-            plan = yield from plans.of_url(target, self._scope, self._policy)
+            plan = yield from planner.of_url(target)
         self.plan = plan
         yield Resolved(plan)
         self._scope.check()

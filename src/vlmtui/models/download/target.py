@@ -12,7 +12,7 @@ import msgspec
 from vlmtui.errors import NothingToPull
 from vlmtui.models import catalog
 from vlmtui.models.catalog import Entry
-from vlmtui.models.convert.order import Head
+from vlmtui.models.convert.importing import Head
 from vlmtui.models.download import hub
 from vlmtui.net import addresses
 

@@ -14,7 +14,6 @@ from vlmtui.models.file_maker import Progress
 from vlmtui.models.installed import InstalledModel
 from vlmtui.models.towers import tower_store
 from vlmtui.models.towers.tower_store import Graph, Runner
-from vlmtui.offspring import Told
 
 _MAKER = file_maker.Maker("vlmtui.engine.towers.tower_process", "towers.log", ConversionFailed)
 
@@ -24,14 +23,6 @@ class Made(msgspec.Struct, frozen=True):
 
     path: Path
     about: Graph
-
-
-class _Told(Told):
-    """A line of the process."""
-
-    fraction: float = 0.0
-    doing: str = ""
-    made: Graph | None = None
 
 
 def tower_of(model: InstalledModel) -> Path:
@@ -63,13 +54,13 @@ def make(mmproj: Path, runner: Runner, *, half: bool) -> Generator[Progress | Ma
     order = {"mmproj": str(mmproj), "runner": runner, "half": half, "target": str(draft)}
     arguments = [msgspec.json.encode(order).decode()]
     try:
-        with closing(_MAKER.run(arguments, _Told, "converted the tower")) as steps:
+        with closing(_MAKER.run(arguments, Graph, "converted the tower")) as steps:
             for step in steps:
-                if step.made is not None:
+                if isinstance(step, Progress):
+                    yield step
+                else:
                     file_maker.settle(draft, target)
-                    tower_store.note(target, step.made)
-                    yield Made(target, step.made)
-                    return
-                yield Progress(step.fraction, step.doing)
+                    tower_store.note(target, step)
+                    yield Made(target, step)
     finally:
         file_maker.discard(draft)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Any, Protocol
+from typing import Any
 
 from vlmtui.engine.backends.llamacpp.bindings import cpp, mtmd
 from vlmtui.engine.backends.llamacpp.checkpoints import Checkpoint, Checkpoints
@@ -22,6 +22,7 @@ from vlmtui.engine.backends.llamacpp.prompt_units import (
     count_tokens,
     ends_of_pictures,
 )
+from vlmtui.engine.backends.llamacpp.turn_report import TurnReport
 from vlmtui.engine.backends.llamacpp.vision_tower import VisionTower
 from vlmtui.engine.cancellation import Aborted, CancelFlag
 from vlmtui.engine.engine_requests import Load
@@ -30,19 +31,6 @@ from vlmtui.messages import ImagePart
 
 _ABORTED = 2
 _NO_SLOT = 1
-
-
-class PrefillReport(Protocol):
-    """Hears how a prefill goes on."""
-
-    def encoding(self, number: int, of: int) -> None:
-        """The `number`-th of `of` pictures enters the vision tower."""
-
-    def encoded(self, key: str, seconds: float) -> None:
-        """A picture left the vision tower."""
-
-    def progress(self, done: int) -> None:
-        """So many tokens are in the cache."""
 
 
 class KvCache:
@@ -145,7 +133,7 @@ class KvCache:
         self,
         units: Sequence[Unit],
         images: dict[str, ImagePart],
-        report: PrefillReport,
+        report: TurnReport,
         settled: int = 0,
     ) -> None:
         """Decode what is missing of a row, whose beginning `keep` has kept.
@@ -230,7 +218,7 @@ class KvCache:
         position = count_positions(self.units[:count])
         return bool(cpp.llama_memory_seq_rm(self._model.memory, 0, position, -1))
 
-    def _encode(self, image: ImagePart, to_encode: list[str], report: PrefillReport) -> None:
+    def _encode(self, image: ImagePart, to_encode: list[str], report: TurnReport) -> None:
         """Make sure that a picture's embedding is kept."""
         if self._cancel.is_set:
             raise Aborted
@@ -241,7 +229,7 @@ class KvCache:
         report.encoding(to_encode.index(image.key) + 1, len(to_encode))
         report.encoded(image.key, self._vision.encode(image))
 
-    def _decode_image(self, unit: ImageUnit, image: ImagePart, report: PrefillReport) -> None:
+    def _decode_image(self, unit: ImageUnit, image: ImagePart, report: TurnReport) -> None:
         self._model.adapt_threads()
         done = self.used
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from vlmtui.builtin_templates import NAMES
 from vlmtui.engine.backends.llamacpp.prompt_units import Unit, common_prefix
@@ -22,30 +22,15 @@ from vlmtui.engine.thought_split import Markers
 from vlmtui.errors import GenerateFailed
 from vlmtui.messages import ImagePart, Message, Role, TextPart
 
+if TYPE_CHECKING:  # it loads llama.cpp
+    from vlmtui.engine.backends.llamacpp.llama_vocabulary import Vocabulary
+
 _GUARDS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
 """Unicode's noncharacters, never to be exchanged between programs. One of them is put into the
 texts of special tokens that a message contains, and taken out again before tokenising."""
 
 _LATER = (Turn("assistant", (), "x"), Turn("user", (), "x"))
 """Stands for an answer and another question."""
-
-
-class Tokenizer(Protocol):
-    """What this module needs of a vocabulary; see `llama_vocabulary.Vocabulary`."""
-
-    adds_bos: bool
-    bos: int
-
-    def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
-        """Tokens of a text."""
-
-    @property
-    def special_tokens(self) -> dict[str, int]:
-        """Ids of the special tokens by their text."""
-
-    @property
-    def special_pattern(self) -> re.Pattern[str]:
-        """Matches a special token's text, as one group."""
 
 
 class PromptBuilder:
@@ -58,7 +43,7 @@ class PromptBuilder:
     def __init__(
         self,
         template: ChatTemplate,
-        vocabulary: Tokenizer,
+        vocabulary: Vocabulary,
         layout: Callable[[ImagePart], list[Unit]],
         markers: Markers | None = None,
     ) -> None:

@@ -19,7 +19,7 @@ from vlmtui.offspring import Telling
 
 _DEBUG = 1  # ggml_log_level
 
-_TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]\s+(\S+)")
+_TENSOR = re.compile(r"\[\s*\d+/\s*\d+\]\s+(\S+)")
 _SIZE = re.compile(r"quant size\s+=\s+([\d.]+) MiB")
 _FALLBACK = re.compile(r"(\d+) of \d+ tensor\(s\) required fallback")
 _FAILED = re.compile(r"failed to quantize: (.*)")
@@ -85,7 +85,7 @@ class _Listener:
         words = text.decode("utf-8", errors="replace")
         sys.stderr.write(words)
         if tensor := _TENSOR.match(words):
-            self._told.tell(tensor=int(tensor[1]), of=int(tensor[2]), name=tensor[3])
+            self._told.tell(doing=tensor[1])
         elif size := _SIZE.search(words):
             self._size = round(float(size[1]) * _MIB)
         elif fallback := _FALLBACK.search(words):
@@ -100,4 +100,4 @@ class _Listener:
             words = f"llama.cpp can't quantise {refused}: {why}"
             self._told.tell(error="QuantizeFailed", message=words)
         else:
-            self._told.tell(size=self._size, fallbacks=self._fallbacks)
+            self._told.tell(made={"size": self._size, "fallbacks": self._fallbacks})

@@ -74,6 +74,7 @@ class TurnReport:
         self.progress(self._reused)
 
     def encoding(self, number: int, of: int) -> None:
+        """The `number`-th of `of` pictures enters the vision tower."""
         self._emit(Encoding(number, of))
 
     def encoded(self, key: str, seconds: float) -> None:
@@ -90,6 +91,7 @@ class TurnReport:
             )
 
     def progress(self, done: int) -> None:
+        """So many tokens are in the cache."""
         self._look_at_memory()
         self._emit(Prefill(done, self._prompt_tokens, self._reused))
 
