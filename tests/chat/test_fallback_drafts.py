@@ -108,6 +108,21 @@ def test_what_is_refused_in_several_chats_is_all_kept(
     session.close()
 
 
+def test_a_draft_that_was_set_aside_outlives_the_question_that_is_refused_before_it(
+    path: Path, locked: sqlite3.Connection
+) -> None:
+    session = begun(path)
+    session.questions.set_aside("the question\n\ntyped since", ())
+    with pytest.raises(StorageError, match="locked"):
+        list(session.send("the question"))
+    (file,) = kept(path)
+    assert b"typed since" in file.read_bytes()
+    locked.execute("ROLLBACK")
+    session.questions.save_draft("the question\n\ntyped since")
+    assert not kept(path)
+    session.close()
+
+
 def test_nothing_typed_leaves_nothing(path: Path, locked: sqlite3.Connection) -> None:
     session = begun(path)
     with pytest.raises(StorageError):

@@ -101,9 +101,11 @@ def test_a_chat_is_exported_and_imported(run: Run, store: ChatStore, tmp_path: P
     assert named.out.endswith("/elsewhere/shapes.json\n")
     assert run("chats", "import", tmp_path / "a.json").out == "3  Shapes\n"
     assert len(store.thread(3)) == 2
-    wrong = run("chats", "import", tmp_path / "a.md")
+    piped = run("chats", "import", "-", stdin=(tmp_path / "a.json").read_bytes())
+    assert piped.out == "4  Shapes\n"
+    wrong = run("chats", "import", "-", stdin=(tmp_path / "a.md").read_bytes())
     assert wrong.code == 2
-    assert "is not the JSON of a chat" in wrong.err
+    assert "standard input is not the JSON of a chat" in wrong.err
 
 
 @pytest.mark.parametrize("name", ["json", "html", "markdown"])

@@ -31,7 +31,8 @@ def images(path: Path) -> ImageStore:
 @pytest.fixture
 def full(path: Path, images: ImageStore) -> Path:
     """A database of many chats, each with a picture."""
-    with closing(ChatStore(Database(path))) as store:
+    database = Database(path)
+    with closing(ChatStore(database)) as store, database.write():  # in one: on disk only once
         for number in range(CHATS):
             stored = keep(images, f"picture {number}".encode())
             picture = ImagePart(str(stored.path), stored.sha256, f"{number}.png", 640, 480)
@@ -214,18 +215,28 @@ def test_a_database_that_was_cut_off_gives_what_is_left_of_it(
     assert not list(full.parent.glob("*recovering*"))
 
 
-@pytest.mark.parametrize(
-    ("at", "wrong"), [(0, b"\x1f\x8b"), (16, b"\0\0"), (18, b"\x09\x09"), (21, b"\xff" * 3)]
-)
-def test_a_wrong_byte_of_its_head_costs_nothing(
-    full: Path, images: ImageStore, at: int, wrong: bytes
-) -> None:
+def test_what_is_wrong_on_its_first_page_costs_nothing(full: Path, images: ImageStore) -> None:
     with closing(sqlite3.connect(full)) as plain:
         plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = full.read_bytes()
-    full.write_bytes(content[:at] + wrong + content[at + len(wrong) :])
-    assert recover(full, images, measure).messages == 2 * CHATS
-    assert is_sound(full)
+    for at, wrong in (
+        (0, b"\x1f\x8b"), (16, b"\0\0"), (16, b"\2\0"), (16, b"\x20\0"), (18, b"\x09\x09"),
+        (20, b"\xff"), (21, b"\xff" * 3), (44, b"\0\0\0\x09"), (56, b"\0\0\0\2"),
+        (0, bytes(100)), (0, bytes(4096)), (500, b"\xff" * 3000),
+    ):  # fmt: skip
+        full.write_bytes(content[:at] + wrong + content[at + len(wrong) :])
+        assert recover(full, images, measure).messages == 2 * CHATS, (at, wrong[:4])
+        assert is_sound(full)
+
+
+def test_a_file_of_which_nothing_is_left_is_told_and_left_alone(
+    full: Path, images: ImageStore
+) -> None:
+    for content in (bytes(200_000), full.read_bytes()[:4096]):
+        full.write_bytes(content)
+        with pytest.raises(StorageError, match="Nothing can be read"):
+            recover(full, images, measure)
+        assert full.read_bytes() == content
 
 
 OPEN = """

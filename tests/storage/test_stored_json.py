@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from vlmtui.errors import StorageError
 from vlmtui.messages import assistant, user
 from vlmtui.stats import answer_stats, image_costs
 from vlmtui.storage import stored_json
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
+from vlmtui.storage.recover import is_sound
 
 NAMES = (
     "generated_tokens", "decode_tokens_per_s", "time_to_first_token_s", "peak_memory_bytes",
@@ -72,3 +74,36 @@ def test_a_row_with_unreadable_json_costs_its_stats_alone(path: Path, text: str)
         assert store.trees.read(chat.id)
         store.annotate(answer.id, {"generated_tokens": 4})
         assert store.thread(chat.id)[1].stats == {"generated_tokens": 4}
+
+
+def test_a_damaged_row_costs_what_is_damaged_of_it_alone(path: Path) -> None:
+    with closing(ChatStore(Database(path))) as store:
+        chat, question = store.start("a chat", user("why?"))
+        answer = store.add(chat.id, question.id, assistant("because"), "demo")
+        more = store.add(chat.id, answer.id, user("really?"))
+    with closing(sqlite3.connect(path)) as plain, plain:
+        plain.execute("UPDATE messages SET role = 'assistent' WHERE id = ?", (answer.id,))
+        plain.execute("UPDATE messages SET role = '' WHERE id = ?", (question.id,))
+        plain.execute("UPDATE messages SET text = CAST(x'68c32d' AS TEXT) WHERE id = ?", (more.id,))
+        plain.execute("UPDATE messages SET parent_id = ? WHERE id = ?", (more.id, answer.id))
+    with closing(ChatStore(Database(path))) as store:
+        shown = store.thread(chat.id)  # from behind, as far as it isn't a circle
+        assert [each.message.text for each in shown] == ["because", "h\N{REPLACEMENT CHARACTER}-"]
+        tree = store.trees.read(chat.id)
+        assert [each.message.role.value for each in tree] == ["user", "assistant", "user"]
+        assert len(store.trees.read(store.trees.add(chat, tree).id)) == 3
+        store.trash.delete_message(answer.id)
+        store.add(chat.id, more.id, user("yes"))  # brings back what it follows
+
+
+def test_a_schema_that_is_no_text_is_told_as_damage(path: Path) -> None:
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = path.read_bytes()
+    path.write_bytes(
+        content.replace(b"CREATE TABLE messages (", b"CREATE " + b"\xff" * 5 + b" messages (")
+    )
+    with pytest.raises(StorageError, match="are damaged"):
+        Database(path)
+    assert not is_sound(path)

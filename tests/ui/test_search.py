@@ -12,7 +12,8 @@ from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown
 from vlmtui.commands import chat_commands
 from vlmtui.errors import StorageError
 from vlmtui.messages import assistant, user
-from vlmtui.ui.screens.search_screen import SearchScreen
+from vlmtui.storage.records import Chat, Found
+from vlmtui.ui.screens.search_screen import SearchScreen, option
 from vlmtui.ui.widgets.composer.composer import Composer
 
 WIDE = (120, 36)
@@ -92,6 +93,16 @@ async def test_the_message_around_the_hit_is_shown_beside_it(stage: Stage) -> No
         assert preview.virtual_size.height < 300
         await pilot.resize_terminal(*NARROW)
         await until(pilot, lambda: not preview.display)
+
+
+def test_the_found_word_is_seen_at_every_width() -> None:
+    chat = Chat(1, "a chat", 0.0, 0.0, None)
+    for before in ("nothing " * 40, "一" * 40, "é" * 40):
+        for begin in range(0, len(before), 3):
+            excerpt = f"{before[:begin]} quinces {before}"
+            hit = Found(chat, 1, excerpt, ((begin + 1, begin + 8),), in_title=False)
+            for width in (16, 40, 57, 77):
+                assert "quinces" in option(hit, width, here=True).plain, (begin, width)
 
 
 async def test_the_hits_of_the_last_text_are_shown_and_none_for_nothing(stage: Stage) -> None:

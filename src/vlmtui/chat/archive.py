@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -120,15 +120,19 @@ class Archive:
         chat, thread = self.chats.get(chat_id), self.chats.thread(chat_id)
         return pieces(chat, thread, self.chats.trees.read(chat_id), format)
 
-    def import_json(self, path: Path) -> Chat:
+    def import_json(self, path: Path, opened: BinaryIO | None = None) -> Chat:
         """Make a chat from a JSON file; it is a new one even if the same was imported before.
+
+        Args:
+            path: The file, or what it is called where it was opened already.
+            opened: What was opened.
 
         Raises:
             ArchiveError: It is no chat, damaged, or of a newer version; nothing was kept of it.
         """
         from vlmtui.chat.import_json import import_json
 
-        return import_json(self.chats, self._images, path)
+        return import_json(self.chats, self._images, path, opened)
 
     # ------------------------------------------------------------------ throwing away
 

@@ -32,15 +32,19 @@ _KEY = re.compile(rb'"([0-9a-f]{64})":')
 class ExportedFile:
     """An open file; close it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: BinaryIO | None = None) -> None:
         """Read all but the pictures.
+
+        Args:
+            path: The file, or what it is called where it was opened already.
+            opened: What was opened; closed at the end.
 
         Raises:
             ArchiveError: It is no such file, damaged, too large, or of a newer version.
         """
         self._path = path
         self._lines: dict[str, tuple[int, int]] = {}
-        self._file = _opened(path)
+        self._file = opened or _opened(path)
         try:
             self.export = self._read()
         except OSError as error:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -30,15 +31,27 @@ from vlmtui.storage.images import ImageStore
 from vlmtui.storage.records import Chat, StoredMessage
 
 
-def import_json(store: ChatStore, image_store: ImageStore, path: Path) -> Chat:
+def import_json(
+    store: ChatStore, image_store: ImageStore, path: Path, opened: BinaryIO | None = None
+) -> Chat:
     """Make a chat from a file that `export_json` or somebody else has written.
+
+    Args:
+        store: Gets the chat.
+        image_store: Gets its pictures.
+        path: The file, or what it is called where it was opened already.
+        opened: What was opened.
 
     Raises:
         ArchiveError: It is no such file, damaged, or of a newer version. Nothing was kept.
         StorageError: The chat can't be written.
     """
-    path = Path(os.path.abspath(os.path.expanduser(path)))
-    with ExportedFile(path) as file, tempfile.TemporaryDirectory(prefix="vlmtui-import-") as folder:
+    if opened is None:
+        path = Path(os.path.abspath(os.path.expanduser(path)))
+    with (
+        ExportedFile(path, opened) as file,
+        tempfile.TemporaryDirectory(prefix="vlmtui-import-") as folder,
+    ):
         export = file.export
         _check_tree(export, file.pictures, path)
         _check_sampling(export, path)

@@ -36,11 +36,20 @@ class Questions:
         self._store = store
         self._branches = branches
         self._writing = threading.Lock()
+        self._aside: Draft | None = None
 
     def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
         """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""
-        with self._writing, self._kept_if_refused(text, images):
-            self._store.drafts.save(self._chat_id, text, images)
+        with self._writing:
+            self._aside = None
+            with self._kept_if_refused(text, images):
+                self._store.drafts.save(self._chat_id, text, images)
+
+    def set_aside(self, text: str, images: Sequence[ImagePart]) -> None:
+        """Put a draft that waits for the database into a file of its own, until it has it."""
+        if text.strip() or images:
+            self._aside = Draft(text, tuple(images))
+            self._store.refused.keep(self._chat_id, text, images)
 
     def draft(self) -> Draft:
         """What was in the composer of the open chat and wasn't sent.
@@ -102,7 +111,8 @@ class Questions:
         except StorageError as error:
             if not text.strip() and not images:
                 raise
-            path = self._store.refused.keep(chat_id, text, images)
+            refused = self._aside or Draft(text, tuple(images))  # set aside: with a question before
+            path = self._store.refused.keep(chat_id, refused.text, refused.images)
             if path is None:
                 raise
             where = f"What you typed is kept in {path}, and comes back at the next start"

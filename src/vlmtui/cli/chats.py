@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from vlmtui.cli import completion
 from vlmtui.cli.json_output import print_json
-from vlmtui.cli.options import NAMED, STANDARD_OUTPUT
+from vlmtui.cli.options import NAMED, STANDARD_INPUT, STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from vlmtui.chat.archive import Archive
@@ -174,11 +174,18 @@ def export(chat_id: int, format_name: Format | None, output: str, force: bool) -
 @chats.command("import")
 @click.argument("file", type=NAMED, shell_complete=completion.files)
 def import_chat(file: str) -> None:
-    """Make a chat from an exported JSON FILE, and print its number and title."""
+    """Make a chat from an exported JSON FILE, and print its number and title.
+
+    `-` is standard input.
+    """
     from vlmtui import printable
 
     with opened_archive() as archive:
-        chat = archive.import_json(Path(file))
+        if file == STANDARD_INPUT:
+            with _standard_input() as given:
+                chat = archive.import_json(Path("standard input"), given)
+        else:
+            chat = archive.import_json(Path(file))
     click.echo(f"{chat.id}  {printable.line(chat.title)}")
 
 
@@ -247,6 +254,22 @@ def opened_archive(*, to_read: bool = False) -> Iterator[Archive]:
         yield Archive(store, ImageStore(paths.images_dir()))
     finally:
         store.close()
+
+
+@contextmanager
+def _standard_input() -> Iterator[BinaryIO]:
+    """What comes on standard input, in a file without a name: a pipe can be read only once."""
+    import shutil
+    import tempfile
+
+    from vlmtui.errors import InputError, os_errors_as
+
+    with tempfile.TemporaryFile(prefix="vlmtui-import-") as spool:
+        with os_errors_as(InputError, "Standard input can't be read", "Name a file."):
+            with open(0, "rb", closefd=False) as given:
+                shutil.copyfileobj(given, spool)
+            spool.seek(0)
+        yield spool
 
 
 def _ascii(piece: bytes) -> bytes:

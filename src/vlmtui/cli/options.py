@@ -49,8 +49,8 @@ NAMED = Named()
 COUNT = click.IntRange(0, 2**31 - 1)
 """What libraries in C take, as in the settings."""
 
-STANDARD_OUTPUT = "-"
-"""In the place of a file to write."""
+STANDARD_INPUT = STANDARD_OUTPUT = "-"
+"""In the place of a file to read or to write."""
 
 
 def _keep_alive(minutes: float | None) -> None:

@@ -157,7 +157,7 @@ def _hit(hit: Found) -> str:
     if hit.in_title:
         return f"{hit.chat.id}: {title(hit.chat)} (in the title)"
     where = f"{hit.chat.id} #{hit.message_id}: {title(hit.chat)}"
-    return f"{where}: {printable.line(hit.excerpt, 200)}"
+    return f"{where}: {printable.line(hit.excerpt)}"
 
 
 # ---------------------------------------------------------------------- putting in order

@@ -38,6 +38,7 @@ _BRANCH = """
         UNION ALL
         SELECT messages.id, messages.parent_id, depth + 1
         FROM branch JOIN messages ON messages.id = branch.parent_id
+            AND messages.id < branch.id  -- as always, but where damage has made it a circle
     )
     SELECT messages.*, (
             SELECT count(*) FROM messages AS other

@@ -203,6 +203,8 @@ class Database:
             )
             try:
                 connection.row_factory = sqlite3.Row
+                # a wrong byte costs a letter, not its chat
+                connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
                 connection.execute("PRAGMA foreign_keys = ON")
             except BaseException:
                 connection.close()
@@ -285,6 +287,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+        except UnicodeDecodeError as error:  # names in the schema, that SQLite complains about
+            raise explain(sqlite3.DatabaseError("malformed"), self.path) from error
 
 
 @contextmanager

@@ -32,13 +32,14 @@ Measure = Callable[[Path], tuple[int, int]]
 
 _NUMBERED = ("chats", "messages", "drafts")
 _LONGEST_GAP = 1_000_000
-"""Numbers that are tried behind the last readable row when nobody knows the greatest one."""
+"""Most numbers that are tried behind the last readable row when nobody knows the greatest one."""
 
 _TIE = (
     "INSERT INTO chats (id, title, created, updated)"
     " SELECT chat_id, 'Recovered chat ' || chat_id, min(created), max(created) FROM messages"
     " WHERE chat_id NOT IN (SELECT id FROM chats) GROUP BY chat_id",
-    "UPDATE messages SET parent_id = NULL WHERE parent_id NOT IN (SELECT id FROM messages)",
+    "UPDATE messages SET parent_id = NULL"
+    " WHERE parent_id >= id OR parent_id NOT IN (SELECT id FROM messages)",
     "UPDATE chats SET last_id = (SELECT max(id) FROM messages WHERE chat_id = chats.id)",
     "UPDATE chats SET leaf_id ="
     " (SELECT max(id) FROM messages WHERE chat_id = chats.id AND deleted IS NULL)"
@@ -70,7 +71,7 @@ def is_sound(path: Path) -> bool:
     try:
         with closing(_open(path)) as connection:
             return [tuple(row) for row in connection.execute("PRAGMA quick_check(1)")] == [("ok",)]
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return False
 
 
@@ -92,10 +93,12 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
         raise StorageError(f"An instance of vlmtui is running on {path}", "Quit it, then recover")
     fresh = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}")
     try:
-        with mended(path) as readable, closing(_checked(readable, path)) as old:
-            Database(fresh).close()
+        Database(fresh).close()
+        with mended(path, fresh) as readable, closing(_checked(readable, path)) as old:
             with closing(sqlite3.connect(fresh)) as new:
                 counts = _Copy(old, new, images, measure).run()
+            if readable != path and not any(counts):
+                raise _nothing(path, "no row is left")
         aside = _exchange(path, fresh)
     except sqlite3.Error as error:
         raise explain(error, path) from error
@@ -136,11 +139,7 @@ def _checked(path: Path, called: Path) -> sqlite3.Connection:
         raise explain(error, called) from error
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise StorageError(
-            f"Nothing can be read of {called}: {error}",
-            "Move it away, and vlmtui will start a new one; the pictures are files below "
-            f"{called.parent / 'images'}",
-        ) from error
+        raise _nothing(called, str(error)) from error
     if owner != APPLICATION_ID or version > len(MIGRATIONS):
         connection.close()
         raise StorageError(
@@ -148,6 +147,14 @@ def _checked(path: Path, called: Path) -> sqlite3.Connection:
             "Recover it with the program that wrote it",
         )
     return connection
+
+
+def _nothing(path: Path, why: str) -> StorageError:
+    return StorageError(
+        f"Nothing can be read of {path}: {why}",
+        "Move it away, and vlmtui will start a new one; the pictures are files below "
+        f"{path.parent / 'images'}",
+    )
 
 
 def _exchange(path: Path, fresh: Path) -> Path:
@@ -171,6 +178,9 @@ class _Copy:
         self._new = new
         self._images = images
         self._measure = measure
+        size = old.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        # a small file has had few rows, however many of them were deleted since
+        self._gap = min(_LONGEST_GAP, 1000 + int(size.fetchone()[0]) // 16)
 
     def run(self) -> tuple[int, int, int]:
         """Copy, and count the chats, messages and pictures in the new database."""
@@ -222,7 +232,7 @@ class _Copy:
                 row = self._old.execute(query).fetchone()
                 if row is not None and row[0] is not None:
                     return int(row[0])
-        return last + _LONGEST_GAP
+        return last + self._gap
 
     def _pictures(self) -> None:
         columns = self._columns("message_images")

@@ -59,7 +59,7 @@ def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> St
     return StoredMessage(
         id=row["id"],
         parent_id=row["parent_id"],
-        message=Message(Role(row["role"]), parts(row["text"], images), row["thought"]),
+        message=Message(_role(row), parts(row["text"], images), row["thought"]),
         status=status,
         created=row["created"],
         model=row["model"],
@@ -69,6 +69,13 @@ def stored(row: sqlite3.Row, images: Sequence[Placed], presence: Presence) -> St
         sibling=max(1, row["sibling"]),  # a deleted one counts for itself
         siblings=max(1, row["siblings"]),
     )
+
+
+def _role(row: sqlite3.Row) -> Role:
+    try:
+        return Role(row["role"])
+    except ValueError:  # damaged; only answers have a model
+        return Role.USER if row["model"] is None else Role.ASSISTANT
 
 
 def insert(

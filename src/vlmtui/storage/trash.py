@@ -30,6 +30,7 @@ _BELOW = """
         SELECT id FROM messages WHERE id = :message
         UNION ALL
         SELECT messages.id FROM below JOIN messages ON messages.parent_id = below.id
+            AND messages.id > below.id
     )
 """
 
@@ -228,7 +229,8 @@ def bring_back(connection: sqlite3.Connection, chat_id: int, message_id: int | N
         " SELECT id, parent_id FROM messages WHERE id = ? AND deleted IS NOT NULL"
         " UNION ALL"
         " SELECT messages.id, messages.parent_id FROM way"
-        " JOIN messages ON messages.id = way.parent_id WHERE messages.deleted IS NOT NULL"
+        " JOIN messages ON messages.id = way.parent_id AND messages.id < way.id"
+        " WHERE messages.deleted IS NOT NULL"
         ") UPDATE messages SET deleted = NULL, deleted_with = NULL"
         " WHERE id IN (SELECT id FROM way)",
         (message_id,),

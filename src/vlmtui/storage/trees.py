@@ -62,7 +62,7 @@ class Trees:
             for message in messages:
                 put = msgspec.structs.replace(
                     message,
-                    parent_id=new_ids[message.parent_id],
+                    parent_id=new_ids.get(message.parent_id),  # lost where there is damage
                     message=rows.storable_message(message.message),
                     status="interrupted" if message.status == "streaming" else message.status,
                 )

@@ -202,7 +202,7 @@ class SearchScreen(Dialog[Found]):
         kept = options.highlighted or 0
         width = max(options.size.width - 3, 16)
         options.clear_options()
-        options.add_options([_option(hit, width, here=self._here) for hit in self.found])
+        options.add_options([option(hit, width, here=self._here) for hit in self.found])
         if self.found:
             options.highlighted = min(kept, len(self.found) - 1)
         else:
@@ -253,7 +253,7 @@ def words(hit: Found) -> list[str]:
     return sorted({hit.excerpt[start:end] for start, end in hit.spans} - {""})
 
 
-def _option(hit: Found, width: int, *, here: bool) -> Content:
+def option(hit: Found, width: int, *, here: bool) -> Content:
     """Title and date, unless all are of the same chat, and below them the words around the hit."""
     date = dates.full(hit.chat.updated)
     title = Content(printable.line(hit.chat.title))
@@ -267,9 +267,20 @@ def _option(hit: Found, width: int, *, here: bool) -> Content:
     excerpt = Content("".join(printable.line(sign)[:1] or " " for sign in hit.excerpt))
     for start, end in hit.spans:
         excerpt = excerpt.stylize(_MARK, start, end)
-    first = hit.spans[0][0] if hit.spans else 0
-    shown = excerpt[max(first - width // 3, 0) :] if first > width else excerpt
+    shown = excerpt[_begin(excerpt, hit, width - 3) :]
     return head + Content("   ") + shown.truncate(width - 3, ellipsis=True) + Content("\n")
+
+
+def _begin(excerpt: Content, hit: Found, room: int) -> int:
+    """Where an excerpt has to begin for its first hit to be seen in so many cells."""
+    first, end = hit.spans[0] if hit.spans else (0, 0)
+    if excerpt[:end].cell_length < room:
+        return 0
+    before = min(room // 3, max(room - 1 - excerpt[first:end].cell_length, 0))
+    begin = first
+    while begin and excerpt[begin - 1 : first].cell_length <= before:
+        begin -= 1
+    return begin
 
 
 def _preview(hit: Found, thread: Sequence[StoredMessage]) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     OpenSession = Callable[[], ChatSession]
 
 _DRAFT_SECONDS = 0.5
+_PATIENCE_SECONDS = 2.0
+"""For so long leaving waits for the database before it looks for another place."""
 
 
 class OpenFailed(Message):
@@ -183,7 +186,11 @@ class ConversationTopic(Topic):
         except VlmtuiError:
             return  # there was none, as is told
         kept = self.chat.draft
-        await self._keep(kept)
+        keeping = asyncio.ensure_future(self._keep(kept))
+        if not (await asyncio.wait({keeping}, timeout=_PATIENCE_SECONDS))[0]:
+            # whoever waits for it may end this process
+            await in_thread(lambda: session.questions.set_aside(kept.text, kept.images))
+        await keeping
         if finish_seconds:
             await in_thread(lambda: session.watching.finish(finish_seconds))
         await in_thread(session.close)
