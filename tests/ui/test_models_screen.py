@@ -175,7 +175,7 @@ async def test_a_name_that_is_written_out_is_meant_before_those_that_contain_it(
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         for name in ("gemma-3-4b", "GEMMA-3-4B-it-F16"):
-            screen._rows = (*screen._rows, Choice(name + "-it", MODELS[1]), Choice(name))
+            screen._known = (*screen._known, Choice(name + "-it", MODELS[1]), Choice(name))
         await type_text(pilot, "gemma-3-4b")
         await until(pilot, lambda: screen.row is not None and screen.row.name == "gemma-3-4b")
 
@@ -196,15 +196,15 @@ async def test_the_list_is_ordered_by_name_size_or_fit(
 ) -> None:
     async with stage.app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
-        names = [row.name for row in screen._shown]
+        names = [row.name for row in screen.rows]
         assert names == [
             *("cut off", "fake", "llava:7b", "qwen2.5-vl-3b", "tiny[b]text"),
             *("gemma-3-4b", "vila1.5-3b"),
         ]
         await pilot.press("f5")
-        assert [row.name for row in screen._shown][:3] == ["cut off", "fake", "tiny[b]text"]
+        assert [row.name for row in screen.rows][:3] == ["cut off", "fake", "tiny[b]text"]
         await pilot.press("f5")
-        assert [row.fit_verdict.word for row in screen._shown] == [
+        assert [row.fit_verdict.word for row in screen.rows] == [
             *("fits", "fits", "tight", "too big", "damaged", "tight", "too big")
         ]
 

@@ -54,7 +54,7 @@ async def test_words_are_found_while_they_are_typed_and_the_chat_opens_there(
     async with stage.app().run_test(size=size) as pilot:
         screen = screen_of(pilot)
         found = await search(pilot, "quin")
-        await until(pilot, lambda: found.hit is not None)
+        await until(pilot, lambda: found.row is not None)
         assert "Apples and quinces." in shown(pilot)
         assert "fruit" in shown(pilot)
         await pilot.press("enter")
@@ -75,7 +75,7 @@ async def test_a_hit_on_another_branch_opens_that_branch(stage: Stage) -> None:
     async with stage.app().run_test(size=WIDE) as pilot:
         screen = screen_of(pilot)
         found = await search(pilot, "quinces")
-        await until(pilot, lambda: found.hit is not None)
+        await until(pilot, lambda: found.row is not None)
         await pilot.press("enter")
         await until(pilot, lambda: screen.chat is not None and "Quinces." in shown(pilot))
         assert screen.transcript.entry(first) is not None
@@ -88,7 +88,7 @@ async def test_the_message_around_the_hit_is_shown_beside_it(stage: Stage) -> No
     async with stage.app().run_test(size=WIDE) as pilot:
         found = await search(pilot, "quinces")
         await until(pilot, lambda: "What grows here?" in shown(pilot))
-        preview = found.query_one("#search-preview")
+        preview = found.query_one(".details")
         assert preview.display
         assert preview.virtual_size.height < 300
         await pilot.resize_terminal(*NARROW)
@@ -109,10 +109,10 @@ async def test_the_hits_of_the_last_text_are_shown_and_none_for_nothing(stage: S
     seed(stage, "fruit", "What grows here?", "Apples.")
     async with stage.app().run_test(size=WIDE) as pilot:
         found = await search(pilot, "app")
-        await until(pilot, lambda: found.hit is not None)
+        await until(pilot, lambda: found.row is not None)
         await type_text(pilot, "zzz")
         await until(pilot, lambda: "No message has words that start like this" in shown(pilot))
-        assert found.hit is None
+        assert found.row is None
         await pilot.press("enter")
         assert pilot.app.screen is found
         await pilot.press("escape")
@@ -120,7 +120,7 @@ async def test_the_hits_of_the_last_text_are_shown_and_none_for_nothing(stage: S
         assert isinstance(screen_of(pilot).focused, Composer)
         await pilot.press("ctrl+f")
         await until(pilot, lambda: isinstance(pilot.app.screen, SearchScreen))
-        assert search_of(pilot).text == "appzzz"
+        assert search_of(pilot).line.value == "appzzz"
 
 
 async def test_the_command_searches_at_once_and_a_title_opens_its_chat(stage: Stage) -> None:
@@ -144,8 +144,8 @@ async def test_a_slash_at_the_messages_searches_this_chat_alone(stage: Stage) ->
         assert "Search in this chat" in shown(pilot)
         await type_text(pilot, "apples")
         found = search_of(pilot)
-        await until(pilot, lambda: found.hit is not None)
-        assert [hit.chat.title for hit in found.found] == ["pie"]
+        await until(pilot, lambda: found.row is not None)
+        assert [hit.chat.title for hit in found.rows] == ["pie"]
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
         await until(pilot, lambda: "sugar" in shown(pilot))
@@ -161,8 +161,8 @@ async def test_n_goes_through_the_matches_in_this_chat_until_escape(stage: Stage
         await until(pilot, lambda: isinstance(pilot.app.screen, SearchScreen))
         await type_text(pilot, "apples")
         found = search_of(pilot)
-        await until(pilot, lambda: len(found.found) == 2)
-        chosen = found.hit
+        await until(pilot, lambda: len(found.rows) == 2)
+        chosen = found.row
         assert chosen is not None
         other = answer if chosen.message_id == question else question
         await pilot.press("enter")
@@ -186,13 +186,13 @@ async def test_keys_of_readline_and_fzf_move_in_a_list(stage: Stage, down: str, 
         seed(stage, title, "What grows here?", "Apples.")
     async with stage.app().run_test(size=WIDE) as pilot:
         found = await search(pilot, "apples")
-        await until(pilot, lambda: len(found.found) == 2)
-        first = found.hit
+        await until(pilot, lambda: len(found.rows) == 2)
+        first = found.row
         await pilot.press(down)
-        assert found.hit != first
+        assert found.row != first
         await pilot.press(up)
-        assert found.hit == first
-        assert found.text == "apples"
+        assert found.row == first
+        assert found.line.value == "apples"
 
 
 async def test_while_an_answer_is_on_its_way_the_chat_stays(stage: Stage) -> None:
@@ -205,7 +205,7 @@ async def test_while_an_answer_is_on_its_way_the_chat_stays(stage: Stage) -> Non
         await say(pilot, "What is it?")
         gate.wait_reached()
         await pilot.press("ctrl+f", *"apples")
-        await until(pilot, lambda: search_of(pilot).hit is not None)
+        await until(pilot, lambda: search_of(pilot).row is not None)
         await pilot.press("enter")
         await until(pilot, lambda: "An answer is on its way" in shown(pilot))
         assert screen.chat is not None
@@ -218,7 +218,7 @@ async def test_what_was_found_is_shown_as_text(stage: Stage) -> None:
     seed(stage, "[red]x[/red] \x1b[31m", "What\x07 \x9b2J grows ‮here?", "[b]Apples[/b]\x1b]0;x\x07")
     async with stage.app().run_test(size=WIDE) as pilot:
         found = await search(pilot, "apples")
-        await until(pilot, lambda: found.hit is not None and "grows" in shown(pilot))
+        await until(pilot, lambda: found.row is not None and "grows" in shown(pilot))
         text = shown(pilot)
         assert "[b]Apples[/b]␛]0;x␇" in text
         assert all(c.isprintable() for c in text.replace("\n", ""))

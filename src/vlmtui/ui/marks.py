@@ -18,10 +18,10 @@ def pattern(words: Sequence[str]) -> re.Pattern[str] | None:
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, wanted))})\w*", re.IGNORECASE)
 
 
-def marked(content: Content, found: re.Pattern[str] | None) -> Content:
+def marked(content: Content, found: re.Pattern[str] | None, style: str = STYLE) -> Content:
     """The text with its hits marked."""
     if found is None:
         return content
     for match in found.finditer(content.plain):
-        content = content.stylize(STYLE, match.start(), match.end())
+        content = content.stylize(style, match.start(), match.end())
     return content

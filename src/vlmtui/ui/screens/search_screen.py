@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
-from textual import events, on
-from textual.app import ComposeResult
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList
 
 from vlmtui import dates, printable, units
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Role, readable
 from vlmtui.storage.records import Found, StoredMessage
 from vlmtui.ui import background, marks
-from vlmtui.ui.keys import key_hints, keymap
-from vlmtui.ui.screens.dialogs.dialog import Dialog
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.screens.dialogs.list_dialog import ListScreen, list_keys
 from vlmtui.ui.widgets.heading import Heading
-from vlmtui.ui.widgets.line_input import LineInput
 
 LIMIT = 100
 """Most hits that are shown; more words find fewer."""
@@ -32,7 +29,6 @@ _BEFORE = 1_500
 _AFTER = 6_000
 """Characters of a message that the preview shows around the first hit."""
 
-_PAGE = 4
 _FINDS = {
     "all": "Finds words, or their beginnings, in the questions, answers and titles\n"
     "of every chat and branch.",
@@ -47,63 +43,17 @@ Read = Callable[[Found], Awaitable[list[StoredMessage]]]
 """The messages up to the one that was found; raises `VlmtuiError`."""
 
 
-class SearchScreen(Dialog[Found]):
-    """Returns the hit to go to, or None.
-
-    Attributes:
-        found: What was found for the text that is searched for.
-    """
+class SearchScreen(ListScreen[Found, Found]):
+    """Returns the hit to go to, or None."""
 
     DEFAULT_CSS = """
-    SearchScreen {
-        background: $background;
-
-        & Input {
-            margin: 0 1;
-        }
-        & #search-body {
-            layers: base over;
-        }
-        & OptionList {
-            height: 1fr;
-            border: none;
-            padding: 0;
-            background: $background;
-
-            & > .option-list--option-highlighted {
-                background: $primary 18%;
-            }
-        }
-        & #search-preview {
-            display: none;
-            padding: 0 2;
-            border-left: solid $border-blurred;
-        }
-        &.-wide #search-preview {
-            display: block;
-        }
-        & #search-none {
-            layer: over;
-            dock: top;
-            display: none;
-            padding: 1 2;
-            color: $text-dim;
-        }
-        &.-none #search-none {
-            display: block;
-        }
-        &.-none #search-preview {
-            visibility: hidden;
-        }
+    SearchScreen.-narrow .details {
+        display: none;
     }
     """
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+f", "close", "Close", id="search.close", priority=True),
-        Binding(keymap.UP, "step(-1)", "Up", id="search.up", priority=True),
-        Binding(keymap.DOWN, "step(1)", "Down", id="search.down", priority=True),
-        Binding("pageup", f"step(-{_PAGE})", "Page up", id="search.pageup"),
-        Binding("pagedown", f"step({_PAGE})", "Page down", id="search.pagedown"),
+        *list_keys("search", 4),
     ]
 
     def __init__(self, find: Find, read: Read, text: str, *, here: bool) -> None:
@@ -115,137 +65,76 @@ class SearchScreen(Dialog[Found]):
             text: What to search for at first.
             here: It is the chat that is open that is searched, alone.
         """
-        super().__init__()
+        super().__init__("Words, or their beginnings", _FINDS["here" if here else "all"], text)
+        self.heading = f"Search in {'this chat' if here else 'all chats'}"
         self._find = find
         self._read = read
-        self._first = text
         self._here = here
-        self.found: Sequence[Found] = ()
         self._typing: Timer | None = None
 
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Heading(f"Search in {'this chat' if self._here else 'all chats'}")
-            yield LineInput(
-                self._first, placeholder="Words, or their beginnings", select_on_focus=True
-            )
-            with Horizontal(id="search-body"):
-                options = OptionList(markup=False)
-                options.can_focus = False
-                yield Static(id="search-none")
-                yield options
-                with VerticalScroll(id="search-preview", can_focus=False):
-                    yield Static()
-            yield Static(id="search-said", classes="said")
-
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
         self._say()
-        if self._first:
-            self._search(self._first)
-
-    def on_resize(self, event: events.Resize) -> None:
-        if self.found:
-            self.call_after_refresh(self._show_hits)
-
-    @property
-    def text(self) -> str:
-        return self.query_one(Input).value
-
-    @property
-    def hit(self) -> Found | None:
-        """The hit under the cursor."""
-        index = self.query_one(OptionList).highlighted
-        return self.found[index] if index is not None and index < len(self.found) else None
+        if self.line.value:
+            self._search(self.line.value)
 
     # ------------------------------------------------------------------ searching
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
+    def typed(self) -> None:
+        """Search a moment after the last key."""
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(_TYPING_SECONDS, lambda: self._search(self.text))
+        self._typing = self.set_timer(_TYPING_SECONDS, lambda: self._search(self.line.value))
 
     def _search(self, text: str) -> None:
-        background.start(self, self._find_and_show(text), "search", self._say)
+        background.start(self, self._find_and_show(text), "search", self._complain)
 
     async def _find_and_show(self, text: str) -> None:
         found = await self._find(text, LIMIT)
-        if text == self.text:  # nothing was typed since
-            self.found = found
-            self._show_hits()
+        if text == self.line.value:  # nothing was typed since
+            self.rows = found
+            self.nothing.update(
+                "No message has words that start like this."
+                if text.strip()
+                else _FINDS["here" if self._here else "all"]
+            )
+            self.show_rows()
             self._say()
 
-    def _say(self, error: VlmtuiError | None = None) -> None:
-        said = self.query_one("#search-said", Static)
-        said.set_class(error is not None, "error")
-        count = len(self.found)
+    def _say(self) -> None:
+        count = len(self.rows)
         self.query_one(Heading).note = units.count(count) + "+" * (count == LIMIT) if count else ""
-        if error is not None:
-            said.update(Content(printable.line(f"{error.message}. {error.hint}")))
-        elif count:
-            said.update(key_hints.line(_HINTS, self.size.width - 2))
-        else:
-            said.update(key_hints.line(_HINTS[-1:], self.size.width - 2))
-        self.set_class(not count, "-none")
-        self.query_one("#search-none", Static).update(
-            "No message has words that start like this."
-            if self.text.strip()
-            else _FINDS["here" if self._here else "all"]
-        )
+        self.say(key_hints.line(_HINTS if count else _HINTS[-1:], self.size.width - 2))
+
+    def _complain(self, error: VlmtuiError) -> None:
+        self.say(Content(printable.line(f"{error.message}. {error.hint}")), error=True)
 
     # ------------------------------------------------------------------ showing
 
-    def _show_hits(self) -> None:
-        options = self.query_one(OptionList)
-        kept = options.highlighted or 0
-        width = max(options.size.width - 3, 16)
-        options.clear_options()
-        options.add_options([option(hit, width, here=self._here) for hit in self.found])
-        if self.found:
-            options.highlighted = min(kept, len(self.found) - 1)
-        else:
-            self._preview_text(Content(""))
+    def show_rows(self) -> None:
+        """Show what was found, as wide as the list is now."""
+        drawn = [option(hit, self.row_width, here=self._here) for hit in self.rows]
+        kept = self.options.highlighted or 0
+        self.fill(self.rows, drawn, min(kept, len(self.rows) - 1))
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        hit = self.hit
-        if hit is not None and self.has_class("-wide"):
-            background.start(self, self._preview(hit), "preview", self._say)
+        if self.row is not None and self.has_class("-wide"):
+            background.start(self, self._preview(self.row), "preview", self._complain)
 
     async def _preview(self, hit: Found) -> None:
         thread = await self._read(hit)
-        if hit is self.hit:
-            self._preview_text(_preview(hit, thread[-2:]))
-
-    def _preview_text(self, content: Content) -> None:
-        pane = self.query_one("#search-preview", VerticalScroll)
-        pane.query_one(Static).update(content)
-        pane.scroll_home(animate=False)
+        if hit is self.row:
+            self.show_details(_preview(hit, thread[-2:]))
 
     # ------------------------------------------------------------------ choosing
-
-    def action_step(self, by: int) -> None:
-        if self.found:  # keys may come before there is a list
-            options = self.query_one(OptionList)
-            at = (options.highlighted or 0) + by
-            options.highlighted = min(max(at, 0), len(self.found) - 1)
 
     def action_close(self) -> None:
         self.dismiss(None)
 
-    @on(Input.Submitted)
-    def _taken(self, event: Input.Submitted) -> None:
-        event.stop()
-        if self.hit is not None:
-            self.dismiss(self.hit)
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self.dismiss(self.found[event.option_index])
+    def take(self, row: Found) -> None:
+        """Go there."""
+        self.dismiss(row)
 
 
 def words(hit: Found) -> list[str]:
@@ -307,7 +196,4 @@ def _around(text: str, marked: Sequence[str]) -> Content:
     content = Content(("…" if start else "") + printable.prose(part))
     if start + len(part) < len(text):
         content += Content("…")
-    if pattern is not None:
-        for match in pattern.finditer(content.plain):
-            content = content.stylize(_MARK, match.start(), match.end())
-    return content
+    return marks.marked(content, pattern, _MARK)

@@ -43,14 +43,14 @@ class SearchTopic(Topic):
         screen = SearchScreen(find, self._read, text, here=within is not None)
 
         def go(hit: Found | None) -> None:
-            self._searched_for = screen.text
+            self._searched_for = screen.line.value
             if hit is None or self.chat.must_wait("Esc stops it, or let it finish"):
                 return
             if within is None:
                 self.chat.start(self._go(hit), "chat")
                 self.chat.prompt.focus_composer()
                 return
-            hits = (each for each in screen.found if not each.in_title or each is hit)
+            hits = (each for each in screen.rows if not each.in_title or each is hit)
             self._hits = sorted(hits, key=lambda each: each.message_id)
             self._at = self._hits.index(hit)
             self.chat.start(self._go(hit, among=True), "chat")

@@ -6,25 +6,23 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
 
 from vlmtui import printable
 from vlmtui.ui import fuzzy
-from vlmtui.ui.keys import key_hints, keymap
-from vlmtui.ui.screens.dialogs.dialog import Dialog
-from vlmtui.ui.widgets.line_input import LineInput
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.screens.dialogs.list_dialog import ListDialog, list_keys
 
 _CALLED_SO = 9.0
 """How well a row answers that is called just so, here or by others; a part of a name is less."""
 
-
 _NAME = 26
 """Cells that most names have room in, however narrow the list is."""
+
+NOTHING = "Nothing by that name"
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -42,7 +40,7 @@ class Choice(msgspec.Struct, frozen=True):
     """Other words that find it."""
 
 
-class Chooser(Dialog[str]):
+class Chooser(ListDialog[str, Choice]):
     """Enter takes the highlighted row, Escape none."""
 
     DEFAULT_CSS = """
@@ -59,41 +57,26 @@ class Chooser(Dialog[str]):
         }
         & OptionList {
             max-height: 24;
-            border: none;
-            padding: 0;
             background: $surface;
 
             & > .option-list--option {
                 padding: 0 1;
             }
-
             & > .option-list--option-highlighted {
                 background: $block-cursor-background;
                 color: $block-cursor-foreground;
             }
         }
-        & #nothing {
-            display: none;
-            padding: 0 1;
-            color: $text-dim;
-        }
-        &.-empty #nothing {
-            display: block;
-        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Close", id="chooser.close"),
-        Binding(keymap.UP, "step(-1)", "Up", id="chooser.up", priority=True),
-        Binding(keymap.DOWN, "step(1)", "Down", id="chooser.down", priority=True),
-        Binding("pageup", "step(-8)", "Page up", id="chooser.pageup"),
-        Binding("pagedown", "step(8)", "Page down", id="chooser.pagedown"),
+        Binding("escape", "close", "Close", id="chooser.close"),
+        *list_keys("chooser", 8),
     ]
 
     title_text = ""
     placeholder = "Type to search"
     hints: ClassVar[key_hints.Hints] = (("Enter", "choose"), ("Esc", "close"))
-    nothing = "Nothing by that name"
 
     def __init__(self, choices: Sequence[Choice], highlight: str = "") -> None:
         """Make the list.
@@ -102,89 +85,53 @@ class Chooser(Dialog[str]):
             choices: All rows, in order.
             highlight: Value of the row that is highlighted first.
         """
-        super().__init__()
-        self._choices = list(choices)
+        super().__init__(self.placeholder, NOTHING)
+        self._choices = choices
         self._first = highlight
-        self._found: list[tuple[Choice, Sequence[int]]] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(id="chooser", classes="frame") as panel:
             panel.border_title = Content(self.title_text)
-            yield LineInput(placeholder=self.placeholder)
-            options = OptionList(markup=False)
-            options.can_focus = False
-            yield options
-            yield Static(self.nothing, id="nothing")
+            yield self.line
+            yield self.options
+            yield self.nothing
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
-        self.call_after_refresh(self._show)  # how wide it is becomes known then
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
-
-    @property
-    def highlighted(self) -> Choice | None:
-        """The row under the cursor."""
-        index = self.query_one(OptionList).highlighted
-        return self._found[index][0] if index is not None and index < len(self._found) else None
+        self.call_after_refresh(self.show_rows)  # how wide it is becomes known then
 
     def replace(self, choices: Sequence[Choice]) -> None:
         """Have other rows; the cursor stays on its row while that is there."""
-        self._choices = list(choices)
+        self._choices = choices
         self._show(stay=True)
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
+    def typed(self) -> None:
+        """Show what is found best."""
         self._first = ""
-        self._show()
+        self.show_rows()
 
-    def _show(self, *, stay: bool = False) -> None:
-        if not self.query(OptionList):
+    def show_rows(self) -> None:
+        self._show(stay=False)
+
+    def _show(self, *, stay: bool) -> None:
+        if not self.options.is_attached:
             return  # it was closed before it was laid out, or is not mounted yet
-        options = self.query_one(OptionList)
-        kept = self._first or ("" if self.highlighted is None else self.highlighted.value)
-        query = self.query_one(Input).value
-        self._found = search(self._choices, query)
+        kept = self._first or ("" if self.row is None else self.row.value)
+        query = self.line.value
+        found = search(self._choices, query)
         key_hints.in_border(self.query_one("#chooser"), self.hints)
-        # less the padding of a row and the scrollbar's column
-        width = max(self.query_one("#chooser").content_size.width - 3, 10)
-        options.clear_options()
+        width = self.row_width
         names = [min(len(choice.name), max(width // 3, _NAME)) for choice in self._choices]
         name_width = max(names, default=0)  # of all, so that columns stay while one types
-        options.add_options([_row(*found, name_width, width) for found in self._found])
-        self.set_class(not self._found, "-empty")
-        values = [choice.value for choice, _ in self._found]
-        if values:
-            # what is found best is meant while something is typed
-            stay = stay or not query
-            options.highlighted = values.index(kept) if kept in values and stay else 0
+        rows = [choice for choice, _ in found]
+        values = [choice.value for choice in rows]
+        # what is found best is meant while something is typed
+        stays = kept in values and (stay or not query)
+        drawn = [_row(*each, name_width, width) for each in found]
+        self.fill(rows, drawn, values.index(kept) if stays else 0)
 
-    def action_step(self, by: int) -> None:
-        """Move in the list: around its ends by single steps, to them by pages."""
-        count = len(self._found)
-        if not count:
-            return  # keys may come before there is a list
-        options = self.query_one(OptionList)
-        at = (options.highlighted or 0) + by
-        options.highlighted = at % count if abs(by) == 1 else min(max(at, 0), count - 1)
-
-    def action_cancel(self) -> None:
-        """Choose nothing; what was typed goes first."""
-        if not any(line.give_up() for line in self.query(LineInput)):
-            self.dismiss(None)
-
-    @on(Input.Submitted)
-    def _taken(self, event: Input.Submitted) -> None:
-        event.stop()
-        if self.highlighted is not None:
-            self.dismiss(self.highlighted.value)
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self.dismiss(self._found[event.option_index][0].value)
+    def take(self, row: Choice) -> None:
+        """Return it."""
+        self.dismiss(row.value)
 
 
 class CommandChooser(Chooser):

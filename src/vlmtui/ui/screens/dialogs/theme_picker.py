@@ -42,5 +42,5 @@ class ThemePicker(Chooser):
     @on(OptionList.OptionHighlighted)
     def _try_on(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        if self.highlighted is not None:
-            self.app.theme = self.highlighted.value
+        if self.row is not None:
+            self.app.theme = self.row.value

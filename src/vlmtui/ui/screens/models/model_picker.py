@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
 
-from vlmtui.ui.screens.dialogs.chooser import Choice, Chooser
+from vlmtui.ui.screens.dialogs.chooser import NOTHING, Choice, Chooser
 
 SEARCHING = "Looking for models…"
 
@@ -26,7 +25,6 @@ class ModelPicker(Chooser):
     title_text = "Which model should answer?"
     placeholder = "Type part of its name"
     hints = (("Enter", "choose"), ("F2", "all models"), ("Esc", "close"))
-    nothing = SEARCHING
     ALL = ""
     """Returned when one wants to see the models that could be had, too."""
 
@@ -36,6 +34,7 @@ class ModelPicker(Chooser):
 
     def __init__(self, current: str) -> None:
         super().__init__([], current)
+        self.nothing.update(SEARCHING)
         self._current = current
         self._rows: list[Choice] = []
         self._verdicts: dict[str, str] = {}
@@ -43,9 +42,7 @@ class ModelPicker(Chooser):
     def offer(self, rows: Sequence[Choice]) -> None:
         """Show the models; their notes are what stands there until they are judged."""
         self._rows = list(rows)
-        self.nothing = Chooser.nothing
-        for told in self.query("#nothing").results(Static):
-            told.update(self.nothing)
+        self.nothing.update(NOTHING)
         self._renew()
 
     def judge(self, verdicts: Mapping[str, str]) -> None:

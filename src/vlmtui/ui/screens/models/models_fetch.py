@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 
 from vlmtui import units
 from vlmtui.models.download.states import State
@@ -84,7 +83,7 @@ class ModelsFetch(ModelsList):
         if self._asks_for and self._asks_for not in waiting:
             self._asks_for, self._answered = "", None
             self.query(Confirm).remove()
-            self.query_one(Input).focus()
+            self.line.focus()
         if self._answered is not None or not waiting or self.app.screen is not self:
             return
         name, question = next(iter(waiting.items()))
@@ -110,13 +109,13 @@ class ModelsFetch(ModelsList):
         self.tell("")
         self.query(Confirm).remove()
         confirm = Confirm(question, self._confirmed)
-        self.mount(confirm, before="#models-said")
+        self.mount(confirm, before=".said")
         confirm.focus()
 
     def _confirmed(self, yes: bool) -> None:
         """Do what was asked about, or don't."""
         answered, self._answered, self._asks_for = self._answered, None, ""
-        self.query_one(Input).focus()
+        self.line.focus()
         if answered is not None:
             answered(yes)
         self.call_after_refresh(self._look_for_questions)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
-from textual.widgets import Input, OptionList
 
 from vlmtui import units
 from vlmtui.chat.model_choice import Choice
@@ -26,52 +24,19 @@ class ModelsScreen(ModelsFetch):
 
     DEFAULT_CSS = """
     ModelsScreen {
-        background: $background;
-
-        & Input {
-            margin: 0 1;
+        & .option-list--option {
+            padding: 0 1;
         }
-        & OptionList {
-            height: 3fr;
-            border: none;
-            padding: 0;
-            background: $background;
-
-            & > .option-list--option {
-                padding: 0 1;
-            }
-            & > .option-list--option-highlighted {
-                background: $primary 18%;
-            }
-        }
-        & #models-details {
-            height: 2fr;
-            padding: 0 2;
-            border-top: solid $border-blurred;
-        }
-        &.-low #models-details {
+        &.-low .details {
             display: none;
         }
         &.-low.-details OptionList {
             display: none;
         }
-        &.-low.-details #models-details {
+        &.-low.-details .details {
             display: block;
             height: 1fr;
             border-top: none;
-        }
-        &.-wide #models-body {
-            layout: horizontal;
-        }
-        &.-wide OptionList {
-            height: 1fr;
-            width: 3fr;
-        }
-        &.-wide #models-details {
-            width: 2fr;
-            height: 1fr;
-            border-top: none;
-            border-left: solid $border-blurred;
         }
     }
     """
@@ -79,22 +44,16 @@ class ModelsScreen(ModelsFetch):
         Binding("f8", "remove", "Delete the model", id="models.remove")
     ]
 
-    @on(Input.Submitted)
-    def _taken(self, event: Input.Submitted) -> None:
-        event.stop()
-        wanted = event.value.strip()
-        row = self.row
-        if wanted.startswith(_ADDRESSES) and (row is None or row.name != wanted):
+    def enter(self) -> None:
+        """Choose what the cursor is on, or what can be had at the address that was typed."""
+        wanted = self.line.value.strip()
+        if wanted.startswith(_ADDRESSES) and (self.row is None or self.row.name != wanted):
             self.begin(self._offer_address(wanted), "address")
-        elif row is not None:
-            self._take(row)
+        else:
+            super().enter()
 
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self._take(self._shown[event.option_index])
-
-    def _take(self, row: Choice) -> None:
+    def take(self, row: Choice) -> None:
+        """Have the model answer, or offer to download it."""
         if row.here:
             self.dismiss(row.name)
         else:
@@ -115,7 +74,7 @@ class ModelsScreen(ModelsFetch):
 
     async def _add_server(self, address: str) -> None:
         server = await in_thread(lambda: self._open_available_models().add_server(address))
-        self.query_one(Input).value = server.name
+        self.line.value = server.name
         self.survey()
 
     def _offer_forgetting(self, server: Server) -> None:

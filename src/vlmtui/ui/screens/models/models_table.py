@@ -9,12 +9,10 @@ import textwrap
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events, on
-from textual.app import ComposeResult
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList
 
 from vlmtui import printable, units
 from vlmtui.chat.model_choice import Choice
@@ -23,33 +21,30 @@ from vlmtui.models.download.coordinator import Pulls
 from vlmtui.stats import model_details
 from vlmtui.ui import background
 from vlmtui.ui.background import in_thread
-from vlmtui.ui.keys import key_hints, keymap
-from vlmtui.ui.screens.dialogs.dialog import Dialog
+from vlmtui.ui.keys import key_hints
+from vlmtui.ui.screens.dialogs.list_dialog import ListScreen, list_keys
 from vlmtui.ui.screens.models import model_rows
 from vlmtui.ui.widgets.heading import Heading
-from vlmtui.ui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from vlmtui.chat.available_models import AvailableModels
 
 _LABEL = 14
-_PAGE = 8
+_SEARCH = "Search: a name, “fits”, “installed”, what it is good at"
+_NONE = "No model matches; Enter takes hf:owner/repository or an address"
 
 
-class ModelsList(Dialog[str]):
+class ModelsList(ListScreen[str, Choice]):
     """Shows them. What is done with one is for `ModelsScreen`."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual has it
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - the same
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back to the chat", id="models.close"),
-        Binding(keymap.UP, "step(-1)", "Up", id="models.up", priority=True),
-        Binding(keymap.DOWN, "step(1)", "Down", id="models.down", priority=True),
-        Binding("pageup", f"step(-{_PAGE})", "Page up", id="models.pageup"),
-        Binding("pagedown", f"step({_PAGE})", "Page down", id="models.pagedown"),
+        *list_keys("models", 8),
         Binding("f5", "sort", "Order by name, size or fit", id="models.sort"),
         Binding("f6", "details", "Show the details", id="models.details"),
     ]
+    heading = "Models"
 
     def __init__(
         self, open_available_models: Callable[[], AvailableModels], current: str, pulls: Pulls
@@ -62,40 +57,17 @@ class ModelsList(Dialog[str]):
             pulls: Downloads, which go on when the screen is closed. Whoever hears of them calls
                 `pull_moved`.
         """
-        super().__init__()
+        super().__init__(_SEARCH, "Looking for models…")
         self._open_available_models = open_available_models
         self._current = current
         self._order = model_rows.ORDERS[0]
-        self._rows: Sequence[Choice] = ()
-        self._shown: list[Choice] = []
+        self._known: Sequence[Choice] = ()
         self.pulls = pulls
         self._said = ""
-
-    def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Heading("Models")
-            yield LineInput(placeholder="Search: a name, “fits”, “installed”, what it is good at")
-            with Vertical(id="models-body"):
-                options = OptionList(markup=False)
-                options.can_focus = False
-                yield options
-                with VerticalScroll(id="models-details", can_focus=False):
-                    yield Static()
-            yield Static("Looking for models…", id="models-said", classes="said")
+        self._error = False
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
         self.survey()
-
-    def on_resize(self, event: events.Resize) -> None:
-        if self._rows:
-            self.call_after_refresh(self.show_rows)
-
-    @property
-    def row(self) -> Choice | None:
-        """The model under the cursor."""
-        index = self.query_one(OptionList).highlighted
-        return self._shown[index] if index is not None and index < len(self._shown) else None
 
     # ------------------------------------------------------------------ looking
 
@@ -109,7 +81,8 @@ class ModelsList(Dialog[str]):
 
     async def _survey(self) -> None:
         found = await in_thread(lambda: self._open_available_models().choices())
-        self._rows = (*found.here, *found.elsewhere)
+        self._known = (*found.here, *found.elsewhere)
+        self.nothing.update(_NONE)
         free = units.size(found.machine.gpu_free or found.machine.free)
         self.query_one(Heading).note = f"{free} of memory free"
         if found.problem is not None:
@@ -125,35 +98,28 @@ class ModelsList(Dialog[str]):
 
     # ------------------------------------------------------------------ showing
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
+    def typed(self) -> None:
+        """Show what it finds."""
         self.tell("")
         self.show_rows()
 
     def show_rows(self) -> None:
         """Show what answers the query, and how far each download is."""
-        if not self._rows:
+        if not self._known:
             return
-        options = self.query_one(OptionList)
         kept = self.row.name if self.row is not None else self._current
-        query = self.query_one(Input).value
+        query = self.line.value
         pulled = {state.name: f"↓ {state.words}" for state in self.pulls.unfinished}
-        known = {row.name for row in self._rows}
-        rows = [*self._rows, *(Choice(name) for name in pulled if name not in known)]
-        self._shown = model_rows.chosen(rows, query, self._order)
-        width = max(options.size.width - 3, 16)
-        name_width = model_rows.widest(rows, width)
-        options.clear_options()
-        options.add_options(
-            [model_rows.line(row, width, name_width, self._current, pulled) for row in self._shown]
-        )
-        names = [row.name for row in self._shown]
+        known = {row.name for row in self._known}
+        all_rows = [*self._known, *(Choice(name) for name in pulled if name not in known)]
+        rows = model_rows.chosen(all_rows, query, self._order)
+        width = self.row_width
+        name_width = model_rows.widest(all_rows, width)
+        drawn = [model_rows.line(row, width, name_width, self._current, pulled) for row in rows]
+        names = [row.name for row in rows]
         written_out = [name for name in names if name.lower() == query.strip().lower()]
-        for name in (*written_out, kept, *names):
-            if name in names:
-                options.highlighted = names.index(name)
-                break
+        cursor = next((names.index(name) for name in (*written_out, kept) if name in names), 0)
+        self.fill(rows, drawn, cursor)
         self._show_details()
         self._say()
 
@@ -164,13 +130,10 @@ class ModelsList(Dialog[str]):
         self._say()
 
     def _show_details(self) -> None:
-        pane = self.query_one("#models-details", VerticalScroll)
         row = self.row
-        width = pane.content_size.width - 1
-        pane.query_one(Static).update(
-            _details(row, self._fetching(row), width) if row is not None else Content("")
-        )
-        pane.scroll_home(animate=False)
+        width = self.query_one(".details").content_size.width - 1
+        details = _details(row, self._fetching(row), width) if row is not None else Content("")
+        self.show_details(details)
 
     def _fetching(self, row: Choice) -> str:
         """How its download is, in words; empty where there is none."""
@@ -183,20 +146,19 @@ class ModelsList(Dialog[str]):
     def tell(self, text: str, *, error: bool = False) -> None:
         """Say something below the list, until a key is pressed."""
         self._said = text
-        self.query_one("#models-said").set_class(error, "error")
+        self._error = error
         self._say()
 
     def _say(self) -> None:
         """What was told last, or else what can be done."""
-        said = self.query_one("#models-said", Static)
         if self._said:
-            said.update(Content(printable.line(self._said)))
-            return
-        row = self.row
-        if row is None:
-            none = "No model matches; Enter takes hf:owner/repository or an address"
-            said.update(Content(none if self._rows else "Looking for models…"))
-            return
+            self.say(Content(printable.line(self._said)), error=self._error)
+        else:
+            self.say(key_hints.line(self._hints(), self.size.width - 2))
+
+    def _hints(self) -> list[tuple[str, str]]:
+        if (row := self.row) is None:
+            return [("Esc", "back")]
         order = model_rows.ORDERS[(model_rows.ORDERS.index(self._order) + 1) % 3]
         fetched = [state for state in self.pulls.unfinished if state.name == row.name]
         hints = [("F9", "stop download")] if fetched else _on_enter(row, self._current)
@@ -209,17 +171,13 @@ class ModelsList(Dialog[str]):
             hints.append(("F8", "delete" if ours else "forget"))
         elif row.served is not None and not row.found:
             hints.append(("F8", "forget"))
-        hints += [("F5", f"by {order}"), ("Esc", "back")]
-        said.update(key_hints.line(hints, self.size.width - 2))
+        return [*hints, ("F5", f"by {order}"), ("Esc", "back")]
 
     # ------------------------------------------------------------------ doing
 
     def action_step(self, by: int) -> None:
-        if self._shown:  # keys may come before there is a list
-            options = self.query_one(OptionList)
-            at = (options.highlighted or 0) + by
-            options.highlighted = min(max(at, 0), len(self._shown) - 1)
-            self.tell("")
+        super().action_step(by)
+        self.tell("")
 
     def action_sort(self) -> None:
         orders = model_rows.ORDERS
@@ -232,11 +190,6 @@ class ModelsList(Dialog[str]):
         self.toggle_class("-details")
         self.call_after_refresh(self._show_details)
         self._say()
-
-    def action_close(self) -> None:
-        """Choose nothing; what was typed goes first."""
-        if not any(line.give_up() for line in self.query(LineInput)):
-            self.dismiss(None)
 
 
 def _on_enter(row: Choice, current: str) -> list[tuple[str, str]]:
