@@ -92,7 +92,7 @@ async def test_directories_are_entered_and_left(folder: Path) -> None:
         assert screen.directory == str(folder / "trip")
         await pilot.press("backspace")
         await until(pilot, lambda: screen.directory == str(folder) and "a.png" in shown(pilot))
-        entry = screen.query_one(FileList).entry
+        entry = screen.query_one(FileList).row
         assert entry is not None and entry.name == "trip/"
         await pilot.press("escape")
         assert app.picked == [()]
@@ -186,7 +186,7 @@ async def test_twenty_thousand_files_are_scrolled_like_three(tmp_path: Path) -> 
         files = screen.query_one(FileList)
         files.render_line = lambda y: drawn.append(y) or render(files, y)
         await pilot.press("end", "pageup", "pagedown")
-        entry = files.entry
+        entry = files.row
         assert entry is not None and entry.path.endswith(".png")
         assert files.cursor == 19_999
         assert 0 < len(drawn) < 500  # a few screens, not the directory

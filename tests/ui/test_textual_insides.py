@@ -60,7 +60,7 @@ MEMBERS = {
     "_exit_renderables": (App, "what a crash would show of variables is dropped (app)"),
     "_exit": (App, "the app is being left (app)"),
     "_file": (LinuxDriver, "writes to a terminal that has gone don't fail (driver)"),
-    "_get_style": (Widget, "styles of a drawn line (chat_rows, markdown_view)"),
+    "_get_style": (Widget, "styles of a drawn line (line_list, markdown_view)"),
     "_handle_exception": (App, "what fails while its screen goes is left alone (app)"),
     "_invoke_later": (Screen, "what a screen that has gone left to do (mended_screen)"),
     "_key_thread": (LinuxDriver, "whether replies are read (driver)"),

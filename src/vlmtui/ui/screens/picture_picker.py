@@ -9,7 +9,7 @@ import os
 from typing import ClassVar
 
 import msgspec
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -109,7 +109,7 @@ class PickerScreen(Dialog[Picked]):
         self._hidden = False
         self._detail: Detail | None = None
         self._look_timer: Timer | None = None
-        self._list = FileList()
+        self._list = FileList(self._moved, self._chosen, self._typed)
         self._picture = Picture()
 
     def compose(self) -> ComposeResult:
@@ -203,7 +203,7 @@ class PickerScreen(Dialog[Picked]):
     def action_detail(self) -> None:
         """Have what is attached looked at more finely, or as the chat's others again."""
         self._detail = _DETAILS[(_DETAILS.index(self._detail) + 1) % len(_DETAILS)]
-        self._describe(self._list.count)
+        self._describe(len(self._list.rows))
 
     def action_hidden(self) -> None:
         """Show hidden files, or not; behind other characters a dot belongs to the filter."""
@@ -213,30 +213,26 @@ class PickerScreen(Dialog[Picked]):
             self._hidden = not self._hidden
             self._open(self.directory)
 
-    @on(FileList.Typed)
-    def _typed(self, event: FileList.Typed) -> None:
-        self._narrow(self._filter + event.character)
+    def _typed(self, character: str) -> None:
+        self._narrow(self._filter + character)
 
     def _narrow(self, typed: str) -> None:
         self._filter = typed
         self._show()
 
-    @on(FileList.Chosen)
-    def _chosen(self, event: FileList.Chosen) -> None:
-        if event.entry.directory:
-            self._open(event.entry.path)
+    def _chosen(self, entry: Entry) -> None:
+        if entry.directory:
+            self._open(entry.path)
         else:
-            self.dismiss(Picked(self._list.marked or (event.entry.path,), self._detail))
+            self.dismiss(Picked(tuple(self._list.marked) or (entry.path,), self._detail))
 
     # ------------------------------------------------------------------ preview
 
-    @on(FileList.Highlighted)
-    def _highlighted(self, event: FileList.Highlighted) -> None:
+    def _moved(self, entry: Entry | None) -> None:
         if not self._listing.failure:
-            self._describe(len(self._listing.entries) if not self._filter else self._list.count)
+            self._describe(len(self._list.rows))
         if self._look_timer is not None:
             self._look_timer.stop()
-        entry = event.entry
         if entry is None or entry.directory:
             self._show_look(Look(""))
         else:  # not each that the cursor runs over
@@ -261,7 +257,7 @@ class PickerScreen(Dialog[Picked]):
 
     def _looked(self, look: Look) -> None:
         """Show it, unless the cursor has moved on."""
-        entry = self._list.entry
+        entry = self._list.row
         if entry is not None and entry.path == look.path:
             self._show_look(look)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -51,16 +51,18 @@ class Line(LineInput):
         Binding("down", "give_up(True)", "To the list", id="chats.list"),
     ]
 
-    class GivenUp(Message):
-        """Escape was pressed, or an arrow that leads to the list."""
+    def __init__(self, left: Callable[[Line, bool], object], **options: Any) -> None:
+        """Make the line.
 
-        def __init__(self, line: Line, keep: bool) -> None:
-            super().__init__()
-            self.line = line
-            self.keep = keep
+        Args:
+            left: Called with it when it is left for the list, and with whether it keeps its text.
+            options: Textual's.
+        """
+        super().__init__(**options)
+        self._left = left
 
     def action_give_up(self, keep: bool = False) -> None:
-        self.post_message(self.GivenUp(self, keep))
+        self._left(self, keep)
 
 
 class ChatsPane(Vertical):
@@ -145,8 +147,8 @@ class ChatsPane(Vertical):
 
     def __init__(self, *, classes: str | None = None) -> None:
         super().__init__(classes=classes)
-        self._rows = ChatRows(classes="list")
-        self._filter = Line(placeholder="/ filters by title", id="chats-filter")
+        self._rows = ChatRows(self._describe, self._read_on)
+        self._filter = Line(self._leave, placeholder="/ filters by title", id="chats-filter")
         self._typing: Timer | None = None
         self._renaming: tuple[ChatRow, Line] | None = None
 
@@ -199,21 +201,13 @@ class ChatsPane(Vertical):
         none = _none_like(title_like) if title_like else _NONE_YET
         self.query_one("#chats-none", Static).update(Content(none))
 
-    def put_cursor(self, chat_id: int | None) -> None:
-        """Go to a chat in the list."""
-        self._rows.put_cursor(chat_id)
-
-    @on(ChatRows.MoreWanted)
-    def _more(self, event: ChatRows.MoreWanted) -> None:
-        event.stop()
+    def _read_on(self) -> None:
         self.post_message(self.PageWanted(len(self._rows.rows), self.title_like))
 
-    @on(ChatRows.CursorMoved)
-    def _cursor_moved(self, event: ChatRows.CursorMoved) -> None:
-        event.stop()
+    def _describe(self, row: ChatRow | None) -> None:
         static = self.query_one("#chats-about", Static)
         width = max(static.content_size.width, 10)
-        static.update(Content("") if event.row is None else _about(event.row, width))
+        static.update(Content("") if row is None else _about(row, width))
 
     # ------------------------------------------------------------------ filtering
 
@@ -222,22 +216,19 @@ class ChatsPane(Vertical):
         event.stop()
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(_TYPING_SECONDS, self._read_filtered)
-
-    def _read_filtered(self) -> None:
-        self.post_message(self.PageWanted(0, self.title_like))
+        self._typing = self.set_timer(
+            _TYPING_SECONDS, lambda: self.post_message(self.PageWanted(0, self.title_like))
+        )
 
     @on(Input.Submitted, "#chats-filter")
     def _filter_done(self, event: Input.Submitted) -> None:
         event.stop()
         self._rows.focus()
 
-    @on(Line.GivenUp)
-    def _given_up(self, event: Line.GivenUp) -> None:
-        event.stop()
-        if self._renaming is not None and event.line is self._renaming[1]:
+    def _leave(self, line: Line, keep: bool) -> None:
+        if self._renaming is not None and line is self._renaming[1]:
             self._stop_renaming()
-        elif not event.keep:
+        elif not keep:
             self._filter.value = ""
         self._rows.focus()
 
@@ -257,7 +248,7 @@ class ChatsPane(Vertical):
     async def _rename(self, row: ChatRow) -> None:
         """Type over the title, where it stands."""
         self._stop_renaming()
-        line = Line(printable.line(row.chat.title), id="chats-rename")
+        line = Line(self._leave, value=printable.line(row.chat.title), id="chats-rename")
         line.styles.offset = (0, self._rows.region.y - self.region.y + self._rows.cursor_line)
         self._renaming = (row, line)
         await self.mount(line)

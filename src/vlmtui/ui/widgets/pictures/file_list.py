@@ -1,156 +1,96 @@
-"""Files and directories, one a line; only the lines that are seen are drawn."""
+"""Files and directories in a list."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
-from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
+from textual.content import Content
 
 from vlmtui import printable, units
 from vlmtui.compose.picture_folders import Entry
 from vlmtui.ui.keys import keymap
+from vlmtui.ui.widgets.line_list import LineList
 
 _FACTS = 21
 """Columns at the right end of a row: size and date."""
 
 
-class FileList(ScrollView, can_focus=True):
-    """A list with a cursor, on which several files can be marked. Posts what is typed."""
+class FileList(LineList[Entry]):
+    """A list on which several files can be marked.
+
+    Attributes:
+        marked: Paths of the marked files, in the order of marking.
+    """
 
     DEFAULT_CSS = """
     FileList {
         background: $surface;
-
-        & > .file-list--cursor {
-            background: $primary;
-            color: $background;
-        }
-        & > .file-list--directory {
-            color: $secondary;
-        }
-        & > .file-list--facts {
-            color: $text-dim;
-        }
-        & > .file-list--marked {
-            color: $accent;
-        }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "file-list--cursor",
-        "file-list--directory",
-        "file-list--facts",
-        "file-list--marked",
-    }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(keymap.UP, "move(-1)", "Up", show=False, id="picker.up"),
-        Binding(keymap.DOWN, "move(1)", "Down", show=False, id="picker.down"),
+        Binding(keymap.UP, "step(-1)", "Up", show=False, id="picker.up"),
+        Binding(keymap.DOWN, "step(1)", "Down", show=False, id="picker.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="picker.pageup"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="picker.pagedown"),
-        Binding("home", "end(0)", "First", show=False, id="picker.first"),
-        Binding("end", "end(1)", "Last", show=False, id="picker.last"),
+        Binding("home", "to(0)", "First", show=False, id="picker.first"),
+        Binding("end", "to(1)", "Last", show=False, id="picker.last"),
         Binding("space", "mark", "Mark several", id="picker.mark"),
         Binding("enter", "choose", "Attach, or enter a directory", id="picker.attach"),
     ]
 
-    cursor: reactive[int] = reactive(0)
+    def __init__(
+        self,
+        moved: Callable[[Entry | None], object],
+        chosen: Callable[[Entry], object],
+        typed: Callable[[str], object],
+    ) -> None:
+        """Begin with an empty list.
 
-    class Highlighted(Message):
-        """The cursor is on another row; None on an empty list."""
-
-        def __init__(self, entry: Entry | None) -> None:
-            super().__init__()
-            self.entry = entry
-
-    class Chosen(Message):
-        """A row was chosen."""
-
-        def __init__(self, entry: Entry) -> None:
-            super().__init__()
-            self.entry = entry
-
-    class Typed(Message):
-        """A character was typed."""
-
-        def __init__(self, character: str) -> None:
-            super().__init__()
-            self.character = character
-
-    def __init__(self) -> None:
+        Args:
+            moved: Called with what is under the cursor now; None on an empty list.
+            chosen: Called with what was chosen.
+            typed: Called with each character that was typed.
+        """
         super().__init__()
-        self._entries: Sequence[Entry] = ()
-        self._marked: dict[str, None] = {}
-
-    @property
-    def marked(self) -> tuple[str, ...]:
-        """Paths of the marked files, in the order of marking."""
-        return tuple(self._marked)
-
-    @property
-    def count(self) -> int:
-        return len(self._entries)
-
-    @property
-    def entry(self) -> Entry | None:
-        return self._entries[self.cursor] if self.cursor < len(self._entries) else None
+        self.marked: dict[str, None] = {}
+        self._on_moved = moved
+        self._on_chosen = chosen
+        self._on_typed = typed
 
     def show(self, entries: Sequence[Entry], cursor: int = 0) -> None:
         """Show other entries; marks stay."""
-        self._entries = entries
-        self.virtual_size = Size(self.size.width, len(entries))
-        self.set_reactive(FileList.cursor, min(cursor, max(len(entries) - 1, 0)))
+        self.lay_out(entries)
         self.scroll_to(y=0, animate=False)
-        self._tell()
+        self.move_to(cursor)
 
-    def watch_cursor(self) -> None:
-        self._tell()
-
-    def _tell(self) -> None:
-        self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
-        self.refresh()
-        self.post_message(self.Highlighted(self.entry))
+    def cursor_moved(self) -> None:
+        """Have a look at what is under it."""
+        self._on_moved(self.row)
 
     # ------------------------------------------------------------------ keys and mouse
 
-    def action_move(self, step: int) -> None:
+    def action_step(self, by: int) -> None:
         """Go up or down; from the end to the beginning."""
-        if self._entries:
-            self.cursor = (self.cursor + step) % len(self._entries)
-
-    def action_page(self, step: int) -> None:
-        last = max(len(self._entries) - 1, 0)
-        page = step * max(self.size.height - 1, 1)
-        self.cursor = min(max(self.cursor + page, 0), last)
-
-    def action_end(self, end: int) -> None:
-        self.cursor = max(len(self._entries) - 1, 0) if end else 0
+        self.move_to((self.cursor + by) % max(len(self.rows), 1))
 
     def action_mark(self) -> None:
         """Mark the file, or take its mark away, and go on to the next."""
-        entry = self.entry
+        entry = self.row
         if entry is None or entry.directory:
             return
-        if entry.path in self._marked:
-            del self._marked[entry.path]
+        if entry.path in self.marked:
+            del self.marked[entry.path]
         else:
-            self._marked[entry.path] = None
-        self.refresh()
-        self.cursor = min(self.cursor + 1, len(self._entries) - 1)
-        self._tell()
+            self.marked[entry.path] = None
+        self.move_to(self.cursor + 1)
 
     def action_choose(self) -> None:
-        if self.entry is not None:
-            self.post_message(self.Chosen(self.entry))
+        if self.row is not None:
+            self._on_chosen(self.row)
 
     def on_key(self, event: events.Key) -> None:
         """What is typed is for whoever filters."""
@@ -158,49 +98,24 @@ class FileList(ScrollView, can_focus=True):
             return
         if event.is_printable and event.character:
             event.stop()
-            self.post_message(self.Typed(event.character))
+            self._on_typed(event.character)
 
-    def on_click(self, event: events.Click) -> None:
+    def clicked(self, times: int) -> None:
         """A click goes there, a second one chooses."""
-        row = event.y + round(self.scroll_y)
-        if row < len(self._entries):
-            self.cursor = row
-            if event.chain > 1:
-                self.action_choose()
+        if times > 1:
+            self.action_choose()
 
-    def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._entries))
-        self.refresh()
-
-    # ------------------------------------------------------------------ drawing
-
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        index = y + round(self.scroll_y)
-        if index >= len(self._entries):
-            return Strip.blank(width, self.rich_style)
-        entry = self._entries[index]
-        base = self.rich_style
-        if index == self.cursor:
-            base = self.get_component_rich_style("file-list--cursor")
-            name = facts = mark = base
-        else:
-            kind = "file-list--directory" if entry.directory else ""
-            name = self.get_component_rich_style(kind) if kind else base
-            facts = self.get_component_rich_style("file-list--facts")
-            mark = self.get_component_rich_style("file-list--marked")
-        return self._row(entry, width, (base, mark, name, facts))
-
-    def _row(self, entry: Entry, width: int, styles: tuple[Style, Style, Style, Style]) -> Strip:
-        base, mark, name, facts = styles
-        sign = "●" if entry.path in self._marked else "↺" if entry.recent else " "
-        right = "" if entry.directory else _facts(entry)
-        room = max(width - 2 - (len(right) + 2 if right and width > 2 * _FACTS else 0), 1)
-        left = Strip([Segment(printable.line(entry.name, room), name)])
-        strip = Strip([Segment(f"{sign} ", mark), *left.adjust_cell_length(room, name)])
-        if right and width > 2 * _FACTS:
-            strip = Strip([*strip, Segment(f"  {right}", facts)])
-        return strip.adjust_cell_length(width, base).apply_style(Style())
+    def draw(self, row: Entry, width: int) -> Content:
+        """Its mark and name, and where there is room its size and date."""
+        sign = "●" if row.path in self.marked else "↺" if row.recent else " "
+        facts = "" if row.directory or width <= 2 * _FACTS else f"  {_facts(row)}"
+        room = max(width - 2 - len(facts), 1)
+        name = Content(printable.line(row.name, room)).truncate(room, pad=True)
+        return Content.assemble(
+            (f"{sign} ", "$accent"),
+            name.stylize("$secondary") if row.directory else name,
+            (facts, "$text-dim"),
+        )
 
 
 def _facts(entry: Entry) -> str:
