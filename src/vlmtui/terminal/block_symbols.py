@@ -35,13 +35,9 @@ _FLAT = 12
 
 
 def draw(image: Image, columns: int, rows: int, high: int) -> Pixels:
-    """Draw a picture into exactly this many cells.
+    """Draw an RGB picture into exactly this many cells.
 
-    Args:
-        image: RGB.
-        columns: Cells.
-        rows: Cells.
-        high: Rows of pixels in a cell: 2 for quadrants, 3 for sextants.
+    A cell has so many rows of pixels: 2 for quadrants, 3 for sextants.
     """
     from PIL.Image import Resampling
     from rich.color import Color as RichColor

@@ -69,14 +69,9 @@ def pixels(
     graphics: Graphics,
     shown: tuple[int, int] | None = None,
 ) -> str | None:
-    """A picture as this terminal takes it, from memory when it was made before.
+    """A picture in these cells as this terminal takes it, from memory when it was made before.
 
-    Args:
-        part: The picture.
-        columns: Cells that it shall fill.
-        rows: Cells that it shall fill.
-        graphics: What the terminal can do.
-        shown: Of sixels, the first row of cells and the one behind the last; None for all.
+    Of sixels only the rows of cells from `shown[0]` to before `shown[1]` are made; None for all.
 
     Returns:
         Sixels, or the PNG for `kitty.Pictures.send`; None where half blocks have to do.
@@ -122,18 +117,12 @@ def _encode(
 def fit(
     width: int, height: int, columns: int, rows: int, cell: tuple[int, int] = (1, 2)
 ) -> tuple[int, int]:
-    """The cells that a picture takes inside a box, its aspect ratio kept.
+    """The cells that a picture of these pixels takes inside a box of cells, its aspect ratio kept.
 
-    Args:
-        width: Pixels of the picture.
-        height: Pixels of the picture.
-        columns: Cells of the box.
-        rows: Cells of the box.
-        cell: Shape of a cell: its width and height.
+    `cell` is the width and height of a cell. A picture is not blown up beyond two cells a pixel.
 
     Returns:
-        Columns and rows, each at least 1 (and 0, 0 for a box without room). A picture is not blown
-        up beyond two cells a pixel.
+        Columns and rows, each at least 1; 0, 0 for a box without room.
     """
     if columns < 1 or rows < 1 or width < 1 or height < 1:
         return (0, 0)

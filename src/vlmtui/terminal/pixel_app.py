@@ -54,12 +54,7 @@ class PixelApp(PacedApp):
     ]
 
     def __init__(self, *, images: str = "auto", **options: Any) -> None:
-        """Make the application.
-
-        Args:
-            images: One of `vlmtui.terminal.graphics.NAMES`.
-            options: For Textual.
-        """
+        """Make the application; `images` is one of `vlmtui.terminal.graphics.NAMES`."""
         super().__init__(**options)
         self.overlay: Overlay | None = None
         self._images = images

@@ -32,14 +32,9 @@ def start(
     *,
     exclusive: bool = True,
 ) -> Worker[object]:
-    """Have something done as long as a widget or screen is there.
+    """Do something as long as a widget or screen is there; errors go to `complain`.
 
-    Args:
-        node: The widget or screen.
-        work: What is done.
-        group: Work that it belongs to.
-        complain: Tells what went wrong.
-        exclusive: Give up what is going on in the group.
+    What is exclusive takes the place of what is going on in its group.
     """
     told = _told(work, complain)
     worker: Worker[object] = node.run_worker(

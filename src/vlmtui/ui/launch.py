@@ -31,16 +31,9 @@ if TYPE_CHECKING:
 def launch(
     settings: Settings, load: Load, *, continue_last: bool = False, images: str | None = None
 ) -> int:
-    """Open the chat and stay until the user leaves it.
+    """Open the chat and stay until the user leaves it; returns the exit code of the process.
 
-    Args:
-        settings: The user's settings.
-        load: The model to begin with.
-        continue_last: Go on with the last chat.
-        images: How pictures are shown, instead of what the settings say.
-
-    Returns:
-        The exit code of the process.
+    `images` says how pictures are shown, instead of the settings.
 
     Raises:
         InputError: There is no terminal, or one that can show no screen.
@@ -83,13 +76,7 @@ def _library_log() -> Path | None:
 
 
 def make_app(runtime: ChatRuntime, settings: Settings, *, images: str | None = None) -> VlmtuiApp:
-    """The application before what stands behind it.
-
-    Args:
-        runtime: Opened by the application once it is on the screen.
-        settings: The user's settings.
-        images: How pictures are shown, instead of what the settings say.
-    """
+    """The application before what stands behind it: it opens `runtime` once it is on the screen."""
 
     def monitor(on_snapshot: Callable[[Snapshot], None]) -> Monitor:
         from vlmtui.hardware.monitor import Monitor  # psutil: not needed for the first paint

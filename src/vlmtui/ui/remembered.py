@@ -42,11 +42,7 @@ class Memory:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Read the file.
-
-        Args:
-            path: The file; None remembers nothing after the end of this process.
-        """
+        """Read the file; None remembers nothing after the end of this process."""
         self._path = path
         self._saved = self.value = _read(path) if path is not None else Remembered()
 

@@ -35,12 +35,7 @@ class AppKeys(App[int]):
     _config: Path | None = None
 
     def take_keys(self, table: Mapping[str, str], config: Path | None) -> None:
-        """Use the keys of the settings from the beginning.
-
-        Args:
-            table: The settings' `[keys]`.
-            config: The file it was read from, for complaints.
-        """
+        """Use the keys of the settings' `[keys]` from the beginning; complaints name their file."""
         self._config = config
         self._wanted_keys, self._key_problems = keymap.parse(table)
         self._keymap = self._wanted_keys  # `set_keymap` wants a screen

@@ -118,10 +118,7 @@ def every_binding() -> list[Entry]:
 
 
 def check(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
-    """Hold the user's keys against the bindings there are.
-
-    Args:
-        wanted: Keys by id, from `keymap.parse`.
+    """Hold the user's keys, as `keymap.parse` has them, against the bindings there are.
 
     Returns:
         What can be used, and why the rest can't.

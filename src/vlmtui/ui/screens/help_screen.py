@@ -83,12 +83,7 @@ class HelpScreen(Dialog[None]):
     ]
 
     def __init__(self, rows: Sequence[Row], wanted: str = "") -> None:
-        """Make the screen.
-
-        Args:
-            rows: All lines.
-            wanted: What the user looks for already, as if it had been typed here.
-        """
+        """Show lines; `wanted` is looked for already, as if it had been typed here."""
         super().__init__()
         self._wanted = wanted
         self._rows = tuple(rows)

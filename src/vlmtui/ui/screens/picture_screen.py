@@ -67,13 +67,7 @@ class PictureScreen(FullScreenPicture[ImagePart]):
     def __init__(
         self, images: Sequence[ImagePart], index: int, costs: Mapping[str, Cost] | None = None
     ) -> None:
-        """Make the screen.
-
-        Args:
-            images: The pictures, at least one.
-            index: The one to begin with.
-            costs: What is known about them, by SHA-256.
-        """
+        """Show one of at least one picture; what is known of their costs is by SHA-256."""
         super().__init__(Picture())
         self._images = tuple(images)
         self._costs = costs or {}

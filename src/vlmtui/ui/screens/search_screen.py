@@ -57,14 +57,7 @@ class SearchScreen(ListScreen[Found, Found]):
     ]
 
     def __init__(self, find: Find, read: Read, text: str, *, here: bool) -> None:
-        """Make the screen.
-
-        Args:
-            find: How to search.
-            read: How to read the messages around a hit.
-            text: What to search for at first.
-            here: It is the chat that is open that is searched, alone.
-        """
+        """Search for a text at first; `here`: in the chat that is open, alone."""
         super().__init__("Words, or their beginnings", _FINDS["here" if here else "all"], text)
         self.heading = f"Search in {'this chat' if here else 'all chats'}"
         self._find = find

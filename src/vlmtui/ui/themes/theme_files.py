@@ -205,12 +205,9 @@ def _line_of(text: str, complaint: str) -> str:
 
 
 def derived(colors: Mapping[str, str]) -> dict[str, str]:
-    """The CSS variables that follow from the base colours: Textual's, and our own.
+    """The CSS variables that follow from those that Textual generates: Textual's, and our own.
 
     Ours are `text-dim`, `user-bar` and `answer-bar`.
-
-    Args:
-        colors: What Textual generates from a theme.
     """
     primary, accent = colors["primary"], colors["accent"]
     background, foreground = colors["background"], colors["foreground"]

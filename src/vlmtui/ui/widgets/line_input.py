@@ -32,11 +32,7 @@ class LineInput(Input):
     """
 
     def give_up(self, first: str = "") -> bool:
-        """Take back what was typed; False where nothing was.
-
-        Args:
-            first: What stood here before anything was typed.
-        """
+        """Take back what was typed since `first` stood here; False where nothing was."""
         typed = self.value not in ("", first)
         if typed:
             self.value = ""

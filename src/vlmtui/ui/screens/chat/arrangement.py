@@ -75,14 +75,9 @@ class Arrangement(msgspec.Struct, frozen=True):
 
 
 def arrange(columns: int, wanted: Remembered, drawer: Pane | None = None) -> Arrangement:
-    """Give each pane a place.
+    """Give each pane a place; `drawer` is one that was opened although it has no room.
 
     The statistics come first where there is no room for both; what is dragged too wide gives way.
-
-    Args:
-        columns: Width of the terminal.
-        wanted: What the user chose.
-        drawer: The pane that was opened although it has no room.
     """
     room = columns - MAIN_LEAST if columns >= BESIDE_FROM else 0
     chats = _wanted(wanted.chats, CHATS, columns)

@@ -114,9 +114,7 @@ class AskingTopic(Topic):
     async def _read(self, typed: str, taken: Callable[[], object]) -> Ask | None:
         """The turn of a message; None where something has to be asked before.
 
-        Args:
-            typed: The message. It stays where it is until it can be sent.
-            taken: Takes it away from there.
+        The message stays where it is until it can be sent: `taken` takes it away from there.
         """
 
         def read(context: CommandContext) -> Outcome:

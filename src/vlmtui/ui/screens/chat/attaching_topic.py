@@ -68,13 +68,9 @@ class AttachingTopic(Topic):
         detail: Detail | None = None,
         pasted: bool = False,
     ) -> None:
-        """Put pictures into the next message.
+        """Put pictures into the next message: paths, patterns, or `newest`.
 
-        Args:
-            paths: Paths, patterns, or `newest`.
-            detail: How finely they are looked at; None: as the chat's others.
-            instead: What they take the place of in the composer; nothing: the cursor's place.
-            pasted: That is text which was pasted.
+        They replace `instead` in the text, or go where the cursor is; `pasted`: that was pasted.
         """
         attach = partial(picture_commands.attach, references=paths, detail=detail)
         self._run(attach, instead, pasted=pasted)

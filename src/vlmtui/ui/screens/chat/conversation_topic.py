@@ -171,8 +171,7 @@ class ConversationTopic(Topic):
     def leave(self, finish_seconds: float) -> Worker[object]:
         """Save what is written, stop what runs, end the engine; done when the worker is.
 
-        Args:
-            finish_seconds: How long the answer that is being written may go on before.
+        The answer that is being written may go on for so long before.
         """
         self.chat.left = True
         self.chat.emit_now(Leaving())

@@ -91,15 +91,10 @@ class FetchTopic(Topic):
                 self.chat.prompt.text = wants.typed
 
     async def _fetch(self, urls: Sequence[str], put: Put, declined: str = "") -> bool:
-        """Ask whether pictures may be fetched, and fetch them.
-
-        Args:
-            urls: Their addresses.
-            put: Takes each as it has come.
-            declined: What else to say where the user doesn't want it.
+        """Ask whether pictures may be fetched, and fetch them; `put` takes each as it has come.
 
         Returns:
-            Whether all have come; where they have not, it was told why.
+            Whether all have come. Where not, the user was told why, and `declined` after a no.
         """
         from vlmtui.chat import fetch
 

@@ -148,12 +148,7 @@ class ModelsTopic(Topic):
         self.chat.start(switch(), "command model")
 
     async def _switch(self, switch: Switch, then: Then | None = None) -> None:
-        """Have the chat answered by another model; it is loaded in the background.
-
-        Args:
-            switch: Which one.
-            then: Done once it is loaded.
-        """
+        """Switch to another model, loaded in the background; `then` is done once it is there."""
         if not self.chat.must_wait():
             self.chat.prompt.say()
             self._switches += 1

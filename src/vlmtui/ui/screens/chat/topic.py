@@ -131,12 +131,7 @@ class ChatContext:
         return self.turn.unsaved if self.turn is not None else ""
 
     async def show_thread(self, thread: Sequence[StoredMessage], *, stay: bool = False) -> None:
-        """Show the messages of another chat, or of another branch of this one.
-
-        Args:
-            thread: The messages.
-            stay: Leave what is being read in its place.
-        """
+        """Show another chat or branch; `stay` keeps what is being read in its place."""
         await self.transcript.show(thread, stay=stay)
         self.emit_now(ThreadShown(thread))
 
@@ -170,13 +165,7 @@ class ChatContext:
     def start(
         self, work: Coroutine[Any, Any, object], group: str, *, exclusive: bool = True
     ) -> Worker[object]:
-        """Have something done while the screen goes on; what goes wrong with it is told.
-
-        Args:
-            work: What is done.
-            group: Work that it belongs to.
-            exclusive: Give up what is going on in the group.
-        """
+        """Start work while the screen goes on (see `background.start`); errors are shown."""
         return background.start(self.screen, work, group, self.complain, exclusive=exclusive)
 
     def complain(self, error: VlmtuiError) -> None:

@@ -79,12 +79,7 @@ class Chooser(ListDialog[str, Choice]):
     hints: ClassVar[key_hints.Hints] = (("Enter", "choose"), ("Esc", "close"))
 
     def __init__(self, choices: Sequence[Choice], highlight: str = "") -> None:
-        """Make the list.
-
-        Args:
-            choices: All rows, in order.
-            highlight: Value of the row that is highlighted first.
-        """
+        """Offer choices in this order, the cursor on the one whose value is `highlight`."""
         super().__init__(self.placeholder, NOTHING)
         self._choices = choices
         self._first = highlight

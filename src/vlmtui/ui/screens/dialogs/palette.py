@@ -28,9 +28,7 @@ def actions(
 ) -> dict[str, tuple[Entry, DOMNode]]:
     """What the palette offers of a screen's bindings, by id.
 
-    Args:
-        entries: The bindings of the screen.
-        focused: Whatever has the focus, with all around it; the keys of other widgets don't count.
+    `focused` is what has the focus, with all around it: the keys of other widgets don't count.
     """
     return {
         entry.id: (entry, node)

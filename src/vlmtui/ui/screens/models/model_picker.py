@@ -46,11 +46,7 @@ class ModelPicker(Chooser):
         self._renew()
 
     def judge(self, verdicts: Mapping[str, str]) -> None:
-        """Show what is known of how models fit.
-
-        Args:
-            verdicts: A word each, by the value of the row.
-        """
+        """Show what is known of how models fit: a word each, by the value of the row."""
         self._verdicts.update(verdicts)
         self._renew()
 

@@ -49,13 +49,9 @@ class ModelsList(ListScreen[str, Choice]):
     def __init__(
         self, open_available_models: Callable[[], AvailableModels], current: str, pulls: Pulls
     ) -> None:
-        """Make the screen.
+        """Make the screen; `open_available_models` is called in a thread.
 
-        Args:
-            open_available_models: Makes what knows the models; called in a thread.
-            current: The model that answers now.
-            pulls: Downloads, which go on when the screen is closed. Whoever hears of them calls
-                `pull_moved`.
+        Downloads go on when it is closed: whoever hears of them calls `pull_moved`.
         """
         super().__init__(_SEARCH, "Looking for models…")
         self._open_available_models = open_available_models

@@ -52,12 +52,7 @@ class Line(LineInput):
     ]
 
     def __init__(self, left: Callable[[Line, bool], object], **options: Any) -> None:
-        """Make the line.
-
-        Args:
-            left: Called with it when it is left for the list, and with whether it keeps its text.
-            options: Textual's.
-        """
+        """Make the line. Leaving it for the list calls `left`, with whether it keeps its text."""
         super().__init__(**options)
         self._left = left
 

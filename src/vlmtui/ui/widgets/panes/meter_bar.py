@@ -6,12 +6,9 @@ from textual.content import Content
 
 
 def meter(fraction: float, width: int, style: str) -> Content:
-    """Draw a bar. The empty part is a thinner line, so that it is told apart without colours.
+    """A bar of so many cells, filled to a fraction of it: 0 to 1, more or less is cut off.
 
-    Args:
-        fraction: 0 to 1; more or less is cut off.
-        width: Cells.
-        style: Of the filled part.
+    The empty part is a thinner line, so that it is told apart without colours.
     """
     halves = round(max(0.0, min(1.0, fraction)) * width * 2)
     if fraction > 0:

@@ -79,11 +79,8 @@ class Conversation(Column):
         """Show another conversation; an empty one shows the welcome.
 
         Messages that were shown before keep their widgets. What was told before there was any
-        message stays.
-
-        Args:
-            thread: The messages, first message first.
-            stay: Leave the reader where the two have messages in common, and do not go to the end.
+        message stays. A reader who is to `stay` is left where the two have messages in common, and
+        doesn't go to the end.
         """
         thread = list(thread)
         self._costs.clear()
@@ -112,14 +109,9 @@ class Conversation(Column):
                 yield NoticeEntry(stored.error or "The answer failed", error=True)
 
     async def goto(self, message_id: int, words: Sequence[str] = ()) -> bool:
-        """Scroll to a message and mark words in it, until others are marked.
+        """Scroll to a message, and mark the beginnings of words in it until others are marked.
 
-        Args:
-            message_id: A message of this conversation.
-            words: Beginnings of words; the first that is found is scrolled to.
-
-        Returns:
-            False where there is no such message.
+        The first that is found is scrolled to. False where there is no such message.
         """
         entry = self.entry(message_id)
         if entry is None:

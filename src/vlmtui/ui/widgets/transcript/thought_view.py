@@ -115,12 +115,7 @@ class ThoughtView(Vertical):
         self._say()
 
     def finish(self, text: str | None, label: str) -> None:
-        """It has ended.
-
-        Args:
-            text: All of it; None where that has come already.
-            label: What it took.
-        """
+        """It has ended, and `label` says what it took; None is for a text that has come already."""
         self._grows = False
         self._label = label
         if text is not None:
