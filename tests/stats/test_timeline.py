@@ -3,7 +3,7 @@ from __future__ import annotations
 from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.engine_state import Phase
 from vlmtui.stats.timeline import Moment, Timeline
-from vlmtui.ui.widgets.panes.sparkline import bars
+from vlmtui.ui.widgets.panes.bars import bars
 
 
 def load(moment: Moment) -> float | None:

@@ -41,32 +41,39 @@ def tmux() -> Iterator[dict[str, str]]:
             call("kill-server")
 
 
-def test_a_terminal_is_told_with_osc_52() -> None:
-    written = sequence("a\nß", {"TERM": "xterm-256color"})
+def test_a_terminal_is_told_with_osc_52(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"TERM": "xterm-256color"})
+    written = sequence("a\nß")
     assert written.startswith("\x1b]52;c;") and written.endswith("\x07")
     assert base64.b64decode(written[7:-1]).decode() == "a\nß"
 
 
-def test_for_a_tmux_beyond_ssh_it_is_sent_wrapped_too() -> None:
-    written = sequence("text", {"TERM": "tmux-256color"})
+def test_for_a_tmux_beyond_ssh_it_is_sent_wrapped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"TERM": "tmux-256color"})
+    written = sequence("text")
     assert "\x1bPtmux;\x1b\x1b]52;c;" in written
     assert written.endswith("\x1b\\")
 
 
 @needs_tmux
-def test_inside_tmux_the_text_becomes_its_buffer(tmux: dict[str, str]) -> None:
+def test_inside_tmux_the_text_becomes_its_buffer(
+    tmux: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "two\nlines, ß and 'quotes'\n" * 5_000
-    assert give_to_tmux(text, tmux)
+    monkeypatch.setenv("TMUX", tmux["TMUX"])
+    assert give_to_tmux(text)
     shown = subprocess.run(
         ["tmux", "show-buffer"], env=tmux, check=True, capture_output=True, text=True, timeout=30
     )
     assert shown.stdout == text
 
 
-def test_without_tmux_nobody_is_asked() -> None:
-    assert not give_to_tmux("text", {"PATH": os.environ["PATH"]})
+def test_where_there_is_no_tmux_it_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert not give_to_tmux("text")
 
 
 @needs_tmux
-def test_a_tmux_that_is_gone_is_no_error(tmux: dict[str, str]) -> None:
-    assert not give_to_tmux("text", {**tmux, "TMUX": "/nowhere/socket,1,0"})
+def test_a_tmux_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMUX", "/nowhere/socket,1,0")
+    assert not give_to_tmux("text")

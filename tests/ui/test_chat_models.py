@@ -21,7 +21,7 @@ from vlmtui.models.memory import Bytes, Need, Setup
 from vlmtui.settings import Settings
 from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.screens.models.model_picker import ModelPicker
-from vlmtui.ui.widgets.transcript.model_mark import ModelMark
+from vlmtui.ui.widgets.transcript.notice import ModelMark
 
 SIZE = (120, 36)
 SMALL = pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 48)])

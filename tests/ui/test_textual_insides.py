@@ -45,7 +45,7 @@ MEMBERS = {
     "_auto_restart": (LinuxDriver, "an editor has the terminal, not the shell (driver)"),
     "_background_screens": (App, "an opaque screen is not drawn for what it covers (paced_app)"),
     "_bindings": (DOMNode, "which keys a node has (keymap)"),
-    "_clipboard": (App, "what Ctrl+V in a text field takes (app_clipboard)"),
+    "_clipboard": (App, "what Ctrl+V in a text field takes (clipboard)"),
     "_compositor": (Screen, "where a picture is to be seen, and what covers it (overlay)"),
     "_compositor_refresh": (Screen, "what was left out is drawn later (paced_app)"),
     "_debug": (LinuxDriver, "the parser wants to be told (driver)"),

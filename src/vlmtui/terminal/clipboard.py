@@ -8,34 +8,47 @@ tmux passes through when it may (`allow-passthrough`).
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import subprocess
-from collections.abc import Mapping
+
+from textual.app import App
 
 _SECONDS = 3.0
 """Longest time that tmux is given."""
 
 
-def sequence(text: str, environment: Mapping[str, str]) -> str:
+class ClipboardApp(App[int]):
+    """An application that copies through tmux and SSH."""
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Put a text on the clipboard of the terminal."""
+        self._clipboard = text
+        self.run_worker(self._copy(text), group="clipboard", exclusive=True)
+
+    async def _copy(self, text: str) -> None:
+        in_tmux = bool(os.environ.get("TMUX")) and await asyncio.to_thread(give_to_tmux, text)
+        if not in_tmux and self._driver is not None:
+            self._driver.write(sequence(text))
+
+
+def sequence(text: str) -> str:
     """What to write to the terminal."""
     encoded = base64.b64encode(text.encode(errors="replace")).decode()
     plain = f"\x1b]52;c;{encoded}\x07"
-    if _in_tmux(environment):
+    if os.environ.get("TMUX") or os.environ.get("TERM", "").startswith("tmux"):
         inner = plain.replace("\x1b", "\x1b\x1b")
         return f"{plain}\x1bPtmux;{inner}\x1b\\"
     return plain
 
 
-def give_to_tmux(text: str, environment: Mapping[str, str] | None = None) -> bool:
+def give_to_tmux(text: str) -> bool:
     """Make a text tmux's newest buffer and have it passed on to the terminal; blocks.
 
     Returns:
-        False where there is no tmux to be asked, or it is too old.
+        False where tmux can't be asked, or is too old.
     """
-    environment = os.environ if environment is None else environment
-    if not environment.get("TMUX"):
-        return False
     try:
         done = subprocess.run(
             ["tmux", "load-buffer", "-w", "-"],
@@ -43,12 +56,7 @@ def give_to_tmux(text: str, environment: Mapping[str, str] | None = None) -> boo
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=_SECONDS,
-            env=dict(environment),
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
-
-
-def _in_tmux(environment: Mapping[str, str]) -> bool:
-    return bool(environment.get("TMUX")) or environment.get("TERM", "").startswith("tmux")

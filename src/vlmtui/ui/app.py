@@ -20,10 +20,10 @@ from textual.worker import Worker
 from vlmtui import crash_log, printable
 from vlmtui.errors import VlmtuiError
 from vlmtui.settings import PRESETS, Preset
+from vlmtui.terminal.clipboard import ClipboardApp
 from vlmtui.terminal.driver import TerminalDriver
 from vlmtui.terminal.early_input import EarlyInput
 from vlmtui.terminal.pixel_app import PixelApp
-from vlmtui.ui.app_clipboard import AppClipboard
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.keys.app_keys import AppKeys
 from vlmtui.ui.leaving import Leaving
@@ -52,7 +52,7 @@ _TITLE = 60
 MonitorFactory = Callable[[Callable[["Snapshot"], None]], "Monitor"]
 
 
-class VlmtuiApp(AppClipboard, AppKeys, AppThemes, EarlyInput, PixelApp):
+class VlmtuiApp(ClipboardApp, AppKeys, AppThemes, EarlyInput, PixelApp):
     """The chat client. Returns the exit code of the process.
 
     Attributes:

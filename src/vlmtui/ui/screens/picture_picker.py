@@ -5,6 +5,7 @@ Returns paths; whether they can be attached is for the chat to find out.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import ClassVar
 
@@ -14,7 +15,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import Static
 
 from vlmtui import printable, units
@@ -39,16 +39,6 @@ _KEYS = (
     (".", "hidden"),
     ("Esc", "close"),
 )
-
-
-class Look(msgspec.Struct, frozen=True):
-    """What was seen of the file under the cursor."""
-
-    path: str
-    image: ImagePart | None = None
-    size_bytes: int = 0
-    format: str = ""
-    failure: str = ""
 
 
 class Picked(msgspec.Struct, frozen=True):
@@ -108,7 +98,6 @@ class PickerScreen(Dialog[Picked]):
         self._filter = ""
         self._hidden = False
         self._detail: Detail | None = None
-        self._look_timer: Timer | None = None
         self._list = FileList(self._moved, self._chosen, self._typed)
         self._picture = Picture()
 
@@ -231,47 +220,32 @@ class PickerScreen(Dialog[Picked]):
     def _moved(self, entry: Entry | None) -> None:
         if not self._listing.failure:
             self._describe(len(self._list.rows))
-        if self._look_timer is not None:
-            self._look_timer.stop()
         if entry is None or entry.directory:
-            self._show_look(Look(""))
-        else:  # not each that the cursor runs over
-            self._look_timer = self.set_timer(_LOOK_SECONDS, lambda: self._look(entry))
-
-    def _look(self, entry: Entry) -> None:
-        background.start(
-            self,
-            self._look_at(entry),
-            "look",
-            lambda error: self._looked(
-                Look(entry.path, size_bytes=entry.size_bytes, failure=error.message)
-            ),
-        )
+            self.workers.cancel_group(self, "look")
+            self._show_look(None)
+        else:
+            background.start(
+                self, self._look_at(entry), "look", lambda error: self._show_look(None, error)
+            )
 
     async def _look_at(self, entry: Entry) -> None:
+        await asyncio.sleep(_LOOK_SECONDS)  # not at each that the cursor runs over
         from vlmtui.engine import images  # Pillow, when there is something to look at
 
         info = await background.in_thread(lambda: images.inspect(entry.path))
         image = ImagePart(entry.path, info.sha256, entry.name, info.width, info.height)
-        self._looked(Look(entry.path, image, info.size_bytes, info.format))
+        about = f"{image.width}×{image.height} {info.format}, {units.size(info.size_bytes)}"
+        self._show_look(image, about=about)
 
-    def _looked(self, look: Look) -> None:
-        """Show it, unless the cursor has moved on."""
-        entry = self._list.row
-        if entry is not None and entry.path == look.path:
-            self._show_look(look)
-
-    def _show_look(self, look: Look) -> None:
-        self._picture.part = look.image
+    def _show_look(
+        self, image: ImagePart | None, error: VlmtuiError | None = None, about: str = ""
+    ) -> None:
+        self._picture.part = image
         facts = Content("")
-        if look.failure:
-            facts = Content.styled(printable.line(look.failure), "$error")
-        elif look.image is not None:
-            image = look.image
-            facts = Content(
-                f"{printable.line(image.name)}\n{image.width}×{image.height} {look.format}, "
-                f"{units.size(look.size_bytes)}"
-            )
+        if error is not None:
+            facts = Content.styled(printable.line(error.message), "$error")
+        elif image is not None:
+            facts = Content(f"{printable.line(image.name)}\n{about}")
         self.query_one("#facts", Static).update(facts)
-        if self.has_class("-small") and (look.image or look.failure):
-            self._say(" ".join(facts.plain.split("\n")), error=bool(look.failure))
+        if self.has_class("-small") and facts.plain:
+            self._say(" ".join(facts.plain.split("\n")), error=error is not None)

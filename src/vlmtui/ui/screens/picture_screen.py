@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import msgspec
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.reactive import reactive
@@ -17,14 +16,6 @@ from vlmtui.stats.image_costs import Cost
 from vlmtui.ui import background
 from vlmtui.ui.screens.full_screen_picture import FullScreenPicture
 from vlmtui.ui.widgets.pictures.picture_widget import Picture
-
-
-class PictureFile(msgspec.Struct, frozen=True):
-    """What the stored copy is, or why nobody knows."""
-
-    format: str = ""
-    size_bytes: int = 0
-    failure: str = ""
 
 
 class PictureScreen(FullScreenPicture[ImagePart]):
@@ -62,7 +53,6 @@ class PictureScreen(FullScreenPicture[ImagePart]):
     ]
 
     index: reactive[int] = reactive(0)
-    file: reactive[PictureFile | None] = reactive[PictureFile | None](None)
 
     def __init__(
         self, images: Sequence[ImagePart], index: int, costs: Mapping[str, Cost] | None = None
@@ -87,14 +77,9 @@ class PictureScreen(FullScreenPicture[ImagePart]):
             self._show()
 
     def _show(self) -> None:
-        self.file = None
-        self._picture.part = self.image
-        image = self.image
+        image = self._picture.part = self.image
         background.start(
-            self,
-            self._inspect(image),
-            "inspect",
-            lambda error: self._inspected(image, PictureFile(failure=error.message)),
+            self, self._inspect(image), "inspect", lambda error: self._describe(error.message)
         )
         self._describe()
 
@@ -102,15 +87,10 @@ class PictureScreen(FullScreenPicture[ImagePart]):
         from vlmtui.engine import images
 
         info = await background.in_thread(lambda: images.inspect(image.path))
-        self._inspected(image, PictureFile(info.format, info.size_bytes))
+        self._describe(f"{info.format}, {units.size(info.size_bytes)}")
 
-    def _inspected(self, image: ImagePart, file: PictureFile) -> None:
-        """Show the facts, unless another picture has come."""
-        if image == self.image:
-            self.file = file
-            self._describe()
-
-    def _describe(self) -> None:
+    def _describe(self, file: str = "") -> None:
+        """Show what is known; `file` is what the stored copy is, or why nobody knows."""
         image, many = self.image, len(self._images) > 1
         title = Content.assemble(
             (printable.line(image.name, 60), "bold"), f"  {image.width}×{image.height}"
@@ -118,23 +98,19 @@ class PictureScreen(FullScreenPicture[ImagePart]):
         if many:
             title += Content.styled(f"   {self.index + 1} of {len(self._images)}", "$text-dim")
         self.query_one("#title", Static).update(title)
-        self.query_one("#facts", Static).update(self._facts())
-
-    def _facts(self) -> Content:
-        image, file = self.image, self.file
         cost = self._costs.get(image.sha256)
-        rows = [("pixels", f"{image.width}×{image.height}")]
-        if file is not None and file.failure:
-            rows.append(("file", file.failure))
-        elif file is not None:
-            rows.append(("file", f"{file.format}, {units.size(file.size_bytes)}"))
-        rows.append(("model", " · ".join(cost.words()) if cost else "has not seen it yet"))
-        rows.append(("sha256", image.sha256[:16]))
-        rows.append(("stored", image.path))
-        return Content("\n").join(
+        rows = [
+            ("pixels", f"{image.width}×{image.height}"),
+            *([("file", file)] if file else []),
+            ("model", " · ".join(cost.words()) if cost else "has not seen it yet"),
+            ("sha256", image.sha256[:16]),
+            ("stored", image.path),
+        ]
+        facts = Content("\n").join(
             Content.assemble((f"{name:<8}", "$text-dim"), printable.line(value))
             for name, value in rows
         )
+        self.query_one("#facts", Static).update(facts)
 
     def action_step(self, by: int) -> None:
         """Go to another picture; behind the last comes the first."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import OptionList
 
 from vlmtui import dates, printable, units
@@ -63,25 +63,24 @@ class SearchScreen(ListScreen[Found, Found]):
         self._find = find
         self._read = read
         self._here = here
-        self._typing: Timer | None = None
 
     def on_mount(self) -> None:
         self._say()
         if self.line.value:
-            self._search(self.line.value)
+            self._search()
 
     # ------------------------------------------------------------------ searching
 
     def typed(self) -> None:
         """Search a moment after the last key."""
-        if self._typing is not None:
-            self._typing.stop()
-        self._typing = self.set_timer(_TYPING_SECONDS, lambda: self._search(self.line.value))
+        self._search(_TYPING_SECONDS)
 
-    def _search(self, text: str) -> None:
-        background.start(self, self._find_and_show(text), "search", self._complain)
+    def _search(self, pause: float = 0.0) -> None:
+        background.start(self, self._find_and_show(pause), "search", self._complain)
 
-    async def _find_and_show(self, text: str) -> None:
+    async def _find_and_show(self, pause: float) -> None:
+        await asyncio.sleep(pause)
+        text = self.line.value
         found = await self._find(text, LIMIT)
         if text == self.line.value:  # nothing was typed since
             self.rows = found

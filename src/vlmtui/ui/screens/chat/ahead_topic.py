@@ -12,7 +12,7 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.stats.reading_progress import ReadingProgress
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.chat_facts import CommandDone, ThreadShown, TurnBegan, TurnEnded
-from vlmtui.ui.screens.chat.inbox import Inbox
+from vlmtui.ui.screens.chat.stream import Inbox
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 

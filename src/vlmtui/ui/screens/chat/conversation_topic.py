@@ -153,10 +153,9 @@ class ConversationTopic(Topic):
         """Keep the text a moment after the last change."""
         if self._draft_timer is not None:
             self._draft_timer.stop()
-        self._draft_timer = self.chat.screen.set_timer(_DRAFT_SECONDS, self.keep_draft)
-
-    def keep_draft(self) -> None:
-        self.chat.start(self._keep(self.chat.draft), "draft")
+        self._draft_timer = self.chat.screen.set_timer(
+            _DRAFT_SECONDS, lambda: self.chat.start(self._keep(self.chat.draft), "draft")
+        )
 
     async def _keep(self, draft: Draft) -> None:
         try:

@@ -10,7 +10,7 @@ from vlmtui.commands.outcomes import Branch, EditQuestion
 from vlmtui.commands.stats_commands import Details
 from vlmtui.ui.screens.chat.chat_facts import Sent, ThreadShown
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
-from vlmtui.ui.widgets.composer.editing import Editing
+from vlmtui.ui.widgets.composer.hint import Editing
 from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 if TYPE_CHECKING:

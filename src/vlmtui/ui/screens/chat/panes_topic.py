@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
 from textual.binding import Binding
-from textual.timer import Timer
 from textual.widget import Widget
 
 from vlmtui.stats.engine_state import EngineState
@@ -50,7 +50,6 @@ class PanesTopic(Topic):
         self._memory = chat.screen.memory
         self._drawer: Pane | None = None
         self._arrangement = Arrangement(chats="hidden", side="hidden")
-        self._save_timer: Timer | None = None
         self._early: list[Callable[[], None]] | None = []
         """What came before the panes; None once they are there."""
 
@@ -266,11 +265,11 @@ class PanesTopic(Topic):
     def _remember(self, **fields: bool | int | str | None) -> None:
         """Remember for the next start, a moment after the last change."""
         self._memory.change(**fields)
-        if self._save_timer is not None:
-            self._save_timer.stop()
-        self._save_timer = self._screen.set_timer(
-            _SAVE_SECONDS, lambda: self.chat.start(in_thread(self._memory.save), "remember")
-        )
+        self.chat.start(self._save_soon(), "remember")
+
+    async def _save_soon(self) -> None:
+        await asyncio.sleep(_SAVE_SECONDS)
+        await in_thread(self._memory.save)
 
 
 def _take_keyboard(place: Widget) -> None:

@@ -7,9 +7,10 @@ and never spends more than a small part of a core on drawing it.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -17,10 +18,11 @@ from vlmtui.engine.engine_events import Delta, Thought
 from vlmtui.stats.engine_progress import fold
 from vlmtui.stats.engine_state import Phase
 from vlmtui.terminal.driver import is_slow
-from vlmtui.ui.screens.chat.inbox import Inbox
 
 if TYPE_CHECKING:
     from vlmtui.ui.screens.chat.topic import ChatContext
+
+Item = TypeVar("Item")
 
 REDRAW_SECONDS = 0.1
 """Least time between two updates of a streaming answer."""
@@ -54,6 +56,35 @@ _MANY: dict[type, tuple[type[Words | Thoughts], Phase]] = {
     Thought: (Thoughts, Phase.THINKING),
 }
 """Events of which many become one, and what the engine is at when they come."""
+
+
+class Inbox(Generic[Item]):
+    """Where threads leave things until the screen has time for them.
+
+    Calls `wake` when something is put into it while nobody knows of anything.
+    """
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._items: list[tuple[Item, float]] = []
+        self._woken = False
+
+    def put(self, item: Item) -> None:
+        """Leave something, from any thread; when it came is noted with it."""
+        with self._lock:
+            self._items.append((item, time.monotonic()))
+            wake = not self._woken
+            self._woken = True
+        if wake:
+            self._wake()
+
+    def take(self) -> list[tuple[Item, float]]:
+        """All that is there, each with the seconds of `time.monotonic` when it came."""
+        with self._lock:
+            items, self._items = self._items, []
+            self._woken = False
+        return items
 
 
 class Stream:

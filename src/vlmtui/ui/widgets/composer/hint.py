@@ -1,4 +1,4 @@
-"""A line above the composer that answers the last thing the user did."""
+"""Lines above the composer: an answer to the last thing the user did, and what is edited."""
 
 from __future__ import annotations
 
@@ -50,3 +50,23 @@ class Hint(Static):
     async def on_click(self) -> None:
         if self.command:
             await self.run_action("screen.topic('copy_command')")
+
+
+class Editing(Static):
+    """Says that an earlier question is being edited."""
+
+    DEFAULT_CSS = """
+    Editing {
+        margin: 0 1;
+        padding: 0 1;
+        color: $warning;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            Content.assemble(
+                ("Editing an earlier question", "bold"),
+                (" · Enter asks it beside the old one, Esc cancels", "$text-dim"),
+            )
+        )

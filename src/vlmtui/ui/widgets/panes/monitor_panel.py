@@ -14,8 +14,7 @@ from vlmtui import printable, units
 from vlmtui.stats import machine_rows
 from vlmtui.stats.engine_state import Phase
 from vlmtui.stats.timeline import ACTIVE, Timeline
-from vlmtui.ui.widgets.panes.meter_bar import meter
-from vlmtui.ui.widgets.panes.sparkline import bars
+from vlmtui.ui.widgets.panes.bars import bars, meter
 from vlmtui.ui.widgets.panes.status_strip import STYLES
 
 _LABEL = 13

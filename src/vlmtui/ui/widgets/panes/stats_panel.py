@@ -13,7 +13,7 @@ from textual.widget import Widget
 from vlmtui import printable, units
 from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.engine_state import EngineState
-from vlmtui.ui.widgets.panes.meter_bar import meter
+from vlmtui.ui.widgets.panes.bars import meter
 
 _LABEL = 13
 _ANSWER_ROWS = 6  # with the blank one below

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from vlmtui import printable, units
 from vlmtui.hardware.base import Snapshot
 from vlmtui.stats.engine_state import EngineState, Phase
-from vlmtui.ui.widgets.panes.meter_bar import meter
+from vlmtui.ui.widgets.panes.bars import meter
 
 STYLES = {
     Phase.ABSENT: "$error",

@@ -16,8 +16,7 @@ from vlmtui.ui.widgets.transcript.wrapped_rows import MOST_SHOWN, wrapped_rows
 if TYPE_CHECKING:  # the widgets are imported when the first of them is built, after the first paint
     from vlmtui.stats.image_costs import Cost
     from vlmtui.ui.widgets.transcript.answer_block import Answer
-    from vlmtui.ui.widgets.transcript.model_mark import ModelMark
-    from vlmtui.ui.widgets.transcript.notice import Notice
+    from vlmtui.ui.widgets.transcript.notice import ModelMark, Notice
     from vlmtui.ui.widgets.transcript.question_block import Question
 
 _FRAME = 3
@@ -115,7 +114,7 @@ class MarkEntry(Entry):
         self.models = (before, after)
 
     def _build(self) -> ModelMark:
-        from vlmtui.ui.widgets.transcript.model_mark import ModelMark
+        from vlmtui.ui.widgets.transcript.notice import ModelMark
 
         return ModelMark(*self.models)
 

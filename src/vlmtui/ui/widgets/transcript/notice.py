@@ -1,11 +1,14 @@
-"""A panel in the transcript: what went wrong, what the reader should know, or has asked for."""
+"""What stands between messages: what went wrong or was asked for, and where the model changed."""
 
 from __future__ import annotations
 
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from vlmtui import printable
+
+_NAME = 40
 
 
 class Notice(Static):
@@ -40,3 +43,24 @@ class Notice(Static):
             lines.append(Content.styled(printable.prose(details), "$text-dim"))
         classes = "asked" if asked else "error" if error else ""
         super().__init__(Content("\n").join(lines), classes=classes)
+
+
+class ModelMark(Widget):
+    """A thin rule that names the model from before and the one that answers now."""
+
+    DEFAULT_CSS = """
+    ModelMark {
+        height: 1;
+        margin: 0 0 1 0;
+        color: $text-dim;
+    }
+    """
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__()
+        self._names = f" {printable.line(before, _NAME)} → {printable.line(after, _NAME)} "
+
+    def render(self) -> Content:
+        names = Content(self._names).truncate(max(self.size.width - 4, 1), ellipsis=True)
+        rule = "─" * ((self.size.width - names.cell_length) // 2)
+        return Content(rule) + names + Content(rule)

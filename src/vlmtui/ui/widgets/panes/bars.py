@@ -1,10 +1,25 @@
-"""Bars from a row of numbers."""
+"""Bars: one that fills from left to right, and graphs from a row of numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.content import Content
+
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def meter(fraction: float, width: int, style: str) -> Content:
+    """A bar of so many cells, filled to a fraction of it: 0 to 1, more or less is cut off.
+
+    The empty part is a thinner line, so that it is told apart without colours.
+    """
+    halves = round(max(0.0, min(1.0, fraction)) * width * 2)
+    if fraction > 0:
+        halves = max(halves, 1)
+    full, half = divmod(halves, 2)
+    bar = "━" * full + "╸" * half
+    return Content.assemble((bar, style), ("─" * (width - len(bar)), "$border-blurred"))
 
 
 def bars(values: Sequence[float | None], top: float, rows: int) -> list[str]:
