@@ -91,13 +91,13 @@ def test_the_peak_is_bounded_and_predicted(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
-@pytest.mark.parametrize(("mode", "each"), [("L", 2), ("RGB", 6), ("CMYK", 8)])
+@pytest.mark.parametrize(("mode", "each"), [("L", 2), ("RGB", 3), ("CMYK", 8)])
 def test_each_colour_of_a_progressive_jpeg_is_counted(tmp_path: Path, mode: str, each: int) -> None:
     path = tmp_path / "a.jpg"
     Image.new(mode, (640, 480)).save(path, progressive=True)
     with path.open("rb") as file:
         source = sources.open_source(file, containers.look(file))
-        counted = pixels.peak_bytes(source, (64, 48)) / (640 * 480)
+        counted = (pixels.peak_bytes(source, (64, 48)) - source.beside) / (640 * 480)
     assert each <= counted < each + 1
 
 

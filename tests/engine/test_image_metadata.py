@@ -16,7 +16,8 @@ from tests.engine import metadata
 from tests.engine.metadata import CORNERS, SIZE, chunk, corners, lying, scene
 from vlmtui import errors
 from vlmtui.engine import images
-from vlmtui.engine.images import webp
+from vlmtui.engine.images import avif as avif_blocks
+from vlmtui.engine.images import sources, webp
 
 
 def test_looking_agrees_with_decoding_whatever_the_metadata(tmp_path: Path) -> None:
@@ -101,6 +102,37 @@ def test_of_an_animated_avif_the_first_picture_is_taken(tmp_path: Path) -> None:
     assert path.read_bytes()[8:12] == b"avis"
     assert images.inspect(path).format == "AVIF"
     assert corners(images.decode(path)) == list(CORNERS)
+
+
+@avif
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+def test_an_avif_is_decoded_in_blocks_as_pillow_does_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, subsampling: str
+) -> None:
+    monkeypatch.setattr(sources, "BLOCK_BYTES", 9 * 4 * 203)
+    noise = Image.effect_noise((203, 157), 90)
+    picture = Image.merge("RGBA", (noise, noise.rotate(90), noise.rotate(180), noise))
+    path = tmp_path / "picture.avif"
+    picture.convert(mode).save(path, subsampling=subsampling, speed=10)
+    assert avif_blocks.is_found(), "the library is not found"
+    with Image.open(path) as opened:
+        white = Image.new("RGBA", opened.size, "white")
+        wanted = Image.alpha_composite(white, opened.convert("RGBA")).convert("RGB")
+    assert images.decode(path).tobytes() == wanted.tobytes()
+    monkeypatch.setattr(avif_blocks, "_library", lambda: None)  # then Pillow does all
+    assert images.decode(path).tobytes() == wanted.tobytes()
+
+
+@avif
+def test_a_damaged_avif_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cut.avif"
+    Image.effect_noise((300, 300), 90).convert("RGB").save(path, speed=10)
+    whole = path.read_bytes()
+    for kept in (100, 300, len(whole) // 2, len(whole) - 10):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(errors.ImageError, match="cut"):
+            images.decode(path)
 
 
 @pytest.mark.parametrize("major", [b"hevx", b"mif1", b"miaf", b"XXXX"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vlmtui.engine.images.sources import Source
+from vlmtui.engine.images.sources import Source, factors
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,7 +17,7 @@ def decode(source: Source, size: tuple[int, int] | None) -> Image.Image:
     wanted = source.size if size is None else turned(size, source.orientation)
     if wanted != source.size:
         source.draft(wanted)  # coarse and cheap; the last step is exact
-    image = _assembled(source, _factor(source.size, wanted))
+    image = _assembled(source, factors(source.size, wanted))
     if image.size != wanted:
         image = image.resize(wanted, Image.Resampling.LANCZOS)
     return _upright(image, source.orientation)
@@ -74,37 +74,44 @@ def turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:
 def peak_bytes(source: Source, size: tuple[int, int]) -> int:
     """What `decode` takes at most, the picture that it returns too."""
     wanted = turned(size, source.orientation)
-    if wanted == source.size:
-        return source.peak(wanted) + 4 * wanted[0] * wanted[1]
-    factor = _factor(source.size, wanted)
-    coarse = -(-source.size[0] // factor) * -(-source.size[1] // factor)
-    return source.peak(wanted) + 4 * (coarse + wanted[0] * wanted[1])
+    drafted = source.size if wanted == source.size else source.drafted(wanted)
+    by = factors(drafted, wanted)
+    wide, high = _reduced(drafted, by)
+    assembled = 0 if by == (1, 1) and source.is_whole else 4 * wide * high
+    opening, decoding = source.peak(wanted)
+    scaling = turning = 0
+    if (wide, high) != wanted:  # first in width, then in height
+        scaling = 4 * (wide * high + wanted[0] * high + wanted[0] * wanted[1])
+    if source.orientation > 1:
+        turning = 8 * wanted[0] * wanted[1]
+    return max(opening, decoding + assembled, scaling, turning) + source.beside
 
 
 def peak_bytes_of_part(source: Source, width: int, height: int) -> int:
     """What `part` takes at most, the part that it returns too."""
-    return source.peak(source.size) + 8 * width * height
+    opening, decoding = source.peak(source.size)
+    return max(opening, decoding) + 8 * width * height + source.beside
 
 
-def _factor(size: tuple[int, int], wanted: tuple[int, int]) -> int:
-    return max(1, min(own // side for own, side in zip(size, wanted, strict=True)))
+def _reduced(size: tuple[int, int], by: tuple[int, int]) -> tuple[int, int]:
+    return -(-size[0] // by[0]), -(-size[1] // by[1])
 
 
-def _assembled(source: Source, factor: int) -> Image.Image:
-    """The picture as it lies, each side scaled down by a whole factor, block by block."""
+def _assembled(source: Source, by: tuple[int, int]) -> Image.Image:
+    """The picture as it lies, width and height scaled down by whole factors, block by block."""
     from PIL import Image
 
-    size = tuple(-(-side // factor) for side in source.size)
+    size = _reduced(source.size, by)
     whole: Image.Image | None = None
     top = 0
-    for band in source.bands(factor):
+    for band in source.bands(by[1]):
         piece = _on_white(band)
-        if factor > 1:
-            piece = piece.reduce(factor)
+        if by != (1, 1):
+            piece = piece.reduce(by)
         if piece.size == size:
             return piece
         if whole is None:
-            whole = Image.new("RGB", (size[0], size[1]))
+            whole = Image.new("RGB", size)
         whole.paste(piece, (0, top))
         top += piece.height
     if whole is None:

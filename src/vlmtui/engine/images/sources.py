@@ -11,9 +11,9 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from vlmtui.engine.images import containers, orientation, png, tiff_blocks, webp
+from vlmtui.engine.images import avif, containers, orientation, png, tiff_blocks, webp
 from vlmtui.engine.images.containers import Container
 
 if TYPE_CHECKING:
@@ -22,9 +22,17 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 20
 """Of pixels that are worked on at a time, where a format yields them in blocks."""
 
-_PER_PIXEL = {"PNG": 4, "GIF": 2, "BMP": 4, "TIFF": 8, "WEBP": 16, "HEIF": 9, "AVIF": 12}
-"""Bytes for each pixel at the peak of decoding, as measured; each decoder holds it whole, and some
-hold it several times."""
+_MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+"""Bytes of a pixel as Pillow holds it; all other modes take 4."""
+
+_BESIDE_HEVC = 0.65
+"""Bytes of a pixel that libde265 holds beside it, as measured."""
+
+_OPENING = {"WEBP": 18}
+"""Bytes of a pixel, where a decoder holds more than its picture. Of WebP it is animations."""
+
+_WORK_BYTES = 24
+"""For each pixel of a block: it is there as decoded, with transparency, on white, as RGB."""
 
 _ENOUGH = 7 / 8
 """Share of its lines that a JPEG must have to be shown without the rest."""
@@ -49,12 +57,22 @@ class Source(Protocol):
     orientation: int
     """How it must be turned to stand upright: EXIF's 1 to 8."""
 
-    def peak(self, size: tuple[int, int]) -> int:
-        """Bytes that decoding takes when a copy of at least this size is wanted."""
+    beside: int = 3_000_000
+    """Bytes that its decoder and the allocator take, however small it is, as measured."""
+
+    is_whole: bool = False
+    """Whether the only block is the whole picture, as 8-bit RGB."""
+
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Bytes until the first block, and with a block, when at least this size is wanted."""
+
+    def drafted(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size that `draft` would bring it to."""
+        return self.size
 
     def draft(self, size: tuple[int, int]) -> None:
         """Decode on a smaller scale that gives no less than this, if the format lets one."""
-        return
+        self.size = self.drafted(size)
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         """The pixels, in blocks whose lines are a multiple of the factor, but for the last."""
@@ -82,9 +100,23 @@ def open_source(file: BinaryIO, container: Container) -> Source:
     return {"JPEG": _Jpeg, "AVIF": _Avif}.get(container.format, _Pillow)(file, container)
 
 
+def factors(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """By what width and height can be divided block by block, to no less than what is wanted.
+
+    In height it is no more than a block has lines.
+    """
+    across, down = (max(1, own // side) for own, side in zip(size, wanted, strict=True))
+    return across, min(down, max(1, BLOCK_BYTES // (4 * size[0])))
+
+
 def _rows(width: int, bytes_per_pixel: int, factor: int) -> int:
     """Lines of a block, a multiple of the factor."""
     return max(1, BLOCK_BYTES // (width * bytes_per_pixel) // factor) * factor
+
+
+def _work(size: tuple[int, int]) -> int:
+    """Bytes that a block of a picture takes while it becomes RGB on white."""
+    return _WORK_BYTES * min(size[0] * size[1], max(size[0], BLOCK_BYTES // 4))
 
 
 def _in_rows(image: Image.Image, rows: int) -> Iterator[Image.Image]:
@@ -118,11 +150,10 @@ class _Png(Source):
         self._file = containers.pictured(file, container)
         self._head = head
 
-    def peak(self, size: tuple[int, int]) -> int:
-        # lines are there packed, unpacked, unfiltered and as colours, before and after white; as
-        # measured, with what the allocator holds of it
-        width, height = self.size
-        return 24 * min(max(BLOCK_BYTES, 8 * width), width * height)
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        # lines are there packed, unpacked, unfiltered and as colours; as measured, with what the
+        # allocator holds of it
+        return 0, 2 * _work(self.size)
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         rows = _rows(self._head.width, 4, factor)
@@ -135,15 +166,16 @@ class _Tiff(Source):
         self.orientation = orientation
         self._file = file
         self._head = head
-        self._block(0, 1)  # tells now what Pillow can't read
+        image = self._block(0, 1)  # tells now what Pillow can't read
+        self._pixel_bytes = _MODE_BYTES.get(image.mode, 4)
 
-    def peak(self, size: tuple[int, int]) -> int:
-        factor = max(1, min(own // side for own, side in zip(self.size, size, strict=True)))
-        step = self._head.step(factor, BLOCK_BYTES)
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        step = self._head.step(factors(self.size, size)[1], BLOCK_BYTES)
         lines = min(step, self._head.down) * self._head.rows
         packed = sum(end - begin for begin, end in self._head.packed(0, step))
         # a block lies there packed, unpacked and as Pillow has it; of it a part on white
-        return packed + 8 * lines * self._head.broad + 8 * BLOCK_BYTES
+        block = packed + (self._head.pixel_bytes + self._pixel_bytes) * lines * self._head.broad
+        return int(block), self._pixel_bytes * lines * self._head.broad + _work(self.size)
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         step = self._head.step(factor, BLOCK_BYTES)
@@ -170,21 +202,19 @@ class _WebP(Source):
         self._content = content
         self._head = head
 
-    def peak(self, size: tuple[int, int]) -> int:
-        own, wide, high = self._head.width * self._head.height, *self._scaled(size)
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        wide, high = self.drafted(size)
+        given = len(self._content) + (4 if self._head.alpha else 3) * wide * high
         # a lossless one lies there as a whole, of a lossy one its transparency
-        held = 5 if self._head.lossless else 2 if self._head.alpha else 0
-        return held * own + 8 * wide * high
-
-    def draft(self, size: tuple[int, int]) -> None:
-        self.size = self._scaled(size)
+        held = 4 if self._head.lossless else 2 if self._head.alpha else 0
+        return given + held * self._head.width * self._head.height, given + _work((wide, high))
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         mode = "RGBA" if self._head.alpha else "RGB"
         pixels = memoryview(webp.decode(self._content, self._head, self.size))
         return _cut(pixels, mode, self.size, _rows(self.size[0], 4, factor))
 
-    def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
+    def drafted(self, size: tuple[int, int]) -> tuple[int, int]:
         """No less than what is wanted, at a whole fraction of each side."""
         own = (self._head.width, self._head.height)
         factor = max(1, min(own[0] // size[0], own[1] // size[1]))
@@ -195,6 +225,7 @@ class _Heif(Source):
     """HEIC: the container's own turns are done by its decoder, and EXIF says nothing of them."""
 
     orientation = 1
+    beside = 14_000_000
 
     def __init__(self, file: BinaryIO) -> None:
         try:
@@ -204,15 +235,27 @@ class _Heif(Source):
         self._heif = pi_heif.open_heif(file, convert_hdr_to_8bit=True)
         self.size: tuple[int, int] = self._heif.size
 
-    def peak(self, size: tuple[int, int]) -> int:
-        return _PER_PIXEL["HEIF"] * self.size[0] * self.size[1]
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        pixels = self.size[0] * self.size[1]
+        channels = len(self._heif.mode)
+        chroma, bits = (self._heif.info.get(key) for key in ("chroma", "bit_depth"))
+        depth = 1 if bits == 8 else 2
+        alpha = depth if self._heif.mode.endswith("A") else 0
+        planes = {400: 1.0, 420: 1.5, 422: 2.0}.get(chroma, 3.0) + alpha
+        # libheif makes RGB of all its planes, and of 4:2:2 and 4:4:4 planes that are RGB before
+        between = 0 if chroma in (400, 420) else channels
+        each = (planes + between) * depth
+        decoding = int((each + channels + _BESIDE_HEVC) * pixels)
+        return decoding, channels * pixels + _work(self.size)
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         from PIL import Image
 
-        data, mode, stride = memoryview(self._heif.data), self._heif.mode, self._heif.stride
+        heif = self._heif
+        del self._heif  # what is made of its pixels comes in their place
+        data, mode, stride = memoryview(heif.data), heif.mode, heif.stride
         width, height = self.size
-        if self._heif.size != self.size:
+        if heif.size != self.size:
             raise ValueError("its header doesn't have the size of its pixels")
         rows = _rows(width, 4, factor)
         for top in range(0, height, rows):
@@ -229,18 +272,25 @@ class _Pillow(Source):
         self._container = container
         self._image = self._open()
         self.size = self._image.size
+        self.is_whole = self._image.mode == "RGB" and "transparency" not in self._image.info
+        self._pixel_bytes = _MODE_BYTES.get(self._image.mode, 4)
         self.orientation = container.orientation
 
-    def peak(self, size: tuple[int, int]) -> int:
-        return _PER_PIXEL[self._container.format] * self.size[0] * self.size[1]
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        pixels = self.size[0] * self.size[1]
+        opening = _OPENING.get(self._container.format, self._pixel_bytes) * pixels
+        return opening, self._pixel_bytes * pixels + (0 if self.is_whole else _work(self.size))
 
     def bands(self, factor: int) -> Iterator[Image.Image]:
         with _quiet():
             image = self._loaded()
-        if factor == 1 and image.mode == "RGB" and "transparency" not in image.info:
+        del self._image  # what is made of the blocks comes in its place
+        if factor == 1 and self.is_whole:
             yield image  # as it shall be: no second copy
             return
-        yield from _in_rows(image, _rows(image.width, 4, factor))
+        limits = image.getextrema() if image.mode == "F" else None
+        for block in _in_rows(image, _rows(image.width, 4, factor)):
+            yield _stretched(block, *cast("tuple[float, float]", limits)) if limits else block
 
     def _open(self, behind: bytes = b"") -> Image.Image:
         from PIL import Image
@@ -249,30 +299,40 @@ class _Pillow(Source):
         kind = self._container.format
         file = containers.pictured(self._file, self._container, behind)
         file.seek(0)
-        if kind == "AVIF":
-            file = io.BytesIO(containers.plain_avif(file.read()))
         with _quiet():
             return Image.open(file, formats=(kind,))
 
     def _loaded(self) -> Image.Image:
         self._image.load()
-        return _stretched(self._image) if self._image.mode == "F" else self._image
+        return self._image
 
 
 class _Avif(_Pillow):
+    beside = 14_000_000
+
     def __init__(self, file: BinaryIO, container: Container) -> None:
-        super().__init__(file, container)
+        self._content = containers.plain_avif(file.read())
+        super().__init__(io.BytesIO(self._content), container)
+        self.is_whole = self.is_whole and not avif.is_found()
         info = self._image.info
         found = orientation.exif_orientation(info.get("exif") or b"")
         self.orientation = (
             found if found != 1 else orientation.xmp_orientation(info.get("xmp") or b"")
         )
 
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        held = len(self._content) + avif.decoder_bytes(self._content, self.size)
+        if avif.is_found():
+            return held, held + _work(self.size)
+        frame = len(self._image.getbands()) * self.size[0] * self.size[1]
+        return held + 2 * frame, held + 2 * frame + _work(self.size)
+
     def bands(self, factor: int) -> Iterator[Image.Image]:
-        # as Pillow does it, but without a second copy of all pixels
-        decoder = getattr(self._image, "_decoder")  # noqa: B009 - Pillow's own
-        pixels = memoryview(decoder.get_frame(0)[0])
-        return _cut(pixels, self._image.mode, self.size, _rows(self.size[0], 4, factor))
+        if not avif.is_found():
+            return super().bands(factor)
+        rows = _rows(self.size[0], 4, factor)
+        alpha = self._image.mode.endswith("A")
+        return avif.bands(self._content, self.size, rows, alpha=alpha)
 
 
 class _Jpeg(_Pillow):
@@ -280,14 +340,21 @@ class _Jpeg(_Pillow):
         super().__init__(file, container)
         self._wanted = self.size
 
-    def peak(self, size: tuple[int, int]) -> int:
-        pixels = self.size[0] * self.size[1]
+    def peak(self, size: tuple[int, int]) -> tuple[int, int]:
+        wide, high = self.drafted(size)
+        image = self._pixel_bytes * wide * high
+        passes = 0
+        if self._container.scans:
+            # passes over the picture add up to numbers of 16 bits for each sample, at full size
+            samples = [across * down for _, across, down, _ in cast("Any", self._image).layer]
+            passes = 2 * sum(samples) * self.size[0] * self.size[1] // max(samples)
+        work = 0 if self.is_whole else _work((wide, high))
+        return passes + image, image + work
+
+    def drafted(self, size: tuple[int, int]) -> tuple[int, int]:
         scale = max(1, min(8, self.size[0] // size[0], self.size[1] // size[1]))
         scale = 1 << (scale.bit_length() - 1)
-        # a progressive one is put together of passes, all of whose numbers are held, at full size:
-        # 16 bits for each colour
-        passes = 2 * len(self._image.getbands()) * pixels if self._container.scans else 0
-        return passes + 4 * pixels // scale**2
+        return -(-self.size[0] // scale), -(-self.size[1] // scale)
 
     def draft(self, size: tuple[int, int]) -> None:
         self._wanted = size
@@ -315,8 +382,7 @@ class _Jpeg(_Pillow):
             raise EOFError("much of it is missing")
 
 
-def _stretched(image: Image.Image) -> Image.Image:
+def _stretched(image: Image.Image, low: float, high: float) -> Image.Image:
     """Numbers of any size as 8-bit grey, from the least to the greatest."""
-    low, high = cast("tuple[float, float]", image.getextrema())
     scale = 255.0 / (high - low) if high > low else 1.0
     return image.point(lambda sample: sample * scale - low * scale).convert("L")

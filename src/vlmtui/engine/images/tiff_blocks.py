@@ -17,7 +17,7 @@ import msgspec
 from vlmtui.engine.images import tiff
 from vlmtui.engine.images.excerpt import Excerpt, Span
 
-_WIDTH, _HEIGHT, _COMPRESSION, _COLORS, _SAMPLES = 256, 257, 259, 262, 277
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLORS, _SAMPLES = 256, 257, 258, 259, 262, 277
 _ROWS, _PLANES, _FORMAT, _TILE_WIDTH, _TILE_HEIGHT = 278, 284, 339, 322, 323
 _STRIPS, _TILES = (273, 279), (324, 325)
 """Where the strips, or the tiles, begin, and how long they are."""
@@ -59,6 +59,9 @@ class Header(msgspec.Struct, frozen=True):
 
     across: int
     """Tiles side by side; 1 of strips."""
+
+    pixel_bytes: float
+    """Of a pixel that is unpacked."""
 
     planes: int
     """More than 1 where the colours lie apart."""
@@ -192,7 +195,10 @@ def _header(order: str, tags: dict[int, _Tag]) -> Header | None:
         rows = max(1, min(height, RAW_STRIP // (max(lengths) // height)))
         spans = [part for span in spans for part in _split(span, height, rows)]
     kept = {tag: value for tag, value in tags.items() if tag not in {*_STRIPS, *_TILES, _ROWS}}
-    return Header(order, kept, width, height, across * broad, rows, across, planes, tuple(spans))
+    pixel = numbers(_BITS, 1)[0] * numbers(_SAMPLES, 1)[0] / planes / 8
+    return Header(
+        order, kept, width, height, across * broad, rows, across, pixel, planes, tuple(spans)
+    )
 
 
 def _split(span: Span, height: int, rows: int) -> Iterator[Span]:

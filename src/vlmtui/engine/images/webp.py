@@ -9,18 +9,17 @@ libwebp's `decode.h`; their version is checked by the library itself.
 from __future__ import annotations
 
 import ctypes
-import re
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 
 import msgspec
+
+from vlmtui.engine.images import bundled
 
 _VERSION = 0x0209
 """WEBP_DECODER_ABI_VERSION; the library refuses another major number."""
 
 _MODE_RGB, _MODE_RGBA = 0, 1
-_MAPPED = re.compile(r"(/\S*/libwebp(?:-[0-9a-f]+)?\.so\S*)$", re.MULTILINE)
 
 
 class _Features(ctypes.Structure):
@@ -114,12 +113,9 @@ def decode(content: bytes, head: Header, size: tuple[int, int]) -> bytearray:
 
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL | None:
-    with suppress(ImportError, OSError, AttributeError):
-        from PIL import _webp  # noqa: F401 - it loads the library
-
-        found = _MAPPED.search(Path("/proc/self/maps").read_text())
-        if found is not None:
-            library = ctypes.CDLL(found[1])
+    library = bundled.library("PIL._webp", "libwebp")
+    with suppress(AttributeError):
+        if library is not None:
             content = (ctypes.c_char_p, ctypes.c_size_t)
             library.WebPGetFeaturesInternal.argtypes = [*content, ctypes.c_void_p, ctypes.c_int]
             library.WebPDecode.argtypes = [*content, ctypes.c_void_p]
