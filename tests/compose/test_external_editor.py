@@ -45,6 +45,14 @@ def test_an_editor_that_fails_is_told(script) -> None:
         external_editor.edit("text")
 
 
+def test_a_path_with_spaces_need_not_be_quoted(script, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = script("kill -SEGV $$")
+    spaced = path.rename(path.with_name("my editor"))
+    monkeypatch.setenv("VISUAL", str(spaced))
+    with pytest.raises(InputError, match="my editor ended with signal 11"):
+        external_editor.edit("text")
+
+
 def test_an_editor_that_removes_the_file_is_told(script) -> None:
     script('rm "$file"')
     with pytest.raises(InputError, match="can't be edited"):

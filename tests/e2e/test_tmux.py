@@ -59,7 +59,8 @@ def test_without_a_model_the_terminal_is_left_as_it_was(tmux: Tmux) -> None:
 def test_a_message_is_written_in_an_editor(tmux: Tmux, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text(
-        '#!/bin/sh\necho the editor has the terminal\nread line\necho "$line" >> "$2"\n'
+        "#!/bin/sh\necho the editor has the terminal\nread line\n"
+        'echo "$line" >> "$2"\n[ "$line" != broken ]\n'
     )
     editor.chmod(0o700)
     tmux.line(f"EDITOR='{editor} -w' {PROGRAM}; echo left with $?")
@@ -71,6 +72,11 @@ def test_a_message_is_written_in_an_editor(tmux: Tmux, tmp_path: Path) -> None:
     tmux.line(" and there")
     screen = tmux.wait_for("written here, *and there")
     assert "the editor has the terminal" not in screen
+    tmux.press("C-g")
+    tmux.wait_for("the editor has the terminal")
+    tmux.line("broken")
+    screen = tmux.wait_for("status")
+    assert "and there" in screen and "broken" not in screen
     tmux.press("C-q")
     tmux.wait_for("left with 0")
 

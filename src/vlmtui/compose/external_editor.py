@@ -14,9 +14,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from vlmtui import kept
 from vlmtui.errors import InputError, os_errors_as
 
 _FALLBACKS = ("sensible-editor", "nano", "vi")
+
+_MOST_BYTES = 64 << 20
 
 
 def command() -> list[str]:
@@ -31,13 +34,15 @@ def command() -> list[str]:
         line = os.environ.get(variable, "").strip()
         if not line:
             continue
+        if shutil.which(line) is not None:  # a path with spaces, unquoted
+            return [line]
         try:
             words = shlex.split(line)
         except ValueError:
             raise InputError(f"{variable} has an unclosed quote: {line}", "Correct it") from None
         if shutil.which(words[0]) is None:
             raise InputError(
-                f"{variable} names the editor {words[0]}, which is not installed",
+                f"{variable} names the editor {words[0] or line}, which is not installed",
                 f"Install it, or name another one: export {variable}=nano",
             )
         return words
@@ -60,7 +65,7 @@ def edit(text: str) -> str:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(text)
         edit_file(Path(name), "The text is as it was before; /editor opens it again")
-        return Path(name).read_text(encoding="utf-8", errors="replace").removesuffix("\n")
+        return kept.read(Path(name), _MOST_BYTES).decode("utf-8", "replace").removesuffix("\n")
     except OSError as error:
         raise InputError(
             f"The text can't be edited: {error.strerror or error}",
@@ -85,4 +90,5 @@ def edit_file(path: Path, after_failure: str) -> None:
     with os_errors_as(InputError, f"{words[0]} can't be run", "Set EDITOR to another editor"):
         run = subprocess.run([*words, str(path)], check=False, stderr=sys.__stderr__)
     if run.returncode:
-        raise InputError(f"{words[0]} ended with status {run.returncode}", after_failure)
+        how = f"status {run.returncode}" if run.returncode > 0 else f"signal {-run.returncode}"
+        raise InputError(f"{words[0]} ended with {how}", after_failure)

@@ -11,6 +11,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
@@ -69,6 +71,18 @@ class PixelApp(PacedApp):
         """Stop as a job of the shell; where no shell could continue it, nothing happens."""
         if isinstance(self._driver, TerminalDriver) and os.getpgrp() != os.getsid(0):
             os.kill(os.getpid(), signal.SIGTSTP)
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Let something else have the terminal, and take it back even where that fails."""
+        failed: Exception | None = None
+        with super().suspend():  # an exception in it would leave the screen blank and deaf
+            try:
+                yield
+            except Exception as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def detect_graphics(self) -> None:
         """Begin to find out; called when the screen has been painted."""
