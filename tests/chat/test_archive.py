@@ -160,12 +160,12 @@ def test_a_deleted_chat_is_gone_until_it_is_restored(archive: Archive, store: Ch
     assert titles(archive) == ["kept"]
     assert archive.listing.search("xyzzy") == archive.listing.search("secret") == []
     assert store.latest() == store.get(kept.id)
-    assert [each.id for each in archive.deleted()] == [chat.id]
-    archive.restore(chat.id)
+    assert [each.id for each in archive.chats.trash.chats()] == [chat.id]
+    archive.chats.trash.restore(chat.id)
     assert titles(archive) == ["kept", "secret plans"]
     assert len(archive.listing.search("xyzzy")) == len(archive.listing.search("secret")) == 1
-    assert archive.deleted() == []
-    for call in (archive.delete, archive.restore, archive.duplicate):
+    assert archive.chats.trash.chats() == []
+    for call in (archive.delete, archive.chats.trash.restore, archive.duplicate):
         with pytest.raises(StorageError, match="no chat 99"):
             call(99)
 
@@ -194,7 +194,7 @@ def test_a_deleted_message_takes_along_what_follows_it(archive: Archive, store: 
     assert [hit.message_id for hit in archive.listing.search("word")] == [a1.id]
     assert archive.listing.rows()[0].messages == 2
     assert [m.id for m in store.thread(chat.id, a2.id)] == [q1.id, a1.id, q2.id, a2.id]
-    after = archive.restore_message(q2.id)
+    after = archive.chats.trash.restore_message(q2.id)
     assert after == store.get(chat.id)
     assert texts(store, chat.id) == ["q1", "a1 word", "q2 word", "a2 word"]
 
@@ -213,7 +213,7 @@ def test_where_an_answer_was_deleted_another_one_is_shown(
     assert store.siblings(one.id) == [one.id, three.id]
     assert archive.delete_message(one.id).leaf_id == three.id
     assert archive.delete_message(three.id).leaf_id == question.id
-    assert archive.restore_message(two.id).leaf_id == two.id
+    assert archive.chats.trash.restore_message(two.id).leaf_id == two.id
     assert texts(store, chat.id) == ["q", "two"]
 
 
@@ -235,17 +235,17 @@ def test_deletions_inside_each_other_are_undone_in_any_order(
     archive.delete_message(answer.id)
     archive.delete_message(question.id)
     assert texts(store, chat.id) == []
-    archive.restore_message(answer.id)  # it stays hidden with its question
+    archive.chats.trash.restore_message(answer.id)  # it stays hidden with its question
     assert texts(store, chat.id) == []
-    archive.restore_message(question.id)
+    archive.chats.trash.restore_message(question.id)
     assert texts(store, chat.id) == ["q", "a"]
     archive.delete_message(answer.id)
     archive.delete_message(question.id)
-    archive.restore_message(question.id)
+    archive.chats.trash.restore_message(question.id)
     assert texts(store, chat.id) == ["q"]
-    archive.restore_message(answer.id)
+    archive.chats.trash.restore_message(answer.id)
     assert texts(store, chat.id) == ["q", "a"]
-    for call in (archive.delete_message, archive.restore_message):
+    for call in (archive.delete_message, archive.chats.trash.restore_message):
         with pytest.raises(StorageError, match="no message 99"):
             call(99)
 
@@ -408,7 +408,7 @@ store = ChatStore(Database(sys.argv[1]))
 archive = Archive(store, ImageStore(Path(sys.argv[1]).parent / "images"))
 for line in sys.stdin:
     word, number = line.split()
-    getattr(archive, word)(int(number))
+    {"delete": archive.delete, "restore": store.trash.restore}[word](int(number))
     print(len(archive.listing.rows()), flush=True)
 """
 
@@ -421,7 +421,7 @@ def test_what_one_instance_deletes_the_other_can_restore(
         process.tell(f"delete {chat.id}")
         assert process.read() == "0"
         assert archive.listing.rows() == []
-        archive.restore(chat.id)
+        archive.chats.trash.restore(chat.id)
         process.tell(f"restore {chat.id}")
         assert process.read() == "1"
     assert titles(archive) == ["t"]

@@ -61,13 +61,14 @@ def test_on_a_gpu_of_its_own_memory_it_is_the_gpu_that_has_to_hold_it() -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 0.97, 1.2, 100])
-def test_all_lists_judge_a_model_alike(share: float) -> None:
+def test_all_lists_judge_a_model_alike(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     put(paths.models_dir() / "tiny.gguf", headers.model())
     model = library.resolve("tiny")
     whole = fit_verdict.of_model(model, Settings(), board(100, 100))
     assert whole.fit is not None
     machine = Machine(round(sum(whole.fit.need.total) * share), 8 * GB)
-    available_models = AvailableModels(Settings(), machine=lambda pid: machine)
+    available_models = AvailableModels(Settings())
+    monkeypatch.setattr(available_models, "machine", lambda: machine)
     (listed,) = [each for each in available_models.choices().here if each.name == "tiny"]
     assert listed.fit_verdict == available_models.fit_verdict(model, machine)
     (again,) = [each for each in choices(Settings(), machine).here if each.name == "tiny"]

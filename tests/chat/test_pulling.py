@@ -9,7 +9,7 @@ import pytest
 from tests.models.conftest import hub
 from tests.models.hub import Hub, model_bytes, tower_bytes
 from vlmtui.chat.fit_verdict import FitVerdict
-from vlmtui.chat.pulling import Wish, among, expected
+from vlmtui.chat.pulling import among, expected
 from vlmtui.errors import AmbiguousFiles, BadModelFile, FetchFailed
 from vlmtui.models.download.events import Plan, RemoteFile
 from vlmtui.models.download.pull import Pull
@@ -67,16 +67,16 @@ def test_headers_that_can_not_be_had_are_no_reason_to_ask(tmp_path: Path) -> Non
     assert not found.warns
 
 
-def candidates(wish: Wish) -> AmbiguousFiles:
+def candidates(wanted: str, model: str = "") -> AmbiguousFiles:
     with pytest.raises(AmbiguousFiles) as caught:
-        list(Pull(wish.wanted, model=wish.model, mmproj=wish.mmproj).run())
+        list(Pull(wanted, model=model).run())
     return caught.value
 
 
 def test_of_several_files_each_is_judged_by_its_size_and_one_header(hub: Hub) -> None:
     small, large = model_bytes(1_000_000), model_bytes(40_000_000)
     hub.put("acme/Tiny", **{"a-Q4.gguf": small, "b-Q8.gguf": large, "mmproj-a.gguf": tower_bytes()})
-    wish = Wish("hf:acme/Tiny")
+    wish = "hf:acme/Tiny"
     error = candidates(wish)
     fixed = Settings(ctx=256)
     whole = [each.fit for each in among(wish, error, fixed, ROOMY)]
@@ -92,19 +92,20 @@ def test_of_several_files_each_is_judged_by_its_size_and_one_header(hub: Hub) ->
 def test_a_choice_of_towers_that_is_still_to_come_counts_the_smallest(hub: Hub) -> None:
     towers = {"mmproj-a.gguf": tower_bytes(900_000), "mmproj-b.gguf": tower_bytes(500_000)}
     hub.put("acme/Tiny", **{"a.gguf": model_bytes(), "b.gguf": model_bytes(seed=2), **towers})
-    wish = Wish("hf:acme/Tiny")
+    wish = "hf:acme/Tiny"
     (first, _) = among(wish, candidates(wish), Settings(), ROOMY)
     assert first.fit is not None
     assert first.fit.need.mmproj == Bytes(500_000)
-    wish = Wish("hf:acme/Tiny", model="a.gguf")
-    error = candidates(wish)
+    error = candidates(wish, "a.gguf")
     assert error.role == "mmproj"
-    assert [each.word for each in among(wish, error, Settings(), ROOMY)] == ["fits", "fits"]
+    assert [each.word for each in among(wish, error, Settings(), ROOMY, model="a.gguf")] == [
+        *("fits", "fits")
+    ]
 
 
 def test_files_that_can_not_be_looked_into_are_listed_all_the_same(hub: Hub) -> None:
     hub.put("acme/Tiny", **{"a.gguf": b"<html>" * 1000, "b.gguf": b"<html>" * 2000})
-    wish = Wish("hf:acme/Tiny")
+    wish = "hf:acme/Tiny"
     assert [each.word for each in among(wish, candidates(wish), Settings(), ROOMY)] == [
         *("damaged", "damaged")
     ]

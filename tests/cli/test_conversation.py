@@ -10,7 +10,8 @@ import pytest
 
 from tests.fakes import FakeEngine, crash
 from tests.fakes import answer as script
-from vlmtui.ask import Question, answer
+from vlmtui.ask.conversation import answer
+from vlmtui.ask.question import Question
 from vlmtui.engine.engine_events import Adjusted, Encoded, Finished, Loaded, Notice, Stats, Trimmed
 from vlmtui.errors import EngineCrashed, GenerateFailed, LoadFailed
 from vlmtui.messages import Role

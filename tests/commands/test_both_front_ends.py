@@ -120,7 +120,7 @@ def written(stage: Stage) -> list[object]:
     """All that is on disk of chats, without times."""
     found: list[object] = []
     archive = stage.session().archive
-    chats = [*(row.chat for row in archive.listing.rows()), *archive.deleted()]
+    chats = [*(row.chat for row in archive.listing.rows()), *archive.chats.trash.chats()]
     for chat in sorted(chats, key=lambda chat: chat.id):
         tree = [
             (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from vlmtui.commands.model_presets import presets
+from vlmtui.commands.settings_commands import presets
 from vlmtui.engine.engine_events import ModelInfo
 from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.settings import PRESETS, Preset

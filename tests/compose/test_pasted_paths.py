@@ -131,9 +131,11 @@ def test_the_command_copies_to_where_one_is_logged_in(
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", connection)
     user = getpass.getuser()
+    monkeypatch.setattr("os.getcwd", lambda: "/data/my work")
     assert (
-        copy_command("/Users/me/it's.png", "/data/my work")
+        copy_command("/Users/me/it's.png")
         == f"{scp} '/Users/me/it'\"'\"'s.png' {user}@{host}:'/data/my work/'"
     )
-    assert copy_command("~/Desktop/a b.png", "/d") == f"{scp} ~/'Desktop/a b.png' {user}@{host}:/d/"
-    assert copy_command("C:\\a b.png", "/d") == f'{scp} "C:\\a b.png" {user}@{host}:/d/'
+    monkeypatch.setattr("os.getcwd", lambda: "/d")
+    assert copy_command("~/Desktop/a b.png") == f"{scp} ~/'Desktop/a b.png' {user}@{host}:/d/"
+    assert copy_command("C:\\a b.png") == f'{scp} "C:\\a b.png" {user}@{host}:/d/'

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from vlmtui.compose.mentions import take_out
+from vlmtui.compose.mentions import LONG, take_out, worth_reading
 from vlmtui.compose.tokens import Tokens
-from vlmtui.compose.worth_reading import LONG, worth_reading
 from vlmtui.messages import ImagePart, user
 
 CAT = ImagePart("/x/cat.png", "c" * 64, "cat.png", 64, 48)

@@ -77,7 +77,7 @@ def test_the_json_has_every_finding_and_the_worst_status(
 
 
 def test_a_variable_that_is_not_utf8_costs_no_json() -> None:
-    told = json.loads(doctor.as_json([Finding("t", "n", "info", "/caf\udce9", "rename \udce9")]))
+    told = json.loads(doctor.as_json([Finding("n", "info", "/caf\udce9", "rename \udce9")]))
     assert told["findings"][0]["value"] == "/caf?"
 
 
@@ -96,8 +96,7 @@ def test_a_look_that_fails_is_a_finding_and_the_others_are_taken(
     def broken() -> list[Finding]:
         raise ZeroDivisionError("no luck")
 
-    broken.__module__ = "vlmtui.doctor.broken"
-    monkeypatch.setattr(examination, "LOOKS", (broken, software.findings))
+    monkeypatch.setattr(examination, "LOOKS", (("broken", broken), ("software", software.findings)))
     found = doctor.examine()
     assert (found[0].topic, found[0].status) == ("broken", "fail")
     assert "no luck" in found[0].value
@@ -109,7 +108,7 @@ def test_a_password_in_an_address_is_not_printed(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "https://me:zebra@mirror.example")
     monkeypatch.setenv("HF_TOKEN", "zebra-of-no-known-kind")
-    monkeypatch.setattr(examination, "LOOKS", (downloads.findings,))
+    monkeypatch.setattr(examination, "LOOKS", (("downloads", downloads.findings),))
     assert run(["doctor"]) == 0
     assert run(["doctor", "--json"]) == 0
     told = capsys.readouterr().out
@@ -118,7 +117,7 @@ def test_a_password_in_an_address_is_not_printed(
 
 
 def test_what_a_board_tells_of_itself_is_shown_as_text() -> None:
-    report = doctor.as_text([Finding("machine", "board", "ok", "evil\x1b]0;name\x07\nboard")])
+    report = doctor.as_text([Finding("board", "ok", "evil\x1b]0;name\x07\nboard")])
     assert "\x1b" not in report
     assert "\x07" not in report
 
@@ -492,7 +491,7 @@ def test_a_bundle_that_cant_be_written_is_told_in_a_sentence(
 
 
 def test_the_json_of_a_bundle_is_json_whatever_is_taken_out_of_it(tmp_path: Path) -> None:
-    tricky = Finding("a", "b", "fail", 'token: "a \\" b", {"password": "x\\"y"} /p/"my cat.jpg"')
+    tricky = Finding("b", "fail", 'token: "a \\" b", {"password": "x\\"y"} /p/"my cat.jpg"')
     written = bundle.write_bundle([tricky], tmp_path / "x.zip")
     with zipfile.ZipFile(written) as bundled:
         told = json.loads(bundled.read("doctor.json"))
@@ -556,7 +555,7 @@ def test_models_are_counted_by_place_and_broken_ones_told(
     put(paths.config_dir() / "models.toml", b"[x")
     found = store.findings()
     models = of(found, "models")
-    assert models.value == "2 found: 1 bundled, 1 in the Hugging Face cache"
+    assert models.value == "2 found: vlmtui 1, Hugging Face 1"
     broken = of(found, "broken model")
     assert (broken.status, "cut off" in broken.value) == ("warn", True)
     assert "/no/such/place" in of(found, "model_dirs").value

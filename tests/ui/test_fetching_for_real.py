@@ -40,7 +40,11 @@ class QuickModels(AvailableModels):
     """The real one on a board of some size, that waits shortly between tries."""
 
     def __init__(self, free: int = 8_000_000_000) -> None:
-        super().__init__(Settings(), machine=lambda pid: Machine(free, 8_000_000_000))
+        super().__init__(Settings())
+        self._free = free
+
+    def machine(self) -> Machine:
+        return Machine(self._free, 8_000_000_000)
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
         return Pull(wanted, model=model, mmproj=mmproj, policy=QUICK)

@@ -100,12 +100,8 @@ class _Conversation:
     def load(self, request: Load, *, sight: bool) -> bool:
         """Load the model; False when that was interrupted.
 
-        Args:
-            request: How.
-            sight: It is going to be asked about pictures.
-
         Raises:
-            GenerateFailed: It sees none.
+            GenerateFailed: It sees no pictures, and is going to be asked about some.
         """
         self._model = LoadedAs(request)
         stream = EventThread(self._engine.load(request))
@@ -145,11 +141,7 @@ class _Conversation:
     ) -> bool:
         """Ask turn by turn; False when that was interrupted.
 
-        Args:
-            preset: System prompt; empty for none.
-            asked: The user's messages.
-            sampling: Of every answer.
-            saved: What goes before, and where it is all kept; None keeps nothing.
+        What goes before, and where it is all kept, is `saved`; without it nothing is kept.
         """
         messages = [system(preset)] if preset.strip() else []
         if saved is not None:

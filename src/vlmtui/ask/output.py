@@ -19,22 +19,7 @@ from vlmtui import standard_output, units
 from vlmtui.ask.turn import Turn
 from vlmtui.commands.event_words import said_of
 from vlmtui.commands.outcomes import Said
-from vlmtui.engine.engine_events import (
-    Adjusted,
-    Delta,
-    Encoded,
-    Encoding,
-    Event,
-    Finished,
-    Loaded,
-    Loading,
-    Notice,
-    Prefill,
-    Stats,
-    Thought,
-    Trimmed,
-    Waiting,
-)
+from vlmtui.engine import engine_events as events
 from vlmtui.errors import VlmtuiError
 from vlmtui.printable import ProseStream, prose
 from vlmtui.standard_output import ReaderGone
@@ -69,7 +54,6 @@ class TextOutput:
         self._last = text[-1]
 
     def end(self, turn: Turn) -> None:
-        """End the line, and say what the turn took."""
         self._end_line()
         self._turns += 1
         self._last = ""
@@ -120,11 +104,9 @@ class Progress:
     """One line on standard error that says what the engine is doing, and is erased again."""
 
     def __init__(self, *, wanted: bool, thought: bool = False) -> None:
-        """Begin with nothing to say.
+        """Begin with nothing to say, if there is to be such a line at all.
 
-        Args:
-            wanted: There is to be such a line.
-            thought: What the model thinks is written, too, whether this is a terminal or not.
+        What the model thinks is written, if that is wanted, whether this is a terminal or not.
         """
         terminal = sys.stderr.isatty()
         self._thought: ProseStream | None = ProseStream() if thought else None
@@ -137,38 +119,37 @@ class Progress:
         self._resting = False
         self._next = 0.0
 
-    def event(self, event: Event) -> None:
-        """Show what an event tells."""
-        if self._thought_open and isinstance(event, Delta | Finished):
+    def event(self, event: events.Event) -> None:
+        if self._thought_open and isinstance(event, events.Delta | events.Finished):
             self._tell_thought("\n")
             self._thought_open = False
         match event:
-            case Waiting():
+            case events.Waiting():
                 self._show(waits_for(event), True)
-            case Loading(fraction=fraction):
+            case events.Loading(fraction=fraction):
                 self._show(f"loading the model, {fraction:.0%}")
-            case Encoding(image=image, of=of):
+            case events.Encoding(image=image, of=of):
                 self._show(
                     f"encoding picture {image}/{of}" if of > 1 else "encoding the picture", True
                 )
-            case Prefill(done=done, total=total) if total:
+            case events.Prefill(done=done, total=total) if total:
                 self._show(f"reading the prompt, {done / total:.0%}")
-            case Thought(text=text, tokens=tokens):
+            case events.Thought(text=text, tokens=tokens):
                 if self._thought is None:
                     self._show(f"thinking, {tokens:,} tokens")
                 else:
                     self._tell_thought(text)
-            case Delta(tokens=tokens):
+            case events.Delta(tokens=tokens):
                 self._show(f"answering, {tokens:,} tokens")
-            case Notice(kind="invalid"):
+            case events.Notice(kind="invalid"):
                 pass  # the error that ends the command says it
-            case Adjusted() | Notice():
+            case events.Adjusted() | events.Notice():
                 self._warn(_sentences(said_of(event), advice=True))
-            case Trimmed():
+            case events.Trimmed():
                 self._warn(_sentences(said_of(event)))
-            case Encoded(reused=False, scaled_to=(_, _)):
+            case events.Encoded(reused=False, scaled_to=(_, _)):
                 self._tell(_sentences(said_of(event)))
-            case Loaded() | Finished():
+            case events.Loaded() | events.Finished():
                 self.clear()
                 self._resting = False
 
@@ -177,8 +158,7 @@ class Progress:
         self.clear()
         self._resting = True
 
-    def statistics(self, stats: Stats) -> None:
-        """Say in a line that stays what a turn took."""
+    def statistics(self, stats: events.Stats) -> None:
         if not stats.generated_tokens:
             return
         known = stats.context_used and stats.context_size  # not every server tells

@@ -83,12 +83,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing but the answer, on a terminal too."""
 
     def load(self, settings: Settings) -> Load:
-        """Which model to load, and how.
-
-        Raises:
-            ModelNotFound: There is no such model.
-            InputError: There is no such chat template, or a server decides what was asked for.
-        """
+        """Which model to load, and how; raises as `requests.asked_for`."""
         return requests.asked_for(
             settings, self.model, self.mmproj, self.template, ctx=self.ctx, kv=self.kv
         )
@@ -109,21 +104,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(requests.sampling(settings), **given)
 
     def system_prompt(self, settings: Settings) -> str:
-        """The system prompt; empty for none."""
         return settings.system if self.system is None else readable(self.system)
 
     @property
     def is_saved(self) -> bool:
-        """It is kept as a chat."""
         return self.save or self.continue_last
 
     def saved(self) -> SavedChat:
-        """Where it is kept.
-
-        Raises:
-            InputError: There is nothing to go on with.
-            StorageError: The chats can't be opened.
-        """
+        """Where it is kept; raises as `SavedChat`."""
         from vlmtui.ask.saved_chat import SavedChat
 
         system = None if self.system is None else readable(self.system)
@@ -172,10 +160,7 @@ class Pictures:
             self._directory.cleanup()
 
     def part(self, path: str) -> ImagePart:
-        """A picture as part of a message.
-
-        Args:
-            path: As the user gave it; "-" reads standard input, a URL is fetched.
+        """A picture as part of a message; "-" reads standard input, a URL is fetched.
 
         Raises:
             ImageError: It can't be used; the error names the file and what to do.

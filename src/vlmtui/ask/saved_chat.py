@@ -48,7 +48,6 @@ class SavedChat:
                 raise
 
     def close(self) -> None:
-        """Let go of the chats."""
         self._store.close()
 
     @property
@@ -62,12 +61,6 @@ class SavedChat:
         return messages
 
     def own(self, message: Message) -> Message:
-        """A question with its pictures in the store, where the next ones find them.
-
-        Raises:
-            ImageError: A picture can't be used.
-            StorageError: It can't be copied.
-        """
         parts = tuple(
             msgspec.structs.replace(
                 AttachedImages(self._images).attach(part.path), name=Path(part.name).name
@@ -79,11 +72,6 @@ class SavedChat:
         return msgspec.structs.replace(message, parts=parts)
 
     def keep(self, question: Message, turn: Turn, model: str) -> None:
-        """Put down a question and what came of it.
-
-        Raises:
-            StorageError: The disk refuses.
-        """
         if self._chat is None:
             self._chat, asked = self._store.start(title_of(question), question)
             if self._system is not None:

@@ -18,22 +18,14 @@ _FIRST_BYTE_SECONDS = 2.0
 
 
 def prompt() -> str:
-    """A text that has to come; waits for it.
-
-    Raises:
-        InputError: It can't be read, or is none.
-    """
+    """A text that has to come; waits for it. Raises as `read`, and `InputError` for no text."""
     if sys.stdin.isatty():
         print("Type the prompt; Ctrl+D on a new line ends it.", file=sys.stderr)
     return _text()
 
 
 def beside() -> str:
-    """A text that was piped in beside a prompt; empty where there is none.
-
-    Raises:
-        InputError: It can't be read, or is none.
-    """
+    """A text that was piped in beside a prompt; empty where there is none. Raises as `prompt`."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError):  # closed
@@ -52,11 +44,7 @@ def beside() -> str:
 
 
 def read(most: int) -> bytes:
-    """What is there, and at most so much of it.
-
-    Raises:
-        InputError: It can't be read.
-    """
+    """What is there, and at most so much of it; raises `InputError` where it can't be read."""
     try:
         return sys.stdin.buffer.read(most)
     except OSError as error:  # of a directory, or a terminal that nohup or its end took away

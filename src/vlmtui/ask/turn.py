@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vlmtui.engine.engine_events import (
-    Adjusted,
-    Delta,
-    Encoded,
-    Event,
-    Finished,
-    FinishReason,
-    Loaded,
-    Notice,
-    Stats,
-    Thought,
-    Trimmed,
-    Unseen,
-)
+from vlmtui.engine import engine_events as events
 from vlmtui.engine.engine_requests import Constraint, Load
 from vlmtui.messages import ImagePart
 
@@ -34,13 +21,13 @@ class LoadedAs:
         self.notices: list[str] = []
         """What there was to tell of it, sentences."""
 
-    def take(self, event: Event) -> None:
+    def take(self, event: events.Event) -> None:
         match event:
-            case Adjusted(taken=taken):
+            case events.Adjusted(taken=taken):
                 self.changed.update(taken)
-            case Notice(kind=kind, message=message) if kind != "invalid":
+            case events.Notice(kind=kind, message=message) if kind != "invalid":
                 self.notices.append(message)
-            case Loaded(info=info) if self._asked.ctx not in (0, info.context_size):
+            case events.Loaded(info=info) if self._asked.ctx not in (0, info.context_size):
                 self.changed["ctx"] = info.context_size
 
 
@@ -66,7 +53,7 @@ class Turn:
             constraint: What the answer must be like.
         """
         self._constraint = constraint
-        self.invalid: Notice | None = None
+        self.invalid: events.Notice | None = None
         """Why the answer isn't what it must be."""
 
         self._model = model
@@ -76,17 +63,16 @@ class Turn:
         self._scaled: dict[int, tuple[int, int] | None] = {} if before is None else before._scaled
         self._first_picture = 0
         self._unseen = False
-        self._trimmed: Trimmed | None = None
+        self._trimmed: events.Trimmed | None = None
         self._load_s = load_s
         self._deltas: list[str] = []
         self._thoughts: list[str] = []
-        self.reason: FinishReason = "cancelled"
+        self.reason: events.FinishReason = "cancelled"
         """Why the answer ended; an answer that never came to its end was cancelled."""
-        self.stats = Stats()
+        self.stats = events.Stats()
 
     @property
     def text(self) -> str:
-        """The answer so far."""
         return "".join(self._deltas)
 
     @property
@@ -94,32 +80,28 @@ class Turn:
         """What was thought before it."""
         return "".join(self._thoughts).strip()
 
-    def take(self, event: Event) -> str:
-        """Note an event.
-
-        Returns:
-            What it adds to the answer, often nothing.
-        """
+    def take(self, event: events.Event) -> str:
+        """Note an event; returns what it adds to the answer, often nothing."""
         match event:
-            case Delta(text=text):
+            case events.Delta(text=text):
                 self._deltas.append(text)
                 return text
-            case Thought(text=text):
+            case events.Thought(text=text):
                 self._thoughts.append(text)
-            case Encoded(image=image, tokens=tokens, seconds=seconds, scaled_to=size):
+            case events.Encoded(image=image, tokens=tokens, seconds=seconds, scaled_to=size):
                 self._scaled[image] = size
                 self._tokens[image] = tokens
                 self._encode_s[image] = seconds
-            case Trimmed(images=images):
+            case events.Trimmed(images=images):
                 self._trimmed = event
                 self._first_picture = images
-            case Notice(kind="invalid"):
+            case events.Notice(kind="invalid"):
                 self.invalid = event
-            case Unseen():
+            case events.Unseen():
                 self._unseen = True
-            case Loaded(info=info):  # again, after the engine's process had died
+            case events.Loaded(info=info):  # again, after the engine's process had died
                 self._load_s = info.load_s
-            case Finished(reason=reason, stats=stats):
+            case events.Finished(reason=reason, stats=stats):
                 self.reason = reason
                 self.stats = stats
         return ""

@@ -62,7 +62,7 @@ def measure(
         bandwidth: Of the memory the model will lie in; None leaves its share out.
         progress: Is told what goes on.
         lengths: Tokens of the answers.
-        constraint: The format of further answers that are measured; None for none.
+        constraint: The format of further answers that are measured.
 
     Raises:
         EngineError: The model can't be loaded, or fails.
@@ -289,10 +289,4 @@ def _variants(picture: Path, folder: Path, count: int) -> Iterator[ImagePart]:
         path = folder / f"{number}.png"
         copy.save(path)
         info = images.inspect(path)
-        yield ImagePart(
-            path=str(path),
-            sha256=info.sha256,
-            name=picture.name,
-            width=info.width,
-            height=info.height,
-        )
+        yield ImagePart(str(path), info.sha256, picture.name, info.width, info.height)

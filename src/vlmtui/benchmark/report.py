@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from vlmtui import printable
 from vlmtui.benchmark.result import Machine, ModelResult, Report, Spread
@@ -35,18 +35,11 @@ def as_comparison(before: Report, after: Report) -> str:
     shared = [model for model in after.models if model.name in old]
     rows = []
     for model in shared:
-        for label, read in _QUANTITIES + _decode_quantities(model):
-            one, two = read(old[model.name]), read(model)
-            if one and two:
-                rows.append(
-                    [
-                        printable.line(model.name, 40),
-                        label,
-                        _number(one),
-                        _number(two),
-                        f"{two / one:.2f}×",
-                    ]
-                )
+        name, earlier = printable.line(model.name, 40), dict(_values(old[model.name]))
+        for label, value in _values(model):
+            one, two = _middle(earlier.get(label)), _middle(value)
+            if one and two and label not in _OF_THE_FILES:
+                rows.append([name, label, _number(one), _number(two), f"{two / one:.2f}×"])
     if not rows:
         lines.append("The two runs have no model in common.")
         return "\n".join(lines)
@@ -98,58 +91,28 @@ def _machine(machine: Machine) -> list[str]:
         parts.append(machine.gpu)
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     memory = f"{machine.memory_bytes / 1e9:.1f} GB"
-    lines = [
-        printable.line(", ".join(parts)),
-        printable.line(f"{machine.system}; {machine.processor}; {memory}"),
-        printable.line(versions),
-    ]
-    if machine.bandwidth_gb_s:
-        lines.append(
-            f"memory bandwidth {machine.bandwidth_gb_s:.0f} GB/s ({machine.bandwidth_origin})"
-        )
-    return [f"- {line}" for line in lines]
+    lines = [", ".join(parts), f"{machine.system}; {machine.processor}; {memory}", versions]
+    if (limit := machine.bandwidth_gb_s) is not None:
+        lines.append(f"memory bandwidth {limit:.0f} GB/s ({machine.bandwidth_origin})")
+    return [f"- {printable.line(line)}" for line in lines]
 
 
 def _runs_on(model: ModelResult) -> str:
     return printable.line(model.server, 40) or ("GPU" if model.gpu else "processor")
 
 
-Measure = Callable[[ModelResult], "float | None"]
+_OF_THE_FILES = ("weights, MB", "tokens of a picture")
+"""What no run makes faster or slower: of no interest beside an earlier one."""
 
 
-def _middle(spread: Spread | None) -> float | None:
-    return spread.median if spread is not None else None
-
-
-_QUANTITIES: list[tuple[str, Measure]] = [
-    ("load, s", lambda model: model.load_s.median),
-    ("encode a picture, s", lambda model: _middle(model.encode_s)),
-    ("first token, s", lambda model: _middle(model.first_token_s)),
-    ("first token of a follow-up, s", lambda model: _middle(model.follow_up_s)),
-    ("prefill, tok/s", lambda model: _middle(model.prefill_tokens_per_s)),
-    ("decode in the format, tok/s", lambda model: _middle(model.structured_tokens_per_s)),
-    ("answer in the format, s", lambda model: _middle(model.structured_s)),
-    ("peak memory, MB", lambda model: _megabytes(model.peak_memory_bytes)),
-    ("peak GPU memory, MB", lambda model: _megabytes(model.peak_gpu_bytes)),
-    ("power, W", lambda model: model.power_w),
-    ("energy, J/token", lambda model: model.joules_per_token),
-]
-
-
-def _decode_quantities(model: ModelResult) -> list[tuple[str, Measure]]:
-    def speed(tokens: int) -> Measure:
-        def of(other: ModelResult) -> float | None:
-            found = (d.tokens_per_s.median for d in other.decode if d.tokens == tokens)
-            return next(found, None)
-
-        return of
-
-    return [(f"decode {d.tokens}, tok/s", speed(d.tokens)) for d in model.decode]
+def _middle(value: Spread | float | None) -> float | None:
+    return value.median if isinstance(value, Spread) else value
 
 
 def _values(model: ModelResult) -> list[tuple[str, Spread | float | None]]:
     """All quantities of a model by their names in tables."""
-    values: list[tuple[str, Spread | float | None]] = [
+    share = model.bandwidth_share
+    return [
         ("weights, MB", _megabytes(model.size_bytes or None)),
         ("load, s", model.load_s),
         ("encode a picture, s", model.encode_s),
@@ -157,11 +120,7 @@ def _values(model: ModelResult) -> list[tuple[str, Spread | float | None]]:
         ("first token, s", model.first_token_s),
         ("first token of a follow-up, s", model.follow_up_s),
         ("prefill, tok/s", model.prefill_tokens_per_s),
-    ]
-    values += [(f"decode {d.tokens}, tok/s", d.tokens_per_s) for d in model.decode]
-    share = model.bandwidth_share
-    return [
-        *values,
+        *((f"decode {d.tokens}, tok/s", d.tokens_per_s) for d in model.decode),
         ("decode in the format, tok/s", model.structured_tokens_per_s),
         ("answer in the format, s", model.structured_s),
         ("share of the bandwidth limit, %", share * 100 if share is not None else None),

@@ -77,11 +77,7 @@ def choices(given: str) -> Constraint:
 
 
 def grammar(path: str) -> Constraint:
-    """The grammar in a file.
-
-    Raises:
-        InputError: It can't be read, or is none.
-    """
+    """The grammar in a file; raises `InputError` where it can't be read, or is none."""
     return constraints.of_grammar(_read(path))
 
 

@@ -40,19 +40,10 @@ class Archive:
     """
 
     def __init__(self, store: ChatStore, images: ImageStore) -> None:
-        """Join the parts; nothing is read yet.
-
-        Args:
-            store: Stays open.
-            images: The files of the store's pictures.
-        """
+        """Join the parts; nothing is read yet, and the store stays open."""
         self.chats = store
         self.listing = store.listing
         self._images = images
-
-    def deleted(self) -> list[Chat]:
-        """The chats that can be restored, the one that was deleted last first."""
-        return self.chats.trash.chats()
 
     # ------------------------------------------------------------------ putting in order
 
@@ -89,7 +80,7 @@ class Archive:
         overwrite: bool = False,
         shown: Sequence[StoredMessage] | None = None,
     ) -> Path:
-        """Write a chat to a file, whole or not at all.
+        """Write a chat to a file, whole or not at all; returns the file.
 
         Args:
             chat_id: The chat.
@@ -98,9 +89,6 @@ class Archive:
                 pictures beside it; "json" is everything, and can be imported.
             overwrite: Replace a file that is there.
             shown: The shown branch as it stands in memory, where that may be ahead of the disk.
-
-        Returns:
-            The file.
 
         Raises:
             ArchiveError: It can't be written there.
@@ -137,30 +125,15 @@ class Archive:
     # ------------------------------------------------------------------ throwing away
 
     def delete(self, chat_id: int) -> None:
-        """Take a chat out of lists and searches. For 30 days `restore` brings it back."""
+        """Take a chat out of lists and searches. For 30 days `chats.trash.restore` has it back."""
         self.chats.trash.delete(chat_id)
         self._forget_state(chat_id)
 
-    def restore(self, chat_id: int) -> None:
-        self.chats.trash.restore(chat_id)
-
     def delete_message(self, message_id: int) -> Chat:
-        """Hide a message and what follows it on all branches.
-
-        Returns:
-            The chat, with the branch to show now.
-        """
+        """Hide a message and what follows it on all branches; returns the chat as it is now."""
         chat = self.chats.trash.delete_message(message_id)
         self._forget_state(chat.id)
         return chat
-
-    def restore_message(self, message_id: int) -> Chat:
-        """Undo `delete_message`.
-
-        Returns:
-            The chat, with the branch to show now.
-        """
-        return self.chats.trash.restore_message(message_id)
 
     def _forget_state(self, chat_id: int) -> None:
         """Delete what engines keep of a chat: it tells what was said."""

@@ -36,10 +36,7 @@ class AttachedImages:
         self._store = store
 
     def attach(self, path: str | Path) -> ImagePart:
-        """Check that a file is a picture, and copy it.
-
-        Args:
-            path: The user's file; `~` is their home.
+        """Check that the user's file is a picture, and copy it; `~` is their home.
 
         Raises:
             ImageError: It can't be used; one of its subclasses, naming the file and what to do.

@@ -26,78 +26,55 @@ if TYPE_CHECKING:
     from vlmtui.errors import AmbiguousFiles
     from vlmtui.models.download.events import Plan
     from vlmtui.models.download.pull import Pull
+    from vlmtui.models.download.target import ImportWish
 
 
 class AvailableModels:
-    """What can be chosen. May be used from any thread."""
+    """What can be chosen. May be used from any thread.
+
+    All methods raise `VlmtuiError` where the settings or a list of models can't be read or written.
+    """
 
     def __init__(
         self,
         settings: Settings,
         pid: Callable[[], int | None] = lambda: None,
-        machine: Callable[[int | None], Machine] = machine_with_room_made,
+        *,
+        imports: ImportWish | None = None,
     ) -> None:
         """Look at nothing yet.
 
         Args:
             settings: How the user wants models loaded.
-            pid: Process id of the engine, whose model would make way.
-            machine: Tells what memory there is, given that process.
+            pid: Tells the engine's process, whose model would make way.
+            imports: What is pulled are checkpoints, to be imported so.
         """
         self._settings = settings
         self._pid = pid
-        self._machine = machine
+        self._imports = imports
 
     def survey(self) -> Discovery:
-        """All models on this machine, and the files that can't be used; blocks.
-
-        Raises:
-            SettingsError: The settings, which name directories, can't be understood.
-            StorageError: The list of added models can't be read.
-        """
+        """All models on this machine, and the files that can't be used."""
         return search.survey()
 
     def served(self) -> list[ServerModel]:
-        """Models that servers run; blocks.
-
-        Raises:
-            StorageError: The list of servers can't be read.
-        """
         return endpoints.models()
 
     def served_here(self) -> list[ServerModel]:
-        """Models of servers on this machine that nobody has added yet; blocks for half a second.
-
-        Raises:
-            StorageError: The list of servers can't be read.
-            SettingsError: The environment names ports that are none.
-        """
+        """Models of servers on this machine that nobody has added yet; takes half a second."""
         found = local_servers.look(server_ports(self._settings))
         return [model for server in found for model in server.models]
 
     def choices(self) -> Choices:
-        """The same, with those that could be had, and roughly what each takes; blocks.
-
-        Raises:
-            VlmtuiError: The settings or the list of added models can't be read.
-        """
+        """The same, with those that could be had, and roughly what each takes."""
         return choices(self._settings, self.machine())
 
     def choice(self, name: str) -> Choice:
-        """One of them, by its name or the path of its file; blocks.
-
-        Raises:
-            ModelNotFound: There is none.
-            VlmtuiError: As `choices`.
-        """
+        """One of them, by its name or the path of its file; raises `ModelNotFound`."""
         return find(name, self._settings, self.machine())
 
     def instead(self) -> str:
-        """What could be done where a model is too big: in words, empty if nothing. Blocks.
-
-        Raises:
-            VlmtuiError: As `choices`.
-        """
+        """What could be done where a model is too big: in words, empty if nothing."""
         found = self.choices()
         for among, words in (
             (found.here, "/model {} takes the largest that fits"),
@@ -117,11 +94,7 @@ class AvailableModels:
         return removal.plan(model, [each for each in search.survey().models if each != model])
 
     def remove(self, planned: Removal) -> None:
-        """Delete a model.
-
-        Raises:
-            StorageError: A file can't be deleted.
-        """
+        """Delete a model; raises `StorageError` where a file can't be deleted."""
         removal.carry_out(planned)
 
     def is_server(self, address: str) -> bool:
@@ -132,35 +105,17 @@ class AvailableModels:
         return not path.endswith(".gguf") and hub.address(address) is None
 
     def add_server(self, address: str) -> Server:
-        """Put a server and its models on the list; blocks.
-
-        Raises:
-            VlmtuiError: As `added_servers.add`.
-        """
+        """Put a server and its models on the list; raises as `added_servers.add`."""
         return added_servers.add(address, local_only=self._settings.local_only)
 
     def forget_server(self, server: Server) -> None:
-        """Take a server and its models off the list.
-
-        Raises:
-            StorageError: The list can't be written.
-        """
         endpoints.SERVERS.remove(server.name)
 
     def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
-        """What fetches a model; nothing is fetched yet.
-
-        Args:
-            wanted: A name of the catalogue, `hf:owner/repo`, or an address.
-            model: Which file of the repository, where several may be meant.
-            mmproj: The same for the vision tower.
-
-        Raises:
-            NothingToPull: It means nothing.
-        """
+        """What fetches a model, see `Pull`; nothing is fetched yet."""
         from vlmtui.models.download.pull import Pull  # it imports a client for the network
 
-        return Pull(wanted, model=model, mmproj=mmproj)
+        return Pull(wanted, model=model, mmproj=mmproj, imports=self._imports)
 
     def expected(self, plan: Plan) -> FitVerdict:
         """Whether what would be fetched will fit; asks the network for headers."""
@@ -171,25 +126,15 @@ class AvailableModels:
     def among(
         self, wanted: str, error: AmbiguousFiles, *, model: str = "", mmproj: str = ""
     ) -> list[FitVerdict]:
-        """Whether a model would fit with each of several files; asks the network for headers.
-
-        Args:
-            wanted: As of `pull`.
-            error: What it raised.
-            model: As of `pull`.
-            mmproj: As of `pull`.
-        """
+        """Whether a model would fit with each of the files that an error of `pull` names."""
         from vlmtui.chat import pulling
 
         return pulling.among(
-            pulling.Wish(wanted, model, mmproj), error, self._settings, self.machine()
+            wanted, error, self._settings, self.machine(), model=model, mmproj=mmproj
         )
 
     def load(self, name: str) -> Load:
-        """What loads a model.
-
-        Args:
-            name: A name of the library, or the path of a GGUF file.
+        """What loads a model of the library, by its name or the path of its file.
 
         Raises:
             ModelNotFound: There is no such model.
@@ -203,14 +148,8 @@ class AvailableModels:
         return load
 
     def machine(self) -> Machine:
-        """The memory that a model could have now."""
-        return self._machine(self._pid())
+        return machine_with_room_made(self._pid())
 
     def fit_verdict(self, model: InstalledModel, machine: Machine) -> FitVerdict:
-        """Whether a model would fit, from its headers.
-
-        Args:
-            model: One of `survey`.
-            machine: What there is, see `machine`.
-        """
+        """Whether a model of `survey` would fit a `machine`, from its headers."""
         return fit_verdict.of_model(model, self._settings, machine)

@@ -75,11 +75,7 @@ class Branches:
         return next((each for each in self.to(stored.id) if each.id == stored.id), None)
 
     def find(self, message_id: int) -> StoredMessage:
-        """A message of this chat, on whatever branch.
-
-        Raises:
-            MessageNotFound: There is none of this id.
-        """
+        """A message of this chat, on whatever branch; raises `MessageNotFound`."""
         way = self.to(message_id)
         if not way:
             raise MessageNotFound(
@@ -166,12 +162,7 @@ class Branches:
         return siblings[place] if 0 <= place < len(siblings) else None
 
     def fall_back(self, before: list[StoredMessage], question_id: int) -> None:
-        """Show an earlier branch again when the new answer to a question came to nothing.
-
-        Args:
-            before: The branch as it was shown.
-            question_id: What was answered anew.
-        """
+        """Show the branch from before again when the new answer to its question came to nothing."""
         new = self._live().get(self.leaf or -1)
         if new is None or new.status == "complete" or new.message.text:
             return

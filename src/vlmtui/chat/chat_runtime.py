@@ -31,12 +31,7 @@ _QUIET_AFTER_SECONDS = 60.0
 
 
 class ChatRuntime:
-    """Opens and closes what a chat runs on.
-
-    Attributes:
-        load: What the engine is asked to load.
-        continue_last: It is the last chat that is opened.
-    """
+    """Opens and closes what a chat runs on."""
 
     def __init__(self, settings: Settings, load: Load, continue_last: bool) -> None:
         self.load = load
@@ -111,13 +106,11 @@ class ChatRuntime:
         return tuple(demo.sample_images())
 
     def available_models(self) -> AvailableModels:
-        """What knows the models that could answer instead."""
         from vlmtui.chat.available_models import AvailableModels
 
         return AvailableModels(self._settings, self.pid)
 
     def pid(self) -> int | None:
-        """Process id of the engine while it runs."""
         return self._engine.pid if self._engine is not None else None
 
     def finish(self) -> None:

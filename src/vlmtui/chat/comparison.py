@@ -62,10 +62,7 @@ class Comparison:
     ) -> None:
         """Prepare; nothing is asked yet.
 
-        Args:
-            session: The conversation.
-            loads: The models.
-            ask: Begins the turn of a question that is not in the chat yet; None for its last one.
+        `ask` begins the turn of a question that is not in the chat yet; None for its last one.
         """
         self._session = session
         self._loads = loads
@@ -77,8 +74,7 @@ class Comparison:
     def stop(self, *, leaving: bool = False) -> None:
         """Begin nothing more; `ChatSession.cancel` ends what is going on.
 
-        Args:
-            leaving: Nobody needs the model from before any more.
+        When `leaving`, nobody needs the model from before any more.
         """
         self._stopped = True
         self.left = self.left or leaving

@@ -20,11 +20,7 @@ ASKED_ONCE = "Each question sends the whole chat there. You are asked once"
 
 
 def missing(load: Load) -> Server | None:
-    """The other machine that runs a model, if the user hasn't said yes to it yet.
-
-    Raises:
-        StorageError: The list of servers can't be read.
-    """
+    """The other machine that runs a model, if the user hasn't said yes to it yet."""
     if not isinstance(load.source, Endpoint):
         return None
     from vlmtui.models import endpoints
@@ -39,11 +35,7 @@ def question(server: Server) -> str:
 
 
 def give(server: Server) -> None:
-    """The user said yes; asked no more.
-
-    Raises:
-        StorageError: That can't be kept.
-    """
+    """The user said yes; asked no more."""
     from vlmtui.models import endpoints
 
     endpoints.SERVERS.add(msgspec.structs.replace(server, agreed=True))

@@ -43,18 +43,9 @@ def export(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write a chat to a file.
+    """Write a chat to a file, see `Archive.export`; returns the file.
 
-    Args:
-        chat: The chat.
-        thread: The branch that is shown.
-        tree: All messages.
-        destination: A file, or a directory that is there, in which a free name is chosen.
-        format: What to write.
-        overwrite: Replace a file that is there.
-
-    Returns:
-        The file.
+    `thread` is the branch that is shown, `tree` are all messages.
 
     Raises:
         ArchiveError: It can't be written there; nothing was.

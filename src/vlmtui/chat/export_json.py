@@ -22,6 +22,10 @@ FORMAT = "vlmtui-chat"
 VERSION = 1
 """Grows when an older vlmtui would misread a file."""
 
+CHAT_FIELDS = ("title", "created", "updated", "pinned", "system", "sampling", "model")
+MESSAGE_FIELDS = ("id", "status", "created", "model", "error", "error_kind")
+"""What is the same in the file and in the store."""
+
 Name = Annotated[str, msgspec.Meta(max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -98,25 +102,19 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     """`ExportedImage` by SHA-256."""
 
 
+def values(of: msgspec.Struct, fields: Sequence[str]) -> dict[str, Any]:
+    """Some fields, for another struct that has them, too."""
+    return {name: getattr(of, name) for name in fields}
+
+
 def pieces(chat: Chat, tree: Sequence[StoredMessage]) -> Iterator[bytes]:
     """The file, in pieces that are no larger than a picture.
 
-    Args:
-        chat: Whose it is.
-        tree: All its messages, each behind the one it follows.
+    The messages are all of the chat's, each behind the one it follows.
     """
     export = Export(
         exported=time.time(),
-        chat=ExportedChat(
-            title=chat.title,
-            created=chat.created,
-            updated=chat.updated,
-            leaf=chat.leaf_id,
-            pinned=chat.pinned,
-            system=chat.system,
-            sampling=chat.sampling,
-            model=chat.model,
-        ),
+        chat=ExportedChat(leaf=chat.leaf_id, **values(chat, CHAT_FIELDS)),
         messages=[_message(stored) for stored in tree],
         images={},
     )
@@ -130,7 +128,6 @@ def pieces(chat: Chat, tree: Sequence[StoredMessage]) -> Iterator[bytes]:
 
 def _message(stored: StoredMessage) -> ExportedMessage:
     return ExportedMessage(
-        id=stored.id,
         parent=stored.parent_id,
         role=stored.message.role,
         parts=[
@@ -140,12 +137,8 @@ def _message(stored: StoredMessage) -> ExportedMessage:
             for part in stored.message.parts
         ],
         thought=stored.message.thought,
-        status=stored.status,
-        created=stored.created,
-        model=stored.model,
-        error=stored.error,
-        error_kind=stored.error_kind,
         stats=stored.stats,
+        **values(stored, MESSAGE_FIELDS),
     )
 
 

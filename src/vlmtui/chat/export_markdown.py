@@ -24,11 +24,8 @@ def pieces(
 ) -> Iterator[bytes]:
     """The document, a message at a time.
 
-    Args:
-        chat: Whose it is.
-        thread: The branch to write down.
-        links: Where the pictures lie, relative to the document, by SHA-256. Those that are not in
-            it are told to be missing. None where no picture can lie beside it.
+    `links` tell where the pictures lie, relative to the document, by SHA-256; those that are not
+    in them are told to be missing. Without them no picture can lie beside it.
     """
     yield f"# {escaped(words.title(chat))}\n".encode()
     if chat.system:

@@ -63,7 +63,6 @@ class ExportedFile:
         self._file.close()
 
     def picture(self, sha256: str) -> bytes | msgspec.Raw:
-        """The JSON of one of the pictures."""
         if sha256 not in self._lines:
             return self.export.images[sha256]
         begin, end = self._lines[sha256]

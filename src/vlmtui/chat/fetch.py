@@ -189,7 +189,6 @@ def _copy(answer: net.Answer, file: Path, host: str, progress: Progress) -> None
 
 
 def _failed(url: str, failure: net.Failed) -> FetchFailed:
-    """Why a picture couldn't be fetched."""
     host = host_of(url)
     if not isinstance(failure, net.Refused):
         return FetchFailed(failure.sentence(host), failure.hint)

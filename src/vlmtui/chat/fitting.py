@@ -27,11 +27,7 @@ class Prospect:
     """What can be known of a load beforehand."""
 
     def __init__(self, load: Load, model: Header, mmproj: Header | None) -> None:
-        """Take the headers.
-
-        Raises:
-            BadModelFile: llama.cpp would refuse them.
-        """
+        """Take the headers; raises `BadModelFile` where llama.cpp would refuse them."""
         pairing.check(model, mmproj)
         self.load = load
         self.model = model
@@ -62,7 +58,6 @@ class Prospect:
         )
 
     def request(self, setup: Setup) -> Load:
-        """The load with another setup."""
         return msgspec.structs.replace(
             self.load,
             ctx=setup.ctx,
@@ -90,11 +85,7 @@ class Prospect:
     ) -> Need:
         """What it takes, as llama.cpp reckons; from the headers where it can't say.
 
-        Args:
-            setup: How it would be loaded.
-            machine: What there is.
-            engine: Simulates.
-            picture: The largest picture, see `memory.estimate`.
+        For the largest `picture`, see `memory.estimate`.
         """
         estimated = self.estimated(setup, machine)
         if _never_fits(estimated, machine):
@@ -126,9 +117,7 @@ class Prospect:
     def expected(self, machine: Machine, needs: Needs | None = None) -> Fit:
         """As `fitted`, from the headers alone: roughly, within milliseconds, without an engine.
 
-        Args:
-            machine: What there is.
-            needs: What it takes; None reckons.
+        What it takes is reckoned, unless `needs` tells.
         """
         needs = needs or (lambda setup: self.estimated(setup, machine))
         if self.load.ctx:
@@ -162,11 +151,7 @@ class Prospect:
 
 
 def this_machine(replaced: int | None = None) -> Machine:
-    """The memory of this machine now.
-
-    Args:
-        replaced: Process id of an engine whose model makes way; its memory counts as free.
-    """
+    """The memory of this machine now; that of the engine's process `replaced` counts as free."""
     from vlmtui.hardware.memory import free_memory  # not needed where a model is loaded already
 
     now = free_memory(replaced)

@@ -39,11 +39,9 @@ class FittingEngine:
     def __init__(
         self, engine: Engine, machine: Callable[[int | None], Machine] = this_machine
     ) -> None:
-        """Prepare.
+        """Prepare; `close` closes the engine, too.
 
-        Args:
-            engine: Runs the model; closed by `close`.
-            machine: Tells what memory there is, given the process whose model makes way.
+        `machine` tells what memory there is, given the process whose model makes way.
         """
         self._engine = engine
         self._machine = machine
@@ -71,7 +69,8 @@ class FittingEngine:
         machine = self._machine(self._engine.pid)
         fit = prospect.fitted(machine, self._engine)
         wanted = prospect.wanted
-        while others and not _at_ease(fit, wanted):
+        # until there is room beside the models of others, or none of them is left
+        while others and (fit.verdict != "yes" or fit.setup != wanted):
             others = yield from self._room_made()
             if others is None:
                 return
@@ -149,7 +148,6 @@ class FittingEngine:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the engine."""
         return self._engine.pid
 
     @property
@@ -171,7 +169,9 @@ class FittingEngine:
                     case Absent():
                         others = event.others
                     case Joined(load=load):
-                        self._setup = _setup_of(load)
+                        self._setup = Setup(
+                            load.ctx, load.kv, load.gpu_layers, load.mmproj_gpu, load.batch
+                        )
                         if load != request:
                             wanted = Prospect.of(request).wanted
                             why = f"{request.title} is already loaded with less"
@@ -238,15 +238,6 @@ class FittingEngine:
         with closing_events(self._engine.load(self._prospect.request(setup))) as events:
             ended = yield from up_to_finished(events)
         return ended or Finished("cancelled")
-
-
-def _at_ease(fit: Fit, wanted: Setup) -> bool:
-    """Whether there is room beside the models of others."""
-    return fit.verdict == "yes" and fit.setup == wanted
-
-
-def _setup_of(load: Load) -> Setup:
-    return Setup(load.ctx, load.kv, load.gpu_layers, load.mmproj_gpu, load.batch)
 
 
 def _adjusted(why: str, setup: Setup, wanted: Setup) -> Adjusted:

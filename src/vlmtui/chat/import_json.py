@@ -20,7 +20,16 @@ import msgspec
 from vlmtui import wrong_values
 from vlmtui.chat import preferences
 from vlmtui.chat.attached_images import AttachedImages
-from vlmtui.chat.export_json import Export, ExportedImage, ExportedMessage, Image, Text
+from vlmtui.chat.export_json import (
+    CHAT_FIELDS,
+    MESSAGE_FIELDS,
+    Export,
+    ExportedImage,
+    ExportedMessage,
+    Image,
+    Text,
+    values,
+)
 from vlmtui.chat.exported_file import ExportedFile, damaged
 from vlmtui.engine import images
 from vlmtui.errors import ImageError, InputError, StorageError, os_errors_as
@@ -59,7 +68,8 @@ def import_json(
         pictures.check()
         known = pictures.keep(image_store)
         messages = [_message(message, known) for message in export.messages]
-        return store.trees.add(_chat(export), messages)
+        chat = Chat(id=0, leaf_id=export.chat.leaf, **values(export.chat, CHAT_FIELDS))
+        return store.trees.add(chat, messages)
 
 
 def _check_sampling(export: Export, path: Path) -> None:
@@ -141,34 +151,13 @@ class _Pictures:
         yield picture
 
 
-def _chat(export: Export) -> Chat:
-    chat = export.chat
-    return Chat(
-        id=0,
-        title=chat.title,
-        created=chat.created,
-        updated=chat.updated,
-        leaf_id=chat.leaf,
-        pinned=chat.pinned,
-        system=chat.system,
-        sampling=chat.sampling,
-        model=chat.model,
-    )
-
-
 def _message(message: ExportedMessage, known: Mapping[str, ImagePart]) -> StoredMessage:
+    parts = tuple(_part(part, known) for part in message.parts)
     return StoredMessage(
-        id=message.id,
         parent_id=message.parent,
-        message=Message(
-            message.role, tuple(_part(part, known) for part in message.parts), message.thought
-        ),
-        status=message.status,
-        created=message.created,
-        model=message.model,
-        error=message.error,
+        message=Message(message.role, parts, message.thought),
         stats=stored_json.stats(message.stats),
-        error_kind=message.error_kind,
+        **values(message, MESSAGE_FIELDS),
     )
 
 

@@ -22,13 +22,7 @@ class CurrentModel:
     """Which model answers. One task at a time has the engine, see `turn_lock`."""
 
     def __init__(self, engine: Engine, lock: TurnLock, load: Load) -> None:
-        """Loads nothing yet.
-
-        Args:
-            engine: Runs the model.
-            lock: Says whose turn it is on the engine.
-            load: The model to begin with.
-        """
+        """Load nothing yet; `load` is the model to begin with, `lock` says who has the engine."""
         self._engine = engine
         self._lock = lock
         self.request = load
@@ -49,9 +43,7 @@ class CurrentModel:
     def load(self) -> Generator[Event, None, None]:
         """Load it ahead of the first question; nothing happens when it is loaded.
 
-        Raises:
-            LoadFailed: The model can't be loaded.
-            EngineCrashed: The engine's process died.
+        Raises `LoadFailed`, or `EngineCrashed` where the engine's process died.
         """
         task = Task()
         with self._lock.engine(task) as taken:

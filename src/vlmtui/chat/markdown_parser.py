@@ -29,8 +29,7 @@ _CELL_ENDS = re.compile(r"(?<!\\)\|")
 def parser(*, definitions: bool = False) -> MarkdownIt:
     """The parser; whoever adds rules to it makes a new one.
 
-    Args:
-        definitions: `[name]: target` is one, as for other programs, and no text.
+    With `definitions`, `[name]: target` is one, as for other programs, and no text.
     """
     return new_parser().enable("reference") if definitions else new_parser()
 

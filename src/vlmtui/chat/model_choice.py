@@ -89,16 +89,13 @@ class Choices(msgspec.Struct, frozen=True):
 
     @property
     def broken(self) -> tuple[BrokenModel, ...]:
-        """Files that can't be used."""
         return self.found.broken
 
 
 def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     """Look for all models, and reckon what each takes. Blocks: reads headers.
 
-    Args:
-        settings: They say how models are loaded.
-        machine: The memory there is; None asks this machine.
+    Without a `machine`, the memory of this one counts.
 
     Raises:
         VlmtuiError: The settings or the list of added models can't be read.
@@ -132,12 +129,7 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
 
 
 def find(name: str, settings: Settings, machine: Machine | None = None) -> Choice:
-    """The model that a name means, or the path of its file.
-
-    Args:
-        name: Of a model of this machine, of a server or of the catalogue.
-        settings: They say how models are loaded.
-        machine: The memory there is; None asks this machine.
+    """The model of this machine, of a server or of the catalogue that a name means, or a path.
 
     Raises:
         ModelNotFound: There is none.

@@ -42,7 +42,8 @@ class Preferences:
 
     @property
     def sampling(self) -> Sampling:
-        return self._merged(self._sampling)
+        default = msgspec.to_builtins(self._default_sampling)
+        return msgspec.convert({**default, **checked(self._sampling)}, Sampling)
 
     @property
     def own_system(self) -> str | None:
@@ -60,7 +61,7 @@ class Preferences:
         self._system = chat.system if chat else None
         self._sampling = None
         with suppress(InputError):  # what another version has written may not do here
-            self._sampling = self._checked(known(chat.sampling) if chat else None)
+            self._sampling = (checked(known(chat.sampling)) or None) if chat else None
 
     def change(
         self,
@@ -79,7 +80,7 @@ class Preferences:
             StorageError: It can't be kept; it is in force until vlmtui ends.
         """
         if not isinstance(sampling, msgspec.UnsetType):
-            self._sampling = self._checked(sampling)
+            self._sampling = checked(sampling) or None
         if not isinstance(system, msgspec.UnsetType):
             self._system = system
         self._keep()
@@ -101,20 +102,6 @@ class Preferences:
                 self._store.configure(new)
                 self._branches.chat = new
 
-    @staticmethod
-    def _checked(sampling: Mapping[str, Any] | Sampling | None) -> dict[str, Any] | None:
-        """What is to be kept of a sampling.
-
-        Raises:
-            InputError: There is no such field, or its value can't be.
-        """
-        own = msgspec.to_builtins(sampling) if isinstance(sampling, Sampling) else sampling
-        return checked(own) or None
-
-    def _merged(self, own: Mapping[str, Any] | None) -> Sampling:
-        default = msgspec.to_builtins(self._default_sampling)
-        return msgspec.convert({**default, **checked(own)}, Sampling)
-
 
 def known(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
     """The fields of a sampling that mean something here; a later version may have others."""
@@ -122,13 +109,14 @@ def known(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (sampling or {}).items() if name in fields}
 
 
-def checked(sampling: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A chat's own sampling, if it is one that the settings would take too.
+def checked(sampling: Mapping[str, Any] | Sampling | None) -> dict[str, Any]:
+    """A chat's own sampling, all of it or some fields, if the settings would take it too.
 
     Raises:
         InputError: There is no such field, or its value can't be.
     """
-    own: dict[str, Any] = msgspec.to_builtins(dict(sampling or {}))
+    fields_of = sampling if isinstance(sampling, Sampling) else dict(sampling or {})
+    own: dict[str, Any] = msgspec.to_builtins(fields_of)
     fields = Sampling.__struct_fields__
     if unknown := [name for name in own if name not in fields]:
         raise InputError(

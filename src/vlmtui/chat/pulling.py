@@ -46,39 +46,28 @@ def _of_checkpoint(plan: Plan, settings: Settings, machine: Machine) -> FitVerdi
     return fit_verdict.of_entry(entry, settings, machine)
 
 
-class Wish(msgspec.Struct, frozen=True):
-    """What a user wants to fetch; each field as of `Pull`."""
-
-    wanted: str
-    model: str = ""
-    mmproj: str = ""
-
-
 def among(
-    wish: Wish, error: AmbiguousFiles, settings: Settings, machine: Machine
+    wanted: str,
+    error: AmbiguousFiles,
+    settings: Settings,
+    machine: Machine,
+    *,
+    model: str = "",
+    mmproj: str = "",
 ) -> list[FitVerdict]:
-    """Whether a model would fit with each of several files that may be meant. Blocks.
+    """Whether a model would fit with each of the files that an error of `Pull` names. Blocks.
 
     Towers have small headers, so each is read. Models of one repository mostly differ in their
     quantisation: the header of one is read, and the sizes of the others stand for their weights.
-
-    Args:
-        wish: What was asked for.
-        error: What `Pull` raised then.
-        settings: How it would be loaded.
-        machine: The memory there is.
     """
     if error.role == "mmproj":
-        return [
-            _with(msgspec.structs.replace(wish, mmproj=name), settings, machine)
-            for name, _ in error.candidates
-        ]
+        return [_with(wanted, name, model, settings, machine) for name, _ in error.candidates]
     sized = [(name, size) for name, size in error.candidates if size]
     if not sized:
         return [FitVerdict() for _ in error.candidates]
     name, known = min(sized, key=lambda file: file[1])
     try:
-        plan, tower = _some_plan(msgspec.structs.replace(wish, model=name))
+        plan, tower = _some_plan(wanted, mmproj, name)
         prospect = prospect_of(plan, settings.ctx, settings.kv, settings.gpu_layers)
     except VlmtuiError as problem:
         return [fit_verdict.of_problem(problem) for _ in error.candidates]
@@ -99,22 +88,22 @@ def among(
     return [look(*file) for file in error.candidates]
 
 
-def _with(wish: Wish, settings: Settings, machine: Machine) -> FitVerdict:
+def _with(wanted: str, mmproj: str, model: str, settings: Settings, machine: Machine) -> FitVerdict:
     try:
-        plan = plan_of(wish.wanted, wish.mmproj, wish.model)
+        plan = plan_of(wanted, mmproj, model)
     except VlmtuiError as problem:
         return fit_verdict.of_problem(problem)
     return expected(plan, settings, machine) if plan is not None else FitVerdict()
 
 
-def _some_plan(wish: Wish) -> tuple[Plan, int]:
+def _some_plan(wanted: str, mmproj: str, model: str) -> tuple[Plan, int]:
     """A plan for one of several models, and the size of a tower that isn't in it."""
     tower = 0
     try:
-        plan = plan_of(wish.wanted, wish.mmproj, wish.model)
+        plan = plan_of(wanted, mmproj, model)
     except AmbiguousFiles as error:
         tower = min((size for _, size in error.candidates if size), default=0)
-        plan = plan_of(wish.wanted, NO_TOWER, wish.model)
+        plan = plan_of(wanted, NO_TOWER, model)
     assert plan is not None, "it named the files"
     return plan, tower
 
@@ -134,16 +123,7 @@ def prospect_of(plan: Plan, ctx: int, kv: KvType, gpu_layers: int) -> Prospect:
 
 
 def plan_of(wanted: str, mmproj: str = "", model: str = "") -> Plan | None:
-    """What a pull would fetch; None for what comes with vlmtui. Blocks.
-
-    Args:
-        wanted: As of `Pull`.
-        mmproj: As of `Pull`.
-        model: As of `Pull`.
-
-    Raises:
-        PullError: It means nothing, the server can't be asked, or leaves a choice.
-    """
+    """What a pull would fetch; None for what comes with vlmtui. Blocks; raises as `Pull.run`."""
     for event in Pull(wanted, model=model, mmproj=mmproj).run():
         if isinstance(event, Resolved):
             return event.plan

@@ -27,11 +27,9 @@ class Questions:
     """
 
     def __init__(self, store: ChatStore, branches: Branches) -> None:
-        """Nothing is read or written yet.
+        """Read and write nothing yet; `branches` know which chat is open.
 
-        Args:
-            store: Holds them.
-            branches: Knows which chat is open; a question is the new end of the branch shown.
+        A question is the new end of the branch that they show.
         """
         self._store = store
         self._branches = branches

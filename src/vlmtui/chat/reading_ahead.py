@@ -48,15 +48,13 @@ class ReadingAhead:
     ) -> Iterator[Event]:
         """Read what is certain of the next prompt.
 
-        Anything else that wants the engine ends it, and finds done what was done.
+        Anything else that wants the engine ends it, and finds done what was done. Nothing comes of
+        it where the engine is busy, has no model, or can't; what goes wrong is told when the
+        question is asked.
 
         Args:
             begun: The question, as far as it is written.
             quiet: Tells when the machine should have its rest.
-
-        Yields:
-            The engine's events; nothing where it is busy, has no model, or can't. What goes wrong
-            is told when the question is asked.
         """
         if not self._wanted:
             return
@@ -67,11 +65,14 @@ class ReadingAhead:
                 return
             told: tuple[Message, ...] = ()
             try:
-                told, _ = present(self._certain(begun))
+                system, sampling = self._preferences.system, self._preferences.sampling
+                shown = self._branches.shown()
+                told, _ = present(prompt(shown, system, self._model.name, begun))
                 if not told or self._begins_fatally(told):
                     return
-                events = obeying(task, self._engine, self._engine.prepare(self._request(told)))
-                with closing(events):
+                name = self._branches.state_name
+                request = Prepare(told, sampling.detail, sampling.think, name)
+                with closing(obeying(task, self._engine, self._engine.prepare(request))) as events:
                     for event in events:
                         yield event
                         if quiet():
@@ -80,14 +81,6 @@ class ReadingAhead:
                 self._fatal = told
             except VlmtuiError:
                 return  # it is told when the question is asked
-
-    def _certain(self, begun: Message | None) -> tuple[Message, ...]:
-        system = self._preferences.system
-        return prompt(self._branches.shown(), system, self._model.name, begun)
-
-    def _request(self, told: tuple[Message, ...]) -> Prepare:
-        sampling = self._preferences.sampling
-        return Prepare(told, sampling.detail, sampling.think, self._branches.state_name)
 
     def _begins_fatally(self, told: tuple[Message, ...]) -> bool:
         fatal = self._fatal

@@ -77,14 +77,13 @@ class Replies:
     ) -> Iterator[ChatEvent]:
         """Have the engine write an answer; whatever happens, it is brought to an end.
 
+        Yields what `ChatSession.send` says, without `UserSaved`.
+
         Args:
             task: The turn it belongs to.
             row: Where the words go.
             request: Makes what the engine is asked, when it is free.
             before: The row as it was, where the answer goes on.
-
-        Yields:
-            What `ChatSession.send` says, without `UserSaved`.
         """
         on_disk = all(each.retire() for each in self._answers if each.stored.id == row.id)
         self._answers = [

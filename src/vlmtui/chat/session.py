@@ -48,8 +48,9 @@ class ChatSession:
 
     `load`, `switch` and the turns (`send`, `edit`, `regenerate`, `continue_answer`) block, so they
     are iterated in a worker thread; one turn at a time. A turn that begins during a load or a
-    switch saves its question and waits. What reads or writes the disk raises `StorageError` when it
-    can't. Everything may be called from any thread.
+    switch saves its question and waits. What would need the turn that goes on to be cancelled first
+    raises `TurnRunning`, and what reads or writes the disk `StorageError` when it can't. Everything
+    may be called from any thread.
 
     Attributes:
         archive: All chats. What it returns for the chat that is open here goes to `open`.
@@ -78,16 +79,9 @@ class ChatSession:
     ) -> None:
         """Join the parts; nothing is loaded, read or written yet.
 
-        Args:
-            engine: Closed by `close`.
-            store: Stays open.
-            images: Where attached pictures are kept.
-            load: The model that answers.
-            sampling: How it answers, where a chat has nothing else.
-            system: System prompt, where a chat has no other; empty for none.
-            chat: The chat to go on with; None begins one with the first question.
-            warning: See the attribute.
-            prepare: Read ahead while the engine has nothing else to do.
+        `close` closes the engine; the store stays open. Sampling and system prompt are for chats
+        that have no other; without a chat, the first question begins one. With `prepare` the engine
+        reads ahead while it has nothing else to do.
         """
         self.warning = warning
         self.archive = Archive(store, images)
@@ -112,7 +106,6 @@ class ChatSession:
 
     @property
     def busy(self) -> bool:
-        """Whether a turn is going on."""
         return self._lock.in_turn
 
     def transcript(self) -> list[StoredMessage]:
@@ -124,28 +117,16 @@ class ChatSession:
         return self.transcript() if self.warning is not None else self._replies.refused()
 
     def open(self, chat: Chat | None) -> None:
-        """Go on with another chat, or with None begin a new one; the model stays.
-
-        Raises:
-            TurnRunning: Cancel it first.
-        """
+        """Go on with another chat, or with None begin a new one; the model stays."""
         with self._lock.between_turns():
             self.branches.open(chat)
             self.preferences.open()
 
     def measure(self, images: Sequence[ImagePart], text: str = "") -> tuple[int, ...]:
-        """The tokens that pictures will take when they are sent, each in its detail.
+        """The tokens that pictures will take when they are sent with a text, each in its detail.
 
-        Args:
-            images: The pictures.
-            text: The question, as far as it is written.
-
-        Returns:
-            A number for each; nothing where nobody can tell now: the model isn't loaded, the engine
-            is at something else, or a server runs it.
-
-        Raises:
-            VlmtuiError: The engine failed.
+        Nothing where nobody can tell now: the model isn't loaded, the engine is at something else,
+        or a server runs it. Raises `VlmtuiError` where the engine failed.
         """
         said = [each.message.text for each in self.transcript() if each.message.role is Role.USER]
         boxes = any(map(asks_for_boxes, (*said, text)))
@@ -162,7 +143,6 @@ class ChatSession:
             loading the old model; in the end `Finished`, with "cancelled" when it was.
 
         Raises:
-            TurnRunning: Cancel it first.
             SwitchFailed: The new model can't be loaded; `back` says whether the old one is.
         """
         yield from self.model.switch(load)
@@ -171,17 +151,13 @@ class ChatSession:
     def send(self, text: str, images: Sequence[ImagePart] = (), places: Sequence[int] = ()) -> Turn:
         """Ask a question. Closing the iterator cancels the turn.
 
-        Args:
-            text: The question.
-            images: Its pictures.
-            places: Where they stand in the text, as `messages.user` takes them; none: before it.
+        Its pictures stand in the text at `places`, as `messages.user` takes them, or before it.
 
         Yields:
             `UserSaved`, `AnswerStarted`, the engine's events (first those of a load, where the
             model isn't loaded), at most one `StorageWarning`, and `AnswerSaved`.
 
         Raises:
-            TurnRunning: Another turn is going on.
             EmptyPrompt: Neither text nor picture.
             StorageError: Before `UserSaved`: the question can't be saved and wasn't sent. After it:
                 no answer can be begun; `regenerate` tries again.
@@ -200,10 +176,7 @@ class ChatSession:
     ) -> Turn:
         """Ask a question of this chat in other words; the old branch stays, see `select`.
 
-        Yields and raises what `send` does.
-
-        Raises:
-            MessageNotFound: There is no such question.
+        Yields and raises what `send` does, and `MessageNotFound` where there is no such question.
         """
         with self._lock.turn() as task:
             self.branches.leave()
@@ -217,12 +190,11 @@ class ChatSession:
     def regenerate(self, message_id: int | None = None) -> Turn:
         """Answer a question again, with the model that is loaded now; the earlier answers stay.
 
-        When nothing comes of it, `transcript` has the earlier branch again.
+        When nothing comes of it, `transcript` has the earlier branch again. Yields and raises what
+        `send` does, without `UserSaved`.
 
         Args:
             message_id: An answer of this chat, or its question; None for the last question.
-
-        Yields and raises what `send` does, without `UserSaved`.
 
         Raises:
             EmptyPrompt: There is no question yet.
@@ -239,10 +211,8 @@ class ChatSession:
     def continue_answer(self) -> Turn:
         """Go on with the last answer where it was stopped, interrupted or cut off, in its place.
 
-        Whatever comes of it, the answer never has fewer words than before.
-
-        Yields and raises what `send` does, without `UserSaved`; `AnswerStarted` has the words that
-        are there.
+        Whatever comes of it, the answer never has fewer words than before. Yields and raises what
+        `send` does, without `UserSaved`; `AnswerStarted` has the words that are there.
 
         Raises:
             NothingToContinue: The last answer is complete, or there is none.
@@ -264,8 +234,7 @@ class ChatSession:
     def stop(self) -> bool:
         """End a thought, so that the answer begins; where none goes on, or again: `cancel`.
 
-        Returns:
-            Whether the turn goes on with its answer.
+        Returns whether the turn goes on with its answer.
         """
         if self._replies.conclude():
             return True
@@ -288,40 +257,23 @@ class ChatSession:
     def select(self, message_id: int) -> list[StoredMessage]:
         """Show the branch of a message, now and when the chat is opened again; returns it.
 
-        Of several, the one that was shown last, or else the newest.
-
-        Raises:
-            TurnRunning: Cancel it first.
-            MessageNotFound: This chat has no such message.
+        Of several, the one that was shown last, or else the newest. Raises `MessageNotFound`.
         """
         with self._lock.turn():
             return self.branches.select(message_id)
 
     def delete_message(self, message_id: int) -> list[StoredMessage]:
-        """Hide a message and what follows it on all branches; returns what is shown now.
-
-        Raises:
-            TurnRunning: Cancel it first.
-        """
+        """Hide a message and what follows it on all branches; returns what is shown now."""
         with self._lock.turn():
             return self.branches.follow(self.archive.delete_message(message_id))
 
     def restore_message(self, message_id: int) -> list[StoredMessage]:
-        """Undo `delete_message`; returns what is shown now, which is what was hidden.
-
-        Raises:
-            TurnRunning: Cancel it first.
-        """
+        """Undo `delete_message`; returns what is shown now, which is what was hidden."""
         with self._lock.turn():
-            return self.branches.follow(self.archive.restore_message(message_id))
+            return self.branches.follow(self._store.trash.restore_message(message_id))
 
     def annotate(self, message_id: int, extra: Mapping[str, Any]) -> None:
-        """Add statistics to those of an answer that has ended.
-
-        Args:
-            message_id: The answer.
-            extra: What JSON can hold; goes beside, or in the place of, what `stats` has.
-        """
+        """Add statistics, that JSON can hold, to those of an answer that has ended."""
         if not self._replies.annotate(message_id, extra):
             self._store.annotate(message_id, extra)
 

@@ -27,11 +27,7 @@ class Tally:
     """Listens to one `Generate`."""
 
     def __init__(self, messages: Sequence[Message]) -> None:
-        """Begin.
-
-        Args:
-            messages: The request's, all of them: the engine numbers pictures among these.
-        """
+        """Begin; `messages` are all of the request's: the engine numbers pictures among these."""
         self._messages = messages
         self._images = [image for message in messages for image in message.images]
         self._pictures: dict[int, dict[str, Any]] = {}
@@ -57,7 +53,6 @@ class Tally:
                 self._unseen = list(dict.fromkeys(image.sha256 for image in self._images))
 
     def stats(self, finished: Finished) -> dict[str, Any]:
-        """What it came to."""
         stats = {**msgspec.structs.asdict(finished.stats), "finish_reason": finished.reason}
         if self._pictures:
             stats["pictures"] = [self._pictures[index] for index in sorted(self._pictures)]
@@ -83,10 +78,6 @@ def continued(before: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict
 
     What the question took to read, and the time to the first token, stay those of the beginning;
     of a beginning without statistics (its process died) only the rest is told.
-
-    Args:
-        before: Statistics up to where it stopped.
-        more: Statistics of the rest.
     """
     if not before or "generated_tokens" not in before:
         return {**(before or {}), **more, "continued": 1}

@@ -49,9 +49,7 @@ class TurnLock:
     def __init__(self, cancel_engine: Callable[[], None], abort_engine: Callable[[], None]) -> None:
         """Begin with nothing going on.
 
-        Args:
-            cancel_engine: Asks the engine to stop; returns at once.
-            abort_engine: Ends what the engine does, whatever it is; returns at once.
+        Both calls return at once: one asks the engine to stop, the other ends whatever it does.
         """
         self._cancel_engine = cancel_engine
         self._abort_engine = abort_engine
@@ -69,7 +67,6 @@ class TurnLock:
 
     @property
     def in_turn(self) -> bool:
-        """Whether a turn is going on."""
         return self._turn is not None
 
     def turn_ends(self, seconds: float) -> bool:
@@ -79,11 +76,7 @@ class TurnLock:
 
     @contextmanager
     def turn(self) -> Iterator[Task]:
-        """A turn, from its question to the end of its answer.
-
-        Raises:
-            TurnRunning: Another one is going on.
-        """
+        """A turn, from its question to the end of its answer; raises `TurnRunning` in another."""
         with self._changed:
             self._require_silence()
             task = self._turn = Task()
@@ -96,11 +89,7 @@ class TurnLock:
 
     @contextmanager
     def between_turns(self) -> Iterator[None]:
-        """A moment in which no turn can begin; nothing may block in it.
-
-        Raises:
-            TurnRunning: A turn is going on.
-        """
+        """A moment in which no turn can begin, and nothing may block; raises `TurnRunning`."""
         with self._changed:
             self._require_silence()
             yield
@@ -163,8 +152,7 @@ class TurnLock:
     def engine_next(self, task: Task) -> Iterator[bool]:
         """Have the engine before all others: a load or a switch that has it is stopped.
 
-        Yields:
-            Whether something was stopped.
+        Yields whether something was stopped.
 
         Raises:
             TurnRunning: A turn is going on.
@@ -183,11 +171,7 @@ class TurnLock:
             self._release(task)
 
     def renew(self, task: Task) -> bool:
-        """Let a stopped task clean up, which can be cancelled in its turn.
-
-        Returns:
-            Whether it may.
-        """
+        """Let a stopped task clean up, and be cancelled in its turn; returns whether it may."""
         with self._changed:
             if task.superseded or self.closed:
                 return False

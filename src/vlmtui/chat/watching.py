@@ -39,8 +39,7 @@ class Watching:
     def finish(self, seconds: float) -> None:
         """Let the turn come to its end, though nobody looks at it any more; blocks until then.
 
-        Args:
-            seconds: Then it is stopped, as it is when another vlmtui that shows it wants that.
+        After so many seconds it is stopped, as it is when another vlmtui that shows it wants that.
         """
         if self._watches:
             return  # the other one brings it to its end
@@ -57,8 +56,7 @@ class Watching:
     def watch(self, row: StoredMessage) -> Iterator[ChatEvent]:
         """Follow an answer that another vlmtui is writing; a cancel asks the other one to stop.
 
-        Args:
-            row: The answer as it was seen; it may have ended since.
+        The answer is as it was seen, and may have ended since.
 
         Yields:
             `AnswerStarted` with the words that are there, `Delta`s of those that come, which count

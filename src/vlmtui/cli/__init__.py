@@ -22,10 +22,7 @@ COMPLETE = "_VLMTUI_COMPLETE"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command.
-
-    Args:
-        arguments: The command line without the program's name.
+    """Run one command; `arguments` are the command line without the program's name.
 
     Returns:
         The exit code: 0 done, 1 failed, 2 usage or bad input, 130 interrupted.

@@ -51,10 +51,7 @@ from vlmtui.endings import INTERRUPTED, ended_by_signals
 )
 @click.option("--system", "-s", metavar="TEXT", help="System prompt.")
 @click.option(
-    "--max-tokens",
-    type=COUNT,
-    metavar="N",
-    help="Longest answer in tokens; 0 for no limit.",
+    "--max-tokens", type=COUNT, metavar="N", help="Longest answer in tokens; 0 for no limit."
 )
 @click.option("--temperature", type=Finite(min=0), metavar="T", help="0 is greedy.")
 @click.option("--top-p", type=Finite(0, 1), metavar="P", help="Nucleus sampling; 1 turns it off.")
@@ -127,7 +124,8 @@ def ask(words: tuple[str, ...], images: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("Standard input can be read once: for the prompt or for one image.")
     import gc
 
-    from vlmtui.ask import Question, answer
+    from vlmtui.ask.conversation import answer
+    from vlmtui.ask.question import Question
     from vlmtui.cli.consent import asking
 
     gc.enable()  # off since `__main__`

@@ -105,14 +105,13 @@ def _measured(
 ) -> tuple[Report, VlmtuiError | None]:
     """Measure the models that are named, or else the one in the settings; blocks for minutes.
 
-    Returns:
-        What was measured until the end or a failure, and the failure.
+    Returns what was measured until the end or a failure, and the failure.
     """
     import time
 
     import msgspec
 
-    from vlmtui import benchmark, demo
+    from vlmtui import benchmark, demo, printable
     from vlmtui.chat import consent
     from vlmtui.chat.requests import load_request
     from vlmtui.cli.consent import asking
@@ -133,7 +132,7 @@ def _measured(
                     picture,
                     repeat=repeat,
                     bandwidth=limit,
-                    progress=partial(_show_step, load.name),
+                    progress=partial(_show_step, printable.line(load.name, 40)),
                     lengths=(32,) if quick else benchmark.LENGTHS,
                     constraint=constraint,
                 )
@@ -141,19 +140,14 @@ def _measured(
         except VlmtuiError as error:
             failure = error
         finally:
-            _show("")
+            _show_step()
     return benchmark.Report(machine, tuple(results), time.time()), failure
 
 
-def _show_step(model: str, step: str) -> None:
-    from vlmtui import printable
-
-    _show(f"{printable.line(model, 40)}: {step} …")
-
-
-def _show(text: str) -> None:
+def _show_step(model: str = "", step: str = "") -> None:
     """In place of what was shown before."""
     if sys.stderr.isatty():
+        text = f"{model}: {step} …" if model else ""
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from vlmtui.engine.cache_folder import CacheFolder, Entry
+    from vlmtui.engine.cache_folder import CacheFolder
 
 
 @click.group(invoke_without_command=True)
@@ -29,7 +27,18 @@ def cache(context: click.Context, as_json: bool) -> int:
     folder, most = _folder(), load_settings().disk_cache_gb
     entries = folder.entries()
     if as_json:
-        _print_json(folder, entries, most)
+        import msgspec
+
+        from vlmtui.cli.json_output import print_json
+
+        print_json(
+            {
+                "path": str(folder.path),
+                "most_bytes": int(most * 1e9),
+                "bytes": sum(entry.size_bytes for entry in entries),
+                "entries": msgspec.to_builtins(entries),
+            }
+        )
         return 0
     from vlmtui import paths, units
     from vlmtui.printable import line
@@ -60,18 +69,3 @@ def _folder() -> CacheFolder:
     from vlmtui.engine.cache_folder import CacheFolder
 
     return CacheFolder(paths.engine_cache_dir())
-
-
-def _print_json(folder: CacheFolder, entries: Sequence[Entry], most: float) -> None:
-    import msgspec
-
-    from vlmtui.cli.json_output import print_json
-
-    print_json(
-        {
-            "path": str(folder.path),
-            "most_bytes": int(most * 1e9),
-            "bytes": sum(entry.size_bytes for entry in entries),
-            "entries": [msgspec.to_builtins(entry) for entry in entries],
-        }
-    )

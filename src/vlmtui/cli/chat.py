@@ -14,21 +14,10 @@ def open_chat(
     images: str | None = None,
     plain: bool = False,
 ) -> int:
-    """Open the chat in this terminal.
+    """Open the chat in this terminal; returns the exit code. None takes what the settings say.
 
-    Args:
-        model: Name or path of a model, instead of the one in the settings.
-        mmproj: Path of its projector.
-        template: Its chat template, the name of a built-in one or a file.
-        continue_last: Go on with the last chat.
-        images: How pictures are shown, instead of what the settings say.
-        plain: Line by line instead of on the whole screen.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        VlmtuiError: There can be no chat.
+    The template is the name of a built-in one or a file; `plain` is line by line instead of on
+    the whole screen.
     """
     from vlmtui.chat.requests import load_request, with_template
     from vlmtui.engine.engine_requests import Endpoint

@@ -24,11 +24,7 @@ _ROW = click.IntRange(1, 2**63 - 1)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 limit_option = partial(
-    click.option,
-    "--limit",
-    type=_ROW,
-    show_default=True,
-    help="List at most this many.",
+    click.option, "--limit", type=_ROW, show_default=True, help="List at most this many."
 )
 chat_argument = click.argument("chat_id", metavar="ID", type=_ROW, shell_complete=completion.chats)
 
@@ -51,7 +47,7 @@ def list_chats(as_json: bool, limit: int, deleted: bool) -> None:
     with opened_archive(to_read=True) as archive:
         found: list[tuple[Chat, ChatRow | None]]
         if deleted:
-            found = [(chat, None) for chat in archive.deleted()[:limit]]
+            found = [(chat, None) for chat in archive.chats.trash.chats()[:limit]]
         else:
             found = [(row.chat, row) for row in archive.listing.rows(limit)]
     if as_json:
@@ -207,7 +203,7 @@ def rm(chat_id: int) -> None:
 def restore(chat_id: int) -> None:
     """Restore a deleted chat."""
     with opened_archive() as archive:
-        archive.restore(chat_id)
+        archive.chats.trash.restore(chat_id)
 
 
 @chats.command()
@@ -240,8 +236,7 @@ def recover(force: bool) -> None:
 def opened_archive(*, to_read: bool = False) -> Iterator[Archive]:
     """The chats on disk, until the context ends.
 
-    Args:
-        to_read: Nothing will be changed: a disk that is full or read-only is no obstacle.
+    What is only opened `to_read` is opened on a full or read-only disk, too.
     """
     from vlmtui import paths
     from vlmtui.chat.archive import Archive

@@ -39,14 +39,7 @@ from vlmtui.printable import prose
 
 
 def parse_and_run(arguments: Sequence[str]) -> int:
-    """Run the command that the arguments name.
-
-    Args:
-        arguments: The command line without the program's name.
-
-    Returns:
-        The exit code.
-    """
+    """Run the command that the arguments name; returns the exit code."""
     try:
         if COMPLETE in os.environ:  # a shell asks what could be typed
             return vlmtui.main(list(arguments), prog_name="vlmtui", standalone_mode=False) or 0

@@ -45,7 +45,6 @@ class Commands(DefaultGroup):  # type: ignore[misc] # click-default-group has no
         return parsed
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The commands, and the options of the default one."""
         found: list[CompletionItem] = super().shell_complete(ctx, incomplete)
         if incomplete.startswith("-"):
             chat = self.commands[self.default_cmd_name]

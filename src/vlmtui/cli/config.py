@@ -48,12 +48,13 @@ def show(as_json: bool) -> None:
     """Print all settings as they are, and which of them the file sets."""
     import msgspec
 
-    from vlmtui import paths
+    from vlmtui import kept, paths
     from vlmtui.settings import load_settings
 
     settings = load_settings()
     file = paths.config_path()
-    written = set(msgspec.toml.decode(_text(file))) if file.exists() else set()
+    text = kept.read(file).removeprefix(b"\xef\xbb\xbf") if file.exists() else b""
+    written = set(msgspec.toml.decode(text))
     values = msgspec.to_builtins(settings)
     if as_json:
         rows = {
@@ -179,12 +180,6 @@ def _begin() -> Path:
             remedy(error, "Free space, or check the permissions"),
         ) from error
     return file
-
-
-def _text(file: Path) -> bytes:
-    from vlmtui import kept
-
-    return kept.read(file).removeprefix(b"\xef\xbb\xbf")
 
 
 def _toml(value: Any) -> str:

@@ -21,12 +21,7 @@ def asking() -> Callable[[str], bool] | None:
 
 
 def agree(name: str, *, as_json: bool) -> int:
-    """Let words and pictures go to a server without asking.
-
-    Raises:
-        ModelNotFound: There is no such server.
-        StorageError: The list of servers can't be read or written.
-    """
+    """Let words and pictures go to a server without asking; raises `ModelNotFound`."""
     from vlmtui.models import endpoints
 
     server = endpoints.holding(name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from vlmtui.models.download import hub
 from vlmtui.models.download import hub_access as access
 from vlmtui.models.fit import Alternative, Fit, Machine, Smaller, alternatives, judge
 from vlmtui.models.installed import InstalledModel
-from vlmtui.models.memory import Need, Setup
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
 
@@ -42,10 +41,7 @@ _PARTS = {
 
 
 def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: bool) -> int:
-    """Print whether a model fits.
-
-    Returns:
-        The exit code.
+    """Print whether a model fits; returns the exit code.
 
     Raises:
         VlmtuiError: It can't be told, or the files are bad.
@@ -54,21 +50,15 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
     machine = machine_with_room_made()
     found = None if _is_url(model) else _here(model, mmproj)
     with ExitStack() as cleanup:
-        needs: Callable[[Setup], Need]
         if found is None:
             prospect = _remote(model, mmproj, ctx, kv, settings.gpu_layers)
-
-            def needs(setup: Setup) -> Need:
-                return prospect.estimated(setup, machine)
+            needs = partial(prospect.estimated, machine=machine)
         else:
             load = msgspec.structs.replace(loading(settings, found), ctx=ctx, kv=kv)
             prospect = Prospect.of(load)
             engine = EngineClient(log_or_temporary(cleanup))
             cleanup.callback(engine.close)
-
-            def needs(setup: Setup) -> Need:
-                return prospect.simulated(setup, machine, engine)
-
+            needs = partial(prospect.simulated, machine=machine, engine=engine)
         fit = judge(prospect.wanted, needs(prospect.wanted), machine)
         others = []
         if fit.verdict == "no":
@@ -92,11 +82,7 @@ def _smaller(settings: Settings, machine: Machine, name: str) -> tuple[Smaller, 
 
 
 def _here(model: str, mmproj: str | None) -> InstalledModel | None:
-    """The model on this machine; None for one that is to be had elsewhere.
-
-    Raises:
-        VlmtuiError: It is neither here nor to be had.
-    """
+    """The model on this machine; None for one that is to be had elsewhere."""
     try:
         return library.resolve(model, mmproj)
     except ModelNotFound:
@@ -194,13 +180,7 @@ def _as_json(
         "verdict": fit.verdict,
         "source": "simulated load" if simulated else "header",
         "left": fit.left,
-        "machine": {
-            "free": machine.free,
-            "total": machine.total,
-            "gpu_free": machine.gpu_free,
-            "gpu_total": machine.gpu_total,
-            "shared": machine.shared,
-        },
+        "machine": msgspec.to_builtins(machine),
         **_fit_as_json(fit),
         "alternatives": [
             {

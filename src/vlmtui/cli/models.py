@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vlmtui.cli import completion
-from vlmtui.cli.options import NAMED, kv_option
+from vlmtui.cli.options import NAMED, ctx_option, kv_option
 
 if TYPE_CHECKING:
     from vlmtui.engine.engine_requests import KvType
@@ -61,9 +60,9 @@ completion.also_ls(models, list_)
 @json_option
 def info(name: str, as_json: bool) -> int:
     """Show what is known about a model: files, size, memory, licence, what it is good at."""
-    from vlmtui.cli.models_info import tell
+    from vlmtui.cli.models_list import tell
 
-    return tell(name, json_wanted=as_json)
+    return tell(name, as_json=as_json)
 
 
 @models.command()
@@ -72,7 +71,7 @@ def info(name: str, as_json: bool) -> int:
 @json_option
 def path(name: str, mmproj: bool, as_json: bool) -> int:
     """Print the path of a model's file; nothing else, for scripts."""
-    from vlmtui.cli.models_info import tell_path
+    from vlmtui.cli.models_list import tell_path
 
     return tell_path(name, mmproj=mmproj, as_json=as_json)
 
@@ -87,9 +86,21 @@ def path(name: str, mmproj: bool, as_json: bool) -> int:
 @click.option(
     "--endpoint", metavar="URL", help="A server with an OpenAI-compatible API, instead of a file."
 )
-@click.option("--model", metavar="ID", help="One model of the server. Default: all it lists.")
-@click.option("--api-key-env", metavar="NAME", help="The variable that holds the server's key.")
-@click.option("--api-key-file", metavar="PATH", help="The file (mode 0600) that holds it.")
+@click.option(
+    "--model", default="", metavar="ID", help="One model of the server. Default: all it lists."
+)
+@click.option(
+    *("--api-key-env", "key_variable"),
+    default="",
+    metavar="NAME",
+    help="The variable that holds the server's key.",
+)
+@click.option(
+    *("--api-key-file", "key_file"),
+    default="",
+    metavar="PATH",
+    help="The file (mode 0600) that holds it.",
+)
 @click.option(
     "--name", type=NAMED, metavar="NAME", help="Its name. Default: that of its file or host."
 )
@@ -98,11 +109,9 @@ def add(
     file: str | None,
     mmproj: str | None,
     endpoint: str | None,
-    model: str | None,
-    api_key_env: str | None,
-    api_key_file: str | None,
     name: str | None,
     as_json: bool,
+    **of_server: str,
 ) -> int:
     """Give a model file a name, or add the models of a server.
 
@@ -118,23 +127,15 @@ def add(
     if (file is None) == (endpoint is None):
         also = ", not both" if file else ""
         raise click.UsageError(f"Give the path of a .gguf file or --endpoint URL{also}.")
-    of_a_server = model or api_key_env or api_key_file
     if file is not None:
-        if of_a_server:
+        if any(of_server.values()):
             raise click.UsageError("--model and --api-key-… go with --endpoint.")
         from vlmtui.cli.models_change import add_model
 
         return add_model(file, mmproj, name, as_json=as_json)
-    from vlmtui.cli.models_servers import add_server
+    from vlmtui.cli.models_change import add_server
 
-    return add_server(
-        endpoint or "",
-        model=model or "",
-        key_variable=api_key_env or "",
-        key_file=api_key_file or "",
-        name=name or "",
-        as_json=as_json,
-    )
+    return add_server(endpoint or "", name=name or "", as_json=as_json, **of_server)
 
 
 @models.command()
@@ -218,16 +219,10 @@ def default(name: str | None, as_json: bool) -> int:
 @models.command()
 @click.argument("model", type=NAMED, metavar="NAME|PATH|URL", shell_complete=completion.any_model)
 @click.option("--mmproj", type=NAMED, metavar="PATH|URL", help="Its vision tower and projector.")
-@click.option(
-    "--ctx",
-    type=click.IntRange(0, 2**24),
-    default=0,
-    metavar="N",
-    help="Context size in tokens; 0 takes the model's own, at most 4096.",
-)
+@ctx_option
 @kv_option
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as one JSON object.")
-def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bool) -> int:
+@json_option
+def fit(model: str, mmproj: str | None, ctx: int | None, kv: KvType | None, as_json: bool) -> int:
     """Say whether a model fits into memory, before it is loaded or downloaded.
 
     \b
@@ -243,7 +238,7 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
     """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.cli.fit import report
 
-    return report(model, mmproj, ctx, kv or "f16", as_json=as_json)
+    return report(model, mmproj, ctx or 0, kv or "f16", as_json=as_json)
 
 
 @models.command()
@@ -266,17 +261,7 @@ def fit(model: str, mmproj: str | None, ctx: int, kv: KvType | None, as_json: bo
 @click.option("--allow-requantize", is_flag=True, help="Even if IN is already quantised.")
 @click.option("--force", is_flag=True, help="Replace OUT.")
 @json_option
-def quantize(
-    source: str,
-    target: str,
-    to: str,
-    dry_run: bool,
-    check: tuple[str, str] | None,
-    other: str | None,
-    allow_requantize: bool,
-    force: bool,
-    as_json: bool,
-) -> int:
+def quantize(**options: Any) -> int:
     """Make a smaller model from a large one, with llama.cpp's own quantiser.
 
     \b
@@ -290,23 +275,9 @@ def quantize(
     Exit codes: 0 done, 1 failed (no room, it can't be loaded), 2 usage or a bad file,
     130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
-    from pathlib import Path
-
     from vlmtui.cli.models_quantize import Wish, quantise
 
-    return quantise(
-        Wish(
-            Path(os.path.expanduser(source)),
-            Path(os.path.expanduser(target)),
-            to,
-            other=other,
-            check=(Path(check[0]), check[1]) if check else None,
-            dry_run=dry_run,
-            requantise=allow_requantize,
-            force=force,
-            as_json=as_json,
-        )
-    )
+    return quantise(Wish(**options))
 
 
 @models.command("import")

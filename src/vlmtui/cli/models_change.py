@@ -16,13 +16,16 @@ from vlmtui import kept, paths, units
 from vlmtui.chat.requests import loading
 from vlmtui.cli.json_output import print_json
 from vlmtui.errors import InputError, SettingsError, os_errors_as
-from vlmtui.models import added, endpoints, gguf, library, removal, search
+from vlmtui.models import added, added_servers, endpoints, gguf, library, removal, search
 from vlmtui.models.gguf import pairing
 from vlmtui.models.installed import DEMO
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 
 _NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]*")
+_SHOWN = 20
+"""Models of a server that are listed when it is added."""
+
 _YIELDING = ("added", "file")
 """Sources whose models give a name up: the list has one model of each, the last."""
 
@@ -64,15 +67,32 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
     return 0
 
 
+def add_server(
+    address: str, *, model: str, key_variable: str, key_file: str, name: str, as_json: bool
+) -> int:
+    """Register a server's models, and list them; raises as `added_servers.add`."""
+    server = added_servers.add(
+        address,
+        model=model,
+        key_variable=key_variable,
+        key_file=key_file,
+        name=name,
+        local_only=load_settings().local_only,
+    )
+    names = [each.name for each in server.models]
+    if as_json:
+        print_json({"name": server.name, "url": server.url, "models": names})
+        return 0
+    for each in names[:_SHOWN]:
+        click.echo(line(each))
+    if len(names) > _SHOWN:
+        click.echo(f"and {len(names) - _SHOWN} more: `vlmtui models` lists them")
+    return 0
+
+
 def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
-    """Delete a model, or forget it.
-
-    Raises:
-        VlmtuiError: There is no such model, it isn't ours, or the disk refuses.
-    """
-    from vlmtui.cli.models_servers import remove_server
-
-    if remove_server(name, as_json=as_json):
+    """Delete a model, or forget it; raises `VlmtuiError` where it isn't ours."""
+    if _remove_server(name, as_json=as_json):
         return 0
     model = search.by_name(name)
     others = [other for other in search.survey().models if other.name != model.name]
@@ -100,12 +120,21 @@ def remove_model(name: str, *, yes: bool, as_json: bool) -> int:
     return 0
 
 
-def default_model(name: str | None, *, as_json: bool) -> int:
-    """Print the default model, or change it in the settings file.
+def _remove_server(name: str, *, as_json: bool) -> bool:
+    """Forget a server, by its name or that of a model of it; returns whether there is one."""
+    server = endpoints.holding(name)
+    if server is None:
+        return False
+    endpoints.SERVERS.remove(server.name)
+    if as_json:
+        print_json({"name": server.name, "freed": 0, "files": []})
+    else:
+        click.echo(f"{line(server.name)} and its models are no longer listed.")
+    return True
 
-    Raises:
-        VlmtuiError: There is no such model, or the file can't be changed.
-    """
+
+def default_model(name: str | None, *, as_json: bool) -> int:
+    """Print the default model, or change it in the settings file."""
     settings = load_settings()
     if name is None:
         if as_json:
@@ -146,7 +175,7 @@ def write_default(file: Path, model: str) -> None:
         raise SettingsError(f"{file} is not UTF-8 text", "Save it as UTF-8.") from error
     except OSError as error:
         raise SettingsError(f"{file} can't be read: {error.strerror}", "Check the file.") from error
-    entry = f"model = {_quoted(model)}"
+    entry = f"model = {json.dumps(model, ensure_ascii=False)}"
     table = _TABLE.search(before)
     head = before[: table.start()] if table is not None else before
     if found := _MODEL_LINE.search(head):
@@ -177,10 +206,6 @@ def _differs_only_in_model(before: str, after: str, model: str) -> bool:
     except msgspec.DecodeError:
         return False
     return {**old, "model": model} == new
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _announce(todo: removal.Removal) -> None:

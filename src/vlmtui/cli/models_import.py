@@ -9,7 +9,6 @@ import click
 import msgspec
 
 from vlmtui import units
-from vlmtui.chat.available_models import AvailableModels
 from vlmtui.cli import progress_bar, trial
 from vlmtui.cli.json_output import print_json
 from vlmtui.cli.pull import pull_models
@@ -18,50 +17,22 @@ from vlmtui.engine.engine_requests import Files, Load
 from vlmtui.errors import LoadFailed
 from vlmtui.models.convert import importing
 from vlmtui.models.convert.importing import Contents, Head, Import
-from vlmtui.models.download.pull import Pull
 from vlmtui.models.download.target import ImportWish
 from vlmtui.printable import line
-from vlmtui.settings import Settings, load_settings
 
 _HUB = "hf:"
 _LARGE_HEAD = 1_000_000_000
 """Bytes of embeddings and output layer from which on a smaller head is worth a word."""
 
 
-class _Checkpoints(AvailableModels):
-    """Fetches checkpoints, and imports them under a name."""
-
-    def __init__(self, settings: Settings, wish: ImportWish) -> None:
-        super().__init__(settings)
-        self._wish = wish
-
-    def pull(self, wanted: str, *, model: str = "", mmproj: str = "") -> Pull:
-        return Pull(wanted, model=model, mmproj=mmproj, imports=self._wish)
-
-
 def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as_json: bool) -> int:
-    """Import a checkpoint; returns the exit code.
+    """Import a checkpoint from a directory or `hf:OWNER/REPO`; returns the exit code.
 
-    Args:
-        source: Its directory, or `hf:OWNER/REPO`.
-        name: What the model will be called; None for the name of its directory or repository.
-        head: See `Head`.
-        dry_run: Only say what would come of it.
-        as_json: Say it as one JSON object.
-
-    Raises:
-        VlmtuiError: It can't be done.
+    The model is called like the directory or repository unless it gets a name.
     """
     if source.startswith(_HUB):
-        available_models = _Checkpoints(load_settings(), ImportWish(name or "", head))
-        return pull_models(
-            (source,),
-            "",
-            yes=True,
-            dry_run=dry_run,
-            as_json=as_json,
-            available_models=available_models,
-        )
+        wish = ImportWish(name or "", head)
+        return pull_models((source,), yes=True, dry_run=dry_run, as_json=as_json, imports=wish)
     folder = Path(os.path.realpath(os.path.expanduser(source)))
     job = importing.job(folder, name or folder.name, head)
     if dry_run:

@@ -1,19 +1,25 @@
-"""What `vlmtui models` prints: the models on this machine, and those that can be had."""
+"""What `vlmtui models` prints of models: the list of them, all of one, or where its file lies."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from vlmtui import units
-from vlmtui.chat.model_choice import Choice, Choices, choices
+from vlmtui.chat.model_choice import Choice, Choices, choices, find
 from vlmtui.cli.json_output import print_json
+from vlmtui.errors import ModelNotFound
+from vlmtui.models import library
 from vlmtui.printable import line
 from vlmtui.settings import Settings, load_settings
+from vlmtui.stats import model_details
 from vlmtui.stats.model_details import KEEPERS
 
 _COLOURS = {
@@ -31,11 +37,7 @@ _WORDS, _NARROWEST = "GOOD AT", 20
 
 
 def list_models(*, here: bool, as_json: bool) -> int:
-    """Print all models; returns the exit code.
-
-    Raises:
-        VlmtuiError: The settings or the list of added models can't be read.
-    """
+    """Print all models; returns the exit code."""
     settings = load_settings()
     found = choices(settings)
     if as_json:
@@ -50,7 +52,44 @@ def list_models(*, here: bool, as_json: bool) -> int:
     return 0
 
 
-def as_json(choice: Choice, settings: Settings) -> dict[str, Any]:
+def tell(name: str, *, as_json: bool) -> int:
+    """Print what is known of a model of this machine or of the catalogue."""
+    settings = load_settings()
+    choice = find(name, settings)
+    if as_json:
+        print_json(_details(choice, settings))
+        return 0
+    rows = [("", choice.name + (" (default)" if choice.name == settings.model else ""))]
+    rows += model_details.rows(choice)
+    for key, value in rows:
+        click.echo(f"{key:<14}{line(value)}" if key else click.style(line(value), bold=True))
+    if choice.installed is not None:
+        click.echo(f"\nMemory by part: vlmtui models fit {line(choice.name)}")
+    elif choice.entry is not None:
+        click.echo(f"\nNot on this machine: vlmtui models pull {line(choice.name)}")
+    return 0
+
+
+def tell_path(name: str, *, mmproj: bool, as_json: bool) -> int:
+    """Print where a model's file lies; raises `ModelNotFound` also where it has no vision tower."""
+    model = library.resolve(name)
+    if as_json:
+        tower = str(model.mmproj) if model.mmproj is not None else None
+        print_json({"name": model.name, "path": str(model.path), "mmproj": tower})
+        return 0
+    wanted: Path | None = model.mmproj if mmproj else model.path
+    if wanted is None:
+        raise ModelNotFound(f"{model.name} has no vision tower", "It is a text-only model.")
+    if sys.stdout.isatty():
+        click.echo(line(str(wanted)))
+    else:
+        # a program gets the path as it is
+        sys.stdout.flush()
+        sys.stdout.buffer.write(os.fsencode(wanted) + b"\n")
+    return 0
+
+
+def _choice(choice: Choice, settings: Settings) -> dict[str, Any]:
     """A model as JSON; sizes in bytes."""
     model, entry, expected = choice.installed, choice.entry, choice.fit_verdict
     fit = expected.fit
@@ -94,10 +133,23 @@ def as_json(choice: Choice, settings: Settings) -> dict[str, Any]:
     return told
 
 
+def _details(choice: Choice, settings: Settings) -> dict[str, Any]:
+    told = _choice(choice, settings)
+    if choice.entry is not None:
+        told |= {
+            "note": choice.entry.note or None,
+            "board_gb": choice.entry.board or None,
+            "image_tokens": choice.entry.image_tokens or None,
+            "template": choice.entry.template or None,
+            "sampling": msgspec.to_builtins(choice.entry.sampling) or None,
+        }
+    return told
+
+
 def _as_json(found: Choices, settings: Settings, *, here: bool) -> dict[str, Any]:
     shown = found.here if here else (*found.here, *found.elsewhere)
     return {
-        "models": [as_json(choice, settings) for choice in shown],
+        "models": [_choice(choice, settings) for choice in shown],
         "broken": [
             {
                 "name": broken.name,
@@ -120,7 +172,7 @@ def _as_text(found: Choices, settings: Settings, *, here: bool, width: int) -> l
         ("NAME", "SIZE", "NEEDS", "", "SOURCE", "LICENCE"),
         [
             (
-                _marked(choice, settings),
+                f"{choice.name} (default)" if choice.name == settings.model else choice.name,
                 units.size(choice.size_bytes),
                 units.size(choice.need_bytes or None),
                 _verdict(choice),
@@ -161,10 +213,6 @@ def _offer(choice: Choice) -> tuple[str, ...]:
         _licence(choice),
         choice.entry.about if choice.entry is not None else "",
     )
-
-
-def _marked(choice: Choice, settings: Settings) -> str:
-    return f"{choice.name} (default)" if choice.name == settings.model else choice.name
 
 
 def _verdict(choice: Choice) -> str:

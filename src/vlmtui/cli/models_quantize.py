@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
+from vlmtui import units
 from vlmtui.cli import progress_bar, trial
 from vlmtui.cli.json_output import print_json
-from vlmtui.cli.quantize_display import Answer, Outcome, as_json, in_words
 from vlmtui.endings import ended_by_signals
 from vlmtui.engine import images
 from vlmtui.engine.engine_events import Delta, Finished, Stats
@@ -20,6 +22,7 @@ from vlmtui.messages import ImagePart, Message, Role, TextPart
 from vlmtui.models import gguf, library, quantize
 from vlmtui.models.gguf import pairing
 from vlmtui.models.quantize import Quantization, Result
+from vlmtui.printable import line, prose
 from vlmtui.settings import load_settings
 
 _CHECK_CTX = 2048
@@ -29,33 +32,54 @@ _ANSWER_TOKENS = 128
 class Wish(msgspec.Struct, frozen=True):
     """The command line."""
 
-    source: Path
-    target: Path
+    source: str
+    target: str
     to: str
-    other: str | None = None
+    other: str | None
     """Name or path of the model for an mmproj, path of the mmproj for a model."""
 
-    check: tuple[Path, str] | None = None
+    check: tuple[str, str] | None
     """A picture and a question."""
 
+    dry_run: bool
+    allow_requantize: bool
+    force: bool
+    as_json: bool
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a model said to the question of `--check`."""
+
+    which: str
+    """before or after."""
+
+    answer: str
+    tokens: int
+    tokens_per_second: float
+    time_to_first_token: float
+    """Seconds."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What was made of a model, or would be."""
+
+    job: Quantization
+    result: Result
     dry_run: bool = False
-    requantise: bool = False
-    force: bool = False
-    as_json: bool = False
+    loads: bool | None = None
+    """Whether the result could be loaded; None where nobody could try."""
+
+    answers: Sequence[Answer] = ()
 
 
 def quantise(wish: Wish) -> int:
-    """Do what the command line says; returns the exit code.
-
-    Raises:
-        VlmtuiError: It can't be done.
-    """
+    """Do what the command line says; returns the exit code."""
     job = quantize.prepare(
-        wish.source.absolute(),
-        wish.target.absolute(),
+        Path(os.path.expanduser(wish.source)).absolute(),
+        Path(os.path.expanduser(wish.target)).absolute(),
         wish.to,
         threads=load_settings().threads,
-        requantise=wish.requantise,
+        requantise=wish.allow_requantize,
         overwrite=wish.force,
     )
     picture = _picture(wish.check[0]) if wish.check is not None else None
@@ -65,8 +89,11 @@ def quantise(wish: Wish) -> int:
         return _tell(wish, Outcome(job, expected, dry_run=True))
     with ended_by_signals():
         try:
-            result = _make(job, expected.target_bytes)
-            loads = _loads(job, pair)
+            title = f"{job.source.name} → {job.to}"
+            result = progress_bar.last_of(quantize.run(job, expected.target_bytes), title)
+            gguf.from_path(job.draft)
+            # a vision tower alone can't be loaded
+            loads = trial.loads(pair.after(job.draft), job.source.name) if pair else None
             quantize.finish(job)
         finally:
             quantize.discard(job)
@@ -79,9 +106,9 @@ def quantise(wish: Wish) -> int:
 
 def _tell(wish: Wish, outcome: Outcome) -> int:
     if wish.as_json:
-        print_json(as_json(outcome))
+        print_json(_as_json(outcome))
     else:
-        click.echo(in_words(outcome))
+        click.echo(_in_words(outcome))
     return 0
 
 
@@ -158,31 +185,14 @@ def _mmproj(source: Path, named: str | None) -> Path | None:
         return None
 
 
-def _picture(path: Path) -> ImagePart:
-    file = Path(os.path.abspath(os.path.expanduser(str(path))))
+def _picture(path: str) -> ImagePart:
+    file = Path(os.path.abspath(os.path.expanduser(path)))
     info = images.inspect(file)
     images.decode(file)  # before hours of work
     return ImagePart(str(file), info.sha256, file.name, info.width, info.height)
 
 
-def _make(job: Quantization, expected: int) -> Result:
-    title = f"{job.source.name} → {job.to}"
-    result = progress_bar.last_of(quantize.run(job, expected), title)
-    gguf.from_path(job.draft)
-    return result
-
-
-def _loads(job: Quantization, pair: _Pair | None) -> bool | None:
-    """Whether the result can be loaded; None when that can't be found out here.
-
-    Raises:
-        LoadFailed: It can't; the result is worth nothing.
-    """
-    return None if pair is None else trial.loads(pair.after(job.draft), job.source.name)
-
-
 def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
-    """What a model says, with its statistics."""
     message = Message(Role.USER, (picture, TextPart(question)))
     request = Generate(
         (message,), Sampling(temperature=0.0, max_tokens=_ANSWER_TOKENS, think="off")
@@ -204,3 +214,46 @@ def _answer(load: Load, picture: ImagePart, question: str) -> Answer:
         stats.decode_tokens_per_s,
         stats.time_to_first_token_s,
     )
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    job, result = outcome.job, outcome.result
+    return {
+        "source": str(job.source),
+        "target": str(job.target),
+        "type": job.to,
+        "source_bytes": result.source_bytes,
+        "target_bytes": result.target_bytes,
+        "fallback_tensors": result.fallbacks,
+        "dry_run": outcome.dry_run,
+        "loads": outcome.loads,
+        "answers": msgspec.to_builtins(outcome.answers),
+    }
+
+
+def _in_words(outcome: Outcome) -> str:
+    job, result = outcome.job, outcome.result
+    before, after = result.source_bytes, result.target_bytes
+    about = "about " if outcome.dry_run else ""
+    lines = [
+        f"{line(job.target.name)}: {units.size(before)} → {about}{units.size(after)} "
+        f"({after / max(1, before) * 100:.0f} %), {job.to}"
+    ]
+    if result.fallbacks:
+        some = "1 tensor has" if result.fallbacks == 1 else f"{result.fallbacks} tensors have"
+        lines.append(f"{some} rows that {job.to} can't hold: a larger type is used there.")
+    if outcome.dry_run:
+        return "\n".join([*lines, "Nothing was written."])
+    if outcome.loads:
+        lines.append("It loads.")
+    elif job.is_mmproj:
+        lines.append("Not loaded: name its language model with --with to try.")
+    else:
+        lines.append("Not loaded: there is not enough memory free to try.")
+    for answer in outcome.answers:
+        speed = units.rate(answer.tokens_per_second)
+        lines.append(f"\n{answer.which}: {answer.tokens:,} tokens, {speed} tok/s")
+        lines.append(prose(answer.answer.strip()))
+    if len({answer.answer for answer in outcome.answers}) < len(outcome.answers):
+        lines.append("\nBoth give the same answer.")
+    return "\n".join(lines)

@@ -29,8 +29,7 @@ _NAMES: dict[Runner, str] = {"tensorrt": "TensorRT", "onnxruntime": "onnxruntime
 def convert(name: str, runner: Runner, *, half: bool, as_json: bool) -> int:
     """Make a graph of a model's tower; returns the exit code.
 
-    Raises:
-        VlmtuiError: It can't be made, or doesn't do what the tower does.
+    Raises `VlmtuiError` where it can't be made, or doesn't do what the tower does.
     """
     model = library.resolve(name)
     mmproj = tower_making.tower_of(model)
@@ -55,11 +54,7 @@ def convert(name: str, runner: Runner, *, half: bool, as_json: bool) -> int:
 
 
 def verify(name: str, *, as_json: bool) -> int:
-    """Compare the graph that there is with the tower; returns the exit code.
-
-    Raises:
-        VlmtuiError: There is none, or it can't be loaded.
-    """
+    """Compare the graph that there is with the tower; returns the exit code."""
     model = library.resolve(name)
     path, about = _there(model)
     compared = _compare(model, path, about)
@@ -70,11 +65,7 @@ def verify(name: str, *, as_json: bool) -> int:
 
 
 def remove(name: str, *, as_json: bool) -> int:
-    """Go back to llama.cpp's own tower; returns the exit code.
-
-    Raises:
-        VlmtuiError: There is no graph, or it can't be deleted.
-    """
+    """Go back to llama.cpp's own tower; returns the exit code."""
     model = library.resolve(name)
     _there(model)
     with os_errors_as(StorageError, "The graph can't be deleted", "Check its permissions."):

@@ -48,7 +48,6 @@ class Bar:
         click.echo(f"\r\x1b[K{text[: width - 1]}", err=True, nl=False)
 
     def close(self) -> None:
-        """Leave nothing of the bar behind."""
         if self._terminal:
             click.echo("\r\x1b[K", err=True, nl=False)
 

@@ -16,7 +16,7 @@ from vlmtui.models import search
 from vlmtui.models.download.coordinator import Pulls
 from vlmtui.models.download.events import Finished
 from vlmtui.models.download.states import Planned, Question, Told
-from vlmtui.models.download.target import NO_TOWER
+from vlmtui.models.download.target import NO_TOWER, ImportWish
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 from vlmtui.stats.pull_lines import fit_verdict_of
@@ -26,22 +26,14 @@ _ENDS_WITHIN_S = 20.0
 
 def pull_models(
     wanted: tuple[str, ...],
-    mmproj: str,
+    mmproj: str = "",
     *,
     yes: bool,
     dry_run: bool,
     as_json: bool,
-    available_models: AvailableModels | None = None,
+    imports: ImportWish | None = None,
 ) -> int:
-    """Download models.
-
-    Args:
-        wanted: What to fetch, each as of `Pull`.
-        mmproj: As of `Pull`.
-        yes: Fetch also what is of no use here.
-        dry_run: Only say what would be fetched.
-        as_json: Say it for programs.
-        available_models: Where models come from; None is the usual one.
+    """Download models, named as for `Pull`; `yes` fetches also what is of no use here.
 
     Returns:
         The exit code: that of the first that failed.
@@ -49,10 +41,8 @@ def pull_models(
     names = list(dict.fromkeys(wanted))
     shown = display(names, as_json=as_json)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
-    command = _Command(
-        names, shown, available_models or AvailableModels(load_settings()), yes=yes, asks=asks
-    )
-    command.dry_run = dry_run
+    pulls = Pulls(lambda: AvailableModels(load_settings(), imports=imports), held=True)
+    command = _Command(names, shown, pulls, yes=yes, asks=asks, dry_run=dry_run)
     with ended_by_signals():
         try:
             command.run(mmproj)
@@ -75,31 +65,30 @@ class _Command:
     Attributes:
         finished: What has come, by what was wished for.
         codes: Exit codes of those that failed.
-        dry_run: Fetch nothing.
     """
 
     def __init__(
         self,
         names: list[str],
         shown: Display,
-        available_models: AvailableModels,
+        pulls: Pulls,
         *,
         yes: bool,
         asks: bool,
+        dry_run: bool,
     ) -> None:
-        self.dry_run = False
         self.finished: dict[str, Finished] = {}
         self.codes: dict[str, int] = {}
         self._names = names
         self._shown = shown
         self._yes = yes
         self._asks = asks
-        self._pulls = Pulls(lambda: available_models, held=True)
+        self._dry_run = dry_run
+        self._pulls = pulls
         self._planned: dict[str, Planned] = {}
         self._ready: set[str] = set()
 
     def run(self, mmproj: str) -> None:
-        """Ask what there is to ask, and fetch."""
         for name in self._names:
             self._pulls.start(name, mmproj)
         for told in self._pulls.follow():
@@ -140,17 +129,20 @@ class _Command:
                 self._pulls.answer(name, _chosen(question))
             else:
                 self._pulls.cancel(name, question.error)
-        elif question.doubt and not self._yes and not self._asks:
+        elif not question.doubt or self._yes:
+            self._ready.add(name)
+        elif not self._asks:
             self._pulls.cancel(name, _doubtful(self._planned[name]))
-        elif question.doubt and not self._yes and not _agreed():
+        elif click.confirm("Download it anyway?", err=True):
+            self._ready.add(name)
+        else:
+            click.echo("Nothing was downloaded.", err=True)
             self.codes[name] = DoesNotFit.exit_code
             self._pulls.cancel(name)
-        else:
-            self._ready.add(name)
 
     def _go(self) -> None:
         for name in self._ready:
-            if self.dry_run:
+            if self._dry_run:
                 self._pulls.cancel(name)
             else:
                 self._pulls.answer(name)
@@ -182,15 +174,7 @@ def _chosen(question: Question) -> str:
     return NO_TOWER if chosen > len(question.candidates) else question.candidates[chosen - 1].name
 
 
-def _agreed() -> bool:
-    if click.confirm("Download it anyway?", err=True):
-        return True
-    click.echo("Nothing was downloaded.", err=True)
-    return False
-
-
 def _name(finished: Finished) -> str:
-    """What a model is called now that it is here."""
     try:
         for model in search.survey().models:
             if model.path in finished.paths:

@@ -12,19 +12,7 @@ from typing import Any
 from vlmtui import units
 from vlmtui.chat.fit_verdict import FitVerdict
 from vlmtui.errors import AmbiguousFiles, VlmtuiError
-from vlmtui.models.download.events import (
-    Cancelled,
-    Event,
-    Finished,
-    Importing,
-    Plan,
-    Progress,
-    Ready,
-    Resolved,
-    Started,
-    Verifying,
-    Waiting,
-)
+from vlmtui.models.download import events
 from vlmtui.net import addresses
 from vlmtui.printable import line, prose
 from vlmtui.stats.pull_lines import PullLines, far, made, waiting
@@ -39,7 +27,6 @@ class Lines(PullLines):
         super().__init__(wanted, self.say)
 
     def failed(self, number: int, error: VlmtuiError) -> None:
-        """Say why one of them ended."""
         self.say(f"vlmtui: {prose(error.message)}")
         if isinstance(error, AmbiguousFiles):
             for name, size in error.candidates:
@@ -54,8 +41,7 @@ class Lines(PullLines):
             how = "the same command continues"  # without a password on the screen
         self.say(f"Stopped. What came is kept: {how}.")
 
-    def result(self, number: int, finished: Finished, name: str) -> None:
-        """Say what is here now."""
+    def result(self, number: int, finished: events.Finished, name: str) -> None:
         print(f"{line(name)}\t{line(str(finished.paths[0]))}", flush=True)
         self.say(f"Ready: vlmtui --model {line(name)}")
 
@@ -76,25 +62,25 @@ class Bars(Lines):
         unicode = (sys.stderr.encoding or "").lower().startswith("utf")
         self._full, self._empty = ("━", "╌") if unicode else ("#", ".")
 
-    def show(self, number: int, event: Event) -> None:
+    def show(self, number: int, event: events.Event) -> None:
         match event:
-            case Progress(file=file):
+            case events.Progress(file=file):
                 share = event.done / event.total if event.total else None
                 self._bars[number] = (file, share, far(event, short=True))
-            case Verifying(file=file, done=done, total=total):
+            case events.Verifying(file=file, done=done, total=total):
                 words = "comparing its hash"
                 self._bars[number] = (file, done / total if total else None, words)
-            case Importing(tensor=tensor, fraction=fraction):
+            case events.Importing(tensor=tensor, fraction=fraction):
                 self._bars[number] = (tensor, fraction, made(fraction, event.seconds_left))
-            case Waiting(reason=reason, seconds=seconds) if number in self._bars:
+            case events.Waiting(reason=reason, seconds=seconds) if number in self._bars:
                 file, share, _ = self._bars[number]
                 self._bars[number] = (file, share, waiting(reason, seconds))
-            case Ready(file=file):
+            case events.Ready(file=file):
                 self._bars.pop(number, None)
                 self.say(f"{line(file)}: here")
-            case Finished() | Cancelled():
+            case events.Finished() | events.Cancelled():
                 self._bars.pop(number, None)
-            case Started():
+            case events.Started():
                 return
             case _:
                 super().show(number, event)
@@ -143,13 +129,13 @@ class JsonLines:
     def __init__(self, wanted: Sequence[str]) -> None:
         self._wanted = wanted
 
-    def show(self, number: int, event: Event) -> None:
-        if isinstance(event, (Resolved, Finished)):
+    def show(self, number: int, event: events.Event) -> None:
+        if isinstance(event, (events.Resolved, events.Finished)):
             return  # told by `plan` and `result`
         values = {name: _json(getattr(event, name)) for name in event.__struct_fields__}
         self._print(number, type(event).__name__.lower(), values)
 
-    def plan(self, number: int, plan: Plan, expected: FitVerdict) -> None:
+    def plan(self, number: int, plan: events.Plan, expected: FitVerdict) -> None:
         files = [
             {
                 "file": file.name,
@@ -189,7 +175,7 @@ class JsonLines:
     def kept(self, wanted: Sequence[str]) -> None:
         """The event `cancelled` has told."""
 
-    def result(self, number: int, finished: Finished, name: str) -> None:
+    def result(self, number: int, finished: events.Finished, name: str) -> None:
         values = {
             "name": name,
             "paths": [str(path) for path in finished.paths],

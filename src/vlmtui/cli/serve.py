@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -17,9 +17,6 @@ from vlmtui.cli.options import (
     model_option,
     template_option,
 )
-
-if TYPE_CHECKING:
-    from vlmtui.engine.engine_requests import KvType
 
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+|\*|null|[a-z-]+-extension://[^/\s]+")
 """What browsers send for a page: of an address no more than this. `null` stands for a file's."""
@@ -83,9 +80,6 @@ class Origin(click.ParamType[str]):
 @kv_option
 @keep_alive_option
 def serve(
-    model: str | None,
-    mmproj: str | None,
-    template: str | None,
     host: str,
     port: int,
     api_key_file: str | None,
@@ -93,8 +87,7 @@ def serve(
     fetch_pictures: bool,
     queue: int,
     timeout: int,
-    ctx: int | None,
-    kv: KvType | None,
+    **asked_for: Any,
 ) -> int:
     """Serve the model to other programs, over OpenAI's protocol.
 
@@ -129,7 +122,7 @@ def serve(
     from vlmtui.serve.serving import serve as run
 
     settings = load_settings()
-    load = requests.asked_for(settings, model, mmproj, template, ctx=ctx, kv=kv)
+    load = requests.asked_for(settings, **asked_for)
     consent.settle(load, asking())
     key = endpoints.key_in(api_key_file, "this server") if api_key_file else ""
     rules = Rules(

@@ -17,9 +17,7 @@ _CTX = 512
 def loads(load: Load, source: str) -> bool | None:
     """Whether a model can be loaded; None when there isn't the memory to find out.
 
-    Args:
-        load: The request; a small context is taken.
-        source: What it was made of, for an error.
+    A small context is taken. What it was made of, the source, is named in an error.
 
     Raises:
         LoadFailed: It can't; it is worth nothing.

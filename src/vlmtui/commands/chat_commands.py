@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from vlmtui import dates, printable
 from vlmtui.commands import export_arguments, parsing, specs
 from vlmtui.commands.context import CommandContext
-from vlmtui.commands.export_arguments import Export
 from vlmtui.commands.outcomes import ChatChanged, ChatShown, Listing, Outcome, Said
 from vlmtui.commands.settings_commands import own_settings
-from vlmtui.commands.verbs import BUSY
+from vlmtui.commands.verbs import BUSY, Verb
 from vlmtui.errors import ArchiveError, InputError, StorageError, TurnRunning
 
 if TYPE_CHECKING:  # not needed for the first paint
@@ -30,12 +29,8 @@ _TITLE = 60
 # ---------------------------------------------------------------------- opening
 
 
-def new(context: CommandContext, _: str) -> Outcome:
-    """Begin a new chat; what stands in the composer goes along."""
-    return _begun(context, Said("New chat"))
-
-
 def _begun(context: CommandContext, said: Said) -> ChatShown:
+    """Begin a new chat; what stands in the composer goes along."""
     with suppress(StorageError):  # at worst it stands in both composers
         context.session.questions.save_draft("")
     context.session.open(None)
@@ -163,13 +158,8 @@ def _hit(hit: Found) -> str:
 # ---------------------------------------------------------------------- putting in order
 
 
-def pin(context: CommandContext, _: str) -> Outcome:
-    """Put this chat above the others, or back among them."""
-    return pin_chat(context, opened(context))
-
-
 def pin_chat(context: CommandContext, chat: Chat) -> Outcome:
-    """The same for any chat."""
+    """Put a chat above the others, or back among them."""
     archive = context.session.archive
     pinned = not archive.chats.get(chat.id).pinned
     archive.chats.pin(chat.id, pinned)
@@ -177,13 +167,8 @@ def pin_chat(context: CommandContext, chat: Chat) -> Outcome:
     return ChatChanged(now, Said(f"{'Pinned' if pinned else 'Unpinned'} “{title(now)}”"))
 
 
-def rename(context: CommandContext, to: str) -> Outcome:
-    """Give this chat another title."""
-    return rename_chat(context, opened(context), to)
-
-
 def rename_chat(context: CommandContext, chat: Chat, to: str) -> Outcome:
-    """The same for any chat."""
+    """Give a chat another title."""
     context.session.archive.rename(chat.id, to)
     renamed = _known(context, chat)
     return ChatChanged(renamed, Said(f"Renamed to “{title(renamed)}”"))
@@ -212,13 +197,8 @@ def duplicate_chat(context: CommandContext, chat: Chat) -> Outcome:
 # ---------------------------------------------------------------------- deleting
 
 
-def trash(context: CommandContext, _: str) -> Outcome:
-    """Delete this chat."""
-    return delete_chat(context, opened(context))
-
-
 def delete_chat(context: CommandContext, chat: Chat) -> Outcome:
-    """Delete any chat; after the open one a new one begins."""
+    """Delete a chat; after the open one a new one begins."""
     session = context.session
     was_open = session.chat is not None and session.chat.id == chat.id
     if was_open and session.busy:
@@ -227,7 +207,7 @@ def delete_chat(context: CommandContext, chat: Chat) -> Outcome:
 
     def restore(context: CommandContext) -> Outcome:
         archive = context.session.archive
-        archive.restore(chat.id)
+        archive.chats.trash.restore(chat.id)
         back, said = archive.chats.get(chat.id), Said(f"Restored “{title(chat)}”")
         if was_open:
             return open_chat(context, back, said=said, take_along=True)
@@ -241,17 +221,11 @@ def delete_chat(context: CommandContext, chat: Chat) -> Outcome:
 # ---------------------------------------------------------------------- files
 
 
-def export(context: CommandContext, argument: str) -> Outcome:
-    """Write this chat to a file: a format, a path, both or neither."""
-    asked = export_arguments.read(argument)
-    return export_chat(context, opened(context), asked)
-
-
-def export_chat(context: CommandContext, chat: Chat, asked: Export) -> Outcome:
-    """The same for any chat; of the one that is open it is what is shown."""
+def export_chat(context: CommandContext, chat: Chat, argument: str) -> Outcome:
+    """Write a chat to a file; of the one that is open it is what is shown."""
     from vlmtui.chat.export import format_of
 
-    session = context.session
+    asked, session = export_arguments.read(argument), context.session
     is_open = session.chat is not None and session.chat.id == chat.id
     written = session.archive.export(
         chat.id,
@@ -291,15 +265,15 @@ def title(chat: Chat) -> str:
     return printable.line(chat.title, _TITLE)
 
 
-VERBS = {
-    "new": new,
+VERBS: dict[str, Verb] = {
+    "new": lambda context, _: _begun(context, Said("New chat")),
     "chats": chats,
     "search": search,
     "open": open_titled,
-    "pin": pin,
-    "rename": rename,
+    "pin": lambda context, _: pin_chat(context, opened(context)),
+    "rename": lambda context, to: rename_chat(context, opened(context), to),
     "duplicate": duplicate,
-    "trash": trash,
-    "export": export,
+    "trash": lambda context, _: delete_chat(context, opened(context)),
+    "export": lambda context, argument: export_chat(context, opened(context), argument),
     "import": import_chat,
 }

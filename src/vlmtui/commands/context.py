@@ -18,17 +18,10 @@ if TYPE_CHECKING:  # the database: not needed for the first paint
     from vlmtui.stats.timeline import Moment
 
 
-def _no_tokens(_: str) -> Sequence[Token]:
-    return ()
-
-
 class CommandContext:
     """The conversation, and what else is at hand.
 
     Attributes:
-        session: The conversation.
-        models: The models of this machine, and those that could be had.
-        presets: Ways to be answered, by name.
         samples: Pictures to offer for a first try.
         draft: What stands in the composer as a command is given, without the command.
         tokens: Tells where pictures and long texts stand already in a text that was typed.
@@ -49,7 +42,7 @@ class CommandContext:
         self.presets = presets
         self.samples = samples
         self.draft = Draft()
-        self.tokens: Callable[[str], Sequence[Token]] = _no_tokens
+        self.tokens: Callable[[str], Sequence[Token]] = lambda _: ()
         self.moment: Callable[[], Moment | None] = lambda: None
         self.deleted: list[Then] = []
         self.folder: Listing | None = None

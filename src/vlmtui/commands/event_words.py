@@ -17,11 +17,9 @@ _NAMED = 5
 
 
 def said_of(event: object, pictures: Sequence[str] = ()) -> Said | None:
-    """The words for an event; None where it needs none.
+    """The words for an event of an engine; None where it needs none.
 
-    Args:
-        event: Of an engine.
-        pictures: Names of those that a `Trimmed` has left out.
+    For a `Trimmed`, `pictures` are the names of those that it has left out.
     """
     match event:
         case Adjusted(why=why, changes=changes):
@@ -78,9 +76,7 @@ def said_after(stored: StoredMessage) -> Said | None:
 def unanswered(reason: str, option: str) -> Said:
     """What is to be said where a model has thought and not answered.
 
-    Args:
-        reason: Why it ended.
-        option: What a budget is given with: "/think ".
+    `reason` is why it ended, `option` what a budget is given with: "/think ".
     """
     until = {
         "length": " up to the length limit",

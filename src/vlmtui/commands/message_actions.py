@@ -50,10 +50,7 @@ _CUT_OFF = ("cancelled", "interrupted", "failed")
 def applying(stored: StoredMessage, model: ModelInfo | None, *, last: bool) -> list[Action]:
     """The actions that make sense for a message.
 
-    Args:
-        stored: The message.
-        model: Who answers; None where that isn't known yet.
-        last: It is the last one of the conversation.
+    Without a model, who answers isn't known yet; `last` is the last message of the conversation.
     """
     answer = stored.message.role is Role.ASSISTANT
     text = stored.message.text

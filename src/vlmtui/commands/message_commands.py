@@ -16,6 +16,7 @@ from vlmtui.messages import Role, placed, readable
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.commands.code_blocks import CodeBlock
+    from vlmtui.commands.verbs import Verb
     from vlmtui.messages import Message
     from vlmtui.storage.records import StoredMessage
 
@@ -62,11 +63,7 @@ def ask_instead(
 ) -> Outcome:
     """Ask a question of this chat in other words; the old one stays, as another version.
 
-    Args:
-        context: What the commands work on.
-        stored: The question.
-        text: The other words.
-        whole: Its pictures stand in the text, if they are still wanted.
+    With `whole` its pictures stand in the text, if they are still wanted.
     """
     typed = text if whole else f"/edit #{stored.id} {text}"
 
@@ -104,11 +101,6 @@ def regen(context: CommandContext, argument: str) -> Outcome:
     return Ask(lambda: context.session.regenerate(number), changes=True)
 
 
-def continue_answer(context: CommandContext, _: str) -> Outcome:
-    """Go on with an answer that was cut off."""
-    return Ask(context.session.continue_answer, changes=True)
-
-
 def edit(context: CommandContext, argument: str) -> Outcome:
     """Ask a question in other words, or have it edited."""
     number, text = parsing.numbered(argument)
@@ -144,17 +136,8 @@ def undo(context: CommandContext, _: str) -> Outcome:
     return outcome
 
 
-def previous(context: CommandContext, argument: str) -> Outcome:
-    """Show the version before of a message."""
-    return _turn_to(context, argument, -1)
-
-
-def next_version(context: CommandContext, argument: str) -> Outcome:
-    """Show the next version of a message."""
-    return _turn_to(context, argument, 1)
-
-
 def _turn_to(context: CommandContext, argument: str, step: int) -> Outcome:
+    """Show the version of a message so many places further."""
     number = parsing.only_number(argument)
     if number is not None:
         stored = find(context, number)
@@ -238,11 +221,7 @@ def show(context: CommandContext, argument: str) -> Outcome:
 
 
 def find(context: CommandContext, number: int) -> StoredMessage:
-    """A message of the branch that is shown.
-
-    Raises:
-        MessageNotFound: There is none of this number.
-    """
+    """A message of the branch that is shown; raises `MessageNotFound`."""
     for stored in context.session.transcript():
         if stored.id == number:
             return stored
@@ -253,11 +232,7 @@ def find(context: CommandContext, number: int) -> StoredMessage:
 
 
 def last(context: CommandContext, role: Role) -> StoredMessage:
-    """The last question or answer.
-
-    Raises:
-        InputError: There is none.
-    """
+    """The last question or answer; raises `InputError` where there is none."""
     for stored in reversed(context.session.transcript()):
         if stored.message.role is role:
             return stored
@@ -282,15 +257,15 @@ def question(context: CommandContext, number: int | None) -> StoredMessage:
     return stored
 
 
-VERBS = {
+VERBS: dict[str, Verb] = {
     "regen": regen,
-    "continue": continue_answer,
+    "continue": lambda context, _: Ask(context.session.continue_answer, changes=True),
     "edit": edit,
     "delete": delete,
     "undo": undo,
     "copy": copy,
-    "previous": previous,
-    "next": next_version,
+    "previous": lambda context, argument: _turn_to(context, argument, -1),
+    "next": lambda context, argument: _turn_to(context, argument, 1),
     "show": show,
     "thought": thought,
 }

@@ -69,20 +69,12 @@ def _agreed(context: CommandContext, loads: Sequence[Load], then: Then, declined
 def switched(
     context: CommandContext, switch: Switch, info: ModelInfo | None, *, cancelled: bool
 ) -> Said:
-    """What is to be said at the end of a switch that did not fail.
-
-    Args:
-        context: What the commands work on.
-        switch: What was wanted.
-        info: The loaded model; None where none is.
-        cancelled: The user stopped it.
-    """
-    now = context.session.model.request
+    """What is to be said at the end of a switch that did not fail; `info` is the loaded model's."""
+    name = _shown(context.session.model.request.name)
     if cancelled:
-        return Said("Loading was stopped", f"{_shown(now.name)} stays the model in use")
+        return Said("Loading was stopped", f"{name} stays the model in use")
     size = units.size(info.whole_bytes) if info is not None and info.whole_bytes else ""
     blind = "sees no pictures" if info is not None and not info.vision else ""
-    name = _shown(now.name)
     return Said(
         f"{name} is already in use" if switch.same else f"Switched to {name}",
         ", ".join(filter(None, (size, blind))),
@@ -92,11 +84,9 @@ def switched(
 def not_switched(context: CommandContext, error: SwitchFailed) -> VlmtuiError:
     """The error of a switch, with who answers now."""
     old = _shown(context.session.model.request.name)
-    now = (
-        f"{old} is loaded again"
-        if error.back
-        else f"No model is loaded; the next question tries {old}"
-    )
+    now = f"No model is loaded; the next question tries {old}"
+    if error.back:
+        now = f"{old} is loaded again"
     return VlmtuiError(
         f"{_shown(error.model)} can't be used: {error.message}", f"{error.hint}\n{now}".strip()
     )
@@ -108,19 +98,15 @@ def compare(context: CommandContext, argument: str) -> Outcome:
     if match is None:
         raise InputError("/compare needs two models", "For example: /compare demo llava:7b")
     loads = [context.models.load(name) for name in match.groups()[:2]]
-    typed = f"/compare {argument}"
-    question = match[3]
+    typed, question = f"/compare {argument}", match[3]
+
+    def ask(draft: Draft) -> Outcome:
+        return _compared(context, loads, draft.text, typed, draft)
 
     def carry_out(context: CommandContext) -> Outcome:
         if question:
-            return with_pictures(
-                context,
-                question,
-                typed,
-                lambda draft: _compared(context, loads, draft.text, typed, draft),
-            )
-        last = message_commands.last(context, Role.USER).message
-        return _compared(context, loads, last.text)
+            return with_pictures(context, question, typed, ask)
+        return _compared(context, loads, message_commands.last(context, Role.USER).message.text)
 
     return _agreed(context, loads, carry_out, Said("Nothing was asked"))
 
@@ -138,13 +124,9 @@ def _compared(
     if draft is not None:
         ask = partial(session.send, draft.text, draft.images, draft.places)
     comparison = Comparison(session, loads, ask)
-    names = tuple(load.name for load in loads)
+    names, asked = tuple(load.name for load in loads), asked or "a picture"
     return Compare(
-        *(comparison.run, typed),
-        changes=True,
-        comparison=comparison,
-        models=names,
-        asked=asked or "a picture",
+        *(comparison.run, typed), changes=True, comparison=comparison, models=names, asked=asked
     )
 
 

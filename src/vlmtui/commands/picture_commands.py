@@ -69,12 +69,8 @@ def attach(
 ) -> Attached:
     """Attach what is named: paths, patterns, `newest`, addresses of the web.
 
-    One that can't be used ends it; those before it are attached.
-
-    Args:
-        context: Keeps the pictures.
-        references: What is named.
-        detail: How finely they are looked at; None: as the chat's others.
+    One that can't be used ends it; those before it are attached. Without a detail they are looked
+    at as the chat's others.
     """
     here = [name for name in references if not mentions.is_url(name)]
     urls = tuple(name for name in references if mentions.is_url(name))
@@ -206,11 +202,7 @@ def with_pictures(
 def _refuse_beginnings(
     text: str, tokens: Sequence[Token], meant: Sequence[mentions.Mention]
 ) -> None:
-    """Refuse an `@` with what several names begin with: as text it would miss its picture.
-
-    Raises:
-        InputError: There is one.
-    """
+    """Refuse an `@` with what several names begin with: as text it would miss its picture."""
     from vlmtui.compose import references
 
     taken = [(each.start, each.end) for each in meant]
@@ -228,11 +220,7 @@ def _refuse_beginnings(
 
 
 def pictures(context: CommandContext, reference: str) -> list[ImagePart]:
-    """The pictures that are called so, checked and copied.
-
-    Raises:
-        VlmtuiError: One can't be used.
-    """
+    """The pictures that are called so, checked and copied; raises `VlmtuiError` for a bad one."""
     from vlmtui.compose import crops, recent_pictures, references, remote_paths
 
     session = context.session
@@ -255,11 +243,7 @@ def pictures(context: CommandContext, reference: str) -> list[ImagePart]:
 
 
 def fetch_question(urls: Sequence[str]) -> str:
-    """What to ask before pictures are fetched.
-
-    Raises:
-        InputError: One of the addresses can't be one.
-    """
+    """What to ask before pictures are fetched; raises `InputError` for what is no address."""
     from vlmtui import units
     from vlmtui.chat import fetch
     from vlmtui.compose import crops
@@ -278,18 +262,12 @@ def fetched(
     progress: Progress = lambda done, total: None,
     cancelled: threading.Event | None = None,
 ) -> ImagePart:
-    """Fetch, check and copy the picture at an address, or the part of it that is named.
+    """Fetch, check and copy the picture at an address: `https://…/a.jpg[x,y,width,height]`.
 
-    Args:
-        session: Keeps it.
-        reference: The address, maybe with a part: `https://…/a.jpg[x,y,width,height]`.
-        progress: As of `fetch.fetched`.
-        cancelled: Ends it when set.
+    The part may be left out. Progress, cancelling and errors are as of `fetch.fetched`.
 
     Raises:
-        FetchFailed: It can't be had.
         InputError: There is no such part.
-        Cancelled: `cancelled` was set.
     """
     from vlmtui.chat import fetch
     from vlmtui.compose import crops

@@ -75,11 +75,7 @@ def _value(name: str, text: str) -> Any:
 
 
 def detail(text: str) -> Detail:
-    """Read a detail.
-
-    Raises:
-        ValueError: There is no such one.
-    """
+    """Read a detail; raises `ValueError` where there is none such."""
     word = text.strip().lower().replace(",", "")
     number = word.isascii() and word.isdecimal()
     found: Detail = msgspec.convert(int(word) if number else word, Detail)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,19 +12,23 @@ from vlmtui import printable, units
 from vlmtui.chat import answer_constraints
 from vlmtui.commands import sampling_text
 from vlmtui.commands.context import CommandContext
-from vlmtui.commands.model_presets import presets
 from vlmtui.commands.outcomes import Choice, Choices, Outcome, Said, SystemPrompt, Table
+from vlmtui.engine import trained_questions
+from vlmtui.engine.engine_requests import Files
 from vlmtui.errors import InputError
+from vlmtui.settings import Preset
 
 if TYPE_CHECKING:  # the database: not needed for the first paint
     from vlmtui.chat.preferences import Preferences
     from vlmtui.engine.engine_events import ModelInfo
-    from vlmtui.settings import Preset
 
 _EXCERPT = 60
 """Longest part of a system prompt that is shown on one line, in characters."""
 
 _NAME = 40
+
+CARD = "card"
+"""The preset of what a model card recommends."""
 
 
 def system(context: CommandContext, text: str) -> Outcome:
@@ -93,14 +98,6 @@ def _choice(info: ModelInfo | None) -> str:
     return f"With {name} a square picture can take {least} to {most} tokens"
 
 
-def detail_choices(_: CommandContext) -> Sequence[Choice]:
-    """How finely pictures can be looked at."""
-    return [
-        *(Choice(name, what) for name, what in _DETAILS.items()),
-        Choice("default", "as in the settings"),
-    ]
-
-
 def think(context: CommandContext, value: str) -> Outcome:
     """Say whether the chat's answers are thought about, or tell it."""
     if not value:
@@ -108,7 +105,7 @@ def think(context: CommandContext, value: str) -> Outcome:
         return Choices(
             "think",
             f"Should the model think before it answers? ({now})",
-            think_choices(context),
+            _THINKING,
             f"{now} now; /think N gives it N tokens",
         )
     said = sampling(context, f"think {value}")
@@ -119,37 +116,52 @@ def think(context: CommandContext, value: str) -> Outcome:
     return Said(said.message, unheard(session.model.info, session.preferences.sampling.think))
 
 
-def think_choices(_: CommandContext) -> Sequence[Choice]:
-    """What can be said of thinking."""
-    return [
-        Choice("auto", "if the model can; a small one for 512 tokens at most"),
-        Choice("on", "for as long as the model likes"),
-        Choice("off", "answer at once"),
-        Choice("256", "for 256 tokens at most; any number will do"),
-    ]
+_THINKING = (
+    Choice("auto", "if the model can; a small one for 512 tokens at most"),
+    Choice("on", "for as long as the model likes"),
+    Choice("off", "answer at once"),
+    Choice("256", "for 256 tokens at most; any number will do"),
+)
 
 
 def _all_settings(preferences: Preferences) -> Table:
     def row(name: str, value: str, own: bool) -> tuple[str, str]:
         return name, f"{value} (this chat's own)" if own else value
 
-    values = msgspec.structs.asdict(preferences.sampling)
+    values, own = msgspec.structs.asdict(preferences.sampling), preferences.own_sampling
     rows = [
-        row(
-            name,
-            sampling_text.shown({name: values[name]}).partition(" ")[2],
-            name in preferences.own_sampling,
-        )
+        row(name, sampling_text.shown({name: values[name]}).partition(" ")[2], name in own)
         for name in sampling_text.FIELDS
     ]
     own_system = preferences.own_system is not None
-    rows.append(row("answers", _form(preferences), "constraint" in preferences.own_sampling))
+    rows.append(row("answers", _form(preferences), "constraint" in own))
     rows.append(row("system", _excerpt(preferences.system) or "none", own_system))
     return Table(
         "Settings of this chat",
         rows,
         "/set NAME VALUE changes it for this chat, /set NAME default undoes that",
     )
+
+
+def presets(context: CommandContext) -> Mapping[str, Preset]:
+    """All presets: those of the settings and of vlmtui, after those of the chat's model."""
+    from vlmtui.models import catalog  # not needed for the first paint
+
+    load, info = context.session.model.request, context.session.model.info
+    entry = catalog.load().find(load.title)
+    advised = msgspec.structs.asdict(entry.sampling) if entry is not None else {}
+    found = {}
+    if any(value is not None for value in advised.values()):
+        found[CARD] = Preset(about=f"as recommended on the model card of {load.title}", **advised)
+    if info is not None:
+        questions = info.questions
+    else:  # it isn't loaded yet: its names tell
+        file = load.source.model if isinstance(load.source, Files) else ""
+        questions = trained_questions.of(load.title, os.path.basename(file))
+    for name, question in questions.items():
+        about = f"pictures without words are asked {question!r}"
+        found[name] = Preset(about=about, temperature=0.0, question=question)
+    return {**found, **context.presets}
 
 
 def preset(context: CommandContext, name: str) -> Outcome:
@@ -217,7 +229,6 @@ def own_settings(preferences: Preferences) -> str:
 
 
 def _form(preferences: Preferences) -> str:
-    """What answers must be like, in words."""
     constraint = preferences.sampling.constraint
     return "free" if constraint is None else answer_constraints.shown(constraint)
 
@@ -237,19 +248,20 @@ def preset_choices(context: CommandContext) -> Sequence[Choice]:
     ]
 
 
-def sampling_choices(_: CommandContext) -> Sequence[Choice]:
-    """What can be set, and to what."""
-    return [Choice(name, values) for name, (values, _) in sampling_text.FIELDS.items()]
-
-
 def _excerpt(text: str) -> str:
     return printable.line(" ".join(text.split()), _EXCERPT)
 
 
+_DETAIL = (
+    *(Choice(name, what) for name, what in _DETAILS.items()),
+    Choice("default", "as in the settings"),
+)
+_SAMPLING = [Choice(name, values) for name, (values, _) in sampling_text.FIELDS.items()]
+
 VERBS = {"system": system, "set": sampling, "detail": detail, "think": think, "preset": preset}
-CHOICES = {
-    "set": sampling_choices,
-    "detail": detail_choices,
-    "think": think_choices,
+CHOICES: dict[str, Callable[[CommandContext], Sequence[Choice]]] = {
+    "set": lambda _: _SAMPLING,
+    "detail": lambda _: _DETAIL,
+    "think": lambda _: _THINKING,
     "preset": preset_choices,
 }

@@ -52,7 +52,6 @@ class Spec(msgspec.Struct, frozen=True):
 
     @property
     def also(self) -> str:
-        """Other words for it."""
         return synonyms.ALSO.get(self.name, "")
 
     @property
@@ -94,7 +93,6 @@ class Spec(msgspec.Struct, frozen=True):
             )
 
     def lacking(self) -> InputError:
-        """It can't be done without an argument."""
         noun = self.arguments.split()[0].strip("[]….").lower()
         article = "an" if noun[:1] in "aeio" else "a"
         return InputError(

@@ -18,11 +18,7 @@ BUSY = Said("An answer is on its way", "Esc stops it")
 
 
 def do(spec: Spec, context: CommandContext, argument: str) -> Outcome:
-    """Do a command.
-
-    Raises:
-        VlmtuiError: It can't be done.
-    """
+    """Do a command; raises `VlmtuiError` where it can't be done."""
     spec.check(argument)
     verb: Verb = _module(spec).VERBS[spec.name]
     return verb(context, argument)

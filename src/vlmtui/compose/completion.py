@@ -79,13 +79,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def fragment(text: str, cursor: int, lead: int = 0) -> Fragment | None:
-    """What is being typed just before the cursor.
-
-    Args:
-        text: The whole text of the composer.
-        cursor: Index of the cursor.
-        lead: Where a command may begin: behind the pictures at the start.
-    """
+    """What is being typed just before the cursor; commands may begin at `lead`, behind pictures."""
     before = text[:cursor]
     if match := _AT.search(before):
         return _path(Kind.MENTION, match, 1, cursor)
@@ -165,10 +159,7 @@ def common(typed: str, found: list[Candidate]) -> str:
 def spell(path: str, quote: str, *, whole: bool) -> str:
     """How a path is written after the `@`, so that it reads back as the same path.
 
-    Args:
-        path: The path.
-        quote: The quote it was opened with; none means that special characters get a backslash.
-        whole: The path is complete: close the quote.
+    Without a quote special characters get a backslash; the quote of a `whole` path is closed.
     """
     if quote:
         return f"{quote}{path}{quote if whole else ''}"

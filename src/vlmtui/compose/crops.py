@@ -16,12 +16,7 @@ _CROPPED = re.compile(r"(?P<picture>.+)(?P<part>\[[^\[\]\n]*[\d,][^\[\]\n]*\])",
 def split(
     reference: str, exists: Callable[[str], bool] = os.path.lexists
 ) -> tuple[str, str | None]:
-    """The picture of a reference, and which part of it is meant; None for all of it.
-
-    Args:
-        reference: As the user gave it.
-        exists: Tells whether there is something at a path.
-    """
+    """The picture of a reference, and which part of it is meant; None for all of it."""
     found = _CROPPED.fullmatch(reference)
     if found is None or exists(os.path.expanduser(reference)):
         return reference, None

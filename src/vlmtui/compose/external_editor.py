@@ -23,11 +23,7 @@ _MOST_BYTES = 64 << 20
 
 
 def command() -> list[str]:
-    """The editor and its arguments.
-
-    Raises:
-        InputError: There is none.
-    """
+    """The editor and its arguments; raises `InputError` where there is none."""
     import shlex
 
     for variable in ("VISUAL", "EDITOR"):
@@ -79,12 +75,8 @@ def edit(text: str) -> str:
 def edit_file(path: Path, after_failure: str) -> None:
     """Have a file edited.
 
-    Args:
-        path: The file.
-        after_failure: What to do where the editor says that it failed.
-
     Raises:
-        InputError: There is no editor, or it failed.
+        InputError: There is no editor, or it failed, with what to do then.
     """
     words = command()
     with os_errors_as(InputError, f"{words[0]} can't be run", "Set EDITOR to another editor"):

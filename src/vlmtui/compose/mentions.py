@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from vlmtui.compose import crops, shell_quotes
-from vlmtui.messages import ImagePart
+from vlmtui.messages import ImagePart, Message, user
 
 PICTURE_SUFFIXES = frozenset(
     (
@@ -39,6 +39,9 @@ _MENTION = re.compile(
 _ESCAPED_AT = re.compile(r"(?:^|(?<=[\s(\[{]))\\@", re.MULTILINE)
 _ENDS_SENTENCE = re.compile(r"(?:^|[.?!:;…\n])\s*\Z")
 _NEWEST = re.compile(r"newest(:\d{1,3})?")
+LONG = 2_000
+"""Characters; a text that is shorter is read in no time when it is sent."""
+
 _PUNCTUATION = ".,;:!?)]}\"'…"
 
 
@@ -95,10 +98,7 @@ def pictures(
 ) -> list[Mention]:
     """The mentions of a text that mean pictures, without the punctuation after them.
 
-    Args:
-        text: What the user typed.
-        tokens: The tokens in it; what they cover mentions nothing.
-        exists: Tells whether there is something at a path.
+    What tokens cover mentions nothing.
     """
     found = []
     for mention in find(text):
@@ -115,15 +115,11 @@ def urls(text: str, tokens: Sequence[Token] = ()) -> list[Mention]:
 
 
 def take_out(text: str, tokens: Sequence[Token]) -> Draft:
-    """Separate a text from the pictures that stand in it.
+    """Separate a text from the pictures, and long texts, that stand in it as tokens.
 
     Of several pictures, one in the middle of a sentence stays there ("compare A with B"). A single
     one goes before the text, as templates expect, and leaves its name behind in a sentence. One
     that stands by itself, before or after the text, goes before it and leaves nothing.
-
-    Args:
-        text: What the user typed.
-        tokens: The pictures and long texts in it.
     """
     tokens = sorted(tokens, key=lambda token: token.start)
     several = sum(isinstance(token.thing, ImagePart) for token in tokens) > 1
@@ -152,6 +148,21 @@ def take_out(text: str, tokens: Sequence[Token]) -> Draft:
             places.append(0)
     kept += _ESCAPED_AT.sub("@", text[position:])
     return _trimmed(kept, images, places)
+
+
+def certain_part(text: str, tokens: Sequence[Token]) -> str:
+    """A text up to its last picture or long text; empty where it has neither."""
+    end = max((token.end for token in tokens), default=0)
+    return text if len(text) - end >= LONG else text[:end]
+
+
+def worth_reading(text: str, tokens: Sequence[Token]) -> Message | None:
+    """A question up to its last picture or long text; None where it has neither."""
+    part = certain_part(text, tokens)
+    if not part:
+        return None
+    draft = take_out(part, tokens)
+    return user(draft.text, draft.images, draft.places)
 
 
 def _nothing_follows(text: str, tokens: Sequence[Token]) -> bool:

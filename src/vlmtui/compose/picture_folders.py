@@ -50,12 +50,9 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def read(directory: str, *, hidden: bool = False, recent: Iterable[str] = ()) -> Listing:
-    """Read a directory.
+    """Read a directory, by its absolute path; hidden files begin with a dot.
 
-    Args:
-        directory: Absolute path.
-        hidden: Show what begins with a dot.
-        recent: Files to put at the top, if they are still there.
+    The recent files, if they are still there, stand at the top.
     """
     files: list[Entry] = []
     folders: list[Entry] = []

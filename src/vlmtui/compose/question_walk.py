@@ -18,11 +18,7 @@ class History:
     """Questions, the last one first. The same one twice in a row counts once."""
 
     def __init__(self, typed: str = "") -> None:
-        """Begin a walk.
-
-        Args:
-            typed: What stood in the composer; the walk forth ends with it.
-        """
+        """Begin a walk; forth, it ends with what stood in the composer."""
         self.typed = typed
         self._asked: list[Asked] = []
         self._at = -1
@@ -34,12 +30,7 @@ class History:
         return self._asked[-1].message_id if self._asked else None
 
     def extend(self, asked: Sequence[Asked], *, complete: bool) -> None:
-        """Take older questions.
-
-        Args:
-            asked: They, the last one first.
-            complete: There are none before these.
-        """
+        """Take older questions, the last one first; `complete` when there are none before these."""
         self._asked += asked
         self.complete = complete
 

@@ -42,17 +42,11 @@ def copied(path: str) -> list[str]:
     return [name] if os.stat(name).st_ctime > time.time() - _FRESH_S else []
 
 
-def copy_command(path: str, directory: str | None = None) -> str:
-    """The command that, run on the other machine, copies the file here.
-
-    Args:
-        path: The file there.
-        directory: Where to; None: the working directory.
-    """
-    target = os.path.abspath(directory or os.curdir)
+def copy_command(path: str) -> str:
+    """The command that, run on the other machine, copies the file into this working directory."""
     host, port = _host()
     scp = "scp" if port == "22" else f"scp -P {port}"
-    return f"{scp} {_quoted(path)} {_user()}@{host}:{_for_shell(target + '/')}"
+    return f"{scp} {_quoted(path)} {_user()}@{host}:{_for_shell(os.getcwd() + '/')}"
 
 
 def _quoted(path: str) -> str:

@@ -33,7 +33,6 @@ class Tokens:
         return self._know(plain if same else hashed, image)
 
     def of_text(self, text: str) -> str:
-        """The token of a long text, as it is written."""
         lines = text.count("\n") + 1
         size = units.size(len(text.encode(errors="replace")))
         label = f"[text: {size}, {units.count(lines)} line{'s' if lines > 1 else ''}]"

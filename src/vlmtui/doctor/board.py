@@ -12,8 +12,6 @@ from vlmtui.hardware.base import Readings
 from vlmtui.hardware.monitor import SOURCES
 from vlmtui.hardware.sysroot import Sysroot
 
-TOPIC = "machine"
-
 _ORIN = 87
 """CUDA's name of its architecture. Of the boards with JetPack 5, JetPack 6 takes only these."""
 
@@ -22,10 +20,12 @@ def findings() -> list[Finding]:
     """Board, system, processor, power mode, sources of readings."""
     root = Sysroot()
     readings = jetson.readings_now(root) or None
+    kernel = root.text("/proc/sys/kernel/osrelease") or platform.release()
+    cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores usable"
     found = [
-        Finding(TOPIC, "board", "ok" if readings else "info", _board(root, readings)),
-        Finding(TOPIC, "system", "ok", f"{root.system_name()}, kernel {_kernel(root)}"),
-        Finding(TOPIC, "processor", "ok", _processor(root)),
+        Finding("board", "ok" if readings else "info", _board(root, readings)),
+        Finding("system", "ok", f"{root.system_name()}, kernel {kernel}"),
+        Finding("processor", "ok", f"{root.processor_name()}, {cores}"),
     ]
     if readings is not None:
         found.append(_jetpack(root, readings.get("l4t")))
@@ -42,26 +42,17 @@ def _board(root: Sysroot, readings: Readings | None) -> str:
     return model or " ".join(name for name in names if name) or "unknown"
 
 
-def _kernel(root: Sysroot) -> str:
-    return root.text("/proc/sys/kernel/osrelease") or platform.release()
-
-
-def _processor(root: Sysroot) -> str:
-    usable = len(os.sched_getaffinity(0))
-    return f"{root.processor_name()}, {usable} of {os.cpu_count()} cores usable"
-
-
 def _jetpack(root: Sysroot, l4t: str | None) -> Finding:
     if l4t is None:
         advice = "In a container, mount /etc/nv_tegra_release: docker/run.sh does"
-        return Finding(TOPIC, "JetPack", "info", "unknown", advice)
+        return Finding("JetPack", "info", "unknown", advice)
     jetpack = tegra.jetpack_of(l4t)
     value = f"L4T {l4t}" + (f", JetPack {jetpack}" if jetpack else "")
     if jetpack is None or jetpack >= 6:
-        return Finding(TOPIC, "JetPack", "ok", value)
+        return Finding("JetPack", "ok", value)
     if tegra.cuda_architecture(root) == _ORIN:
-        return Finding(TOPIC, "JetPack", "warn", value, "JetPack 6 has a newer Python and CUDA")
-    return Finding(TOPIC, "JetPack", "info", value, "The newest for this board (docs/jetson.md)")
+        return Finding("JetPack", "warn", value, "JetPack 6 has a newer Python and CUDA")
+    return Finding("JetPack", "info", value, "The newest for this board (docs/jetson.md)")
 
 
 def _power_mode(root: Sysroot) -> Finding:
@@ -69,9 +60,9 @@ def _power_mode(root: Sysroot) -> Finding:
     modes = nvpmodel.modes(root)
     mode = nvpmodel.current(root, modes)
     if mode is None:
-        return Finding(TOPIC, "power mode", "info", "unknown", "`sudo nvpmodel -q` shows it")
+        return Finding("power mode", "info", "unknown", "`sudo nvpmodel -q` shows it")
     if mode.name.upper().startswith("MAXN"):
-        return Finding(TOPIC, "power mode", "ok", mode.name)
+        return Finding("power mode", "ok", mode.name)
     fastest = [each for each in modes.values() if each.name.upper().startswith("MAXN")]
     if fastest:
         best = max(fastest, key=lambda each: "SUPER" in each.name.upper())
@@ -79,7 +70,7 @@ def _power_mode(root: Sysroot) -> Finding:
     else:
         names = ", ".join(f"{each.number} {each.name}" for each in modes.values())
         advice = f"`sudo nvpmodel -m N` changes it{': ' if names else ''}{names}"
-    return Finding(TOPIC, "power mode", "info", mode.name, advice)
+    return Finding("power mode", "info", mode.name, advice)
 
 
 def _sources() -> Finding:
@@ -99,6 +90,6 @@ def _sources() -> Finding:
     if broken:
         advice = "The readings of the next best source are shown instead"
         return Finding(
-            TOPIC, "live readings", "warn", f"{value}; not working: {', '.join(broken)}", advice
+            "live readings", "warn", f"{value}; not working: {', '.join(broken)}", advice
         )
-    return Finding(TOPIC, "live readings", "ok", value)
+    return Finding("live readings", "ok", value)

@@ -32,14 +32,7 @@ _LOGS: tuple[tuple[str, Callable[[], Path]], ...] = (
 
 
 def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
-    """Write the bundle.
-
-    Args:
-        findings: What was found.
-        path: The ZIP file to make; must not exist.
-
-    Returns:
-        The absolute path.
+    """Write the bundle as a new ZIP file; returns its absolute path.
 
     Raises:
         InputError: It can't be written, or there is such a file.

@@ -13,21 +13,19 @@ from vlmtui.models.download import hub_access as access
 from vlmtui.models.stores import cache_variable, hugging_face_cache
 from vlmtui.net import Failed, proxies
 
-TOPIC = "downloads"
-
 
 def findings() -> list[Finding]:
     """Where downloaded models go, and how they get there."""
     found = [_cache(), _token()]
     if os.environ.get("HF_ENDPOINT"):
-        found.append(Finding(TOPIC, "mirror", "info", f"{access.shown_endpoint()} (HF_ENDPOINT)"))
+        found.append(Finding("mirror", "info", f"{access.shown_endpoint()} (HF_ENDPOINT)"))
     if proxy := proxies.variable():
         # its address may have a password in it
-        found.append(Finding(TOPIC, "proxy", "info", f"set by {proxy}"))
+        found.append(Finding("proxy", "info", f"set by {proxy}"))
     found += _meaningless()
     if access.offline():
         advice = "Unset HF_HUB_OFFLINE to download models"
-        found.append(Finding(TOPIC, "network", "info", "HF_HUB_OFFLINE: none is used", advice))
+        found.append(Finding("network", "info", "HF_HUB_OFFLINE: none is used", advice))
     return found
 
 
@@ -38,9 +36,9 @@ def _cache() -> Finding:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         problem = "read-only" if there.is_dir() else f"but {there} is not a directory"
         advice = f"Make {there} writable, or set {cache_variable()} to a directory of yours"
-        return Finding(TOPIC, "Hugging Face cache", "warn", f"{value}, {problem}", advice)
+        return Finding("Hugging Face cache", "warn", f"{value}, {problem}", advice)
     free = shutil.disk_usage(there).free
-    return Finding(TOPIC, "Hugging Face cache", "ok", f"{value}, {free / 1e9:.1f} GB free")
+    return Finding("Hugging Face cache", "ok", f"{value}, {free / 1e9:.1f} GB free")
 
 
 def _meaningless() -> list[Finding]:
@@ -52,7 +50,7 @@ def _meaningless() -> list[Finding]:
             access.check()
     except (SettingsError, Failed) as error:
         message = error.message if isinstance(error, SettingsError) else error.reason
-        return [Finding(TOPIC, "environment", "fail", message, error.hint)]
+        return [Finding("environment", "fail", message, error.hint)]
     return []
 
 
@@ -60,13 +58,13 @@ def _token() -> Finding:
     """Whether there is one; huggingface_hub, which may renew it over the network, isn't asked."""
     for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if os.environ.get(variable, "").strip():
-            return Finding(TOPIC, "Hugging Face token", "ok", f"present ({variable})")
+            return Finding("Hugging Face token", "ok", f"present ({variable})")
     place = access.token_file()
     try:
         present = place.stat().st_size > 0
     except OSError:
         present = False
     if present:
-        return Finding(TOPIC, "Hugging Face token", "ok", f"present ({paths.shown(place)})")
+        return Finding("Hugging Face token", "ok", f"present ({paths.shown(place)})")
     advice = "Only models with terms to accept need one: `hf auth login`, or HF_TOKEN"
-    return Finding(TOPIC, "Hugging Face token", "info", "none", advice)
+    return Finding("Hugging Face token", "info", "none", advice)

@@ -14,9 +14,6 @@ something can't work."""
 class Finding(msgspec.Struct, frozen=True):
     """One line of the report."""
 
-    topic: str
-    """The heading it stands under."""
-
     name: str
     status: Status
     value: str
@@ -24,3 +21,6 @@ class Finding(msgspec.Struct, frozen=True):
 
     advice: str = ""
     """What to do; empty where nothing need be done."""
+
+    topic: str = ""
+    """The heading it stands under."""

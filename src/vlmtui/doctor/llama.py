@@ -18,7 +18,6 @@ from vlmtui.doctor.software import cuda_compiler, nvcc, nvcc_version
 from vlmtui.hardware import tegra
 from vlmtui.hardware.sysroot import Sysroot, told_bytes
 
-TOPIC = "llama.cpp"
 TIMEOUT_S = 60.0
 """The first start of CUDA on a slow board takes seconds."""
 
@@ -66,12 +65,12 @@ def findings() -> list[Finding]:
     """Whether it loads, whether it sees pictures, whether it uses the GPU that is there."""
     build = _ask()
     if isinstance(build, str):
-        return [Finding(TOPIC, "llama-cpp-python", "fail", build, f"Reinstall it: {reinstall()}")]
+        return [Finding("llama-cpp-python", "fail", build, f"Reinstall it: {reinstall()}")]
     return [
-        Finding(TOPIC, "llama-cpp-python", "ok", build.version),
+        Finding("llama-cpp-python", "ok", build.version),
         _vision(build),
         _gpu(build, Sysroot()),
-        Finding(TOPIC, "processor", "ok", _features(build.system)),
+        Finding("processor", "ok", _features(build.system)),
     ]
 
 
@@ -162,9 +161,9 @@ def _ask() -> _Build | str:
 
 def _vision(build: _Build) -> Finding:
     if build.vision:
-        return Finding(TOPIC, "libmtmd (vision)", "ok", "present")
+        return Finding("libmtmd (vision)", "ok", "present")
     advice = f"It was built with LLAVA_BUILD=OFF. Reinstall it: {reinstall()}"
-    return Finding(TOPIC, "libmtmd (vision)", "fail", f"missing: {build.vision_error}", advice)
+    return Finding("libmtmd (vision)", "fail", f"missing: {build.vision_error}", advice)
 
 
 def _gpu(build: _Build, root: Sysroot) -> Finding:
@@ -176,20 +175,20 @@ def _gpu(build: _Build, root: Sysroot) -> Finding:
         value = "used" + (f", built for {', '.join(map(str, built))}" if built else "")
         if built and isinstance(wanted, int) and wanted not in built:
             advice = f"Build it for this GPU: {reinstall(wanted)}"
-            return Finding(TOPIC, "GPU", "warn", f"{value}, but this GPU is {wanted}", advice)
-        return Finding(TOPIC, "GPU", "ok", value)
+            return Finding("GPU", "warn", f"{value}, but this GPU is {wanted}", advice)
+        return Finding("GPU", "ok", value)
     if wanted is None:
-        return Finding(TOPIC, "GPU", "info", "none: models run on the processor")
+        return Finding("GPU", "info", "none: models run on the processor")
     major = _cuda_major(root)
     ends_before = isinstance(wanted, int) and wanted < _XAVIER
     if ends_before or (major is not None and major < _OLDEST_CUDA):
         value = f"not used: llama.cpp needs CUDA {_OLDEST_CUDA}, here it ends at {major or 10}"
-        return Finding(TOPIC, "GPU", "info", value, "Models run on the processor")
+        return Finding("GPU", "info", value, "Models run on the processor")
     command = f"Build it with CUDA: {reinstall(wanted)}"
     if nvcc(root) is None:
         command = f"First {cuda_compiler(root)}. Then build it with CUDA: {reinstall(wanted)}"
     value = "not used: llama-cpp-python was built without CUDA"
-    return Finding(TOPIC, "GPU", "warn", value, command)
+    return Finding("GPU", "warn", value, command)
 
 
 def _features(system: str) -> str:

@@ -12,7 +12,6 @@ from vlmtui.hardware import bandwidth, jetson, tegra
 from vlmtui.hardware.base import Snapshot
 from vlmtui.hardware.sysroot import Sysroot
 
-TOPIC = "memory and disk"
 GIB = 1024**3
 
 _TIGHT_MEMORY = 3 * GIB
@@ -44,8 +43,8 @@ def _free(available: int, total: int) -> Finding:
             "Only small models fit (`vlmtui models`). Stopping the desktop frees about 0.8 GB:"
             " `sudo systemctl set-default multi-user.target`"
         )
-        return Finding(TOPIC, "memory", "warn", value, advice)
-    return Finding(TOPIC, "memory", "ok", value)
+        return Finding("memory", "warn", value, advice)
+    return Finding("memory", "ok", value)
 
 
 def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
@@ -58,34 +57,32 @@ def _swap(root: Sysroot, sizes: dict[str, int]) -> list[Finding]:
             "zram takes memory from the model: `sudo systemctl disable nvzramconfig`, and a"
             " swap file on an SSD instead (docs/jetson.md)"
         )
-        return [Finding(TOPIC, "swap", "warn", value, advice)]
+        return [Finding("swap", "warn", value, advice)]
     if not swap and sizes["MemTotal"] < _SMALL_BOARD:
         advice = (
             "With little memory, a swap file saves the system when a model is too large"
             " (docs/jetson.md)"
         )
-        return [Finding(TOPIC, "swap", "warn", value, advice)]
-    return [Finding(TOPIC, "swap", "ok" if swap else "info", value)]
+        return [Finding("swap", "warn", value, advice)]
+    return [Finding("swap", "ok" if swap else "info", value)]
 
 
 def _bandwidth(root: Sysroot) -> Finding:
     known = bandwidth.known(Snapshot(time=0.0, **jetson.readings_now(root)))
     if known is None:
-        return Finding(
-            TOPIC, "bandwidth", "info", "unknown", "`vlmtui doctor --bandwidth` measures it"
-        )
+        return Finding("bandwidth", "info", "unknown", "`vlmtui doctor --bandwidth` measures it")
     origin = "from a table of boards" if known.origin == "table" else "as the processor reads it"
-    return Finding(TOPIC, "bandwidth", "ok", f"{known.bytes_per_s / 1e9:.1f} GB/s, {origin}")
+    return Finding("bandwidth", "ok", f"{known.bytes_per_s / 1e9:.1f} GB/s, {origin}")
 
 
 def _disk() -> Finding:
     try:
         place = paths.data_dir()
     except StorageError as error:
-        return Finding(TOPIC, "disk", "fail", error.message, error.hint)
+        return Finding("disk", "fail", error.message, error.hint)
     free = shutil.disk_usage(place).free
     value = f"{units.size(free)} free in {paths.shown(place)}"
     if free < _TIGHT_DISK:
         advice = "A 7B model takes about 5 GB. HF_HOME puts models on another disk"
-        return Finding(TOPIC, "disk", "warn", value, advice)
-    return Finding(TOPIC, "disk", "ok", value)
+        return Finding("disk", "warn", value, advice)
+    return Finding("disk", "ok", value)

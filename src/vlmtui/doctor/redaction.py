@@ -85,11 +85,7 @@ def for_others(text: str) -> str:
 
 
 def without_own_words(settings: str) -> str:
-    """A settings file without what a person wrote for a model to read.
-
-    Args:
-        settings: The TOML, which may be broken.
-    """
+    """A settings file, maybe broken TOML, without what a person wrote for a model to read."""
     return _OWN_WORDS.sub(rf'\1"{GONE}"', settings)
 
 

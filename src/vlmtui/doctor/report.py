@@ -17,9 +17,7 @@ _COLOURS = {"ok": "32", "info": "2", "warn": "33", "fail": "31"}
 def as_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
     """A line for each finding under the heading of its topic; what to do, below it.
 
-    Args:
-        findings: In the order of the report.
-        colour: Whether ANSI colours may be used. The signs tell the same.
+    The signs tell the same as ANSI colours, where these may be used.
     """
     lines: list[str] = []
     width = max((len(finding.name) for finding in findings), default=0)

@@ -16,8 +16,6 @@ from vlmtui.doctor.finding import Finding
 from vlmtui.hardware import tegra
 from vlmtui.hardware.sysroot import Sysroot
 
-TOPIC = "software"
-
 _LIBRARIES = ("textual", "pillow", "huggingface_hub", "msgspec")
 _EXTRAS = {"onnxruntime": "ONNX vision towers", "safetensors": "importing checkpoints"}
 
@@ -25,20 +23,21 @@ _EXTRAS = {"onnxruntime": "ONNX vision towers", "safetensors": "importing checkp
 def findings() -> list[Finding]:
     """Versions, and what can be added."""
     root = Sysroot()
+    libraries = ", ".join(f"{name} {_version(name) or 'missing'}" for name in _LIBRARIES)
     found = [
-        Finding(TOPIC, "vlmtui", "ok", f"{__version__} in {Path(__file__).parents[1]}"),
-        Finding(TOPIC, "Python", "ok", f"{platform.python_version()}, {sys.executable}"),
-        Finding(TOPIC, "libraries", "ok", _versions(_LIBRARIES)),
+        Finding("vlmtui", "ok", f"{__version__} in {Path(__file__).parents[1]}"),
+        Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}"),
+        Finding("libraries", "ok", libraries),
         _cuda(root),
         _tensorrt(root),
     ]
     for name, use in _EXTRAS.items():
         version = _version(name)
         value = version or f"not installed; only for {use}"
-        found.append(Finding(TOPIC, name, "ok" if version else "info", value))
+        found.append(Finding(name, "ok" if version else "info", value))
     ffmpeg = shutil.which("ffmpeg")
     value = ffmpeg or "not installed; only for videos"
-    found.append(Finding(TOPIC, "ffmpeg", "ok" if ffmpeg else "info", value))
+    found.append(Finding("ffmpeg", "ok" if ffmpeg else "info", value))
     return found
 
 
@@ -79,35 +78,30 @@ def cuda_compiler(root: Sysroot) -> str:
 
 def _cuda(root: Sysroot) -> Finding:
     compiler = nvcc_version(root)
-    driver = re.search(r"Module\s+(?:for \S+\s+)?([0-9.]+)", _driver(root))
+    about = root.text("/proc/driver/nvidia/version") or ""
+    driver = re.search(r"Module\s+(?:for \S+\s+)?([0-9.]+)", about)
     parts = [f"compiler {compiler}"] if compiler else []
     parts += [f"driver {driver[1]}"] if driver else []
     if compiler or not (driver or tegra.is_jetson(root)):
         value = ", ".join(parts) or "none: models run on the processor"
-        return Finding(TOPIC, "CUDA", "ok" if parts else "info", value)
+        return Finding("CUDA", "ok" if parts else "info", value)
     value = ", ".join([*parts, "no compiler"])
     advice = f"Only for building llama.cpp: {cuda_compiler(root)}"
-    return Finding(TOPIC, "CUDA", "info", value, advice)
-
-
-def _driver(root: Sysroot) -> str:
-    return root.text("/proc/driver/nvidia/version") or ""
+    return Finding("CUDA", "info", value, advice)
 
 
 def _tensorrt(root: Sysroot) -> Finding:
     version = _version("tensorrt")
     if version:
-        return Finding(TOPIC, "TensorRT", "ok", version)
+        return Finding("TensorRT", "ok", version)
     for pattern in ("/usr/lib/*-linux-gnu/libnvinfer.so.*.*", "/usr/local/lib/libnvinfer.so.*.*"):
         if libraries := root.glob(pattern):
             version = libraries[-1].name.removeprefix("libnvinfer.so.")
             advice = (
                 "Only for TensorRT vision towers: make the environment with --system-site-packages"
             )
-            return Finding(
-                TOPIC, "TensorRT", "info", f"{version}, but not visible to this Python", advice
-            )
-    return Finding(TOPIC, "TensorRT", "info", "not installed; only for TensorRT vision towers")
+            return Finding("TensorRT", "info", f"{version}, but not visible to this Python", advice)
+    return Finding("TensorRT", "info", "not installed; only for TensorRT vision towers")
 
 
 def _version(name: str) -> str | None:
@@ -115,7 +109,3 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _versions(names: tuple[str, ...]) -> str:
-    return ", ".join(f"{name} {_version(name) or 'missing'}" for name in names)

@@ -14,23 +14,11 @@ from vlmtui.doctor.finding import Finding
 from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.models import catalog, search
 from vlmtui.settings import load_settings
+from vlmtui.stats.model_details import KEEPERS
 from vlmtui.storage.migrations import MIGRATIONS
-
-TOPIC = "files"
 
 _MOST_TOLD = 5
 """Broken models that are told one by one."""
-
-_KEPT_BY = {
-    "demo": "bundled",
-    "own": "of vlmtui's own",
-    "added": "added",
-    "directory": "in model_dirs",
-    "huggingface": "in the Hugging Face cache",
-    "lm-studio": "of LM Studio",
-    "ollama": "of Ollama",
-    "file": "opened by path",
-}
 
 _PLACES: tuple[tuple[str, Callable[[], Path]], ...] = (
     ("chats and pictures", paths.data_dir),
@@ -53,33 +41,34 @@ def _place(name: str, place: Callable[[], Path]) -> Finding:
     try:
         directory = place()
     except StorageError as error:
-        return Finding(TOPIC, name, "fail", error.message, error.hint)
+        return Finding(name, "fail", error.message, error.hint)
     if not os.access(directory, os.W_OK | os.X_OK):
         if place is paths.config_dir:
-            return Finding(TOPIC, name, "info", f"{directory}, read-only")
+            return Finding(name, "info", f"{directory}, read-only")
         advice = f"Make {directory} writable"
-        return Finding(TOPIC, name, "fail", f"{directory}, read-only", advice)
-    return Finding(TOPIC, name, "ok", str(directory))
+        return Finding(name, "fail", f"{directory}, read-only", advice)
+    return Finding(name, "ok", str(directory))
 
 
 def _settings() -> Finding:
     try:
         load_settings()
     except VlmtuiError as error:
-        return Finding(TOPIC, "settings file", "fail", error.message, error.hint)
+        return Finding("settings file", "fail", error.message, error.hint)
     path = paths.config_path()
     if not path.exists():
-        return Finding(TOPIC, "settings file", "info", "none: all settings are the defaults")
-    return Finding(TOPIC, "settings file", "ok", str(path))
+        return Finding("settings file", "info", "none: all settings are the defaults")
+    return Finding("settings file", "ok", str(path))
 
 
 def _database() -> Finding:
     try:
         path = paths.database_path()
     except StorageError as error:
-        return Finding(TOPIC, "database", "fail", error.message, error.hint)
+        return Finding("database", "fail", error.message, error.hint)
     if not path.exists():
-        return Finding(TOPIC, "database", "info", "no chats yet")
+        return Finding("database", "info", "no chats yet")
+    recovery = "`vlmtui chats recover` saves what can be read of it"
     try:
         # read-only, and not through the store: a doctor migrates nothing
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=2)) as database:
@@ -87,21 +76,14 @@ def _database() -> Finding:
             sound = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             chats = database.execute("SELECT count(*) FROM chats").fetchone()[0]
     except sqlite3.Error as error:
-        advice = "`vlmtui chats recover` saves what can be read of it"
-        return Finding(TOPIC, "database", "fail", f"{path} can't be read: {error}", advice)
+        return Finding("database", "fail", f"{path} can't be read: {error}", recovery)
     if version > len(MIGRATIONS):
-        advice = "Update vlmtui"
-        return Finding(
-            TOPIC, "database", "fail", f"{path} is of a newer vlmtui (version {version})", advice
-        )
+        value = f"{path} is of a newer vlmtui (version {version})"
+        return Finding("database", "fail", value, "Update vlmtui")
     if sound != "ok":
-        advice = "`vlmtui chats recover` saves what can be read of it"
-        return Finding(TOPIC, "database", "fail", f"{path} is damaged: {sound}", advice)
+        return Finding("database", "fail", f"{path} is damaged: {sound}", recovery)
     return Finding(
-        TOPIC,
-        "database",
-        "ok",
-        f"{chats} chat{'s' * (chats != 1)}, {path.stat().st_size / 1e6:.1f} MB",
+        "database", "ok", f"{chats} chat{'s' * (chats != 1)}, {path.stat().st_size / 1e6:.1f} MB"
     )
 
 
@@ -111,32 +93,27 @@ def _models() -> list[Finding]:
         survey = search.survey()
         settings = load_settings()
     except VlmtuiError as error:
-        return [Finding(TOPIC, "models", "fail", error.message, error.hint)]
-    places = Counter(model.source for model in survey.models)
-    told = ", ".join(f"{count} {_KEPT_BY.get(place, place)}" for place, count in places.items())
-    found = [Finding(TOPIC, "models", "ok", f"{len(survey.models)} found: {told}")]
+        return [Finding("models", "fail", error.message, error.hint)]
+    places = Counter(KEEPERS[model.source] for model in survey.models)
+    told = ", ".join(f"{place} {count}" for place, count in places.items())
+    found = [Finding("models", "ok", f"{len(survey.models)} found: {told}")]
     found += [
-        Finding(TOPIC, "broken model", "warn", model.reason, model.hint)
+        Finding("broken model", "warn", model.reason, model.hint)
         for model in survey.broken[:_MOST_TOLD]
     ]
     if len(survey.broken) > _MOST_TOLD:
         more = f"{len(survey.broken) - _MOST_TOLD} more can't be used"
-        found.append(Finding(TOPIC, "broken models", "warn", more, "`vlmtui models` lists them"))
+        found.append(Finding("broken models", "warn", more, "`vlmtui models` lists them"))
     found += [
-        Finding(TOPIC, "models", "info", f"{path} can't be read; models in it are not found")
+        Finding("models", "info", f"{path} can't be read; models in it are not found")
         for path in [path for path in survey.unreadable if path.exists()][:_MOST_TOLD]
     ]
+    correct = "Correct `model_dirs` in the settings"
     found += [
-        Finding(
-            TOPIC,
-            "model_dirs",
-            "warn",
-            f"{directory} is not a directory",
-            "Correct `model_dirs` in the settings",
-        )
+        Finding("model_dirs", "warn", f"{directory} is not a directory", correct)
         for directory in settings.model_dirs
         if not Path(os.path.expanduser(directory)).is_dir()
     ]
     if problem := catalog.load().problem:
-        found.append(Finding(TOPIC, "catalogue", "warn", problem.message, problem.hint))
+        found.append(Finding("catalogue", "warn", problem.message, problem.hint))
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
+from types import FrameType
 
 from vlmtui import crash_log, printable
 from vlmtui.chat.chat_events import AnswerSaved, UserSaved
@@ -13,13 +15,13 @@ from vlmtui.commands.context import CommandContext
 from vlmtui.compose import mentions
 from vlmtui.compose.mentions import Token
 from vlmtui.compose.tokens import Tokens
+from vlmtui.endings import is_ignored
 from vlmtui.engine.base import closing_events
 from vlmtui.engine.engine_events import Adjusted, Waiting
 from vlmtui.engine.event_thread import EventThread
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart, user
 from vlmtui.plain.event_lines import EventPrinter
-from vlmtui.plain.following import interrupts
 from vlmtui.plain.line_reader import LineReader
 from vlmtui.plain.measuring import Measuring
 from vlmtui.plain.printer import Printer
@@ -34,10 +36,6 @@ class Console:
     """The state between two lines.
 
     Attributes:
-        context: What commands work on.
-        session: The conversation.
-        printer: Prints.
-        reader: Reads.
         measuring: Knows what machine and engine do.
         waiting: Pictures that go with the next message.
         begun: What stands in the next line already: a question that never reached the disk.
@@ -88,10 +86,7 @@ class Console:
                 pass
 
     def follow(
-        self,
-        events: Iterator[object],
-        stop: Callable[[], object] | None = None,
-        typed: str = "",
+        self, events: Iterator[object], stop: Callable[[], object] | None = None, typed: str = ""
     ) -> EventPrinter:
         """Tell what happens, until it has ended; Ctrl+C stops it, and what has come is kept.
 
@@ -99,12 +94,11 @@ class Console:
         conversation with the engine half-way.
 
         Args:
-            events: What happens.
+            events: What happens; what they raise is raised here.
             stop: Done at Ctrl+C; nothing: a thought is ended, what the session does is cancelled.
             typed: A question that stands in the next line again if it never reaches the disk.
 
         Raises:
-            VlmtuiError: What the iterator raises.
             KeyboardInterrupt: It was stopped, and nobody is there to go on.
         """
         told = EventPrinter(self.printer)
@@ -150,13 +144,7 @@ class Console:
     # ------------------------------------------------------------------ what is printed
 
     def print_rows(self, rows: Iterator[str], nothing: str, advice: str = "") -> None:
-        """Print the first rows of a list; `/more` goes on.
-
-        Args:
-            rows: Its lines.
-            nothing: What is said where there are none.
-            advice: What can be done with them.
-        """
+        """Print the first rows of a list, or that there is nothing; `/more` goes on."""
         self._rest = rows
         if not self.more():
             self.printer.note(nothing)
@@ -177,12 +165,10 @@ class Console:
     # ------------------------------------------------------------------ what is written
 
     def confirm(self, question: str) -> bool:
-        """Ask something that is answered with yes or no."""
         return self.reader.confirm(self.printer.note, question)
 
     @property
     def draft(self) -> Draft:
-        """What is typed or attached and not sent."""
         return Draft(self.reader.pending, tuple(self.waiting))
 
     def take_up(self, draft: Draft) -> None:
@@ -202,3 +188,30 @@ class Console:
             with suppress(VlmtuiError):  # the next question tells what is wrong
                 words += filter(None, (predicted(self.session, (image,)),))
             self.printer.note(", ".join(words))
+
+
+@contextmanager
+def interrupts(stop: Callable[[], object]) -> Iterator[threading.Event]:
+    """Have Ctrl+C call something, in a thread; yields what tells whether that stopped anything.
+
+    It did not where it returns True: what goes on goes on then. Where a script started this program
+    with the signal ignored, it stays so.
+    """
+    told = threading.Event()
+    if is_ignored(signal.SIGINT):
+        yield told
+        return
+
+    def stopping() -> None:
+        if stop() is True:
+            told.clear()
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        told.set()
+        threading.Thread(target=stopping, daemon=True).start()
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from vlmtui import printable, units
 from vlmtui.commands.outcomes import Said
 from vlmtui.net import addresses
-from vlmtui.plain.console import Console
-from vlmtui.plain.following import interrupts
+from vlmtui.plain.console import Console, interrupts
 
 if TYPE_CHECKING:  # a client for the network
     from vlmtui.models.download.coordinator import Pulls

@@ -36,14 +36,12 @@ class LineReader:
     """
 
     def __init__(self, complete: Callable[[str, str], Sequence[str]] | None = None) -> None:
-        """Prepare.
+        """Prepare; on a terminal `complete` gives what Tab may put in the place of a word.
 
-        Args:
-            complete: Gives what Tab may put in the place of a word, from the line up to the cursor
-                and the word; only asked on a terminal.
+        It gets the line up to the cursor, and the word.
         """
         self.interactive = sys.stdin.isatty()
-        self._edited = self.interactive and sys.stdout.isatty()
+        self._edited = self.interactive and sys.stdout.isatty() and _has_readline()
         self.typed: Callable[[str], object] = lambda text: None
         self._put_back: str | None = None
         self.pending = ""
@@ -60,9 +58,7 @@ class LineReader:
     def read(self, prompt: str, begun: str = "") -> str | None:
         """The next message; None when there is no more.
 
-        Args:
-            prompt: Stands before it on a terminal.
-            begun: What stands in the line already, on a terminal.
+        On a terminal `prompt` stands before it, and `begun` in the line already.
 
         Raises:
             KeyboardInterrupt: Ctrl+C.
@@ -88,14 +84,10 @@ class LineReader:
             return "\n".join(lines) if lines else None
 
     def confirm(self, question: Callable[[str], object], text: str) -> bool:
-        """Ask whether something shall be done.
+        """Ask whether something shall be done; `question` prints that.
 
         In a script the next line is the answer if it is one, and else the next message: nothing
         is swallowed, and nothing is done that nobody said yes to.
-
-        Args:
-            question: Prints the question.
-            text: The question, without the ways to answer it.
         """
         while True:
             question(f"{text} (y or n)")
@@ -138,11 +130,8 @@ class LineReader:
         The thread also sends on a signal that did not wake `input`: it came just before that began
         to wait, or to another thread, and would count only at the next key.
         """
-        try:
-            import readline
-        except ImportError:
-            yield
-            return
+        import readline
+
         came, told = os.pipe()
         os.set_blocking(told, False)
 
@@ -236,11 +225,8 @@ def _typed(prompt: str) -> str | None:
 @contextmanager
 def _begun(text: str) -> Iterator[None]:
     """Have a line begin with something that can be changed."""
-    try:
-        import readline
-    except ImportError:
-        yield
-        return
+    import readline
+
     if text:
         readline.set_startup_hook(lambda: readline.insert_text(_takable(text)))
     try:
@@ -250,11 +236,8 @@ def _begun(text: str) -> Iterator[None]:
 
 
 def _edit_lines(complete: Callable[[str, str], Sequence[str]] | None) -> None:
-    """Have the terminal's lines edited by readline, where Python has it."""
-    try:
-        import readline
-    except ImportError:
-        return
+    import readline
+
     readline.set_auto_history(True)
     if complete is None:
         return
@@ -273,21 +256,28 @@ def _edit_lines(complete: Callable[[str, str], Sequence[str]] | None) -> None:
 
 def _forget(line: str | None) -> None:
     """Have Up not bring back an answer to a question."""
-    with suppress(ImportError):
-        import readline
+    import readline
 
-        last = readline.get_current_history_length()
-        if line and last and readline.get_history_item(last) == line:
-            readline.remove_history_item(last - 1)
+    last = readline.get_current_history_length()
+    if line and last and readline.get_history_item(last) == line:
+        readline.remove_history_item(last - 1)
 
 
 def remember(texts: Sequence[str]) -> None:
-    """Offer earlier messages, the oldest first, on Up."""
-    with suppress(ImportError):
+    """Offer earlier messages, the oldest first, on Up, where Python has readline."""
+    if _has_readline():
         import readline
 
         for text in texts:
             readline.add_history(_takable(text))
+
+
+def _has_readline() -> bool:
+    try:
+        import readline  # noqa: F401 - not every Python has it
+    except ImportError:
+        return False
+    return True
 
 
 def _takable(text: str) -> str:

@@ -62,11 +62,7 @@ class PlainChat:
         return 1 if self._console.failed and not self._reader.interactive else 0
 
     def keep(self, text: str | None = None) -> None:
-        """Keep what is typed or attached and not sent.
-
-        Args:
-            text: The line that is being typed; None for what stood there last.
-        """
+        """Keep what is typed or attached and not sent; without the line, what stood there last."""
         draft = self._console.draft
         if text is not None:
             draft = Draft(text, draft.images)

@@ -37,25 +37,16 @@ class Printer:
             self._notes.flush()
 
     def complain(self, error: VlmtuiError) -> None:
-        """Tell what went wrong, and what to do."""
         self.note(f"Error: {error.message}", slashed(error.hint))
         if isinstance(error, EngineCrashed) and error.log_tail:
             self.note(f"The engine's log ends with:\n{error.log_tail}")
 
     def show(self, text: str) -> None:
-        """Print something that was asked for.
-
-        Raises:
-            ReaderGone: It can't be printed.
-        """
+        """Print something that was asked for; raises `ReaderGone` where it can't."""
         self.write(printable.prose(text) + "\n")
 
     def write(self, text: str) -> None:
-        """Print text that is safe to print, and see that it arrives.
-
-        Raises:
-            ReaderGone: It can't be printed.
-        """
+        """Print text that is safe to print, and see that it arrives; raises as `show`."""
         standard_output.write(self._answers, text)
 
 
@@ -76,7 +67,6 @@ class Answer:
             self._held = self._held[ready:]
 
     def end(self) -> None:
-        """There is no more."""
         held, self._held = self._held, ""
         self._write(held)
         if self._line_open:

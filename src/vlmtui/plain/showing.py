@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vlmtui import dates, printable, units
 from vlmtui.commands.chat_commands import title
+from vlmtui.commands.message_actions import is_cut_off
 from vlmtui.commands.message_commands import Messages, ThoughtShown
 from vlmtui.commands.outcomes import (
     Branch,
@@ -23,21 +24,19 @@ from vlmtui.commands.outcomes import (
 from vlmtui.commands.picture_commands import Folder, PicturesOfChat
 from vlmtui.commands.stats_commands import AnswerStats, Details, Machine
 from vlmtui.compose.picture_folders import Entry
-from vlmtui.messages import Role
-from vlmtui.plain import message_lines, showing_steps
+from vlmtui.messages import Role, readable
+from vlmtui.plain import showing_steps
 from vlmtui.plain.console import Console
 from vlmtui.stats import answer_stats, machine_rows
 from vlmtui.stats.image_costs import Cost, thread_costs
+from vlmtui.storage.records import StoredMessage
 
 _QUESTION = 60
+_SPEAKER = 40
 
 
 def show(console: Console, outcome: Outcome) -> None:
-    """Print an outcome; follow it, where it goes on.
-
-    Raises:
-        VlmtuiError: It can't be done.
-    """
+    """Print an outcome; follow it, where it goes on. Raises `VlmtuiError` where that can't be."""
     if (shown := _SHOWN.get(type(outcome))) is not None:
         shown(console, outcome)
     elif (following := showing_steps.take(console, outcome)) is not None:
@@ -78,9 +77,33 @@ def _system(console: Console, prompt: SystemPrompt) -> None:
 # ---------------------------------------------------------------------- messages and chats
 
 
+def _lines(messages: Sequence[StoredMessage]) -> Iterator[str]:
+    """Each message as it stands in the chat; marked where another model begins to answer."""
+    model: str | None = None
+    for stored in messages:
+        if stored.message.role is Role.USER:
+            names = [printable.line(image.name, _SPEAKER) for image in stored.message.images]
+            pictures = f" with {', '.join(names)}" if names else ""
+            yield f"#{stored.id} You{pictures}{_state(stored)}: {readable(stored.message)}"
+            continue
+        if model is not None and stored.model != model:
+            other = printable.line(stored.model or "another model", _SPEAKER)
+            yield f"From here on {other} answers."
+        model = stored.model
+        who = printable.line(stored.model or "Model", _SPEAKER)
+        yield f"#{stored.id} {who}{_state(stored)}: {stored.message.text}"
+
+
+def _state(stored: StoredMessage) -> str:
+    parts = [f"version {stored.sibling} of {stored.siblings}"] if stored.siblings > 1 else []
+    if stored.message.role is Role.ASSISTANT and is_cut_off(stored):
+        parts.append("cut off" if stored.status != "failed" else "failed")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
 def _messages(console: Console, messages: Messages) -> None:
     nothing = "There is nothing in this chat yet"
-    console.print_rows(message_lines.told(messages.thread), nothing)
+    console.print_rows(_lines(messages.thread), nothing)
     if messages.before:
         console.printer.note(f"{messages.before} messages before these: /show all")
 
@@ -92,7 +115,7 @@ def _branch(console: Console, branch: Branch) -> None:
     ids = [stored.id for stored in branch.thread]
     at = ids.index(branch.cursor) if branch.cursor in ids else len(ids)
     both = 2 if branch.thread[at:] and branch.thread[at].message.role is Role.USER else 1
-    for text in message_lines.told(branch.thread[at : at + both]):
+    for text in _lines(branch.thread[at : at + both]):
         console.printer.show(text)
 
 
@@ -104,7 +127,7 @@ def _chat_shown(console: Console, shown: ChatShown) -> None:
     thread = shown.thread
     ids = [stored.id for stored in thread]
     at = ids.index(shown.message_id) if shown.message_id in ids else max(len(thread) - 2, 0)
-    for text in message_lines.told(thread[at : at + 2]):
+    for text in _lines(thread[at : at + 2]):
         console.printer.show(text)
     if (rest := len(thread) - at - 2) > 0:
         follow = "message follows" if rest == 1 else "messages follow"

@@ -9,21 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from vlmtui import printable
-from vlmtui.commands import message_commands, model_commands, picture_commands
-from vlmtui.commands.outcomes import (
-    Ask,
-    Attached,
-    Compare,
-    Confirm,
-    EditQuestion,
-    OpenEditor,
-    Outcome,
-    Pull,
-    Said,
-    Switch,
-    WantsFetch,
-    WriteAgain,
-)
+from vlmtui.commands import message_commands, model_commands, outcomes, picture_commands
+from vlmtui.commands.outcomes import Outcome, Said
 from vlmtui.compose import external_editor
 from vlmtui.errors import InputError, SwitchFailed
 from vlmtui.messages import ImagePart
@@ -47,7 +34,7 @@ def take(console: Console, outcome: Outcome) -> Outcome | None:
 # ---------------------------------------------------------------------- turns
 
 
-def _ask(console: Console, ask: Ask) -> Outcome | None:
+def _ask(console: Console, ask: outcomes.Ask) -> Outcome | None:
     told = console.follow(ask.events(), typed=ask.typed)
     if not told.stopped:
         return None
@@ -58,7 +45,7 @@ def _ask(console: Console, ask: Ask) -> Outcome | None:
     return Said("Stopped before there was an answer; /regen asks again")
 
 
-def _compare(console: Console, compare: Compare) -> Outcome | None:
+def _compare(console: Console, compare: outcomes.Compare) -> Outcome | None:
     def stop() -> None:
         compare.comparison.stop()
         console.session.cancel()
@@ -74,7 +61,7 @@ def _compare(console: Console, compare: Compare) -> Outcome | None:
     return Said(f"{stopped}{now} is in use again", both)
 
 
-def _switch(console: Console, switch: Switch) -> Outcome | None:
+def _switch(console: Console, switch: outcomes.Switch) -> Outcome | None:
     try:
         told = console.follow(console.session.switch(switch.load))
     except SwitchFailed as error:
@@ -87,7 +74,7 @@ def _switch(console: Console, switch: Switch) -> Outcome | None:
 # ---------------------------------------------------------------------- texts to be edited
 
 
-def _edit(console: Console, edit: EditQuestion) -> Outcome | None:
+def _edit(console: Console, edit: outcomes.EditQuestion) -> Outcome | None:
     stored, old = edit.stored, edit.stored.message.text
     if not console.reader.interactive or "\n" in old:
         console.printer.show(old)
@@ -100,7 +87,7 @@ def _edit(console: Console, edit: EditQuestion) -> Outcome | None:
     return message_commands.ask_instead(console.context, stored, new)
 
 
-def _write_again(console: Console, again: WriteAgain) -> Outcome | None:
+def _write_again(console: Console, again: outcomes.WriteAgain) -> Outcome | None:
     text: str | None = again.message.text
     if console.reader.interactive and "\n" not in again.message.text:
         console.printer.note("Enter asks it, changed or not; an empty line doesn't")
@@ -110,7 +97,7 @@ def _write_again(console: Console, again: WriteAgain) -> Outcome | None:
     return message_commands.ask_again(console.context, again.message, text)
 
 
-def _editor(console: Console, editor: OpenEditor) -> Outcome | None:
+def _editor(console: Console, editor: outcomes.OpenEditor) -> Outcome | None:
     if not console.reader.interactive:
         raise InputError("An editor needs a terminal", "A backslash at the end continues a line")
     text = external_editor.edit(editor.text)
@@ -126,14 +113,14 @@ def _editor(console: Console, editor: OpenEditor) -> Outcome | None:
 # ---------------------------------------------------------------------- pictures, questions
 
 
-def _attached(console: Console, attached: Attached) -> Outcome | None:
+def _attached(console: Console, attached: outcomes.Attached) -> Outcome | None:
     console.attached(attached.images)
     if attached.error is not None:
         raise attached.error
     return attached.wants
 
 
-def _fetch(console: Console, wants: WantsFetch) -> Outcome | None:
+def _fetch(console: Console, wants: outcomes.WantsFetch) -> Outcome | None:
     from vlmtui.chat import fetch
 
     question = picture_commands.fetch_question(wants.urls)
@@ -154,7 +141,7 @@ def _fetch(console: Console, wants: WantsFetch) -> Outcome | None:
     return wants.then(console.context, images)
 
 
-def _confirm(console: Console, confirm: Confirm) -> Outcome | None:
+def _confirm(console: Console, confirm: outcomes.Confirm) -> Outcome | None:
     if confirm.hint:
         console.printer.note(confirm.hint)
     if console.confirm(confirm.question):
@@ -163,14 +150,14 @@ def _confirm(console: Console, confirm: Confirm) -> Outcome | None:
 
 
 _STEPS: dict[type[Outcome], Callable[[Console, Any], Outcome | None]] = {
-    Ask: _ask,
-    Compare: _compare,
-    Switch: _switch,
-    EditQuestion: _edit,
-    WriteAgain: _write_again,
-    OpenEditor: _editor,
-    Attached: _attached,
-    WantsFetch: _fetch,
-    Confirm: _confirm,
-    Pull: lambda console, pull: fetching_models.fetch(console, pull.name),
+    outcomes.Ask: _ask,
+    outcomes.Compare: _compare,
+    outcomes.Switch: _switch,
+    outcomes.EditQuestion: _edit,
+    outcomes.WriteAgain: _write_again,
+    outcomes.OpenEditor: _editor,
+    outcomes.Attached: _attached,
+    outcomes.WantsFetch: _fetch,
+    outcomes.Confirm: _confirm,
+    outcomes.Pull: lambda console, pull: fetching_models.fetch(console, pull.name),
 }

@@ -36,13 +36,7 @@ class Pricing:
         self._peak_gpu = 0
 
     def sample(self, snapshot: Snapshot, engine_state: EngineState, *, in_turn: bool) -> None:
-        """A second has passed.
-
-        Args:
-            snapshot: The machine now.
-            engine_state: What the engine does.
-            in_turn: A turn is going on.
-        """
+        """A second has passed; the machine is now as in the snapshot."""
         moment = self.timeline.add(snapshot, engine_state.phase, engine_state.tokens_per_s)
         phase = moment.phase.value if moment.phase is not None else None
         if phase is None and in_turn:
@@ -53,11 +47,7 @@ class Pricing:
         self._peak_gpu = max(self._peak_gpu, snapshot.engine_gpu_bytes or 0)
 
     def taken(self, stats: dict[str, Any]) -> dict[str, Any]:
-        """What the machine gave for an answer that has just ended, as far as it was measured.
-
-        Args:
-            stats: The engine's statistics for it.
-        """
+        """What the machine gave for an answer that has just ended, as far as it was measured."""
         last = self.timeline.last
         if last is None:
             return {}
@@ -73,12 +63,7 @@ class Pricing:
         return extra
 
     def bandwidth(self, stats: dict[str, Any], model: ModelInfo | None) -> dict[str, Any]:
-        """How near an answer came to what memory bandwidth allows; reads files, so it may block.
-
-        Args:
-            stats: The engine's statistics for it.
-            model: Who answered, where that is known.
-        """
+        """How near an answer came to what memory bandwidth allows; reads files, so it may block."""
         last, rate = self.timeline.last, stats.get("decode_tokens_per_s")
         if last is None or not rate or model is None or not model.size_bytes:
             return {}

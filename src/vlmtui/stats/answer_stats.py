@@ -15,9 +15,7 @@ from vlmtui.storage.records import StoredMessage
 def rows(stored: StoredMessage, thread: Sequence[StoredMessage]) -> list[tuple[str, str]]:
     """What there is to tell, each with its label; what nobody measured is left out.
 
-    Args:
-        stored: The message.
-        thread: Its chat, whose pictures have names.
+    The chat's thread gives names to pictures.
     """
     text = stored.message.text
     told = [
@@ -125,11 +123,7 @@ def answers(thread: Sequence[StoredMessage]) -> list[tuple[str, StoredMessage]]:
 
 
 def summary(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """What several answers took in all, on a line, and what is to be added to that.
-
-    Args:
-        answers: The statistics of each, at least one.
-    """
+    """What several answers (at least one) took in all, on a line, and what is to be added."""
     tokens = sum(stats.get("generated_tokens") or 0 for stats in answers)
     seconds = sum(stats.get("decode_s") or 0.0 for stats in answers)
     parts = [

@@ -7,19 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from vlmtui.engine.engine_events import (
-    Delta,
-    Encoded,
-    Encoding,
-    Finished,
-    Loaded,
-    Loading,
-    Prefill,
-    Stats,
-    Thought,
-    Trimmed,
-    Waiting,
-)
+from vlmtui.engine import engine_events as events
 from vlmtui.printable import line
 from vlmtui.stats.engine_state import EngineState, Phase
 
@@ -27,7 +15,7 @@ _NAME = 24
 """Characters of a model's name in the words for a queue."""
 
 
-def waits_for(event: Waiting) -> str:
+def waits_for(event: events.Waiting) -> str:
     """Whom a request waits for, in words."""
     who = line(event.who)
     if not event.model:
@@ -78,16 +66,16 @@ def exchanging(engine_state: EngineState, model: str) -> EngineState:
 def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
     """The state after an event that arrived at `now`; an event it doesn't know changes nothing."""
     replace = msgspec.structs.replace
-    if engine_state.phase is Phase.STOPPING and not isinstance(event, Finished):
+    if engine_state.phase is Phase.STOPPING and not isinstance(event, events.Finished):
         return engine_state
     if engine_state.waits_for:
         engine_state = replace(engine_state, waits_for="")
     match event:
-        case Waiting():
+        case events.Waiting():
             return replace(engine_state, waits_for=waits_for(event))
-        case Loading(fraction=fraction):
+        case events.Loading(fraction=fraction):
             return replace(engine_state, phase=Phase.LOADING, fraction=fraction, info=None)
-        case Loaded(info=info):
+        case events.Loaded(info=info):
             return replace(
                 engine_state,
                 phase=Phase.READY if not engine_state.started else Phase.SENDING,
@@ -96,9 +84,9 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
                 model=info.name or engine_state.model,
                 context_size=info.context_size,
             )
-        case Trimmed(dropped=dropped):
+        case events.Trimmed(dropped=dropped):
             return replace(engine_state, dropped=dropped)
-        case Encoding(image=image, of=of):
+        case events.Encoding(image=image, of=of):
             return replace(
                 engine_state,
                 phase=Phase.ENCODING,
@@ -107,9 +95,9 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
                 images=of,
                 encode_began=now,
             )
-        case Encoded(seconds=seconds, reused=False) if seconds:
+        case events.Encoded(seconds=seconds, reused=False) if seconds:
             return replace(engine_state, encode_s=seconds, image=0)
-        case Prefill(done=done, total=total, reused=reused):
+        case events.Prefill(done=done, total=total, reused=reused):
             new = total - reused
             return replace(
                 engine_state,
@@ -119,19 +107,21 @@ def fold(engine_state: EngineState, event: object, now: float) -> EngineState:
                 reused=reused,
                 context_used=done,
             )
-        case Thought():
+        case events.Thought():
             state = _decoded(engine_state, event, now)
             thought_s = now - state.decode_started
             return replace(state, phase=Phase.THINKING, thought_s=thought_s)
-        case Delta():
+        case events.Delta():
             return _decoded(engine_state, event, now)
-        case Finished(stats=stats):
+        case events.Finished(stats=stats):
             return _answered(engine_state, stats)
         case _:
             return engine_state
 
 
-def _decoded(engine_state: EngineState, event: Delta | Thought, now: float) -> EngineState:
+def _decoded(
+    engine_state: EngineState, event: events.Delta | events.Thought, now: float
+) -> EngineState:
     replace = msgspec.structs.replace
     if engine_state.first_token is None:
         return replace(
@@ -157,7 +147,7 @@ def _decoded(engine_state: EngineState, event: Delta | Thought, now: float) -> E
     )
 
 
-def _answered(engine_state: EngineState, stats: Stats) -> EngineState:
+def _answered(engine_state: EngineState, stats: events.Stats) -> EngineState:
     """The engine's own measurements, at the end; a stopped server tells nothing of the prompt."""
     ended = msgspec.structs.replace(
         idle(engine_state),
@@ -179,3 +169,33 @@ def _answered(engine_state: EngineState, stats: Stats) -> EngineState:
         context_used=stats.context_used,
         context_size=stats.context_size,
     )
+
+
+class ReadingProgress:
+    """A picture is half done when it is encoded, since reading it takes about as long.
+
+    Attributes:
+        fraction: 0 to 1; None where it was given up.
+    """
+
+    def __init__(self) -> None:
+        self.fraction: float | None = 0.0
+        self._pictures = self._encoded = 0
+        self._read = 0.0
+
+    def take(self, event: events.Event) -> None:
+        match event:
+            case events.Encoding(of=of):
+                self._pictures = max(self._pictures, of)
+            case events.Encoded(reused=False):
+                self._encoded += 1
+            case events.Prefill(done=done, total=total, reused=reused):
+                self._read = (done - reused) / (total - reused) if total > reused else 1.0
+            case events.Finished(reason=reason):
+                self.fraction = 1.0 if reason == "done" else None
+                return
+        if self.fraction is not None:
+            whole = self._read
+            if self._pictures:
+                whole = (self._encoded / self._pictures + self._read) / 2
+            self.fraction = max(self.fraction, min(whole, 1.0))

@@ -100,7 +100,6 @@ class EngineState(msgspec.Struct, frozen=True):
 
     @property
     def busy(self) -> bool:
-        """An answer is on its way."""
         return self.phase in BUSY
 
     def label(self) -> str:

@@ -67,9 +67,7 @@ def costs(
 ) -> dict[str, Cost]:
     """What each picture cost, by its SHA-256, once an answer has these stats.
 
-    Args:
-        stats: Of an answer; None changes nothing.
-        earlier: What was known before this answer.
+    Without them, it is what was known earlier.
     """
     known = dict(earlier or {})
     told = stats or {}
@@ -101,13 +99,8 @@ def thread_costs(all_stats: Iterable[Mapping[str, Any] | None]) -> dict[str, Cos
 def predicted(session: ChatSession, images: Sequence[ImagePart], text: str = "") -> str:
     """What pictures are going to take of the context, in words; empty where nobody can tell now.
 
-    Args:
-        session: The conversation.
-        images: The pictures.
-        text: What is asked of them, as far as it is written.
-
-    Raises:
-        VlmtuiError: The engine failed.
+    The text is what is asked of them, as far as it is written. Raises `VlmtuiError` where the
+    engine failed.
     """
     info = session.model.info
     tokens = session.measure(images, text) if info is not None and info.picture_tokens else ()

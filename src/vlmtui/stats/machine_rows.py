@@ -33,9 +33,7 @@ class Row(msgspec.Struct, frozen=True):
 def rows(moment: Moment, roofline: float | None = None) -> Iterator[Row]:
     """The readings that there are at a moment; those that the machine doesn't give are left out.
 
-    Args:
-        moment: The moment.
-        roofline: Tokens per second that the memory's bandwidth allows the model, if it is known.
+    The roofline are tokens per second that the memory's bandwidth allows the model.
     """
     now = moment.snapshot
     rate = f"{units.rate(moment.tokens_per_s)} tok/s" if moment.tokens_per_s else "–"
@@ -87,13 +85,9 @@ def _row_of(label: str, part: int, whole: int | None, series: Series) -> Row:
 
 
 def top(values: Iterable[float | None], most: float | None) -> float:
-    """What a full bar stands for: a round number that nearly all values are below.
+    """What a full bar stands for: the most there can be, or a round number above nearly all values.
 
     A single burst among many values goes beyond it: it would flatten all others.
-
-    Args:
-        values: Not below 0.
-        most: The largest that there can be, if that is known.
     """
     if most is not None:
         return most

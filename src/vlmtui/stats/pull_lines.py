@@ -7,18 +7,7 @@ from collections.abc import Callable, Sequence
 
 from vlmtui import units
 from vlmtui.chat.fit_verdict import FitVerdict
-from vlmtui.models.download.events import (
-    Event,
-    Importing,
-    Plan,
-    Progress,
-    Ready,
-    Resolving,
-    Restarted,
-    Started,
-    Verifying,
-    Waiting,
-)
+from vlmtui.models.download import events
 from vlmtui.models.download.states import Planned
 from vlmtui.printable import line
 
@@ -26,53 +15,43 @@ _LONGEST = 300
 """Characters of what was asked for."""
 
 _LINE_EVERY_S = 10.0
-_LINE_EVERY_PERCENT = 10
 
 
 class PullLines:
     """A line now and then."""
 
     def __init__(self, wanted: Sequence[str], say: Callable[[str], object]) -> None:
-        """Prepare.
-
-        Args:
-            wanted: What is fetched, as the user calls it.
-            say: Prints a line.
-        """
+        """Prepare; `wanted` is what is fetched, as the user calls it, and `say` prints a line."""
         self._wanted = wanted
         self._say = say
         self._told: dict[tuple[int, str], tuple[float, int]] = {}
 
-    def show(self, number: int, event: Event) -> None:
-        """Tell an event.
-
-        Args:
-            number: Which of the wanted ones it is about.
-            event: What happened.
-        """
+    def show(self, number: int, event: events.Event) -> None:
+        """Tell an event of the wanted one of this number."""
         match event:
-            case Resolving(wanted=wanted):
+            case events.Resolving(wanted=wanted):
                 self._say(f"{line(wanted, _LONGEST)}: looking it up")
-            case Waiting(reason=reason, seconds=seconds):
+            case events.Waiting(reason=reason, seconds=seconds):
                 self._say(f"{self._name(number)}: {waiting(reason, seconds)}")
-            case Restarted(file=file, reason=reason):
+            case events.Restarted(file=file, reason=reason):
                 self._say(f"{line(file)}: starting over, {line(reason)}")
-            case Started(file=file, done=done, total=total):
+            case events.Started(file=file, done=done, total=total):
                 here = f", {units.size(done)} are here already" if done else ""
                 self._say(f"{line(file)}: {units.size(total)}{here}")
-            case Progress():
-                self._progress(number, event)
-            case Verifying(file=file, done=0):
+            case events.Progress(file=file, done=done, total=total):
+                told, tenth = f"{line(file)}: {far(event)}", done * 10 // total if total else 0
+                self._now_and_then((number, file), tenth, told, first=False)
+            case events.Verifying(file=file, done=0):
                 self._say(f"{line(file)}: comparing its hash")
-            case Importing(fraction=fraction):
-                self._importing(number, fraction, event.seconds_left)
-            case Ready(file=file):
+            case events.Importing(fraction=fraction, seconds_left=left):
+                told = f"{self._name(number)}: {made(fraction, left)}"
+                self._now_and_then((number, ""), int(fraction * 10), told, first=True)
+            case events.Ready(file=file):
                 self._say(f"{line(file)}: here")
             case _:
                 pass
 
-    def plan(self, number: int, plan: Plan, expected: FitVerdict) -> None:
-        """Tell what will be fetched, and whether it fits."""
+    def plan(self, number: int, plan: events.Plan, expected: FitVerdict) -> None:
         came = plan.size - plan.missing
         here = f", {units.size(came)} of it are here" if came > 0 else ""
         where = f" from {plan.repository}" if plan.repository else ""
@@ -89,21 +68,13 @@ class PullLines:
     def _name(self, number: int) -> str:
         return line(self._wanted[number])
 
-    def _progress(self, number: int, event: Progress) -> None:
-        key = (number, event.file)
+    def _now_and_then(self, key: tuple[int, str], step: int, told: str, *, first: bool) -> None:
+        """Tell how far something is, at each tenth and after some seconds; also the first time."""
         now = time.monotonic()
-        before, step = self._told.setdefault(key, (now, _step(event)))
-        if _step(event) > step or now - before >= _LINE_EVERY_S:
-            self._told[key] = (now, _step(event))
-            self._say(f"{line(event.file)}: {far(event)}")
-
-    def _importing(self, number: int, fraction: float, left: float | None) -> None:
-        key, now = (number, ""), time.monotonic()
-        before, step = self._told.setdefault(key, (now - _LINE_EVERY_S, -1))
-        tenth = int(fraction * _LINE_EVERY_PERCENT)
-        if tenth > step or now - before >= _LINE_EVERY_S:
-            self._told[key] = (now, tenth)
-            self._say(f"{self._name(number)}: {made(fraction, left)}")
+        before, last = self._told.setdefault(key, (now, -1 if first else step))
+        if step > last or now - before >= _LINE_EVERY_S:
+            self._told[key] = (now, step)
+            self._say(told)
 
 
 def made(fraction: float, left: float | None) -> str:
@@ -119,11 +90,7 @@ def fit_verdict_of(planned: Planned) -> FitVerdict:
     return FitVerdict(words="all of it is here already")
 
 
-def _step(event: Progress) -> int:
-    return event.done * 100 // event.total // _LINE_EVERY_PERCENT if event.total else 0
-
-
-def far(event: Progress, *, short: bool = False) -> str:
+def far(event: events.Progress, *, short: bool = False) -> str:
     """How far a file is: "45 %, 1.9 of 4.1 GB, 23.4 MB/s, 1 min 35 s left"."""
     if not event.total:
         rate = f", {event.bytes_per_s / 1e6:.1f} MB/s" if event.bytes_per_s else ""

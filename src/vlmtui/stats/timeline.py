@@ -58,13 +58,7 @@ class Timeline:
             self._phases.add(phase)
 
     def add(self, snapshot: Snapshot, phase: Phase, tokens_per_s: float | None) -> Moment:
-        """A second has passed.
-
-        Args:
-            snapshot: The machine now.
-            phase: What the engine is doing now.
-            tokens_per_s: How fast it decodes, if it does.
-        """
+        """A second has passed, at whose end the engine is in this phase."""
         self.saw(phase)
         seen = next((each for each in ACTIVE if each in self._phases), None)
         self._phases.clear()
@@ -75,10 +69,6 @@ class Timeline:
 
     def columns(self, width: int, series: Series) -> tuple[list[float | None], int]:
         """A series in so many columns, the newest last, each the most of its seconds.
-
-        Args:
-            width: Columns, at least 1.
-            series: Takes it from a moment; None where it wasn't known.
 
         Returns:
             The columns, and the seconds in each: as few as show all there is, or three minutes.

@@ -9,7 +9,7 @@ from textual.timer import Timer
 from vlmtui.chat.chat_events import GoingBack
 from vlmtui.engine.engine_events import Event, Finished, Loaded
 from vlmtui.errors import VlmtuiError
-from vlmtui.stats.reading_progress import ReadingProgress
+from vlmtui.stats.engine_progress import ReadingProgress
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.chat_facts import CommandDone, ThreadShown, TurnBegan, TurnEnded
 from vlmtui.ui.screens.chat.stream import Inbox
@@ -68,7 +68,7 @@ class AheadTopic(Topic):
         return preferences.sampling.detail, preferences.sampling.think, preferences.system
 
     def _certain_part(self) -> str:
-        from vlmtui.compose.worth_reading import certain_part
+        from vlmtui.compose.mentions import certain_part
 
         text = self.chat.prompt.text
         return certain_part(text, self.chat.prompt.composer.tokens.find(text))
@@ -91,7 +91,7 @@ class AheadTopic(Topic):
         self._begin()
 
     async def _read(self, number: int) -> None:
-        from vlmtui.compose.worth_reading import worth_reading
+        from vlmtui.compose.mentions import worth_reading
 
         self._progress = ReadingProgress()
         begun = worth_reading(self._part, self.chat.prompt.composer.tokens.find(self._part))

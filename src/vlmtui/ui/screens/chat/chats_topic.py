@@ -78,7 +78,7 @@ class ChatsTopic(Topic):
             self._do_with(event.row.chat, event.action)
 
     def _do_with(self, chat: Chat, action: str) -> None:
-        from vlmtui.commands import chat_commands, export_arguments
+        from vlmtui.commands import chat_commands
 
         match action:
             case "open":
@@ -88,11 +88,7 @@ class ChatsTopic(Topic):
             case "delete":
                 self._change(lambda context: chat_commands.delete_chat(context, chat))
             case "export":
-                self._change(
-                    lambda context: chat_commands.export_chat(
-                        context, chat, export_arguments.read("markdown")
-                    )
-                )
+                self._change(lambda context: chat_commands.export_chat(context, chat, "markdown"))
             case "duplicate":
                 self._change(lambda context: chat_commands.duplicate_chat(context, chat))
 
