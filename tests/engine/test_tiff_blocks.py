@@ -54,11 +54,29 @@ def seen(path: Path) -> bytes:
 )
 def test_strips_are_decoded_as_pillow_does(tmp_path: Path, packing: str, mode: str) -> None:
     path = tmp_path / "strips.tif"
-    noise(mode).save(path, compression=packing, tiffinfo={278: 16, 270: "a word" * 1000})
-    with path.open("rb") as file:
-        assert tiff_blocks.header(file) is not None
-    assert images.decode(path).tobytes() == seen(path)
-    assert images.thumbnail(path, 40, 40).size == (40, 31)
+    for strip in (16, SIZE[1]):
+        tags = {278: strip, 270: "a word" * 1000}
+        if packing in ("tiff_lzw", "tiff_adobe_deflate") and mode != "1":
+            tags[317] = 2  # each sample as its difference to the last
+        noise(mode).save(path, compression=packing, tiffinfo=tags)
+        with path.open("rb") as file:
+            assert tiff_blocks.header(file) is not None
+        assert images.decode(path).tobytes() == seen(path)
+        assert images.thumbnail(path, 40, 40).size == (40, 31)
+
+
+def test_a_deflated_strip_that_is_cut_off_or_damaged_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "strip.tif"
+    noise().save(path, compression="tiff_adobe_deflate", tiffinfo={278: SIZE[1]})
+    whole = path.read_bytes()
+    for kept, behind in (
+        (-5000, b""),
+        (-5000, bytes(5000)),
+        (len(whole) - 20_000, b"\xff" * 20_000),
+    ):
+        path.write_bytes(whole[:kept] + behind)
+        with pytest.raises(errors.ImageError, match=r"strip\.tif is"):
+            images.decode(path)
 
 
 @pytest.mark.parametrize("packing", ["group3", "group4"])

@@ -161,12 +161,14 @@ class _Png(Source):
 
 
 class _Tiff(Source):
+    beside = 5_000_000
+
     def __init__(self, file: BinaryIO, head: tiff_blocks.Header, orientation: int) -> None:
         self.size = (head.width, head.height)
         self.orientation = orientation
         self._file = file
         self._head = head
-        image = self._block(0, 1)  # tells now what Pillow can't read
+        image = self._opened(tiff_blocks.block(file, head, 0, 1))  # tells what Pillow can't read
         self._pixel_bytes = _MODE_BYTES.get(image.mode, 4)
 
     def peak(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -180,18 +182,17 @@ class _Tiff(Source):
     def bands(self, factor: int) -> Iterator[Image.Image]:
         step = self._head.step(factor, BLOCK_BYTES)
         rows = _rows(self._head.width, 4, factor)
-        for first in range(0, self._head.down, step):
+        for content in tiff_blocks.blocks(self._file, self._head, step):
+            image = self._opened(content)
             with _quiet():
-                image = self._block(first, step)
                 image.load()
             yield from _in_rows(image, rows)
 
-    def _block(self, first: int, count: int) -> Image.Image:
+    def _opened(self, content: BinaryIO) -> Image.Image:
         from PIL import Image
 
         Image.MAX_IMAGE_PIXELS = None  # our own limits replace Pillow's
         with _quiet():
-            content = tiff_blocks.block(self._file, self._head, first, count)
             return Image.open(content, formats=("TIFF",))
 
 

@@ -1,7 +1,8 @@
 """TIFF pictures a block of lines at a time, so that a large one never lies in memory as a whole.
 
 Pillow decodes a TIFF only as a whole. Its strips, or rows of its tiles, can be decoded alone: here
-some of them at a time become a small TIFF of their own, with the tags of the large one.
+some of them at a time become a small TIFF of their own, with the tags of the large one. One strip
+of all lines is cut where it isn't packed, and inflated piece by piece where it is deflated.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import msgspec
 
 from vlmtui.engine.images import tiff
-from vlmtui.engine.images.excerpt import Excerpt, Span
+from vlmtui.engine.images.excerpt import Excerpt, Part, Span
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLORS, _SAMPLES = 256, 257, 258, 259, 262, 277
 _ROWS, _PLANES, _FORMAT, _TILE_WIDTH, _TILE_HEIGHT = 278, 284, 339, 322, 323
 _STRIPS, _TILES = (273, 279), (324, 325)
 """Where the strips, or the tiles, begin, and how long they are."""
 
+_DEFLATE = {8, 32946}
 _RAW, _YCBCR, _SEPARATE, _FLOAT = 1, 6, 2, 3
 _ALONE = {_RAW, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000, 50001}
 """Ways of packing in which a strip needs no other: all but JPEG of old."""
@@ -35,6 +38,8 @@ _LARGEST_VALUE = 16 << 20
 
 RAW_STRIP = 1 << 16
 """Bytes in which unpacked lines are read, where they are all one strip."""
+
+_PIECE = 1 << 16
 
 _Tag = tuple[int, int, bytes]
 """Type, count and value of a tag."""
@@ -69,6 +74,9 @@ class Header(msgspec.Struct, frozen=True):
     spans: tuple[tuple[int, int], ...]
     """Where each strip or tile lies in the file."""
 
+    inflated: bool
+    """Whether there is but one strip, which is inflated some lines at a time."""
+
     @property
     def down(self) -> int:
         """How many strips or rows of tiles there are."""
@@ -86,6 +94,8 @@ class Header(msgspec.Struct, frozen=True):
 
     def packed(self, first: int, count: int) -> list[Span]:
         """Where some strips, or rows of tiles, lie."""
+        if self.inflated:
+            return [(0, int(count * self.rows * self.broad * self.pixel_bytes))]
         last, each = min(first + count, self.down) * self.across, self.down * self.across
         return [
             span
@@ -103,6 +113,36 @@ def header(file: BinaryIO) -> Header | None:
         return None
 
 
+def blocks(file: BinaryIO, head: Header, count: int) -> Iterator[BinaryIO]:
+    """The picture from top to bottom, so many strips or rows of tiles at a time as a TIFF.
+
+    Raises:
+        EOFError: The file is cut off.
+        zlib.error: It is damaged.
+    """
+    if not head.inflated:
+        for first in range(0, head.down, count):
+            yield block(file, head, first, count)
+        return
+    line = _line_bytes(head.width, head.pixel_bytes)
+    ((place, end),) = head.spans
+    inflate = zlib.decompressobj()
+    for row in range(0, head.height, count * head.rows):
+        rows = min(count * head.rows, head.height - row)
+        lines = bytearray()
+        while len(lines) < rows * line:
+            packed = inflate.unconsumed_tail
+            if not packed:
+                file.seek(place)
+                packed = file.read(min(_PIECE, end - place))
+                place += len(packed)
+            piece = inflate.decompress(packed, rows * line - len(lines))
+            if not piece and not packed:
+                raise EOFError("its pixels are cut off")
+            lines += piece
+        yield _small(file, head, rows, rows, [zlib.compress(lines, 0)])
+
+
 def block(file: BinaryIO, head: Header, first: int, count: int) -> BinaryIO:
     """Some strips, or rows of tiles, as a TIFF.
 
@@ -112,21 +152,25 @@ def block(file: BinaryIO, head: Header, first: int, count: int) -> BinaryIO:
         first: The first strip or row of tiles.
         count: How many; at the end of the picture there may be fewer.
     """
-    spans = head.packed(first, count)
-    sizes = [end - begin for begin, end in spans]
     rows = min(count * head.rows, head.height - first * head.rows)
+    return _small(file, head, rows, head.rows, head.packed(first, count))
+
+
+def _small(file: BinaryIO, head: Header, height: int, rows: int, parts: Sequence[Part]) -> BinaryIO:
+    """A TIFF of these strips, of so many rows each, or tiles."""
+    sizes = [len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts]
     at, lengths = _TILES if _TILE_WIDTH in head.tags else _STRIPS
-    tags = {**head.tags, _HEIGHT: _long(head, rows), lengths: _long(head, *sizes)}
+    tags = {**head.tags, _HEIGHT: _long(head, height), lengths: _long(head, *sizes)}
     if at == _STRIPS[0]:
-        tags[_ROWS] = _long(head, head.rows)
-    places = [0] * len(spans)
+        tags[_ROWS] = _long(head, rows)
+    places = [0] * len(parts)
     tags[at] = _long(head, *places)
     place = len(_directory(head.order, tags))
     for number, size in enumerate(sizes):
         places[number] = place
         place += size
     tags[at] = _long(head, *places)
-    return io.BufferedReader(Excerpt(file, (_directory(head.order, tags), *spans)), 1 << 16)
+    return io.BufferedReader(Excerpt(file, (_directory(head.order, tags), *parts)), 1 << 16)
 
 
 def _long(head: Header, *values: int) -> _Tag:
@@ -194,11 +238,28 @@ def _header(order: str, tags: dict[int, _Tag]) -> Header | None:
     if packing == _RAW and not tiled and rows == height and not any(n % height for n in lengths):
         rows = max(1, min(height, RAW_STRIP // (max(lengths) // height)))
         spans = [part for span in spans for part in _split(span, height, rows)]
-    kept = {tag: value for tag, value in tags.items() if tag not in {*_STRIPS, *_TILES, _ROWS}}
     pixel = numbers(_BITS, 1)[0] * numbers(_SAMPLES, 1)[0] / planes / 8
+    inflated = packing in _DEFLATE and not tiled and len(spans) == 1
+    if inflated:
+        rows = max(1, min(height, RAW_STRIP // _line_bytes(width, pixel)))
+    kept = {tag: value for tag, value in tags.items() if tag not in {*_STRIPS, *_TILES, _ROWS}}
     return Header(
-        order, kept, width, height, across * broad, rows, across, pixel, planes, tuple(spans)
+        order,
+        kept,
+        width,
+        height,
+        across * broad,
+        rows,
+        across,
+        pixel,
+        planes,
+        tuple(spans),
+        inflated,
     )
+
+
+def _line_bytes(width: int, pixel: float) -> int:
+    return math.ceil(width * pixel)
 
 
 def _split(span: Span, height: int, rows: int) -> Iterator[Span]:
