@@ -210,6 +210,10 @@ def test_what_only_files_have_is_refused_in_words(
         (["--endpoint", "ftp://board"], "is not a server address"),
         (["--endpoint", "http://8.8.8.8"], "others could read what is sent to http://8.8.8.8/v1"),
         (["--endpoint", "http://me:secret@board"], "A key doesn't belong in the address"),
+        (
+            ["--endpoint", "http://board/v1?key=secret"],
+            "http://board/v1 can't have more than a path",
+        ),
         (["--endpoint", "http://127.0.0.1:1"], "127.0.0.1:1 can't be reached"),
         (["--endpoint", "URL", "--name", "a/b"], "can't be called"),
         (["--endpoint", "URL", "--name", "demo"], "can't be called"),

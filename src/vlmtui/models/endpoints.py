@@ -151,6 +151,11 @@ def interface(address: str) -> str:
             "A key doesn't belong in the address, where everyone can see it",
             "Name the variable that holds it with --api-key-env NAME.",
         )
+    if parts.query or parts.fragment:
+        raise InputError(
+            f"{addresses.shown(address)} can't have more than a path: no ? and no #",
+            "For a key, name the variable that holds it with --api-key-env NAME.",
+        )
     return address.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
 
 

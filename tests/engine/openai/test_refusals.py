@@ -12,7 +12,7 @@ from vlmtui.errors import ContextOverflow
 
 def told(status: int, content: object, *, key: bool = False, **headers: str) -> str:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    found = error(read(status, body, headers), "board:8000", "llava", key=key)
+    found = error(read(status, body, headers, ""), "board:8000", "llava", key=key)
     return f"{found.message} / {found.hint}"
 
 
@@ -91,7 +91,7 @@ def test_each_refusal_is_one_clear_line(status: int, start: str) -> None:
 def test_a_conversation_that_is_too_long_is_known_with_the_room_there_is(
     content: object, size: int
 ) -> None:
-    refusal = read(400, json.dumps(content).encode(), {})
+    refusal = read(400, json.dumps(content).encode(), {}, "")
     assert (refusal.too_long, refusal.context_size) == (True, size)
     found = error(refusal, "board:8000", "llava", key=False)
     assert isinstance(found, ContextOverflow)
@@ -105,8 +105,10 @@ def test_a_server_without_memory_for_a_context_says_nothing_of_the_conversation(
 
 def test_a_web_page_in_the_place_of_an_answer_is_called_so() -> None:
     assert "it sent a web page" in told(502, b"<html><h1>Bad gateway</h1>")
-    assert read(503, b"", {"Retry-After": "7"}).retry_after_s == 7.0
-    assert read(503, b"", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}).retry_after_s is None
+    assert read(503, b"", {"Retry-After": "7"}, "").retry_after_s == 7.0
+    assert (
+        read(503, b"", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, "").retry_after_s is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,10 +144,26 @@ def test_what_hosted_services_say_leads_to_the_right_remedy(
     status: int, content: object, words: str
 ) -> None:
     assert words in told(status, content, key=True)
-    assert read(status, json.dumps(content).encode(), {}).spent == ("credit" in words)
+    assert read(status, json.dumps(content).encode(), {}, "").spent == ("credit" in words)
 
 
 def test_geminis_details_tell_when_to_ask_again() -> None:
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "32s"}]
     content = [{"error": {"code": 429, "message": "Quota", "details": details}}]
-    assert read(429, json.dumps(content).encode(), {}).retry_after_s == 32.0
+    assert read(429, json.dumps(content).encode(), {}, "").retry_after_s == 32.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"error": {"message": "Incorrect API key provided: Bearer sk-a\\/very-secret."}}',
+        b"no such key: sk-a/very-secret",
+        b'{"error": "' + b"x" * 150 + b' sk-a/very-secret"}',
+    ],
+)
+def test_a_key_that_the_server_quotes_is_not_told_again(content: bytes) -> None:
+    said = read(401, content, {}, "sk-a/very-secret").said
+    assert "…" in said
+    assert "sk-" not in said
+    assert "secret" not in said
+    assert read(401, b'{"error": "not x"}', {}, "x").said == "not x"

@@ -245,7 +245,7 @@ class OpenAIBackend(Backend):
         ):
             if answer.status != 200:
                 content = answer.whole(MOST_JSON, CONNECT_S)
-                return refusals.read(answer.status, content, answer.headers)
+                return self._wire.refusal(answer, content)
             try:
                 return self._heard(self._wire.chunks(answer, conversation, asking.scope), asking)
             except BadStream as error:
@@ -268,7 +268,7 @@ class OpenAIBackend(Backend):
         concluded = False
         for chunk in chunks:
             if chunk.error is not None:
-                refusal = refusals.in_stream(chunk.error)
+                refusal = refusals.in_stream(chunk.error, self._endpoint.key)
                 if asking.report.begun:
                     raise self._wire.refused(refusal)
                 return refusal

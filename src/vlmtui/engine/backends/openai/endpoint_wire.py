@@ -61,7 +61,7 @@ class EndpointWire:
         with self.translated(), self.asked(url, None, scope, CONNECT_S) as answer:
             content = answer.whole(MOST_JSON, CONNECT_S * 3)
             if answer.status != 200:
-                refusal = refusals.read(answer.status, content, answer.headers)
+                refusal = self.refusal(answer, content)
                 if not needed or answer.status == 404:  # some servers don't list their models
                     return None
                 raise self.refused(refusal)
@@ -117,6 +117,10 @@ class EndpointWire:
         except Failed as failed:
             what = self.host if failed.kind != "address" else self._endpoint.url
             raise GenerateFailed(failed.sentence(what), failed.hint) from failed
+
+    def refusal(self, answer: Answer, content: bytes) -> Refusal:
+        """What an answer that refuses says."""
+        return refusals.read(answer.status, content, answer.headers, self._endpoint.key)
 
     def refused(self, refusal: Refusal) -> EngineError:
         model, key = self._endpoint.model, bool(self._endpoint.key)

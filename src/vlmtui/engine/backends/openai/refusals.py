@@ -18,6 +18,9 @@ _SEARCHED = 10_000
 _SAID = 300
 """Longest part of a server's own words that is shown, in characters."""
 
+_SHORTEST_KEY = 6
+"""Characters of a key that is a secret; "none" or "x" are given where a server wants any."""
+
 _TOO_LONG = re.compile(
     r"context (length|size|window)|too (long|many tokens)|maximum.{0,20}(length|tokens)",
     re.IGNORECASE,
@@ -74,10 +77,10 @@ class Refusal(msgspec.Struct, frozen=True):
         return self.too_long and self.answer_room >= max(enough, 1)
 
 
-def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
-    """Read a refusal; its content may be anything."""
+def read(status: int, content: bytes, headers: Mapping[str, str], key: str) -> Refusal:
+    """Read a refusal; its content may be anything, the key that was sent among it."""
     error = _error(content)
-    words = str(error.get("message") or error.get("detail") or "").split()
+    words = _without(key, str(error.get("message") or error.get("detail") or "")).split()
     said = printable.line(" ".join(words), _SAID)
     kind = f"{error.get('type')} {error.get('code')}"
     too_long = status in (400, 413, 500) and (
@@ -93,7 +96,7 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     taken = _READ.search(said)
     return Refusal(
         status,
-        said or _page(content, headers),
+        said or _page(_without(key, content.decode(errors="replace")), headers),
         context_size=size if isinstance(size, int) and too_long else 0,
         too_long=too_long,
         answer_room=max(int(taken[1]) - int(taken[2]), 0) if taken else 0,
@@ -103,10 +106,10 @@ def read(status: int, content: bytes, headers: Mapping[str, str]) -> Refusal:
     )
 
 
-def in_stream(error: Mapping[str, Any]) -> Refusal:
+def in_stream(error: Mapping[str, Any], key: str) -> Refusal:
     """Read what came as a piece of an answer; LM Studio refuses all questions so."""
     code = server_json.count(error.get("code")) or 0
-    return read(code if 400 <= code < 600 else 500, msgspec.json.encode(error), {})
+    return read(code if 400 <= code < 600 else 500, msgspec.json.encode(error), {}, key)
 
 
 def _delay(error: Mapping[str, Any]) -> str:
@@ -202,10 +205,15 @@ def _error(content: bytes) -> Mapping[str, Any]:
     return error if isinstance(error, dict) else {"message": error}
 
 
-def _page(content: bytes, headers: Mapping[str, str]) -> str:
-    if "html" in headers.get("Content-Type", "").lower() or content.lstrip()[:1] == b"<":
+def _page(text: str, headers: Mapping[str, str]) -> str:
+    if "html" in headers.get("Content-Type", "").lower() or text.lstrip()[:1] == "<":
         return "it sent a web page"
-    return printable.line(content[:_SAID].decode(errors="replace"), _SAID).strip()
+    return printable.line(text[:_SAID], _SAID).strip()
+
+
+def _without(key: str, text: str) -> str:
+    """What a server says, in which it may quote the key: errors are shown, and kept with chats."""
+    return text.replace(key, "…") if len(key) >= _SHORTEST_KEY else text
 
 
 def _seconds(text: str) -> float | None:
