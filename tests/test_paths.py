@@ -83,3 +83,17 @@ def test_a_name_like_one_that_is_not_there_is_offered(tmp_path: Path) -> None:
     assert paths.or_rather(tmp_path / "phto.jpg") == f"Did you mean {tmp_path}/photo␛.jpg?"
     assert paths.or_rather(tmp_path / "cat.png") == "Check the path."
     assert "no directory" in paths.or_rather(tmp_path / "shots" / "cat.png")
+
+
+def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number of no user."""
+    for name in ("VLMTUI_HOME", "HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_: int) -> None:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(StorageError, match="There is no home directory") as caught:
+        paths.data_dir()
+    assert "VLMTUI_HOME" in caught.value.hint

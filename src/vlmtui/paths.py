@@ -119,12 +119,13 @@ def _place(kind: str) -> Path:
     import platformdirs
 
     dirs = platformdirs.PlatformDirs("vlmtui", appauthor=False)
-    return {
-        "data": dirs.user_data_path,
-        "config": dirs.user_config_path,
-        "cache": dirs.user_cache_path,
-        "state": dirs.user_state_path,
-    }[kind]
+    try:
+        return Path(getattr(dirs, f"user_{kind}_path"))
+    except RuntimeError as error:  # in a container, say
+        raise StorageError(
+            "There is no home directory: HOME isn't set, and this user has no entry in /etc/passwd",
+            f"Set {HOME_VARIABLE} to a directory that you can write to.",
+        ) from error
 
 
 def _made(kind: str) -> Path:

@@ -110,6 +110,7 @@ def test_an_abort_for_want_of_memory_doesnt_blame_the_model_file():
         assert "memory" in cause
         assert "ulimit" in hint and "file" not in hint
     assert "model file" in death.explain(-signal.SIGABRT, "load", "GGML_ASSERT(x) failed")[1]
+    assert "ulimit -u" in death.explain(1, "load", "RuntimeError: can't start new thread")[1]
 
 
 def test_death_while_idle_is_not_even_noticed(engine):

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.processes import child
 from vlmtui import paths
 from vlmtui.engine.client import EngineClient
-from vlmtui.engine.logs import logs_in, open_log
+from vlmtui.engine.logs import last_lines, logs_in, open_log
 
 WRITER = """
 import sys
@@ -70,3 +70,12 @@ def test_no_place_for_a_log_is_no_obstacle() -> None:
     with log:
         log.write(b"gone")
     assert start == 0
+
+
+def test_the_last_lines_have_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "engine-7.log"
+    path.write_text(
+        "before\nllama: loading\nTraceback (most recent call last):\n"
+        '  File "worker.py", line 1, in main\n    start()\nRuntimeError: no more threads\n'
+    )
+    assert last_lines(path, len("before\n")) == "llama: loading\nRuntimeError: no more threads"

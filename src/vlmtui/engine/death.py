@@ -22,6 +22,11 @@ REFUSED_MEMORY = re.compile(
 )
 """What libraries write where memory can't be had; some of them abort then."""
 
+_REFUSED_THREADS = re.compile(
+    "start new thread|thread creation failed|Resource temporarily unavailable", re.IGNORECASE
+)
+"""What Python and OpenMP write where a process may start no more of them."""
+
 
 def explain(status: int | None, phase: str, log: str = "") -> tuple[str, str]:
     """What the exit status of a dead process means, and what to do.
@@ -41,6 +46,10 @@ def explain(status: int | None, phase: str, log: str = "") -> tuple[str, str]:
     if memory_was_short(status, log):
         return "the system gave it no more memory", (
             "Allow vlmtui more (ulimit -v), or try a smaller context (--ctx 2048) or model."
+        )
+    if _REFUSED_THREADS.search(log):
+        return "the system lets it start no more threads", (
+            "Allow vlmtui more processes (ulimit -u), or end other programs."
         )
     if status == -signal.SIGABRT:
         return "llama.cpp gave up (abort)", (

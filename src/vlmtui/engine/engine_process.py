@@ -13,14 +13,11 @@ from pathlib import Path
 
 from vlmtui import offspring
 from vlmtui.engine.engine_requests import Shutdown
-from vlmtui.engine.logs import open_log
+from vlmtui.engine.logs import last_lines, open_log
 from vlmtui.engine.wire import Channel, Command, Report
 from vlmtui.errors import EngineCrashed, remedy
 
 _EXIT_TIMEOUT_S = 3.0
-_LOG_TAIL_LINES = 40
-_PYTHON_S_END = "Fatal Python error: "
-"""What follows is where in our source that was, for each thread: of no use to who reads the end."""
 
 
 class EngineProcess:
@@ -95,11 +92,4 @@ class EngineProcess:
 
     def log_tail(self) -> str:
         """The last lines that it wrote; where it was in our own source is only in the log."""
-        try:
-            with self.log_path.open("rb") as log:
-                log.seek(self._log_start)
-                lines = log.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        ends = [row for row, line in enumerate(lines, 1) if line.startswith(_PYTHON_S_END)]
-        return "\n".join(lines[: ends[-1] if ends else None][-_LOG_TAIL_LINES:])
+        return last_lines(self.log_path, self._log_start)

@@ -22,6 +22,13 @@ _KEPT = 8
 _LONGEST = 1_000_000
 """Bytes above which a file is begun anew."""
 
+_LAST_LINES = 40
+_PYTHON_S_END = "Fatal Python error: "
+"""What follows is where in our source that was, for each thread: of no use to who reads the end."""
+
+_FRAME = re.compile(r'Traceback \(most|  File "|    ')
+"""The same of an error: its last line says what happened."""
+
 _NAME = re.compile(r"engine(-\d+(-plan)?)?\.log")
 
 
@@ -46,6 +53,19 @@ def open_log(path: Path) -> tuple[BinaryIO, int]:
         fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
     _remove_old(path)
     return log, start
+
+
+def last_lines(path: Path, start: int) -> str:
+    """The end of what was written from `start` on; where that was in our source is only there."""
+    try:
+        with path.open("rb") as log:
+            log.seek(start)
+            written = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    lines = [line for line in written if not _FRAME.match(line)]
+    ends = [row for row, line in enumerate(lines, 1) if line.startswith(_PYTHON_S_END)]
+    return "\n".join(lines[: ends[-1] if ends else None][-_LAST_LINES:])
 
 
 def log_or_temporary(cleanup: ExitStack) -> Path:
