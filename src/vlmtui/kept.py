@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vlmtui.errors import StorageError, os_errors_as
+from vlmtui.errors import InputError, StorageError, os_errors_as
 
 _Value = TypeVar("_Value")
 
@@ -58,6 +58,28 @@ def read(path: Path, most: int = MOST_BYTES) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most / 1e6:.0f} MB", str(path))
     return content
+
+
+def text_at(given: str, what: str, hint: str) -> str:
+    """The text in a file that the user names.
+
+    Args:
+        given: Its path.
+        what: What it is, for a message.
+        hint: What to do if it can't be had.
+
+    Raises:
+        InputError: There is none, or it is no text.
+    """
+    try:
+        return read(Path(os.path.expanduser(given))).decode("utf-8-sig")
+    except FileNotFoundError:
+        problem = f"There is no {what} {given}"
+    except UnicodeDecodeError:
+        problem = f"The {what} {given} is not UTF-8 text"
+    except OSError as error:
+        problem = f"The {what} {given} can't be read: {error.strerror}"
+    raise InputError(problem, hint)
 
 
 def load(path: Path, kind: type[_Value], most: int = MOST_BYTES) -> _Value | None:

@@ -141,7 +141,7 @@ def test_a_bad_file_is_refused_before_a_process_is_started(tmp_path: Path) -> No
 def test_a_model_elsewhere_is_neither_looked_at_nor_made_to_fit() -> None:
     inner = FakeEngine()
     engine = FittingEngine(inner, lambda replaced: pytest.fail("memory here doesn't matter"))
-    load = Load(Endpoint("http://localhost:8080/v1", "qwen"), backend="openai")
+    load = Load(Endpoint("http://localhost:8080/v1", "qwen"))
     assert [type(event) for event in engine.load(load)] == [Loading, Loaded, Finished]
     assert inner.loads == [load] and not inner.plans
     assert engine.info is not None and engine.info.source == load.source

@@ -36,7 +36,7 @@ def test_a_template_is_taken_by_name_from_a_file_and_from_the_settings(
 @pytest.mark.parametrize(
     ("content", "code", "said"),
     [
-        (None, 2, "no chat template named"),
+        (None, 2, "no chat template"),
         (b"\xff\xfe\x00", 2, "UTF-8"),
         (b"{% for %}", 1, "broken"),
     ],

@@ -20,7 +20,7 @@ from vlmtui import demo
 from vlmtui.errors import BadModelFile, InputError, QuantizeFailed, StorageError
 from vlmtui.models import file_maker, gguf, quantize
 from vlmtui.models.file_maker import Progress
-from vlmtui.models.gguf.filetypes import FILE_TYPES
+from vlmtui.models.gguf.quants import FILE_TYPES
 from vlmtui.models.quantize import Quantization, Result
 
 
@@ -48,7 +48,7 @@ def made(job: Quantization) -> Result:
     assert isinstance(result, Result)
     assert all(isinstance(step, Progress) and 0 <= step.fraction <= 1 for step in steps)
     assert len(steps) == len(job.header.tensors)
-    quantize.finish(job)
+    file_maker.settle(job.draft, job.target)
     return result
 
 
@@ -157,7 +157,7 @@ def test_what_llama_cpp_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     with pytest.raises(QuantizeFailed, match=r"can't quantise .*odd\.gguf: .*llama") as caught:
         list(quantize.run(job, 0))
     assert "quantize.log" in caught.value.hint
-    quantize.discard(job)
+    file_maker.discard(job.draft)
     assert leftovers(tmp_path) == ["home", "odd.gguf"]
 
 
@@ -168,7 +168,7 @@ def test_leaving_early_kills_the_process_and_leaves_nothing(tmp_path: Path) -> N
         assert isinstance(next(steps), Progress)
         assert psutil.Process().children()
     assert not psutil.Process().children()
-    quantize.discard(job)
+    file_maker.discard(job.draft)
     assert leftovers(tmp_path) == ["home", "small"]
 
 
@@ -198,7 +198,7 @@ def test_a_disk_that_fills_up_on_the_way_is_told(
     job = quantize.prepare(demo.mmproj_path(), tiny_disk / "out.gguf", "Q8_0")
     with pytest.raises(StorageError, match="no room for"):
         list(quantize.run(job, 0))
-    quantize.discard(job)
+    file_maker.discard(job.draft)
     assert not list(tiny_disk.glob("*.gguf"))
     assert not job.draft.exists()
 

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from vlmtui import kept, printable
 from vlmtui.engine.engine_requests import Constraint
@@ -14,6 +13,7 @@ from vlmtui.engine.structured import constraints, short_schema
 from vlmtui.errors import InputError
 
 _SHOWN = 60
+_CHECK = "Check the path and the file."
 
 
 def of(
@@ -56,7 +56,9 @@ def schema(given: str) -> Constraint:
     if (text[:1] == "{" and text[1:].lstrip()[:1] in ('"', "}")) or text in ("true", "false"):
         return constraints.of_schema(_json(text, "The schema"))
     if _names_a_file(text):
-        return constraints.of_schema(_json(_read(text), f"The schema {text}"))
+        return constraints.of_schema(
+            _json(kept.text_at(text, "file", _CHECK), f"The schema {text}")
+        )
     return constraints.of_schema(json.dumps(short_schema.expanded(text)))
 
 
@@ -78,7 +80,7 @@ def choices(given: str) -> Constraint:
 
 def grammar(path: str) -> Constraint:
     """The grammar in a file; raises `InputError` where it can't be read, or is none."""
-    return constraints.of_grammar(_read(path))
+    return constraints.of_grammar(kept.text_at(path, "file", _CHECK))
 
 
 def shown(constraint: Constraint) -> str:
@@ -109,15 +111,3 @@ def _json(text: str, what: str) -> str:
     except InputError as error:
         raise InputError(error.message.replace("It", what, 1), error.hint) from None
     return text
-
-
-def _read(path: str) -> str:
-    try:
-        return kept.read(Path(os.path.expanduser(path))).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        problem = f"{path} is not UTF-8 text"
-    except FileNotFoundError:
-        problem = f"There is no file {path}"
-    except OSError as error:
-        problem = f"{path} can't be read: {error.strerror}"
-    raise InputError(problem, "Check the path and the file.")

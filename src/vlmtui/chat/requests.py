@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -115,7 +115,7 @@ def of_server(settings: Settings, model: ServerModel) -> Load:
             "Choose a model on this machine, or set local_only = false in the settings.",
         )
     endpoint = Endpoint(model.server.url, model.model, endpoints.key_of(model.server))
-    return Load(endpoint, name=model.name, backend="openai")
+    return Load(endpoint, name=model.name)
 
 
 def request_for(settings: Settings, model: InstalledModel) -> Load:
@@ -139,14 +139,11 @@ def loading(settings: Settings, model: InstalledModel) -> Load:
     return Load(
         Files(_as_text(model.path), _as_text(model.mmproj) if model.mmproj is not None else None),
         name=model.name,
-        ctx=settings.ctx,
-        kv=settings.kv,
-        gpu_layers=settings.gpu_layers,
-        threads=settings.threads,
         template=None if template is None else _template(template),
         disk_cache=_disk_cache(settings),
         fallback_template=library.template(model),
         tower=_tower(model.mmproj) if model.mmproj is not None else None,
+        **_settings_of(Load, settings),
     )
 
 
@@ -195,15 +192,8 @@ def _template(wanted: str) -> str:
     """
     if wanted in BUILTIN:
         return wanted
-    try:
-        return kept.read(Path(os.path.expanduser(wanted))).decode("utf-8-sig")
-    except FileNotFoundError:
-        problem = f"There is no chat template named {wanted!r}, and no file of that name"
-    except UnicodeDecodeError:
-        problem = f"The chat template {wanted} is not UTF-8 text"
-    except OSError as error:
-        problem = f"The chat template {wanted} can't be read: {error.strerror}"
-    raise InputError(problem, f"Name a file with Jinja source, or one of {NAMES}.")
+    hint = f"Name a file with Jinja source, or one of {NAMES}."
+    return kept.text_at(wanted, "chat template", hint)
 
 
 def is_of(load: Load, model: InstalledModel) -> bool:
@@ -213,17 +203,13 @@ def is_of(load: Load, model: InstalledModel) -> bool:
 
 def sampling(settings: Settings) -> Sampling:
     """How the settings want the next token chosen."""
-    return Sampling(
-        temperature=settings.temperature,
-        top_k=settings.top_k,
-        top_p=settings.top_p,
-        min_p=settings.min_p,
-        repeat_penalty=settings.repeat_penalty,
-        max_tokens=settings.max_tokens,
-        think=settings.think,
-        detail=settings.detail,
-        question=settings.question,
-    )
+    return Sampling(**_settings_of(Sampling, settings))
+
+
+def _settings_of(asked: type[Load | Sampling], settings: Settings) -> dict[str, Any]:
+    """What the settings say of a request: those of the same name as a field of it."""
+    known = msgspec.structs.asdict(settings)
+    return {name: known[name] for name in asked.__struct_fields__ if name in known}
 
 
 def _as_text(path: Path) -> str:

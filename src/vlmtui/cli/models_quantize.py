@@ -19,7 +19,7 @@ from vlmtui.engine.engine_events import Delta, Finished, Stats
 from vlmtui.engine.engine_requests import Files, Generate, Load, Sampling
 from vlmtui.errors import ModelNotFound, VlmtuiError
 from vlmtui.messages import ImagePart, Message, Role, TextPart
-from vlmtui.models import gguf, library, quantize
+from vlmtui.models import file_maker, gguf, library, quantize
 from vlmtui.models.gguf import pairing
 from vlmtui.models.quantize import Quantization, Result
 from vlmtui.printable import line, prose
@@ -94,9 +94,9 @@ def quantise(wish: Wish) -> int:
             gguf.from_path(job.draft)
             # a vision tower alone can't be loaded
             loads = trial.loads(pair.after(job.draft), job.source.name) if pair else None
-            quantize.finish(job)
+            file_maker.settle(job.draft, job.target)
         finally:
-            quantize.discard(job)
+            file_maker.discard(job.draft)
     answers = []
     if wish.check is not None and picture is not None and pair is not None:
         for load in (pair.before, pair.after(job.target)):

@@ -100,8 +100,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     name: str = ""
     """What the user calls the model."""
 
-    backend: str = "llamacpp"
-    """Kind of backend, see `engine.registry`."""
+    backend: str = ""
+    """Kind of backend, see `engine.registry`; empty takes the one for such a source."""
 
     ctx: int = 0
     """Context size in tokens; 0 takes the model's own, at most `DEFAULT_CTX`."""

@@ -8,13 +8,15 @@ from importlib import import_module
 
 from vlmtui.engine.cancellation import CancelFlag
 from vlmtui.engine.engine_events import Event, Finished, Measured, Planned
-from vlmtui.engine.engine_requests import Generate, Load, Measure, Prepare
+from vlmtui.engine.engine_requests import Endpoint, Files, Generate, Load, Measure, Prepare
 from vlmtui.errors import LoadFailed
 
 _BACKENDS = {
     "llamacpp": "vlmtui.engine.backends.llamacpp.backend:LlamaCppBackend",
     "openai": "vlmtui.engine.backends.openai.endpoint_backend:OpenAIBackend",
 }
+_BY_DEFAULT = {Files: "llamacpp", Endpoint: "openai"}
+"""What runs a source when a load doesn't say."""
 
 
 class Backend(ABC):
@@ -57,12 +59,13 @@ class Backend(ABC):
         """Write what is worth it to the disk, within some seconds: the process ends."""
 
 
-def create(kind: str) -> Backend:
-    """A new, empty backend.
+def create(load: Load) -> Backend:
+    """A new, empty backend for what is going to be loaded or planned.
 
     Raises:
-        LoadFailed: No such kind.
+        LoadFailed: There is none of the kind that it wants.
     """
+    kind = load.backend or _BY_DEFAULT[type(load.source)]
     if kind not in _BACKENDS:
         known = ", ".join(sorted(_BACKENDS))
         raise LoadFailed(f"There is no backend {kind!r}", f"Known backends: {known}.")

@@ -155,7 +155,7 @@ class Worker:
         match command.request:
             case Load() as request:
                 self._unload()
-                self._backend = registry.create(request.backend)
+                self._backend = registry.create(request)
                 try:
                     finished = self._backend.load(request, self._cancel, emit)
                 except BaseException:
@@ -173,7 +173,7 @@ class Worker:
                     return Finished("cancelled")
                 return self._backend.prepare(request, self._cancel, emit)
             case Plan(load=load):
-                backend = registry.create(load.backend)
+                backend = registry.create(load)
                 try:
                     emit(backend.plan(load))
                 finally:

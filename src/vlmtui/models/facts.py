@@ -19,8 +19,8 @@ from vlmtui import kept, paths
 from vlmtui.errors import BadModelFile, StorageError
 from vlmtui.models import gguf
 from vlmtui.models.gguf import pairing
-from vlmtui.models.gguf.filetypes import FILE_TYPES
 from vlmtui.models.gguf.header import Header
+from vlmtui.models.gguf.quants import FILE_TYPES
 
 _FILE = "models.json"
 _VERSION = 1

@@ -17,8 +17,8 @@ import msgspec
 from vlmtui.errors import InputError, QuantizeFailed
 from vlmtui.models import file_maker, gguf
 from vlmtui.models.file_maker import Progress
-from vlmtui.models.gguf.filetypes import FILE_TYPES
 from vlmtui.models.gguf.header import Header
+from vlmtui.models.gguf.quants import FILE_TYPES
 
 TYPES = (
     *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S"),
@@ -169,20 +169,6 @@ def run(job: Quantization, expected: int) -> Generator[Progress | Result, None, 
         if shutil.disk_usage(job.target.parent).free < max(file_maker.ROOM_LEFT, 1_000_000):
             raise file_maker.no_room(job.target, expected, 0) from error
         raise
-
-
-def finish(job: Quantization) -> None:
-    """Give the result its name.
-
-    Raises:
-        StorageError: It can't be renamed.
-    """
-    file_maker.settle(job.draft, job.target)
-
-
-def discard(job: Quantization) -> None:
-    """Delete what there is of the result; safe to call at any time."""
-    file_maker.discard(job.draft)
 
 
 def _type(to: str) -> str:

@@ -53,7 +53,7 @@ class Asker:
         self.cancel = CancelFlag()
         self._backend = OpenAIBackend()
         source = Endpoint(server.url, endpoint.pop("model", "llava"), **endpoint)
-        load = Load(source, name="board/llava", backend="openai")
+        load = Load(source, name="board/llava")
         self._backend.load(load, self.cancel, self.events.append)
 
     def ask(self, *messages: Message, **sampling: Any) -> Finished:
@@ -682,7 +682,7 @@ def test_a_server_that_is_not_there_is_told_of_with_its_address() -> None:
         port = free.getsockname()[1]
     source = Endpoint(f"http://127.0.0.1:{port}/v1", "llava")
     with pytest.raises(LoadFailed, match=f"127.0.0.1:{port} can't be reached"):
-        OpenAIBackend().load(Load(source, backend="openai"), CancelFlag(), lambda _: None)
+        OpenAIBackend().load(Load(source), CancelFlag(), lambda _: None)
 
 
 def test_the_key_is_in_no_representation() -> None:
@@ -694,7 +694,7 @@ def test_the_engines_process_serves_it_as_any_other(serve: Serve, tmp_path: Path
     server = serve(lambda exchange: exchange.stream(*words("Hello", " there")))
     client = EngineClient(tmp_path / "engine.log")
     try:
-        load = Load(Endpoint(server.url, "llava"), name="board", backend="openai")
+        load = Load(Endpoint(server.url, "llava"), name="board")
         assert isinstance(list(client.load(load))[-1], Finished)
         told = list(client.generate(Generate((user("Hi"),))))
         assert "".join(e.text for e in told if isinstance(e, Delta)) == "Hello there"

@@ -8,6 +8,7 @@ else is refused, and nothing that the pickle names is ever looked up.
 from __future__ import annotations
 
 import pickletools
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -86,8 +87,10 @@ class _Machine:
             act = getattr(self, f"_do_{name.lower()}", None)
             if act is not None:
                 act(argument)
-            elif name in _CONSTANTS:
-                self._stack.append(_CONSTANTS[name])
+            elif name in _MADE:
+                self._stack.append(_MADE[name]())
+            elif name in _TUPLES:
+                self._stack[-_TUPLES[name] :] = [tuple(self._stack[-_TUPLES[name] :])]
             elif name in _LITERALS:
                 self._stack.append(argument)
             else:
@@ -107,26 +110,8 @@ class _Machine:
 
     _do_frame = _do_proto
 
-    def _do_mark(self, _: Any) -> None:
-        self._stack.append(_MARK)
-
-    def _do_empty_dict(self, _: Any) -> None:
-        self._stack.append({})
-
-    def _do_empty_list(self, _: Any) -> None:
-        self._stack.append([])
-
     def _do_tuple(self, _: Any) -> None:
         self._stack.append(tuple(self._above_mark()))
-
-    def _do_tuple1(self, _: Any) -> None:
-        self._stack[-1:] = [tuple(self._stack[-1:])]
-
-    def _do_tuple2(self, _: Any) -> None:
-        self._stack[-2:] = [tuple(self._stack[-2:])]
-
-    def _do_tuple3(self, _: Any) -> None:
-        self._stack[-3:] = [tuple(self._stack[-3:])]
 
     def _do_binput(self, place: int) -> None:
         self._memo[place] = self._stack[-1]
@@ -206,7 +191,16 @@ class _Machine:
             raise Refused(f"it calls {name[:100]}")
 
 
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+_MADE: dict[str, Callable[[], Any]] = {
+    "MARK": lambda: _MARK,
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _LITERALS = frozenset(
     ["BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"]
 )
