@@ -47,20 +47,20 @@ class Telling:
         try:
             yield
         except VlmtuiError as error:
-            told = error
+            failure = error
         except ImportError as error:
-            told = failed(f"{needs} needs libraries that aren't installed: {error}", install)
+            failure = failed(f"{needs} needs libraries that aren't installed: {error}", install)
         except MemoryError:
-            told = failed("Memory ran out", "Close other programs.")
+            failure = failed("Memory ran out", "Close other programs.")
         except Exception as error:
             # whatever a file of other making or a library provokes must reach the user in words
             import traceback  # only then: every picture's process begins here
 
             traceback.print_exc()
-            told = failed(f"{cant}: {type(error).__name__}: {error}")
+            failure = failed(f"{cant}: {type(error).__name__}: {error}")
         else:
             return
-        self.tell(error=type(told).__name__, message=told.message, hint=told.hint)
+        self.tell(error=type(failure).__name__, message=failure.message, hint=failure.hint)
 
 
 def prefer_oom_kill(score: int) -> None:
@@ -94,6 +94,6 @@ def begin(parent: int) -> Telling:
     if os.getppid() != parent:
         raise SystemExit
     prefer_oom_kill(_OOM_SCORE)
-    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    return Telling(told)
+    return Telling(output)

@@ -99,11 +99,11 @@ def test_a_call_in_the_conversation_stands_there_as_the_model_wrote_it() -> None
 
 
 def test_the_model_is_told_of_each_tool_and_how_to_call_it() -> None:
-    told = tool_calls.told([LIGHT, TIME], several=True)
+    told = tool_calls.described([LIGHT, TIME], several=True)
     assert '"description":"Turns a light on."' in told
     assert told.count('"type":"function"') == 2
     assert "<tool_call>" in told
-    assert "one function at a time" in tool_calls.told([TIME], several=False)
+    assert "one function at a time" in tool_calls.described([TIME], several=False)
 
 
 def test_an_answer_that_must_be_a_call_can_be_nothing_else() -> None:

@@ -161,7 +161,7 @@ def _tower(mmproj: Path) -> Tower | None:
     if not tower_store.any_there():
         return None
     graph = tower_store.find(mmproj)
-    about = tower_store.told(graph) if graph is not None else None
+    about = tower_store.described(graph) if graph is not None else None
     if graph is None or about is None or not about.agrees:
         return None
     return Tower(_as_text(graph), about.side, about.tiles)

@@ -79,7 +79,7 @@ def remove(name: str, *, as_json: bool) -> int:
 
 def _there(model: InstalledModel) -> tuple[Path, Graph]:
     path = tower_store.find(tower_making.tower_of(model))
-    about = tower_store.told(path) if path is not None else None
+    about = tower_store.described(path) if path is not None else None
     if path is None or about is None:
         raise InputError(
             f"No graph was made of {model.name}'s tower",
@@ -105,7 +105,7 @@ def _tell(
     model: InstalledModel, path: Path, about: Graph, compared: TowerCompared, *, as_json: bool
 ) -> None:
     if as_json:
-        told = {
+        described = {
             "name": model.name,
             "path": str(path),
             "bytes": path.stat().st_size,
@@ -114,7 +114,7 @@ def _tell(
             "graph_s": compared.graph_s,
             "libmtmd_s": compared.libmtmd_s,
         }
-        print_json(told)
+        print_json(described)
         return
     kind = f"{_NAMES[about.runner]} {about.version}".strip()
     verdict = "agrees with" if about.agrees else "does NOT agree with"

@@ -16,7 +16,7 @@ import msgspec
 from vlmtui.doctor.finding import Finding
 from vlmtui.doctor.software import cuda_compiler, nvcc, nvcc_version
 from vlmtui.hardware import tegra
-from vlmtui.hardware.sysroot import Sysroot, told_bytes
+from vlmtui.hardware.sysroot import Sysroot, bytes_in
 
 TIMEOUT_S = 60.0
 """The first start of CUDA on a slow board takes seconds."""
@@ -117,7 +117,7 @@ def _cuda_major(root: Sysroot) -> int | None:
 
 
 def _jobs(root: Sysroot) -> int:
-    memory = told_bytes(root.text("/proc/meminfo"), "MemTotal")
+    memory = bytes_in(root.text("/proc/meminfo"), "MemTotal")
     cores = os.cpu_count() or 1
     return max(1, min(cores, memory // _BYTES_A_JOB)) if memory else cores
 

@@ -22,14 +22,14 @@ class CancelFlag:
 
     def __init__(self) -> None:
         self._text = ctypes.create_string_buffer(2)
-        self._heard: Callable[[], object] | None = None
+        self._stop: Callable[[], object] | None = None
         self.concludes = False
         """The running request is to end its thought and to answer."""
 
     def set(self) -> None:
         self._text[0] = b"x"
-        if (heard := self._heard) is not None:
-            heard()
+        if (stop := self._stop) is not None:
+            stop()
 
     def clear(self) -> None:
         """Make ready for the next request."""
@@ -42,13 +42,13 @@ class CancelFlag:
 
         For work that can't look at a flag since it waits for somebody else.
         """
-        self._heard = stop
+        self._stop = stop
         try:
             if self.is_set:  # it came first
                 stop()
             yield
         finally:
-            self._heard = None
+            self._stop = None
 
     @property
     def is_set(self) -> bool:

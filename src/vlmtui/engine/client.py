@@ -166,8 +166,8 @@ class EngineClient(EngineConnection):
         mine = self._process.path if isinstance(self._process, HostLink) else None
         others = [path for path in host_socket.running() if path != mine]
         while made is None and others:
-            with suppress(NoHost), closing(host_inquiry.ask(others.pop(), MakeRoom())) as said:
-                for answer in said:
+            with suppress(NoHost), closing(host_inquiry.ask(others.pop(), MakeRoom())) as answers:
+                for answer in answers:
                     if self._stopped or self._closed:
                         yield Finished("cancelled")
                         return

@@ -34,8 +34,8 @@ def main() -> int:
 
 
 def _tell(error: ImageError) -> int:
-    told = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
-    print(json.dumps(told), file=sys.stderr)
+    problem = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+    print(json.dumps(problem), file=sys.stderr)
     return 1
 
 

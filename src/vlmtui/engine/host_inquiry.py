@@ -31,9 +31,9 @@ def states() -> Iterator[tuple[Path, HostState | None]]:
         with suppress(NoHost):
             if not is_listening(path):
                 continue
-            for said in ask(path, Look(), _LOOK_S):
-                if isinstance(said, HostState):
-                    state = said
+            for answer in ask(path, Look(), _LOOK_S):
+                if isinstance(answer, HostState):
+                    state = answer
         yield path, state
 
 

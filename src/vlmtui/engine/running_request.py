@@ -34,8 +34,8 @@ class RunningRequest:
 
         self._cancelled: float | None = None
         self._cancel_sent = False
-        self._heard = time.monotonic()
-        self._told: set[str] = set()
+        self._sign_at = time.monotonic()
+        self._warned: set[str] = set()
 
     def cancel(self, channel: Channel[Report]) -> None:
         """Ask for its end, as soon as all of it is sent; once."""
@@ -50,24 +50,24 @@ class RunningRequest:
 
     def heard(self) -> None:
         """Its process has shown a sign of life."""
-        self._heard = time.monotonic()
-        self._told.discard("silent")
+        self._sign_at = time.monotonic()
+        self._warned.discard("silent")
 
     def notices(self, phase: str) -> Iterator[Notice]:
         """What the user must know now, each once."""
         now = time.monotonic()
         doing = death.DOING.get(phase, "working")
-        if now - self._heard >= SILENCE_S and "silent" not in self._told:
-            self._told.add("silent")
+        if now - self._sign_at >= SILENCE_S and "silent" not in self._warned:
+            self._warned.add("silent")
             yield Notice(
                 "silent",
-                f"The engine has shown no sign of life for {now - self._heard:.0f} seconds while "
+                f"The engine has shown no sign of life for {now - self._sign_at:.0f} seconds while "
                 f"{doing}",
                 "It may be stopped, or memory may be low. Stop twice to end its process; the "
                 "next question starts another.",
             )
-        elif self._cancelled is not None and now - self._cancelled >= CANCEL_S and not self._told:
-            self._told.add("cancel")
+        elif self._cancelled is not None and now - self._cancelled >= CANCEL_S and not self._warned:
+            self._warned.add("cancel")
             yield Notice(
                 "silent",
                 f"The engine is still {doing}, and stops when it is done with that",

@@ -171,21 +171,21 @@ class ChatTemplate:
         messages = [self._message(turn) for turn in turns]
         if not self._takes_system and messages and messages[0]["role"] == "system":
             _merge_system(messages)
-        said = sum(
+        length = sum(
             len(turn.text) + len(turn.thought) + sum(map(len, turn.images)) for turn in turns
         )
-        told = {"enable_thinking": self.thinks} if thinking is None else self.switched(thinking)
+        switch = {"enable_thinking": self.thinks} if thinking is None else self.switched(thinking)
         with limited(self._cancelled):
-            return self._run(messages, said, answering, {**_KEEPS_THOUGHT, **told})
+            return self._run(messages, length, answering, {**_KEEPS_THOUGHT, **switch})
 
     def _run(
         self,
         messages: list[dict[str, Any]],
-        said: int,
+        length: int,
         answering: bool,
         of_thought: Mapping[str, object],
     ) -> str:
-        """Render, at most so much for what was said: `said` characters."""
+        """Render, at most so much for what was said, in `length` characters."""
         known: dict[str, Any] = {**self._tokens, **of_thought}
         known["date_string"] = strftime_now("%d %b %Y")
         known["datetime"] = strftime_now("%b %d %Y")
@@ -193,7 +193,7 @@ class ChatTemplate:
             known["add_generation_prompt"] = True
         adapted = [self._adapt(message) for message in messages]
         pieces: list[str] = []
-        left = _MOST_ADDED + _MOST_REPEATED * said
+        left = _MOST_ADDED + _MOST_REPEATED * length
         for piece in self._template.generate(messages=adapted, **known):
             left -= len(piece)
             if left < 0:

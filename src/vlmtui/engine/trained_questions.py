@@ -39,9 +39,9 @@ LightOnOCR is no entry: it is asked nothing, and needs no words."""
 
 def of(*names: str) -> dict[str, str]:
     """The questions of a model that goes by these names; none for a model that talks."""
-    told = " ".join(names).lower().replace("_", "-")
+    words_of_names = " ".join(names).lower().replace("_", "-")
     for words, questions in _FAMILIES.items():
-        if any(word in told for word in words):
+        if any(word in words_of_names for word in words):
             return dict(questions)
     return {}
 

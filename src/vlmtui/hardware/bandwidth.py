@@ -20,7 +20,7 @@ import msgspec
 from vlmtui import kept, paths
 from vlmtui.errors import StorageError
 from vlmtui.hardware.base import Snapshot
-from vlmtui.hardware.sysroot import text, told_bytes
+from vlmtui.hardware.sysroot import bytes_in, text
 
 Origin = Literal["table", "measured"]
 """table: the maker's value for the board; measured: by `measure`."""
@@ -165,4 +165,4 @@ def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
 
 def _available() -> int:
     """Bytes of this very machine that could be taken without swapping."""
-    return told_bytes(text(Path("/proc/meminfo")), "MemAvailable") or 0
+    return bytes_in(text(Path("/proc/meminfo")), "MemAvailable") or 0

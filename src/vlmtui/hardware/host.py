@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmtui.hardware.base import Probe, Readings
-from vlmtui.hardware.sysroot import text, told_bytes
+from vlmtui.hardware.sysroot import bytes_in, text
 
 if TYPE_CHECKING:
     import psutil
@@ -57,4 +57,4 @@ class HostProbe(Probe):
 
 def peak_rss(pid: int | None) -> int | None:
     """Most main memory that a running process ever held, in bytes; None where nobody can tell."""
-    return told_bytes(text(Path(f"/proc/{pid}/status")), "VmHWM") if pid is not None else None
+    return bytes_in(text(Path(f"/proc/{pid}/status")), "VmHWM") if pid is not None else None

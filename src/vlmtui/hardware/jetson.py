@@ -20,7 +20,7 @@ from vlmtui.hardware import nvpmodel, sysroot
 from vlmtui.hardware.base import Probe, Rail, Readings, Temperature, measured
 from vlmtui.hardware.nvpmodel import PowerMode
 from vlmtui.hardware.sensors import UNCONNECTED, place, plausible, total_watts
-from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot, told_bytes
+from vlmtui.hardware.sysroot import SYSROOT_VARIABLE, Sysroot, bytes_in
 from vlmtui.hardware.tegra import OLDER_GPUS, is_gpu, is_jetson
 from vlmtui.hardware.throttle import Throttle
 
@@ -108,9 +108,9 @@ class JetsonProbe(Probe):
             gpu_load=self._smooth_load(now),
             gpu_clock_hz=_positive(clock / "cur_freq") if clock is not None else None,
             gpu_clock_max_hz=_positive(clock / "max_freq") if clock is not None else None,
-            ram_total_bytes=told_bytes(report, "MemTotal"),
-            ram_available_bytes=told_bytes(report, "MemAvailable"),
-            gpu_used_bytes=told_bytes(report, "NvMapMemUsed"),
+            ram_total_bytes=bytes_in(report, "MemTotal"),
+            ram_available_bytes=bytes_in(report, "MemAvailable"),
+            gpu_used_bytes=bytes_in(report, "NvMapMemUsed"),
             engine_gpu_bytes=self._held_by(engine_pid),
             temperatures=_temperatures(layout.zones) or None,
             power_rails=rails or None,

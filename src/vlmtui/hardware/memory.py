@@ -9,7 +9,7 @@ import msgspec
 from vlmtui.hardware import jetson, nvml
 from vlmtui.hardware.base import Readings
 from vlmtui.hardware.host import HostProbe
-from vlmtui.hardware.sysroot import Sysroot, told_bytes
+from vlmtui.hardware.sysroot import Sysroot, bytes_in
 
 _INACTIVE = re.compile(r"^inactive_file ([0-9]{1,18})$", re.MULTILINE)
 
@@ -72,7 +72,7 @@ def _own_pages(root: Sysroot, pid: int) -> int:
 
     Not its pages of files: the system counts them as available while they are in use.
     """
-    return told_bytes(root.text(f"/proc/{pid}/status"), "RssAnon") or 0
+    return bytes_in(root.text(f"/proc/{pid}/status"), "RssAnon") or 0
 
 
 def _container_limit(root: Sysroot) -> tuple[int, int] | None:

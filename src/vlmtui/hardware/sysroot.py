@@ -50,8 +50,8 @@ class Sysroot:
 
     def processor_name(self) -> str:
         """The processor as the kernel calls it, or else its architecture."""
-        told = self.text("/proc/cpuinfo") or ""
-        found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+        report = self.text("/proc/cpuinfo") or ""
+        found = re.search(r"^model name\s*:\s*(.+)$", report, re.MULTILINE)
         return found[1] if found else platform.machine()
 
 
@@ -71,7 +71,7 @@ def text(path: Path) -> str | None:
     return content.decode(errors="replace").strip("\0 \t\r\n") or None
 
 
-def told_bytes(report: str | None, name: str) -> int | None:
+def bytes_in(report: str | None, name: str) -> int | None:
     """What /proc/meminfo, or the status of a process, has of a name; in bytes."""
     found = re.search(rf"^{name}:\s+([0-9]{{1,15}}) kB$", report or "", re.MULTILINE)
     return int(found[1]) * 1024 if found else None

@@ -160,7 +160,7 @@ class TegrastatsProbe:
         self._missing: frozenset[str] = frozenset()
         self._missing_since = 0.0
         self._useless: frozenset[str] = frozenset()
-        self._heard = 0.0
+        self._heard_at = 0.0
         self._useful = 0.0
         self._readings = Readings()
 
@@ -186,12 +186,12 @@ class TegrastatsProbe:
             if now - self._missing_since < MISSING_S:
                 return Readings()
             self._child = LineChild([self._program, "--interval", "1000"])
-            self._heard = self._useful = now
+            self._heard_at = self._useful = now
         self._listen(self._child, now)
         if now - self._useful > SILENT_S:  # it speaks, but of other things
             self._useless |= missing
             self.close()
-        if now - self._heard > _FRESH_S:
+        if now - self._heard_at > _FRESH_S:
             return Readings()
         return {name: value for name, value in self._readings.items() if name not in known}
 
@@ -204,12 +204,12 @@ class TegrastatsProbe:
     def _listen(self, child: LineChild, now: float) -> None:
         for line in reversed(child.lines()[-_MOST_LINES:]):
             if readings := parse(line):
-                self._readings, self._heard = readings, now
+                self._readings, self._heard_at = readings, now
                 if self._missing & readings.keys():
                     self._useful = now
                 return
         status = child.ended()
         if status is not None:
             raise TegrastatsFailed(f"it ended with status {status}")
-        if now - self._heard > SILENT_S:
+        if now - self._heard_at > SILENT_S:
             raise TegrastatsFailed("it says nothing")

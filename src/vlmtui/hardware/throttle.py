@@ -24,7 +24,7 @@ class _Counter:
     name: str
     path: Path
     count: int | None
-    told_until: float = 0.0
+    shown_until: float = 0.0
 
 
 class Throttle:
@@ -52,17 +52,17 @@ class Throttle:
         """Names of what slows the board down; empty for nothing, None where nothing can tell."""
         states = [(name, sysroot.number(path)) for name, path in self._devices]
         active = [name for name, state in states if state]
-        told = any(state is not None for _, state in states)
+        known = any(state is not None for _, state in states)
         now = self._clock()
         for counter in self._counters:
             count = sysroot.number(counter.path)
-            told = told or count is not None
+            known = known or count is not None
             if count is not None and counter.count is not None and count > counter.count:
-                counter.told_until = now + _TELL_FOR_S
+                counter.shown_until = now + _TELL_FOR_S
             counter.count = count
-            if now < counter.told_until:
+            if now < counter.shown_until:
                 active.append(counter.name)
-        return tuple(dict.fromkeys(active)) if told else None
+        return tuple(dict.fromkeys(active)) if known else None
 
 
 def _name(device: Path) -> str | None:

@@ -60,12 +60,12 @@ class Maker(msgspec.Struct, frozen=True):
         try:
             with closing(lines):
                 for line in lines:
-                    told = msgspec.json.decode(line, type=_Told[kind])  # type: ignore[valid-type]
-                    if told.error:
-                        hint = told.hint or self.see_log
-                        raise errors.named(told.error, told.message, hint, self.failed)
-                    made = told.made
-                    yield Progress(told.fraction, told.doing) if made is None else made
+                    step = msgspec.json.decode(line, type=_Told[kind])  # type: ignore[valid-type]
+                    if step.error:
+                        hint = step.hint or self.see_log
+                        raise errors.named(step.error, step.message, hint, self.failed)
+                    made = step.made
+                    yield Progress(step.fraction, step.doing) if made is None else made
                 if made is None:
                     raise _Died("exit status 0")
         except _Died as died:

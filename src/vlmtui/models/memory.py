@@ -233,8 +233,10 @@ def _heads(model: Header) -> list[tuple[int, int, int]]:
     heads = model.numbers(f"{name}.attention.head_count_kv") or (queries,)
     own = layers - min(layers, model.number(f"{name}.attention.shared_kv_layers", 0))
     own = min(own, _GEMMA_3N_OWN) if name == "gemma3n" else own
-    told = ((heads[min(layer, len(heads) - 1)], key, value) for layer in range(min(own, 10_000)))
-    found = [_heads_of(model, layer, *numbers) for layer, numbers in enumerate(told)]
+    found = [
+        _heads_of(model, layer, heads[min(layer, len(heads) - 1)], key, value)
+        for layer in range(min(own, 10_000))
+    ]
     # the last ones of a Gemma 4 read the keys and values of layers before them
     return [*found, *[(0, key, value)] * min(layers - own, 10_000)]
 

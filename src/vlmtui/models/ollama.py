@@ -94,9 +94,9 @@ def _name(host: str, owner: str, name: str, tag: str) -> str:
 
 
 def _blob(store: Path, digest: str) -> Path | None:
-    told = _DIGEST.fullmatch(digest)
-    if told is None:
+    parsed = _DIGEST.fullmatch(digest)
+    if parsed is None:
         return None
-    path = store / "blobs" / f"sha256-{told[1]}"
-    older = store / "blobs" / f"sha256:{told[1]}"
+    path = store / "blobs" / f"sha256-{parsed[1]}"
+    older = store / "blobs" / f"sha256:{parsed[1]}"
     return older if older.exists() and not path.exists() else path

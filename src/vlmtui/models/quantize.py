@@ -208,9 +208,9 @@ def _child(job: Quantization, *, dry: bool) -> Iterator[Progress | Result]:
                 yield _result(job, step, dry=dry)
 
 
-def _result(job: Quantization, told: _Written, *, dry: bool) -> Result:
+def _result(job: Quantization, written: _Written, *, dry: bool) -> Result:
     if dry:
         # llama.cpp counts the tensors; header and vocabulary stay as they are
         first = min((tensor.offset for tensor in job.header.tensors), default=0)
-        return Result(job.header.file_size, told.size + first, told.fallbacks)
-    return Result(job.header.file_size, job.draft.stat().st_size, told.fallbacks)
+        return Result(job.header.file_size, written.size + first, written.fallbacks)
+    return Result(job.header.file_size, job.draft.stat().st_size, written.fallbacks)

@@ -39,14 +39,14 @@ class Answer:
         self,
         response: httpx2.Response,
         scope: CancelScope,
-        told: Callable[[], AbstractContextManager[None]],
+        translated: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.url = str(response.url)
         self._response = response
         self._scope = scope
-        self._told = told
+        self._translated = translated
 
     @property
     def length(self) -> int | None:
@@ -70,7 +70,7 @@ class Answer:
             raise Failed(
                 "nonsense", f"sends it compressed ({packed[:20]}), which was not asked for"
             )
-        with self._told():
+        with self._translated():
             for piece in self._response.iter_raw():
                 self._scope.check()
                 yield piece

@@ -128,10 +128,10 @@ def read(content: bytes) -> ChatBody:
     try:
         body = msgspec.json.decode(content, type=ChatBody)
     except msgspec.ValidationError as error:
-        told = printable.line(str(error), 200)
-        place = _PLACE.search(told)
+        problem = printable.line(str(error), 200)
+        place = _PLACE.search(problem)
         raise BadRequest(
-            f"The request is not valid: {told}", param=place[1] if place else ""
+            f"The request is not valid: {problem}", param=place[1] if place else ""
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError("The body is not JSON") from error
@@ -183,7 +183,7 @@ def asked(body: ChatBody, defaults: Sampling, fetch: Fetch, context_size: int) -
     if must:
         constraint = tool_calls.constraint(tools)
     several = body.parallel_tool_calls is not False
-    about = tool_calls.told(tools, several=several) if tools else ""
+    about = tool_calls.described(tools, several=several) if tools else ""
     notice = ""
     if not must and 0 < context_size / 2 < len(about) / _CHARACTERS:
         tools, about = [], ""

@@ -62,7 +62,7 @@ class Completion:
 
     def _costs(self, stats: Stats) -> Json:
         read = stats.prompt_tokens - stats.reused_tokens
-        told: Json = {
+        fields: Json = {
             "timings": {
                 "cache_n": stats.reused_tokens,
                 "prompt_n": read,
@@ -73,8 +73,8 @@ class Completion:
             }
         }
         if self.trimmed is not None:
-            told["trimmed"] = {"messages": self.trimmed.dropped, "images": self.trimmed.images}
-        return told
+            fields["trimmed"] = {"messages": self.trimmed.dropped, "images": self.trimmed.images}
+        return fields
 
 
 def _reason(finished: Finished, *, calls: bool) -> str:

@@ -45,12 +45,12 @@ class HttpApp:
             ("POST", "/v1/chat/completions"): completions.respond,
         }
         models = completion_json.models(model, int(time.time()))
-        for path, told in (
+        for path, body in (
             ("/v1/health", {"status": "ok"}),
             ("/v1/models", models),
             (f"/v1/models/{model.name}", models["data"][0]),
         ):
-            self._routes["GET", path] = partial(_tell, told)
+            self._routes["GET", path] = partial(_tell, body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,9 +66,9 @@ class HttpApp:
             pass
         finally:
             self.metrics.request(status)
-            told = f"{exchange.client} {exchange.method} {exchange.path} {status}"
+            done = f"{exchange.client} {exchange.method} {exchange.path} {status}"
             seconds = f"{time.monotonic() - began:.2f} s"
-            self._log(printable.line(", ".join(filter(None, (told, seconds, note))), 200))
+            self._log(printable.line(", ".join(filter(None, (done, seconds, note))), 200))
 
     # ------------------------------------------------------------------ who, and what
 
@@ -160,6 +160,6 @@ class HttpApp:
         return ""
 
 
-async def _tell(told: completion_json.Json, exchange: Exchange) -> str:
-    await exchange.respond_json(200, told)
+async def _tell(body: completion_json.Json, exchange: Exchange) -> str:
+    await exchange.respond_json(200, body)
     return ""

@@ -71,8 +71,8 @@ class Exchange:
             ClientGone: It ended before its end.
             asyncio.TimeoutError: It took longer.
         """
-        told = self.header("content-length")
-        if told.isdigit() and int(told) > most:
+        length = self.header("content-length")
+        if length.isdigit() and int(length) > most:
             raise TooLarge
         return await asyncio.wait_for(self._whole(most), seconds)
 
@@ -123,8 +123,8 @@ class Exchange:
 
     async def begin_events(self) -> None:
         """Begin a stream of server-sent events, which no proxy (nginx) is to hold back."""
-        told = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-        await self._begin(200, "text/event-stream", told)
+        headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+        await self._begin(200, "text/event-stream", headers)
 
     async def event(self, value: object) -> None:
         """An event: JSON, or the last one's word as it is."""
@@ -143,6 +143,6 @@ class Exchange:
 
     async def _begin(self, status: int, kind: str, headers: Mapping[str, str]) -> None:
         self.status = status
-        told = {"content-type": kind, **self.headers, **headers}
-        raw = [(k.replace("_", "-").encode(), v.encode("latin-1")) for k, v in told.items()]
+        sent = {"content-type": kind, **self.headers, **headers}
+        raw = [(k.replace("_", "-").encode(), v.encode("latin-1")) for k, v in sent.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})

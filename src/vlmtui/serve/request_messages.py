@@ -64,7 +64,7 @@ class RequestMessage(msgspec.Struct):
     tool_calls: list[Call] | None = None
 
 
-def messages(said: Sequence[RequestMessage], fetch: Fetch, tools: str = "") -> tuple[Message, ...]:
+def messages(sent: Sequence[RequestMessage], fetch: Fetch, tools: str = "") -> tuple[Message, ...]:
     """A conversation as the engine takes it; blocks while pictures are looked into.
 
     `tools` is what the system message says of tools, if anything.
@@ -75,7 +75,7 @@ def messages(said: Sequence[RequestMessage], fetch: Fetch, tools: str = "") -> t
     """
     found: list[Message] = []
     returned = False
-    for each in said:
+    for each in sent:
         message = _message(each, fetch)
         if returned and each.role in _RESULTS:  # results of one answer's calls are one message
             message = Message(Role.USER, (*found.pop().parts, TextPart("\n"), *message.parts))
@@ -88,24 +88,24 @@ def messages(said: Sequence[RequestMessage], fetch: Fetch, tools: str = "") -> t
     return tuple(found)
 
 
-def _message(said: RequestMessage, fetch: Fetch) -> Message:
-    role = _ROLES.get(said.role) or Role(said.role)
-    parts = _parts(said, role, fetch)
-    if said.role in _RESULTS:
+def _message(sent: RequestMessage, fetch: Fetch) -> Message:
+    role = _ROLES.get(sent.role) or Role(sent.role)
+    parts = _parts(sent, role, fetch)
+    if sent.role in _RESULTS:
         ends = TextPart(tool_calls.RESULT_BEGINS), TextPart(tool_calls.RESULT_ENDS)
         parts = [ends[0], *parts, ends[1]]
-    elif said.tool_calls:
+    elif sent.tool_calls:
         before = "\n" if any(isinstance(p, ImagePart) or p.text for p in parts) else ""
-        parts.append(TextPart(before + tool_calls.written(said.tool_calls)))
-    return Message(role, tuple(parts), said.reasoning_content or "")
+        parts.append(TextPart(before + tool_calls.written(sent.tool_calls)))
+    return Message(role, tuple(parts), sent.reasoning_content or "")
 
 
-def _parts(said: RequestMessage, role: Role, fetch: Fetch) -> list[Part]:
-    if not isinstance(said.content, list):
-        return [TextPart(said.content or "")]
-    if role is not Role.USER and any(isinstance(part, _Picture) for part in said.content):
-        raise InputError(f"A message of role {said.role} has a picture", "Only the user's may.")
-    return [_part(part, fetch) for part in said.content]
+def _parts(sent: RequestMessage, role: Role, fetch: Fetch) -> list[Part]:
+    if not isinstance(sent.content, list):
+        return [TextPart(sent.content or "")]
+    if role is not Role.USER and any(isinstance(part, _Picture) for part in sent.content):
+        raise InputError(f"A message of role {sent.role} has a picture", "Only the user's may.")
+    return [_part(part, fetch) for part in sent.content]
 
 
 def _part(part: _AnyPart, fetch: Fetch) -> Part:
@@ -115,6 +115,6 @@ def _part(part: _AnyPart, fetch: Fetch) -> Part:
         return TextPart(part.text)
     if isinstance(part.image_url, str):
         return fetch(part.image_url)
-    image, told = fetch(part.image_url.url), part.image_url.detail
-    detail = _DETAILS.get(told) if told is not None else None
+    image, wanted = fetch(part.image_url.url), part.image_url.detail
+    detail = _DETAILS.get(wanted) if wanted is not None else None
     return msgspec.structs.replace(image, detail=detail)

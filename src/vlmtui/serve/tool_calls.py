@@ -85,7 +85,7 @@ class _Written(msgspec.Struct):
     """Llama 3's name for the arguments."""
 
 
-def told(tools: Sequence[Tool], *, several: bool) -> str:
+def described(tools: Sequence[Tool], *, several: bool) -> str:
     """What the system message says of tools."""
     lines = [msgspec.json.encode({"type": "function", "function": t.function}) for t in tools]
     number = "functions" if several else "one function at a time, and"

@@ -121,9 +121,9 @@ class Listing:
         with self._database.read() as connection:
             titles = connection.execute(_TITLES, values).fetchall()
             messages = connection.execute(_MESSAGES, values).fetchall()
-        told = {row["id"] for row in messages}
+        seen = {row["id"] for row in messages}
         named = {row["id"] for row in titles}
-        found = [_found(row, begin, end, in_title=True) for row in titles if row["id"] not in told]
+        found = [_found(row, begin, end, in_title=True) for row in titles if row["id"] not in seen]
         hits = [_found(row, begin, end) for row in messages]
         found += [hit for hit in hits if hit.chat.id in named]
         found += [hit for hit in hits if hit.chat.id not in named]

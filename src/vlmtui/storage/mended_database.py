@@ -46,9 +46,9 @@ def mended(path: Path, fresh: Path) -> Iterator[Path]:
         yield path
         return
     size = _page_bytes(right)
-    told = _number(right, _PAGE_COUNT_AT)
+    pages_by_head = _number(right, _PAGE_COUNT_AT)
     pages = bytes_there // size
-    if right == head and not pages < told < _MOST_PAGES and _lists_tables(path):
+    if right == head and not pages < pages_by_head < _MOST_PAGES and _lists_tables(path):
         yield path
         return
     copy = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}-copy")
@@ -58,9 +58,9 @@ def mended(path: Path, fresh: Path) -> Iterator[Path]:
                 shutil.copyfile(old, new)
         with copy.open("r+b") as file:
             file.write(right)
-            if pages < told < _MOST_PAGES:
+            if pages < pages_by_head < _MOST_PAGES:
                 file.truncate(pages * size)  # whole ones
-                file.truncate(told * size)  # a hole: it takes no space
+                file.truncate(pages_by_head * size)  # a hole: it takes no space
         if not _lists_tables(copy):
             _take_schema(copy, right, fresh)
         yield copy

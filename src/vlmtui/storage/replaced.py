@@ -106,7 +106,7 @@ def carry_over(
         for chat in chats:
             for table, of_chat in _TABLES:
                 _copy_rows(old, new, table, of_chat, chat)
-            if _told(old, chat) - _told(new, chat):
+            if _marks_of(old, chat) - _marks_of(new, chat):
                 raise StorageError(
                     f"{path} was replaced by other chats while vlmtui had it open, and this chat "
                     "can't be saved there",
@@ -130,7 +130,7 @@ def _copy_rows(
     )
 
 
-def _told(connection: sqlite3.Connection, chat: int) -> set[tuple[object, ...]]:
+def _marks_of(connection: sqlite3.Connection, chat: int) -> set[tuple[object, ...]]:
     """What tells the messages of a chat from others."""
     found = connection.execute(
         "SELECT id, parent_id, role, created FROM messages WHERE chat_id = ?", (chat,)

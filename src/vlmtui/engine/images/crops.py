@@ -96,9 +96,9 @@ def cut(path: str | Path, part: Box, file: IO[bytes], called: str) -> None:
         raise failed(called, str(error)[:200]) from None
     if done.returncode == 0:
         return
-    told = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    last_line = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
     try:
-        answer = json.loads(told)
+        answer = json.loads(last_line)
         kind, message, hint = answer["error"], answer["message"], answer["hint"]
     except (ValueError, KeyError, TypeError):
         raise failed(called, "its process ended") from None

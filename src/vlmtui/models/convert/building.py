@@ -120,5 +120,5 @@ def _own_template(folder: Path) -> str:
 def _stamp(checkpoint: Checkpoint) -> str:
     """Another text for each state of the checkpoint's files."""
     files = sorted({tensor.file for tensor in checkpoint.all_tensors()})
-    told = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()

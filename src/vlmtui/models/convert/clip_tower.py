@@ -52,15 +52,15 @@ class Tower(VisionTower):
         self._check()
 
     def metadata(self) -> dict[str, Any]:
-        told = self._common("mlp")
-        told["clip.use_gelu"] = self._act == "gelu"
-        told[f"{PREFIX}feature_layer"] = [self._layers]
+        fields = self._common("mlp")
+        fields["clip.use_gelu"] = self._act == "gelu"
+        fields[f"{PREFIX}feature_layer"] = [self._layers]
         if not self._tiles:
-            told["vlmtui.picture_form"] = PICTURE_FORM
+            fields["vlmtui.picture_form"] = PICTURE_FORM
         else:
-            told[f"{PREFIX}image_grid_pinpoints"] = self._tiles
-            told[f"{PREFIX}mm_patch_merge_type"] = "spatial_unpad"
-        return told
+            fields[f"{PREFIX}image_grid_pinpoints"] = self._tiles
+            fields[f"{PREFIX}mm_patch_merge_type"] = "spatial_unpad"
+        return fields
 
     def _check(self) -> None:
         kind = self._given.get("model_type", "clip_vision_model")

@@ -124,7 +124,7 @@ def metadata(shape: Language, where: str) -> dict[str, Any]:
         BadModelFile: RoPE is scaled in a way that isn't known here.
     """
     name = shape.architecture
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         f"{name}.context_length": shape.context,
         f"{name}.embedding_length": shape.width,
         f"{name}.block_count": shape.layers,
@@ -136,17 +136,17 @@ def metadata(shape: Language, where: str) -> dict[str, Any]:
         f"{name}.rope.dimension_count": shape.head_width,
     }
     if shape.head_width * shape.heads != shape.width:
-        told[f"{name}.attention.key_length"] = shape.head_width
-        told[f"{name}.attention.value_length"] = shape.head_width
+        fields[f"{name}.attention.key_length"] = shape.head_width
+        fields[f"{name}.attention.value_length"] = shape.head_width
     if shape.sections:
-        told[f"{name}.rope.dimension_sections"] = [*shape.sections, 0]
+        fields[f"{name}.rope.dimension_sections"] = [*shape.sections, 0]
     kind = scaling_kind(shape.scaling)
     if kind == "linear":
-        told[f"{name}.rope.scaling.type"] = "linear"
-        told[f"{name}.rope.scaling.factor"] = float(shape.scaling["factor"])
+        fields[f"{name}.rope.scaling.type"] = "linear"
+        fields[f"{name}.rope.scaling.factor"] = float(shape.scaling["factor"])
     elif kind not in ("default", "llama3"):
         raise refused(where, f"its RoPE is scaled in the way {kind!r}")
-    return told
+    return fields
 
 
 def scaling_kind(scaling: Mapping[str, Any]) -> str:

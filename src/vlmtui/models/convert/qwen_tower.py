@@ -60,12 +60,12 @@ class Tower(VisionTower):
         self._check()
 
     def metadata(self) -> dict[str, Any]:
-        told = self._common("qwen2.5vl_merger" if self._windowed else "qwen2vl_merger")
-        told["clip.use_silu"] = self._windowed
-        told[f"{PREFIX}spatial_merge_size"] = _MERGED
+        fields = self._common("qwen2.5vl_merger" if self._windowed else "qwen2vl_merger")
+        fields["clip.use_silu"] = self._windowed
+        fields[f"{PREFIX}spatial_merge_size"] = _MERGED
         if self._windowed:
-            told[f"{PREFIX}n_wa_pattern"] = self._full_layers()[0] + 1
-        return told
+            fields[f"{PREFIX}n_wa_pattern"] = self._full_layers()[0] + 1
+        return fields
 
     @property
     def _windowed(self) -> bool:

@@ -43,7 +43,7 @@ class Tokens(msgspec.Struct):
 
     def metadata(self) -> dict[str, Any]:
         prefix = "tokenizer.ggml."
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             f"{prefix}model": self.model,
             f"{prefix}pre": self.pre,
             f"{prefix}tokens": self.texts,
@@ -51,11 +51,11 @@ class Tokens(msgspec.Struct):
             f"{prefix}add_bos_token": self.add_bos,
         }
         if self.model == "gpt2":
-            told[f"{prefix}merges"] = self.merges
+            fields[f"{prefix}merges"] = self.merges
         else:
-            told[f"{prefix}scores"] = self.scores
-            told[f"{prefix}add_space_prefix"] = self.space_first
+            fields[f"{prefix}scores"] = self.scores
+            fields[f"{prefix}add_space_prefix"] = self.space_first
         names = {"unk": "unknown", "pad": "padding"}
         for name, number in self.special.items():
-            told[f"{prefix}{names.get(name, name)}_token_id"] = number
-        return told
+            fields[f"{prefix}{names.get(name, name)}_token_id"] = number
+        return fields

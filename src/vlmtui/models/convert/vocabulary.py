@@ -52,8 +52,8 @@ def read(folder: Path, model: dict[str, Any], rows: int) -> Tokens:
     )
 
 
-def _either(said: Any, otherwise: bool) -> bool:
-    return said if isinstance(said, bool) else otherwise
+def _either(value: Any, otherwise: bool) -> bool:
+    return value if isinstance(value, bool) else otherwise
 
 
 def _added(folder: Path, given: dict[str, Any]) -> dict[int, tuple[str, bool]]:
@@ -87,8 +87,8 @@ def _special(tokens: Tokens, given: dict[str, Any], model: dict[str, Any]) -> di
     numbers = {text: number for number, text in enumerate(tokens.texts)}
     found = {}
     for name in _SPECIAL:
-        said = given.get(f"{name}_token")
-        text = said.get("content") if isinstance(said, dict) else said
+        value = given.get(f"{name}_token")
+        text = value.get("content") if isinstance(value, dict) else value
         number = model.get(f"{name}_token_id")
         number = number[0] if isinstance(number, list) and number else number
         if isinstance(text, str) and text in numbers:

@@ -50,20 +50,20 @@ class Fault(msgspec.Struct, frozen=True):
 
 def of(failure: net.Failed, what: str) -> Fault:
     """What a failure means; `what` was asked for is a repository or an address without secrets."""
-    told = failure.sentence(what)
+    sentence = failure.sentence(what)
     match failure:
         case net.Refused() if failure.status in AGAIN:
             return _busy(failure, what)
         case net.Refused():
             return Fault(_final(failure, what), again=False)
         case net.Failed(kind="address"):
-            error: VlmtuiError = NothingToPull(told, failure.hint)
+            error: VlmtuiError = NothingToPull(sentence, failure.hint)
         case net.Failed(kind="nonsense"):
-            error = NotTheFile(told, _PAGE_HINT)
+            error = NotTheFile(sentence, _PAGE_HINT)
         case net.Failed(kind="settings"):
-            error = SettingsError(told, failure.hint)
+            error = SettingsError(sentence, failure.hint)
         case net.Failed(kind="proxy") | net.Failed(again=False):
-            error = Unreachable(told, failure.hint)
+            error = Unreachable(sentence, failure.hint)
         case _:
             server = what if "://" in what else access.shown_endpoint().partition("://")[2]
             error = Unreachable(failure.sentence(server), _network_hint())
@@ -82,7 +82,7 @@ def _final(response: net.Refused, what: str) -> VlmtuiError:
         return NothingToPull(message, "Look at its page, or leave out @REVISION.")
     if code == "RepoNotFound" or (status == 401 and access.is_hub(response.url)):
         return _no_repository(response, what)
-    if _said(response) == _DISABLED:
+    if _words_of(response) == _DISABLED:
         message = f"{what} has been closed by the Hub"
         return NothingToPull(message, "Choose another model, or a copy of it.")
     if status in (401, 403):
@@ -96,11 +96,11 @@ def _final(response: net.Refused, what: str) -> VlmtuiError:
 def _gated(response: net.Refused, repository: str) -> AccessDenied:
     page = f"{access.shown_endpoint()}/{_repository(repository)}"
     if access.token():
-        said = _said(response)
+        words = _words_of(response)
         return AccessDenied(
             f"{repository} is only for those who have accepted its terms",
             f"Accept them on {page}, with the account that your token belongs to."
-            + (f" The server says: {said}" if said else ""),
+            + (f" The server says: {words}" if words else ""),
         )
     return AccessDenied(
         f"{repository} is only for those who have accepted its terms and are logged in",
@@ -149,15 +149,15 @@ def _busy(response: net.Refused, what: str) -> Fault:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a server asks for, in either of the ways it may say so."""
-    told = headers.get("Retry-After", "").strip()
-    if told.isascii() and told.isdigit() and len(told) < 8:
-        return float(told)
-    if told:
+    given = headers.get("Retry-After", "").strip()
+    if given.isascii() and given.isdigit() and len(given) < 8:
+        return float(given)
+    if given:
         import time
         from email.utils import parsedate_to_datetime
 
         try:
-            return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+            return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
         except ValueError:
             return None
     reset = _RESET.search(headers.get("ratelimit", ""))
@@ -165,7 +165,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _no_repository(response: net.Refused, what: str) -> PullError:
-    if _said(response).startswith("Invalid credentials"):
+    if _words_of(response).startswith("Invalid credentials"):
         return AccessDenied(
             "The Hub doesn't know your token",
             "Set HF_TOKEN to a valid one, or unset it; `hf auth login` makes a new one.",
@@ -179,11 +179,11 @@ def _no_repository(response: net.Refused, what: str) -> PullError:
 def _denied(response: net.Refused, what: str) -> AccessDenied:
     status = response.status
     if access.token():
-        said = _said(response)
+        words = _words_of(response)
         return AccessDenied(
             f"{what}: your token does not allow it (the server answered {status})",
             "Accept the terms on the model's page, or use a token that may read it."
-            + (f" The server says: {said}" if said else ""),
+            + (f" The server says: {words}" if words else ""),
         )
     return AccessDenied(
         f"{what}: only for those who are logged in (the server answered {status})",
@@ -191,7 +191,7 @@ def _denied(response: net.Refused, what: str) -> AccessDenied:
     )
 
 
-def _said(response: net.Refused) -> str:
+def _words_of(response: net.Refused) -> str:
     """The Hub's own words, such as what a token lacks."""
     return line(response.headers.get("X-Error-Message", ""), _LONGEST_SAID)
 

@@ -163,11 +163,11 @@ def asked_for(
         timeout_s=timeout,
         leave=False,
     ) as answer:
-        told = answer.headers
+        headers = answer.headers
         own = answer.length if answer.status == 200 else None
-    etag = told.get("X-Linked-Etag") or told.get("ETag") or ""
+    etag = headers.get("X-Linked-Etag") or headers.get("ETag") or ""
     etag = etag.removeprefix("W/").strip('"') or file.digest.partition(":")[2]
-    size = net.parse_size(told.get("X-Linked-Size", ""))
+    size = net.parse_size(headers.get("X-Linked-Size", ""))
     known = own if size is None else size
     digest = file.digest
     if _SHA256.fullmatch(etag):  # so says the Hub itself, of large files

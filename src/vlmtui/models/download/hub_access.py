@@ -53,12 +53,12 @@ def seconds() -> float | None:
     """
     found = []
     for name in ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT"):
-        if told := os.environ.get(name):
-            if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", told, re.ASCII) or not float(told):
-                shown = line(told, 40)
+        if value := os.environ.get(name):
+            if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value, re.ASCII) or not float(value):
+                shown = line(value, 40)
                 hint = f"Set it to 30, or unset {name}."
                 raise SettingsError(f"{name} is not a number of seconds: {shown}", hint)
-            found.append(float(told))
+            found.append(float(value))
     return max(found, default=None)
 
 
@@ -79,8 +79,8 @@ def is_hub(url: str) -> bool:
 
 def offline() -> bool:
     """Whether the user wants no network."""
-    said = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return said.lower() in _TRUE
+    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return value.lower() in _TRUE
 
 
 def no_network() -> Unreachable:

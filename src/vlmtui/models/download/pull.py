@@ -157,7 +157,7 @@ class Pull:
         from filelock import FileLock, SoftFileLock, Timeout
 
         lock: BaseFileLock = FileLock(file.lock, mode=0o664)  # as huggingface_hub has it
-        told = False
+        begun = False
         while True:
             try:
                 with warnings.catch_warnings():  # it would warn on the terminal of what is next
@@ -171,8 +171,8 @@ class Pull:
                 continue
             except OSError as error:
                 raise places.unwritable(error, file) from error
-            if not told:
-                told = True
+            if not begun:
+                begun = True
                 yield Waiting("another program is downloading it", None)
             here = places.here(file)
             done = sums.done + here

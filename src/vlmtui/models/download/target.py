@@ -144,13 +144,13 @@ def _address(wanted: str, model: str, mmproj: str) -> Target:
     return HubTarget(wanted, repository, revision, _patterns(model), _patterns(mmproj))
 
 
-def _patterns(said: str) -> tuple[str, ...]:
+def _patterns(given: str) -> tuple[str, ...]:
     """A pattern as one may say it: a file, `*` and `?`, or a part of a name such as Q4_K_M."""
-    if not said:
+    if not given:
         return ()
-    if said.lower().endswith(".gguf") or any(sign in said for sign in "*?[") or said == NO_TOWER:
-        return (said,)
-    return (f"*{said}*.gguf",)
+    if given.lower().endswith(".gguf") or any(sign in given for sign in "*?[") or given == NO_TOWER:
+        return (given,)
+    return (f"*{given}*.gguf",)
 
 
 def _unknown(wanted: str) -> NothingToPull:

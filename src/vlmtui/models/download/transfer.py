@@ -189,7 +189,7 @@ class Transfer:
 
     def _written(self, pieces: Iterator[bytes]) -> Iterator[Event]:
         size = self._file.size
-        told = looked = 0.0
+        reported = looked = 0.0
         descriptor = os.open(self._file.part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             os.lseek(descriptor, self._done, os.SEEK_SET)
@@ -202,8 +202,8 @@ class Transfer:
                 if size is not None and self._done > size:
                     raise _Anew(f"more came than the {size:,} bytes it should have")
                 now = time.monotonic()
-                if now - told >= _TOLD_EVERY_S:
-                    told = now
+                if now - reported >= _TOLD_EVERY_S:
+                    reported = now
                     yield self._meter.read(self._done)
             if size is not None and self._done < size:
                 raise _Cut

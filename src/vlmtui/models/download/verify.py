@@ -37,15 +37,15 @@ def verify(file: RemoteFile, scope: CancelScope) -> Iterator[Verifying]:
         digest = hashlib.sha256()
         if kind == "git":
             digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-        done = told = 0
+        done = reported = 0
         yield Verifying(file.name, 0, size)
         with file.part.open("rb", buffering=0) as content:
             while piece := content.read(_PIECE):
                 scope.check()
                 digest.update(piece)
                 done += len(piece)
-                if done - told >= _TOLD_EVERY:
-                    told = done
+                if done - reported >= _TOLD_EVERY:
+                    reported = done
                     yield Verifying(file.name, done, size)
         if digest.hexdigest() != expected.lower():
             raise _differs(file, f"its hash ({kind}) is another")

@@ -100,10 +100,10 @@ def find(mmproj: Path) -> Path | None:
         name = identity(mmproj)
     except OSError:
         return None
-    return next((graph for graph in _graphs(name) if told(graph) is not None), None)
+    return next((graph for graph in _graphs(name) if described(graph) is not None), None)
 
 
-def told(graph: Path) -> Graph | None:
+def described(graph: Path) -> Graph | None:
     """What is known of a graph; None where that is missing or damaged."""
     return kept.load(_about(graph), Graph)
 

@@ -97,15 +97,15 @@ class AnswerStream:
         if self._split:
             written = self._vocabulary.written(token)
             thought, piece = self._split.feed(written, special=not piece)
-        told = self._thought.feed(thought) if thought else ""
-        report.token(self.text.feed(piece), told, thinking=thinking)
+        thought_text = self._thought.feed(thought) if thought else ""
+        report.token(self.text.feed(piece), thought_text, thinking=thinking)
         self._note_whole()
 
     def finish(self, report: TurnReport, prompts: PromptBuilder) -> None:
         """The answer has ended: report what was held back, and remember it."""
         thought, piece = self._split.finish() if self._split else (b"", b"")
-        told = self._thought.feed(thought) + self._thought.finish()
-        report.ending(self.text.feed(piece) + self.text.finish(), told)
+        thought_text = self._thought.feed(thought) + self._thought.finish()
+        report.ending(self.text.feed(piece) + self.text.finish(), thought_text)
         if self.text.stopped:  # the tokens say more than the text
             return
         self._note_whole()

@@ -56,13 +56,13 @@ class LlamaCppBackend(Backend):
         if graph is not None and compares:
             graph.close()
         emit(Loading(1.0))
-        told = (
+        notices = (
             self._loaded.chat_format.notice,
             parameters.thread_notice(request),
             trouble,
             trained_questions.notice(request.title, model.questions),
         )
-        for notice in told:
+        for notice in notices:
             if notice is not None:
                 emit(notice)
         chat_format = self._loaded.chat_format

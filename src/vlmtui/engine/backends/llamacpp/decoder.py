@@ -47,8 +47,8 @@ class Decoder:
         stop = (*settings.stop, *self._format.ends)
         budget = thought_budget(settings.think, self._model.parameters)
         stream = AnswerStream(prompt, vocabulary, self._format.markers, stop, budget)
-        said = [unit for unit in prompt.units if isinstance(unit, int)]
-        sampler = Sampler(settings, vocabulary, said)
+        tokens = [unit for unit in prompt.units if isinstance(unit, int)]
+        sampler = Sampler(settings, vocabulary, tokens)
         sampler.insists = sampler.insists or insist or bool(prompt.begun)
         try:
             reason = self._generate(stream, sampler, settings.max_tokens, report)

@@ -72,10 +72,10 @@ class GrammarTrial:
         if text in self._passed:
             return
         name = {"grammar": "grammar", "regex": "pattern"}.get(constraint.kind, "format")
-        status, said = self._tried(text)
+        status, output = self._tried(text)
         if status == _REFUSED:
             raise InputError(
-                f"llama.cpp can't use this {name}{f': {said}' if said else ''}",
+                f"llama.cpp can't use this {name}{f': {output}' if output else ''}",
                 "Correct it; llama.cpp's grammars/README.md explains the syntax.",
             )
         if status in (_SLOW, -signal.SIGVTALRM, -signal.SIGKILL):
@@ -107,12 +107,12 @@ class GrammarTrial:
             _work(text, self._vocabulary, writing)
         os.close(writing)
         try:
-            return self._heard(child, reading)
+            return self._outcome(child, reading)
         finally:
             os.close(reading)
 
-    def _heard(self, child: int, reading: int) -> tuple[int, str]:
-        said = bytearray()
+    def _outcome(self, child: int, reading: int) -> tuple[int, str]:
+        output = bytearray()
         line = select.poll()
         line.register(reading, select.POLLIN)
         deadline = time.monotonic() + _WAIT_S
@@ -123,21 +123,21 @@ class GrammarTrial:
                     raise Aborted
                 if line.poll(50):
                     piece = os.read(reading, 4096)
-                    said += piece[: _MOST_SAID - len(said)]
+                    output += piece[: _MOST_SAID - len(output)]
                     ended = not piece
         finally:
             if not ended:
                 os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
-        return os.waitstatus_to_exitcode(status), _complaint(said.decode(errors="replace"))
+        return os.waitstatus_to_exitcode(status), _complaint(output.decode(errors="replace"))
 
 
-def _complaint(said: str) -> str:
+def _complaint(output: str) -> str:
     """What llama.cpp says is wrong with a grammar: its parser uses no log."""
-    for line in said.splitlines():
+    for line in output.splitlines():
         if why := line.rpartition("error parsing grammar: ")[2] if "parsing" in line else "":
             return "it needs too much memory" if "bad_alloc" in why else why[:200]
-    return said.rpartition("\0")[2].strip()[:200]
+    return output.rpartition("\0")[2].strip()[:200]
 
 
 # ------------------------------------------------------------------------------------ in the copy

@@ -300,7 +300,7 @@ def _description(model: Any) -> str:
 
     llama.cpp's own is told by the number of layers: "256M" for a model of 135M, "?B" for others.
     """
-    told = _text(lambda buffer: cpp.llama_model_desc(model, buffer, len(buffer)))
-    architecture, _, kinds = told.partition(" ")
+    description = _text(lambda buffer: cpp.llama_model_desc(model, buffer, len(buffer)))
+    architecture, _, kinds = description.partition(" ")
     size = units.count(cpp.llama_model_n_params(model))
     return " ".join((architecture, size, kinds.partition(" ")[2])).rstrip()

@@ -54,10 +54,10 @@ def main(parent: int, job: str, source: str, target: str) -> None:
     _quantise(msgspec.json.decode(job, type=Job), source, target, offspring.begin(parent))
 
 
-def _quantise(job: Job, source: str, target: str, told: Telling) -> None:
+def _quantise(job: Job, source: str, target: str, telling: Telling) -> None:
     from vlmtui.engine.backends.llamacpp.bindings import cpp
 
-    listener = _Listener(told)
+    listener = _Listener(telling)
     callback = cpp.llama_log_callback(listener.hear)  # C keeps the pointer
     cpp.llama_log_set(callback, None)
     given = cpp.llama_model_quantize_default_params()
@@ -73,8 +73,8 @@ def _quantise(job: Job, source: str, target: str, told: Telling) -> None:
 class _Listener:
     """Reads what happens from llama.cpp's log."""
 
-    def __init__(self, told: Telling) -> None:
-        self._told = told
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
         self._size = 0
         self._fallbacks = 0
         self._error = ""
@@ -85,7 +85,7 @@ class _Listener:
         words = text.decode("utf-8", errors="replace")
         sys.stderr.write(words)
         if tensor := _TENSOR.match(words):
-            self._told.tell(doing=tensor[1])
+            self._telling.tell(doing=tensor[1])
         elif size := _SIZE.search(words):
             self._size = round(float(size[1]) * _MIB)
         elif fallback := _FALLBACK.search(words):
@@ -98,6 +98,6 @@ class _Listener:
         if refused:
             why = self._error or "llama.cpp gave no reason"
             words = f"llama.cpp can't quantise {refused}: {why}"
-            self._told.tell(error="QuantizeFailed", message=words)
+            self._telling.tell(error="QuantizeFailed", message=words)
         else:
-            self._told.tell(made={"size": self._size, "fallbacks": self._fallbacks})
+            self._telling.tell(made={"size": self._size, "fallbacks": self._fallbacks})

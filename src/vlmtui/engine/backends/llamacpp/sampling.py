@@ -56,7 +56,7 @@ class Sampler:
 
         if settings.constraint is not None:
             self._grammar = Grammar(constraints.grammar(settings.constraint), vocabulary)
-        self._said: deque[int] = deque(prompt[-_PENALTY_WINDOW:], _PENALTY_WINDOW)
+        self._recent: deque[int] = deque(prompt[-_PENALTY_WINDOW:], _PENALTY_WINDOW)
         self._likeliest = cpp.llama_sampler_init_greedy()
         self._likely = cpp.llama_sampler_init_top_k(_LIKELY)
         self._chain = cpp.llama_sampler_chain_init(cpp.llama_sampler_chain_default_params())
@@ -91,7 +91,7 @@ class Sampler:
     def sample(self, context: Any) -> int:
         """Draw a token from the last logits, and remember it; a thought is free."""
         token = int(cpp.llama_sampler_sample(self._chain, context, -1))
-        self._said.append(token)
+        self._recent.append(token)
         return token
 
     def sample_bound(self, context: Any, leads: Container[int]) -> int:
@@ -114,7 +114,7 @@ class Sampler:
         if self.leads:
             return token
         if not fits:
-            token = self._said[-1] = self._fitting(self._grammar, context)
+            token = self._recent[-1] = self._fitting(self._grammar, context)
             self._remember()  # not the one that was drawn at first
         self._begun = True
         self._grammar.accept(token)
@@ -124,7 +124,7 @@ class Sampler:
         """Have the penalties count what was said, and nothing else."""
         if self._penalties is not None:
             cpp.llama_sampler_reset(self._penalties)
-            for token in self._said:
+            for token in self._recent:
                 cpp.llama_sampler_accept(self._penalties, token)
 
     def _fitting(self, grammar: Grammar, context: Any) -> int:

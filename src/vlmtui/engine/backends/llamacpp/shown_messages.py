@@ -24,7 +24,7 @@ class ShownMessages:
         self._model = model
         self._vision = vision
         self._usual = next(iter(model.questions.values()), "")
-        self._told: set[str] = set()
+        self._noticed: set[str] = set()
         """Pictures that the model doesn't see, and "detail"."""
 
         self.choice = vision.choice() if model.sees else None
@@ -83,8 +83,8 @@ class ShownMessages:
         if not images or self._model.sees:
             return messages
         emit(Unseen(len(images)))
-        if not images <= self._told:
-            self._told |= images
+        if not images <= self._noticed:
+            self._noticed |= images
             emit(_blind(self._name, len(images)))
         return _without_images(messages)
 
@@ -92,11 +92,11 @@ class ShownMessages:
         self, messages: tuple[Message, ...], detail: Detail, emit: Callable[[Event], None]
     ) -> None:
         """Tell, once, of a detail that the tower can't have."""
-        if self.choice is None or self.choice[0] != self.choice[1] or "detail" in self._told:
+        if self.choice is None or self.choice[0] != self.choice[1] or "detail" in self._noticed:
             return
         images = [image for message in messages for image in message.images]
         if {image.detail or detail for image in images} - {"normal"}:
-            self._told.add("detail")
+            self._noticed.add("detail")
             emit(_no_choice(self._name, self.choice[0]))
 
 

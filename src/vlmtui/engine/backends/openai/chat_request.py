@@ -40,7 +40,7 @@ def body(
     Raises:
         ImageError: A picture can't be read.
     """
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "model": endpoint.model,
         "messages": [
             _message(message, endpoint.most_pixels, request.sampling.detail)
@@ -51,38 +51,38 @@ def body(
         **_sampling(request.sampling, server),
     }
     if server.kind == "llama-server":
-        told["reasoning_control"] = True  # so that a thought can be ended, see `EndpointWire`
+        fields["reasoning_control"] = True  # so that a thought can be ended, see `EndpointWire`
     if thought := request.messages[-1].thought:  # which is gone on with
-        told["messages"][-1]["reasoning_content"] = thought
+        fields["messages"][-1]["reasoning_content"] = thought
     if request.sampling.constraint is not None:
-        told |= _constraint(request.sampling.constraint, server)
+        fields |= _constraint(request.sampling.constraint, server)
     if request.messages[-1].role is Role.ASSISTANT and server.kind == "vllm":
         # llama-server and vlmtui go on with an answer by themselves
-        told |= {"continue_final_message": True, "add_generation_prompt": False}
-    if "max_tokens" in without and "max_tokens" in told:  # OpenAI's newer models
-        told["max_completion_tokens"] = told["max_tokens"]
+        fields |= {"continue_final_message": True, "add_generation_prompt": False}
+    if "max_tokens" in without and "max_tokens" in fields:  # OpenAI's newer models
+        fields["max_completion_tokens"] = fields["max_tokens"]
     if "stream" in without:
-        told.pop("stream_options")
-    return {name: value for name, value in told.items() if name not in without}
+        fields.pop("stream_options")
+    return {name: value for name, value in fields.items() if name not in without}
 
 
 def _sampling(sampling: Sampling, server: ServerFacts) -> dict[str, Any]:
     """What the server is told; OpenAI's own protocol has no top_k, min_p or repetition."""
-    told: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    fields: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
     for name in ("presence_penalty", "frequency_penalty"):
         if penalty := getattr(sampling, name):
-            told[name] = penalty
+            fields[name] = penalty
     if sampling.max_tokens:
-        told["max_tokens"] = sampling.max_tokens
+        fields["max_tokens"] = sampling.max_tokens
     if sampling.stop:
-        told["stop"] = list(sampling.stop)
+        fields["stop"] = list(sampling.stop)
     if sampling.seed is not None:
-        told["seed"] = sampling.seed
+        fields["seed"] = sampling.seed
     if server.samples_more:
         repetition = "repetition_penalty" if server.kind == "vllm" else "repeat_penalty"
-        told |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
-        told[repetition] = sampling.repeat_penalty
-    return told | _thinking(sampling.think, server)
+        fields |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
+        fields[repetition] = sampling.repeat_penalty
+    return fields | _thinking(sampling.think, server)
 
 
 def _thinking(think: Think, server: ServerFacts) -> dict[str, Any]:
@@ -91,10 +91,10 @@ def _thinking(think: Think, server: ServerFacts) -> dict[str, Any]:
         return {"reasoning_effort": "none"} if think == "off" else {}
     if think == "auto" or not server.thinks_when_told:
         return {}
-    told: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": think != "off"}}
+    fields: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": think != "off"}}
     if isinstance(think, int) and server.kind != "vllm":
-        told["thinking_budget_tokens"] = think
-    return told
+        fields["thinking_budget_tokens"] = think
+    return fields
 
 
 def _constraint(constraint: Constraint, server: ServerFacts) -> dict[str, Any]:
@@ -141,11 +141,11 @@ def _picture(image: ImagePart, most_pixels: int, detail: Detail) -> dict[str, st
     pixels = {"low": _LOW_PIXELS}.get(str(detail), most_pixels)
     if isinstance(detail, int):
         pixels = detail * _PIXELS_OF_TOKEN
-    told = {"url": data_url(image, min(pixels, most_pixels))}
+    picture = {"url": data_url(image, min(pixels, most_pixels))}
     if detail != "normal":
         coarse = detail == "low" or (isinstance(detail, int) and pixels <= _LOW_PIXELS)
-        told["detail"] = "low" if coarse else "high"
-    return told
+        picture["detail"] = "low" if coarse else "high"
+    return picture
 
 
 @lru_cache(maxsize=_KEPT)

@@ -68,9 +68,9 @@ def read(data: bytes) -> Chunk | None:
     )
 
 
-def _trimmed(told: Mapping[str, Any]) -> tuple[int, int] | None:
-    dropped = count(told.get("messages"))
-    return (dropped, count(told.get("images")) or 0) if dropped else None
+def _trimmed(left_out: Mapping[str, Any]) -> tuple[int, int] | None:
+    dropped = count(left_out.get("messages"))
+    return (dropped, count(left_out.get("images")) or 0) if dropped else None
 
 
 def _content_text(content: object) -> str:

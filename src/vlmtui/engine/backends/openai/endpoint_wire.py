@@ -65,13 +65,13 @@ class EndpointWire:
                 if not needed or answer.status == 404:  # some servers don't list their models
                     return None
                 raise self.refused(refusal)
-        told = server_json.decoded(content)
-        if told is None and needed:
+        found = server_json.decoded(content)
+        if found is None and needed:
             raise GenerateFailed(
                 f"{self.host} doesn't speak OpenAI's protocol at this address",
                 "The address of the interface often ends in /v1.",
             )
-        return told
+        return found
 
     def completion(
         self, body: bytes, scope: CancelScope, conversation: str
@@ -135,10 +135,10 @@ class EndpointWire:
         url = f"{self._interface}/chat/completions/control"
         try:
             with self.asked(url, msgspec.json.encode(body), CancelScope(), _END_S) as answer:
-                told = server_json.decoded(answer.whole(MOST_JSON, _END_S))
+                found = server_json.decoded(answer.whole(MOST_JSON, _END_S))
         except Failed:
             return False
-        return server_json.mapping(told).get("success") is True
+        return server_json.mapping(found).get("success") is True
 
     @contextmanager
     def ended(self, conversation: str) -> Iterator[None]:

@@ -50,7 +50,7 @@ class Refusal(msgspec.Struct, frozen=True):
     """A status, and what the server said with it."""
 
     status: int
-    said: str
+    text: str
     """Its own words on one line; empty where it has none."""
 
     context_size: int = 0
@@ -81,22 +81,22 @@ def read(status: int, content: bytes, headers: Mapping[str, str], key: str) -> R
     """Read a refusal; its content may be anything, the key that was sent among it."""
     error = _error(content)
     words = _without(key, str(error.get("message") or error.get("detail") or "")).split()
-    said = printable.line(" ".join(words), _SAID)
+    text = printable.line(" ".join(words), _SAID)
     kind = f"{error.get('type')} {error.get('code')}"
     too_long = status in (400, 413, 500) and (
-        "exceed_context" in kind or "context_length" in kind or bool(_TOO_LONG.search(said))
+        "exceed_context" in kind or "context_length" in kind or bool(_TOO_LONG.search(text))
     )
-    if status == 400 and "api key" in said.lower():  # Gemini's
+    if status == 400 and "api key" in text.lower():  # Gemini's
         status = 401
     size = error.get("n_ctx")
     if not isinstance(size, int) and too_long:
         # it is named; else what there is room for is less than what was sent
-        found = _ROOM.findall(said)[:1] or _LENGTHS.findall(said)
+        found = _ROOM.findall(text)[:1] or _LENGTHS.findall(text)
         size = min(map(int, found), default=0)
-    taken = _READ.search(said)
+    taken = _READ.search(text)
     return Refusal(
         status,
-        said or _page(_without(key, content.decode(errors="replace")), headers),
+        text or _page(_without(key, content.decode(errors="replace")), headers),
         context_size=size if isinstance(size, int) and too_long else 0,
         too_long=too_long,
         answer_room=max(int(taken[1]) - int(taken[2]), 0) if taken else 0,
@@ -116,8 +116,8 @@ def _delay(error: Mapping[str, Any]) -> str:
     """When to ask again, as Gemini has it among the details: "32s"."""
     details = error.get("details")
     rows = details if isinstance(details, list) else []
-    told = [each.get("retryDelay") for each in rows if isinstance(each, dict)]
-    return next((each.removesuffix("s") for each in told if isinstance(each, str)), "")
+    delays = [each.get("retryDelay") for each in rows if isinstance(each, dict)]
+    return next((each.removesuffix("s") for each in delays if isinstance(each, str)), "")
 
 
 def _field(error: Mapping[str, Any], content: bytes) -> str:
@@ -152,7 +152,7 @@ def form_refused(refusal: Refusal, host: str) -> EngineError:
 
 
 def _failed(what: str, refusal: Refusal, hint: str) -> EngineError:
-    return GenerateFailed(f"{what}: {refusal.said}" if refusal.said else what, hint)
+    return GenerateFailed(f"{what}: {refusal.text}" if refusal.text else what, hint)
 
 
 def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str, str]:
@@ -175,8 +175,8 @@ def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str,
             return f"{host} has no credit left for this key", hint
         case 429:
             return f"{host} is busy, or you asked too often", _later(refusal)
-        case status if status in (400, 422) or (status >= 500 and _blind(refusal.said)):
-            seen = _PICTURES.search(refusal.said)
+        case status if status in (400, 422) or (status >= 500 and _blind(refusal.text)):
+            seen = _PICTURES.search(refusal.text)
             hint = "Choose a model that sees pictures, or remove them." if seen else "Rephrase it."
             return f"{host} can't take this question", hint
         case status if status >= 500:
@@ -185,9 +185,9 @@ def _meaning(refusal: Refusal, host: str, name: str, *, key: bool) -> tuple[str,
             return f"{host} answered {status}", "Check the address."
 
 
-def _blind(said: str) -> bool:
+def _blind(text: str) -> bool:
     """The model sees no pictures, which Ollama and llama-server call a failure (500)."""
-    return bool(_PICTURES.search(said) and re.search("not support|missing", said))
+    return bool(_PICTURES.search(text) and re.search("not support|missing", text))
 
 
 def _later(refusal: Refusal) -> str:
