@@ -33,20 +33,6 @@ _M_MMAP_THRESHOLD = -3
 _MMAP_BYTES = 1 << 20
 
 
-def thumbnail(path: str | Path, width: int, height: int) -> Image.Image:
-    """A small RGB copy of a picture, as `images.thumbnail` makes it. Belongs in a thread.
-
-    Raises:
-        ImageError: One of its subclasses, naming the file and what to do.
-    """
-    return _queue.thumbnail(path, width, height)
-
-
-def give_up() -> None:
-    """Nobody waits for a thumbnail any more: end the process, and what stands in line for it."""
-    _queue.give_up()
-
-
 class _Queue:
     """Those who wait for thumbnails, and the process that makes them."""
 
@@ -58,6 +44,11 @@ class _Queue:
         self._process: subprocess.Popen[bytes] | None = None
 
     def thumbnail(self, path: str | Path, width: int, height: int) -> Image.Image:
+        """A small RGB copy of a picture, as `images.thumbnail` makes it. Belongs in a thread.
+
+        Raises:
+            ImageError: One of its subclasses, naming the file and what to do.
+        """
         from vlmtui.engine import images
 
         with self._count:
@@ -79,6 +70,7 @@ class _Queue:
                     self._end()
 
     def give_up(self) -> None:
+        """Nobody waits any more: end the process, and what stands in line for it."""
         with self._count:
             self._given_up += 1
         self._end()
@@ -165,3 +157,4 @@ def _keep_no_blocks() -> None:
 
 
 _queue = _Queue()
+thumbnail, give_up = _queue.thumbnail, _queue.give_up

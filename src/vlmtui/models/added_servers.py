@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+import msgspec
+
 from vlmtui import net
 from vlmtui.errors import FetchFailed, InputError
 from vlmtui.models import endpoints, search
@@ -51,7 +53,7 @@ def add(
             f"{line(server.host)} is another machine, and local_only is set",
             "Set local_only = false in the settings to add it.",
         )
-    server = _called(server, name or server.host)
+    server = msgspec.structs.replace(server, name=_free(name or server.host))
     try:
         listed = endpoints.listing(server)
     except net.Refused as refused:
@@ -67,12 +69,17 @@ def add(
         )
     before = endpoints.holding(server.name)
     agreed = before is not None and before.agreed and before.url == url
-    server = Server(server.name, url, model, key_variable, server.key_file, listed, agreed)
+    server = msgspec.structs.replace(server, model=model, listed=listed, agreed=agreed)
     endpoints.SERVERS.add(server)
     return server
 
 
-def _called(server: Server, name: str) -> Server:
+def _free(name: str) -> str:
+    """A name that nothing has yet.
+
+    Raises:
+        InputError: It is another's, or none.
+    """
     if not _NAME.fullmatch(name) or name.lower() == DEMO:
         raise InputError(
             f"A server can't be called {line(name)!r}",
@@ -84,7 +91,7 @@ def _called(server: Server, name: str) -> Server:
                 f"There is a model named {model.name} on this machine",
                 "Give the server another name with --name.",
             )
-    return Server(name, server.url, server.model, server.key_variable, server.key_file)
+    return name
 
 
 def _without_a_list(server: Server, refused: net.Refused) -> tuple[str, ...]:

@@ -37,7 +37,9 @@ def plan(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
         return Removal(model, (), 0)
     if model.source == "own":
         return _own(model, others)
-    if model.source == "huggingface" and _in_repository(model.path) in _fetched(model):
+    if model.source == "huggingface" and _in_repository(model.path) in pulled.files(
+        model.repository
+    ):
         return _cached(model, others)
     raise InputError(f"{model.name} is not vlmtui's to delete: {_keeper(model)}", _how(model))
 
@@ -79,7 +81,7 @@ def _own(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
 def _cached(model: InstalledModel, others: Sequence[InstalledModel]) -> Removal:
     """Links in all snapshots that lead to the model's blobs, and the blobs."""
     repository = _repository(model.path)
-    fetched = _fetched(model)
+    fetched = pulled.files(model.repository)
     files = [file for file in _files(model, others) if _in_repository(file) in fetched]
     blobs = {os.path.realpath(file) for file in files}
     links = [link for link in repository.glob("snapshots/**/*") if os.path.realpath(link) in blobs]
@@ -108,10 +110,6 @@ def _in_repository(path: Path) -> str:
     """A file's name in its repository: what follows `snapshots/REVISION/`."""
     parts = path.parts
     return "/".join(parts[parts.index("snapshots") + 2 :])
-
-
-def _fetched(model: InstalledModel) -> frozenset[str]:
-    return pulled.files(model.repository)
 
 
 def _drop_repository(repository: Path) -> None:

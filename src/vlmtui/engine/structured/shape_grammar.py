@@ -72,11 +72,18 @@ def _escaped(character: str) -> str:
     return character if 32 <= code < 127 or code > 0x2FF else f"\\U{code:08X}"
 
 
+def _class(given: patterns.Ranges) -> str:
+    """The class of these characters."""
+    spans = (
+        _in_class(low) if low == high else f"{_in_class(low)}-{_in_class(high)}"
+        for low, high in given
+    )
+    return f"[{''.join(spans)}]"
+
+
 def _in_class(code: int) -> str:
     character = chr(code)
-    if character.isascii() and character.isalnum():
-        return character
-    return f"\\U{code:08X}"
+    return character if character.isascii() and character.isalnum() else f"\\U{code:08X}"
 
 
 class _Writer:
@@ -169,11 +176,7 @@ class _Writer:
     def _set(self, given: patterns.Ranges) -> str:
         allowed = _BARE if self._quoted else patterns.complement(((0, 8), (11, 31), (127, 159)))
         bare = patterns.without(given, patterns.complement(allowed))
-        spans = "".join(
-            _in_class(low) if low == high else f"{_in_class(low)}-{_in_class(high)}"
-            for low, high in bare
-        )
-        options = [f"[{spans}]"] if spans else []
+        options = [_class(bare)] if bare else []
         if self._quoted:
             options += [
                 literal(f"\\{short}")
@@ -204,11 +207,8 @@ class _Writer:
         heads = sorted({word[0] for word in words if word})
         codes = tuple((ord(head), ord(head)) for head in heads)
         others = patterns.without(_BARE, patterns.ranges(*codes))
-        spans = "".join(
-            _in_class(low) if low == high else f"{_in_class(low)}-{_in_class(high)}"
-            for low, high in others
-        )
-        options = [f"[{spans}] {self._bare_rest()}"]
+        rest = self._rule(f'{_class(_BARE)}* "\\""')
+        options = [f"{_class(others)} {rest}"]
         for head in heads:
             if not any(low <= ord(head) <= high for low, high in _BARE):
                 continue
@@ -217,10 +217,6 @@ class _Writer:
         if "" not in words:
             options.append('"\\""')
         return self._rule(" | ".join(options))
-
-    def _bare_rest(self) -> str:
-        spans = "".join(f"{_in_class(low)}-{_in_class(high)}" for low, high in _BARE)
-        return self._rule(f'[{spans}]* "\\""')
 
     # ------------------------------------------------------------------ arrays and objects
 

@@ -73,8 +73,17 @@ def of_our_own(url: str, file: str, size: int | None, etag: str, role: Role) -> 
     home = url.partition("?")[0].rpartition("/")[0]
     mark = sha256(home.encode()).hexdigest()[:8]
     folder = paths.models_dir() / f"{plain(parts.hostname or 'web')}-{mark}"
-    path = folder / plain(file)
-    part = path.with_name(f"{path.name}.part")
+    return _own(folder / plain(file), url, size, etag, role)
+
+
+def beside(tower: RemoteFile, model: RemoteFile) -> RemoteFile:
+    """A file of another address, put into the directory of its model."""
+    name = tower.path.name if "mmproj" in tower.path.name.lower() else f"mmproj-{tower.path.name}"
+    return _own(model.path.with_name(name), tower.url, tower.size, tower.etag, tower.role)
+
+
+def _own(path: Path, url: str, size: int | None, etag: str, role: Role) -> RemoteFile:
+    part, lock = _part(path), _lock(path)
     before = Origin.of(path)
     return RemoteFile(
         path.name,
@@ -84,7 +93,7 @@ def of_our_own(url: str, file: str, size: int | None, etag: str, role: Role) -> 
         path,
         path,
         part,
-        path.with_name(f".{path.name}.lock"),
+        lock,
         etag,
         present=path.is_file() and before.etag == etag and size in (None, _size(path)),
         kept=_size(part) if Origin.of(part) == Origin(etag, size) else 0,
@@ -114,30 +123,11 @@ def cached(repository: hub.Repository, file: hub.Listed, role: Role) -> RemoteFi
     )
 
 
-def beside(tower: RemoteFile, model: RemoteFile) -> RemoteFile:
-    """A file of another address, put into the directory of its model."""
-    folder = model.path.parent
-    name = tower.path.name if "mmproj" in tower.path.name.lower() else f"mmproj-{tower.path.name}"
-    path = folder / name
-    part = folder / f"{name}.part"
-    same = Origin.of(path) == Origin(tower.etag, tower.size)
-    return msgspec.structs.replace(
-        tower,
-        name=name,
-        path=path,
-        blob=path,
-        part=part,
-        lock=folder / f".{name}.lock",
-        present=path.is_file() and same,
-        kept=_size(part),
-    )
-
-
 def remains(path: Path) -> list[Path]:
     """What lies beside a file of ours because it was downloaded."""
-    part = path.with_name(f"{path.name}.part")
-    lock = path.with_name(f".{path.name}.lock")
-    return [each for each in (_note(path), part, _note(part), lock) if each.is_file()]
+    part = _part(path)
+    others = (_note(path), part, _note(part), _lock(path))
+    return [each for each in others if each.is_file()]
 
 
 def here(file: RemoteFile) -> int:
@@ -259,6 +249,14 @@ def _point(plan: Plan, file: RemoteFile) -> None:
             return
     ref.parent.mkdir(parents=True, exist_ok=True)
     kept.write(ref, plan.commit.encode())
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def _note(path: Path) -> Path:
