@@ -144,10 +144,7 @@ _BY_ARCHITECTURE = {"llama": "vicuna_v1"}
 def choose(tokens: Collection[str], architecture: str, path: str) -> tuple[str, str]:
     """The built-in template for a model whose file has none that can be used.
 
-    Args:
-        tokens: Texts of its special tokens.
-        architecture: As llama.cpp names it.
-        path: Of its file.
+    It is told by the texts of special tokens, llama.cpp's name of the architecture, or the file's.
 
     Returns:
         The template's name, and what it was told by, for a person.

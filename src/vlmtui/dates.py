@@ -11,9 +11,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def group(when: float, now: float) -> str:
     """The heading in a list: "Today", "Yesterday", "This week", "This month", "Older".
 
-    Args:
-        when: Seconds since 1970.
-        now: The same, of this moment.
+    Both times are in seconds since 1970.
     """
     days = _days(when, now)
     if days <= 0:

@@ -24,8 +24,7 @@ HUNG_UP = 128 + signal.SIGHUP
 def ended_by_signals(*, by_hand: bool = False) -> Iterator[None]:
     """Leave in an orderly way, engine and temporary files included, when we are told to go.
 
-    Args:
-        by_hand: A person types: no signal stays ignored.
+    With a person typing (`by_hand`), no signal stays ignored.
     """
     wanted = [n for n in (signal.SIGTERM, signal.SIGHUP) if by_hand or not is_ignored(n)]
     before = {number: signal.signal(number, _leave) for number in wanted}

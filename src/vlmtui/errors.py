@@ -272,10 +272,7 @@ def named(
 def os_errors_as(kind: Callable[..., VlmtuiError], what: str, *hint: str) -> Iterator[None]:
     """Raise an error of ours where the system refuses something, with its reason.
 
-    Args:
-        kind: The error.
-        what: What couldn't be done, to which file; the reason follows a colon.
-        hint: What the user can do now.
+    `what` couldn't be done, to which file; the reason follows a colon.
     """
     try:
         yield
@@ -299,10 +296,5 @@ SHORTAGES = {
 
 
 def remedy(error: OSError, otherwise: str) -> str:
-    """What to do about an error of the system.
-
-    Args:
-        error: It.
-        otherwise: What to do where it is about the file, and not about the machine.
-    """
+    """What to do about an error of the system; `otherwise` where that is about the file alone."""
     return SHORTAGES[error.errno][1] if error.errno in SHORTAGES else otherwise

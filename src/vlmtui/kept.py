@@ -34,11 +34,7 @@ _TIMEOUT_S = 2.0
 
 
 def read(path: Path, most: int = MOST_BYTES) -> bytes:
-    """The content of a file.
-
-    Args:
-        path: The file, or a link to it.
-        most: Bytes that it may have.
+    """The content of a file, or of what a link leads to, of so many bytes at most.
 
     Raises:
         OSError: It can't be read, is no regular file, or larger. `strerror` says which.
@@ -61,12 +57,7 @@ def read(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def text_at(given: str, what: str, hint: str) -> str:
-    """The text in a file that the user names.
-
-    Args:
-        given: Its path.
-        what: What it is, for a message.
-        hint: What to do if it can't be had.
+    """The text in a file that the user names; `what` says what it is, for a message.
 
     Raises:
         InputError: There is none, or it is no text.
@@ -83,13 +74,7 @@ def text_at(given: str, what: str, hint: str) -> str:
 
 
 def load(path: Path, kind: type[_Value], most: int = MOST_BYTES) -> _Value | None:
-    """The value of a JSON file; None where there is none of that kind.
-
-    Args:
-        path: The file.
-        kind: A type that msgspec knows.
-        most: Bytes that it may have.
-    """
+    """The value of a JSON file; None where there is none of that kind, or it has more bytes."""
     try:
         return decoded(read(path, most), kind)
     except (OSError, ValueError, RecursionError):
@@ -136,14 +121,9 @@ def write(
     mode: int = 0o600,
     durable: bool = True,
 ) -> None:
-    """Write a file; one that was there keeps its mode.
+    """Write a file, whole or in pieces; one that was there keeps its mode, and a link stays one.
 
-    Args:
-        path: The file; a link stays one, and what it leads to is written.
-        content: All of it, or its pieces.
-        replace: Whether a file of that name may be there.
-        mode: Of a new file.
-        durable: Survive a power cut, which costs tens of milliseconds on an SD card.
+    What is durable survives a power cut, which costs tens of milliseconds on an SD card.
 
     Raises:
         FileExistsError: There is one.

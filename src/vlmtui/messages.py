@@ -81,13 +81,10 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def user(text: str, images: Sequence[ImagePart] = (), places: Sequence[int] = ()) -> Message:
-    """A user message.
+    """A user message, with its pictures in order.
 
-    Args:
-        text: What is said.
-        images: The pictures, in order.
-        places: How many characters of the text stand before each picture, ascending; those that
-            have none stand before the text, as templates expect.
+    `places` says how many characters of the text stand before each picture, ascending; those that
+    have none stand before the text, as templates expect.
     """
     ahead = (0,) * (len(images) - len(places))
     return Message(Role.USER, parts(text, list(zip((*ahead, *places), images, strict=True))))

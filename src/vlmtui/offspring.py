@@ -66,8 +66,7 @@ class Telling:
 def prefer_oom_kill(score: int) -> None:
     """When memory runs out, have the kernel take this process rather than the chat.
 
-    Args:
-        score: How much rather, up to 1000; nothing happens where a container forbids it.
+    The score says how much rather, up to 1000; nothing happens where a container forbids it.
     """
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(str(score))
@@ -87,8 +86,7 @@ def program(module: str, *arguments: object) -> list[str]:
 def begin(parent: int) -> Telling:
     """Call this first. Whatever libraries print to stdout goes to stderr from now on.
 
-    Args:
-        parent: The process that must be alive; where it isn't, this one ends here.
+    The parent must be alive; where it isn't, this process ends here.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

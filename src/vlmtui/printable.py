@@ -61,12 +61,9 @@ def prose(text: str) -> str:
 
 
 def line(text: str, limit: int = 0) -> str:
-    """Text of one line, such as a name or a title.
+    """Text of one line, such as a name or a title, in at most so many characters; 0 for any number.
 
-    Args:
-        text: Anything.
-        limit: Longest result in characters, the ellipsis included; 0 for no limit. The middle is
-            left out, because both ends of a file name tell something.
+    The middle is left out, because both ends of a file name tell something.
     """
     text = text.translate(_ONE_LINE)
     if not limit or len(text) <= limit:

@@ -286,12 +286,7 @@ def load_settings() -> Settings:
 
 
 def decoded_toml(content: bytes, kind: type[_Kind], what: str) -> _Kind:
-    """The value of a TOML file.
-
-    Args:
-        content: All of it.
-        kind: A type that msgspec knows.
-        what: The file, for an error: "The catalogue PATH".
+    """The value of a TOML file; `what` names that in an error: "The catalogue PATH".
 
     Raises:
         SettingsError: It is not TOML.

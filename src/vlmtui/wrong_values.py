@@ -34,10 +34,7 @@ _KIND = re.compile(r"`([a-z |]+)`")
 
 
 def in_words(complaint: str) -> tuple[str, str]:
-    """Where a file is wrong, and what is wrong there.
-
-    Args:
-        complaint: What msgspec says, such as "Expected `str`, got `int` - at `$.colors`".
+    """Where a file is wrong, and what is wrong there, of what msgspec says.
 
     Returns:
         The key as `table.key`, empty for the whole file; and what is wrong, without a capital.

@@ -45,13 +45,9 @@ def write(
     payload: Sequence[memoryview],
     wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Write a file, readable by its owner alone.
+    """Write a file in pieces, readable by its owner alone; one that is there is replaced.
 
-    Args:
-        path: Its name; replaced if it is there.
-        description: What it stands for.
-        payload: Its pieces, of bytes.
-        wanted: Asked between the pieces and before it gets its name; False gives it up.
+    `wanted` is asked between the pieces and before it gets its name; False gives it up.
 
     Returns:
         Whether it was written.

@@ -29,12 +29,9 @@ _REFUSED_THREADS = re.compile(
 
 
 def explain(status: int | None, phase: str, log: str = "") -> tuple[str, str]:
-    """What the exit status of a dead process means, and what to do.
+    """What the exit status of a dead process means, if known, and what to do.
 
-    Args:
-        status: None where nobody knows it.
-        phase: See `EngineCrashed`.
-        log: The last lines that it wrote.
+    For the phases see `EngineCrashed`; `log` has the last lines that it wrote.
     """
     if status is None:
         return "its host was ended", "Was it killed, or did memory run out?"

@@ -35,9 +35,8 @@ _NAME = re.compile(r"engine(-\d+(-plan)?)?\.log")
 def open_log(path: Path) -> tuple[BinaryIO, int]:
     """Open a log for another process to write to, and remove old ones beside it.
 
-    Args:
-        path: Its directory is made. Where that can't be, the output goes nowhere: answers are worth
-            more than their log.
+    Where its directory can't be made, the output goes nowhere: answers are worth more than their
+    log.
 
     Returns:
         The file, which whoever inherits it keeps locked, and where in it the new output begins.

@@ -116,10 +116,7 @@ class ChatTemplate:
 
         A template that has no place for a system message gets it in front of the next message.
 
-        Args:
-            turns: The conversation.
-            thinking: Whether the model is to think first, where the template has a switch for it;
-                None is as it usually does.
+        Where the template has a switch for thinking first, None leaves that as it usually is.
 
         Raises:
             GenerateFailed: The template refuses the conversation, or doesn't come to an end.

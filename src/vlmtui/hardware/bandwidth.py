@@ -111,27 +111,21 @@ def _machine() -> str:
 
 
 def share(tokens_per_s: float, bytes_per_token: int, bandwidth: Bandwidth) -> float:
-    """Share of the limit that a decoding speed reaches, 0 to 1; a little more where caches help.
+    """Share of the limit that decoding reaches, 0 to 1; a little more where caches help.
 
-    Args:
-        tokens_per_s: Measured speed of decoding.
-        bytes_per_token: What each token reads: the weights, in bytes.
-        bandwidth: Of the memory that holds the weights.
+    Each token reads the weights, which are in the memory of this bandwidth.
     """
     return tokens_per_s * bytes_per_token / bandwidth.bytes_per_s
 
 
 def measure(seconds: float = 1.0, size: int = 64 * 1024 * 1024) -> Bandwidth:
-    """Measure how fast all usable cores together read main memory.
+    """Measure in some seconds how fast all usable cores together read main memory.
 
     Each core compares two buffers of its own, which are larger than its caches, with libc's memcmp:
     it reads and writes nothing, and without Python's lock. The best of several rounds counts, since
     whatever else runs only takes away.
 
-    Args:
-        seconds: About how long.
-        size: Of each buffer at most, in bytes; two a core are taken, and a quarter of the available
-            memory altogether.
+    Two buffers of at most this size are taken a core, and a quarter of the free memory altogether.
 
     Raises:
         MemoryError: There is no room for the buffers.

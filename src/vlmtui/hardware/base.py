@@ -132,10 +132,8 @@ class Probe(Protocol):
     def read(self, engine_pid: int | None, known: Readings) -> Readings:
         """Measure now.
 
-        Args:
-            engine_pid: Process id of the engine; None while it doesn't run.
-            known: What all other probes measured just now. Nothing in it need be measured, but
-                may be: the better source wins.
+        `known` is what all other probes measured just now. Nothing in it need be measured, but may
+        be: the better source wins.
         """
 
     def close(self) -> None:

@@ -34,11 +34,9 @@ class FreeMemory(msgspec.Struct, frozen=True):
 
 
 def free_memory(pid: int | None = None) -> FreeMemory:
-    """Ask the machine; takes some milliseconds.
+    """Ask the machine, and about the own memory of a process; takes some milliseconds.
 
-    Args:
-        pid: A process whose own memory is told, too; 0 of main memory where it is on another
-            machine, whose files are looked at.
+    That is 0 of main memory where it is on another machine, whose files are looked at.
     """
     readings: Readings = HostProbe().read(pid, {})
     for find in (nvml.find, jetson.find):

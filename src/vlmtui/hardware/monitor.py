@@ -70,13 +70,10 @@ class Monitor:
         interval: float = 1.0,
         sources: Sequence[Source] = SOURCES,
     ) -> None:
-        """Prepare; nothing runs yet.
+        """Prepare; nothing runs yet. Snapshots are given out in the monitor's thread.
 
-        Args:
-            pid: The engine's process id, asked each time.
-            on_snapshot: Gets each snapshot, in the monitor's thread.
-            interval: Seconds between two snapshots.
-            sources: What finds the probes, the best first; called in their threads.
+        The engine's process id is asked each time. Sources find the probes, the best first, in
+        threads.
         """
         self._pid = pid
         self._on_snapshot = on_snapshot

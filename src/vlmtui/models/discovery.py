@@ -40,11 +40,8 @@ def discover(
 ) -> Discovery:
     """Find the models of this machine. Reads headers that it doesn't know yet; blocks.
 
-    Args:
-        directories: Where to look besides the usual places.
-        added: Files that the user told of; they go before what is found.
-        naming: Names for known files.
-        opened: Files that were named by their path; only those count that nothing else has.
+    Directories are looked at besides the usual places. Files that were added go before what is
+    found; of those that were opened by their path, only such count that nothing else has.
     """
     found = stock(directories)
     cache = FactsCache()

@@ -43,14 +43,12 @@ class Maker(msgspec.Struct, frozen=True):
     def run(
         self, arguments: Sequence[str], kind: type[_Made], doing: str
     ) -> Generator[Progress | _Made, None, None]:
-        """Start it, and yield what it tells, at last what it has made.
+        """Start it, and yield what it tells, at last what it has made, which is of a `kind`.
 
         Leaving the iterator kills it. It also dies with the thread that began.
 
-        Args:
-            arguments: For `main`, behind the id of this process.
-            kind: What is told of what is made, once it is known or done.
-            doing: What it does, for "The process that … died".
+        `main` gets the arguments behind the id of this process. `doing` is for "The process that …
+        died".
 
         Raises:
             VlmtuiError: One that it tells; or `failed`: it ended without a last word.

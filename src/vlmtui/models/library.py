@@ -14,15 +14,11 @@ from vlmtui.models.installed import DEMO, InstalledModel
 
 
 def resolve(name: str, mmproj: str | None = None) -> InstalledModel:
-    """Find a model by its name or by the path of its GGUF file.
+    """Find a model by its name, "demo" or another, or by the path of its GGUF file (`~` expanded).
 
     Names are those of `search.survey`, their aliases, what one of them alone begins with, and
     those of files that were opened by their path before; large and small letters are the same.
     Without `mmproj`, the tower that lies beside the model and goes with it is taken.
-
-    Args:
-        name: "demo", a name, or the path of a GGUF file (`~` is expanded).
-        mmproj: Path of the projector's GGUF file.
 
     Raises:
         ModelNotFound: No such model, several of them, or the projector can't be told.

@@ -97,15 +97,10 @@ def estimate(
     gpu: bool = False,
     picture: tuple[int, int] | None = None,
 ) -> Need:
-    """Memory of a load, from headers.
+    """Memory of a load, from the headers of model and tower, and whether llama.cpp uses a GPU.
 
-    Args:
-        model: The language model's header.
-        mmproj: The vision tower's.
-        setup: How it is loaded.
-        gpu: llama.cpp was built with a GPU backend, and there is a GPU.
-        picture: Width and height in pixels of the largest picture that will be shown; None for any
-            size, which the engine scales down to what the context holds.
+    `picture` is the size of the largest picture that will be shown; None for any, which the engine
+    scales down to what the context holds.
     """
     share = _gpu_share(model, setup) if gpu else _GpuShare(0.0, 0, False)
     weights = _weights(model, share)

@@ -24,13 +24,9 @@ class NamedList(Generic[_Named]):
     """Each name once, in the order of the adding. Every method raises `StorageError`."""
 
     def __init__(self, file: str, kind: type[list[_Named]], what: str, again: str) -> None:
-        """Say where it is; nothing is read yet.
+        """Say where it is, a file in the data directory; nothing is read yet.
 
-        Args:
-            file: Its name in the data directory.
-            kind: A list of what it holds, of msgspec structs.
-            what: What that is, for a sentence: "added models".
-            again: The command that adds one.
+        `what` is for a sentence: "added models"; `again` is the command that adds one.
         """
         self._file = file
         self._kind = kind

@@ -32,10 +32,7 @@ def choose(
 ) -> list[Path]:
     """The towers that may be the model's: none, the one, or several when it can't be told.
 
-    Args:
-        model: The language model.
-        towers: Those that lie beside it.
-        others: The other models that lie there, to which a tower may belong instead.
+    A tower that lies beside the model may also belong to one of the others there.
     """
     fitting = [tower for tower in towers if not _differ(model, tower)]
     own = [tower for tower in fitting if not _is_anothers(tower, model, others)]

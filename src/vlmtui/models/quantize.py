@@ -82,15 +82,9 @@ def prepare(
     requantise: bool = False,
     overwrite: bool = False,
 ) -> Quantization:
-    """Check what is asked for.
+    """Check what is asked for: `to` is one of `TYPES`, in any letters; 0 threads takes all cores.
 
-    Args:
-        source: The model or mmproj, the first part of a split one.
-        target: The file to make.
-        to: One of `TYPES`, in any letters.
-        threads: 0 takes all cores.
-        requantise: Also when the source is quantised already.
-        overwrite: Replace a file that is there.
+    Of a split model, the source is the first part. Only `requantise` takes one that is quantised.
 
     Raises:
         InputError: It can't be done like that; says why.

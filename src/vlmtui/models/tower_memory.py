@@ -112,15 +112,8 @@ def image_bytes(
 ) -> Bytes:
     """What encoding one picture takes at its peak.
 
-    Args:
-        model: The language model.
-        mmproj: Its vision tower.
-        ctx: Context in tokens.
-        on_gpu: The tower is on the GPU.
-        picture: Width and height in pixels of the largest picture that will be shown; None for any
-            size, which the engine scales down to what the context holds.
-        reckoned: The tower's buffers as libmtmd reckons them, in bytes; taken for towers that see
-            all pictures in one size.
+    `picture` is as for `estimate`. `reckoned` are the tower's buffers as libmtmd reckons them, in
+    bytes; taken for towers that see all pictures in one size.
     """
     own = _own_size(mmproj)
     patches, side = _patches(mmproj, own, ctx, picture)

@@ -79,10 +79,7 @@ def is_global(address: str) -> bool:
 def astray(first: str, old: str, new: str) -> str:
     """Why a redirect isn't followed, as the end of a sentence; empty where it is.
 
-    Args:
-        first: The address that was asked for.
-        old: The one that leads on.
-        new: The one that it leads to.
+    It leads from `old` to `new`; `first` is the address that was asked for.
     """
     if not is_web(new):
         return "to what is not on the web"

@@ -45,10 +45,8 @@ class Database:
     def __init__(self, path: str | Path, *, in_memory: bool = False) -> None:
         """Open the file, making it and its directory if they don't exist.
 
-        Args:
-            path: The file.
-            in_memory: Make no file: what is written is gone when the database is closed. The path
-                tells only where other files of it would lie.
+        In memory, no file is made: what is written is gone when the database is closed. The path
+        tells only where other files of it would lie.
 
         Raises:
             StorageError: It can't be opened or written, is no database, is not ours, or was made by
@@ -123,10 +121,9 @@ class Database:
 
         Inside another `write` of the same thread it becomes a part of that one.
 
-        Args:
-            durable: Survive a power cut too. Costs an fsync, tens of milliseconds on an SD card,
-                so an answer that is rewritten each second goes without until its end: it then
-                survives the death of the process, which leaves the kernel's cache alone.
+        What is durable survives a power cut too. That costs an fsync, tens of milliseconds on an SD
+        card, so an answer that is rewritten each second goes without until its end: it then
+        survives the death of the process, which leaves the kernel's cache alone.
 
         Raises:
             StorageError: The disk is full, the database is locked by another instance, …

@@ -48,11 +48,9 @@ class ImageStore:
         self._directory = Path(directory).absolute()
 
     def add(self, path: str | Path, suffix: str | None = None) -> StoredImage:
-        """Copy a file into the store, unless its bytes are there already.
+        """Copy a user's file into the store, unless its bytes are there already.
 
-        Args:
-            path: The user's file.
-            suffix: Ending of the stored file, such as ".png"; None takes the file's own.
+        The suffix is the stored file's, such as ".png"; None takes the file's own.
 
         Raises:
             StorageError: The file can't be read or the store can't be written.

@@ -87,12 +87,8 @@ def insert(
 ) -> int:
     """Store a message, as `storable_message` has it, with its pictures; returns its id.
 
-    Args:
-        connection: In a transaction.
-        chat_id: Its chat.
-        stored: The message; neither its id nor its siblings are used.
-        root: The database's directory.
-        writer: The instance that streams into it.
+    The connection is in a transaction. Neither the message's id nor its siblings are used; the
+    writer is the instance that streams into it.
     """
     message = stored.message
     values = {

@@ -44,11 +44,9 @@ _ESCAPED = {"n": 10, "r": 13, "t": 9, "f": 12, "v": 11, "0": 0}
 
 
 def read(source: str, *, whole: bool = False) -> Pattern:
-    """Read a pattern.
+    """Read a regular expression.
 
-    Args:
-        source: The regular expression.
-        whole: It is meant to match the whole text; else a part is enough, unless it has anchors.
+    It matches the whole text, or any part of it where neither `whole` nor an anchor says so.
 
     Raises:
         BadPattern: It isn't one, or can't be enforced.

@@ -32,12 +32,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 def main(parent: int, order: str) -> None:
-    """Make a graph.
-
-    Args:
-        parent: The process that must be alive.
-        order: An `Order` as JSON.
-    """
+    """Make a graph by an `Order` as JSON, for a process that must be alive."""
     telling = offspring.begin(parent)
     install = "Run: pip install 'vlmtui[onnx]' ('vlmtui[tensorrt]' with JetPack's TensorRT)."
     cant = "The tower can't be converted"

@@ -21,14 +21,9 @@ from vlmtui.offspring import Telling
 
 
 def main(parent: int, order: str, source: str, model: str, mmproj: str) -> None:
-    """Import a checkpoint.
+    """Import a checkpoint's directory by an `Order` as JSON, for a process that must be alive.
 
-    Args:
-        parent: The process that must be alive.
-        order: An `Order` as JSON.
-        source: Directory of the checkpoint.
-        model: Where the language model's file comes into being.
-        mmproj: The same of tower and projector.
+    `model` and `mmproj` are where the files of the language model and of its tower come into being.
     """
     telling = offspring.begin(parent)
     wanted = msgspec.json.decode(order, type=Order)

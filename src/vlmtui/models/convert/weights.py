@@ -72,12 +72,8 @@ def number(
 ) -> int:
     """A whole number of a configuration, more than 0.
 
-    Args:
-        given: The configuration.
-        key: Which value.
-        default: What it is where it isn't there; None: it has to be.
-        where: What the checkpoint is called in an error.
-        whose: "its", or "its tower's".
+    Without a default it has to be there. Errors name the checkpoint, and say "its" or "its
+    tower's".
 
     Raises:
         BadModelFile: It is something else.

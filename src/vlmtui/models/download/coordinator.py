@@ -57,12 +57,10 @@ class Pulls:
         *,
         held: bool = False,
     ) -> None:
-        """Begin with none.
+        """Begin with none; where models come from is opened in threads.
 
-        Args:
-            open_available_models: Makes what knows where models come from; called in threads.
-            told: Called in a thread when something has happened; without it, see `follow`.
-            held: Have each wait for `answer` before its first byte, also where there is no doubt.
+        `told` is called in a thread when something has happened; without it, see `follow`. With
+        `held`, each waits for `answer` before its first byte, also where there is no doubt.
         """
         self._open_available_models = open_available_models
         self._queue: SimpleQueue[Told] = SimpleQueue()
@@ -84,11 +82,9 @@ class Pulls:
         return True
 
     def answer(self, name: str, file: str = "") -> None:
-        """Go on with a download that asks.
+        """Go on with a download that asks: with the file that is meant, or `NO_TOWER`.
 
-        Args:
-            name: Of the model.
-            file: The one that is meant, or `NO_TOWER`; where it only asks whether to go on, any.
+        Where it only asks whether to go on, any will do.
         """
         job = self._jobs.get(name)
         if job is not None and job.state.question is not None:

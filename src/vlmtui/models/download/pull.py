@@ -55,14 +55,7 @@ class Pull:
         imports: ImportWish | None = None,
         policy: RetryPolicy | None = None,
     ) -> None:
-        """Prepare; asks nobody.
-
-        Args:
-            wanted: Name of the catalogue, `hf:owner/repo[@REVISION][:PATTERN]`, or an address.
-            model: File or pattern, where `wanted` leaves several.
-            mmproj: The same for the vision tower; "none" for none.
-            imports: What is wanted is a checkpoint, to be imported.
-            policy: How often to try again.
+        """Prepare; asks nobody. For what may be wanted see `understand`.
 
         Raises:
             NothingToPull: It means nothing.

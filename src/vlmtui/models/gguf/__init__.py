@@ -41,9 +41,7 @@ def from_path(path: Path) -> Header:
 def from_url(url: str, headers: Mapping[str, str] | None = None) -> Header:
     """The header of a model on a server, from a few ranges of it; parts as in `from_path`.
 
-    Args:
-        url: Address of the file itself.
-        headers: Sent along, to this server only; for a token.
+    The headers are sent to this server only; for a token.
 
     Raises:
         BadModelFile: It, or a part of it, is damaged or no GGUF file.

@@ -85,13 +85,9 @@ class KvCache:
     def restore(
         self, units: Sequence[Unit], state: memoryview, place: int = 0, of: int = 0
     ) -> bool:
-        """Become a row again by its `state`, which was checked; empty where that fails.
+        """Become a row of units again by its `state`, which was checked; empty where that fails.
 
-        Args:
-            units: The row.
-            state: And that of its `checkpoint` behind it, where it had one.
-            place: Units up to the checkpoint.
-            of: Bytes of the checkpoint.
+        Where it had a checkpoint, that comes first: `of` bytes, of the units up to `place`.
         """
         self.clear()
         size = len(state) - of
@@ -136,13 +132,9 @@ class KvCache:
         report: TurnReport,
         settled: int = 0,
     ) -> None:
-        """Decode what is missing of a row, whose beginning `keep` has kept.
+        """Decode what is missing of a whole row, whose beginning `keep` has kept.
 
-        Args:
-            units: The whole row.
-            images: The pictures in it, by key.
-            settled: How many units the row of the next question will have too, as far as is known.
-            report: Hears of each picture and each step.
+        The row of the next question will have the `settled` first units too, as far as is known.
 
         Raises:
             Aborted: The flag was set; what was decoded so far stays.

@@ -22,12 +22,9 @@ class Refused(Exception):
 
 @contextmanager
 def cut(vision: Any, size: tuple[int, int], data: bytes | None) -> Iterator[list[Any]]:
-    """The chunks of a picture, valid inside the `with`.
+    """The chunks of a picture of row-major RGB, valid inside the `with`.
 
-    Args:
-        vision: A `mtmd_context`.
-        size: Width and height in pixels.
-        data: Row-major RGB; None gives chunks that only tell their sizes.
+    Without data, they only tell their sizes. `vision` is a `mtmd_context`.
 
     Raises:
         Refused: See there.

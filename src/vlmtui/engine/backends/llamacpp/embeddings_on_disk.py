@@ -35,12 +35,9 @@ class EmbeddingsOnDisk:
     def find(
         self, key: str, size: tuple[int, int], lengths: Sequence[int]
     ) -> list[Embedding] | None:
-        """What the tower made of a picture; None where that isn't known.
+        """What the tower made of a picture that it saw in a size; None where that isn't known.
 
-        Args:
-            key: The picture, see `ImagePart.key`.
-            size: Width and height in which the tower saw it.
-            lengths: Numbers of each part.
+        `key` is `ImagePart.key`; `lengths` says how many numbers each part has.
         """
         about = _About(self._identity, key, size, list(lengths))
         path = self._folder.find("picture", repr(about))

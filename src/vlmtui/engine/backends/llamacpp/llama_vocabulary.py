@@ -35,11 +35,9 @@ class Vocabulary:
         self.ends_turn = lru_cache(maxsize=65536)(self._ends_turn)
 
     def tokenize(self, text: str, *, parse_special: bool) -> list[int]:
-        """Tokens of a text, without begin and end tokens.
+        """Tokens of a text, without begin and end tokens; a lone surrogate becomes a question mark.
 
-        Args:
-            text: The text; a lone surrogate becomes a question mark.
-            parse_special: Whether the texts of special tokens become those tokens.
+        `parse_special` says whether texts of special tokens become those tokens.
         """
         data = text.encode("utf-8", errors="replace")
         size = len(data) + 16

@@ -45,13 +45,9 @@ class LoadedModel:
         *,
         tower: bool = True,
     ) -> None:
-        """Load.
+        """Load, with libmtmd's vision tower unless `tower` says no; `progress` hears 0 to 1.
 
-        Args:
-            request: What to load and how.
-            cancel: Stops the load when set, and later any `llama_decode` of this model.
-            progress: Called with 0 to 1, from this thread, while loading.
-            tower: Load libmtmd's vision tower, where the model has one.
+        `cancel` stops the load when set, and later any `llama_decode` of this model.
 
         Raises:
             LoadFailed: With the file, the reason and what to do.

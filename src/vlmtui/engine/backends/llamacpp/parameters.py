@@ -36,14 +36,7 @@ def for_weights(request: Load) -> Any:
 
 
 def for_context(request: Load, model: Any, threads: int, whole_part: int = 0) -> Any:
-    """`llama_context_params` of a load.
-
-    Args:
-        request: What was asked for.
-        model: The `llama_model`.
-        threads: CPU threads.
-        whole_part: Tokens that must be read in one step.
-    """
+    """`llama_context_params` of a load; so many tokens of `whole_part` must be read in one step."""
     trained = cpp.llama_model_n_ctx_train(model)
     parameters = cpp.llama_context_default_params()
     parameters.n_ctx = max(request.ctx or min(trained, DEFAULT_CTX), _LEAST_CONTEXT)

@@ -40,11 +40,9 @@ class Sized(msgspec.Struct, frozen=True):
 def tried(
     own: tuple[int, int], tokens: Callable[[tuple[int, int]], int | None]
 ) -> tuple[Sized, ...]:
-    """A picture in all sizes that can be chosen among.
+    """A picture of its own size in pixels, in all sizes that can be chosen among.
 
-    Args:
-        own: Its width and height in pixels.
-        tokens: What the tower makes of a size; None where it has no room for that.
+    `tokens` says what the tower makes of a size; None where it has no room for that.
     """
     mean = math.sqrt(own[0] * own[1])
     first = math.ceil(_STEPS * math.log2(_SMALLEST / mean))
@@ -62,10 +60,7 @@ def tried(
 def choose(detail: Detail, normal: Sized, sizes: Sequence[Sized]) -> Sized:
     """The size for a detail: of those with as many tokens, the one nearest to the picture's own.
 
-    Args:
-        detail: What is wanted; a number is a number of tokens at most.
-        normal: What the tower takes of itself.
-        sizes: What can be chosen among.
+    `normal` is what the tower takes of itself; a detail that is a number is of tokens at most.
     """
     if detail == "normal" or not sizes:
         return normal

@@ -43,13 +43,9 @@ class Job(msgspec.Struct, frozen=True):
 
 
 def main(parent: int, job: str, source: str, target: str) -> None:
-    """Do a job.
+    """Do a job, a `Job` as JSON, for a process that must be alive.
 
-    Args:
-        parent: The process that must be alive.
-        job: A `Job` as JSON.
-        source: Path of the file to read; a path may be no text, so it isn't in the job.
-        target: Path of the file to write.
+    The paths of what is read and written aren't in the job, as a path may be no text.
     """
     _quantise(msgspec.json.decode(job, type=Job), source, target, offspring.begin(parent))
 

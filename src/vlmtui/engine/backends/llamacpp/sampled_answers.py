@@ -129,13 +129,9 @@ class SampledAnswers:
     def longest(
         self, text: str, messages: tuple[Message, ...], is_plain: Callable[[str], bool]
     ) -> SampledAnswer | None:
-        """The answer that reaches furthest into a prompt.
+        """The answer that reaches furthest into a prompt, as it was rendered of these messages.
 
-        Args:
-            text: The prompt, as it was rendered.
-            messages: Those that were rendered.
-            is_plain: Whether a text has no special token's in it, which would need a guard: that
-                is not worth it.
+        `is_plain` says that a text has no special token's in it: such ones would need a guard.
         """
         best: SampledAnswer | None = None
         for answer in self._answers:

@@ -97,9 +97,7 @@ class Sampler:
     def sample_bound(self, context: Any, leads: Container[int]) -> int:
         """Draw a token that the constraint allows, if there is one, and remember it.
 
-        Args:
-            context: The `llama_context`.
-            leads: Tokens that may stand before the answer: markers of thoughts.
+        `leads` may stand before the answer: markers of thoughts.
 
         Raises:
             GenerateFailed: None of the model's tokens fits the constraint.

@@ -41,9 +41,7 @@ _FIRST_TAG = re.compile(rf"\s*({_TAG})")
 def find(template: ChatTemplate, is_token: Callable[[str], bool]) -> Markers | None:
     """The markers of a model's thoughts; None where it seems to have none.
 
-    Args:
-        template: What it is spoken to in.
-        is_token: Whether its vocabulary has a token of just this text.
+    `is_token` says whether its vocabulary has a token of just this text.
     """
     if _CHANNELS.open.partition("<|message|>")[0] in template.source:
         return _CHANNELS

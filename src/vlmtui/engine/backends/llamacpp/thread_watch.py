@@ -39,14 +39,10 @@ class ThreadWatch:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Begin with all of them.
+        """Begin with all of them: `most` is how many there are on an idle machine.
 
-        Args:
-            most: Threads on an idle machine.
-            cpus: CPUs that this process may use.
-            others: How many threads of other programs want to run now; None where nobody can tell.
-            clock: Seconds.
-            pause: Waits for seconds.
+        `others` says how many threads of other programs want to run now; None where nobody can
+        tell.
         """
         self._most = most
         self._cpus = cpus

@@ -68,14 +68,9 @@ class VisionTower(ABC):
     def decode(
         self, image: ImagePart, unit: ImageUnit, position: int, batch: int, after_batch: Any
     ) -> int:
-        """Put a part of a picture, whose embedding is kept, into the KV cache.
+        """Put a part of a picture, whose embedding is kept, into the KV cache, a batch a step.
 
-        Args:
-            image: The picture.
-            unit: Its part.
-            position: Where it stands in the sequence.
-            batch: Tokens a step.
-            after_batch: A `mtmd_helper_post_decode_callback`, called after each step.
+        `after_batch` is a `mtmd_helper_post_decode_callback`, called after each.
 
         Returns:
             llama.cpp's status: 0 done, 2 aborted, anything else failed.

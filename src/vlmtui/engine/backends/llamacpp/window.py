@@ -70,15 +70,12 @@ class Window:
         max_tokens: int,
         tried: Callable[[int], None] = lambda tokens: None,
     ) -> tuple[Prompt, int]:
-        """The prompt of the newest messages that fit.
+        """The prompt of the newest messages that fit with an answer of so many tokens; 0 is open.
 
         Rendering and tokenising take time, so no attempt is much longer than the context, and
         there are logarithmically many of them, however long the conversation.
 
-        Args:
-            messages: The conversation, its system message first if it has one.
-            max_tokens: Length of the answer that was asked for; 0 is open.
-            tried: Hears the tokens of each attempt; what it raises ends the search.
+        `tried` hears the tokens of each attempt; what it raises ends the search.
 
         Returns:
             The prompt, and how many messages were left out.
@@ -120,8 +117,7 @@ class Window:
         the real one begin otherwise, that costs time: the KV cache keeps only what a prompt has in
         common with it.
 
-        Args:
-            messages: The conversation; a last message of the user's is one that isn't finished.
+        A last message of the user's is one that isn't finished.
         """
         earlier, begun = messages, Message(Role.USER, ())
         if messages and messages[-1].role is Role.USER:

@@ -52,10 +52,8 @@ class EndpointWire:
     def found(self, path: str, scope: CancelScope, *, needed: bool = False) -> Any:
         """What an address answers, as JSON; None where there is nothing of the kind.
 
-        Args:
-            path: From the interface on ("models"), or with a slash from the server's root on.
-            scope: Ends it when it is stopped.
-            needed: Nothing can be done without it.
+        The path goes on from the interface ("models"), or with a slash from the server's root. What
+        is needed has to be there.
         """
         url = (self._root if path.startswith("/") else f"{self._interface}/") + path
         with self.translated(), self.asked(url, None, scope, CONNECT_S) as answer:
