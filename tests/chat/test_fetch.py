@@ -15,8 +15,8 @@ from vlmtui.chat import fetch
 from vlmtui.errors import FetchFailed
 
 
-def failure(url: str, **options: float) -> str:
-    with pytest.raises(FetchFailed) as error, fetch.fetched(url, **options):
+def failure(url: str) -> str:
+    with pytest.raises(FetchFailed) as error, fetch.fetched(url):
         pass
     assert error.value.hint
     return error.value.message
@@ -81,12 +81,17 @@ def test_more_than_the_limit_is_not_taken_whatever_the_server_says(
     assert "is larger" in failure(server.url("/it"))
 
 
-def test_a_server_that_never_answers_is_given_up(server: WebServer) -> None:
+def test_a_server_that_never_answers_is_given_up(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "SECONDS", 0.3)
     server.answers["/it"] = lambda request: server.released.wait(60) and None
-    assert "takes too long" in failure(server.url("/it"), seconds=0.3)
+    assert "takes too long" in failure(server.url("/it"))
 
 
-def test_a_server_that_trickles_is_given_up(server: WebServer) -> None:
+def test_a_server_that_trickles_is_given_up(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def trickle(request: BaseHTTPRequestHandler) -> None:
         sends(b"", length=1000)(request)
         while not server.released.wait(0.05):
@@ -95,8 +100,9 @@ def test_a_server_that_trickles_is_given_up(server: WebServer) -> None:
             except OSError:
                 return
 
+    monkeypatch.setattr(fetch, "SECONDS", 0.5)
     server.answers["/it"] = trickle
-    assert "takes too long" in failure(server.url("/it"), seconds=0.5)
+    assert "takes too long" in failure(server.url("/it"))
 
 
 def test_it_can_be_cancelled(server: WebServer) -> None:

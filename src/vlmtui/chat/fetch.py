@@ -43,7 +43,6 @@ def fetched(
     *,
     progress: Progress = lambda done, total: None,
     cancelled: threading.Event | None = None,
-    seconds: float = SECONDS,
     public: bool = False,
 ) -> Iterator[Path]:
     """A file with the picture at an address, called as it is there; gone with the context.
@@ -52,7 +51,6 @@ def fetched(
         url: http or https.
         progress: Told how far it is, from another thread.
         cancelled: Ends it when set.
-        seconds: Longest time for all of it.
         public: Only from the web, not from this machine's own network.
 
     Raises:
@@ -62,7 +60,7 @@ def fetched(
     host_of(url)
     with _folder() as folder:
         file = Path(folder, name_of(url))
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SECONDS
         _wait(url, file, progress, cancelled or threading.Event(), deadline, public)
         _check_picture(url, file)
         yield file
