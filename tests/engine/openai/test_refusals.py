@@ -162,8 +162,8 @@ def test_geminis_details_tell_when_to_ask_again() -> None:
     ],
 )
 def test_a_key_that_the_server_quotes_is_not_told_again(content: bytes) -> None:
-    said = read(401, content, {}, "sk-a/very-secret").said
+    said = read(401, content, {}, "sk-a/very-secret").text
     assert "…" in said
     assert "sk-" not in said
     assert "secret" not in said
-    assert read(401, b'{"error": "not x"}', {}, "x").said == "not x"
+    assert read(401, b'{"error": "not x"}', {}, "x").text == "not x"
