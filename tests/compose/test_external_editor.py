@@ -26,7 +26,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_text_comes_back_as_it_was_written(script, tmp_path: Path) -> None:
-    script(f'printf "more\\nänd\\n" >> "$file"; stat -c "%a %n" "$file" > {tmp_path}/mode', "-w")
+    script(f'printf "more\\r\\nänd\\n" >> "$file"; stat -c "%a %n" "$file" > {tmp_path}/mode', "-w")
     assert external_editor.edit("text ") == "text more\nänd"
     mode, name = (tmp_path / "mode").read_text().split()
     assert stat.S_IMODE(int(mode, 8)) == 0o600

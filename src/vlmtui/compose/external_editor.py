@@ -61,7 +61,8 @@ def edit(text: str) -> str:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(text)
         edit_file(Path(name), "The text is as it was before; /editor opens it again")
-        return kept.read(Path(name), _MOST_BYTES).decode("utf-8", "replace").removesuffix("\n")
+        edited = kept.read(Path(name), _MOST_BYTES).decode("utf-8", "replace")
+        return edited.replace("\r\n", "\n").removesuffix("\n")
     except OSError as error:
         raise InputError(
             f"The text can't be edited: {error.strerror or error}",
