@@ -28,6 +28,11 @@ def data_dir() -> Path:
     return _made("data")
 
 
+def data_place() -> Path:
+    """The same; it need not exist."""
+    return _place("data")
+
+
 def config_dir() -> Path:
     """What the user writes by hand."""
     return _made("config")

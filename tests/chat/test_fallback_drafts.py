@@ -14,12 +14,15 @@ from PIL import Image
 
 from tests.fakes import LOAD, FakeEngine
 from tests.processes import child
+from vlmtui.chat.questions import Questions
 from vlmtui.chat.session import ChatSession
 from vlmtui.errors import StorageError
+from vlmtui.messages import user
 from vlmtui.storage import fallback_drafts
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
+from vlmtui.storage.temporary_store import TemporaryStore
 
 
 @pytest.fixture
@@ -119,6 +122,32 @@ def test_a_draft_that_was_set_aside_outlives_the_question_that_is_refused_before
     assert b"typed since" in file.read_bytes()
     locked.execute("ROLLBACK")
     session.questions.save_draft("the question\n\ntyped since")
+    assert not kept(path)
+    session.close()
+
+
+def test_what_is_typed_into_a_chat_that_is_not_saved_outlasts_it(path: Path) -> None:
+    def sit() -> tuple[TemporaryStore, Questions]:
+        held = TemporaryStore(StorageError("The chats are damaged"), path.parent)
+        return held, ChatSession(FakeEngine(), held.store, held.images, LOAD).questions
+
+    def leave(held: TemporaryStore) -> None:
+        held.close()
+        os.close(held.store.refused._file)  # as the end of the process does
+
+    path.parent.mkdir()
+    held, questions = sit()
+    questions.save(None, user("asked"))
+    questions.save_draft("typed")
+    leave(held)
+    held, questions = sit()  # the database is no better
+    assert questions.draft().text == "asked\n\ntyped"
+    questions.save(None, user("asked again"))
+    questions.save_draft("typed since")
+    questions.discard()  # the user quits all the same
+    leave(held)
+    session = begun(path)
+    assert session.questions.draft().text == "typed since"
     assert not kept(path)
     session.close()
 

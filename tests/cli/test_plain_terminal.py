@@ -238,6 +238,21 @@ def test_a_signal_that_another_thread_gets_ends_the_line_all_the_same(terminals:
 # ------------------------------------------------------------------------------- gone
 
 
+def test_a_chat_that_is_not_saved_is_left_only_at_the_second_time(terminals: Open) -> None:
+    paths.database_path().mkdir(parents=True)
+    terminal = terminals()
+    terminal.send("What are you?\n")
+    terminal.read_until("small demo model")
+    waits(terminal, 2)
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.read_until("this chat is not saved")
+    terminal.send("\x04")
+    terminal.read_until("/quit again quits")
+    terminal.send("/quit\n")
+    assert terminal.end() == 0
+    assert not list(paths.data_dir().glob("vlmtui-unsaved-words-*"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_line_that_was_not_sent_is_there_the_next_time(
     terminals: Open, number: signal.Signals

@@ -29,7 +29,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_chat_with_pictures_is_held_and_then_gone(temporary: Path) -> None:
-    with closing(TemporaryStore(REASON)) as held:
+    with closing(TemporaryStore(REASON, Path("words"))) as held:
         kept = keep(held.images, b"picture")
         image = ImagePart(str(kept.path), kept.sha256, "a.png", 1, 1)
         chat, question = held.store.start("t", user("q", (image,)))
@@ -52,7 +52,7 @@ def test_threads_share_it(temporary: Path) -> None:
             held.store.update_text(answer.id, "yes", "complete")
             assert held.store.thread(chat.id)[-1].message.text == "yes"
 
-    with closing(TemporaryStore(REASON)) as held:
+    with closing(TemporaryStore(REASON, Path("words"))) as held:
         threads = [threading.Thread(target=talk) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -70,7 +70,7 @@ def test_where_the_temporary_directory_is_full_too_another_place_is_found(
     monkeypatch.setattr(tempfile, "tempdir", str(tiny_disk))
     monkeypatch.setattr(temporary_store, "_IN_MEMORY", str(memory))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    with closing(TemporaryStore(REASON)) as held:
+    with closing(TemporaryStore(REASON, Path("words"))) as held:
         assert keep(held.images, b"x").path.is_relative_to(memory)
     assert list(memory.iterdir()) == []
 
@@ -83,6 +83,6 @@ def test_where_there_is_no_room_at_all_the_reason_is_told(
     monkeypatch.setattr(temporary_store, "_IN_MEMORY", str(tiny_disk))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tiny_disk))
     with pytest.raises(StorageError) as caught:
-        TemporaryStore(REASON)
+        TemporaryStore(REASON, Path("words"))
     assert caught.value is REASON
     assert [each.name for each in tiny_disk.iterdir()] == ["ballast"]

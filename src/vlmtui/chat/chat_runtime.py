@@ -81,7 +81,7 @@ class ChatRuntime:
             self._tidy_later(store, images)
             return store, images, None
         except StorageError as error:
-            self._unsaved = TemporaryStore(error)
+            self._unsaved = TemporaryStore(error, paths.data_place())
             return self._unsaved.store, self._unsaved.images, self._unsaved.warning
 
     def _tidy_later(self, store: ChatStore, images: ImageStore) -> None:

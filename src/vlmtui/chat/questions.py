@@ -35,6 +35,10 @@ class Questions:
         self._branches = branches
         self._writing = threading.Lock()
         self._aside: Draft | None = None
+        self._asked: list[str] = []
+        """Questions of this sitting that are in no file but that of words."""
+
+        self._typed = ""
 
     def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
         """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""
@@ -42,6 +46,24 @@ class Questions:
             self._aside = None
             with self._kept_if_refused(text, images):
                 self._store.drafts.save(self._chat_id, text, images)
+            self._typed = text
+            self._outlast()
+
+    def discard(self) -> None:
+        """Leave a chat that is not saved, as the user wants it: only the draft is kept of it."""
+        with self._writing:
+            self._asked.clear()
+            self._outlast()
+
+    def _outlast(self, *questions: str) -> None:
+        """Keep in a file what was typed into a chat that is not saved."""
+        if self._store.in_memory:
+            self._asked += questions
+            text = "\n\n".join(each for each in (*self._asked, self._typed) if each.strip())
+            if text:
+                self._store.refused.keep(None, text, ())  # its pictures go with the chat
+            else:
+                self._store.refused.forget(None)
 
     def set_aside(self, text: str, images: Sequence[ImagePart]) -> None:
         """Put a draft that waits for the database into a file of its own, until it has it."""
@@ -64,6 +86,8 @@ class Questions:
         joined = Draft("\n\n".join(texts), tuple(images))
         with suppress(StorageError):
             self._store.drafts.save(self._chat_id, joined.text, joined.images)
+            self._typed = joined.text
+            self._outlast()
             for _, path in left:
                 with suppress(OSError):
                     path.unlink()
@@ -94,6 +118,8 @@ class Questions:
             # The question is safe; at worst its draft turns up once more.
             with suppress(StorageError):
                 self._store.drafts.save(drafts_of, "")
+            self._typed = ""
+            self._outlast(question.text)
         return stored
 
     @contextmanager

@@ -38,7 +38,7 @@ class PlainChat:
         self._console = console
         self._reader = console.reader
         self._printer = console.printer
-        self._ended = False
+        self._ended = self._warned = False
         self._kept = Draft()
         self._own = {"more": self._more, "help": self._help, "quit": self._quit}
         self._reader.typed = self.keep
@@ -47,9 +47,13 @@ class PlainChat:
         """Talk until the user leaves; returns the exit code."""
         try:
             self._greet()
-            while not self._ended and (text := self._next()) is not None:
-                if text.strip():
+            while not self._ended:
+                text = self._next()
+                if text is None:
+                    self._quit("")
+                elif text.strip():
                     self._take(text)
+            self._console.session.questions.discard()
         except ReaderGone as gone:
             if self._reader.interactive and gone.reason == os.strerror(errno.EIO):
                 raise SystemExit(HUNG_UP) from None  # SIGHUP may come later, or not at all
@@ -114,7 +118,8 @@ class PlainChat:
         if not self._reader.interactive:
             raise KeyboardInterrupt
         with suppress(KeyboardInterrupt):  # a second one while that is printed
-            self._printer.note("\nCtrl+D or /quit quits; everything is saved")
+            saved = "this chat is not saved" if self._is_unsaved() else "everything is saved"
+            self._printer.note(f"\nCtrl+D or /quit quits; {saved}")
 
     def _greet(self) -> None:
         """Say what there is to say, and go on with what was typed last time and not sent."""
@@ -166,4 +171,11 @@ class PlainChat:
         )
 
     def _quit(self, _: str) -> None:
-        self._ended = True
+        """Leave; the first time only where that costs nothing."""
+        self._ended = self._warned or not (self._reader.interactive and self._is_unsaved())
+        if not self._ended:
+            self._warned = True
+            self._printer.note("This chat is not saved: /export saves it, /quit again quits")
+
+    def _is_unsaved(self) -> bool:
+        return bool(self._console.session.unsaved())

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -67,19 +68,30 @@ class ChatStore:
         trees: Chats with all their branches.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, words: Path | None = None) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            database: Closed with the store.
+            words: Where what the database refuses is put; None: beside it.
+        """
         self._database = database
         self._root = database.folder
         self._presence = Presence(self._root / "instances")
         if not database.in_memory:
             with suppress(StorageError):  # told when something is to be written
                 self._presence.enter()
-        self.refused = FallbackDrafts(self._root)
+        self.refused = FallbackDrafts(words or self._root)
         self.drafts = Drafts(database, self._presence)
         self.prompts = Prompts(database)
         self.listing = Listing(database, self._presence)
         self.trash = Trash(database)
         self.trees = Trees(database, self._presence)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether nothing in it outlasts it."""
+        return self._database.in_memory
 
     def state_name(self, chat_id: int) -> str:
         """What an engine's state of a chat goes by, among those of all databases.

@@ -31,15 +31,20 @@ class TemporaryStore:
         warning: What the user must know.
     """
 
-    def __init__(self, reason: StorageError) -> None:
-        """Raises `reason`, why the real store can't be opened, when there is no room at all."""
+    def __init__(self, reason: StorageError, lasting: Path) -> None:
+        """Make it.
+
+        Args:
+            reason: Why the real store can't be opened; raised when there is no room at all.
+            lasting: The directory of that one: words that are typed outlast this one.
+        """
         self.warning = StorageError(
             f"This chat is not saved. {reason.message}",
             f"{reason.hint}\nUntil then /export saves what is here, and nothing else does",
         )
         self._directory = _directory(reason)
         root = Path(self._directory.name)
-        self.store = ChatStore(Database(root / "chats.db", in_memory=True))
+        self.store = ChatStore(Database(root / "chats.db", in_memory=True), lasting)
         self.images = ImageStore(root / "images")
 
     def close(self) -> None:

@@ -222,20 +222,25 @@ class VlmtuiApp(ClipboardApp, AppKeys, AppThemes, EarlyInput, PixelApp):
         from vlmtui.ui.screens.dialogs.yes_or_no import YesOrNo
 
         why = self.chat.conversation.unsaved()
-        if not why or isinstance(self.screen, YesOrNo):  # a second time means it
+        if not why:
             await self._leaving.leave(0)
             return
 
         async def answered(yes: bool | None) -> None:
             if yes:
+                await self.chat.conversation.discard()
                 await self._leaving.leave(0)
+
+        if isinstance(self.screen, YesOrNo):  # a second time means it
+            await answered(True)
+            return
 
         await self.push_screen(YesOrNo(f"{why}. Quit all the same?"), answered)
 
     def _close(self, finish_seconds: float) -> Worker[Any]:
         if self._monitor is not None:
             self._monitor.stop()
-        if (asked := self.chat.asked) is not None:
+        if (asked := self.chat.asked) is not None and self.chat.conversation.is_saved:
             self.farewell = f"`vlmtui -c` continues “{printable.line(asked.title)}”"
         return self.chat.conversation.leave(finish_seconds)
 

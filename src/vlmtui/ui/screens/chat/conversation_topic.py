@@ -149,6 +149,16 @@ class ConversationTopic(Topic):
             return "This chat is not saved"
         return "The last answer can't be saved" if session.unsaved() else ""
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether the chat can be opened again later."""
+        opened = self.chat.opened
+        return opened.done() and opened.exception() is None and opened.result().warning is None
+
+    async def discard(self) -> None:
+        """Give up a chat that is not saved, as the user wants it."""
+        await self.chat.on_session(lambda session: session.questions.discard())
+
     def _edited(self, _: Prompt.Edited) -> None:
         """Keep the text a moment after the last change."""
         if self._draft_timer is not None:
