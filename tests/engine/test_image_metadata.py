@@ -17,7 +17,7 @@ from tests.engine.metadata import CORNERS, SIZE, chunk, corners, lying, scene
 from vlmtui import errors
 from vlmtui.engine import images
 from vlmtui.engine.images import avif as avif_blocks
-from vlmtui.engine.images import sources, webp
+from vlmtui.engine.images import blocks, webp
 
 
 def test_looking_agrees_with_decoding_whatever_the_metadata(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_of_an_animated_avif_the_first_picture_is_taken(tmp_path: Path) -> None:
 def test_an_avif_is_decoded_in_blocks_as_pillow_does_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, subsampling: str
 ) -> None:
-    monkeypatch.setattr(sources, "BLOCK_BYTES", 9 * 4 * 203)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 9 * 4 * 203)
     noise = Image.effect_noise((203, 157), 90)
     picture = Image.merge("RGBA", (noise, noise.rotate(90), noise.rotate(180), noise))
     path = tmp_path / "picture.avif"
@@ -170,7 +170,7 @@ def test_a_broken_marker_or_a_missing_end_costs_no_small_jpeg(
 def test_what_is_wrong_is_told_without_names_of_pythons(tmp_path: Path) -> None:
     for content in (b"\xff\xd8\xff\xd9", b"GIF89a", b"BM", b"\0\0\0\x18ftypavif\0\0\0\0avifmif1"):
         (path := tmp_path / "broken").write_bytes(content)
-        with pytest.raises(errors.ImageTruncated, match=r"cut off: its header makes no sense$"):
+        with pytest.raises(errors.ImageTruncated, match="its header is damaged, or of a kind"):
             images.decode(path)
 
 

@@ -18,8 +18,10 @@ import msgspec
 
 from vlmtui import errors, paths
 from vlmtui.engine.images import containers, pixels, spare_memory
+from vlmtui.engine.images.blocks import Source
 from vlmtui.engine.images.crops import Box
-from vlmtui.engine.images.sources import NotInstalled, Source, open_source
+from vlmtui.engine.images.sources import open_source
+from vlmtui.engine.images.whole_sources import NotInstalled
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -288,10 +290,10 @@ def _translated(name: str) -> Iterator[None]:
         ) from None
     except Exception as error:  # decoders raise anything on damaged data
         kind = type(error).__name__
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200] or kind
+        said = f"{name} is damaged or cut off: {reason}"
         if kind == "UnidentifiedImageError":  # it names objects of Python's
-            reason = "its header makes no sense"
+            said = f"{name} can't be read: its header is damaged, or of a kind that isn't known"
         raise errors.ImageTruncated(
-            f"{name} is damaged or cut off: {reason or kind}",
-            "Was it copied completely? Copy or save it again.",
+            said, "Was it copied completely? Copy it again, or save it as PNG or JPEG."
         ) from None

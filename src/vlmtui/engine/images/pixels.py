@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vlmtui.engine.images.sources import Source, factors
+from vlmtui.engine.images.blocks import Source, factors
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -25,7 +25,11 @@ _STRIPS, _TILES = (273, 279), (324, 325)
 """Where the strips, or the tiles, begin, and how long they are."""
 
 _DEFLATE = {8, 32946}
-_RAW, _YCBCR, _SEPARATE, _FLOAT = 1, 6, 2, 3
+_RAW, _SEPARATE = 1, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _YCBCR = 0, 1, 6
+_UNSIGNED = {1, 4}
+"""Formats of samples whose brightness doesn't depend on the least and greatest of the picture."""
+
 _ALONE = {_RAW, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000, 50001}
 """Ways of packing in which a strip needs no other: all but JPEG of old."""
 
@@ -76,6 +80,13 @@ class Header(msgspec.Struct, frozen=True):
 
     inflated: bool
     """Whether there is but one strip, which is inflated some lines at a time."""
+
+    stored: bool
+    """Whether strips that aren't packed are given to libtiff as if they were deflated, since Pillow
+    itself takes them for something else."""
+
+    negative: bool
+    """Whether 0 is white, of 16 bits, which Pillow doesn't heed."""
 
     @property
     def down(self) -> int:
@@ -153,7 +164,14 @@ def block(file: BinaryIO, head: Header, first: int, count: int) -> BinaryIO:
         count: How many; at the end of the picture there may be fewer.
     """
     rows = min(count * head.rows, head.height - first * head.rows)
-    return _small(file, head, rows, head.rows, head.packed(first, count))
+    parts: list[Part] = []
+    for begin, end in head.packed(first, count):
+        if head.stored:
+            file.seek(begin)
+            parts.append(zlib.compress(file.read(end - begin), 0))
+        else:
+            parts.append((begin, end))
+    return _small(file, head, rows, head.rows, parts)
 
 
 def _small(file: BinaryIO, head: Header, height: int, rows: int, parts: Sequence[Part]) -> BinaryIO:
@@ -221,10 +239,9 @@ def _header(order: str, tags: dict[int, _Tag]) -> Header | None:
     width, height = numbers(_WIDTH)[0], numbers(_HEIGHT)[0]
     packing = numbers(_COMPRESSION, _RAW)[0]
     colors = numbers(_COLORS, 0)[0]
-    if packing not in _ALONE or (packing == _RAW and colors == _YCBCR):
+    bits = numbers(_BITS, 1)[0]
+    if packing not in _ALONE or bits > 16 or not _UNSIGNED.issuperset(numbers(_FORMAT, 1)):
         return None
-    if _FLOAT in numbers(_FORMAT, 1):
-        return None  # brightness is relative to that of the whole
     planes = numbers(_SAMPLES, 1)[0] if numbers(_PLANES, 1)[0] == _SEPARATE else 1
     tiled = _TILES[0] in tags
     rows = min(numbers(_TILE_HEIGHT if tiled else _ROWS, height)[0], 1 << 31)
@@ -235,14 +252,26 @@ def _header(order: str, tags: dict[int, _Tag]) -> Header | None:
     spans = [(begin, begin + size) for begin, size in zip(at, lengths, strict=True)]
     if len(spans) != planes * across * -(-height // rows) or not width:
         return None
-    if packing == _RAW and not tiled and rows == height and not any(n % height for n in lengths):
+    stored = packing == _RAW and (planes > 1 or colors == _YCBCR)
+    if (
+        packing == _RAW
+        and not tiled
+        and rows == height
+        and colors != _YCBCR
+        and not any(n % height for n in lengths)
+    ):
         rows = max(1, min(height, RAW_STRIP // (max(lengths) // height)))
         spans = [part for span in spans for part in _split(span, height, rows)]
-    pixel = numbers(_BITS, 1)[0] * numbers(_SAMPLES, 1)[0] / planes / 8
+    pixel = bits * numbers(_SAMPLES, 1)[0] / planes / 8
     inflated = packing in _DEFLATE and not tiled and len(spans) == 1
     if inflated:
         rows = max(1, min(height, RAW_STRIP // _line_bytes(width, pixel)))
     kept = {tag: value for tag, value in tags.items() if tag not in {*_STRIPS, *_TILES, _ROWS}}
+    if stored:
+        kept[_COMPRESSION] = (3, 1, struct.pack(order + "H", 8))
+    negative = colors == _WHITE_IS_ZERO and bits == 16
+    if negative:
+        kept[_COLORS] = (3, 1, struct.pack(order + "H", _BLACK_IS_ZERO))
     return Header(
         order,
         kept,
@@ -255,6 +284,8 @@ def _header(order: str, tags: dict[int, _Tag]) -> Header | None:
         planes,
         tuple(spans),
         inflated,
+        stored,
+        negative,
     )
 
 
