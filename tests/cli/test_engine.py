@@ -105,5 +105,5 @@ def test_what_is_kept_for_nobody_counts_as_free(
         "vlmtui.hardware.memory.free_memory", lambda pid: FreeMemory(10, 100, held=bool(pid) * 5)
     )
     assert fitting.this_machine().free == 10
-    assert fitting.machine_with_room_made().free == 15
-    assert fitting.machine_with_room_made(view.pid).free == 15
+    assert fitting.machine_after_eviction().free == 15
+    assert fitting.machine_after_eviction(view.pid).free == 15

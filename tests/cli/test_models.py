@@ -286,7 +286,7 @@ def test_the_list_says_what_gives_way_for_a_model_to_fit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board = Machine(6_550_000_000, 8_000_000_000)
-    monkeypatch.setattr("vlmtui.chat.model_choice.machine_with_room_made", lambda: board)
+    monkeypatch.setattr("vlmtui.chat.model_choice.machine_after_eviction", lambda: board)
     assert list_models(here=False, as_json=True) == 0
     told = {model["name"]: model for model in json.loads(capsys.readouterr().out)["models"]}
     llava = told["llava-1.5-7b"]

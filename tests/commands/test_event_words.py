@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vlmtui.commands.event_words import said_after
+from vlmtui.commands.event_words import note_after
 from vlmtui.messages import Message, assistant
 from vlmtui.storage.records import StoredMessage
 
@@ -27,5 +27,5 @@ def answer(message: Message, model: str) -> StoredMessage:
 def test_an_answer_that_does_not_speak_for_itself(
     message: Message, model: str, said: str | None
 ) -> None:
-    found = said_after(answer(message, model))
+    found = note_after(answer(message, model))
     assert (found and found.message) == said

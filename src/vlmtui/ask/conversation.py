@@ -11,7 +11,7 @@ from vlmtui.ask.question import Pictures, Question
 from vlmtui.ask.turn import LoadedAs, Turn
 from vlmtui.chat import consent
 from vlmtui.chat.fitting_engine import FittingEngine
-from vlmtui.commands.event_words import unanswered, unheard
+from vlmtui.commands.event_words import no_answer, thinking_ignored
 from vlmtui.engine.base import Engine
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import Event, Loaded, Notice
@@ -75,7 +75,7 @@ def answer(
             asked = (first, *(user(text) for text in texts[1:]))
             if not conversation.load(load, sight=bool(question.images)):
                 return False
-            conversation.tell_unheard(question.think or "auto")
+            conversation.note_ignored_thinking(question.think or "auto")
             preset = question.system_prompt(settings)
             if saved is not None and saved.system is not None:
                 preset = saved.system
@@ -125,9 +125,9 @@ class _Conversation:
             return False
         return True
 
-    def tell_unheard(self, think: Think) -> None:
+    def note_ignored_thinking(self, think: Think) -> None:
         """Say where the model can't do what it is told of thinking."""
-        if said := unheard(self._engine.info, think):
+        if said := thinking_ignored(self._engine.info, think):
             notice = Notice("template", said)
             self._progress.event(notice)
             self._model.take(notice)
@@ -167,7 +167,7 @@ class _Conversation:
                 break
             if turn.thought and not turn.text.strip():
                 self._output.close()
-                said = unanswered(turn.reason, "--think ")
+                said = no_answer(turn.reason, "--think ")
                 raise GenerateFailed(said.message, said.advice)
             messages.append(assistant(turn.text, turn.thought))
         self._output.close()

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from vlmtui import standard_output, units
 from vlmtui.ask.turn import Turn
-from vlmtui.commands.event_words import said_of
+from vlmtui.commands.event_words import note_on
 from vlmtui.commands.outcomes import Said
 from vlmtui.engine import engine_events as events
 from vlmtui.errors import VlmtuiError
@@ -121,7 +121,7 @@ class Progress:
 
     def event(self, event: events.Event) -> None:
         if self._thought_open and isinstance(event, events.Delta | events.Finished):
-            self._tell_thought("\n")
+            self._write_thought("\n")
             self._thought_open = False
         match event:
             case events.Waiting():
@@ -138,17 +138,17 @@ class Progress:
                 if self._thought is None:
                     self._show(f"thinking, {tokens:,} tokens")
                 else:
-                    self._tell_thought(text)
+                    self._write_thought(text)
             case events.Delta(tokens=tokens):
                 self._show(f"answering, {tokens:,} tokens")
             case events.Notice(kind="invalid"):
                 pass  # the error that ends the command says it
             case events.Adjusted() | events.Notice():
-                self._warn(_sentences(said_of(event), advice=True))
+                self._warn(_sentences(note_on(event), advice=True))
             case events.Trimmed():
-                self._warn(_sentences(said_of(event)))
+                self._warn(_sentences(note_on(event)))
             case events.Encoded(reused=False, scaled_to=(_, _)):
-                self._tell(_sentences(said_of(event)))
+                self._note(_sentences(note_on(event)))
             case events.Loaded() | events.Finished():
                 self.clear()
                 self._resting = False
@@ -162,7 +162,7 @@ class Progress:
         if not stats.generated_tokens:
             return
         known = stats.context_used and stats.context_size  # not every server tells
-        self._tell(
+        self._note(
             f"{stats.generated_tokens:,} tokens, {units.rate(stats.decode_tokens_per_s)} tok/s; "
             f"first token after {units.seconds(stats.time_to_first_token_s)}"
             + (f"; context {stats.context_used:,} of {stats.context_size:,}" if known else "")
@@ -181,7 +181,7 @@ class Progress:
         self._shown = self._stream is not None
         self._write(f"{_ERASE_LINE}{text}")
 
-    def _tell_thought(self, text: str) -> None:
+    def _write_thought(self, text: str) -> None:
         """Write what is thought, as it comes."""
         assert self._thought is not None
         self.clear()
@@ -193,14 +193,14 @@ class Progress:
                 sys.stderr.write(said)
                 sys.stderr.flush()
 
-    def _tell(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         self.clear()
         self._write(f"\x1b[2m{text}\x1b[22m\n")
 
     def _warn(self, text: str) -> None:
         """Say what a script's log should have too; where no terminal is, in a plain line."""
         if self._stream is not None:
-            self._tell(text)
+            self._note(text)
         elif self._wanted:
             with suppress(OSError):
                 print(prose(text), file=sys.stderr)

@@ -191,7 +191,7 @@ class Pictures:
             with os.fdopen(descriptor, "wb") as file:
                 boxes.cut(picture, box, file, name)
         except OSError as error:
-            raise _no_room(f"The part of {name}", error) from error
+            raise _not_stored(f"The part of {name}", error) from error
         return Path(path)
 
     def _place(self) -> str:
@@ -241,11 +241,11 @@ class Pictures:
             file = Path(self._place(), _COPY)
             file.write_bytes(content)
         except OSError as error:
-            raise _no_room("The picture on standard input", error) from error
+            raise _not_stored("The picture on standard input", error) from error
         return file
 
 
-def _no_room(what: str, error: OSError) -> StorageError:
+def _not_stored(what: str, error: OSError) -> StorageError:
     return StorageError(
         f"{what} can't be stored temporarily: {error.strerror}",
         "Make room for temporary files, or set TMPDIR to another directory.",

@@ -143,7 +143,7 @@ class _Run:
             seconds.append(self._ask(follow_up, 8)[0].time_to_first_token_s)
         return msgspec.structs.replace(
             result,
-            encode_s=_told(encodes),
+            encode_s=_spread(encodes),
             image_tokens=tokens or None,
             first_token_s=Spread(tuple(firsts)),
             follow_up_s=Spread(tuple(seconds)),
@@ -156,7 +156,7 @@ class _Run:
         for _ in range(repeat):
             text = f"{self._unique()} " + " ".join(["word"] * words)
             speeds.append(self._ask((user(text),), 1)[0].prefill_tokens_per_s)
-        return _told(speeds)
+        return _spread(speeds)
 
     def decode(self, tokens: int, repeat: int) -> Decode:
         """Answers of this many tokens."""
@@ -179,7 +179,7 @@ class _Run:
             speeds.append(stats.decode_tokens_per_s)
             seconds.append(stats.time_to_first_token_s + stats.decode_s)
         return msgspec.structs.replace(
-            result, structured_tokens_per_s=_told(speeds), structured_s=Spread(tuple(seconds))
+            result, structured_tokens_per_s=_spread(speeds), structured_s=Spread(tuple(seconds))
         )
 
     def costs(self, result: ModelResult, bandwidth: Bandwidth | None) -> ModelResult:
@@ -275,7 +275,7 @@ class _Watch:
                 self._rested.set()
 
 
-def _told(values: list[float]) -> Spread | None:
+def _spread(values: list[float]) -> Spread | None:
     """Measurements; None where there are none: not every server tells."""
     return Spread(tuple(values)) if any(values) else None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui.chat import fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict
-from vlmtui.chat.fitting import Prospect, machine_with_room_made
+from vlmtui.chat.fitting import Prospect, machine_after_eviction
 from vlmtui.chat.model_choice import Choice, Choices, choices, find, fitting
 from vlmtui.chat.requests import named
 from vlmtui.engine.engine_requests import Files, Load
@@ -148,7 +148,7 @@ class AvailableModels:
         return load
 
     def machine(self) -> Machine:
-        return machine_with_room_made(self._pid())
+        return machine_after_eviction(self._pid())
 
     def fit_verdict(self, model: InstalledModel, machine: Machine) -> FitVerdict:
         """Whether a model of `survey` would fit a `machine`, from its headers."""

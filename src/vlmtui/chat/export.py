@@ -108,7 +108,7 @@ def _export_markdown(
     made = bool(names) and not folder.exists()
     try:
         if names:
-            with _told(folder):
+            with _archive_errors(folder):
                 folder.mkdir(exist_ok=True)
             for sha256, name in names.items():
                 _copy(Path(images[sha256].path), folder / name)
@@ -142,7 +142,7 @@ def _copy(source: Path, path: Path) -> None:
 
 
 def _write(path: Path, pieces: Iterable[bytes], *, overwrite: bool, durable: bool = True) -> None:
-    with _told(path):
+    with _archive_errors(path):
         try:
             kept.write(path, pieces, replace=overwrite, mode=0o666, durable=durable)
         except FileExistsError:
@@ -154,7 +154,7 @@ def _exists(path: Path) -> ArchiveError:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _archive_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:

@@ -159,7 +159,7 @@ def this_machine(replaced: int | None = None) -> Machine:
     return machine.with_more(Bytes(now.held, now.gpu_held))
 
 
-def machine_with_room_made(replaced: int | None = None) -> Machine:
+def machine_after_eviction(replaced: int | None = None) -> Machine:
     """As `this_machine`, after models that nobody uses have made way, as they do for a load."""
     from vlmtui.hardware.memory import free_memory
 

@@ -71,7 +71,7 @@ class FittingEngine:
         wanted = prospect.wanted
         # until there is room beside the models of others, or none of them is left
         while others and (fit.verdict != "yes" or fit.setup != wanted):
-            others = yield from self._room_made()
+            others = yield from self._evicted()
             if others is None:
                 return
             machine = self._machine(self._engine.pid)
@@ -182,7 +182,7 @@ class FittingEngine:
                         yield event
         return others
 
-    def _room_made(self) -> Generator[Event, None, bool | None]:
+    def _evicted(self) -> Generator[Event, None, bool | None]:
         """Have the model of others unloaded that is missed the least.
 
         Returns:

@@ -12,7 +12,7 @@ import msgspec
 
 from vlmtui.chat import fit_verdict
 from vlmtui.chat.fit_verdict import FitVerdict
-from vlmtui.chat.fitting import machine_with_room_made
+from vlmtui.chat.fitting import machine_after_eviction
 from vlmtui.errors import VlmtuiError
 from vlmtui.models import catalog, endpoints, library, local_servers, search
 from vlmtui.models.catalog import Entry
@@ -100,7 +100,7 @@ def choices(settings: Settings, machine: Machine | None = None) -> Choices:
     Raises:
         VlmtuiError: The settings or the list of added models can't be read.
     """
-    now = machine or machine_with_room_made()
+    now = machine or machine_after_eviction()
     known = catalog.load()
     found = search.survey()
     here = [of_installed(model, known, settings, now) for model in found.models]

@@ -114,7 +114,7 @@ def ask(words: tuple[str, ...], images: tuple[str, ...], **options: Any) -> int:
     """  # noqa: D301 - click's mark for lines that stay as they are
     from vlmtui.compose import crops
 
-    prompt, named = _told_apart(words)
+    prompt, named = _split_words(words)
     images += named
     if prompt is None:
         if any(crops.split(image)[0] == "-" for image in images) or sys.stdin.isatty():
@@ -134,7 +134,7 @@ def ask(words: tuple[str, ...], images: tuple[str, ...], **options: Any) -> int:
     return 0 if answered else INTERRUPTED
 
 
-def _told_apart(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+def _split_words(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """Which argument is the prompt, and which are pictures: by their addresses and endings."""
     from vlmtui.compose import crops, mentions
 

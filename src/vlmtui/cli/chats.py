@@ -130,7 +130,7 @@ def show(chat_id: int) -> None:
     click.echo(click.style(printable.line(chat.title), bold=True))
     for stored in thread:
         click.echo()
-        for line in _told(stored):
+        for line in _message_lines(stored):
             click.echo(line)
 
 
@@ -291,7 +291,7 @@ def _highlighted(hit: Found) -> str:
     return told + printable.line(hit.excerpt[done:])
 
 
-def _told(stored: StoredMessage) -> Iterator[str]:
+def _message_lines(stored: StoredMessage) -> Iterator[str]:
     from vlmtui import printable
     from vlmtui.chat import export_words as words
     from vlmtui.messages import readable

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from vlmtui.chat import pulling
-from vlmtui.chat.fitting import Prospect, machine_with_room_made, shortage
+from vlmtui.chat.fitting import Prospect, machine_after_eviction, shortage
 from vlmtui.chat.model_choice import choices, fitting
 from vlmtui.chat.requests import loading
 from vlmtui.cli.json_output import print_json
@@ -47,7 +47,7 @@ def report(model: str, mmproj: str | None, ctx: int, kv: KvType, *, as_json: boo
         VlmtuiError: It can't be told, or the files are bad.
     """
     settings = load_settings()
-    machine = machine_with_room_made()
+    machine = machine_after_eviction()
     found = None if _is_url(model) else _here(model, mmproj)
     with ExitStack() as cleanup:
         if found is None:
@@ -154,13 +154,13 @@ def _as_text(name: str, fit: Fit, machine: Machine, others: list[Alternative]) -
         rows.append(f"No: {line(shortage(name, fit))}.")
         if others:
             rows.append("What would fit instead, closest first:")
-            rows.extend(f"  - {line(other.words)}{_room(other)}" for other in others)
+            rows.extend(f"  - {line(other.words)}{_memory(other)}" for other in others)
         else:
             rows.append("Nothing close to it fits: use a smaller model.")
     return "\n".join(row.rstrip() for row in rows)
 
 
-def _room(other: Alternative) -> str:
+def _memory(other: Alternative) -> str:
     if other.fit is None:
         return ""
     tight = ", tight" if other.fit.verdict == "tight" else ""

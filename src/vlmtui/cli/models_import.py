@@ -36,14 +36,14 @@ def import_model(source: str, name: str | None, head: Head, *, dry_run: bool, as
     folder = Path(os.path.realpath(os.path.expanduser(source)))
     job = importing.job(folder, name or folder.name, head)
     if dry_run:
-        _tell(job, importing.look(job), as_json=as_json)
+        _report(job, importing.look(job), as_json=as_json)
         return 0
     importing.require_new(job)
     with ended_by_signals():
         made = progress_bar.last_of(importing.run(job), job.name)
         loads = _try(job, made)
         importing.finish(job)
-    _tell(job, made, as_json=as_json, loads=loads)
+    _report(job, made, as_json=as_json, loads=loads)
     return 0
 
 
@@ -56,7 +56,7 @@ def _try(job: Import, contents: Contents) -> bool | None:
         raise
 
 
-def _tell(job: Import, contents: Contents, *, as_json: bool, loads: bool | None = None) -> None:
+def _report(job: Import, contents: Contents, *, as_json: bool, loads: bool | None = None) -> None:
     tower = contents.mmproj_bytes > 0
     if as_json:
         told = {

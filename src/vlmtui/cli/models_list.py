@@ -52,7 +52,7 @@ def list_models(*, here: bool, as_json: bool) -> int:
     return 0
 
 
-def tell(name: str, *, as_json: bool) -> int:
+def show_model(name: str, *, as_json: bool) -> int:
     """Print what is known of a model of this machine or of the catalogue."""
     settings = load_settings()
     choice = find(name, settings)
@@ -70,7 +70,7 @@ def tell(name: str, *, as_json: bool) -> int:
     return 0
 
 
-def tell_path(name: str, *, mmproj: bool, as_json: bool) -> int:
+def print_path(name: str, *, mmproj: bool, as_json: bool) -> int:
     """Print where a model's file lies; raises `ModelNotFound` also where it has no vision tower."""
     model = library.resolve(name)
     if as_json:

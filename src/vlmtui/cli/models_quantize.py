@@ -29,7 +29,7 @@ _CHECK_CTX = 2048
 _ANSWER_TOKENS = 128
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Options(msgspec.Struct, frozen=True):
     """The command line."""
 
     source: str
@@ -72,21 +72,21 @@ class Outcome(msgspec.Struct, frozen=True):
     answers: Sequence[Answer] = ()
 
 
-def quantise(wish: Wish) -> int:
+def quantise(options: Options) -> int:
     """Do what the command line says; returns the exit code."""
     job = quantize.prepare(
-        Path(os.path.expanduser(wish.source)).absolute(),
-        Path(os.path.expanduser(wish.target)).absolute(),
-        wish.to,
+        Path(os.path.expanduser(options.source)).absolute(),
+        Path(os.path.expanduser(options.target)).absolute(),
+        options.to,
         threads=load_settings().threads,
-        requantise=wish.allow_requantize,
-        overwrite=wish.force,
+        requantise=options.allow_requantize,
+        overwrite=options.force,
     )
-    picture = _picture(wish.check[0]) if wish.check is not None else None
-    pair = _pair(job, wish.other, needed=wish.check is not None)
+    picture = _picture(options.check[0]) if options.check is not None else None
+    pair = _pair(job, options.other, needed=options.check is not None)
     expected = quantize.dry_run(job)
-    if wish.dry_run:
-        return _tell(wish, Outcome(job, expected, dry_run=True))
+    if options.dry_run:
+        return _report(options, Outcome(job, expected, dry_run=True))
     with ended_by_signals():
         try:
             title = f"{job.source.name} → {job.to}"
@@ -98,14 +98,14 @@ def quantise(wish: Wish) -> int:
         finally:
             file_maker.discard(job.draft)
     answers = []
-    if wish.check is not None and picture is not None and pair is not None:
+    if options.check is not None and picture is not None and pair is not None:
         for load in (pair.before, pair.after(job.target)):
-            answers.append(_answer(load, picture, wish.check[1]))
-    return _tell(wish, Outcome(job, result, loads=loads, answers=answers))
+            answers.append(_answer(load, picture, options.check[1]))
+    return _report(options, Outcome(job, result, loads=loads, answers=answers))
 
 
-def _tell(wish: Wish, outcome: Outcome) -> int:
-    if wish.as_json:
+def _report(options: Options, outcome: Outcome) -> int:
+    if options.as_json:
         print_json(_as_json(outcome))
     else:
         click.echo(_in_words(outcome))

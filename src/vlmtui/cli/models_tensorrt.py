@@ -49,7 +49,7 @@ def convert(name: str, runner: Runner, *, half: bool, as_json: bool) -> int:
             "llama.cpp's own tower is used as before. With --fp32 the difference is smaller.",
         )
     tower_store.note(made.path, about)
-    _tell(model, made.path, about, compared, as_json=as_json)
+    _report(model, made.path, about, compared, as_json=as_json)
     return 0
 
 
@@ -60,7 +60,7 @@ def verify(name: str, *, as_json: bool) -> int:
     compared = _compare(model, path, about)
     about = msgspec.structs.replace(about, difference=compared.difference)
     tower_store.note(path, about)
-    _tell(model, path, about, compared, as_json=as_json)
+    _report(model, path, about, compared, as_json=as_json)
     return 0 if about.agrees else 1
 
 
@@ -101,7 +101,7 @@ def _compare(model: InstalledModel, path: Path, about: Graph) -> TowerCompared:
     raise AssertionError("the engine compares, or raises")
 
 
-def _tell(
+def _report(
     model: InstalledModel, path: Path, about: Graph, compared: TowerCompared, *, as_json: bool
 ) -> None:
     if as_json:

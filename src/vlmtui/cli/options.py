@@ -75,6 +75,7 @@ class DetailType(click.ParamType[Any]):
             self.fail(f"{value!r} is not {sampling_text.FIELDS['detail'][0]}", param, ctx)
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 model_option = click.option(
     "--model",
     "-m",

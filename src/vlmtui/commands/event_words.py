@@ -16,7 +16,7 @@ _NAMED = 5
 """Most pictures that are named when the context has no room for them."""
 
 
-def said_of(event: object, pictures: Sequence[str] = ()) -> Said | None:
+def note_on(event: object, pictures: Sequence[str] = ()) -> Said | None:
     """The words for an event of an engine; None where it needs none.
 
     For a `Trimmed`, `pictures` are the names of those that it has left out.
@@ -44,7 +44,7 @@ def said_of(event: object, pictures: Sequence[str] = ()) -> Said | None:
     return None
 
 
-def unheard(info: ModelInfo | None, think: Think) -> str:
+def thinking_ignored(info: ModelInfo | None, think: Think) -> str:
     """What a model does of a wish to think or not, where that isn't what it says; else empty."""
     if info is None or think == "auto":
         return ""
@@ -60,7 +60,7 @@ def unheard(info: ModelInfo | None, think: Think) -> str:
     return ""
 
 
-def said_after(stored: StoredMessage) -> Said | None:
+def note_after(stored: StoredMessage) -> Said | None:
     """What is to be said of an answer that ended; None where it speaks for itself."""
     message = stored.message
     if stored.model == demo.NAME and message.text.startswith(demo.OFF_TOPIC):
@@ -70,10 +70,10 @@ def said_after(stored: StoredMessage) -> Said | None:
         )
     if stored.status != "complete" or message.text.strip() or not message.thought.strip():
         return None
-    return unanswered((stored.stats or {}).get("finish_reason", ""), "/think ")
+    return no_answer((stored.stats or {}).get("finish_reason", ""), "/think ")
 
 
-def unanswered(reason: str, option: str) -> Said:
+def no_answer(reason: str, option: str) -> Said:
     """What is to be said where a model has thought and not answered.
 
     `reason` is why it ended, `option` what a budget is given with: "/think ".

@@ -110,10 +110,11 @@ def think(context: CommandContext, value: str) -> Outcome:
         )
     said = sampling(context, f"think {value}")
     assert isinstance(said, Said)
-    from vlmtui.commands.event_words import unheard
+    from vlmtui.commands.event_words import thinking_ignored
 
     session = context.session
-    return Said(said.message, unheard(session.model.info, session.preferences.sampling.think))
+    wanted = session.preferences.sampling.think
+    return Said(said.message, thinking_ignored(session.model.info, wanted))
 
 
 _THINKING = (

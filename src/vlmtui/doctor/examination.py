@@ -28,7 +28,7 @@ def examine() -> list[Finding]:
     found: list[Finding] = []
     for topic, look in LOOKS:
         try:
-            found += [_told(topic, finding) for finding in look()]
+            found += [_finished(topic, finding) for finding in look()]
         except Exception as error:  # what is broken is just what people ask a doctor about
             value = f"this check failed: {type(error).__name__}: {error}"
             advice = "Please report it, with the bundle that `vlmtui doctor --bundle` writes"
@@ -36,7 +36,7 @@ def examine() -> list[Finding]:
     return found
 
 
-def _told(topic: str, finding: Finding) -> Finding:
+def _finished(topic: str, finding: Finding) -> Finding:
     """Under its heading, without a password: one may be a part of an address, of a setting."""
     value, advice = without_secrets(finding.value), without_secrets(finding.advice)
     return msgspec.structs.replace(finding, value=value, advice=advice, topic=topic)

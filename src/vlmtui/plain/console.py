@@ -54,8 +54,8 @@ class Console:
         context.tokens = lambda text: [Token(0, 0, image) for image in self.waiting]
         context.moment = self.measuring.moment
         self._rest: Iterator[str] = iter(())
-        self._gone: set[str] = set()
-        self._untold: SimpleQueue[object] = SimpleQueue()
+        self._trimmed: set[str] = set()
+        self._unprinted: SimpleQueue[object] = SimpleQueue()
 
     # ------------------------------------------------------------------ what is followed
 
@@ -71,7 +71,7 @@ class Console:
                         return
                     self.measuring.notice(event)
                     if isinstance(event, Adjusted):
-                        self._untold.put(event)
+                        self._unprinted.put(event)
             self.read_ahead()
 
     def read_ahead(self) -> None:
@@ -116,8 +116,8 @@ class Console:
     def _noticed(self, events: Iterable[object]) -> Iterator[object]:
         """The events, and before each what the load ahead, maybe still going on, left to tell."""
         for event in events:
-            while not self._untold.empty():
-                yield self._untold.get()
+            while not self._unprinted.empty():
+                yield self._unprinted.get()
             yield self._notice(event)
 
     def _notice(self, event: object) -> object:
@@ -127,13 +127,13 @@ class Console:
             sent = event.stored.message.images
             self.waiting[:] = [image for image in self.waiting if image not in sent]
         elif isinstance(event, AnswerSaved):
-            self._tell_gone(event.stored)
+            self._report_trimmed(event.stored)
         return event
 
-    def _tell_gone(self, answer: StoredMessage) -> None:
+    def _report_trimmed(self, answer: StoredMessage) -> None:
         """Say which pictures the model no longer sees, each once."""
         gone = {digest for digest, cost in costs(answer.stats).items() if cost.trimmed}
-        new, self._gone = gone - self._gone, self._gone | gone
+        new, self._trimmed = gone - self._trimmed, self._trimmed | gone
         if not new:
             return
         images = [image for stored in self.session.transcript() for image in stored.message.images]

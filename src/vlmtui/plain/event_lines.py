@@ -8,7 +8,7 @@ from contextlib import suppress
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, GoingBack, StorageWarning
 from vlmtui.chat.comparison import Began, Exchanging, Failed
-from vlmtui.commands.event_words import said_after, said_of
+from vlmtui.commands.event_words import note_after, note_on
 from vlmtui.engine.engine_events import Delta, Encoding, Loading, Prefill, Thought, Waiting
 from vlmtui.plain.printer import Answer, Printer
 from vlmtui.standard_output import ReaderGone
@@ -41,12 +41,12 @@ class EventPrinter:
         """Tell the events as they come; what they raise goes on to the caller."""
         try:
             for event in events:
-                self._tell(event)
+                self._print(event)
         finally:
             with suppress(ReaderGone):  # what ended it is told
                 self._end_answer()
 
-    def _tell(self, event: object) -> None:
+    def _print(self, event: object) -> None:
         match event:
             case Waiting():
                 words = waits_for(event)
@@ -67,24 +67,24 @@ class EventPrinter:
             case AnswerSaved(stored=stored):
                 self._end_answer()
                 self.answers.append(stored)
-                self._tell_thought(stored)
+                self._print_thought(stored)
             case StorageWarning(message=message, hint=hint):
                 self._printer.note(message, hint)
             case GoingBack(model=model):
                 self._printer.note(f"Going back to {printable.line(model, _NAME)} …")
-            case _ if (said := said_of(event)) is not None:
+            case _ if (said := note_on(event)) is not None:
                 self._printer.note(said.message, said.advice)
             case _:
-                self._tell_comparison(event)
+                self._print_comparison(event)
 
-    def _tell_thought(self, stored: StoredMessage) -> None:
-        if (said := said_after(stored)) is not None:
+    def _print_thought(self, stored: StoredMessage) -> None:
+        if (said := note_after(stored)) is not None:
             self._printer.note(said.message, said.advice)
         if stored.message.thought.strip():
             took = answer_stats.thought(stored.stats or {})
             self._printer.note(f"Thought{took and f' for {took}'}; /thought shows it")
 
-    def _tell_comparison(self, event: object) -> None:
+    def _print_comparison(self, event: object) -> None:
         match event:
             case Began(model=model):
                 self._end_answer()

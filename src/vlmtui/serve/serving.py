@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui.chat.chat_runtime import engine_log
 from vlmtui.chat.fitting_engine import FittingEngine
-from vlmtui.commands.event_words import said_of
+from vlmtui.commands.event_words import note_on
 from vlmtui.engine.base import Engine
 from vlmtui.engine.client import EngineClient
 from vlmtui.engine.engine_events import Adjusted, Loaded, ModelInfo, Notice
@@ -151,7 +151,7 @@ def _loaded(engine: Engine, load: Load) -> ModelInfo:
             case Loaded():
                 info = event.info
             case Adjusted() | Notice():
-                said = said_of(event)
+                said = note_on(event)
                 _say(f"{line(said.message, 300)}. {line(said.advice, 300)}" if said else "")
     if info is None:
         raise EngineError(f"Loading {load.title} was stopped")

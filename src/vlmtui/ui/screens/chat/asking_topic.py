@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vlmtui.chat.chat_events import AnswerSaved, AnswerStarted, StorageWarning, UserSaved
 from vlmtui.commands import parsing, specs
-from vlmtui.commands.event_words import said_after, said_of
+from vlmtui.commands.event_words import note_after, note_on
 from vlmtui.commands.outcomes import Ask, Outcome
 from vlmtui.engine.engine_events import Adjusted, Encoded, Notice
 from vlmtui.errors import InputError
@@ -155,12 +155,12 @@ class AskingTopic(Topic):
 
     async def _answer_saved(self, event: AnswerSaved) -> None:
         await self.chat.transcript.end_answer(event.stored)
-        if (said := said_after(event.stored)) is not None:
+        if (said := note_after(event.stored)) is not None:
             await self.chat.transcript.tell(said.message, said.advice, error=False)
         self.chat.transcript.price(event.stored.stats)
 
     async def _tell(self, event: Adjusted | Encoded | Notice) -> None:
-        if (said := said_of(event)) is not None:
+        if (said := note_on(event)) is not None:
             await self.chat.transcript.tell(said.message, said.advice, error=False)
 
     async def _not_stored(self, event: StorageWarning) -> None:

@@ -8,7 +8,7 @@ from textual.binding import Binding
 
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerStarted, UserSaved
-from vlmtui.commands.event_words import said_of
+from vlmtui.commands.event_words import note_on
 from vlmtui.engine.engine_events import Encoded, Finished, Stats, Trimmed
 from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
@@ -91,7 +91,7 @@ class ViewingTopic(Topic):
             for image in entry.stored.message.images
             if image.sha256 in gone and gone[image.sha256].trimmed
         }
-        if (said := said_of(event, list(names.values()))) is not None:
+        if (said := note_on(event, list(names.values()))) is not None:
             await self.chat.transcript.tell(said.message, said.advice, error=False)
 
     # ------------------------------------------------------------------ full screen
