@@ -43,14 +43,9 @@ class Turn:
         model: LoadedAs,
         constraint: Constraint | None = None,
     ) -> None:
-        """Begin.
+        """Begin; the pictures are all of the conversation's.
 
-        Args:
-            pictures: All pictures of the conversation.
-            before: The turn before this one.
-            load_s: Seconds the model took to load for this turn, 0 when it was loaded.
-            model: How it is loaded, which may change meanwhile.
-            constraint: What the answer must be like.
+        How the model is loaded, which took `load_s` seconds or 0, may change meanwhile.
         """
         self._constraint = constraint
         self.invalid: events.Notice | None = None

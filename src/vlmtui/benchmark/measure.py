@@ -53,16 +53,10 @@ def measure(
     lengths: Sequence[int] = LENGTHS,
     constraint: Constraint | None = None,
 ) -> ModelResult:
-    """Measure a model in an engine of its own.
+    """Measure a model in an engine of its own, each quantity so often.
 
-    Args:
-        load: The model.
-        picture: What it is asked about.
-        repeat: How often each quantity is measured.
-        bandwidth: Of the memory the model will lie in; None leaves its share out.
-        progress: Is told what goes on.
-        lengths: Tokens of the answers.
-        constraint: The format of further answers that are measured.
+    Answers have as many tokens as `lengths` say; those in a constraint's format are measured, too.
+    Without the bandwidth of the memory that the model will lie in, its share is left out.
 
     Raises:
         EngineError: The model can't be loaded, or fails.

@@ -64,15 +64,10 @@ def open_chat(
     *,
     take_along: bool = False,
 ) -> ChatShown:
-    """Open a chat, or go to another place in the one that is open.
+    """Open a chat, or go to another place in the one that is open: to a message of whatever branch.
 
-    Args:
-        context: What the commands work on.
-        chat: The chat.
-        message_id: A message to go to, on whatever branch.
-        words: What to mark in it.
-        said: Said when it is open.
-        take_along: Leave the composer as it is, instead of each chat with its own.
+    The words are marked in it. With `take_along` the composer stays as it is; else each chat has
+    its own.
     """
     if chat.deleted is not None:
         raise ArchiveError(
