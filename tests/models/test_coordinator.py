@@ -156,6 +156,24 @@ def test_what_is_of_no_use_here_is_asked_about_and_holds_up_no_other(four: Hub) 
     assert [told.state.words for told in until(pulls, NAMES[0])][-1] == "here"
 
 
+def test_a_question_refused_as_it_is_told_ends_with_the_reason(four: Hub) -> None:
+    reason = InputError("It is of no use here", "Choose another one.")
+    told: list[Told] = []
+    ended = threading.Event()
+
+    def refuse(each: Told) -> None:
+        told.append(each)
+        if each.state.question is not None:
+            pulls.cancel(each.wanted, reason)
+        if each.state.ended:
+            ended.set()
+
+    pulls = Pulls(QuickModels, refuse, held=True)
+    pulls.start(NAMES[0])
+    assert ended.wait(60)
+    assert told[-1].state.error is reason and not told[-1].state.cancelled
+
+
 def test_of_several_files_one_is_asked_for_with_how_it_would_fit(four: Hub) -> None:
     repository = NAMES[0].removeprefix("hf:")
     four.put(repository, b_Q8__gguf=model_bytes(4_000_000))

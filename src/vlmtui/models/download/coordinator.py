@@ -222,12 +222,13 @@ class Pulls:
 
     def _ask(self, job: _Job, question: Question, event: Planned | None = None) -> str:
         """Wait for an answer, and let another download go on meanwhile; empty for no."""
-        self._tell(job, State(job.name, "asks", question), event)
-        self._places.release()
-        try:
-            return job.answer()
-        finally:
-            self._places.acquire()
+        with job.nothing_runs():  # from before it is told: who refuses at once gives the reason
+            self._tell(job, State(job.name, "asks", question), event)
+            self._places.release()
+            try:
+                return job.answer()
+            finally:
+                self._places.acquire()
 
     def _tell(self, job: _Job, state: State, event: Event | Planned | None = None) -> None:
         with job.lock:
@@ -284,7 +285,7 @@ class _Job:
 
     def answer(self) -> str:
         """What is decided, once; empty when it is cancelled before."""
-        with self.nothing_runs(), self._changed:
+        with self._changed:
             self._changed.wait_for(lambda: self._cancelled or self._answer is not None)
             answer, self._answer = self._answer, None
             return answer or ""
