@@ -216,11 +216,12 @@ def delete_chat(context: CommandContext, chat: Chat) -> Outcome:
 # ---------------------------------------------------------------------- files
 
 
-def export_chat(context: CommandContext, chat: Chat, argument: str) -> Outcome:
-    """Write a chat to a file; of the one that is open it is what is shown."""
+def export_chat(context: CommandContext, argument: str, chat: Chat | None = None) -> Outcome:
+    """Write a chat to a file; of the open one, which is taken by default, it is what is shown."""
     from vlmtui.chat.export import format_of
 
     asked, session = export_arguments.read(argument), context.session
+    chat = chat or opened(context)
     is_open = session.chat is not None and session.chat.id == chat.id
     written = session.archive.export(
         chat.id,
@@ -269,6 +270,6 @@ VERBS: dict[str, Verb] = {
     "rename": lambda context, to: rename_chat(context, opened(context), to),
     "duplicate": duplicate,
     "trash": lambda context, _: delete_chat(context, opened(context)),
-    "export": lambda context, argument: export_chat(context, opened(context), argument),
+    "export": export_chat,
     "import": import_chat,
 }

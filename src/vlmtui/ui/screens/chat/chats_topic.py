@@ -88,7 +88,7 @@ class ChatsTopic(Topic):
             case "delete":
                 self._change(lambda context: chat_commands.delete_chat(context, chat))
             case "export":
-                self._change(lambda context: chat_commands.export_chat(context, chat, "markdown"))
+                self._change(lambda context: chat_commands.export_chat(context, "markdown", chat))
             case "duplicate":
                 self._change(lambda context: chat_commands.duplicate_chat(context, chat))
 
