@@ -22,7 +22,7 @@ from PIL import Image
 
 from tests.disks import fill
 from tests.processes import unprivileged
-from vlmtui.chat import exported_file
+from vlmtui.chat import export_json, exported_file
 from vlmtui.chat.archive import Archive
 from vlmtui.chat.attached_images import AttachedImages
 from vlmtui.errors import ArchiveError, StorageError
@@ -316,6 +316,29 @@ def test_what_is_only_in_memory_is_exported_too(
     for name, format_name in (("a.md", "markdown"), ("a.json", "json"), ("a.html", "html")):
         path = archive.export(chat.id, tmp_path / name, format_name, shown=shown)
         assert "more than on disk" in path.read_text()
+
+
+def test_a_picture_goes_out_and_comes_in_piece_by_piece(
+    archive: Archive,
+    store: ChatStore,
+    chat: Chat,
+    refused: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = archive.export(chat.id, tmp_path / "whole.html", "html").read_bytes()
+    monkeypatch.setattr(export_json, "_PIECE", 9)
+    monkeypatch.setattr(exported_file, "_PIECE", 96)
+    assert archive.export(chat.id, tmp_path / "pieces.html", "html").read_bytes() == whole
+    pieces = list(archive.exported(chat.id, "json"))
+    assert max(map(len, pieces[1:])) < 80  # the first has the messages
+    (path := tmp_path / "a.json").write_bytes(b"".join(pieces))
+    assert told(store, archive.import_json(path).id) == told(store, chat.id)
+    content = path.read_bytes()
+    start = content.index(b'"data":"') + 8
+    for damaged in (b"!", b"\\", b"=", b"A"):
+        path.write_bytes(content[: start + 9] + damaged + content[start + 10 :])
+        refused(path, "picture [0-9a-f]{12}…")
 
 
 def test_a_chat_whose_picture_is_gone_is_exported_without_it(

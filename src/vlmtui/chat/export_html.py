@@ -6,16 +6,17 @@ to become text, and a content security policy says so once more. All text from o
 
 from __future__ import annotations
 
-import base64
 import html
+import io
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 from markdown_it import MarkdownIt
 
 from vlmtui import printable
 from vlmtui.chat import export_words as words
+from vlmtui.chat.export_json import base64_pieces
 from vlmtui.chat.markdown_parser import new_parser
 from vlmtui.engine import images, thumbnails
 from vlmtui.errors import ImageError
@@ -103,7 +104,7 @@ def _message(stored: StoredMessage) -> Iterator[bytes]:
         f" {_escaped(words.day(stored.created))}</header>\n"
     ).encode()
     for image in stored.message.images:
-        yield _figure(image)
+        yield from _figure(image)
     if thought := printable.prose(stored.message.thought).strip():
         yield (
             f'<details class="note"><summary>{_escaped(words.thought(stored))}</summary>\n'
@@ -120,30 +121,27 @@ def _message(stored: StoredMessage) -> Iterator[bytes]:
     yield b"</section>\n"
 
 
-def _figure(image: ImagePart) -> bytes:
+def _figure(image: ImagePart) -> Iterator[bytes]:
     name = _escaped(printable.line(image.name))
     try:
-        kind, data = _shown(image)
+        kind, file = _shown(image)
     except (ImageError, OSError):
-        return f'<p class="note">The picture {name} is missing.</p>\n'.encode()
-    return (
-        f'<figure><img alt="{name}" src="data:{kind};base64,'.encode()
-        + base64.b64encode(data)
-        + f'"><figcaption>{name} · {image.width}×{image.height}</figcaption></figure>\n'.encode()
-    )
+        yield f'<p class="note">The picture {name} is missing.</p>\n'.encode()
+        return
+    with file:
+        yield f'<figure><img alt="{name}" src="data:{kind};base64,'.encode()
+        yield from base64_pieces(file)
+    yield f'"><figcaption>{name} · {image.width}×{image.height}</figcaption></figure>\n'.encode()
 
 
-def _shown(image: ImagePart) -> tuple[str, bytes]:
+def _shown(image: ImagePart) -> tuple[str, BinaryIO]:
     """The picture in a format that browsers show."""
     info = images.inspect(image.path)
     if info.format in _SHOWN:
-        with open(image.path, "rb") as file:
-            return _SHOWN[info.format], file.read()
-    import io
-
+        return _SHOWN[info.format], open(image.path, "rb")
     buffer = io.BytesIO()
     thumbnails.thumbnail(image.path, _LARGEST_SIDE, _LARGEST_SIDE).save(buffer, "PNG")
-    return "image/png", buffer.getvalue()
+    return "image/png", buffer
 
 
 def _escaped(text: str) -> str:

@@ -10,8 +10,8 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from contextlib import ExitStack, suppress
+from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
 
@@ -25,6 +25,9 @@ VERSION = 1
 CHAT_FIELDS = ("title", "created", "updated", "pinned", "system", "sampling", "model")
 MESSAGE_FIELDS = ("id", "status", "created", "model", "error", "error_kind")
 """What is the same in the file and in the store."""
+
+_PIECE = 3 << 18
+"""Bytes of a picture that become base64 at a time, without filling at their end."""
 
 Name = Annotated[str, msgspec.Meta(max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
@@ -108,7 +111,7 @@ def values(of: msgspec.Struct, fields: Sequence[str]) -> dict[str, Any]:
 
 
 def pieces(chat: Chat, tree: Sequence[StoredMessage]) -> Iterator[bytes]:
-    """The file, in pieces that are no larger than a picture.
+    """The file, in pieces of bounded size.
 
     The messages are all of the chat's, each behind the one it follows.
     """
@@ -122,7 +125,8 @@ def pieces(chat: Chat, tree: Sequence[StoredMessage]) -> Iterator[bytes]:
     images = {image.sha256: image for stored in tree for image in stored.message.images}
     for number, image in enumerate(images.values()):
         comma = b",\n" if number else b""
-        yield comma + msgspec.json.encode(image.sha256) + b":" + _image(image)
+        yield comma + msgspec.json.encode(image.sha256) + b":"
+        yield from _image(image)
     yield b"}}\n"
 
 
@@ -142,12 +146,33 @@ def _message(stored: StoredMessage) -> ExportedMessage:
     )
 
 
-def _image(image: ImagePart) -> bytes:
-    try:
-        data = Path(image.path).read_bytes()
-    except OSError:
-        data = None
-    if data is None or hashlib.sha256(data).hexdigest() != image.sha256:
-        return msgspec.json.encode({"width": image.width, "height": image.height, "data": None})
-    head = msgspec.json.encode({"width": image.width, "height": image.height})
-    return head[:-1] + b',"data":"' + base64.b64encode(data) + b'"}'
+def _image(image: ImagePart) -> Iterator[bytes]:
+    size = {"width": image.width, "height": image.height}
+    file = _intact(image)
+    if file is None:
+        yield msgspec.json.encode({**size, "data": None})
+        return
+    with file:
+        yield msgspec.json.encode(size)[:-1] + b',"data":"'
+        yield from base64_pieces(file)
+        yield b'"}'
+
+
+def _intact(image: ImagePart) -> BinaryIO | None:
+    """A picture's file; None where it isn't there any more, or isn't what it was."""
+    digest = hashlib.sha256()
+    with suppress(OSError), ExitStack() as stack:
+        file = stack.enter_context(open(image.path, "rb"))
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+        if digest.hexdigest() == image.sha256:
+            stack.pop_all()
+            return file
+    return None
+
+
+def base64_pieces(file: BinaryIO) -> Iterator[bytes]:
+    """A file from its beginning as base64, in pieces."""
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        yield base64.b64encode(piece)

@@ -7,16 +7,18 @@ judges.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from vlmtui import wrong_values
-from vlmtui.chat.export_json import VERSION, Export, Head
+from vlmtui.chat.export_json import VERSION, Export, ExportedImage, Head
 from vlmtui.errors import ArchiveError, os_errors_as
 
 MAX_BYTES = 1 << 30
@@ -27,6 +29,11 @@ MAX_LINE_BYTES = 400 << 20
 
 _BEFORE_PICTURES = b'"images":{\n'
 _KEY = re.compile(rb'"([0-9a-f]{64})":')
+_WRITTEN = re.compile(rb'\{"width":([1-9][0-9]{0,5}),"height":([1-9][0-9]{0,5}),"data":"')
+"""How `export_json` begins a picture; others are decoded as a whole."""
+
+_PIECE = 1 << 20
+"""Bytes that are read at a time: base64 of whole bytes."""
 
 
 class ExportedFile:
@@ -62,12 +69,34 @@ class ExportedFile:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def picture(self, sha256: str) -> bytes | msgspec.Raw:
-        if sha256 not in self._lines:
-            return self.export.images[sha256]
-        begin, end = self._lines[sha256]
-        self._file.seek(begin)
-        return self._file.read(end - begin)
+    def picture(self, sha256: str, write: Callable[[bytes], object]) -> ExportedImage:
+        """Write a picture's bytes piece by piece; what is returned has none, or None without any.
+
+        Raises:
+            ValueError: It is no picture, or damaged; or another of what msgspec raises.
+        """
+        content: bytes | msgspec.Raw = b""
+        if sha256 in self._lines:
+            begin, end = self._lines[sha256]
+            self._file.seek(begin)
+            content = self._file.read(min(end - begin, 100))
+            if written := _WRITTEN.match(content):
+                self._file.seek(begin + written.end())
+                for piece in self._pieces(end - 2):
+                    write(base64.b64decode(piece, validate=True))
+                if self._file.read(2) != b'"}':
+                    raise ValueError("it has no end")
+                return ExportedImage(width=int(written[1]), height=int(written[2]), data=b"")
+            content += self._file.read(end - self._file.tell())
+        picture = msgspec.json.decode(content or self.export.images[sha256], type=ExportedImage)
+        if picture.data is None:
+            return picture
+        write(picture.data)
+        return msgspec.structs.replace(picture, data=b"")
+
+    def _pieces(self, end: int) -> Iterator[bytes]:
+        while piece := self._file.read(max(0, min(_PIECE, end - self._file.tell()))):
+            yield piece
 
     def _read(self) -> Export:
         first = self._file.readline(MAX_BYTES)
@@ -82,18 +111,27 @@ class ExportedFile:
         """Note where each picture is; False where the file isn't laid out like that."""
         while True:
             begin = self._file.tell()
-            line = self._file.readline(MAX_LINE_BYTES)
-            if line == b"}}\n":
+            start, last = self._line()
+            if start == b"}}\n":
                 return not self._lines and not self._file.read(1)
-            behind = 2 if line.endswith(b"},\n") else 3
-            if not line.endswith((b"},\n", b"}}}\n")):
+            behind = 2 if last.endswith(b"},\n") else 3
+            if not last.endswith((b"},\n", b"}}}\n")):
                 return False
-            key = _KEY.match(line)
+            key = _KEY.match(start)
             if key is None or (sha256 := key[1].decode()) in self._lines:
                 return False
-            self._lines[sha256] = (begin + key.end(), begin + len(line) - behind)
+            self._lines[sha256] = (begin + key.end(), self._file.tell() - behind)
             if behind == 3:
                 return not self._file.read(1)
+
+    def _line(self) -> tuple[bytes, bytes]:
+        """Read a line: how it begins, and how it ends, of which nothing is longer than a piece."""
+        start = piece = last = self._file.readline(_PIECE)
+        end = self._file.tell() + MAX_LINE_BYTES
+        while piece and not piece.endswith(b"\n") and self._file.tell() < end:
+            piece = self._file.readline(_PIECE)
+            last = last[-4:] + piece
+        return start, last
 
     def _whole(self) -> bytes:
         size = os.fstat(self._file.fileno()).st_size

@@ -130,24 +130,31 @@ class _Pictures:
 
     @contextmanager
     def _picture(self, sha256: str) -> Iterator[ExportedImage]:
-        """A picture, its bytes also in the file."""
-        try:
-            picture = msgspec.json.decode(self._exported.picture(sha256), type=ExportedImage)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise damaged(
-                self._path, f"picture {sha256[:12]}…: {wrong_values.why(error)}"
-            ) from None
-        if picture.data is not None:
-            if hashlib.sha256(picture.data).hexdigest() != sha256:
-                raise damaged(
-                    self._path, f"picture {sha256[:12]}… is damaged: its bytes don't match its hash"
-                )
-            with os_errors_as(
+        """A picture, its bytes in the file."""
+        digest = hashlib.sha256()
+        with (
+            os_errors_as(
                 StorageError,
                 f"The pictures of {self._path} can't be looked at in {self._file.parent}",
                 "Free some space on that disk",
-            ):
-                self._file.write_bytes(picture.data)
+            ),
+            self._file.open("wb") as file,
+        ):
+
+            def write(piece: bytes) -> None:
+                digest.update(piece)
+                file.write(piece)
+
+            try:
+                picture = self._exported.picture(sha256, write)
+            except (msgspec.DecodeError, RecursionError, ValueError) as error:
+                raise damaged(
+                    self._path, f"picture {sha256[:12]}…: {wrong_values.why(error)}"
+                ) from None
+        if picture.data is not None and digest.hexdigest() != sha256:
+            raise damaged(
+                self._path, f"picture {sha256[:12]}… is damaged: its bytes don't match its hash"
+            )
         yield picture
 
 
