@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 import sqlite3
 import subprocess
@@ -388,6 +389,12 @@ def test_a_damaged_database_is_found(home: Path) -> None:
     database = of(store.findings(), "database")
     assert database.status == "fail"
     assert "chats.db" in database.value
+
+
+def test_a_pipe_in_the_place_of_the_database_is_told(home: Path) -> None:
+    (home / "data").mkdir(parents=True)
+    os.mkfifo(home / "data" / "chats.db")
+    assert "not a regular file" in of(store.findings(), "database").value
 
 
 def test_a_newer_database_is_told_from_a_damaged_one(home: Path) -> None:

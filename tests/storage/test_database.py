@@ -109,7 +109,7 @@ def test_a_sqlite_that_is_too_old_says_so(path: Path, monkeypatch: pytest.Monkey
 
 def test_a_directory_in_its_place_is_an_error(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(StorageError, match="can't be opened") as caught:
+    with pytest.raises(StorageError, match="not a regular file") as caught:
         Database(path)
     assert "VLMTUI_HOME" in caught.value.hint
 

@@ -16,6 +16,7 @@ from vlmtui.models import catalog, search
 from vlmtui.settings import load_settings
 from vlmtui.stats.model_details import KEEPERS
 from vlmtui.storage.migrations import MIGRATIONS
+from vlmtui.storage.sqlite_errors import require_file
 
 _MOST_TOLD = 5
 """Broken models that are told one by one."""
@@ -64,6 +65,7 @@ def _settings() -> Finding:
 def _database() -> Finding:
     try:
         path = paths.database_path()
+        require_file(path)
     except StorageError as error:
         return Finding("database", "fail", error.message, error.hint)
     if not path.exists():

@@ -21,7 +21,7 @@ from vlmtui import kept
 from vlmtui.errors import StorageError, os_errors_as
 from vlmtui.storage import replaced
 from vlmtui.storage.migrations import MIGRATIONS
-from vlmtui.storage.sqlite_errors import BUSY_SECONDS, ELSEWHERE, explain
+from vlmtui.storage.sqlite_errors import BUSY_SECONDS, ELSEWHERE, explain, require_file
 
 OLDEST_SQLITE = (3, 37)
 """The first with STRICT tables; Ubuntu 22.04, and so JetPack 6, has 3.37.2."""
@@ -303,8 +303,7 @@ def _ended_by_commit(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _make_private(path: Path) -> None:
     """Make the file and its directory, for their owner alone, and see to it that they last."""
-    if path.exists() and not path.is_file():  # SQLite would wait for ever at a FIFO
-        raise StorageError(f"The chats in {path} can't be opened: it is not a file", ELSEWHERE)
+    require_file(path)
     with os_errors_as(StorageError, f"The chats in {path} can't be opened", ELSEWHERE):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:

@@ -25,7 +25,7 @@ from vlmtui.storage.mended_database import mended
 from vlmtui.storage.migrations import MIGRATIONS
 from vlmtui.storage.presence import Presence
 from vlmtui.storage.replaced import with_sidecars
-from vlmtui.storage.sqlite_errors import explain
+from vlmtui.storage.sqlite_errors import explain, require_file
 
 Measure = Callable[[Path], tuple[int, int]]
 """Width and height of a picture file; raises when it is none."""
@@ -67,7 +67,7 @@ def is_sound(path: Path) -> bool:
     Raises:
         StorageError: It is no file: SQLite would wait for ever at a FIFO.
     """
-    _require_file(path)
+    require_file(path)
     try:
         with closing(_open(path)) as connection:
             return [tuple(row) for row in connection.execute("PRAGMA quick_check(1)")] == [("ok",)]
@@ -88,7 +88,7 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
             vlmtui's, an instance is running, or the new one can't be written. Then everything is as
             it was.
     """
-    _require_file(path)
+    require_file(path)
     if Presence(path.parent / "instances").others():
         raise StorageError(f"An instance of vlmtui is running on {path}", "Quit it, then recover")
     fresh = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}")
@@ -112,13 +112,6 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
     return Recovered(aside, *counts)
-
-
-def _require_file(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        raise StorageError(
-            f"{path} is not a regular file", "Move it away, and vlmtui will start a new one"
-        )
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -11,6 +11,19 @@ BUSY_SECONDS = 5.0
 """How long a write waits for another instance. Theirs take milliseconds, so this is a stuck one."""
 
 
+def require_file(path: Path) -> None:
+    """See that a database is a file, if it is there: at a FIFO, SQLite would wait for ever.
+
+    Raises:
+        StorageError: It is something else.
+    """
+    if path.exists() and not path.is_file():
+        raise StorageError(
+            f"{path} is not a regular file",
+            "Move it away, and vlmtui will start a new one; or set VLMTUI_HOME to another directory",
+        )
+
+
 def explain(error: sqlite3.Error, path: Path) -> StorageError:
     """Say in words what SQLite complains about, and what to do.
 
