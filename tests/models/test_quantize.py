@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -180,6 +181,25 @@ def test_a_killed_program_takes_the_process_with_it(files: zoo.Files, tmp_path: 
     psutil.wait_procs([child], timeout=30)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     assert not target.exists()
+
+
+def test_what_a_killed_process_left_is_deleted_and_a_running_one_s_is_not(
+    tmp_path: Path, files: zoo.Files
+) -> None:
+    left = tmp_path / ".out.gguf.99999999.part"
+    running = tmp_path / f".out.gguf.{os.getppid()}.part"
+    other = tmp_path / ".other.gguf.99999999.part"
+    for draft in (left, running, other):
+        draft.write_bytes(b"x")
+    job = quantize.prepare(files.model, tmp_path / "out.gguf", "F16")
+    list(quantize.run(job, 0))
+    assert [draft.exists() for draft in (left, running, other)] == [False, True, True]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, files: zoo.Files) -> None:
+    os.mkfifo(tmp_path / "out.gguf")
+    with pytest.raises(InputError, match="is not a name for a model"):
+        quantize.prepare(files.model, tmp_path / "out.gguf", "F16", overwrite=True)
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(

@@ -15,7 +15,7 @@ from typing import BinaryIO, Generic, TypeVar, cast
 
 import msgspec
 
-from vlmtui import errors, offspring, paths
+from vlmtui import errors, offspring, paths, units
 from vlmtui.errors import StorageError, VlmtuiError, os_errors_as
 
 _Made = TypeVar("_Made")
@@ -154,8 +154,8 @@ def no_room(
 ) -> StorageError:
     """The error for a disk that has fewer bytes free than are expected; `other` is a way out."""
     return StorageError(
-        f"There is no room for {target}: it takes {expected / 1e9:.2f} GB, "
-        f"{free / 1e9:.2f} GB are free",
+        f"There is no room for {target}: it needs {units.size(expected)}, "
+        f"{units.size(free)} are free",
         f"Free space, or {other}.",
     )
 

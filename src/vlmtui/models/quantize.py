@@ -6,6 +6,7 @@ whole. Whether it can be loaded is for others to say.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -118,7 +119,7 @@ def _quantisable(source: Path, kind: str, *, requantise: bool) -> Header:
 
 
 def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
-    if target.is_dir() or not target.name.lower().endswith(".gguf"):
+    if (target.exists() and not target.is_file()) or not target.name.lower().endswith(".gguf"):
         raise InputError(f"{target} is not a name for a model", "Let it end in .gguf.")
     if not target.parent.is_dir():
         raise InputError(f"There is no directory {target.parent}", "Make it first.")
@@ -154,15 +155,26 @@ def run(job: Quantization, expected: int) -> Generator[Progress | Result, None, 
         StorageError: The disk is too small, or became so.
         QuantizeFailed: llama.cpp refuses or dies.
     """
+    _sweep(job)
     free = shutil.disk_usage(job.target.parent).free
     if free < expected + file_maker.ROOM_LEFT:
-        raise file_maker.no_room(job.target, expected, free)
+        raise file_maker.no_room(job.target, expected + file_maker.ROOM_LEFT, free)
     try:
         yield from _child(job, dry=False)
     except QuantizeFailed as error:
         if shutil.disk_usage(job.target.parent).free < max(file_maker.ROOM_LEFT, 1_000_000):
             raise file_maker.no_room(job.target, expected, 0) from error
         raise
+
+
+def _sweep(job: Quantization) -> None:
+    """Delete what processes left behind that were killed while they made the same file."""
+    import psutil  # only here
+
+    for draft in job.target.parent.glob(f".{glob.escape(job.target.name)}.*.part"):
+        number = draft.name.split(".")[-2]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            file_maker.discard(draft)
 
 
 def _type(to: str) -> str:

@@ -20,7 +20,7 @@ def require_file(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise StorageError(
             f"{path} is not a regular file",
-            "Move it away, and vlmtui will start a new one; or set VLMTUI_HOME to another directory",
+            "Move it away, and vlmtui will start a new one, or set VLMTUI_HOME to another place",
         )
 
 
