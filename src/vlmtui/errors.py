@@ -277,9 +277,12 @@ def os_errors_as(kind: Callable[..., VlmtuiError], what: str, *hint: str) -> Ite
     try:
         yield
     except OSError as error:
-        raise kind(
-            f"{what}: {error.strerror or error}", remedy(error, hint[0] if hint else "")
-        ) from error
+        raise kind(f"{what}: {reason(error)}", remedy(error, hint[0] if hint else "")) from error
+
+
+def reason(error: Exception) -> str:
+    """What an error says, without the number that the system's have."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 SHORTAGES = {

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from vlmtui import kept
+from vlmtui import kept, wrong_values
 from vlmtui.errors import InputError
 
 FORMAT = 1
@@ -137,5 +137,6 @@ def load_report(path: Path) -> Report:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the path") from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{path} is not a benchmark report: {error}", "Write one with `vlmtui bench --json`"
+            f"{path} is not a benchmark report: {wrong_values.why(error)}",
+            "Write one with `vlmtui bench --json`",
         ) from error

@@ -16,7 +16,7 @@ from typing import BinaryIO, Generic, TypeVar, cast
 import msgspec
 
 from vlmtui import errors, offspring, paths, units
-from vlmtui.errors import StorageError, VlmtuiError, os_errors_as
+from vlmtui.errors import StorageError, VlmtuiError, os_errors_as, reason
 
 _Made = TypeVar("_Made")
 
@@ -114,7 +114,7 @@ def _lines(module: str, arguments: Sequence[str], log: str) -> Generator[bytes, 
                 start_new_session=True,  # Ctrl+C is for us, who kill it
             )
         except OSError as error:
-            raise _Died(f"it can't be started: {error}") from error
+            raise _Died(f"it can't be started: {reason(error)}") from error
         assert process.stdout is not None
         try:
             yield from process.stdout

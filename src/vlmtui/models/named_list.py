@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from vlmtui import kept, paths
+from vlmtui import kept, paths, wrong_values
 from vlmtui.errors import StorageError, remedy
 
 
@@ -50,7 +50,7 @@ class NamedList(Generic[_Named]):
             ) from error
         except (ValueError, RecursionError) as error:
             raise StorageError(
-                f"The list of {self._what} {self._path} is damaged: {error}",
+                f"The list of {self._what} {self._path} is damaged: {wrong_values.why(error)}",
                 f"Delete the file and add them again with `{self._again}`.",
             ) from error
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmtui.errors import BadModelFile
+from vlmtui.errors import BadModelFile, reason
 
 _NEEDED: Any = object()
 
@@ -34,7 +34,9 @@ class TowerWeights:
         try:
             self._reader = GGUFReader(path)
         except Exception as error:  # of any kind, on a damaged file
-            raise BadModelFile(f"{path} can't be read: {error}", "Download it again.") from error
+            raise BadModelFile(
+                f"{path} can't be read: {reason(error)}", "Download it again."
+            ) from error
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
         self.projector = str(self.meta("clip.projector_type", ""))
 

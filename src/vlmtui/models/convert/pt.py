@@ -10,7 +10,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from vlmtui.errors import BadModelFile
+from vlmtui.errors import BadModelFile, reason
 from vlmtui.models.convert import pickle_machine
 from vlmtui.models.convert.pickle_machine import Refused, View
 from vlmtui.models.convert.stored import SIZES, Stored
@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, Stored]:
             "Was it copied completely? An older file has to be saved again with torch.save.",
         ) from None
     except OSError as error:
-        raise BadModelFile(f"{path} can't be read: {error}", "Check the file.") from error
+        raise BadModelFile(f"{path} can't be read: {reason(error)}", "Check the file.") from error
     except (ArithmeticError, LookupError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, error) from None
     except (ValueError, TypeError, EOFError, struct.error, MemoryError) as error:

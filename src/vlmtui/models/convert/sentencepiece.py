@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from vlmtui.errors import BadModelFile
+from vlmtui.errors import BadModelFile, reason
 from vlmtui.models.convert.tokens import NORMAL, Tokens
 
 _BPE = 2
@@ -32,7 +32,7 @@ def read(path: Path) -> Tokens:
             raise ValueError("it is too large")
         return _tokens(path, memoryview(path.read_bytes()))
     except OSError as error:
-        raise BadModelFile(f"{path} can't be read: {error}", "Check the file.") from error
+        raise BadModelFile(f"{path} can't be read: {reason(error)}", "Check the file.") from error
     except (ValueError, TypeError, LookupError, struct.error) as error:
         raise BadModelFile(
             f"{path} is not a SentencePiece model: {error}", "Copy or download it again."

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmtui.errors import BadModelFile
+from vlmtui.errors import BadModelFile, reason
 
 Numbers = NDArray[Any]
 
@@ -71,7 +71,9 @@ class Stored(msgspec.Struct, frozen=True):
                 self.file, kind, count * width, offset=self.offset + first * width * kind.itemsize
             )
         except OSError as error:
-            raise BadModelFile(f"{self.file} can't be read: {error}", "Check the file.") from error
+            raise BadModelFile(
+                f"{self.file} can't be read: {reason(error)}", "Check the file."
+            ) from error
         if flat.size != count * width:
             raise BadModelFile(
                 f"{self.file} ends within the tensor {self.name}", "Copy or download it again."

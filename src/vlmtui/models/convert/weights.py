@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vlmtui.errors import BadModelFile
+from vlmtui.errors import BadModelFile, reason
 from vlmtui.models.convert import pt
 from vlmtui.models.convert.stored import SIZES, Stored
 
@@ -56,7 +56,11 @@ def config(path: Path) -> dict[str, Any]:
             raise ValueError(f"it has more than {_LARGEST_JSON // 1_000_000} MB")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        what = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error}"
+        what = (
+            "is missing"
+            if isinstance(error, FileNotFoundError)
+            else f"can't be read: {reason(error)}"
+        )
         raise BadModelFile(f"{path} {what}", "Copy or download it again.") from error
     except (ValueError, RecursionError) as error:
         raise BadModelFile(

@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from vlmtui.errors import SettingsError, Unreachable
+from vlmtui.errors import SettingsError, Unreachable, reason
 from vlmtui.models.stores import cache_variable, hugging_face_cache, hugging_face_home
 from vlmtui.net import addresses
 from vlmtui.printable import line
@@ -132,7 +132,7 @@ def _kept_token() -> str | None:
         return get_token()
     except Exception as error:  # it reads the environment when it is imported, and may ask the Hub
         raise SettingsError(
-            line(f"The Hugging Face token can't be read: {error}", 300),
+            line(f"The Hugging Face token can't be read: {reason(error)}", 300),
             "Set HF_TOKEN to one, or log in again: `hf auth login`.",
         ) from error
 
