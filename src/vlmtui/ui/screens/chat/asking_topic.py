@@ -60,7 +60,7 @@ class AskingTopic(Topic):
             # what is typed in the meantime stays
             Turn(chat).begin(self._read(typed, lambda: chat.prompt.take(typed)))
             return  # it isn't decided yet
-        chat.prompt.decided()
+        chat.prompt.composer.decided()
 
     def _go_on(self, turn: TurnEnded) -> None:
         """Send what has waited for the answer; where that failed, its writer decides."""
@@ -127,7 +127,7 @@ class AskingTopic(Topic):
             if isinstance(outcome, Ask):
                 taken()
         finally:
-            self.chat.prompt.decided()
+            self.chat.prompt.composer.decided()
         if not isinstance(outcome, Ask):
             await self.chat.commands.show(outcome)
             self.chat.prompt.take_back()

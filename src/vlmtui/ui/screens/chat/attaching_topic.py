@@ -17,7 +17,7 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.messages import Detail
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.screens.chat.fetch_topic import FetchInto, Wanted
-from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 from vlmtui.ui.widgets.composer.prompt_completion import PathChosen
@@ -29,7 +29,7 @@ class AttachingTopic(Topic):
     """Attaching pictures."""
 
     BINDINGS = (
-        Binding("ctrl+o", "topic('pick')", "Look for pictures", id="chat.pick", priority=True),
+        key("ctrl+o", "pick", "Look for pictures"),
         Binding("f8", "topic('copy_command')", "Copy the scp command", id="chat.copy_command"),
     )
 

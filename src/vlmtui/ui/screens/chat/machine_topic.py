@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from textual.binding import Binding
 
 from vlmtui.chat.chat_events import AnswerSaved
 from vlmtui.commands.stats_commands import AnswerStats
@@ -14,7 +13,7 @@ from vlmtui.stats.engine_state import EngineState
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.chat_facts import PanesMounted, TurnBegan
-from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.engine.engine_events import ModelInfo
@@ -31,9 +30,7 @@ class Priced(msgspec.Struct, frozen=True):
 class MachineTopic(Topic):
     """Follows the machine while the chat is open."""
 
-    BINDINGS = (
-        Binding("f3", "topic('monitor')", "Machine monitor", id="chat.monitor", priority=True),
-    )
+    BINDINGS = (key("f3", "monitor", "Machine monitor"),)
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)

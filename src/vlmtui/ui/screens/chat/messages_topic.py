@@ -40,7 +40,7 @@ class MessagesTopic(Topic):
         """What was in the composer when editing began."""
 
         chat.handlers[Transcript.ActionWanted].append(self._action_wanted)
-        chat.handlers[Transcript.UndoWanted].append(lambda _: self._undo())
+        chat.actions["undo"] = self._undo
         chat.commands.shows[Branch] = self._show_branch
         chat.commands.shows[Details] = self._show_details
         chat.commands.shows[ThoughtShown] = self._show_thought
@@ -49,7 +49,10 @@ class MessagesTopic(Topic):
         chat.stops.append(self._cancel_editing)
         chat.handlers[Sent].append(lambda _: self._leave_editing())
         chat.handlers[ThreadShown].append(self._thread_shown)
-        chat.handlers[Transcript.Offered].append(lambda event: chat.prompt.name_keys(event.hints))
+        chat.handlers[Transcript.Offered].append(self._name_keys)
+
+    def _name_keys(self, event: Transcript.Offered) -> None:
+        self.chat.prompt.composer.other_keys = event.hints
 
     def _undo(self) -> None:
         if not self.chat.must_wait():

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-from textual.binding import Binding
 
 from vlmtui import crash_log
 from vlmtui.chat.chat_events import GoingBack
@@ -23,7 +22,7 @@ from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat import failures
 from vlmtui.ui.screens.chat.pulls_topic import PullsTopic
-from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 
 if TYPE_CHECKING:  # not needed for the first paint
     from vlmtui.ui.screens.models.model_picker import ModelPicker
@@ -34,9 +33,7 @@ if TYPE_CHECKING:  # not needed for the first paint
 class ModelsTopic(Topic):
     """Who answers."""
 
-    BINDINGS = (
-        Binding("f2", "topic('model')", "Choose the model", id="chat.model", priority=True),
-    )
+    BINDINGS = (key("f2", "model", "Choose the model"),)
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
@@ -98,28 +95,26 @@ class ModelsTopic(Topic):
 
     async def _fill(self, picker: ModelPicker) -> None:
         from vlmtui.stats.model_details import about
-        from vlmtui.ui.screens.dialogs.chooser import Choice
 
         available_models = await in_thread(self.chat.available_models)
         demo, *others = (await in_thread(available_models.survey)).models
         models = (demo, *sorted(others, key=lambda model: model.name.lower()))
         served = await in_thread(available_models.served)
-        if picker.is_attached:
-            rows = [Choice(model.name, model.name, about(model)) for model in models]
-            rows += [Choice(each.name, each.name, f"on {each.server.host}") for each in served]
-            picker.offer(rows)
-            picker.judge({each.name: "server" for each in served})
-        found = await in_thread(available_models.served_here)
-        if found and picker.is_attached:
-            rows += [Choice(each.name, each.name, "found on this machine") for each in found]
-            picker.offer(rows)
-            picker.judge({each.name: "server" for each in found})
+        rows = {model.name: about(model) for model in models}
+        rows |= {each.name: f"on {each.server.host}" for each in served}
+        verdicts = {each.name: "server" for each in served}
+        picker.offer(rows, verdicts)
+        if found := await in_thread(available_models.served_here):
+            rows |= {each.name: "found on this machine" for each in found}
+            verdicts |= {each.name: "server" for each in found}
+            picker.offer(rows, verdicts)
         machine = await in_thread(available_models.machine)
         for model in models:
             fit_verdict = await in_thread(partial(available_models.fit_verdict, model, machine))
             if not picker.is_attached:
                 return
-            picker.judge({model.name: fit_verdict.word})
+            verdicts[model.name] = fit_verdict.word
+            picker.offer(rows, verdicts)
 
     def _show_all(self, then: Then | None = None) -> None:
         """Show all models, also those that could be had."""

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.binding import Binding
 from textual.widget import Widget
 
 from vlmtui.stats.engine_state import EngineState
@@ -22,7 +21,7 @@ from vlmtui.ui.screens.chat.chat_facts import (
     PanesMounted,
     ThreadShown,
 )
-from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 from vlmtui.ui.widgets.heading import Heading
 
 if TYPE_CHECKING:
@@ -39,9 +38,9 @@ class PanesTopic(Topic):
 
     BINDINGS = (
         # Ctrl+B is the usual key of a side bar, and tmux's prefix: F4 does without.
-        Binding("f4,ctrl+b", "topic('panes.chats')", "Chats", id="panes.chats", priority=True),
-        Binding("f5", "topic('panes.side')", "Stats", id="panes.side", priority=True),
-        Binding("f6", "topic('panes.next')", "Next pane", id="panes.next", priority=True),
+        key("f4,ctrl+b", "panes.chats", "Chats", "panes.chats"),
+        key("f5", "panes.side", "Stats", "panes.side"),
+        key("f6", "panes.next", "Next pane", "panes.next"),
     )
 
     def __init__(self, chat: ChatContext) -> None:

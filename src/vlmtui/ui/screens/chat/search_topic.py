@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.binding import Binding
-
 from vlmtui.storage.records import Chat, Found, StoredMessage
-from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 
 
 class SearchTopic(Topic):
     """Opens the search, and goes where it leads."""
 
-    BINDINGS = (
-        Binding("ctrl+f", "topic('search')", "Search all chats", id="chat.search", priority=True),
-    )
+    BINDINGS = (key("ctrl+f", "search", "Search all chats"),)
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)

@@ -180,11 +180,16 @@ class ChatContext:
         self.prompt.say(error.message, hint, error=True, command=command)
 
 
+def key(keys: str, action: str, does: str, name: str = "") -> Binding:
+    """A key that does what a topic has registered; also its id, unless that has another name."""
+    name = name or f"chat.{action}"
+    return Binding(keys, f"topic('{action}')", does, id=name, priority=True)
+
+
 class Topic:
     """Something that can be done on the chat screen."""
 
     BINDINGS: ClassVar[tuple[Binding, ...]] = ()
-    """Their actions are `topic('<name>')`, with a name that the topic registers."""
 
     def __init__(self, chat: ChatContext) -> None:
         self.chat = chat

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.binding import Binding
-
 from vlmtui import printable
 from vlmtui.chat.chat_events import AnswerStarted, UserSaved
 from vlmtui.commands.event_words import note_on
@@ -14,7 +12,7 @@ from vlmtui.errors import VlmtuiError
 from vlmtui.messages import ImagePart
 from vlmtui.stats.image_costs import costs, thread_costs
 from vlmtui.ui.screens.chat.chat_facts import ThreadShown
-from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 from vlmtui.ui.widgets.composer.prompt_area import Prompt
 
 if TYPE_CHECKING:  # not needed for the first paint
@@ -26,9 +24,7 @@ if TYPE_CHECKING:  # not needed for the first paint
 class ViewingTopic(Topic):
     """Looking at pictures."""
 
-    BINDINGS = (
-        Binding("f7", "topic('view')", "Show pictures full screen", id="chat.view", priority=True),
-    )
+    BINDINGS = (key("f7", "view", "Show pictures full screen"),)
 
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)

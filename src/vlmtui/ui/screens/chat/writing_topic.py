@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
-from textual.binding import Binding
 
 from vlmtui.commands import specs
 from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, SystemPrompt, WriteAgain
 from vlmtui.errors import VlmtuiError
 from vlmtui.ui.background import in_thread
-from vlmtui.ui.screens.chat.topic import ChatContext, Topic
+from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 from vlmtui.ui.widgets.composer.composer import Composer
 from vlmtui.ui.widgets.composer.prompt_completion import ChoicesWanted
 
@@ -29,14 +28,8 @@ class WritingTopic(Topic):
     """What helps to write a message, or the system prompt."""
 
     BINDINGS = (
-        Binding(
-            *("ctrl+r", "topic('history')", "Search earlier questions"),
-            id="chat.history",
-            priority=True,
-        ),
-        Binding(
-            "ctrl+g", "topic('editor')", "Write in your editor", id="chat.editor", priority=True
-        ),
+        key("ctrl+r", "history", "Search earlier questions"),
+        key("ctrl+g", "editor", "Write in your editor"),
     )
 
     def __init__(self, chat: ChatContext) -> None:

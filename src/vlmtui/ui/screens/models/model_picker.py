@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -36,28 +36,15 @@ class ModelPicker(Chooser):
         super().__init__([], current)
         self.nothing.update(SEARCHING)
         self._current = current
-        self._rows: list[Choice] = []
-        self._verdicts: dict[str, str] = {}
 
-    def offer(self, rows: Sequence[Choice]) -> None:
-        """Show the models; their notes are what stands there until they are judged."""
-        self._rows = list(rows)
+    def offer(self, models: Mapping[str, str], verdicts: Mapping[str, str]) -> None:
+        """Show models, what each is, and how it fits in a word where that is known already."""
         self.nothing.update(NOTHING)
-        self._renew()
-
-    def judge(self, verdicts: Mapping[str, str]) -> None:
-        """Show what is known of how models fit: a word each, by the value of the row."""
-        self._verdicts.update(verdicts)
-        self._renew()
+        rows = []
+        for name, about in models.items():
+            mark = "● " if name == self._current else ""
+            rows.append(Choice(name, name, about, f"{mark}{verdicts.get(name, '…'):<7}"))
+        self.replace(rows)
 
     def action_all(self) -> None:
         self.dismiss(self.ALL)
-
-    def _renew(self) -> None:
-        self.replace(
-            [Choice(row.value, row.name, row.about, self._note(row.value)) for row in self._rows]
-        )
-
-    def _note(self, value: str) -> str:
-        mark = "● " if value == self._current else ""
-        return f"{mark}{self._verdicts.get(value, '…'):<7}"

@@ -23,7 +23,7 @@ from vlmtui.messages import ImagePart
 from vlmtui.messages import Message as Said
 from vlmtui.stats.engine_state import EngineState
 from vlmtui.storage.records import Draft
-from vlmtui.ui.keys import key_hints, keymap
+from vlmtui.ui.keys import keymap
 from vlmtui.ui.widgets.composer.composer import BLIND, MOST_PASTED, SEEING, Composer
 from vlmtui.ui.widgets.composer.hint import Hint
 from vlmtui.ui.widgets.composer.prompt_completion import PromptCompletion
@@ -118,10 +118,6 @@ class Prompt(Vertical):
         if typed:
             composer.insert(typed)
 
-    def decided(self) -> None:
-        """What was submitted is taken, or stays in the composer: keys behind it count again."""
-        self.composer.decided()
-
     def take(self, text: str) -> None:
         """Take what was submitted out of the composer; what was typed since stays."""
         lead = self.text[: self.composer.tokens.lead(self.text)]
@@ -129,7 +125,7 @@ class Prompt(Vertical):
             self.text = lead + self.text[len(lead) + len(text) :]
         else:
             self.text = self.text.removeprefix(text)
-        self.decided()
+        self.composer.decided()
 
     def take_back(self) -> None:
         """Put all that waits in front of what stands in the composer."""
@@ -156,10 +152,6 @@ class Prompt(Vertical):
         if not instead or not self.composer.put_instead(instead, tokens):
             self.composer.put_at_cursor(tokens)
         self.completion.leave()
-
-    def name_keys(self, hints: key_hints.Hints) -> None:
-        """Name keys that count where the keyboard is now; none: those of the composer."""
-        self.composer.other_keys = hints
 
     def invite(self, *, pictures: bool) -> None:
         """Say in an empty composer what can be asked."""
@@ -205,7 +197,7 @@ class Prompt(Vertical):
     def _enter(self, event: Composer.Submitted) -> None:
         event.stop()
         if self.completion.enter():
-            self.decided()
+            self.composer.decided()
             return
         self.completion.close()
         self.say()  # what was said before isn't about this one

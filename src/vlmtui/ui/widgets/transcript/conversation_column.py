@@ -22,7 +22,7 @@ from vlmtui.stats.image_costs import Cost, costs, thread_costs
 from vlmtui.storage.records import StoredMessage
 from vlmtui.ui.widgets.transcript.column import Column
 from vlmtui.ui.widgets.transcript.column_entry import Entry
-from vlmtui.ui.widgets.transcript.entries import MarkEntry, MessageEntry, NoticeEntry
+from vlmtui.ui.widgets.transcript.entries import MarkEntry, MessageEntry, notice_entry
 from vlmtui.ui.widgets.transcript.news import News
 from vlmtui.ui.widgets.transcript.welcome import Welcome
 
@@ -106,7 +106,7 @@ class Conversation(Column):
             known = before.get(stored.id)
             yield known if known and known.stored == stored else self._entry(stored)
             if stored.status == "failed":
-                yield NoticeEntry(stored.error or "The answer failed", error=True)
+                yield notice_entry(stored.error or "The answer failed", error=True)
 
     async def goto(self, message_id: int, words: Sequence[str] = ()) -> bool:
         """Scroll to a message, and mark the beginnings of words in it until others are marked.
@@ -208,7 +208,7 @@ class Conversation(Column):
     ) -> None:
         """Add a notice, which may be one that was `asked` for."""
         self.welcome.display = False
-        await self.add(NoticeEntry(message, hint, details, error=error, asked=asked))
+        await self.add(notice_entry(message, hint, details, error=error, asked=asked))
 
     def entry(self, message_id: int) -> MessageEntry | None:
         """The place of a message, if it is shown here."""

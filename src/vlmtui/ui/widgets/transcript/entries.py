@@ -119,21 +119,15 @@ class MarkEntry(Entry):
         return ModelMark(*self.models)
 
 
-class NoticeEntry(Entry):
-    """A place for a notice."""
+def notice_entry(*texts: str, error: bool, asked: bool = False) -> Entry:
+    """A place for a notice with these texts, see `Notice`."""
 
-    def __init__(
-        self, message: str, hint: str = "", details: str = "", *, error: bool, asked: bool = False
-    ) -> None:
-        super().__init__(self._build, self._rows)
-        self._texts = (message, hint, details)
-        self._error = error
-        self._asked = asked
-
-    def _build(self) -> Notice:
+    def build() -> Notice:
         from vlmtui.ui.widgets.transcript.notice import Notice
 
-        return Notice(*self._texts, error=self._error, asked=self._asked)
+        return Notice(*texts, error=error, asked=asked)
 
-    def _rows(self, width: int) -> int:
-        return 1 + sum(wrapped_rows(text, max(width - _FRAME, 1)) for text in self._texts if text)
+    def rows(width: int) -> int:
+        return 1 + sum(wrapped_rows(text, max(width - _FRAME, 1)) for text in texts if text)
+
+    return Entry(build, rows)

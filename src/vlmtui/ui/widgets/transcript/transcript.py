@@ -91,12 +91,6 @@ class Transcript(Conversation, inherit_bindings=False):
             super().__init__()
             self.block = block
 
-    class UndoWanted(Message):
-        """The reader wants back what was deleted last."""
-
-    class Left(Message):
-        """The reader is done with the messages."""
-
     def __init__(self) -> None:
         super().__init__()
         self._cursor: MessageEntry | None = None
@@ -194,7 +188,7 @@ class Transcript(Conversation, inherit_bindings=False):
             self.refresh_bindings()
             return
         await self.select(None, keyboard=True)
-        self.post_message(self.Left())
+        await self.run_action("screen.topic('panes.leave')")
 
     def _scroll_inside(self, entry: MessageEntry, step: int) -> bool:
         top, page = self.top_of(entry), self.container_size.height
@@ -231,8 +225,8 @@ class Transcript(Conversation, inherit_bindings=False):
         if self._cursor is not None:
             await self._actions.act(self._cursor, name)
 
-    def action_undo(self) -> None:
-        self.post_message(self.UndoWanted())
+    async def action_undo(self) -> None:
+        await self.run_action("screen.topic('undo')")
 
     async def on_action_line_chosen(self, event: ActionLine.Chosen) -> None:
         event.stop()
