@@ -23,7 +23,6 @@ class ClipboardApp(App[int]):
     """An application that copies through tmux and SSH."""
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Put a text on the clipboard of the terminal."""
         self._clipboard = text
         self.run_worker(self._copy(text), group="clipboard", exclusive=True)
 

@@ -150,7 +150,6 @@ class TerminalDriver(LinuxDriver):
         return blocked or (self.flow is not None and self.flow.slow)
 
     def write(self, data: str) -> None:
-        """Write to the terminal, in a thread."""
         if self._away:  # the thread has gone; all is drawn anew when we come back
             return
         if self.flow is not None:

@@ -88,7 +88,6 @@ class FlowControl:
         """Characters a second, as far as the line was ever full."""
 
     def sent(self, length: int) -> None:
-        """So many characters were written."""
         with self._lock:
             self._written += length
 
@@ -99,7 +98,6 @@ class FlowControl:
         return QUESTION
 
     def replied(self) -> None:
-        """A reply came."""
         with self._lock:
             self._replies = self._proven = True
             self._lost = 0

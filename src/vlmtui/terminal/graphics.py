@@ -99,7 +99,6 @@ class Tmux(msgspec.Struct, frozen=True):
 
     @property
     def attached(self) -> bool:
-        """There is a terminal around it."""
         return bool(self.termname or self.termtype)
 
 

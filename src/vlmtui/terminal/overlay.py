@@ -101,7 +101,6 @@ class Overlay:
         self._pictures.pop(widget, None)
 
     def displayed(self, update: RenderableType | None) -> None:
-        """Textual has drawn something."""
         if not self._pictures:
             return
         now = time.monotonic()

@@ -102,7 +102,6 @@ class PacedApp(App[int]):
         return True
 
     def say(self, text: str) -> None:
-        """Write something to the terminal, now."""
         if text and self._driver is not None and not self.is_headless:
             self._driver.write(text)
             self._driver.flush()
@@ -119,7 +118,6 @@ class PacedApp(App[int]):
             self.say(flow.ask())
 
     def _show(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Draw it now."""
         super()._display(screen, renderable)
 
     def _take(self, screen: Screen[Any], update: ChopsUpdate | LayoutUpdate) -> None:

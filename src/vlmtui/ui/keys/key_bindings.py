@@ -55,12 +55,10 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def area(self) -> str:
-        """The first part of the id."""
         return self.id.partition(".")[0]
 
     @property
     def heading(self) -> str:
-        """What the area is called."""
         return HEADINGS.get(self.area, self.area.replace("_", " ").capitalize())
 
 

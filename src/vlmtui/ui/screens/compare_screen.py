@@ -79,7 +79,6 @@ class CompareScreen(Dialog[None]):
         return self._columns[number]
 
     def end(self) -> None:
-        """Nothing more will come."""
         self._going_on = False
         self.query_one("#compared-keys", Static).update(
             Content("Both answers are in the chat; ←→ switch there · ")
@@ -120,7 +119,6 @@ class ModelColumn(Vertical):
         self._answer.append(text)
 
     def finish(self, stored: StoredMessage) -> None:
-        """Show its whole answer, and what it took."""
         self._over = True
         self._heading.note = ""
         message = stored.message

@@ -127,6 +127,5 @@ class PictureScreen(FullScreenPicture[ImagePart]):
         self.call_after_refresh(self._fit)
 
     def action_copy_path(self) -> None:
-        """Put the path of the stored copy on the clipboard."""
         self.app.copy_to_clipboard(self.image.path)
         self.notify("The path is on the clipboard", markup=False, timeout=3)

@@ -125,7 +125,6 @@ class SearchScreen(ListScreen[Found, Found]):
         self.dismiss(None)
 
     def take(self, row: Found) -> None:
-        """Go there."""
         self.dismiss(row)
 
 

@@ -47,7 +47,6 @@ class LineList(ScrollView, Generic[Row], can_focus=True):
 
     @property
     def row(self) -> Row | None:
-        """What is under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
     @property

@@ -62,7 +62,6 @@ class Arrangement(msgspec.Struct, frozen=True):
     side_width: int = 0
 
     def place(self, pane: Pane) -> Place:
-        """Where a pane stands."""
         return self.chats if pane == "chats" else self.side
 
     def width(self, pane: Pane) -> int:

@@ -45,7 +45,6 @@ class AskingTopic(Topic):
         chat.handlers[StorageWarning].append(self._not_stored)
 
     async def _submitted(self, typed: str) -> None:
-        """Do a command, or send a message."""
         chat = self.chat
         if (command := parsing.parse(typed)) is not None:
             await self._do(command.name, command.argument, typed)

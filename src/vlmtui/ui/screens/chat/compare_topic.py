@@ -47,7 +47,6 @@ class ComparisonTurn(Turn):
             await self._show_again()
 
     def model_began(self, number: int) -> None:
-        """The next model has its turn."""
         self.number = number
         self.answer = None
         self.mark_begin()
@@ -58,7 +57,6 @@ class ComparisonTurn(Turn):
         self.cancel()
 
     def leave(self) -> None:
-        """Begin nothing more."""
         self._compare.comparison.stop(leaving=True)
         super().leave()
 

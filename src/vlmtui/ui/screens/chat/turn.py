@@ -137,7 +137,6 @@ class Turn:
         await failures.tell(self._chat, error)
 
     async def _show_again(self) -> None:
-        """Show what is on disk now."""
         try:
             thread = await self._chat.on_session(lambda session: session.transcript())
         except VlmtuiError as error:

@@ -100,7 +100,6 @@ class Chooser(ListDialog[str, Choice]):
         self._show(stay=True)
 
     def typed(self) -> None:
-        """Show what is found best."""
         self._first = ""
         self.show_rows()
 
@@ -125,7 +124,6 @@ class Chooser(ListDialog[str, Choice]):
         self.fill(rows, drawn, values.index(kept) if stays else 0)
 
     def take(self, row: Choice) -> None:
-        """Return it."""
         self.dismiss(row.value)
 
 

@@ -209,7 +209,6 @@ class ListScreen(ListDialog[ScreenResultType, Row]):
         pane.scroll_home(animate=False)
 
     def say(self, content: Content, *, error: bool = False) -> None:
-        """Say something below the list."""
         said = self.query_one(".said", Static)
         said.update(content)
         said.set_class(error, "error")

@@ -29,7 +29,6 @@ class ModelsFetch(ModelsList):
     """The download that the question is about, if it is about one."""
 
     def offer_pull(self, row: Choice) -> None:
-        """Ask whether to fetch a model."""
         if row.name in [state.name for state in self.pulls.running]:
             self.tell("It is downloading; F9 stops it")
             return

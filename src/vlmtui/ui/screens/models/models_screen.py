@@ -53,7 +53,6 @@ class ModelsScreen(ModelsFetch):
             super().enter()
 
     def take(self, row: Choice) -> None:
-        """Have the model answer, or offer to download it."""
         if row.here:
             self.dismiss(row.name)
         else:

@@ -95,7 +95,6 @@ class ModelsList(ListScreen[str, Choice]):
     # ------------------------------------------------------------------ showing
 
     def typed(self) -> None:
-        """Show what it finds."""
         self.tell("")
         self.show_rows()
 

@@ -80,7 +80,6 @@ class Completions(OptionList, can_focus=False):
         return _row(self.candidates[index], self._width)
 
     def step(self, by: int) -> None:
-        """Highlight the next one, or the previous one."""
         count = len(self.candidates)
         if not count:
             return

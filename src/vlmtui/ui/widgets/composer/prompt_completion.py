@@ -112,7 +112,6 @@ class PromptCompletion:
         self._composer.focus()
 
     def offer(self, fragment: Fragment, choices: Sequence[outcomes.Choice], tab: bool) -> None:
-        """Offer what an argument can be."""
         typed = fragment.path.lower()
         fitting = [choice for choice in choices if choice.value.lower().startswith(typed)]
         rows = [Candidate(choice.value, choice.value, note=choice.note) for choice in fitting]

@@ -39,7 +39,6 @@ class Waiting(Static):
         self.texts: list[str] = []
 
     def add(self, text: str) -> None:
-        """Have a message wait behind the others."""
         self.texts.append(text)
         self._show()
 

@@ -89,7 +89,6 @@ class ChatRows(LineList[ChatRow]):
         self.move_to(index, scroll=kept is not None)
 
     def extend(self, rows: Sequence[ChatRow], *, complete: bool) -> None:
-        """Add the next page."""
         known = {row.chat.id for row in self.rows}
         self._show([*self.rows, *(row for row in rows if row.chat.id not in known)], complete)
 
@@ -109,7 +108,6 @@ class ChatRows(LineList[ChatRow]):
         self._ask_for_more()
 
     def draw(self, row: ChatRow, width: int) -> Content:
-        """Its title, and when it was talked in last."""
         chat = row.chat
         is_open = chat.id == self.current
         date = dates.short(chat.updated, self._now)
@@ -138,12 +136,10 @@ class ChatRows(LineList[ChatRow]):
             self._on_more()
 
     def cursor_moved(self) -> None:
-        """Say something about the chat that is under it."""
         self._on_moved(self.row)
 
     def action_act(self, name: str) -> None:
         self.post_message(self.ActionWanted(name, self.row))
 
     def clicked(self, times: int) -> None:
-        """Open it."""
         self.action_act("open")

@@ -68,7 +68,6 @@ class FileList(LineList[Entry]):
         self.move_to(cursor)
 
     def cursor_moved(self) -> None:
-        """Have a look at what is under it."""
         self._on_moved(self.row)
 
     # ------------------------------------------------------------------ keys and mouse

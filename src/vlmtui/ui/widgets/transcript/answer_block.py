@@ -103,7 +103,6 @@ class Answer(MessageBlock):
         self._view.append(self._stream.feed(text))
 
     def think(self, text: str) -> None:
-        """Add what is thought before it."""
         self._wait_no_more()
         self._thinking = self._thinking or "thinking"
         self.thought.grow(text, self._thinking)

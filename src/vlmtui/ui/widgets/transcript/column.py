@@ -121,7 +121,6 @@ class Column(VerticalScroll):
 
     @property
     def end(self) -> int:
-        """The rows of the whole column."""
         return self._tops[-1]
 
     def in_view(self) -> Sequence[Entry]:

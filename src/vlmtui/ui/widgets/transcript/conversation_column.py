@@ -70,7 +70,6 @@ class Conversation(Column):
 
     @property
     def welcome(self) -> Welcome:
-        """What is shown while there is nothing else."""
         return self.query_one(Welcome)
 
     # ------------------------------------------------------------------ what it shows
@@ -164,7 +163,6 @@ class Conversation(Column):
         return entry.answer
 
     async def end_answer(self, stored: StoredMessage) -> None:
-        """Show an answer in its final form."""
         self._live = None
         entry = self.entry(stored.id)
         if entry is None:
@@ -211,7 +209,6 @@ class Conversation(Column):
         await self.add(notice_entry(message, hint, details, error=error, asked=asked))
 
     def entry(self, message_id: int) -> MessageEntry | None:
-        """The place of a message, if it is shown here."""
         return next((e for e in self.messages() if e.stored.id == message_id), None)
 
     def messages(self) -> Sequence[MessageEntry]:

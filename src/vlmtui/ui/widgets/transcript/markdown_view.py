@@ -83,7 +83,6 @@ class MarkdownView(Widget):
         self.refresh(layout=len(self._lines) != before)
 
     def append(self, text: str) -> None:
-        """Add text to the end."""
         self.source += text
         if self._width < 1:
             return

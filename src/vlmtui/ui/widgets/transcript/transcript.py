@@ -102,7 +102,6 @@ class Transcript(Conversation, inherit_bindings=False):
 
     @property
     def cursor(self) -> int | None:
-        """The message under the cursor."""
         return self._cursor.stored.id if self._cursor is not None else None
 
     # ------------------------------------------------------------------ moving
