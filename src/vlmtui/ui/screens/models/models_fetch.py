@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -24,25 +24,24 @@ class ModelsFetch(ModelsList):
         Binding("f9", "stop_pull", "Stop the download", id="models.stop_pull")
     ]
 
-    _answered: Callable[[bool], object] | None = None
+    _answer: asyncio.Future[bool] | None = None
+    """To the question that is being asked."""
+
     _asks_for = ""
     """The download that the question is about, if it is about one."""
 
-    def offer_pull(self, row: Choice) -> None:
+    async def offer_pull(self, row: Choice) -> None:
         if row.name in [state.name for state in self.pulls.running]:
             self.tell("It is downloading; F9 stops it")
             return
         size = f", {'about ' if row.reckoned else ''}{units.size(row.size_bytes)}"
         doubt = "It is too big for this machine as it is now. "
-        self.ask(
+        if await self.ask(
             f"{doubt if row.fit_verdict.word == 'too big' else ''}"
-            f"Download {row.name}{size if row.size_bytes else ''}?",
-            lambda yes: self._start(row.name) if yes else None,
-        )
-
-    def _start(self, name: str) -> None:
-        self.pulls.start(name)
-        self.show_rows()
+            f"Download {row.name}{size if row.size_bytes else ''}?"
+        ):
+            self.pulls.start(row.name)
+            self.show_rows()
 
     def pull_moved(self, state: State) -> None:
         """Show how far a download is; at its end what there is now."""
@@ -79,21 +78,19 @@ class ModelsFetch(ModelsList):
                 else:
                     screen.dismiss(None)
                 return
-        if self._asks_for and self._asks_for not in waiting:
-            self._asks_for, self._answered = "", None
-            self.query(Confirm).remove()
-            self.line.focus()
-        if self._answered is not None or not waiting or self.app.screen is not self:
+        if self._answer is not None and self._asks_for and self._asks_for not in waiting:
+            self._answer.cancel()
+        if self._answer is not None or not waiting or self.app.screen is not self:
             return
         name, question = next(iter(waiting.items()))
         if question.doubt:
-            self.ask(
-                f"{name}: {question.doubt}. Download it anyway?",
-                lambda yes: self._decide(name, "yes" if yes else None),
-            )
-            self._asks_for = name
+            self.begin(self._settle(name, question.doubt), "doubt")
         else:
             self.app.push_screen(FilePicker(name, question), lambda file: self._decide(name, file))
+
+    async def _settle(self, name: str, doubt: str) -> None:
+        yes = await self.ask(f"{name}: {doubt}. Download it anyway?", name)
+        self._decide(name, "yes" if yes else None)
 
     def _decide(self, name: str, answer: str | None) -> None:
         if answer is None:
@@ -102,19 +99,21 @@ class ModelsFetch(ModelsList):
             self.pulls.answer(name, answer)
         self.call_after_refresh(self._look_for_questions)
 
-    def ask(self, question: str, answered: Callable[[bool], object]) -> None:
-        """Ask above the line of keys, in place of an older question."""
-        self._asks_for, self._answered = "", answered
+    async def ask(self, question: str, download: str = "") -> bool:
+        """Ask above the line of keys, in place of an older question, which is cancelled."""
+        if self._answer is not None:
+            self._answer.cancel()
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._answer, self._asks_for = answer, download
         self.tell("")
-        self.query(Confirm).remove()
-        confirm = Confirm(question, self._confirmed)
+        confirm = Confirm(question, lambda yes: None if answer.done() else answer.set_result(yes))
         self.mount(confirm, before=".said")
         confirm.focus()
-
-    def _confirmed(self, yes: bool) -> None:
-        """Do what was asked about, or don't."""
-        answered, self._answered, self._asks_for = self._answered, None, ""
-        self.line.focus()
-        if answered is not None:
-            answered(yes)
-        self.call_after_refresh(self._look_for_questions)
+        try:
+            return await answer
+        finally:
+            confirm.remove()
+            if self._answer is answer:
+                self._answer = None
+                self.line.focus()
+                self.call_after_refresh(self._look_for_questions)

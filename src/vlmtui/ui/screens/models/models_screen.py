@@ -13,7 +13,6 @@ from vlmtui.ui.screens.models.models_fetch import ModelsFetch
 
 if TYPE_CHECKING:
     from vlmtui.models.endpoints import Server
-    from vlmtui.models.removal import Removal
 
 _ADDRESSES = ("hf:", "https://", "http://")
 """How what can be fetched begins, besides the names of the catalogue."""
@@ -56,37 +55,27 @@ class ModelsScreen(ModelsFetch):
         if row.here:
             self.dismiss(row.name)
         else:
-            self.offer_pull(row)
+            self.begin(self.offer_pull(row), "pull")
 
     # ------------------------------------------------------------------ servers
 
     async def _offer_address(self, address: str) -> None:
         """Ask whether to download what is there, or to list the models that run there."""
         web = not address.startswith("hf:")
-        if web and await in_thread(lambda: self._open_available_models().is_server(address)):
-            self.ask(
-                f"Ask the server at {address} for its models, and list them here?",
-                lambda yes: self.begin(self._add_server(address), "address") if yes else None,
-            )
-        else:
-            self.offer_pull(Choice(address))
-
-    async def _add_server(self, address: str) -> None:
-        server = await in_thread(lambda: self._open_available_models().add_server(address))
-        self.line.value = server.name
-        self.survey()
-
-    def _offer_forgetting(self, server: Server) -> None:
-        """Ask whether to take a server off the list."""
-        self.ask(
-            f"Take {server.name} and its models off the list? Nothing is deleted there.",
-            lambda yes: self.begin(self._forget(server), "remove") if yes else None,
-        )
+        if not (web and await in_thread(lambda: self._open_available_models().is_server(address))):
+            await self.offer_pull(Choice(address))
+        elif await self.ask(f"Ask the server at {address} for its models, and list them here?"):
+            server = await in_thread(lambda: self._open_available_models().add_server(address))
+            self.line.value = server.name
+            self.survey()
 
     async def _forget(self, server: Server) -> None:
-        await in_thread(lambda: self._open_available_models().forget_server(server))
-        self.tell(f"{server.name} is no longer listed")
-        self.survey()
+        if await self.ask(
+            f"Take {server.name} and its models off the list? Nothing is deleted there."
+        ):
+            await in_thread(lambda: self._open_available_models().forget_server(server))
+            self.tell(f"{server.name} is no longer listed")
+            self.survey()
 
     # ------------------------------------------------------------------ deleting
 
@@ -102,23 +91,20 @@ class ModelsScreen(ModelsFetch):
         elif row.found:
             self.tell(f"{row.name} is listed for as long as its server runs")
         elif server is not None:
-            self._offer_forgetting(server)
+            self.begin(self._forget(server), "remove")
         else:
-            self.begin(self._offer_removal(row.name), "remove")
+            self.begin(self._remove(row.name), "remove")
 
-    async def _offer_removal(self, name: str) -> None:
+    async def _remove(self, name: str) -> None:
         removal = await in_thread(lambda: self._open_available_models().removal(name))
         name = removal.model.name
         if removal.files:
             question = f"Delete {name}? That frees {units.size(removal.freed)}."
+            done = f"{name} is deleted, {units.size(removal.freed)} freed"
         else:
             question = f"Take {name} off the list? Its file stays."
-        self.ask(question, lambda yes: self.begin(self._remove(removal), "remove") if yes else None)
-
-    async def _remove(self, removal: Removal) -> None:
-        await in_thread(lambda: self._open_available_models().remove(removal))
-        freed = f", {units.size(removal.freed)} freed" if removal.files else ""
-        self.tell(
-            f"{removal.model.name} is {'deleted' if removal.files else 'no longer listed'}{freed}"
-        )
-        self.survey()
+            done = f"{name} is no longer listed"
+        if await self.ask(question):
+            await in_thread(lambda: self._open_available_models().remove(removal))
+            self.tell(done)
+            self.survey()
