@@ -107,6 +107,8 @@ class SearchScreen(ListScreen[Found, Found]):
         drawn = [option(hit, self.row_width, here=self._here) for hit in self.rows]
         kept = self.options.highlighted or 0
         self.fill(self.rows, drawn, min(kept, len(self.rows) - 1))
+        if not self.rows:
+            self.show_details(Content(""))
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:

@@ -53,12 +53,8 @@ class ListDialog(Dialog[ScreenResultType], Generic[ScreenResultType, Row]):
             }
         }
         & .nothing {
-            display: none;
             padding: 0 1;
             color: $text-dim;
-        }
-        &.-empty .nothing {
-            display: block;
         }
     }
     """
@@ -69,6 +65,7 @@ class ListDialog(Dialog[ScreenResultType], Generic[ScreenResultType, Row]):
         self.options = OptionList(markup=False)
         self.options.can_focus = False
         self.nothing = Static(nothing, classes="nothing", markup=False)
+        self.nothing.display = False
         self.rows: Sequence[Row] = ()
 
     def on_mount(self) -> None:
@@ -97,7 +94,7 @@ class ListDialog(Dialog[ScreenResultType], Generic[ScreenResultType, Row]):
         self.rows = rows
         self.options.clear_options()
         self.options.add_options(drawn)
-        self.set_class(not rows, "-empty")
+        self.nothing.display = not rows
         if rows:
             self.options.highlighted = cursor
 
@@ -180,9 +177,6 @@ class ListScreen(ListDialog[ScreenResultType, Row]):
             border-top: none;
             border-left: solid $border-blurred;
         }
-        &.-empty .details {
-            visibility: hidden;
-        }
     }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual has it
@@ -201,10 +195,12 @@ class ListScreen(ListDialog[ScreenResultType, Row]):
             yield Static(classes="said")
 
     def on_mount(self) -> None:
-        self.add_class("-empty")
+        self.nothing.display = True
+        self.query_one(".details").visible = False
 
     def show_details(self, content: Content) -> None:
         pane = self.query_one(".details", VerticalScroll)
+        pane.visible = bool(self.rows)
         pane.query_one(Static).update(content)
         pane.scroll_home(animate=False)
 

@@ -29,11 +29,7 @@ class Completions(OptionList, can_focus=False):
         background: $surface;
         text-wrap: nowrap;
         text-overflow: ellipsis;
-        display: none;
 
-        &.filled {
-            display: block;
-        }
         & > .option-list--option-highlighted {
             background: $block-cursor-background;
             color: $block-cursor-foreground;
@@ -43,6 +39,7 @@ class Completions(OptionList, can_focus=False):
 
     def __init__(self, clicked: Callable[[Candidate], object]) -> None:
         super().__init__(markup=False)
+        self.display = False
         self._clicked = clicked
         self.candidates: Sequence[Candidate] = ()
         """What is offered."""
@@ -64,7 +61,7 @@ class Completions(OptionList, can_focus=False):
             self._width = min(width, _COLUMN)
             self.add_options([self._row(index) for index in range(len(candidates))])
         self.highlighted = None
-        self.set_class(bool(candidates), "filled")
+        self.display = bool(candidates)
 
     def watch_highlighted(self, highlighted: int | None) -> None:
         """Have the highlighted row in one colour: others can't be read on that of the cursor."""

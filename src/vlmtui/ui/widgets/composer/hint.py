@@ -17,11 +17,7 @@ class Hint(Static):
         margin: 0 1;
         padding: 0 1;
         color: $text-dim;
-        display: none;
 
-        &.shown {
-            display: block;
-        }
         &.error {
             color: $error;
         }
@@ -31,11 +27,15 @@ class Hint(Static):
     command = ""
     """What is to be copied and run elsewhere, if the hint says that; a click copies it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.display = False
+
     def say(
         self, message: str, advice: str = "", *, error: bool = False, command: str = ""
     ) -> None:
         """Show something; nothing hides the line."""
-        if not message and not self.has_class("shown"):
+        if not message and not self.display:
             return  # as at every key that is typed: laying out nothing takes as long as something
         self.command = command
         parts = [Content(printable.line(message))]
@@ -44,7 +44,7 @@ class Hint(Static):
         if command:
             parts[-1] = parts[-1].append(Content.styled("\n" + printable.line(command), "$accent"))
         self.update(Content(" " if message.endswith(("?", "…")) else ". ").join(parts))
-        self.set_class(bool(message), "shown")
+        self.display = bool(message)
         self.set_class(error, "error")
 
     async def on_click(self) -> None:

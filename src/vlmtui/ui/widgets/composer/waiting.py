@@ -29,12 +29,12 @@ class Waiting(Static):
         color: $text-dim;
         text-wrap: nowrap;
         text-overflow: ellipsis;
-        display: none;
     }
     """
 
     def __init__(self, clicked: Callable[[int], object]) -> None:
         super().__init__()
+        self.display = False
         self._clicked = clicked
         self.texts: list[str] = []
 

@@ -37,9 +37,6 @@ class CaptionedPicture(Vertical, can_focus=True):
             text-wrap: nowrap;
             text-overflow: ellipsis;
         }
-        &.-unpriced > .cost {
-            display: none;
-        }
         &:hover > .caption {
             color: $foreground;
         }
@@ -72,7 +69,7 @@ class CaptionedPicture(Vertical, can_focus=True):
     def __init__(self, image: ImagePart, cost: Cost | None = None) -> None:
         super().__init__()
         self.image = image
-        self._cost = Parts(classes="caption cost")
+        self._cost = Parts(classes="caption")
         self.set_reactive(CaptionedPicture.cost, cost)
 
     def compose(self) -> ComposeResult:
@@ -88,7 +85,7 @@ class CaptionedPicture(Vertical, can_focus=True):
         cost = self.cost
         words = cost.words() if cost is not None else []
         self._cost.say([Content(word) for word in words])
-        self.set_class(not words, "-unpriced")
+        self._cost.display = bool(words)
         self.set_class(cost is not None and cost.absent, "-trimmed")
 
     def action_open(self) -> None:

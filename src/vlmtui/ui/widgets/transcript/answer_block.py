@@ -43,12 +43,6 @@ class Answer(MessageBlock):
             color: $answer-bar;
             text-style: bold;
         }
-        & > .footer {
-            display: none;
-        }
-        & > .footer.shown {
-            display: block;
-        }
     }
     """
 
@@ -67,7 +61,8 @@ class Answer(MessageBlock):
         self._model = model
         self._stream = printable.ProseStream()
         self._view = MarkdownView(printable.prose(text))
-        self._footer = Parts(classes="footer")
+        self._footer = Parts()
+        self._footer.display = False
         self._timer: Timer | None = None
         self._waits_for = (EngineState(), "")
         self._thinking = ""
@@ -118,7 +113,7 @@ class Answer(MessageBlock):
         self._waits_for = (engine_state, style)
         # the line has its place already: what it says changes no layout
         self._tell_waiting(layout=self._timer is None)
-        self._footer.add_class("shown")
+        self._footer.display = True
         if self._timer is None:
             self._timer = self.set_interval(_TICK_S, self._tell_waiting)
 
@@ -133,7 +128,7 @@ class Answer(MessageBlock):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-            self._footer.remove_class("shown")
+            self._footer.display = False
 
     def finish(
         self, text: str, status: str, stats: Mapping[str, Any] | None, thought: str = ""
@@ -152,7 +147,7 @@ class Answer(MessageBlock):
             parts.append(Content.styled(f"■ {_ENDINGS[status]}", "$warning"))
         parts.extend(Content(part) for part in _costs(stats or {}))
         self._footer.say(parts)
-        self._footer.set_class(bool(parts), "shown")
+        self._footer.display = bool(parts)
 
 
 def _thought_label(stats: Mapping[str, Any] | None) -> str:

@@ -57,22 +57,14 @@ class ThoughtView(Vertical):
     DEFAULT_CSS = """
     ThoughtView {
         height: auto;
-        display: none;
 
-        &.shown {
-            display: block;
-        }
         & > _Line {
             height: 1;
         }
         & > MarkdownView {
-            display: none;
             color: $text-dim;
             border-left: solid $border-blurred;
             padding: 0 0 0 1;
-        }
-        &.unfolded > MarkdownView {
-            display: block;
         }
     }
     """
@@ -81,7 +73,7 @@ class ThoughtView(Vertical):
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
 
     def __init__(self, text: str = "", label: str = "") -> None:
-        super().__init__(classes="shown" if text.strip() else "")
+        super().__init__()
         self._safe = printable.ProseStream()
         self.text = printable.prose(text).strip()
         """What was thought so far."""
@@ -90,6 +82,8 @@ class ThoughtView(Vertical):
         self._grows = False
         self._line = _Line(self.fold)
         self._view = MarkdownView()
+        self._view.display = False
+        self.display = bool(self.text)
 
     def compose(self) -> ComposeResult:
         yield self._line
@@ -100,7 +94,7 @@ class ThoughtView(Vertical):
 
     @property
     def unfolded(self) -> bool:
-        return self.has_class("unfolded")
+        return self._view.display
 
     def grow(self, text: str, label: str) -> None:
         more = self._safe.feed(text)
@@ -109,7 +103,7 @@ class ThoughtView(Vertical):
         self.text += more
         self._label = label
         self._grows = True
-        self.add_class("shown")
+        self.display = True
         if self.unfolded:
             self._view.append(more)
         self._say()
@@ -122,7 +116,7 @@ class ThoughtView(Vertical):
             self.text = printable.prose(text).strip()
             if self.unfolded:
                 self._view.update(self.text)
-        self.set_class(bool(self.text), "shown")
+        self.display = bool(self.text)
         self._say()
 
     def fold(self, folded: bool | None = None) -> None:
@@ -130,7 +124,7 @@ class ThoughtView(Vertical):
         unfold = not self.unfolded if folded is None else not folded
         if unfold != self.unfolded:
             self._view.update(self.text if unfold else "")
-            self.set_class(unfold, "unfolded")
+            self._view.display = unfold
             self._say()
 
     def _say(self) -> None:
