@@ -210,6 +210,8 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
     from vlmtui.storage.database import Database
     from vlmtui.storage.images import ImageStore
     from vlmtui.ui.app import VlmtuiApp
+    from vlmtui.ui.screens.chat.chat_screen import ChatScreen
+    from vlmtui.ui.themes.theme_files import load_themes
     from vlmtui.ui.widgets.composer.composer import Composer
 
     class Engine:
@@ -288,7 +290,8 @@ def run_vlmtui(rate: float, words: list[str], probe: Probe) -> None:
         store = ChatStore(Database(Path(folder) / "chats.db"))
         images = ImageStore(Path(folder) / "images")
         load = Load(Files("/bench.gguf"), name="bench")
-        Measured(lambda: ChatSession(Engine(), store, images, load)).run()
+        chat = ChatScreen(lambda: ChatSession(Engine(), store, images, load))
+        Measured(chat, load_themes()).run()
         store.close()
 
 

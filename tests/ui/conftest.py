@@ -15,7 +15,7 @@ from vlmtui.chat.available_models import AvailableModels
 from vlmtui.chat.session import ChatSession
 from vlmtui.engine.engine_requests import Load
 from vlmtui.hardware.base import Snapshot
-from vlmtui.settings import Preset
+from vlmtui.settings import PRESETS, Preset
 from vlmtui.storage.chats import ChatStore
 from vlmtui.storage.database import Database
 from vlmtui.storage.images import ImageStore
@@ -91,20 +91,24 @@ class Stage:
     ) -> VlmtuiApp:
         for session in self.sessions:
             session.close()  # the last application has ended, and its engine with it
-        return VlmtuiApp(
+        chat = ChatScreen(
             lambda: self.session(continue_last=continue_last),
-            loaded_themes=themes or load_themes(theme_directory),
-            theme_directory=theme_directory,
-            memory=memory if memory is not None else without_chats(),
-            theme=theme,
             model="fake",
             log=Path("/state/engine.log"),
             samples=samples,
-            keys=keys,
-            presets=presets,
-            available_models=self.available_models,
-            config=Path("/config/config.toml"),
+            memory=memory if memory is not None else without_chats(),
             continues=continue_last,
+        )
+        chat.presets = {**PRESETS, **(presets or {})}
+        if self.available_models is not None:
+            chat.open_available_models = self.available_models
+        return VlmtuiApp(
+            chat,
+            themes or load_themes(theme_directory),
+            theme=theme,
+            theme_directory=theme_directory,
+            keys=keys,
+            config=Path("/config/config.toml"),
         )
 
     def picture(self, name: str = "scene.png", size: tuple[int, int] = (96, 64)) -> Path:

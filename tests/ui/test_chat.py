@@ -20,7 +20,9 @@ from vlmtui.engine.engine_events import (
 from vlmtui.errors import GenerateFailed, LoadFailed, StorageError
 from vlmtui.stats.engine_state import Phase
 from vlmtui.ui.app import VlmtuiApp
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 from vlmtui.ui.screens.help_screen import HelpScreen
+from vlmtui.ui.themes.theme_files import load_themes
 from vlmtui.ui.widgets.composer.prompt_completion import PathChosen
 from vlmtui.ui.widgets.composer.waiting import Waiting
 from vlmtui.ui.widgets.transcript.answer_block import Answer
@@ -629,7 +631,7 @@ async def test_a_database_that_can_not_be_opened_ends_the_application() -> None:
     def fail() -> None:
         raise StorageError("chats.db was made by a newer vlmtui", "Update vlmtui")
 
-    app = VlmtuiApp(fail)
+    app = VlmtuiApp(ChatScreen(fail), load_themes())
     async with app.run_test() as pilot:
         await until(pilot, lambda: app.failure is not None)
     assert str(app.failure) == "chats.db was made by a newer vlmtui"

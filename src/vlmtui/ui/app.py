@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +19,6 @@ from textual.worker import Worker
 
 from vlmtui import crash_log, printable
 from vlmtui.errors import VlmtuiError
-from vlmtui.settings import PRESETS, Preset
 from vlmtui.terminal.clipboard import ClipboardApp
 from vlmtui.terminal.driver import TerminalDriver
 from vlmtui.terminal.early_input import EarlyInput
@@ -27,20 +26,16 @@ from vlmtui.terminal.pixel_app import PixelApp
 from vlmtui.ui.keys import keymap
 from vlmtui.ui.keys.app_keys import AppKeys
 from vlmtui.ui.leaving import Leaving
-from vlmtui.ui.remembered import Memory
 from vlmtui.ui.screens.chat.arrangement import too_small
 from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 from vlmtui.ui.screens.chat.conversation_topic import OpenFailed
 from vlmtui.ui.screens.mended_screen import is_going
-from vlmtui.ui.themes import theme_files
 from vlmtui.ui.themes.app_themes import AppThemes
 from vlmtui.ui.themes.theme_files import LoadedThemes
 
 if TYPE_CHECKING:  # not needed for the first paint
-    from vlmtui.chat.available_models import AvailableModels
     from vlmtui.hardware.base import Snapshot
     from vlmtui.hardware.monitor import Monitor
-    from vlmtui.ui.screens.chat.conversation_topic import OpenSession
 
 _TWICE_SECONDS = 3.0
 """Longest time between two Ctrl+C that mean to quit."""
@@ -102,44 +97,29 @@ class VlmtuiApp(ClipboardApp, AppKeys, AppThemes, EarlyInput, PixelApp):
 
     def __init__(
         self,
-        open_session: OpenSession,
+        chat: ChatScreen,
+        themes: LoadedThemes,
         *,
         monitor: MonitorFactory | None = None,
-        loaded_themes: LoadedThemes | None = None,
         theme: str = "",
         theme_directory: Path | None = None,
-        model: str = "",
-        log: Path | None = None,
-        samples: Sequence[Path] = (),
         keys: Mapping[str, str] | None = None,
         config: Path | None = None,
-        memory: Memory | None = None,
         images: str = "auto",
-        presets: Mapping[str, Preset] | None = None,
-        available_models: Callable[[], AvailableModels] | None = None,
         finish_seconds: float = 0.0,
-        continues: bool = False,
     ) -> None:
         """Make the application; nothing is loaded before it is on the screen.
 
         Args:
-            open_session: Opens the conversation; called in a thread, after the first paint.
+            chat: What it shows.
+            themes: The themes, and what was wrong with others.
             monitor: Makes what watches the hardware; None shows no hardware readings.
-            loaded_themes: The themes and what was wrong with others; None reads the shipped ones.
             theme: Name of the theme to use; empty for the one that was chosen last.
             theme_directory: Where the user's own themes are, to notice changes.
-            model: What the user calls the model.
-            log: Where the engine writes its log.
-            samples: Pictures to offer for a first try.
             keys: Keys by the ids of bindings, instead of the default ones.
             config: The settings file, for complaints about it.
-            memory: How the user left the screen; None remembers nothing.
             images: How pictures are shown: one of `vlmtui.terminal.graphics.NAMES`.
-            presets: Ways to be answered, beside those that come with vlmtui.
-            available_models: Makes what knows the models; called in a thread. None takes the usual
-                settings.
             finish_seconds: How long an answer may go on when the terminal is gone.
-            continues: It is no new chat that will be shown, so don't welcome anybody first.
         """
         super().__init__(images=images, driver_class=TerminalDriver)
         self.take_keys(keys or {}, config)
@@ -147,23 +127,11 @@ class VlmtuiApp(ClipboardApp, AppKeys, AppThemes, EarlyInput, PixelApp):
         self._make_monitor = monitor
         self._monitor: Monitor | None = None
         self._noted: set[str] = set()
-        memory = memory if memory is not None else Memory()
-        loaded_themes = loaded_themes if loaded_themes is not None else theme_files.load_themes()
-        self.take_themes(loaded_themes, theme, theme_directory, memory)
+        self.take_themes(themes, theme, theme_directory, chat.memory)
         self.farewell = ""
         self._interrupted = -_TWICE_SECONDS
-        self.chat = ChatScreen(
-            open_session,
-            model=model,
-            log=log,
-            samples=tuple(samples),
-            memory=memory,
-            continues=continues,
-        )
-        self._leaving = Leaving(self, self._close, self.chat.topics.cancel, finish_seconds)
-        if available_models is not None:
-            self.chat.open_available_models = available_models
-        self.chat.presets = {**PRESETS, **(presets or {})}
+        self.chat = chat
+        self._leaving = Leaving(self, self._close, chat.topics.cancel, finish_seconds)
 
     def get_default_screen(self) -> ChatScreen:
         """The chat, and not a blank screen that would be painted before it."""

@@ -16,11 +16,12 @@ from vlmtui import paths, printable
 from vlmtui.chat.chat_runtime import ChatRuntime, engine_log
 from vlmtui.engine.engine_requests import Load
 from vlmtui.errors import InputError, StorageError
-from vlmtui.settings import Settings
+from vlmtui.settings import PRESETS, Settings
 from vlmtui.terminal import environment
 from vlmtui.terminal.screen_stderr import stderr_in
 from vlmtui.ui.app import VlmtuiApp
 from vlmtui.ui.remembered import memory
+from vlmtui.ui.screens.chat.chat_screen import ChatScreen
 from vlmtui.ui.themes.theme_files import DEFAULT, MONOCHROME, load_themes
 
 if TYPE_CHECKING:
@@ -86,21 +87,24 @@ def make_app(runtime: ChatRuntime, settings: Settings, *, images: str | None = N
     themes = paths.config_path().parent / "themes"  # need not exist
     remembered = memory()
     first = {settings.theme, remembered.value.theme or "", DEFAULT, MONOCHROME}
-    return VlmtuiApp(
+    chat = ChatScreen(
         runtime.open,
-        monitor=monitor,
-        loaded_themes=load_themes(themes, shipped=first),
-        theme_directory=themes,
-        theme=settings.theme,
         model=runtime.load.name,
         log=engine_log(),
+        samples=tuple(runtime.samples),
         memory=remembered,
-        samples=runtime.samples,
-        keys=settings.keys,
-        images=images or settings.images,
-        presets=settings.presets,
-        available_models=runtime.available_models,
-        config=paths.config_path(),
-        finish_seconds=settings.finish_after_hangup * 60,
         continues=runtime.continue_last,
+    )
+    chat.presets = {**PRESETS, **settings.presets}
+    chat.open_available_models = runtime.available_models
+    return VlmtuiApp(
+        chat,
+        load_themes(themes, shipped=first),
+        monitor=monitor,
+        theme=settings.theme,
+        theme_directory=themes,
+        keys=settings.keys,
+        config=paths.config_path(),
+        images=images or settings.images,
+        finish_seconds=settings.finish_after_hangup * 60,
     )

@@ -80,17 +80,17 @@ class ChatsTopic(Topic):
     def _do_with(self, chat: Chat, action: str) -> None:
         from vlmtui.commands import chat_commands
 
-        match action:
-            case "open":
-                self._go_to(chat)
-            case "pin":
-                self._change(lambda context: chat_commands.pin_chat(context, chat))
-            case "delete":
-                self._change(lambda context: chat_commands.delete_chat(context, chat))
-            case "export":
-                self._change(lambda context: chat_commands.export_chat(context, "markdown", chat))
-            case "duplicate":
-                self._change(lambda context: chat_commands.duplicate_chat(context, chat))
+        verbs = {
+            "pin": chat_commands.pin_chat,
+            "delete": chat_commands.delete_chat,
+            "duplicate": chat_commands.duplicate_chat,
+        }
+        if action == "open":
+            self._go_to(chat)
+        elif action == "export":
+            self._change(lambda context: chat_commands.export_chat(context, "markdown", chat))
+        else:
+            self._change(lambda context: verbs[action](context, chat))
 
     def _go_to(self, chat: Chat) -> None:
         """Open a chat and go there; an answer on its way is never cut off by it."""
