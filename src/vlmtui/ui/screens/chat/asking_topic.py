@@ -85,9 +85,15 @@ class AskingTopic(Topic):
             return
         if typed:
             chat.prompt.take(typed)
-        if (form := chat.commands.forms.get(name)) is None:
-            chat.commands.do(name, argument, typed)
-        elif isawaitable(done := form(argument)):
+        commands = chat.commands
+        done: object = None
+        if (form := commands.forms.get(name)) is not None:
+            done = form(argument)
+        elif not argument and (dialog := commands.dialogs.get(name)) is not None:
+            done = dialog()
+        else:
+            commands.do(name, argument, typed)
+        if isawaitable(done):
             await done
 
     async def choose(self, name: str) -> None:

@@ -40,12 +40,12 @@ class AttachingTopic(Topic):
 
         self._send_when_attached = False
         self._picked_in = "."
-        chat.actions["pick"] = chat.commands.forms["pick"] = self._pick
+        chat.actions["pick"] = chat.commands.dialogs["pick"] = self._pick
         chat.actions["copy_command"] = self._copy_command
         chat.commands.forms["image"] = lambda argument: self._run(
             partial(picture_commands.image, argument=argument)
         )
-        chat.commands.forms["sample"] = lambda _: self._run(picture_commands.sample)
+        chat.commands.dialogs["sample"] = lambda: self._run(picture_commands.sample)
         chat.commands.shows[Attached] = self._show
         chat.commands.shows[Folder] = lambda folder: self._browse(folder.listing.directory)
         chat.handlers[Composer.Pasted].append(self._pasted)
@@ -142,12 +142,8 @@ class AttachingTopic(Topic):
         elif paths:
             self._attach(paths, event.text, pasted=True)
 
-    def _pick(self, argument: str = "") -> None:
-        """Look for pictures; a folder or numbers of its list may be named."""
-        if argument:
-            self.chat.commands.do("pick", argument)
-        else:
-            self._browse(self._picked_in)
+    def _pick(self) -> None:
+        self._browse(self._picked_in)
 
     def _browse(self, directory: str) -> None:
         from vlmtui.ui.screens.picture_picker import Picked, PickerScreen

@@ -17,7 +17,6 @@ from vlmtui.errors import StorageError, VlmtuiError
 from vlmtui.stats.engine_progress import idle
 from vlmtui.storage.records import Draft
 from vlmtui.ui.background import in_thread
-from vlmtui.ui.screens.chat import failures
 from vlmtui.ui.screens.chat.chat_facts import Leaving
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic
 from vlmtui.ui.screens.chat.turn import Turn
@@ -93,7 +92,7 @@ class ConversationTopic(Topic):
         try:
             await self.chat.stream.follow(events)
         except Exception as error:
-            await failures.tell(self.chat, crash_log.recorded(error))
+            await self.chat.report(crash_log.recorded(error))
         finally:
             if not self.chat.busy:
                 self.chat.screen.engine_state = idle(self.chat.screen.engine_state)

@@ -36,8 +36,7 @@ class MachineTopic(Topic):
         super().__init__(chat)
         chat.watch("snapshot", self._sample)
         self._pricing_of_this: Pricing | None = None
-        chat.actions["monitor"] = self._monitor
-        chat.commands.forms["monitor"] = lambda _: self._monitor()
+        chat.actions["monitor"] = chat.commands.dialogs["monitor"] = self._monitor
         chat.commands.shows[AnswerStats] = self._show_stats
         chat.handlers[PanesMounted].append(lambda _: self._follow())
         chat.handlers[TurnBegan].append(lambda _: self.pricing.begin())

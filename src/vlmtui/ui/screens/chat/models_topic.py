@@ -20,7 +20,6 @@ from vlmtui.errors import SwitchFailed, VlmtuiError
 from vlmtui.stats.engine_progress import exchanging, idle
 from vlmtui.stats.engine_state import EngineState, Phase
 from vlmtui.ui.background import in_thread
-from vlmtui.ui.screens.chat import failures
 from vlmtui.ui.screens.chat.pulls_topic import PullsTopic
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 
@@ -43,12 +42,9 @@ class ModelsTopic(Topic):
         self._before: EngineState | None = None
         """The state from before an exchange, until something of it has happened."""
 
-        chat.actions["model"] = self._pick
+        chat.actions["model"] = chat.commands.dialogs["model"] = self._pick
         chat.actions["retry_with"] = self._retry_with
-        chat.commands.forms["model"] = self._model
-        chat.commands.forms["models"] = lambda line: (
-            chat.commands.do("models", line) if line else self._show_all()
-        )
+        chat.commands.dialogs["models"] = self._show_all
         chat.commands.shows[Switch] = self._switch
         chat.stops.append(self._stop_loading)
         chat.handlers[Exchanging].append(self._exchanging)
@@ -59,12 +55,6 @@ class ModelsTopic(Topic):
         chat.handlers[Adjusted].append(self._adjusted)
 
     # ------------------------------------------------------------------ choosing
-
-    def _model(self, name: str) -> None:
-        if name:
-            self.chat.commands.do("model", name)
-        else:
-            self._pick()
 
     def _retry_with(self, message_id: int) -> None:
         """Have a question answered again by a model that is chosen now."""
@@ -187,7 +177,7 @@ class ModelsTopic(Topic):
             self.chat.complain(error)
             return
         told = model_commands.not_switched(self.chat.commands.context(), error)
-        details = failures.circumstances(self.chat, error.__cause__)
+        details = self.chat.circumstances(error.__cause__)
         await self.chat.transcript.tell(told.message, slashed(told.hint), details, error=True)
 
     def _exchanging(self, event: Exchanging) -> None:

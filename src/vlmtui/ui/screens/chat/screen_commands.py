@@ -26,8 +26,9 @@ class ScreenCommands:
     """Does what a command says, and has its outcome shown.
 
     Attributes:
-        forms: What the screen does for a command in a way of its own, by the command's name: a
-            dialog, a pane. Gets the argument; what it doesn't take it gives to `do`.
+        forms: What the screen does for a command in a way of its own, by the command's name. Gets
+            the argument.
+        dialogs: What it does where a command is given no argument.
         shows: How an outcome is shown, by its type.
         choices: What the argument of a command can be that is the screen's own affair.
         draft: What was written when the last command was given, which knows of it.
@@ -36,6 +37,7 @@ class ScreenCommands:
     def __init__(self, chat: ChatContext) -> None:
         self._chat = chat
         self.forms: dict[str, Handler] = {}
+        self.dialogs: dict[str, Callable[[], object]] = {}
         self.shows: dict[type[Outcome], Handler] = {
             Said: self._show_said,
             Listing: self._show_listing,

@@ -21,7 +21,15 @@ from vlmtui.commands.outcomes import Outcome
 from vlmtui.commands.picture_commands import NotOnThisMachine
 from vlmtui.commands.specs import slashed
 from vlmtui.commands.verbs import BUSY
-from vlmtui.errors import VlmtuiError
+from vlmtui.errors import (
+    EmptyPrompt,
+    EngineCrashed,
+    MessageNotFound,
+    NothingToContinue,
+    TurnRunning,
+    VlmtuiError,
+)
+from vlmtui.stats.engine_progress import unloaded
 from vlmtui.storage.records import Draft
 from vlmtui.ui import background
 from vlmtui.ui.background import in_thread
@@ -43,6 +51,16 @@ if TYPE_CHECKING:
     from vlmtui.ui.widgets.transcript.transcript import Transcript
 
 T = TypeVar("T")
+
+_NOTHING_DONE = (EmptyPrompt, MessageNotFound, NothingToContinue, TurnRunning)
+"""What is wrong with a command, and no part of the chat that it was given in."""
+
+_DOING = {
+    "load": "loading the model",
+    "encode": "encoding a picture",
+    "prefill": "reading the prompt",
+    "decode": "answering",
+}
 
 
 class ChatContext:
@@ -178,6 +196,26 @@ class ChatContext:
             key = keymap.keys_of(self.screen.app, "chat.copy_command", "f8")
             hint = f"Run this on yours ({key} copies it), then send again:"
         self.prompt.say(error.message, hint, error=True, command=command)
+
+    async def report(self, error: VlmtuiError) -> None:
+        """Say in the transcript what went wrong with the model or the chat."""
+        if isinstance(error, _NOTHING_DONE):
+            self.complain(error)
+        elif not self.left:
+            if isinstance(error, EngineCrashed):
+                self.screen.engine_state = unloaded(self.screen.engine_state)
+            details = self.circumstances(error)
+            await self.transcript.tell(error.message, slashed(error.hint), details, error=True)
+
+    def circumstances(self, error: BaseException | None) -> str:
+        """What the engine's process was doing when it died, and where its log is."""
+        if not isinstance(error, EngineCrashed):
+            return ""
+        log = self.screen.log_path
+        lines = [f"It was {_DOING.get(error.phase, error.phase)}"] if error.phase else []
+        if log is not None and str(log) not in error.hint:
+            lines.append(f"Its log: {log}")
+        return "\n".join(lines)
 
 
 def key(keys: str, action: str, does: str, name: str = "") -> Binding:

@@ -12,7 +12,6 @@ from vlmtui.commands.outcomes import Ask
 from vlmtui.errors import VlmtuiError
 from vlmtui.stats.engine_progress import begin, idle, stopping
 from vlmtui.stats.engine_state import Phase
-from vlmtui.ui.screens.chat import failures
 from vlmtui.ui.screens.chat.chat_facts import TurnBegan, TurnEnded
 
 if TYPE_CHECKING:
@@ -134,13 +133,13 @@ class Turn:
         await self._chat.transcript.fail_answer()
         if ask.changes:  # the earlier answer may be back
             await self._show_again()
-        await failures.tell(self._chat, error)
+        await self._chat.report(error)
 
     async def _show_again(self) -> None:
         try:
             thread = await self._chat.on_session(lambda session: session.transcript())
         except VlmtuiError as error:
-            await failures.tell(self._chat, error)
+            await self._chat.report(error)
         else:
             await self._chat.show_thread(thread)
 

@@ -30,9 +30,8 @@ class ViewingTopic(Topic):
         super().__init__(chat)
         self._tally: Tally | None = None
         self._last_in_chat: ImagePart | None = None
-        chat.actions["view"] = self._view
-        chat.commands.forms["view"] = lambda _: self._view()
-        chat.commands.forms["crop"] = self._crop_wanted
+        chat.actions["view"] = chat.commands.dialogs["view"] = self._view
+        chat.commands.dialogs["crop"] = self._crop_shown
         chat.handlers["on_captioned_picture_opened"].append(self._opened)
         chat.handlers[Prompt.Edited].append(lambda _: self._choose())
         chat.handlers[ThreadShown].append(self._thread_shown)
@@ -120,11 +119,9 @@ class ViewingTopic(Topic):
 
     # ------------------------------------------------------------------ a part of one
 
-    def _crop_wanted(self, argument: str) -> None:
-        """Have a part of the picture that the talk is about chosen, or take the one by numbers."""
-        if argument:
-            self.chat.commands.do("crop", argument)
-        elif self.chat.screen.image is None:
+    def _crop_shown(self) -> None:
+        """Have a part of the picture that the talk is about chosen."""
+        if self.chat.screen.image is None:
             self.chat.prompt.say("There is no picture in this chat yet", "Attach one with @path")
         else:
             self._crop(self.chat.screen.image)

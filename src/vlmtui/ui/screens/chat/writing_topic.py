@@ -35,8 +35,8 @@ class WritingTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._history: History | None = None
-        chat.actions["history"] = chat.commands.forms["history"] = self._search_asked
-        chat.actions["editor"] = chat.commands.forms["editor"] = self._edit
+        chat.actions["history"] = chat.commands.dialogs["history"] = self._search_asked
+        chat.actions["editor"] = chat.commands.dialogs["editor"] = self._edit
         chat.commands.shows[WriteAgain] = lambda again: self._write_again(again.message)
         chat.commands.shows[OpenEditor] = self._open_editor
         chat.commands.shows[SystemPrompt] = self._edit_system
@@ -80,11 +80,8 @@ class WritingTopic(Topic):
             lambda session: session.questions.asked_before(limit, before)
         )
 
-    def _search_asked(self, argument: str = "") -> None:
-        if argument:
-            self.chat.commands.do("history", argument)
-        else:
-            self.chat.start(self._show_asked(), "history")
+    def _search_asked(self) -> None:
+        self.chat.start(self._show_asked(), "history")
 
     async def _show_asked(self) -> None:
         from vlmtui.commands import writing_commands
@@ -109,19 +106,15 @@ class WritingTopic(Topic):
 
     # ------------------------------------------------------------------ the user's own editor
 
-    def _edit(self, argument: str = "") -> None:
-        """Have the text edited, or the question or text that is named."""
-        if argument:
-            self.chat.commands.do("editor", argument)
-        else:
-            self._edit_text(self.chat.prompt.draft.text)
+    def _edit(self) -> None:
+        self._edit_text(self.chat.prompt.draft.text)
 
     async def _open_editor(self, editor: OpenEditor) -> None:
         if editor.edits is None:
             self._edit_text(editor.text)
         else:
             await self.chat.commands.show(EditQuestion(editor.edits))
-            self._edit_text(self.chat.prompt.draft.text)
+            self._edit()
 
     def _edit_text(self, text: str) -> None:
         """Have a text edited for the composer; the terminal is the editor's meanwhile."""
