@@ -222,6 +222,7 @@ async def test_a_name_that_nothing_goes_by_changes_nothing(
         screen = await ready(pilot)
         await say(pilot, "/model nemo")
         await until(pilot, lambda: "There is no model named 'nemo'" in shown(pilot))
+        await until(pilot, lambda: screen.prompt.text == "/model nemo")
         assert (screen.engine_state.phase, screen.engine_state.model) == (Phase.READY, "fake")
         await say(pilot, "/model fake")
         await until(pilot, lambda: "fake is already in use" in shown(pilot))
