@@ -66,32 +66,24 @@ def parse(table: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
     keymap: dict[str, str] = {}
     problems = []
     for binding, text in table.items():
-        keys: list[str] = []
-        problem = None
-        for word in _words(text):
-            key = canonical(word)
-            if key is None:
-                problem = Problem(
-                    binding, f"there is no key {word!r}", "For example: ctrl+k, alt+up, f5, pageup"
-                )
-                break
-            if key in _SENT_AS:
-                problem = Problem(
-                    binding, f"terminals send {key} as {_SENT_AS[key]}", "Choose another key"
-                )
-                break
-            keys.append(key)
+        words = _words(text)
+        keys = [key for key in map(canonical, words) if key is not None]
+        unknown = [word for word in words if canonical(word) is None]
+        same = [key for key in keys if key in _SENT_AS]
+        if unknown:
+            example = "For example: ctrl+k, alt+up, f5, pageup"
+            problems.append(Problem(binding, f"there is no key {unknown[0]!r}", example))
+        elif same:
+            why = f"terminals send {same[0]} as {_SENT_AS[same[0]]}"
+            problems.append(Problem(binding, why, "Choose another key"))
+        elif not keys:
+            hint = "Delete the line for the default"
+            problems.append(Problem(binding, "no key is given", hint))
+        elif all(map(_needs_more_than_a_terminal, keys)):
+            why = "most terminals send Shift+Enter as Enter"
+            problems.append(Problem(binding, why, "Name another key as well"))
         else:
-            if not keys:
-                problem = Problem(binding, "no key is given", "Delete the line for the default")
-            elif all(_needs_more_than_a_terminal(key) for key in keys):
-                problem = Problem(
-                    binding, "most terminals send Shift+Enter as Enter", "Name another key as well"
-                )
-        if problem is None:
             keymap[binding] = ",".join(dict.fromkeys(keys))
-        else:
-            problems.append(problem)
     return keymap, problems
 
 

@@ -153,12 +153,7 @@ class PanesTopic(Topic):
             self._lay_out()
 
     def _show(self, name: Pane) -> None:
-        before = self._memory.value
-        self._memory.change(**{name: True})
-        if self._arranged(self._screen.size.width).place(name) == "beside":
-            self._remember()
-        else:
-            self._memory.value = before
+        if not self._has_room(name, **{name: True}):
             self._drawer = name
         self._lay_out()
         if name == "chats" or self._drawer is not None:
@@ -251,15 +246,19 @@ class PanesTopic(Topic):
 
     def _set_width(self, name: Pane, width: int) -> None:
         bounds = BOUNDS[name]
-        width = min(max(width, bounds.least), bounds.most)
+        if self._has_room(name, **{f"{name}_width": min(max(width, bounds.least), bounds.most)}):
+            self._lay_out()
+            self._remember(**{f"{name}_width": self._arrangement.width(name)})
+
+    def _has_room(self, name: Pane, **fields: bool | int) -> bool:
+        """Remember something of a pane, if it has room beside the transcript then."""
         before = self._memory.value
-        self._memory.change(**{f"{name}_width": width})
-        now = self._arranged(self._screen.size.width)
-        if now.place(name) != "beside":
-            self._memory.value = before
-            return
-        self._remember(**{f"{name}_width": now.width(name)})
-        self._lay_out()
+        self._memory.change(**fields)
+        if self._arranged(self._screen.size.width).place(name) == "beside":
+            self._remember()
+            return True
+        self._memory.value = before
+        return False
 
     def _remember(self, **fields: bool | int | str | None) -> None:
         """Remember for the next start, a moment after the last change."""

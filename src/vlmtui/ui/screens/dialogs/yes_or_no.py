@@ -26,10 +26,11 @@ class YesOrNo(Dialog[bool]):
 
     def __init__(self, question: str) -> None:
         super().__init__()
-        self._confirm = Confirm(question, self.dismiss)
+        self._confirm = Confirm(question)
 
     def compose(self) -> ComposeResult:
         yield self._confirm
 
     def on_mount(self) -> None:
         self._confirm.focus()
+        self._confirm.answer.add_done_callback(lambda answer: self.dismiss(answer.result()))

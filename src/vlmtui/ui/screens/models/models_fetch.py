@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -24,11 +23,11 @@ class ModelsFetch(ModelsList):
         Binding("f9", "stop_pull", "Stop the download", id="models.stop_pull")
     ]
 
-    _answer: asyncio.Future[bool] | None = None
-    """To the question that is being asked."""
+    _asked: Confirm | None = None
+    """The question that waits for an answer."""
 
     _asks_for = ""
-    """The download that the question is about, if it is about one."""
+    """The download that it is about, if it is about one."""
 
     async def offer_pull(self, row: Choice) -> None:
         if row.name in [state.name for state in self.pulls.running]:
@@ -78,9 +77,9 @@ class ModelsFetch(ModelsList):
                 else:
                     screen.dismiss(None)
                 return
-        if self._answer is not None and self._asks_for and self._asks_for not in waiting:
-            self._answer.cancel()
-        if self._answer is not None or not waiting or self.app.screen is not self:
+        if self._asked is not None and self._asks_for and self._asks_for not in waiting:
+            self._asked.answer.cancel()
+        if self._asked is not None or not waiting or self.app.screen is not self:
             return
         name, question = next(iter(waiting.items()))
         if question.doubt:
@@ -101,19 +100,18 @@ class ModelsFetch(ModelsList):
 
     async def ask(self, question: str, download: str = "") -> bool:
         """Ask above the line of keys, in place of an older question, which is cancelled."""
-        if self._answer is not None:
-            self._answer.cancel()
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._answer, self._asks_for = answer, download
+        if self._asked is not None:
+            self._asked.answer.cancel()
+        self._asked = confirm = Confirm(question)
+        self._asks_for = download
         self.tell("")
-        confirm = Confirm(question, lambda yes: None if answer.done() else answer.set_result(yes))
         self.mount(confirm, before=".said")
         confirm.focus()
         try:
-            return await answer
+            return await confirm.answer
         finally:
             confirm.remove()
-            if self._answer is answer:
-                self._answer = None
+            if self._asked is confirm:
+                self._asked = None
                 self.line.focus()
                 self.call_after_refresh(self._look_for_questions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from typing import ClassVar
 
 from textual import events
@@ -18,7 +18,8 @@ from vlmtui import printable
 class Confirm(Horizontal, can_focus=True):
     """Has the focus until it is answered, so that no letter of a text is taken for an answer.
 
-    The answer is given once, to `answered`.
+    Attributes:
+        answer: Is given once.
     """
 
     DEFAULT_CSS = """
@@ -49,10 +50,10 @@ class Confirm(Horizontal, can_focus=True):
         Binding("n,escape", "answer(False)", "No", id="confirm.no"),
     ]
 
-    def __init__(self, question: str, answered: Callable[[bool], object]) -> None:
+    def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
-        self._answered: Callable[[bool], object] | None = answered
+        self.answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def compose(self) -> ComposeResult:
         yield Static(Content(printable.line(self._question)), classes="question")
@@ -64,8 +65,7 @@ class Confirm(Horizontal, can_focus=True):
             self.action_answer(event.widget.id == "yes")
 
     def action_answer(self, yes: bool) -> None:
-        answered, self._answered = self._answered, None
-        if answered is not None:
+        if not self.answer.done():
             self.can_focus = False
             self.remove()
-            answered(yes)
+            self.answer.set_result(yes)

@@ -7,7 +7,6 @@ message be sent now, what was asked before) it posts, and it takes the answer as
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from textual import on
@@ -167,11 +166,10 @@ class Prompt(Vertical):
         """Ask something that is answered with yes or no; to be awaited in a worker."""
         from vlmtui.ui.widgets.composer.confirm import Confirm
 
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        confirm = Confirm(question, answer.set_result)
+        confirm = Confirm(question)
         await self.mount(confirm, before=self.composer)
         confirm.focus()
-        yes = await answer
+        yes = await confirm.answer
         self.focus_composer()
         return yes
 

@@ -31,7 +31,7 @@ _CARD = "▣ picture"
 """Shown where pictures are not drawn."""
 
 
-Wanted = tuple[ImagePart | None, Size, Graphics]
+Wanted = tuple[ImagePart, Size, Graphics]
 """What the pixels depend on."""
 
 
@@ -86,7 +86,7 @@ class Picture(Widget):
         self._drawn = None
         self._withdraw()
         if part is not None and self.is_attached and self.graphics.kind is not Kind.NONE:
-            self._decode(part)
+            background.start(self, self._read(part), "thumbnail", partial(self._fail, part))
             self._refine()
 
     def watch_graphics(self, before: Graphics, now: Graphics) -> None:
@@ -102,9 +102,10 @@ class Picture(Widget):
         self._refine()
 
     def _refine(self) -> None:
-        app, wanted = self.app, (self.part, self.size, self.graphics)
+        app = self.app
         if self.part is None or not self.size or not isinstance(app, PixelApp):
             return
+        wanted = (self.part, self.size, self.graphics)
         if self.graphics.kind is Kind.KITTY:
             self._encode(wanted, (0, self.size.height))
         elif self.graphics.kind in cell_pictures.HIGH:
@@ -117,9 +118,6 @@ class Picture(Widget):
         self._strips = []
         if isinstance(self.app, PixelApp) and self.app.overlay is not None:
             self.app.overlay.remove(self)
-
-    def _decode(self, part: ImagePart) -> None:
-        background.start(self, self._read(part), "thumbnail", partial(self._fail, part))
 
     async def _read(self, part: ImagePart) -> None:
         image = await background.in_thread(lambda: cell_pictures.thumbnail(part))
@@ -137,8 +135,6 @@ class Picture(Widget):
     async def _draw(self, wanted: Wanted) -> None:
         """Show symbols instead of half blocks, if they are still wanted once they are there."""
         part, size, graphics = wanted
-        if part is None:
-            return
 
         def draw() -> tuple[Image, Pixels]:
             drawn = cell_pictures.symbols(part, size.width, size.height, graphics.kind)
@@ -153,8 +149,6 @@ class Picture(Widget):
     async def _sharpen(self, wanted: Wanted, rows: tuple[int, int]) -> None:
         """Show real pixels, if they are still wanted once they are there."""
         part, size, graphics = wanted
-        if part is None:
-            return
         pixels = await background.in_thread(
             lambda: cell_pictures.pixels(part, size.width, size.height, graphics, rows)
         )
