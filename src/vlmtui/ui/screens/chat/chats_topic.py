@@ -58,12 +58,7 @@ class ChatsTopic(Topic):
             )
         )
         for pane in self._panes():
-            pane.show(
-                rows,
-                offset=wanted.offset,
-                title_like=wanted.title_like,
-                complete=len(rows) < wanted.limit,
-            )
+            pane.show(wanted, rows)
 
     # ------------------------------------------------------------------ doing
 

@@ -87,8 +87,6 @@ class ChatsPane(Vertical):
             height: 1;
         }
         & > #chats-about, & > #chats-keys {
-            display: none;
-            height: auto;
             max-height: 4;
             padding: 0 1 0 2;
             color: $text-dim;
@@ -96,9 +94,6 @@ class ChatsPane(Vertical):
         & > #chats-about {
             height: 4;
             margin: 1 0 0 0;
-        }
-        &.-about > #chats-about, &.-keys > #chats-keys {
-            display: block;
         }
         & > #chats-rename {
             layer: line;
@@ -160,9 +155,10 @@ class ChatsPane(Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         """What is of least use goes first."""
-        self.set_class(event.size.height >= _ABOUT_ROWS, "-about")
-        self.set_class(event.size.height >= _KEYS_ROWS, "-keys")
-        self.query_one("#chats-keys", Static).update(key_hints.lines(_KEYS, event.size.width - 3))
+        keys = self.query_one("#chats-keys", Static)
+        keys.update(key_hints.lines(_KEYS, event.size.width - 3))
+        keys.display = event.size.height >= _KEYS_ROWS
+        self.query_one("#chats-about").display = event.size.height >= _ABOUT_ROWS
         self._stop_renaming()
 
     # ------------------------------------------------------------------ what is shown
@@ -180,20 +176,19 @@ class ChatsPane(Vertical):
         if self.display:
             self.post_message(self.PageWanted(0, self.title_like, max(len(self._rows.rows), PAGE)))
 
-    def show(
-        self, rows: Sequence[ChatRow], *, offset: int, title_like: str, complete: bool
-    ) -> None:
+    def show(self, wanted: PageWanted, rows: Sequence[ChatRow]) -> None:
         """Take a page; one that belongs to another filter comes too late."""
-        if title_like != self.title_like:
+        if wanted.title_like != self.title_like:
             return
-        if offset == 0:
+        complete = len(rows) < wanted.limit
+        if wanted.offset == 0:
             self._rows.show(rows, complete=complete)
-        elif offset == len(self._rows.rows):
+        elif wanted.offset == len(self._rows.rows):
             self._rows.extend(rows, complete=complete)
         count = len(self._rows.rows)
         self.query_one(Heading).note = units.count(count) + ("" if complete else "+")
         self.set_class(not count, "-none")
-        none = _none_like(title_like) if title_like else _NONE_YET
+        none = _none_like(self.title_like) if self.title_like else _NONE_YET
         self.query_one("#chats-none", Static).update(Content(none))
 
     def _read_on(self) -> None:

@@ -57,14 +57,8 @@ class SidePane(VerticalScroll):
         & > StatsPanel, & > ModelBox {
             margin: 0 2;
         }
-        & > .model {
-            display: none;
-        }
         & > Heading.model {
             margin: 1 0 0 0;
-        }
-        &.-high > .model {
-            display: block;
         }
         &:focus Heading {
             color: $primary;
@@ -114,6 +108,7 @@ class SidePane(VerticalScroll):
     def _fit(self, height: int) -> None:
         left = height - max(rows(self.snapshot), _LEAST_FIGURE_ROWS) - _OTHER_ROWS
         high = left - _MODEL_ROWS >= (_PICTURE_ROWS if self.image is not None else _NO_PICTURE_ROWS)
-        self.set_class(high, "-high")
+        for part in self.query(".model"):
+            part.display = high
         for picture in self.query(Picture):
             picture.max_rows = max(left - _MODEL_ROWS if high else left, 1)
