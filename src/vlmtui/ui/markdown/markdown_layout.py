@@ -98,7 +98,8 @@ class Layout:
         """List items, one below the other without blank lines."""
         lines: list[Content] = []
         for item in items:
-            marker = f"{item.info}{item.markup} " if item.info else f"{_bullet(depth)} "
+            bullet = BULLETS[depth % len(BULLETS)]
+            marker = f"{item.info}{item.markup} " if item.info else f"{bullet} "
             inner = max(width - len(marker), 1)
             block = self.blocks(item.children, inner, depth=depth + 1, tight=True) or [Content("")]
             indent = Content(" " * len(marker))
@@ -145,10 +146,6 @@ class Layout:
                 return Content.styled(f"[image: {printable.line(node.content)}] ({target})", DIM)
             case _:
                 return Content(printable.line(node.content))
-
-
-def _bullet(depth: int) -> str:
-    return BULLETS[depth % len(BULLETS)]
 
 
 def _prefixed(prefix: Content, line: Content, width: int) -> Content:

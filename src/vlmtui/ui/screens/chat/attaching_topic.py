@@ -40,7 +40,7 @@ class AttachingTopic(Topic):
 
         self._send_when_attached = False
         self._picked_in = "."
-        chat.actions["pick"] = chat.commands.dialogs["pick"] = self._pick
+        chat.actions["pick"] = chat.commands.dialogs["pick"] = self._browse
         chat.actions["copy_command"] = self._copy_command
         chat.commands.forms["image"] = lambda argument: self._run(
             partial(picture_commands.image, argument=argument)
@@ -142,10 +142,8 @@ class AttachingTopic(Topic):
         elif paths:
             self._attach(paths, event.text, pasted=True)
 
-    def _pick(self) -> None:
-        self._browse(self._picked_in)
-
-    def _browse(self, directory: str) -> None:
+    def _browse(self, directory: str = "") -> None:
+        """Look for pictures, where some were found last if no directory is named."""
         from vlmtui.ui.screens.picture_picker import Picked, PickerScreen
 
         def picked(chosen: Picked | None) -> None:
@@ -154,4 +152,4 @@ class AttachingTopic(Topic):
                 self._picked_in = os.path.dirname(chosen.paths[0])
                 self._attach(chosen.paths, detail=chosen.detail)
 
-        self.chat.screen.app.push_screen(PickerScreen(directory), picked)
+        self.chat.screen.app.push_screen(PickerScreen(directory or self._picked_in), picked)

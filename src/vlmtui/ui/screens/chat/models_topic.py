@@ -43,7 +43,9 @@ class ModelsTopic(Topic):
         """The state from before an exchange, until something of it has happened."""
 
         chat.actions["model"] = chat.commands.dialogs["model"] = self._pick
-        chat.actions["retry_with"] = self._retry_with
+        chat.actions["retry_with"] = lambda message_id: self._pick(
+            lambda: chat.commands.do("regen", f"#{message_id}")
+        )
         chat.commands.dialogs["models"] = self._show_all
         chat.commands.shows[Switch] = self._switch
         chat.stops.append(self._stop_loading)
@@ -55,10 +57,6 @@ class ModelsTopic(Topic):
         chat.handlers[Adjusted].append(self._adjusted)
 
     # ------------------------------------------------------------------ choosing
-
-    def _retry_with(self, message_id: int) -> None:
-        """Have a question answered again by a model that is chosen now."""
-        self._pick(lambda: self.chat.commands.do("regen", f"#{message_id}"))
 
     def _pick(self, then: Then | None = None) -> None:
         """Choose from a list; `then` is done once the chosen model is loaded."""

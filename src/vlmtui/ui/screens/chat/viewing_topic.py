@@ -32,7 +32,7 @@ class ViewingTopic(Topic):
         self._last_in_chat: ImagePart | None = None
         chat.actions["view"] = chat.commands.dialogs["view"] = self._view
         chat.commands.dialogs["crop"] = self._crop_shown
-        chat.handlers["on_captioned_picture_opened"].append(self._opened)
+        chat.handlers["on_captioned_picture_opened"].append(self._view)
         chat.handlers[Prompt.Edited].append(lambda _: self._choose())
         chat.handlers[ThreadShown].append(self._thread_shown)
         chat.handlers[UserSaved].append(self._question_saved)
@@ -91,12 +91,10 @@ class ViewingTopic(Topic):
 
     # ------------------------------------------------------------------ full screen
 
-    def _opened(self, event: CaptionedPicture.Opened) -> None:
-        self.chat.start(self._show(event.image), "view")
-
-    def _view(self) -> None:
-        """Show the picture that the talk is about, full screen."""
-        self.chat.start(self._show(self.chat.screen.image), "view")
+    def _view(self, event: CaptionedPicture.Opened | None = None) -> None:
+        """Show a picture that was clicked, or the one that the talk is about."""
+        shown = event.image if event is not None else self.chat.screen.image
+        self.chat.start(self._show(shown), "view")
 
     async def _show(self, shown: ImagePart | None) -> None:
         try:

@@ -35,7 +35,9 @@ class WritingTopic(Topic):
     def __init__(self, chat: ChatContext) -> None:
         super().__init__(chat)
         self._history: History | None = None
-        chat.actions["history"] = chat.commands.dialogs["history"] = self._search_asked
+        chat.actions["history"] = chat.commands.dialogs["history"] = lambda: chat.start(
+            self._show_asked(), "history"
+        )
         chat.actions["editor"] = chat.commands.dialogs["editor"] = self._edit
         chat.commands.shows[WriteAgain] = lambda again: self._write_again(again.message)
         chat.commands.shows[OpenEditor] = self._open_editor
@@ -79,9 +81,6 @@ class WritingTopic(Topic):
         return await self.chat.on_session(
             lambda session: session.questions.asked_before(limit, before)
         )
-
-    def _search_asked(self) -> None:
-        self.chat.start(self._show_asked(), "history")
 
     async def _show_asked(self) -> None:
         from vlmtui.commands import writing_commands
