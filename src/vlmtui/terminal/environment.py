@@ -46,8 +46,8 @@ def settle_size() -> None:
     except OSError:
         known = (0, 0)
     for name, cells in zip(("COLUMNS", "LINES"), known, strict=True):
-        said = os.environ.get(name, "")
-        if cells or not said.isdecimal() or int(said) > _MOST_CELLS:
+        text = os.environ.get(name, "")
+        if cells or not text.isdecimal() or int(text) > _MOST_CELLS:
             os.environ.pop(name, None)
 
 

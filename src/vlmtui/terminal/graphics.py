@@ -215,17 +215,17 @@ class Detection:
         match = REPLIES.fullmatch(reply)
         if match is None:
             return ""
-        said = match.groupdict()
-        if said["name"] is not None:
-            self._name = said["name"]
-        elif said["kitty"] is not None:
-            self._kitty_said_yes = said["kitty"].endswith(";OK")
-        elif said["high"] is not None:
-            self._take_cell(int(said["wide"]), int(said["high"]))
-        elif said["item"] is not None and said["status"] == "0":
-            self._take_limits(said["item"], [int(n) for n in said["values"].split(";") if n])
-        elif said["device"] is not None and self._asking:
-            question = self._end_of_round(said["device"].split(";"))
+        groups = match.groupdict()
+        if groups["name"] is not None:
+            self._name = groups["name"]
+        elif groups["kitty"] is not None:
+            self._kitty_said_yes = groups["kitty"].endswith(";OK")
+        elif groups["high"] is not None:
+            self._take_cell(int(groups["wide"]), int(groups["high"]))
+        elif groups["item"] is not None and groups["status"] == "0":
+            self._take_limits(groups["item"], [int(n) for n in groups["values"].split(";") if n])
+        elif groups["device"] is not None and self._asking:
+            question = self._end_of_round(groups["device"].split(";"))
             self.decided = not question
             return question
         return ""

@@ -36,12 +36,12 @@ def start(
 
     What is exclusive takes the place of what is going on in its group.
     """
-    told = _told(work, complain)
+    guarded = _guarded(work, complain)
     worker: Worker[object] = node.run_worker(
-        told, group=group, exclusive=exclusive, exit_on_error=False
+        guarded, group=group, exclusive=exclusive, exit_on_error=False
     )
     # behind its first step, which it doesn't come to where it is given up at once
-    asyncio.get_running_loop().call_soon(_close_unless_begun, told, work)
+    asyncio.get_running_loop().call_soon(_close_unless_begun, guarded, work)
     return worker
 
 
@@ -51,7 +51,7 @@ def _close_unless_begun(*works: Coroutine[Any, Any, object]) -> None:
             work.close()
 
 
-async def _told(
+async def _guarded(
     work: Coroutine[Any, Any, object], complain: Callable[[VlmtuiError], object]
 ) -> None:
     try:

@@ -111,8 +111,8 @@ class Layout:
         code = printable.prose(node.content).rstrip("\n").expandtabs(4)
         language = node.info.split()[0] if node.info.strip() else ""
         lines = []
-        told = printable.line(node.info.strip())  # some models put words behind the language
-        for words in textwrap.wrap(told, max(width - 2, 1)):
+        info = printable.line(node.info.strip())  # some models put words behind the language
+        for words in textwrap.wrap(info, max(width - 2, 1)):
             lines.append(code_rows.padded(Content.styled(f" {words}", DIM), width))
         return [*lines, *code_rows.rows(code, language, width, self._colors)]
 

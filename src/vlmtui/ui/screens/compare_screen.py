@@ -70,10 +70,10 @@ class CompareScreen(Dialog[None]):
         with Vertical():
             yield Heading("Two answers")
             question = Content(printable.line(self._question, _QUESTION))
-            yield Static(question, id="compared-question", classes="said")
+            yield Static(question, id="compared-question", classes="status")
             with Container(id="columns"):
                 yield from self._columns
-            yield Static(key_hints.line(_HINTS, _HINT_CELLS), id="compared-keys", classes="said")
+            yield Static(key_hints.line(_HINTS, _HINT_CELLS), id="compared-keys", classes="status")
 
     def column(self, number: int) -> ModelColumn:
         return self._columns[number]
@@ -101,7 +101,7 @@ class ModelColumn(Vertical):
         super().__init__(classes=classes)
         self._heading = Heading(model, "waits")
         self._answer = Answer(model)
-        self._took = Static(classes="said")
+        self._took = Static(classes="status")
         self._over = False
 
     def compose(self) -> ComposeResult:

@@ -109,7 +109,7 @@ class PickerScreen(Dialog[Picked]):
                 with Vertical(id="look"):
                     yield self._picture
                     yield Static(id="facts")
-            yield Static(id="told", classes="said")
+            yield Static(classes="status")
 
     def on_mount(self) -> None:
         self._list.focus()
@@ -173,9 +173,9 @@ class PickerScreen(Dialog[Picked]):
         self._say(text)
 
     def _say(self, text: str, *, error: bool = False) -> None:
-        told = self.query_one("#told", Static)
-        told.update(Content(printable.line(text)))
-        told.set_class(error, "error")
+        status = self.query_one(".status", Static)
+        status.update(Content(printable.line(text)))
+        status.set_class(error, "error")
 
     def action_back(self) -> None:
         """Take a character of the filter away, or else go up."""

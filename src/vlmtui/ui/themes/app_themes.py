@@ -62,7 +62,7 @@ class AppThemes(App[int]):
         self._named_theme = named
         self._theme_directory = directory
         self._theme_memory = memory
-        self._told_themes: set[ThemeFailure] = set()
+        self._reported_themes: set[ThemeFailure] = set()
         self._theme_files = theme_files.signature(directory) if directory is not None else ()
         self._add(loaded)
         automatic = theme_files.MONOCHROME if self.no_color else memory.value.theme
@@ -105,8 +105,8 @@ class AppThemes(App[int]):
 
     def _tell_themes(self) -> None:
         for failure in self._themes.failures:
-            if failure not in self._told_themes:
-                self._told_themes.add(failure)
+            if failure not in self._reported_themes:
+                self._reported_themes.add(failure)
                 self._warn(f"{failure.path}: {failure.reason}", "A theme can't be used")
 
     def _warn(self, message: str, title: str = "") -> None:

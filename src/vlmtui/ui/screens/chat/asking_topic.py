@@ -36,7 +36,7 @@ class AskingTopic(Topic):
             chat.commands.forms[name] = partial(self._do_in_app, name)
         chat.handlers[UserSaved].append(self._question_saved)
         chat.handlers[AnswerStarted].append(self._answer_started)
-        chat.handlers[Words].append(self._said)
+        chat.handlers[Words].append(self._append)
         chat.handlers[Thoughts].append(self._thought)
         chat.handlers[AnswerSaved].append(self._answer_saved)
         chat.handlers[Adjusted].append(self._tell)
@@ -150,7 +150,7 @@ class AskingTopic(Topic):
         if self.chat.turn is not None:
             self.chat.turn.answer = await self.chat.transcript.begin_answer(event.stored)
 
-    def _said(self, words: Words) -> None:
+    def _append(self, words: Words) -> None:
         if self.chat.turn is not None and self.chat.turn.answer is not None:
             self.chat.turn.answer.append(words.text)
 

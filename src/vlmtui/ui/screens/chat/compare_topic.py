@@ -74,7 +74,7 @@ class CompareTopic(Topic):
         chat.commands.shows[Compare] = self._begin
         chat.handlers[Began].append(self._began)
         chat.handlers[Failed].append(self._failed)
-        chat.handlers[Words].append(self._said)
+        chat.handlers[Words].append(self._append)
         chat.handlers[AnswerSaved].append(self._answer_saved)
         chat.handlers[Priced].append(self._priced)
 
@@ -104,7 +104,7 @@ class CompareTopic(Topic):
         if self._columns is not None:
             await self._columns.column(event.number).fail(event.error)
 
-    def _said(self, words: Words) -> None:
+    def _append(self, words: Words) -> None:
         if self.chat.busy and (column := self._column) is not None:
             column.append(words.text)
 

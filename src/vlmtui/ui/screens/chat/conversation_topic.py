@@ -78,10 +78,10 @@ class ConversationTopic(Topic):
             with suppress(StorageError):  # what else is read tells of it
                 self._left_over = session.questions.draft()
         except BaseException as error:
-            told = crash_log.recorded(error)
+            failure = crash_log.recorded(error)
             self.chat.left = True
-            self.chat.screen.post_message(OpenFailed(told))
-            self.chat.opened.set_exception(told)
+            self.chat.screen.post_message(OpenFailed(failure))
+            self.chat.opened.set_exception(failure)
         else:
             self.chat.opened.set_result(session)
 
@@ -125,10 +125,10 @@ class ConversationTopic(Topic):
             typed = prompt.text if self.chat.draft != self.chat.commands.draft else ""
             prompt.draft = shown.draft
             prompt.put_behind(typed)  # since: it is in no other chat
-        said = [*([shown.said] if shown.said is not None else []), *shown.peculiarities]
-        advice = dict.fromkeys(each.advice for each in said if each.advice)
-        if said or not self._beginning:  # what was told meanwhile stays
-            prompt.say(". ".join(each.message for each in said), " · ".join(advice))
+        notices = [*([shown.said] if shown.said is not None else []), *shown.peculiarities]
+        advice = dict.fromkeys(each.advice for each in notices if each.advice)
+        if notices or not self._beginning:  # what was told meanwhile stays
+            prompt.say(". ".join(each.message for each in notices), " · ".join(advice))
         self._beginning = False
         if shown.thread and shown.thread[-1].status == "streaming" and not self.chat.busy:
             written = shown.thread[-1]

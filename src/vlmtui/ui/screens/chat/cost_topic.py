@@ -67,14 +67,14 @@ class CostTopic(Topic):
             self.chat.start(self._measure(self._wanted(), prompt.images, prompt.text), "cost")
 
     async def _measure(self, wanted: object, images: tuple[ImagePart, ...], text: str) -> None:
-        said = ""
+        cost = ""
         with suppress(VlmtuiError):  # whoever asks a question is told
-            said = await self.chat.on_session(lambda session: predicted(session, images, text))
+            cost = await self.chat.on_session(lambda session: predicted(session, images, text))
         if self.chat.left or wanted is None or wanted != self._wanted():
             return
-        self._known = wanted if said else None
-        self.chat.prompt.composer.cost = said
-        then = self._look if said else self._begin  # the engine was at something else
+        self._known = wanted if cost else None
+        self.chat.prompt.composer.cost = cost
+        then = self._look if cost else self._begin  # the engine was at something else
         self._timer = self.chat.screen.set_timer(_AGAIN_S, then)
 
     def _detail(self) -> object:

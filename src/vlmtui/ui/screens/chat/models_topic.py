@@ -164,8 +164,8 @@ class ModelsTopic(Topic):
         elif cancelled or not self.chat.busy:
             info = self.chat.screen.engine_state.info
             context = self.chat.commands.context()
-            said = model_commands.switched(context, switch, info, cancelled=cancelled)
-            await self.chat.commands.show(said)
+            outcome = model_commands.switched(context, switch, info, cancelled=cancelled)
+            await self.chat.commands.show(outcome)
             if then is not None and not cancelled:
                 then()
 
@@ -174,9 +174,9 @@ class ModelsTopic(Topic):
         if not isinstance(error, SwitchFailed):
             self.chat.complain(error)
             return
-        told = model_commands.not_switched(self.chat.commands.context(), error)
+        failure = model_commands.not_switched(self.chat.commands.context(), error)
         details = self.chat.circumstances(error.__cause__)
-        await self.chat.transcript.tell(told.message, slashed(told.hint), details, error=True)
+        await self.chat.transcript.tell(failure.message, slashed(failure.hint), details, error=True)
 
     def _exchanging(self, event: Exchanging) -> None:
         self._switching = True

@@ -139,25 +139,25 @@ class Stream:
     async def _tell(self, items: list[tuple[object, float]]) -> None:
         screen = self._chat.screen
         words: list[str] = []
-        said: type[Words | Thoughts] = Words
+        current: type[Words | Thoughts] = Words
         for item, when in items:
             if self._chat.left:
                 return  # what still comes is on disk, and the widgets are going
             if isinstance(item, Delta | Thought):
                 kind, phase = _MANY[type(item)]
-                if kind is not said:
-                    await self._say(said, words)
-                    said = kind
+                if kind is not current:
+                    await self._say(current, words)
+                    current = kind
                 words.append(item.text)
                 self._uncounted = (item, when)
                 if screen.engine_state.phase is not phase:
                     self._count()
                 continue
-            await self._say(said, words)
+            await self._say(current, words)
             self._count()
             screen.engine_state = fold(screen.engine_state, item, when)
             await self._chat.emit(item)
-        await self._say(said, words)
+        await self._say(current, words)
 
     async def _say(self, kind: type[Words | Thoughts], words: list[str]) -> None:
         if words:

@@ -67,8 +67,8 @@ class ViewingTopic(Topic):
         thread = [entry.stored for entry in self.chat.transcript.messages()]
         ids = [stored.id for stored in thread]
         end = ids.index(event.stored.id) if event.stored.id in ids else len(ids)
-        told, _ = present(prompt(thread[:end], model=event.stored.model))
-        self._tally = Tally(told)
+        messages, _ = present(prompt(thread[:end], model=event.stored.model))
+        self._tally = Tally(messages)
 
     def _priced(self, event: Encoded | Trimmed) -> None:
         if self._tally is not None:

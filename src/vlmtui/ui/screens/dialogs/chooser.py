@@ -142,8 +142,8 @@ def search(choices: Sequence[Choice], query: str) -> list[tuple[Choice, Sequence
     found = []
     for index, choice in enumerate(choices):
         name = fuzzy.match(query, choice.name)
-        told = f"{choice.name} {choice.about} {choice.also}"
-        anywhere = fuzzy.match(query, told, scattered=False)
+        text = f"{choice.name} {choice.about} {choice.also}"
+        anywhere = fuzzy.match(query, text, scattered=False)
         if query.strip().lower() in (choice.value.strip("/").lower(), *choice.also.split()):
             found.append((-_CALLED_SO, index, choice, name[1] if name is not None else ()))
         elif name is not None:

@@ -55,12 +55,12 @@ class Dialog(Overlying[ScreenResultType], ModalScreen[ScreenResultType]):
         & Heading {
             color: $primary;
         }
-        & .said {
+        & .status {
             max-height: 3;
             padding: 0 1;
             color: $text-dim;
         }
-        & .said.error {
+        & .status.error {
             color: $error;
         }
         & .frame {

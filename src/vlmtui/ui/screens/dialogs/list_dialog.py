@@ -192,7 +192,7 @@ class ListScreen(ListDialog[ScreenResultType, Row]):
                 yield self.options
                 with VerticalScroll(classes="details", can_focus=False):
                     yield Static()
-            yield Static(classes="said")
+            yield Static(classes="status")
 
     def on_mount(self) -> None:
         self.nothing.display = True
@@ -205,6 +205,6 @@ class ListScreen(ListDialog[ScreenResultType, Row]):
         pane.scroll_home(animate=False)
 
     def say(self, content: Content, *, error: bool = False) -> None:
-        said = self.query_one(".said", Static)
-        said.update(content)
-        said.set_class(error, "error")
+        status = self.query_one(".status", Static)
+        status.update(content)
+        status.set_class(error, "error")

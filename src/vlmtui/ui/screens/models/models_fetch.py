@@ -105,7 +105,7 @@ class ModelsFetch(ModelsList):
         self._asked = confirm = Confirm(question)
         self._asks_for = download
         self.tell("")
-        self.mount(confirm, before=".said")
+        self.mount(confirm, before=".status")
         confirm.focus()
         try:
             return await confirm.answer

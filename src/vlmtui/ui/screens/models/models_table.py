@@ -59,7 +59,7 @@ class ModelsList(ListScreen[str, Choice]):
         self._order = model_rows.ORDERS[0]
         self._known: Sequence[Choice] = ()
         self.pulls = pulls
-        self._said = ""
+        self._status = ""
         self._error = False
 
     def on_mount(self) -> None:
@@ -83,7 +83,7 @@ class ModelsList(ListScreen[str, Choice]):
         self.query_one(Heading).note = f"{free} of memory free"
         if found.problem is not None:
             self.tell(f"{found.problem.message}. {found.problem.hint}", error=True)
-        elif found.broken and not self._said:
+        elif found.broken and not self._status:
             first, *more = found.broken
             others = f" (and {len(more)} more)" if more else ""
             self.tell(f"Can't be used: {first.name}: {first.reason}{others}")
@@ -140,14 +140,14 @@ class ModelsList(ListScreen[str, Choice]):
 
     def tell(self, text: str, *, error: bool = False) -> None:
         """Say something below the list, until a key is pressed."""
-        self._said = text
+        self._status = text
         self._error = error
         self._say()
 
     def _say(self) -> None:
         """What was told last, or else what can be done."""
-        if self._said:
-            self.say(Content(printable.line(self._said)), error=self._error)
+        if self._status:
+            self.say(Content(printable.line(self._status)), error=self._error)
         else:
             self.say(key_hints.line(self._hints(), self.size.width - 2))
 
@@ -200,8 +200,8 @@ def _details(row: Choice, fetching: str, width: int) -> Content:
         facts.insert(0, ("download", fetching))
     lines = [Content.styled(printable.line(row.name), "bold $primary"), Content("")]
     for label, value in facts:
-        told = textwrap.wrap(printable.line(value, 400), max(width - _LABEL, 20)) or [""]
-        for number, part in enumerate(told):
+        wrapped = textwrap.wrap(printable.line(value, 400), max(width - _LABEL, 20)) or [""]
+        for number, part in enumerate(wrapped):
             head = "" if number else label
             lines.append(Content.assemble((f"{head:<{_LABEL}}", "$text-dim"), part))
     return Content("\n").join(lines)

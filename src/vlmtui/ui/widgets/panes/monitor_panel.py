@@ -137,7 +137,7 @@ def _with_graph(
     most = machine_rows.top(columns, row.most)
     drawn = bars(columns, most, high)
     early = graph - len(columns)
-    told = Content.assemble(
+    head = Content.assemble(
         (f"{row.label:<{_LABEL}}", "$text-dim"), (f"{row.value:<{_VALUE}}"[:_VALUE], "")
     )
     ends = [row.shown(most) if most else "", *[""] * (high - 2), *["0"] * (high > 1)]
@@ -149,7 +149,7 @@ def _with_graph(
             for value, bar in zip(columns, line, strict=True)
         ]
         lines.append(
-            (Content(" " * told.cell_length) if number else told)
+            (Content(" " * head.cell_length) if number else head)
             + Content.assemble((empty * early, "$border-blurred"), *cells)
             + Content.styled(f" {end}"[:scale], "$text-dim")
         )
@@ -172,11 +172,11 @@ def _details(timeline: Timeline, width: int) -> Iterator[Content]:
 
 def _cores(loads: Sequence[float | None], width: int) -> Iterator[Content]:
     """A bar for each core, in columns; where that takes too many lines, the numbers alone."""
-    told = ["off" if load is None else units.percent(load) for load in loads]
+    values = ["off" if load is None else units.percent(load) for load in loads]
     cell = _CORE + 12
     a_line = max((width - _LABEL) // cell, 1)
     if len(loads) > a_line * _MOST_CORE_LINES:
-        numbers = [f"{number}: {value}" for number, value in enumerate(told)]
+        numbers = [f"{number}: {value}" for number, value in enumerate(values)]
         yield from _detail("cores", numbers, width)
         return
     for first in range(0, len(loads), a_line):
@@ -184,7 +184,7 @@ def _cores(loads: Sequence[float | None], width: int) -> Iterator[Content]:
         for number in range(first, min(first + a_line, len(loads))):
             line += Content.styled(f"{number:>2} ", "$text-dim")
             line += meter(loads[number] or 0.0, _CORE, "$primary")
-            line += Content(f" {told[number]:>5}   ")
+            line += Content(f" {values[number]:>5}   ")
         yield line.rstrip()
 
 

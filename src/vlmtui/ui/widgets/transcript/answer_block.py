@@ -121,8 +121,8 @@ class Answer(MessageBlock):
         engine_state, style = self._waits_for
         now = time.monotonic()
         turn = _TURNS[int(now / _TICK_S) % len(_TURNS)]
-        said = Content.assemble((f"{turn} ", style), (engine_state.waiting(now), "$text-dim"))
-        self._footer.say([said], layout=layout)
+        waiting = Content.assemble((f"{turn} ", style), (engine_state.waiting(now), "$text-dim"))
+        self._footer.say([waiting], layout=layout)
 
     def _wait_no_more(self) -> None:
         if self._timer is not None:

@@ -84,8 +84,8 @@ class Conversation(Column):
         thread = list(thread)
         self._costs.clear()
         self._costs.update(thread_costs(stored.stats for stored in thread))
-        told = [] if self.messages() else self.entries
-        entries = [*self._entries_of(thread), *told]
+        notices = [] if self.messages() else self.entries
+        entries = [*self._entries_of(thread), *notices]
         self.welcome.display = not entries
         self._live = None
         if not stay:
@@ -180,9 +180,9 @@ class Conversation(Column):
             return
         text, thought = entry.answer.text, entry.answer.thought.text
         if text or thought:
-            said = assistant(text, thought)
+            message = assistant(text, thought)
             await self.end_answer(
-                msgspec.structs.replace(entry.stored, message=said, status="failed")
+                msgspec.structs.replace(entry.stored, message=message, status="failed")
             )
         else:
             end = self.entries.index(entry)
