@@ -64,6 +64,9 @@ class VlmtuiApp(ClipboardApp, AppKeys, AppThemes, EarlyInput, PixelApp):
     * {
         scrollbar-size-vertical: 1;
     }
+    .text-area--placeholder, .input--placeholder {
+        color: $text-dim;
+    }
     ModalScreen > * {
         min-width: 36;
     }

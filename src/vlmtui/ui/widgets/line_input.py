@@ -26,9 +26,6 @@ class LineInput(Input):
             background-tint: transparent;
         }
     }
-    LineInput > .input--placeholder, LineInput:focus > .input--placeholder {
-        color: $text-dim;
-    }
     """
 
     def give_up(self, first: str = "") -> bool:

@@ -57,7 +57,6 @@ class Chooser(ListDialog[str, Choice]):
         }
         & OptionList {
             max-height: 24;
-            background: $surface;
 
             & > .option-list--option {
                 padding: 0 1;

@@ -46,7 +46,6 @@ class ListDialog(Dialog[ScreenResultType], Generic[ScreenResultType, Row]):
         & OptionList {
             border: none;
             padding: 0;
-            background: $background;
 
             & > .option-list--option-highlighted {
                 background: $primary 18%;
@@ -158,6 +157,7 @@ class ListScreen(ListDialog[ScreenResultType, Row]):
         }
         & OptionList {
             height: 3fr;
+            background: $background;
         }
         & .details {
             height: 2fr;

@@ -27,13 +27,6 @@ class TextEditor(Dialog[str]):
         }
         & TextArea, & TextArea:focus {
             border: none;
-            padding: 0 1;
-            background: $surface;
-            background-tint: transparent;
-
-            & .text-area--placeholder {
-                color: $text-dim;
-            }
         }
     }
     """

@@ -24,9 +24,7 @@ class Completions(OptionList, can_focus=False):
     Completions {
         max-height: 6;
         margin: 0 1;
-        padding: 0 1;
         border: none;
-        background: $surface;
         text-wrap: nowrap;
         text-overflow: ellipsis;
 

@@ -70,16 +70,11 @@ class Composer(TokenArea, inherit_bindings=False):
         max-height: 10;
         border: round $border-blurred;
         background: $background;
-        padding: 0 1;
         border-title-color: $text-dim;
         border-subtitle-color: $text-dim;
 
         &:focus {
             border: round $border;
-            background-tint: transparent;
-        }
-        & .text-area--placeholder {
-            color: $text-dim;
         }
     }
     """
