@@ -27,10 +27,6 @@ def test_the_way_out_is_named_however_little_room_there_is(width: int, expected:
     assert key_hints.line(HINTS, width).plain == expected
 
 
-def test_no_key_stands_apart_from_what_it_does() -> None:
-    assert key_hints.lines(HINTS, 25).plain == ("Enter send\nCtrl+J new line · F1 help\nEsc close")
-
-
 @pytest.mark.parametrize("size", [(40, 12), (60, 15), (120, 36)])
 @pytest.mark.parametrize(
     ("line", "key", "title", "way_out"),

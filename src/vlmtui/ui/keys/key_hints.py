@@ -21,17 +21,7 @@ def line(hints: Hints, width: int) -> Content:
     shown = list(hints)
     while len(shown) > 1 and len(_BETWEEN.join(map(" ".join, shown))) > width:
         shown.pop(-2)
-    return Content.styled(_BETWEEN, "$text-dim").join(map(_hint, shown))
-
-
-def lines(hints: Hints, width: int) -> Content:
-    """All hints on as many lines as they need, no key apart from what it does."""
-    rows: list[list[tuple[str, str]]] = [[]]
-    for hint in hints:
-        if rows[-1] and len(_BETWEEN.join(map(" ".join, [*rows[-1], hint]))) > width:
-            rows.append([])
-        rows[-1].append(hint)
-    return Content("\n").join(line(row, width) for row in rows)
+    return Content.styled(_BETWEEN, "$text-dim").join(hint(*each) for each in shown)
 
 
 def in_border(framed: Widget, hints: Hints) -> None:
@@ -43,6 +33,6 @@ def in_border(framed: Widget, hints: Hints) -> None:
     framed.border_subtitle = line(hints, width - _BORDER)
 
 
-def _hint(hint: tuple[str, str]) -> Content:
-    key, does = hint
+def hint(key: str, does: str) -> Content:
+    """One of them."""
     return Content.assemble((key, "$accent"), (f" {does}", "$text-dim"))

@@ -21,6 +21,7 @@ from vlmtui.ui.keys import key_hints
 from vlmtui.ui.widgets.heading import Heading
 from vlmtui.ui.widgets.line_input import LineInput
 from vlmtui.ui.widgets.panes.chat_rows import ChatRows
+from vlmtui.ui.widgets.parts import Parts
 
 PAGE = 200
 """Chats that are read at a time."""
@@ -86,7 +87,7 @@ class ChatsPane(Vertical):
         &.-none > ChatRows {
             height: 1;
         }
-        & > #chats-about, & > #chats-keys {
+        & > #chats-about, & > Parts {
             max-height: 4;
             padding: 0 1 0 2;
             color: $text-dim;
@@ -148,16 +149,16 @@ class ChatsPane(Vertical):
         yield self._rows.data_bind(ChatsPane.current)
         yield Static(id="chats-none")
         yield Static(id="chats-about")
-        yield Static(id="chats-keys")
+        keys = Parts()
+        keys.say([key_hints.hint(*each) for each in _KEYS])
+        yield keys
 
     def on_mount(self) -> None:
         self.reload()
 
     def on_resize(self, event: events.Resize) -> None:
         """What is of least use goes first."""
-        keys = self.query_one("#chats-keys", Static)
-        keys.update(key_hints.lines(_KEYS, event.size.width - 3))
-        keys.display = event.size.height >= _KEYS_ROWS
+        self.query_one(Parts).display = event.size.height >= _KEYS_ROWS
         self.query_one("#chats-about").display = event.size.height >= _ABOUT_ROWS
         self._stop_renaming()
 
