@@ -50,9 +50,9 @@ class PixelApp(PacedApp):
     """How often the terminal may have lost what it held for us. Widgets watch it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw", show=False),
+        Binding("ctrl+l", "redraw", "Redraw the screen", id="app.redraw"),
         # what edits text has this key for undoing
-        Binding("ctrl+z", "suspend", "Suspend; fg continues", id="app.suspend", show=False),
+        Binding("ctrl+z", "suspend", "Suspend; fg continues", id="app.suspend"),
     ]
 
     def __init__(self, *, images: str = "auto", **options: Any) -> None:

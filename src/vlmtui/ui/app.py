@@ -89,13 +89,8 @@ class VlmtuiApp(ClipboardApp, AppKeys, AppThemes, EarlyInput, PixelApp):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
-        Binding(
-            *("ctrl+c", "interrupt", "Stop; press twice to quit"),
-            id="app.interrupt",
-            show=False,
-            system=True,
-        ),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
+        Binding("ctrl+c", "interrupt", "Stop; press twice to quit", id="app.interrupt"),
     ]
 
     def __init__(

@@ -28,8 +28,8 @@ class AppKeys(App[int]):
     """An application whose keys are remapped by the settings, and told on F1."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
-        Binding("ctrl+p", "palette", "Commands", id="app.palette", show=False),
+        Binding("f1", "help", "Help", id="app.help", priority=True),
+        Binding("ctrl+p", "palette", "Commands", id="app.palette"),
     ]
 
     _config: Path | None = None

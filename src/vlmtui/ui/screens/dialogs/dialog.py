@@ -20,7 +20,7 @@ class Overlying(MendedScreen[ScreenResultType]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # the application's own, which doesn't count over a modal screen
-        Binding("question_mark", "app.help", "Help", id="dialog.help", show=False)
+        Binding("question_mark", "app.help", "Help", id="dialog.help")
     ]
     _wants_to_go = False
     _went = False

@@ -50,8 +50,6 @@ class TextEditor(Dialog[str]):
             panel.border_subtitle = key_hints.line(hints, 50)
             yield TextField(
                 printable.prose(self._text),
-                soft_wrap=True,
-                show_line_numbers=False,
                 highlight_cursor_line=False,
                 placeholder=self._placeholder,
             )

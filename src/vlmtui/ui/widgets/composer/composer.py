@@ -131,12 +131,7 @@ class Composer(TokenArea, inherit_bindings=False):
         self._undecided: asyncio.Event | None = None
         self._sent = ""
         self._decided_at = 0.0
-        super().__init__(
-            soft_wrap=True,
-            highlight_cursor_line=False,
-            placeholder=SEEING,
-            show_line_numbers=False,
-        )
+        super().__init__(highlight_cursor_line=False, placeholder=SEEING)
 
     def on_mount(self) -> None:
         self._hint_at_keys()

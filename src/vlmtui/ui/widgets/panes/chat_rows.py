@@ -119,9 +119,6 @@ class ChatRows(LineList[ChatRow]):
             (f" {date} ", "$text-dim"),
         )
 
-    def watch_current(self) -> None:
-        self.refresh()
-
     # ------------------------------------------------------------------ moving and choosing
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

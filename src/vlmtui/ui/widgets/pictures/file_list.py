@@ -32,12 +32,12 @@ class FileList(LineList[Entry]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(keymap.UP, "step(-1)", "Up", show=False, id="picker.up"),
-        Binding(keymap.DOWN, "step(1)", "Down", show=False, id="picker.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="picker.pageup"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="picker.pagedown"),
-        Binding("home", "to(0)", "First", show=False, id="picker.first"),
-        Binding("end", "to(1)", "Last", show=False, id="picker.last"),
+        Binding(keymap.UP, "step(-1)", "Up", id="picker.up"),
+        Binding(keymap.DOWN, "step(1)", "Down", id="picker.down"),
+        Binding("pageup", "page(-1)", "Page up", id="picker.pageup"),
+        Binding("pagedown", "page(1)", "Page down", id="picker.pagedown"),
+        Binding("home", "to(0)", "First", id="picker.first"),
+        Binding("end", "to(1)", "Last", id="picker.last"),
         Binding("space", "mark", "Mark several", id="picker.mark"),
         Binding("enter", "choose", "Attach, or enter a directory", id="picker.attach"),
     ]
