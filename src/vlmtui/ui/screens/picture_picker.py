@@ -180,7 +180,8 @@ class PickerScreen(Dialog[Picked]):
     def action_back(self) -> None:
         """Take a character of the filter away, or else go up."""
         if self._filter:
-            self._narrow(self._filter[:-1])
+            self._filter = self._filter[:-1]
+            self._show()
             return
         above = os.path.dirname(self.directory)
         if above != self.directory:
@@ -197,16 +198,13 @@ class PickerScreen(Dialog[Picked]):
     def action_hidden(self) -> None:
         """Show hidden files, or not; behind other characters a dot belongs to the filter."""
         if self._filter:
-            self._narrow(self._filter + ".")
+            self._typed(".")
         else:
             self._hidden = not self._hidden
             self._open(self.directory)
 
     def _typed(self, character: str) -> None:
-        self._narrow(self._filter + character)
-
-    def _narrow(self, typed: str) -> None:
-        self._filter = typed
+        self._filter += character
         self._show()
 
     def _chosen(self, entry: Entry) -> None:
