@@ -69,6 +69,9 @@ class ChatsPane(Vertical):
         width: 30;
         layers: base line;
 
+        &:focus-within {
+            color: $foreground; /* without a rule for itself Textual doesn't style its heading anew */
+        }
         &:focus-within > Heading {
             color: $primary;
         }
