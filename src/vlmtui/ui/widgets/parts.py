@@ -36,6 +36,7 @@ class Parts(Widget):
         self.refresh(layout=layout)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        width = max(width, 1)  # a pane that is about to be shown has none, and Rich divides by it
         return self._lines(width).get_height({}, width)
 
     def render(self) -> Content:

@@ -70,7 +70,7 @@ class ChatsPane(Vertical):
         layers: base line;
 
         &:focus-within {
-            color: $foreground; /* without a rule for itself Textual doesn't style its heading anew */
+            color: $foreground; /* its own rule: Textual styles the heading anew then */
         }
         &:focus-within > Heading {
             color: $primary;
