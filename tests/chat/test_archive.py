@@ -109,6 +109,8 @@ def test_a_chat_gets_the_title_that_is_given_on_one_line(
     chat, _ = store.start("old", user("q"))
     archive.rename(chat.id, "  new\x1b[31m\n title  ")
     assert store.get(chat.id).title == "new [31m title"
+    archive.rename(chat.id, "mi\u200ckonam\u200b")
+    assert store.get(chat.id).title == "mi\u200ckonam"
     for nothing in ("", " \n", "\x07"):
         with pytest.raises(ArchiveError, match="needs a title"):
             archive.rename(chat.id, nothing)

@@ -159,11 +159,12 @@ def test_a_line_of_megabytes_is_too_long_for_the_model_and_not_for_the_chat(run:
 def test_a_locale_without_the_characters_gets_replacements(run: Run) -> None:
     ended = run(
         "--plain",
-        stdin=lines("/sample", "What?", "/show"),
+        stdin=lines("/sample", "Whät?", "/show"),
         env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
     )
     assert ended.code == 0
     assert "Encoding the picture ?" in ended.err
+    assert "Whät?" in run("chats", "show", "1").out
 
 
 def test_a_reader_that_leaves_ends_the_chat_quietly(run: Run) -> None:

@@ -53,7 +53,9 @@ class Archive:
         Raises:
             ArchiveError: There is no letter in it.
         """
-        words = "".join(sign if sign.isprintable() else " " for sign in title).split()
+        # the joiners hold Persian words and families of emoji together
+        kept = (s if s.isprintable() or s in "\u200c\u200d" else " " for s in title)
+        words = "".join(kept).split()
         if not words:
             raise ArchiveError("A chat needs a title", "Give it a few words")
         self.chats.rename(chat_id, " ".join(words)[:LONGEST_TITLE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import locale
 import os
@@ -51,7 +52,10 @@ class LineReader:
         """Its lines above the one that is typed."""
 
         if isinstance(sys.stdin, io.TextIOWrapper):
-            sys.stdin.reconfigure(errors="replace")  # a stray byte is no reason to end
+            # in an ASCII locale, too, it is UTF-8; a stray byte is no reason to end
+            ascii_only = codecs.lookup(sys.stdin.encoding).name == "ascii"
+            encoding = "utf-8" if ascii_only else sys.stdin.encoding
+            sys.stdin.reconfigure(encoding=encoding, errors="replace")
         if self._edited:
             _edit_lines(complete)
 
