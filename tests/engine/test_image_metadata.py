@@ -356,11 +356,32 @@ def test_a_webp_is_scaled_down_as_it_is_decoded(tmp_path: Path) -> None:
                 assert corners(small) == list(CORNERS)
 
 
-def test_an_animated_webp_is_left_to_pillow(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_of_an_animated_webp_the_first_picture_is_decoded_as_pillow_does(
+    tmp_path: Path, options: dict[str, object], mode: str
+) -> None:
     path = tmp_path / "moving.webp"
-    scene().save(path, save_all=True, append_images=[Image.new("RGB", SIZE)], lossless=True)
-    assert webp.header(path.read_bytes()) is None
-    assert corners(images.decode(path)) == list(CORNERS)
+    picture = scene().convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(Image.effect_noise(SIZE, 90))
+    other = Image.new(mode, SIZE)
+    picture.save(path, save_all=True, append_images=[other], **options)
+    assert webp.header(webp.still(path.read_bytes())) is not None
+    with Image.open(path) as opened:
+        white = Image.new("RGBA", SIZE, "white")
+        wanted = Image.alpha_composite(white, opened.convert("RGBA")).convert("RGB")
+    assert images.decode(path).tobytes() == wanted.tobytes()
+    content = path.read_bytes()
+    frame = content.index(b"ANMF") + 8
+    larger = (SIZE[0] + 9).to_bytes(3, "little")  # then the first picture is a part of it
+    path.write_bytes(content[:24] + larger + content[27:])
+    assert webp.header(webp.still(path.read_bytes())) is None
+    assert images.decode(path).size == (SIZE[0] + 10, SIZE[1])
+    for end in (frame - 8, frame + 3, frame + 20, frame + 30):
+        path.write_bytes(content[:end])
+        with pytest.raises(errors.ImageError):
+            images.decode(path)
 
 
 def test_without_the_library_pillow_decodes_a_webp(

@@ -26,9 +26,12 @@ def open_source(file: BinaryIO, container: Container) -> blocks.Source:
     if container.format == "TIFF" and (directory := tiff_blocks.header(file)) is not None:
         return _Tiff(file, directory, container.orientation)
     if container.format == "WEBP":
-        content = file.read()
+        whole = file.read()
+        content = webp.still(whole)
         if (found := webp.header(content)) is not None:
-            return _WebP(content, found, container.orientation)
+            source = _WebP(content, found, container.orientation)
+            source.beside += 0 if content is whole else len(whole)
+            return source
     return whole_sources.of(file, container)
 
 

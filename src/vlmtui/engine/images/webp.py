@@ -2,13 +2,15 @@
 
 Pillow decodes a WebP as one picture of an animation, which holds it four times. libwebp can scale
 it down while it decodes: a lossy picture then never lies in memory as a whole, a lossless one once.
-Where the library isn't found, and for animations, Pillow has to do. The structures are those of
+Where the library isn't found, and where the first picture of an animation doesn't fill it, Pillow
+has to do. The structures are those of
 libwebp's `decode.h`; their version is checked by the library itself.
 """
 
 from __future__ import annotations
 
 import ctypes
+import struct
 from contextlib import suppress
 from functools import lru_cache
 
@@ -18,6 +20,9 @@ from vlmtui.engine.images import bundled
 
 _VERSION = 0x0209
 """WEBP_DECODER_ABI_VERSION; the library refuses another major number."""
+
+_ANIMATED, _TRANSPARENT = 0x02, 0x10
+"""Of the flags in the first chunk."""
 
 _MODE_RGB, _MODE_RGBA = 0, 1
 
@@ -86,6 +91,25 @@ def header(content: bytes) -> Header | None:
     if status or found.animation:
         return None
     return Header(found.width, found.height, bool(found.alpha), found.format != 1)
+
+
+def still(content: bytes) -> bytes:
+    """The first picture of an animation as a file, if it fills it; of other files all."""
+    if content[12:16] != b"VP8X" or not content[20] & _ANIMATED:
+        return content
+    size, place = content[24:30], 30
+    while place + 8 <= len(content):
+        kind, length = struct.unpack_from("<4sI", content, place)
+        if kind == b"ANMF":
+            frame = memoryview(content)[place + 8 : place + 8 + length]
+            if bytes(frame[:12]) != bytes(6) + size:
+                return content
+            flags = bytes((0 if bytes(frame[16:20]) == b"VP8 " else _TRANSPARENT, 0, 0, 0))
+            head = b"WEBPVP8X" + struct.pack("<I", 10) + flags + size
+            behind = frame[16:]
+            return b"".join((b"RIFF", struct.pack("<I", len(head) + len(behind)), head, behind))
+        place += 8 + length + length % 2
+    return content
 
 
 def decode(content: bytes, head: Header, size: tuple[int, int]) -> bytearray:
