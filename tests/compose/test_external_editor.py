@@ -39,10 +39,13 @@ def test_arguments_of_the_editor_are_passed_on(script, tmp_path: Path) -> None:
     assert external_editor.edit("") == "-w two words"
 
 
-def test_an_editor_that_fails_is_told(script) -> None:
+def test_an_editor_that_fails_is_told_and_what_it_saved_stays(script, tmp_path: Path) -> None:
     script('echo lost > "$file"; exit 3')
-    with pytest.raises(InputError, match="ended with status 3"):
+    with pytest.raises(InputError, match="ended with status 3") as caught:
         external_editor.edit("text")
+    (kept,) = tmp_path.glob("vlmtui-*.md")
+    assert kept.read_text() == "lost\n"
+    assert f"What it saved is in {kept}" in caught.value.hint
 
 
 def test_a_path_with_spaces_need_not_be_quoted(script, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def test_a_message_is_written_in_an_editor(tmux: Tmux, tmp_path: Path) -> None:
         'echo "$line" >> "$2"\n[ "$line" != broken ]\n'
     )
     editor.chmod(0o700)
-    tmux.line(f"EDITOR='{editor} -w' {PROGRAM}; echo left with $?")
+    tmux.line(f"TMPDIR={tmp_path} EDITOR='{editor} -w' {PROGRAM}; echo left with $?")
     tmux.wait_for(COMPOSER)
     tmux.type("written here,")
     tmux.wait_for("written here,")

@@ -77,6 +77,9 @@ def test_a_page_in_the_middle_costs_only_what_was_on_it(full: Path, images: Imag
     overwrite(full, pages[len(pages) // 2])
     damaged = full.read_bytes()
     assert not is_sound(full)
+    killed = full.with_name("chats.db.recovering-0123-copy")
+    killed.touch()
+    os.utime(killed, (0, 0))
     done = recover(full, images, measure)
     assert done.aside.read_bytes() == damaged
     assert is_sound(full)

@@ -55,12 +55,19 @@ def edit(text: str) -> str:
         InputError: There is no editor, or it failed; the text is as it was.
     """
     name = ""
+    before = text.encode("utf-8", "replace")
     try:
         # readable by nobody else, and markdown by its name
         descriptor, name = tempfile.mkstemp(prefix="vlmtui-", suffix=".md")
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
-        edit_file(Path(name), "The text is as it was before; /editor opens it again")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(before)
+        try:
+            edit_file(Path(name), "The text is as it was before; /editor opens it again")
+        except InputError as error:
+            if kept.read(Path(name), _MOST_BYTES) in (before, b""):
+                raise
+            where, name = name, ""  # it stays
+            raise InputError(error.message, f"{error.hint}\nWhat it saved is in {where}") from None
         edited = kept.read(Path(name), _MOST_BYTES).decode("utf-8", "replace")
         return edited.replace("\r\n", "\n").removesuffix("\n")
     except OSError as error:

@@ -30,6 +30,8 @@ from vlmtui.storage.sqlite_errors import explain, require_file
 Measure = Callable[[Path], tuple[int, int]]
 """Width and height of a picture file; raises when it is none."""
 
+_ABANDONED_SECONDS = 3600.0
+
 _NUMBERED = ("chats", "messages", "drafts")
 _LONGEST_GAP = 1_000_000
 """Most numbers that are tried behind the last readable row when nobody knows the greatest one."""
@@ -91,6 +93,7 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
     require_file(path)
     if Presence(path.parent / "instances").others():
         raise StorageError(f"An instance of vlmtui is running on {path}", "Quit it, then recover")
+    _sweep(path)
     fresh = path.with_name(f"{path.name}.recovering-{os.urandom(4).hex()}")
     try:
         Database(fresh).close()
@@ -114,6 +117,14 @@ def recover(path: Path, images: ImageStore, measure: Measure) -> Recovered:
     return Recovered(aside, *counts)
 
 
+def _sweep(path: Path) -> None:
+    """Remove what was left where recovering was killed, hours ago: others may be at it now."""
+    for leftover in path.parent.glob(f"{path.name}.recovering-*"):
+        with suppress(OSError):
+            if leftover.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                leftover.unlink()
+
+
 def _open(path: Path) -> sqlite3.Connection:
     # The damaged file is not to be changed, not even by what SQLite does when it opens one.
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
@@ -130,7 +141,7 @@ def _checked(path: Path, called: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:  # the disk or a lock, not what is in the file
         connection.close()
         raise explain(error, called) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         raise _nothing(called, str(error)) from error
     if owner != APPLICATION_ID or version > len(MIGRATIONS):
@@ -154,9 +165,14 @@ def _exchange(path: Path, fresh: Path) -> Path:
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     while aside.exists():
         aside = aside.with_name(f"{aside.name}x")
-    for old, new in zip(with_sidecars(path), with_sidecars(aside), strict=True):
+    # its WAL first, which belongs to no other; and there is a database at every moment
+    for old, new in list(zip(with_sidecars(path), with_sidecars(aside), strict=True))[1:]:
         with suppress(FileNotFoundError):
             os.rename(old, new)
+    try:
+        os.link(path, aside)
+    except OSError:  # a disk without links
+        os.rename(path, aside)
     os.replace(fresh, path)
     return aside
 
