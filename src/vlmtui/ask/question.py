@@ -30,8 +30,6 @@ from vlmtui.messages import Detail, ImagePart
 from vlmtui.settings import Settings
 
 if TYPE_CHECKING:  # the database: not needed for most questions
-    import tempfile
-
     from vlmtui.ask.saved_chat import SavedChat
 
 STDIN = "-"
@@ -141,23 +139,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return "\n\n".join(filter(None, (standard_input.beside(), prompt)))
 
 
-class Pictures:
+class Pictures(contextlib.ExitStack):
     """Turns paths into message parts.
 
-    A picture from standard input lies in a temporary directory until the context ends.
+    A picture from standard input or the web is a temporary file until the context ends.
     """
 
-    def __init__(self) -> None:
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
-        self._fetches = contextlib.ExitStack()
-
-    def __enter__(self) -> Pictures:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._fetches.close()
-        if self._directory is not None:
-            self._directory.cleanup()
+    _directory = ""
 
     def part(self, path: str) -> ImagePart:
         """A picture as part of a message; "-" reads standard input, a URL is fetched.
@@ -171,9 +159,10 @@ class Pictures:
         if path == STDIN:
             file = self._copy_of_stdin()
         elif path.startswith(("http://", "https://")):
-            from vlmtui.net import addresses  # with it comes TLS
+            from vlmtui.chat import fetch  # with it comes TLS
+            from vlmtui.net import addresses
 
-            file, name = self._fetched(path), addresses.shown(path)
+            file, name = self.enter_context(fetch.fetched(path)), addresses.shown(path)
         else:
             file = Path(os.path.abspath(os.path.expanduser(local(path) or path)))
         info = images.inspect(file)
@@ -196,22 +185,17 @@ class Pictures:
 
     def _place(self) -> str:
         """The directory for pictures that are only ours."""
-        if self._directory is None:
+        if not self._directory:
             import tempfile
 
-            self._directory = tempfile.TemporaryDirectory(prefix="vlmtui-ask-")
-        return self._directory.name
-
-    def _fetched(self, url: str) -> Path:
-        from vlmtui.chat import fetch
-
-        return self._fetches.enter_context(fetch.fetched(url))
+            self._directory = self.enter_context(tempfile.TemporaryDirectory(prefix="vlmtui-ask-"))
+        return self._directory
 
     def as_named(self, error: ImageError) -> ImageError:
         """The error, with our copy of a picture called what it is a copy of."""
-        if self._directory is None:
+        if not self._directory:
             return error
-        copy = re.escape(str(Path(self._directory.name, _COPY)))
+        copy = re.escape(str(Path(self._directory, _COPY)))
         called = rf"{copy}|\A{STDIN}(?= )|(?<=\ADecoding ){STDIN}(?= )"
         message, found = re.subn(called, "the picture on standard input", error.message)
         if not found:

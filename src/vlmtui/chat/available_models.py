@@ -66,11 +66,11 @@ class AvailableModels:
         return [model for server in found for model in server.models]
 
     def choices(self) -> Choices:
-        """The same, with those that could be had, and roughly what each takes."""
+        """All models, those that could be had among them, and roughly what each takes."""
         return choices(self._settings, self.machine())
 
     def choice(self, name: str) -> Choice:
-        """One of them, by its name or the path of its file; raises `ModelNotFound`."""
+        """A model of these, by its name or the path of its file; raises `ModelNotFound`."""
         return find(name, self._settings, self.machine())
 
     def instead(self) -> str:

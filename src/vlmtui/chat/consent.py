@@ -35,7 +35,7 @@ def question(server: Server) -> str:
 
 
 def give(server: Server) -> None:
-    """The user said yes; asked no more."""
+    """Keep that the user said yes to a server: nobody is asked about it again."""
     from vlmtui.models import endpoints
 
     endpoints.SERVERS.add(msgspec.structs.replace(server, agreed=True))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vlmtui.cli.json_output import print_json
-from vlmtui.errors import SettingsError, remedy
+from vlmtui.errors import SettingsError, os_errors_as
 
 if TYPE_CHECKING:
     import msgspec
@@ -168,17 +168,14 @@ def _begin() -> Path:
     from vlmtui import kept, paths
 
     file = paths.config_dir() / paths.config_path().name
-    try:
-        kept.write(file, template().encode(), replace=False)
-    except FileExistsError:
-        raise SettingsError(
-            f"There already is a settings file: {file}", "`vlmtui config edit` opens it"
-        ) from None
-    except OSError as error:
-        raise SettingsError(
-            f"The settings file {file} can't be written: {error.strerror}",
-            remedy(error, "Free space, or check the permissions"),
-        ) from error
+    what = f"The settings file {file} can't be written"
+    with os_errors_as(SettingsError, what, "Free space, or check the permissions"):
+        try:
+            kept.write(file, template().encode(), replace=False)
+        except FileExistsError:
+            raise SettingsError(
+                f"There already is a settings file: {file}", "`vlmtui config edit` opens it"
+            ) from None
     return file
 
 

@@ -20,7 +20,7 @@ from vlmtui.doctor.finding import Finding
 from vlmtui.doctor.redaction import for_others, without_own_words
 from vlmtui.doctor.report import as_json, as_text
 from vlmtui.engine.logs import logs_in
-from vlmtui.errors import InputError, StorageError, VlmtuiError
+from vlmtui.errors import InputError, StorageError, VlmtuiError, os_errors_as
 
 _TAIL_BYTES = 200_000
 """End of each log that is taken along, in bytes."""
@@ -38,14 +38,11 @@ def write_bundle(findings: Sequence[Finding], path: Path) -> Path:
         InputError: It can't be written, or there is such a file.
     """
     path = Path(os.path.abspath(os.path.expanduser(path)))
-    try:
-        kept.write(path, bundled(findings), replace=False, mode=0o666)
-    except FileExistsError as error:
-        raise InputError(f"{path} already exists", "Name another file") from error
-    except OSError as error:
-        raise InputError(
-            f"The bundle {path} can't be written: {error.strerror}", "Name another place"
-        ) from error
+    with os_errors_as(InputError, f"The bundle {path} can't be written", "Name another place"):
+        try:
+            kept.write(path, bundled(findings), replace=False, mode=0o666)
+        except FileExistsError as error:
+            raise InputError(f"{path} already exists", "Name another file") from error
     return path
 
 

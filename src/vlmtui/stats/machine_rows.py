@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
 def rows(moment: Moment, roofline: float | None = None) -> Iterator[Row]:
     """The readings that there are at a moment; those that the machine doesn't give are left out.
 
-    The roofline are tokens per second that the memory's bandwidth allows the model.
+    The roofline is what the memory's bandwidth allows the model, in tokens per second.
     """
     now = moment.snapshot
     rate = f"{units.rate(moment.tokens_per_s)} tok/s" if moment.tokens_per_s else "–"
