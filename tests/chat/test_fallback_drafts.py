@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,32 @@ def test_a_draft_that_was_set_aside_outlives_the_question_that_is_refused_before
     locked.execute("ROLLBACK")
     session.questions.save_draft("the question\n\ntyped since")
     assert not kept(path)
+    session.close()
+
+
+def test_of_drafts_that_wait_for_the_database_the_newest_is_kept(
+    path: Path, locked: sqlite3.Connection
+) -> None:
+    session = begun(path)
+    questions = session.questions
+
+    def save(text: str) -> None:
+        with suppress(StorageError):
+            questions.save_draft(text)
+
+    texts = [f"words {number}" for number in range(8)]
+    seen: set[object] = set()
+    savers = [threading.Thread(target=save, args=(text,)) for text in texts]
+    with questions._writing:
+        for number, saver in enumerate(savers):
+            saver.start()
+            while len(seen) <= number:
+                time.sleep(0.001)
+                seen |= {questions._newest} - {(None, None)}
+    for saver in savers:
+        saver.join()
+    (file,) = kept(path)
+    assert b"words 7" in file.read_bytes()
     session.close()
 
 

@@ -35,6 +35,9 @@ class Questions:
         self._branches = branches
         self._writing = threading.Lock()
         self._aside: Draft | None = None
+        self._newest: tuple[int | None, object] = (None, None)
+        """The draft that was last to be saved, behind its chat."""
+
         self._asked: list[str] = []
         """Questions of this sitting that are in no file but that of words."""
 
@@ -42,7 +45,11 @@ class Questions:
 
     def save_draft(self, text: str, images: Sequence[ImagePart] = ()) -> None:
         """Keep what is in the composer, so that a crash doesn't cost it; empty: forget it."""
+        mine = self._newest = (self._chat_id, object())
         with self._writing:
+            newest = self._newest
+            if newest is not mine and newest[0] == mine[0]:
+                return  # it waited, and a newer one waits, which has all of it
             self._aside = None
             with self._kept_if_refused(text, images):
                 self._store.drafts.save(self._chat_id, text, images)
