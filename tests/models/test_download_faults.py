@@ -268,9 +268,12 @@ def test_without_a_network_one_is_told_what_to_check(
     tiny: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(Unreachable, match=r"^127\.0\.0\.1:9 can't be reached") as caught:
         pull()
     assert "HF_ENDPOINT is http://127.0.0.1:9" in caught.value.hint
+    assert "through the proxy in HTTPS_PROXY, unless NO_PROXY has it." in caught.value.hint
 
 
 def test_a_proxy_that_refuses_is_told_without_its_password(

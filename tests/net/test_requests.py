@@ -301,14 +301,23 @@ def test_a_variable_that_names_no_proxy_is_named(
     assert found.sentence("x") == "https_proxy is not a proxy address"
 
 
-@pytest.mark.parametrize("name", ["absent", "fifo"])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("absent", "No such file or directory"),
+        ("fifo", "it is not a regular file"),
+        ("text", "there are none in it"),
+    ],
+)
 @pytest.mark.timeout(60)
 def test_a_variable_that_names_no_certificates_is_named(
-    server: WebServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, why: str
 ) -> None:
     os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "text").write_text("none")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
-    assert failure(server.url("/it")).sentence("x").startswith("SSL_CERT_FILE has no certificates")
+    told = failure(server.url("/it")).sentence("x")
+    assert told == f"SSL_CERT_FILE has no certificates that can be read: {why}"
 
 
 @pytest.mark.parametrize(

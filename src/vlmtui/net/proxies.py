@@ -9,6 +9,7 @@ import stat
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from vlmtui.errors import reason
 from vlmtui.net.failures import Failed
 
 _SCHEMES = ("https", "http", "all")
@@ -26,11 +27,11 @@ def variable(scheme: str = "") -> str:
     return ""
 
 
-def blamed(scheme: str, reason: str, *, again: bool = False) -> Failed:
+def blamed(scheme: str, why: str, *, again: bool = False) -> Failed:
     """The failure for a proxy that doesn't do its part."""
     return Failed(
         "proxy",
-        reason,
+        why,
         f"Check {variable(scheme) or 'HTTPS_PROXY'}, and NO_PROXY for what needs none; a login "
         "stands in the address: http://USER:PASSWORD@HOST:PORT.",
         again=again,
@@ -71,9 +72,10 @@ def certificates() -> ssl.SSLContext:
         return _context(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
     except OSError as error:  # ssl's errors are of this kind
         name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
+        wrong = "there are none in it" if isinstance(error, ssl.SSLError) else reason(error)
         raise Failed(
             "settings",
-            f"{name} has no certificates that can be read: {error.strerror or error}",
+            f"{name} has no certificates that can be read: {wrong}",
             f"Name a file of certificates (PEM) there, or unset {name}.",
         ) from error
 

@@ -198,7 +198,12 @@ def _words_of(response: net.Refused) -> str:
 
 def _network_hint() -> str:
     proxy = proxies.variable()
-    through = f" It is asked through the proxy in {proxy}." if proxy else ""
+    but = (
+        ", unless NO_PROXY has it"
+        if os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+        else ""
+    )
+    through = f" It is asked through the proxy in {proxy}{but}." if proxy else ""
     other = f" HF_ENDPOINT is {access.shown_endpoint()}." if os.environ.get("HF_ENDPOINT") else ""
     return f"Check the network and try again; what was downloaded is kept.{through}{other}"
 
