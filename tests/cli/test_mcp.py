@@ -56,13 +56,17 @@ class Agent:
         for line in lines:
             self._said.put(line)
 
-    def answers(self, count: int) -> list[Any]:
-        """What came, once so much has come; then the input ends."""
+    def wait_for(self, count: int) -> None:
+        """Wait until so many answers have come."""
         pause = threading.Event()
         for _ in range(int(TIMEOUT / 0.01)):
             if self._output.getvalue().count(b"\n") >= count:
                 break
             pause.wait(0.01)
+
+    def answers(self, count: int) -> list[Any]:
+        """What came, once so much has come; then the input ends."""
+        self.wait_for(count)
         self.end()
         return [json.loads(line) for line in self._output.getvalue().splitlines()]
 
@@ -186,6 +190,24 @@ def test_a_line_without_an_end_ends_the_input_before_it_fills_the_memory(
 ) -> None:
     monkeypatch.setattr(tool_server, "_LONGEST", 4)
     assert list(tool_server.lines(io.BytesIO(b"123\n" + b"x" * 9))) == [b"123\n", b"xxxxx"]
+
+
+def test_calls_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_server, "_MOST_WAITING", 2)
+    engine = FakeEngine()
+    gate = Gate()
+    engine.script(gate, *answer("One"))
+    engine.script(*answer("Two"))
+    engine.script(*answer("Three"))
+    agent = Agent(engine)
+    agent.say(look(1, SAMPLE))
+    gate.wait_reached()
+    agent.say(*(look(number, SAMPLE) for number in (2, 3, 4)), request(5, "ping"))
+    agent.wait_for(2)
+    gate.open()
+    told = {each["id"]: each for each in agent.answers(5)}
+    assert "2 calls are waiting" in told[4]["error"]["message"]
+    assert [text(told[number]) for number in (1, 2, 3)] == ["One", "Two", "Three"]
 
 
 def test_an_input_that_ends_stops_the_answer() -> None:

@@ -42,9 +42,11 @@ _TOOL = {
 
 _PARSE, _REQUEST, _METHOD, _PARAMS, _INTERNAL = -32700, -32600, -32601, -32602, -32603
 
-
-_LONGEST = 16 << 20
+_LONGEST = 1 << 20
 """Bytes of a line: no path and question take as many."""
+
+_MOST_WAITING = 100
+"""Calls that may wait: answers come one by one, and what is asked fills the memory meanwhile."""
 
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -140,6 +142,8 @@ class ToolServer:
         names = ("picture", "question")
         if not isinstance(given, dict) or not all(isinstance(given.get(n), str) for n in names):
             raise _Refused(_PARAMS, "look needs a picture and a question, both strings")
+        if self._calls.qsize() >= _MOST_WAITING:
+            raise _Refused(_INTERNAL, f"{_MOST_WAITING} calls are waiting: ask again later")
         with self._state:
             self._unanswered.append(number)
         self._calls.put((number, {name: given[name] for name in names}))
