@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 import struct
 import warnings
@@ -143,6 +144,27 @@ def test_heic_is_known_by_any_of_its_brands(tmp_path: Path, major: bytes) -> Non
     info = images.inspect(path)
     assert (info.format, info.width, info.height) == ("HEIF", 64, 48)
     assert images.decode(path).size == (64, 48)
+
+
+def test_a_heic_stands_upright_however_damaged_its_metadata(tmp_path: Path) -> None:
+    content = (Path(__file__).parents[1] / "data" / "turned-128x96.heic").read_bytes()
+    kind = content.index(b"Exif")
+    path = tmp_path / "turned.heic"
+    for name in (b"Exif", b"mime", b"\xff\xff\xff\xff", bytes(4), b"uri "):
+        path.write_bytes(content[:kind] + name + content[kind + 4 :])
+        info, whole = images.inspect(path), images.decode(path)
+        assert (info.width, info.height) == whole.size == (128, 96)
+        near = [whole.getpixel(at) for at in ((9, 9), (118, 9), (9, 86), (118, 86))]
+        both = zip(itertools.chain(*near), itertools.chain(*CORNERS), strict=True)
+        assert max(abs(a - b) for a, b in both) < 40
+
+
+def test_a_picture_without_pixels_is_damaged(tmp_path: Path) -> None:
+    content = (Path(__file__).parents[1] / "data" / "turned-128x96.heic").read_bytes()
+    path = tmp_path / "none.heic"
+    path.write_bytes(content.replace(b"ispe", b"free").replace(b"irot", b"free"))
+    with pytest.raises(errors.ImageTruncated, match="no pixels"):
+        images.inspect(path)
 
 
 @avif

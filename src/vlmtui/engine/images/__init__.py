@@ -251,6 +251,8 @@ def _source(file: BinaryIO, container: containers.Container, name: str) -> Sourc
     try:
         with _translated(name):
             source = open_source(file, container)
+            if 0 in source.size:
+                raise ValueError("it has no pixels")
     except NotInstalled:
         raise errors.NotAnImage(
             f"{name} is a HEIC picture, and the reader for those is not installed",

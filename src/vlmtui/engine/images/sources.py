@@ -91,6 +91,8 @@ class _Tiff(blocks.Source):
 
 
 class _WebP(blocks.Source):
+    beside = 5_000_000
+
     def __init__(self, content: bytes, head: webp.Header, orientation: int) -> None:
         self.size = (head.width, head.height)
         self.orientation = orientation

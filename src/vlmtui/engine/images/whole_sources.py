@@ -60,7 +60,10 @@ class _Heif(blocks.Source):
             import pi_heif
         except ImportError:
             raise NotInstalled from None
-        self._heif = pi_heif.open_heif(file, convert_hdr_to_8bit=True)
+        options = pi_heif.options
+        options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
+        content = io.BytesIO(containers.plain_heif(file.read()))
+        self._heif = pi_heif.open_heif(content, convert_hdr_to_8bit=True)
         self.size: tuple[int, int] = self._heif.size
 
     def peak(self, size: tuple[int, int]) -> tuple[int, int]:
