@@ -105,7 +105,7 @@ def test_a_chat_is_exported_and_imported(run: Run, store: ChatStore, tmp_path: P
     assert piped.out == "4  Shapes\n"
     wrong = run("chats", "import", "-", stdin=(tmp_path / "a.md").read_bytes())
     assert wrong.code == 2
-    assert "standard input is not the JSON of a chat" in wrong.err
+    assert "Standard input is not the JSON of a chat" in wrong.err
 
 
 @pytest.mark.parametrize("name", ["json", "html", "markdown"])

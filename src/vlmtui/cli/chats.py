@@ -179,7 +179,7 @@ def import_chat(file: str) -> None:
     with opened_archive() as archive:
         if file == STANDARD_INPUT:
             with _standard_input() as given:
-                chat = archive.import_json(Path("standard input"), given)
+                chat = archive.import_json(Path("Standard input"), given)
         else:
             chat = archive.import_json(Path(file))
     click.echo(f"{chat.id}  {printable.line(chat.title)}")
@@ -254,15 +254,21 @@ def opened_archive(*, to_read: bool = False) -> Iterator[Archive]:
 @contextmanager
 def _standard_input() -> Iterator[BinaryIO]:
     """What comes on standard input, in a file without a name: a pipe can be read only once."""
-    import shutil
     import tempfile
 
+    from vlmtui.chat.exported_file import MAX_BYTES
     from vlmtui.errors import InputError, os_errors_as
 
     with tempfile.TemporaryFile(prefix="vlmtui-import-") as spool:
         with os_errors_as(InputError, "Standard input can't be read", "Name a file."):
             with open(0, "rb", closefd=False) as given:
-                shutil.copyfileobj(given, spool)
+                for piece in iter(partial(given.read, 1 << 20), b""):
+                    spool.write(piece)
+                    if spool.tell() > MAX_BYTES:  # it may have no end
+                        raise InputError(
+                            f"More than {MAX_BYTES >> 20} MiB come on standard input",
+                            "Save them in a file, and name that.",
+                        )
             spool.seek(0)
         yield spool
 
