@@ -246,6 +246,7 @@ def test_a_chat_that_is_not_saved_is_left_only_at_the_second_time(terminals: Ope
     waits(terminal, 2)
     terminal.process.send_signal(signal.SIGINT)
     terminal.read_until("this chat is not saved")
+    waits(terminal, 3)  # before it, the terminal would take Ctrl+D for itself
     terminal.send("\x04")
     terminal.read_until("/quit again quits")
     terminal.send("/quit\n")
