@@ -165,6 +165,9 @@ def test_a_picture_without_pixels_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(content.replace(b"ispe", b"free").replace(b"irot", b"free"))
     with pytest.raises(errors.ImageTruncated, match="no pixels"):
         images.inspect(path)
+    path.write_bytes(content.replace(b"hvcC", b"free"))
+    with pytest.raises(errors.ImageTruncated, match="no picture in it"):
+        images.inspect(path)
 
 
 @avif

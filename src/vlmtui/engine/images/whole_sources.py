@@ -64,6 +64,8 @@ class _Heif(blocks.Source):
         options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
         content = io.BytesIO(containers.plain_heif(file.read()))
         self._heif = pi_heif.open_heif(content, convert_hdr_to_8bit=True)
+        if not len(self._heif):
+            raise ValueError("there is no picture in it")
         self.size: tuple[int, int] = self._heif.size
 
     def peak(self, size: tuple[int, int]) -> tuple[int, int]:
