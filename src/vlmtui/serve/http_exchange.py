@@ -78,15 +78,18 @@ class Exchange:
 
     async def _whole(self, most: int) -> bytes:
         content = bytearray()
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            content += message.get("body", b"")
-            if len(content) > most:
-                raise TooLarge
-            if not message.get("more_body"):
-                return bytes(content)
+        try:
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                content += message.get("body", b"")
+                if len(content) > most:
+                    raise TooLarge
+                if not message.get("more_body"):
+                    return bytes(content)
+        finally:
+            content.clear()  # an error and the task that ends by it hold each other, and this
 
     async def while_there(self, work: Coroutine[Any, Any, _T], seconds: float) -> _T:
         """Do something for the client, whose body is read, for as long as it waits.
