@@ -163,18 +163,26 @@ def _nothing(path: Path, why: str) -> StorageError:
 
 def _exchange(path: Path, fresh: Path) -> Path:
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-    while aside.exists():
+    while not _named(path, aside):
         aside = aside.with_name(f"{aside.name}x")
-    # its WAL first, which belongs to no other; and there is a database at every moment
     for old, new in list(zip(with_sidecars(path), with_sidecars(aside), strict=True))[1:]:
         with suppress(FileNotFoundError):
-            os.rename(old, new)
-    try:
-        os.link(path, aside)
-    except OSError:  # a disk without links
-        os.rename(path, aside)
+            os.rename(old, new)  # its WAL would be taken for the new one's
     os.replace(fresh, path)
     return aside
+
+
+def _named(path: Path, aside: Path) -> bool:
+    """Give a database another name beside its own; False where there is such a file."""
+    try:
+        os.link(path, aside)
+    except FileExistsError:
+        return False
+    except OSError:  # a disk without links: for a moment there is no database
+        if aside.exists():
+            return False
+        os.rename(path, aside)
+    return True
 
 
 class _Copy:
