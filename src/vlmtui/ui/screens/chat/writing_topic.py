@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import SuspendNotSupported
 
 from vlmtui.commands import specs
 from vlmtui.commands.outcomes import Choice, EditQuestion, OpenEditor, SystemPrompt, WriteAgain
 from vlmtui.errors import VlmtuiError
-from vlmtui.ui.background import in_thread
 from vlmtui.ui.screens.chat.topic import ChatContext, Topic, key
 from vlmtui.ui.widgets.composer.composer import Composer
-from vlmtui.ui.widgets.composer.prompt_completion import ChoicesWanted
 
 if TYPE_CHECKING:
     from vlmtui.compose.question_walk import History
@@ -43,9 +42,10 @@ class WritingTopic(Topic):
         chat.commands.shows[OpenEditor] = self._open_editor
         chat.commands.shows[SystemPrompt] = self._edit_system
         chat.handlers[Composer.RecallWanted].append(self._recall)
-        chat.handlers[ChoicesWanted].append(
-            lambda event: chat.start(self._offer_choices(event), "choices")
-        )
+        chat.handlers[events.Mount].append(self._mounted)
+
+    def _mounted(self, _: events.Mount) -> None:
+        self.chat.prompt.completion.choices = self._choices
 
     # ------------------------------------------------------------------ asked before
 
@@ -145,13 +145,6 @@ class WritingTopic(Topic):
         self.chat.screen.app.push_screen(editor, take)
 
     # ------------------------------------------------------------------ arguments of commands
-
-    async def _offer_choices(self, event: ChoicesWanted) -> None:
-        try:
-            choices = await in_thread(lambda: self._choices(event.fragment.command))
-        except VlmtuiError:
-            return  # the command itself tells, when it is given
-        self.chat.prompt.completion.offer(event.fragment, choices, event.tab)
 
     def _choices(self, command: str) -> Sequence[Choice]:
         """What the argument of a command can be; blocks."""

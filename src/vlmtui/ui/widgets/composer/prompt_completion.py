@@ -1,7 +1,6 @@
 """Completing what is written at the cursor: a command, its argument, the path of a picture.
 
-What an argument can be, and what becomes of a path that was completed, is not decided here: that is
-posted, and the choices come back as `offer`.
+What an argument can be, and what becomes of a path that was completed, is not decided here.
 """
 
 from __future__ import annotations
@@ -30,20 +29,12 @@ class PathChosen(Message):
         self.written = written
 
 
-class ChoicesWanted(Message):
-    """What the argument of a command can be is to be `offer`ed."""
-
-    def __init__(self, fragment: Fragment, tab: bool) -> None:
-        super().__init__()
-        self.fragment = fragment
-        self.tab = tab
-
-
 class PromptCompletion:
     """Has the composer's text completed from a list above it.
 
     Attributes:
         list: The list; whoever makes this mounts it.
+        choices: What the argument of a command can be; blocks. Whoever knows that sets it.
     """
 
     def __init__(self, prompt: Widget, composer: Composer, say: Callable[..., None]) -> None:
@@ -62,6 +53,7 @@ class PromptCompletion:
         """A text that nobody typed, or that is complete."""
 
         self._offered_for: Fragment | None = None
+        self.choices: Callable[[str], Sequence[outcomes.Choice]] = lambda _: ()
 
     def leave(self) -> None:
         """Have nothing in the text completed as it is now: nobody typed it."""
@@ -111,12 +103,6 @@ class PromptCompletion:
             self._take(candidate, fragment)
         self._composer.focus()
 
-    def offer(self, fragment: Fragment, choices: Sequence[outcomes.Choice], tab: bool) -> None:
-        typed = fragment.path.lower()
-        fitting = [choice for choice in choices if choice.value.lower().startswith(typed)]
-        rows = [Candidate(choice.value, choice.value, note=choice.note) for choice in fitting]
-        self._completed(fragment, rows, tab)
-
     def close(self) -> bool:
         """Close the list; False when there was none."""
         was_open = bool(self.list.candidates)
@@ -129,17 +115,24 @@ class PromptCompletion:
             found = [_command(spec) for spec in specs.beginning_with(fragment.path)]
             self._completed(fragment, found, tab)
         elif fragment.kind is not Kind.ARGUMENT:
-            background.start(
-                self._prompt, self._look_for_paths(fragment, tab), "completion", self._complain
-            )
+            background.start(self._prompt, self._look(fragment, tab), "completion", self._complain)
         elif (spec := specs.find(fragment.command)) is not None and spec.choices:
-            self._prompt.post_message(ChoicesWanted(fragment, tab))
+            background.start(  # the command itself tells what is wrong, when it is given
+                self._prompt, self._look(fragment, tab), "completion", lambda _: None
+            )
         else:
             self.close()
 
-    async def _look_for_paths(self, fragment: Fragment, tab: bool) -> None:
-        found = await background.in_thread(lambda: completion.candidates(fragment.path))
+    async def _look(self, fragment: Fragment, tab: bool) -> None:
+        found = await background.in_thread(lambda: self._found(fragment))
         self._completed(fragment, found, tab)
+
+    def _found(self, fragment: Fragment) -> Sequence[Candidate]:
+        if fragment.kind is not Kind.ARGUMENT:
+            return completion.candidates(fragment.path)
+        choices, typed = self.choices(fragment.command), fragment.path.lower()
+        fitting = [choice for choice in choices if choice.value.lower().startswith(typed)]
+        return [Candidate(choice.value, choice.value, note=choice.note) for choice in fitting]
 
     def _complain(self, error: VlmtuiError) -> None:
         self._say(error.message, error.hint, error=True)
