@@ -201,12 +201,13 @@ def test_a_token_without_the_right_is_told_apart(
 
 def test_what_the_hub_says_of_a_token_is_told(tiny: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_other")
-    wants = "Please enable access to public gated repositories\x1b[2J"
+    wants = "Please enable access to public gated repositories for hf_other\x1b[2J"
     tiny.heads += [refuses(403, X_Error_Code="GatedRepo", X_Error_Message=wants)]
     with pytest.raises(AccessDenied) as caught:
         pull()
     assert "enable access to public gated repositories" in caught.value.hint
     assert "\x1b" not in caught.value.hint
+    assert "hf_other" not in caught.value.hint
     tiny.lists += [refuses(401, X_Error_Message="Invalid credentials in Authorization header")]
     with pytest.raises(AccessDenied, match="doesn't know your token"):
         pull()

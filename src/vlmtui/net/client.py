@@ -278,6 +278,10 @@ class _Call:
         if open_to_proxy and status in _OF_PROXIES and "X-Error-Code" not in headers:
             reason = f"or the server behind it refused ({status})"
             return proxies.blamed(self.scheme, reason, again=status != 403)
+        secret = response.request.headers.get("Authorization", "").rpartition(" ")[2]
+        if secret:  # the server may quote it, and its words are shown
+            for name in [name for name, value in headers.items() if secret in value]:
+                headers[name] = headers[name].replace(secret, "***")
         return Refused(status, headers, str(response.url))
 
     def _failure(self, error: Exception) -> Failed:
