@@ -277,7 +277,7 @@ def load_settings() -> Settings:
             f"The settings file {file} can't be read: {error.strerror}",
             f"Set {paths.HOME_VARIABLE} or XDG_CONFIG_HOME to a directory, or unset it"
             if isinstance(error, NotADirectoryError)
-            else remedy(error, "Check its permissions"),
+            else remedy(error, "Look at the file and its permissions"),
         ) from error
     try:
         return decoded_toml(content, Settings, f"The settings file {file}")
