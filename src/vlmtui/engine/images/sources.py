@@ -91,17 +91,16 @@ class _Tiff(blocks.Source):
 
 
 class _WebP(blocks.Source):
-    beside = 5_000_000
-
     def __init__(self, content: bytes, head: webp.Header, orientation: int) -> None:
         self.size = (head.width, head.height)
         self.orientation = orientation
+        self.beside = 5_000_000 + len(content)
         self._content = content
         self._head = head
 
     def peak(self, size: tuple[int, int]) -> tuple[int, int]:
         wide, high = self.drafted(size)
-        given = len(self._content) + (4 if self._head.alpha else 3) * wide * high
+        given = (4 if self._head.alpha else 3) * wide * high
         # a lossless one lies there as a whole, of a lossy one its transparency
         each = 4 if self._head.lossless else 2 if self._head.alpha else 0
         held = each * self._head.width * self._head.height
