@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vlmtui.terminal.clipboard import give_to_tmux, sequence
+from vlmtui.terminal.clipboard import ClipboardApp, give_to_tmux, sequence
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -77,3 +77,15 @@ def test_where_there_is_no_tmux_it_is_no_error(monkeypatch: pytest.MonkeyPatch) 
 def test_a_tmux_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMUX", "/nowhere/socket,1,0")
     assert not give_to_tmux("text")
+
+
+async def test_of_two_texts_at_once_the_last_one_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMUX", "/nowhere/socket,1,0")
+    copied = []
+    monkeypatch.setattr("vlmtui.terminal.clipboard.give_to_tmux", lambda text: copied.append(text))
+    app = ClipboardApp()
+    async with app.run_test():
+        app.copy_to_clipboard("one")
+        app.copy_to_clipboard("two")
+        await app.workers.wait_for_complete(list(app.workers)[-1:])
+    assert copied[-1] == "two"

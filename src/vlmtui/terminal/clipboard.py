@@ -13,6 +13,7 @@ import base64
 import os
 import subprocess
 
+from textual import work
 from textual.app import App
 
 _SECONDS = 3.0
@@ -24,11 +25,18 @@ class ClipboardApp(App[int]):
 
     def copy_to_clipboard(self, text: str) -> None:
         self._clipboard = text
-        self.run_worker(self._copy(text), group="clipboard", exclusive=True)
+        if os.environ.get("TMUX"):
+            self._copy(text)
+        else:
+            self._write(text)
 
+    @work(exclusive=True, group="clipboard")
     async def _copy(self, text: str) -> None:
-        in_tmux = bool(os.environ.get("TMUX")) and await asyncio.to_thread(give_to_tmux, text)
-        if not in_tmux and self._driver is not None:
+        if not await asyncio.to_thread(give_to_tmux, text):
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        if self._driver is not None:
             self._driver.write(sequence(text))
 
 
