@@ -68,8 +68,8 @@ class AppKeys(App[int]):
         if isinstance(self.screen, HelpScreen):
             self.screen.dismiss(None)
             return
-        entries = [entry for entry, _ in self._bindings_of(self.screen)]
-        if self._takes_commands(self.screen):
+        entries = [entry for entry, _ in _bindings_of(self.screen)]
+        if _takes_commands(self.screen):
             areas = ("composer", "chat", "app", "edit")
             of = {area: [entry for entry in entries if entry.area == area] for area in areas}
             others = [entry for entry in entries if entry.area not in areas]
@@ -91,7 +91,7 @@ class AppKeys(App[int]):
         how = Row("In the settings file", "[keys]", f'"{{id}}" = "ctrl+k, f5" in {self._config}')
         rows = [
             Row(entry.heading, keymap.shown(entry.keys), f"{entry.id}: {entry.description}")
-            for entry, _ in self._bindings_of(self.screen)
+            for entry, _ in _bindings_of(self.screen)
         ]
         every = Row("Everywhere else", "vlmtui keys", "on the command line lists all of them")
         self.push_screen(HelpScreen([how, *rows, every]))
@@ -101,8 +101,8 @@ class AppKeys(App[int]):
 
         below = self.screen
         focused = (below.focused or below).ancestors_with_self
-        offered = actions(self._bindings_of(below), focused)
-        shown = specs.of("screen") if self._takes_commands(below) else ()
+        offered = actions(_bindings_of(below), focused)
+        shown = specs.of("screen") if _takes_commands(below) else ()
 
         async def act(chosen: str | None) -> None:
             if chosen is None:
@@ -116,10 +116,12 @@ class AppKeys(App[int]):
 
         self.push_screen(PaletteScreen(choices(offered, shown)), act)
 
-    def _bindings_of(self, screen: Screen[object]) -> list[tuple[Entry, DOMNode]]:
-        from vlmtui.ui.keys import key_bindings
 
-        return key_bindings.of_screen(screen)
+def _bindings_of(screen: Screen[object]) -> list[tuple[Entry, DOMNode]]:
+    from vlmtui.ui.keys import key_bindings
 
-    def _takes_commands(self, screen: Screen[object]) -> bool:
-        return hasattr(screen, "do_command")
+    return key_bindings.of_screen(screen)
+
+
+def _takes_commands(screen: Screen[object]) -> bool:
+    return hasattr(screen, "do_command")
