@@ -153,6 +153,7 @@ def test_add_refuses_pairs_that_do_not_go_together(run: Run, tmp_path: Path) -> 
         ((other,), "is a vision tower"),
         ((model, "--name", "demo"), "can't be called"),
         ((model, "--name", "a/b"), "can't be called"),
+        ((model, "--name", "x" * 256), "255 characters at most"),
         ((tmp_path / "nothing.gguf",), "no model file"),
     ):
         ended = run("models", "add", *arguments)

@@ -217,6 +217,7 @@ def test_what_only_files_have_is_refused_in_words(
         (["--endpoint", "http://127.0.0.1:1"], "127.0.0.1:1 can't be reached"),
         (["--endpoint", "URL", "--name", "a/b"], "can't be called"),
         (["--endpoint", "URL", "--name", "demo"], "can't be called"),
+        (["--endpoint", "URL", "--name", "x" * 256], "255 characters at most"),
         (["--endpoint", "URL", "--model", "gpt"], "has no model gpt"),
         (["--endpoint", "URL/nothing"], "lists no models"),
         (["--endpoint", "URL", "x.gguf"], "or --endpoint URL, not both"),

@@ -22,7 +22,7 @@ from vlmtui.models.installed import DEMO
 from vlmtui.printable import line
 from vlmtui.settings import load_settings
 
-_NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]*")
+_NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]{0,254}")
 _SHOWN = 20
 """Models of a server that are listed when it is added."""
 
@@ -48,7 +48,7 @@ def add_model(file: str, mmproj: str | None, name: str | None, *, as_json: bool)
     if not _NAME.fullmatch(wanted) or wanted.lower() == DEMO:
         raise InputError(
             f"A model can't be called {line(wanted)!r}",
-            "Give it another with --name: no slashes, no @, and not demo.",
+            "Give it another with --name: no slashes, no @, 255 characters at most, and not demo.",
         )
     for other in search.survey().models:
         taken = other.name.lower() == wanted.lower() and other.source not in _YIELDING

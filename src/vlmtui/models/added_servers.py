@@ -15,7 +15,7 @@ from vlmtui.models.installed import DEMO
 from vlmtui.net import addresses
 from vlmtui.printable import line
 
-_NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]*")
+_NAME = re.compile(r"[^\s/\\@\x00-\x1f][^/\\@\x00-\x1f]{0,254}")
 _SHOWN = 20
 
 
@@ -83,7 +83,7 @@ def _free(name: str) -> str:
     if not _NAME.fullmatch(name) or name.lower() == DEMO:
         raise InputError(
             f"A server can't be called {line(name)!r}",
-            "Give it another name with --name: no slashes, no @, and not demo.",
+            "Give it another name with --name: no slashes, no @, 255 characters at most, not demo.",
         )
     for model in search.survey().models:
         if model.name.lower() == name.lower():
