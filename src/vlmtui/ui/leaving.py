@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import signal
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from textual.app import App
@@ -20,6 +22,11 @@ CLOSE_SECONDS = 10.0
 
 TIMEOUT_SECONDS = 3.0
 """Longest time that the screen then has to end what it is drawing."""
+
+_DEAF_SECONDS = 15.0
+"""Longest time that a signal isn't heard: a terminal that takes nothing holds up what draws."""
+
+_LAST_WRITE_SECONDS = 1.0
 
 _SILENT_SECONDS = 1.0
 """For so long leaving may take without a word."""
@@ -80,16 +87,30 @@ class Leaving:
     def catch_signals(self) -> None:
         """Leave when a signal says so."""
         if threading.current_thread() is threading.main_thread():  # elsewhere nobody can
-            loop = asyncio.get_running_loop()
-            for number in _SIGNALS:
-                loop.add_signal_handler(number, self._signalled, number)
+            self._loop = asyncio.get_running_loop()
+            self._context = contextvars.copy_context()  # Textual finds the application in it
+            self._before = {number: signal.signal(number, self._came) for number in _SIGNALS}
 
     def release_signals(self) -> None:
         """Give the signals back."""
         if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    def _came(self, number: int, _: FrameType | None) -> None:
+        """Have the loop hear of it, or end without: all but the last words are saved by then."""
+        heard = threading.Event()
+
+        def hear() -> None:
+            heard.set()
+            self._signalled(signal.Signals(number))
+
+        def insist() -> None:
+            if not heard.wait(_DEAF_SECONDS):
+                os._exit(128 + number)
+
+        threading.Thread(target=insist, name="vlmtui-signal", daemon=True).start()
+        self._loop.call_soon_threadsafe(hear, context=self._context)
 
     def _signalled(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP and self._farewell is not None:  # the same end, told twice
@@ -108,7 +129,12 @@ class Leaving:
 
     def _give_up(self, code: int) -> None:
         """End the process, from another thread: everything is saved, the screen is just busy."""
-        with contextlib.suppress(Exception):  # the terminal may have gone
+        restoring = threading.Thread(target=self._restore, name="vlmtui-restore", daemon=True)
+        restoring.start()
+        restoring.join(_LAST_WRITE_SECONDS)  # the terminal may take nothing
+        os._exit(code)
+
+    def _restore(self) -> None:
+        with contextlib.suppress(Exception):  # or have gone
             if self._app._driver is not None:
                 self._app._driver.stop_application_mode()
-        os._exit(code)
