@@ -57,6 +57,7 @@ class PanesTopic(Topic):
         chat.actions["panes.side"] = lambda: self._do(partial(self._toggle, "side"))
         chat.actions["panes.next"] = self._next
         chat.actions["panes.leave"] = self._go_back
+        chat.stops.insert(0, self._close_drawer)  # Esc may come before the drawer has the keyboard
         for name in BOUNDS:
             chat.actions[f"panes.widen_{name}"] = partial(self._widen, name)
         chat.watch("engine_state", self._show_model)
