@@ -26,6 +26,12 @@ async def test_both_are_whole_where_there_is_room() -> None:
     assert line.endswith(NOTE)
 
 
+async def test_a_long_title_has_all_that_a_short_note_leaves() -> None:
+    line = await drawn(TITLE + ", shapes-1.png", "demo", 72)
+    assert line.startswith(TITLE + ", shapes-1.png ──")
+    assert line.endswith("── demo")
+
+
 async def test_a_note_too_long_is_cut_and_not_left_out() -> None:
     line = await drawn(TITLE, NOTE, 80)
     assert line.startswith(TITLE)

@@ -35,7 +35,7 @@ class Heading(Widget):
         self.set_reactive(Heading.note, note)
 
     def render(self) -> Content:
-        """Where there isn't room for both, the text keeps half of it, and the note is cut first."""
+        """Without room for both the text has half of it at least, and the note is cut first."""
         width = self.content_size.width
         text, note = Content(printable.line(self.text)), Content(printable.line(self.note))
         kept = min(text.cell_length, max(_LEAST_TEXT, width // 2))
@@ -43,7 +43,8 @@ class Heading(Widget):
         if note.cell_length > beside:
             note = note.truncate(beside, ellipsis=True) if beside >= _LEAST_NOTE else Content("")
         end = Content(" ") + note.stylize("$text-dim") if note.cell_length else note
-        line = text.truncate(kept if note.cell_length else width, ellipsis=True)
+        room = width - end.cell_length - _LEAST_RULE - 1 if note.cell_length else width
+        line = text.truncate(room, ellipsis=True)
         rule = width - line.cell_length - 1 - end.cell_length
         line = line.stylize("bold $foreground")
         return line if rule < _LEAST_RULE else line + Content(f" {'─' * rule}") + end
