@@ -7,6 +7,7 @@ import pytest
 
 from tests.fakes import INFO, STATS, Gate, answer, crash
 from tests.ui.conftest import Stage, answered, ask, ready, say, screen_of, shown, type_text, until
+from vlmtui.chat.session import ChatSession
 from vlmtui.engine.engine_events import (
     Adjusted,
     Delta,
@@ -333,6 +334,31 @@ async def test_a_question_can_be_sent_while_the_model_loads(stage: Stage) -> Non
         gate.open()
         await answered(pilot)
         assert "Yes." in shown(pilot)
+
+
+async def test_a_question_sent_before_the_chat_is_shown_is_shown_behind_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_read, gate = threading.Event(), threading.Event()
+    really = ChatSession.transcript
+
+    def transcript(session: ChatSession) -> object:
+        thread = really(session)
+        is_read.set()
+        gate.wait(60)
+        return thread
+
+    monkeypatch.setattr(ChatSession, "transcript", transcript)
+    async with stage.app().run_test(size=SIZE) as pilot:
+        await until(pilot, is_read.is_set)
+        await say(pilot, "early")
+        await until(pilot, lambda: screen_of(pilot).topics.busy)
+        for _ in range(20):  # it would be there by now, and then be lost again
+            await pilot.pause(0.02)
+        gate.set()
+        await answered(pilot)
+        assert screen_of(pilot).query(Question)
+        assert screen_of(pilot).chat is not None
 
 
 async def test_a_crash_is_told_and_the_next_message_works(stage: Stage) -> None:

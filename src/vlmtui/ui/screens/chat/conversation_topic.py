@@ -112,7 +112,10 @@ class ConversationTopic(Topic):
                 peculiarities=chat_commands.peculiarities(session),
             )
 
-        await self._show(await self.chat.on_session(read))
+        try:
+            await self._show(await self.chat.on_session(read))
+        finally:
+            self.chat.restored.set()
         if (warning := self.chat.session().warning) is not None:
             await self.chat.transcript.tell(warning.message, warning.hint, error=True)
 

@@ -7,6 +7,7 @@ needed; an error of it, foreseen or not, is told there, and the screen goes on.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
@@ -69,6 +70,7 @@ class ChatContext:
     Attributes:
         screen: The screen.
         stream: Brings what turns, loads and switches tell.
+        restored: Set once what is on disk has been shown.
         turn: The turn that goes on.
         asking: What becomes of a message that is sent, where it isn't just the next one.
         left: The screen is being left: nothing is shown any more.
@@ -93,6 +95,7 @@ class ChatContext:
         self.asking: Callable[[CommandContext, str], Outcome] | None = None
         self.left = False
         self.opened: Future[ChatSession] = Future()
+        self.restored = asyncio.Event()
         self.commands = ScreenCommands(self)
         self.actions: dict[str, Callable[..., object]] = {}
         self.handlers: defaultdict[type[object] | str, list[Handler]] = defaultdict(list)

@@ -66,6 +66,7 @@ class Turn:
             ask = asking if isinstance(asking, Ask) else await asking
             if ask is not None:
                 self.unsaved = ask.typed
+                await self._chat.restored.wait()  # what was read before it would be shown over it
                 await self._follow(ask)
         except Exception as error:
             await self._failed(ask, crash_log.recorded(error))
