@@ -18,9 +18,9 @@ SIZES = pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36)])
 
 def footer(stage_screen: object) -> str:
     """What stands below the last answer; empty where nothing is shown."""
-    answers = stage_screen.query(Answer)
-    line = answers.last().query_one(Parts)
-    return line.plain if answers and line.display else ""
+    newest = list(stage_screen.query(Answer))[-1:]  # which may not have its parts yet
+    lines = [line for answer in newest for line in answer.query(Parts)]
+    return lines[0].plain if lines and lines[0].display else ""
 
 
 def waits(screen: object) -> str:

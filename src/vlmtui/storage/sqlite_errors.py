@@ -29,7 +29,7 @@ def explain(error: sqlite3.Error, path: Path) -> StorageError:
 
     It goes by the texts, because Python 3.10 does not tell the error codes.
     """
-    text = str(error)
+    text = str(error) or "malformed"  # Python 3.10 drops a complaint that quotes what is no text
     for sign, what, hint in _COMPLAINTS:
         if sign in text:
             return StorageError(what.format(path=path, folder=path.parent), hint)
