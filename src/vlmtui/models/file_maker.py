@@ -55,10 +55,11 @@ class Maker(msgspec.Struct, frozen=True):
         """
         lines = _lines(self.module, arguments, self.log)
         made: _Made | None = None
+        steps = _Told[kind]  # type: ignore[valid-type] # `kind` is known at run time alone
         try:
             with closing(lines):
                 for line in lines:
-                    step = msgspec.json.decode(line, type=_Told[kind])  # type: ignore[valid-type]
+                    step = msgspec.json.decode(line, type=steps)
                     if step.error:
                         hint = step.hint or self.see_log
                         raise errors.named(step.error, step.message, hint, self.failed)
